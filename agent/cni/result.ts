@@ -1,0 +1,50 @@
+import type { PodPlan } from "../plan/pod-network.ts";
+import type { CniVersion, JsonObject } from "./network-config.ts";
+
+export interface ResultInput {
+  readonly plan: PodPlan;
+  readonly bridge: { readonly name: string; readonly mac: string };
+  /** CNI_NETNS as the runtime gave it. */
+  readonly netns: string;
+  readonly dns: JsonObject | undefined;
+}
+
+/** Destinations of a default route by family. */
+const DEFAULT_ROUTE = { 4: "0.0.0.0/0", 6: "::/0" } as const;
+
+/** The result of an ADD in the shape of the configuration's version (SPEC.md of each release, "Result"). */
+export function formatResult(input: ResultInput, version: CniVersion): string {
+  const isLegacy = version === "0.1.0" || version === "0.2.0";
+  const result = isLegacy ? legacyResult(input) : currentResult(input, version);
+  return `${JSON.stringify({ cniVersion: version, ...result, dns: input.dns ?? {} })}\n`;
+}
+
+/** 0.1.0 and 0.2.0: one address of each family. */
+function legacyResult({ plan }: ResultInput): JsonObject {
+  return Object.fromEntries(
+    plan.pod.addresses.map(({ family, address, prefixLength, gateway }) => {
+      const routes = [{ dst: DEFAULT_ROUTE[family], gw: gateway }];
+      return [`ip${family}`, { ip: `${address}/${prefixLength}`, gateway, routes }];
+    }),
+  );
+}
+
+/** 0.3.0 on; `ips[].version` ends with 0.4.0, `interfaces[].mtu` begins with 1.1.0. */
+function currentResult({ plan, bridge, netns }: ResultInput, version: CniVersion): JsonObject {
+  const { host, pod, mtu } = plan;
+  const hasMtu = version === "1.1.0";
+  const hasIpVersion = version === "0.3.0" || version === "0.3.1" || version === "0.4.0";
+  const link = (name: string, mac: string): JsonObject => ({ name, mac, ...(hasMtu ? { mtu } : {}) });
+  return {
+    interfaces: [
+      link(bridge.name, bridge.mac),
+      link(host.link, host.mac),
+      { ...link(pod.ifname, pod.mac), sandbox: netns },
+    ],
+    ips: pod.addresses.map(({ family, address, prefixLength, gateway }) => {
+      const ip = { interface: 2, address: `${address}/${prefixLength}`, gateway };
+      return hasIpVersion ? { version: String(family), ...ip } : ip;
+    }),
+    routes: pod.addresses.map(({ family, gateway }) => ({ dst: DEFAULT_ROUTE[family], gw: gateway })),
+  };
+}

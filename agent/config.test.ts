@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { ConfigError, describeFlags, loadConfig, OPTIONS } from "./config.ts";
+
+function load(
+  args: readonly string[],
+  environment: Record<string, string> = {},
+): ReturnType<typeof loadConfig> {
+  return loadConfig({ args, environment, hostName: "host-1" });
+}
+
+function faultsOf(args: readonly string[]): readonly string[] {
+  try {
+    load(args);
+  } catch (error) {
+    assert.ok(error instanceof ConfigError);
+    return error.faults;
+  }
+  return [];
+}
+
+function withFile(content: string, use: (path: string) => void): void {
+  const folder = mkdtempSync(join(tmpdir(), "causeway-config-"));
+  try {
+    writeFileSync(join(folder, "config.yaml"), content);
+    use(join(folder, "config.yaml"));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+test("loadConfig() has the defaults of the design", () => {
+  assert.deepEqual(load([]), {
+    standalone: false,
+    nodeName: "host-1",
+    socket: "/run/causeway/agent.sock",
+    cniBinDir: "/opt/cni/bin",
+    cniConfDir: "/etc/cni/net.d",
+    http: { address: "127.0.0.1", port: 9655 },
+    bridge: "cw0",
+    mtu: 0,
+    masquerade: true,
+    nonMasqueradeCIDRs: [],
+    logLevel: "info",
+    logFormat: "json",
+  });
+});
+
+test("loadConfig() takes the node name from the flag, then NODE_NAME, then the host name", () => {
+  assert.equal(load(["--node-name", "a"], { NODE_NAME: "b" }).nodeName, "a");
+  assert.equal(load([], { NODE_NAME: "b" }).nodeName, "b");
+});
+
+test("loadConfig() lets flags win over the file", () => {
+  withFile("mtu: 1400\nbridge: br9\nnonMasqueradeCIDRs: [10.0.0.0/8]\n", (path) => {
+    const config = load(["--config", path, "--bridge", "br1"]);
+    assert.equal(config.mtu, 1400);
+    assert.equal(config.bridge, "br1");
+    assert.deepEqual(config.nonMasqueradeCIDRs, [{ family: 4, base: "10.0.0.0", prefixLength: 8 }]);
+  });
+});
+
+test("loadConfig() reports all faults together, each with key and value", () => {
+  withFile("colour: red\nmtu: 12\n", (path) => {
+    const faults = faultsOf([
+      "--config",
+      path,
+      "--http",
+      "9655",
+      "--socket",
+      "agent.sock",
+      "--masquerade",
+      "maybe",
+    ]);
+    assert.deepEqual(faults.toSorted(), [
+      "colour is no setting",
+      'http "9655" must be ADDRESS:PORT, an IPv6 address in brackets',
+      'masquerade "maybe" must be true or false',
+      "mtu 12 must be 0 or 1280 to 65535",
+      'socket "agent.sock" must be an absolute path',
+    ]);
+  });
+});
+
+for (const { args, want } of [
+  { args: ["--mtu", "abc"], want: 'mtu "abc" must be a number' },
+  { args: ["--bridge", "a/b"], want: 'bridge "a/b" must be a link name' },
+  { args: ["--node-name", "UPPER"], want: 'nodeName "UPPER" must be a node name as Kubernetes allows it' },
+  { args: ["--log-level", "loud"], want: 'logLevel "loud" must be trace, debug, info, warn or error' },
+  { args: ["--standalone"], want: "nodesFile is missing: standalone needs it" },
+  { args: ["--nodes-file", "/n.yaml"], want: 'nodesFile "/n.yaml" is of no use: standalone is false' },
+  { args: ["--unknown"], want: "Unknown option '--unknown'" },
+  {
+    args: ["--http", "[::1:9655"],
+    want: 'http "[::1:9655" must be ADDRESS:PORT, an IPv6 address in brackets',
+  },
+  {
+    args: ["--non-masquerade-cidr", "10.0.0.1/8"],
+    want: 'nonMasqueradeCIDRs.0 "10.0.0.1/8" must be a prefix such as 10.0.0.0/8, without host bits',
+  },
+  {
+    args: ["--socket", `/${"s".repeat(108)}`],
+    want: `socket "/${"s".repeat(108)}" must have at most 107 bytes`,
+  },
+]) {
+  test(`loadConfig() refuses ${args.join(" ").slice(0, 40)}`, () => assert.deepEqual(faultsOf(args), [want]));
+}
+
+for (const { content, want } of [
+  { content: "- a\n", want: /must be a mapping of settings$/ },
+  { content: "mtu: [\n", want: /cannot be read/ },
+]) {
+  test(`loadConfig() refuses the file ${JSON.stringify(content)}`, () => {
+    withFile(content, (path) => assert.match(faultsOf(["--config", path])[0] ?? "", want));
+  });
+}
+
+test("loadConfig() refuses a file that is not there", () => {
+  assert.match(
+    faultsOf(["--config", "/nowhere.yaml"])[0] ?? "",
+    /^config "\/nowhere.yaml" cannot be read: ENOENT/,
+  );
+});
+
+test("loadConfig() accepts an IPv6 listen address in brackets", () => {
+  assert.deepEqual(load(["--http", "[::1]:80"]).http, { address: "::1", port: 80 });
+});
+
+test("describeFlags() names every flag", () => {
+  for (const { flag } of Object.values(OPTIONS)) assert.ok(describeFlags().includes(`--${flag} `));
+});

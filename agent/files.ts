@@ -1,0 +1,82 @@
+import { constants } from "node:fs";
+import { type FileHandle, open, readFile, rename, unlink } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+
+/** What a file must be. */
+export interface FileContent {
+  readonly path: string;
+  readonly content: Uint8Array;
+  readonly mode: number;
+}
+
+/**
+ * Writes a file whole or not at all: temporary file in the same folder, fsync, rename, fsync of the folder. A program that runs
+ * or reads the old file keeps it, so a plugin in use is no "text file busy" (containernetworking/cni#763).
+ */
+export async function writeFileAtomic({ path, content, mode }: FileContent): Promise<void> {
+  const folder = dirname(path);
+  // The leading dot and missing suffix keep runtimes from loading it; the fixed name lets a next run clear up after a crash.
+  const temporary = join(folder, `.${basename(path)}.causeway-tmp`);
+  try {
+    await removeFile(temporary);
+    await writeAndSync(temporary, content, mode);
+    await rename(temporary, path);
+    await syncFolder(folder);
+  } catch (cause) {
+    await removeFile(temporary).catch(() => undefined); // the first cause is the one to report
+    throw new Error(`Cannot write "${path}": ${describeSystemError(cause)}`, { cause });
+  }
+}
+
+async function writeAndSync(path: string, content: Uint8Array, mode: number): Promise<void> {
+  const file: FileHandle = await open(
+    path,
+    constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
+    mode,
+  );
+  try {
+    await file.writeFile(content);
+    await file.chmod(mode); // the umask does not decide who may run the plugin
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/** The file's content, or undefined when there is none. */
+export async function readFileIfThere(path: string): Promise<Buffer | undefined> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    if (isNotFound(cause)) return undefined;
+    throw new Error(`Cannot read "${path}": ${describeSystemError(cause)}`, { cause });
+  }
+}
+
+/** Removes a file; one that is not there is no error. */
+export async function removeFile(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+}
+
+/** `EACCES: permission denied` without the path and call that Node adds, which the caller's sentence names already. */
+export function describeSystemError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.message.split(",")[0] ?? error.message;
+}
+
+function isNotFound(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
+}

@@ -1,0 +1,111 @@
+import { addressToNumber } from "../net/address.ts";
+import { addressAt, type Cidr, cidrContains, cidrSize } from "../net/cidr.ts";
+
+/** A freed address rests this long before it is given again: old connections and endpoints may still send to it. */
+export const COOL_DOWN_MS = 30_000;
+
+/** More pods than any bridge can serve; keeps the offsets of an IPv6 /64 inside exact number arithmetic. */
+const MAX_OFFSET = 1n << 32n;
+
+/** Addresses of one PodCIDR. All operations but `cooling` take constant time, whatever the size of the prefix. */
+export interface AddressPool {
+  readonly cidr: Cidr;
+  /** First address of the prefix, on the bridge. */
+  readonly gateway: string;
+  /** Number of addresses that pods can have. */
+  readonly size: number;
+  /**
+   * Takes a free address: one never given, else the one freed longest ago. So an address inside its cool-down is given only
+   * when every other one is taken: a pod that starts is worth more. Undefined when all are taken.
+   */
+  allocate(): string | undefined;
+  /** Takes the given address; false when it is taken, reserved or outside the prefix. */
+  claim(address: string): boolean;
+  /** Gives an address back; one that is not taken is ignored. */
+  release(address: string, nowMs: number): void;
+  /**
+   * To be called after the claims of a restart: never-given addresses are counted from behind the highest claimed one, because
+   * those below it may have been freed a moment before the restart.
+   */
+  resume(): void;
+  isTaken(address: string): boolean;
+  taken(): number;
+  /** Free addresses that are still in their cool-down. */
+  cooling(nowMs: number): number;
+}
+
+/** First and last offset that pods may have: the first address is the gateway's, IPv4 keeps network and broadcast. */
+function podOffsets(cidr: Cidr): { readonly first: number; readonly last: number } {
+  const size = cidrSize(cidr);
+  const last = cidr.family === 4 ? size - 2n : size - 1n;
+  return { first: 2, last: Number(last < MAX_OFFSET ? last : MAX_OFFSET) };
+}
+
+/** Number of addresses that pods can have in `cidr`; 0 or less means that the prefix is too small. */
+export function podAddressCount(cidr: Cidr): number {
+  const { first, last } = podOffsets(cidr);
+  return last - first + 1;
+}
+
+export function createAddressPool(cidr: Cidr): AddressPool {
+  const { first, last } = podOffsets(cidr);
+  const size = podAddressCount(cidr);
+  const base = addressToNumber(cidr.base);
+  const taken = new Set<number>();
+  /** Offset to the time of its release; a Map keeps insertion order, so the oldest release comes first. */
+  const freed = new Map<number, number>();
+  /** The never-given offsets: a ring that begins at `ringStart`, of which `ringPassed` are behind us. */
+  let ringStart = first;
+  let ringPassed = 0;
+
+  const nextNeverGiven = (): number | undefined => {
+    for (; ringPassed < size; ringPassed++) {
+      const offset = first + ((ringStart - first + ringPassed) % size);
+      if (!taken.has(offset) && !freed.has(offset)) return offset;
+    }
+    return undefined;
+  };
+  const take = (offset: number): void => {
+    freed.delete(offset);
+    taken.add(offset);
+  };
+  const offsetOf = (address: string): number | undefined => {
+    if (!cidrContains(cidr, address)) return undefined;
+    const offset = addressToNumber(address) - base;
+    return offset >= first && offset <= last ? Number(offset) : undefined;
+  };
+
+  return {
+    cidr,
+    gateway: addressAt(cidr, 1n),
+    size,
+    allocate() {
+      const offset = nextNeverGiven() ?? freed.keys().next().value;
+      if (offset === undefined) return undefined;
+      take(offset);
+      return addressAt(cidr, BigInt(offset));
+    },
+    claim(address) {
+      const offset = offsetOf(address);
+      if (offset === undefined || taken.has(offset)) return false;
+      take(offset);
+      return true;
+    },
+    release(address, nowMs) {
+      const offset = offsetOf(address);
+      if (offset === undefined || !taken.delete(offset)) return;
+      freed.set(offset, nowMs);
+    },
+    resume() {
+      const highest = [...taken].reduce((high, offset) => Math.max(high, offset), first - 1);
+      ringStart = highest < last ? highest + 1 : first;
+      ringPassed = 0;
+    },
+    isTaken(address) {
+      const offset = offsetOf(address);
+      return offset !== undefined && taken.has(offset);
+    },
+    taken: () => taken.size,
+    cooling: (nowMs) => [...freed.values()].filter((freedMs) => nowMs - freedMs < COOL_DOWN_MS).length,
+  };
+}

@@ -1,0 +1,48 @@
+import type { Attachment } from "../plan/attachment.ts";
+import type { NodePlan } from "../plan/node-network.ts";
+import type { PodPlan } from "../plan/pod-network.ts";
+import type { Ruleset } from "../plan/ruleset.ts";
+
+/** Descriptors of one pod, received from the shim: its network namespace and an rtnetlink socket opened inside it. */
+export interface PodSockets {
+  readonly netns: number;
+  readonly rtnetlink: number;
+}
+
+export type AttachOutcome = "attached" | "pod interface exists" | "host link exists";
+
+/** An attachment as the kernel has it. */
+export interface ObservedAttachment extends Attachment {
+  readonly hostLink: string;
+}
+
+/** A link that can carry traffic to other nodes. */
+export interface Uplink {
+  readonly name: string;
+  readonly mtu: number;
+}
+
+/** The node's own part of the datapath, as far as it differs from the plan. Empty: all is as planned. */
+export type Faults = readonly string[];
+
+/**
+ * The one seam to the machine. Expected answers are values, everything else is a thrown error that names action, object and cause.
+ * All methods may be called at the same time, except two about the same host link.
+ */
+export interface Kernel {
+  /** Makes the attachment whole or not at all: what a failed call has made, it has taken back. */
+  attachPod(plan: PodPlan, sockets: PodSockets): Promise<AttachOutcome>;
+  /** Deletes a host link of ours, and with it the pod's end. A link of that name that is not ours is left alone. */
+  detachPod(hostLink: string): Promise<"detached" | "gone">;
+  /** All attachments, from one dump of the links. Host links that a crash left without alias are deleted on the way. */
+  listAttachments(): Promise<readonly ObservedAttachment[]>;
+  /** Prefixes (address/length) of the bridge's own addresses: the last known PodCIDRs of this node. */
+  listGateways(bridge: string): Promise<readonly string[]>;
+  /** The links that carry the given addresses, and those of the default routes when none does. */
+  findUplinks(addresses: readonly string[]): Promise<readonly Uplink[]>;
+  /** Makes bridge, addresses and forwarding as planned, and verifies: returns what is still not as planned, with the remedy. */
+  ensureNode(plan: NodePlan): Promise<Faults>;
+  /** Replaces the nftables table in one transaction and verifies it. Does nothing when the table is as planned. */
+  ensureRuleset(ruleset: Ruleset): Promise<"unchanged" | "applied">;
+  close(): void;
+}

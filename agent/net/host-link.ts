@@ -1,0 +1,21 @@
+import { fnv1a64 } from "./fnv1a.ts";
+
+/** Every host end of a veth that is ours begins with this. */
+export const HOST_LINK_PREFIX = "cw";
+
+const BASE32 = "abcdefghijklmnopqrstuvwxyz234567";
+
+/**
+ * Name of an attachment's host link: "cw" and 13 base32 characters (RFC 4648 alphabet, lower case) of the 64-bit FNV-1a hash
+ * of `containerID NUL ifname`. The shim computes the same name in C, so that it can delete the link without the agent; 15
+ * characters are what IFNAMSIZ leaves.
+ */
+export function hostLinkName(containerId: string, ifname: string): string {
+  const hash = fnv1a64(new TextEncoder().encode(`${containerId}\0${ifname}`));
+  let name = HOST_LINK_PREFIX;
+  // 13 × 5 = 65 bits: the hash stands in front, one zero bit behind it.
+  for (let shift = 60n; shift >= 0n; shift -= 5n) {
+    name += BASE32[Number(((hash << 1n) >> shift) & 31n)];
+  }
+  return name;
+}

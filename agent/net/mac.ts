@@ -1,0 +1,31 @@
+import { addressToBytes, familyOf } from "./address.ts";
+import { fnv1a64 } from "./fnv1a.ts";
+
+/**
+ * MAC address that belongs to an IP address, so that nobody has to ask for it: 0a:58 and the four bytes of an IPv4 address,
+ * or 0e and 40 bits of a hash of an IPv6 address (its low bits alone would repeat in every PodCIDR). Both are
+ * locally administered unicast addresses (IEEE 802, second least significant bit of the first byte).
+ */
+export function macOf(address: string): string {
+  const bytes = addressToBytes(address);
+  if (familyOf(address) === 4) return macFromBytes(Uint8Array.of(0x0a, 0x58, ...bytes));
+  const hash = fnv1a64(bytes);
+  const low = [32n, 24n, 16n, 8n, 0n].map((shift) => Number((hash >> shift) & 0xffn));
+  return macFromBytes(Uint8Array.of(0x0e, ...low));
+}
+
+/** Canonical text of a MAC address, or undefined when `text` is not six hexadecimal bytes separated by colons or dashes. */
+export function parseMac(text: string): string | undefined {
+  const match = /^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i.exec(text);
+  return match === null ? undefined : text.toLowerCase().replaceAll("-", ":");
+}
+
+/** Six bytes of a canonical MAC address. */
+export function macToBytes(mac: string): Uint8Array {
+  return Uint8Array.from(mac.split(":"), (part) => Number.parseInt(part, 16));
+}
+
+/** Canonical text (lower case, colons) of a hardware address. */
+export function macFromBytes(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(":");
+}

@@ -1,0 +1,76 @@
+import type { Family } from "../net/address.ts";
+import { addressBits } from "../net/cidr.ts";
+import { hostLinkName } from "../net/host-link.ts";
+import { macOf } from "../net/mac.ts";
+import { type Attachment, formatAlias } from "./attachment.ts";
+import { BRIDGE_MAC } from "./node-network.ts";
+
+/** One address of a pod: a host prefix, with the gateway that it is routed through. */
+export interface PodAddressPlan {
+  readonly family: Family;
+  readonly address: string;
+  readonly prefixLength: number;
+  readonly gateway: string;
+}
+
+/**
+ * Everything that an attachment consists of, as plain data: the veth, and on both sides what keeps address resolution off the
+ * path (design: layer 3 between pods, permanent neighbours). `agent/kernel/attach-pod.ts` turns it into messages.
+ */
+export interface PodPlan {
+  readonly host: {
+    readonly link: string;
+    readonly mac: string;
+    readonly alias: string;
+  };
+  readonly pod: {
+    readonly ifname: string;
+    readonly mac: string;
+    readonly addresses: readonly PodAddressPlan[];
+    readonly gatewayMac: string;
+  };
+  readonly mtu: number;
+}
+
+export interface PodNetworkInput {
+  readonly network: string;
+  readonly containerId: string;
+  readonly ifname: string;
+  readonly mtu: number;
+  readonly addresses: readonly {
+    readonly family: Family;
+    readonly address: string;
+    readonly gateway: string;
+  }[];
+}
+
+/** Plans the network of one pod interface. At least one address is given. */
+export function planPodNetwork(input: PodNetworkInput): PodPlan {
+  const { network, containerId, ifname, mtu, addresses } = input;
+  const attachment: Attachment = { network, containerId, ifname, addresses: addresses.map((a) => a.address) };
+  const mac = podMac(attachment.addresses);
+  return {
+    host: { link: hostLinkName(containerId, ifname), mac: hostMac(mac), alias: formatAlias(attachment) },
+    pod: {
+      ifname,
+      mac,
+      addresses: addresses.map(({ family, address, gateway }) => {
+        return { family, address, prefixLength: addressBits(family), gateway };
+      }),
+      gatewayMac: BRIDGE_MAC,
+    },
+    mtu,
+  };
+}
+
+/** The MAC of a pod follows its IPv4 address where it has one: those four bytes are unique on the node without a hash. */
+export function podMac(addresses: readonly string[]): string {
+  const address = addresses.find((candidate) => !candidate.includes(":")) ?? addresses[0];
+  if (address === undefined) throw new RangeError("Cannot derive a MAC address: the pod has no address");
+  return macOf(address);
+}
+
+/** MAC of the host end: that of the pod end in the high range, so that it is set at creation and udev leaves it alone. */
+function hostMac(mac: string): string {
+  return `f${mac.slice(1)}`;
+}

@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Cidr, parseCidr } from "../net/cidr.ts";
+import { assertGolden } from "../testing/golden.ts";
+import { formatRuleset, planRuleset } from "./ruleset.ts";
+
+function cidrs(...texts: readonly string[]): Cidr[] {
+  return texts.map((text) => {
+    const cidr = parseCidr(text);
+    assert.ok(cidr !== undefined, text);
+    return cidr;
+  });
+}
+
+const own = cidrs("10.244.1.0/24", "fd00:10:244:1::/64");
+
+for (const { name, input } of [
+  { name: "dual-stack", input: { podCidrs: own, insideCidrs: [], masquerade: true } },
+  { name: "ipv4", input: { podCidrs: own.slice(0, 1), insideCidrs: [], masquerade: true } },
+  { name: "ipv6", input: { podCidrs: own.slice(1), insideCidrs: [], masquerade: true } },
+  { name: "no-masquerade", input: { podCidrs: own, insideCidrs: [], masquerade: false } },
+  {
+    name: "cluster",
+    input: {
+      podCidrs: own,
+      insideCidrs: cidrs("10.244.0.0/24", "10.244.2.0/23", "fd00:10:244::/56", "192.0.2.7/32"),
+      masquerade: true,
+    },
+  },
+]) {
+  test(`formatRuleset() writes the table: ${name}`, () => {
+    const text = formatRuleset(planRuleset({ bridge: "cw0", ...input }));
+    assertGolden(text, new URL(`golden/ruleset-${name}.nft`, import.meta.url));
+  });
+}
