@@ -36,9 +36,9 @@ export function createCommands(context: CommandsContext): Commands {
   return async (request, signal) => {
     switch (request.command) {
       case "ADD":
-        return await containers.run(request.containerId, () => add(context, request, signal));
+        return containers.run(request.containerId, () => add(context, request, signal));
       case "DEL":
-        return await containers.run(request.containerId, () => del(context, request));
+        return containers.run(request.containerId, () => del(context, request));
       case "STATUS":
         return status(context, request);
       case "VERSION":

@@ -31,14 +31,16 @@ export interface Ipam {
    * that attachments from before a re-created Node live on.
    */
   setPodCidrs(podCidrs: readonly Cidr[]): void;
+  /** Makes a pool for a former PodCIDR of which a restart found the gateway, so that its attachments can be claimed. */
+  addFormerCidr(cidr: Cidr): void;
   reserve(): Reservation;
   /** Takes addresses that exist in the kernel; those outside every pool are remembered by nobody and need not be. */
   claim(addresses: readonly string[]): void;
   release(addresses: readonly string[], nowMs: number): void;
   /** To be called once all attachments of a restart are claimed. */
   resume(): void;
-  /** PodCIDRs whose gateway must be on the bridge: the current ones and those with pods. */
-  servedCidrs(): readonly Cidr[];
+  /** PodCIDRs that new pods no longer get addresses from, with pods that still have one. */
+  formerCidrs(): readonly Cidr[];
   use(nowMs: number): readonly PoolUse[];
 }
 
@@ -62,6 +64,10 @@ export function createIpam(): Ipam {
       const known = new Map(all().map((pool) => [formatCidr(pool.cidr), pool]));
       current = podCidrs.map((cidr) => known.get(formatCidr(cidr)) ?? createAddressPool(cidr));
       former = [...known.values()].filter((pool) => !current.includes(pool) && pool.taken() > 0);
+    },
+    addFormerCidr(cidr) {
+      if (all().every((pool) => formatCidr(pool.cidr) !== formatCidr(cidr)))
+        former = [...former, createAddressPool(cidr)];
     },
     reserve() {
       // The order of the PodCIDRs decides which family is the pod's first.
@@ -88,8 +94,9 @@ export function createIpam(): Ipam {
     },
     resume() {
       for (const pool of all()) pool.resume();
+      former = former.filter((pool) => pool.taken() > 0);
     },
-    servedCidrs: () => all().map((pool) => pool.cidr),
+    formerCidrs: () => former.map((pool) => pool.cidr),
     use: (nowMs) => all().map((pool) => useOf(pool, nowMs)),
   };
 }

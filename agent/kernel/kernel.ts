@@ -1,5 +1,5 @@
 import type { Attachment } from "../plan/attachment.ts";
-import type { NodePlan } from "../plan/node-network.ts";
+import type { GatewayAddress, NodePlan } from "../plan/node-network.ts";
 import type { PodPlan } from "../plan/pod-network.ts";
 import type { Ruleset } from "../plan/ruleset.ts";
 
@@ -36,8 +36,8 @@ export interface Kernel {
   detachPod(hostLink: string): Promise<"detached" | "gone">;
   /** All attachments, from one dump of the links. Host links that a crash left without alias are deleted on the way. */
   listAttachments(): Promise<readonly ObservedAttachment[]>;
-  /** Prefixes (address/length) of the bridge's own addresses: the last known PodCIDRs of this node. */
-  listGateways(bridge: string): Promise<readonly string[]>;
+  /** The bridge's own addresses: they tell the last known PodCIDRs of this node. Empty when there is no bridge. */
+  listGateways(bridge: string): Promise<readonly GatewayAddress[]>;
   /** The links that carry the given addresses, and those of the default routes when none does. */
   findUplinks(addresses: readonly string[]): Promise<readonly Uplink[]>;
   /** Makes bridge, addresses and forwarding as planned, and verifies: returns what is still not as planned, with the remedy. */

@@ -15,6 +15,11 @@ export interface GatewayAddress {
   readonly family: Family;
   readonly address: string;
   readonly prefixLength: number;
+  /**
+   * Of a PodCIDR that the node no longer has, kept for the pods that still use it. The kernel's own mark for an address not to be
+   * used for anything new (RFC 4862 section 5.5.4) lets a restarted agent tell which PodCIDRs were current.
+   */
+  readonly deprecated: boolean;
 }
 
 /** The node's own part of the datapath. */
@@ -31,20 +36,28 @@ export interface NodePlan {
 export interface NodeNetworkInput {
   readonly bridge: string;
   readonly mtu: number;
-  /** PodCIDRs that have or may get pods. */
+  /** PodCIDRs of the node, in order. */
   readonly podCidrs: readonly Cidr[];
+  /** PodCIDRs that the node had before and that pods still use. */
+  readonly formerCidrs: readonly Cidr[];
   readonly uplinks: readonly string[];
 }
 
-export function planNodeNetwork({ bridge, mtu, podCidrs, uplinks }: NodeNetworkInput): NodePlan {
+export function planNodeNetwork(input: NodeNetworkInput): NodePlan {
+  const { bridge, mtu, podCidrs, formerCidrs, uplinks } = input;
+  const gateway = (cidr: Cidr, deprecated: boolean): GatewayAddress => {
+    const { family, prefixLength } = cidr;
+    return { family, address: addressAt(cidr, 1n), prefixLength, deprecated };
+  };
   return {
     bridge,
     mac: BRIDGE_MAC,
     mtu,
-    gateways: podCidrs.map((cidr) => {
-      return { family: cidr.family, address: addressAt(cidr, 1n), prefixLength: cidr.prefixLength };
-    }),
+    gateways: [
+      ...podCidrs.map((cidr) => gateway(cidr, false)),
+      ...formerCidrs.map((cidr) => gateway(cidr, true)),
+    ],
     uplinks,
-    families: [...new Set(podCidrs.map((cidr) => cidr.family))],
+    families: [...new Set([...podCidrs, ...formerCidrs].map((cidr) => cidr.family))],
   };
 }

@@ -1,5 +1,6 @@
 import type { Family } from "../net/address.ts";
 import { type Cidr, cidrOf } from "../net/cidr.ts";
+import { fnv1a64 } from "../net/fnv1a.ts";
 import { formatNftPrefix, mergeCidrs } from "../net/merge-cidrs.ts";
 
 /** Family and name of the only nftables table that is ours. */
@@ -26,7 +27,7 @@ export interface NftChain {
   readonly type: "nat" | "filter";
   readonly hook: "postrouting" | "output";
   readonly priority: number;
-  /** Rule text without the comment; the rule's name becomes its comment, by which it is recognised. */
+  /** Rule text without the comment. */
   readonly rules: readonly { readonly name: string; readonly text: string }[];
 }
 
@@ -100,6 +101,14 @@ function planRedirectDrop(bridge: string): NftChain {
 }
 
 /**
+ * Comment by which a rule is recognised in the kernel, since nft does not give rules back as they were written: its name and a hash
+ * of its text, so that a rule of an earlier release is not taken for today's.
+ */
+export function ruleComment({ name, text }: NftChain["rules"][number]): string {
+  return `${name} ${fnv1a64(new TextEncoder().encode(text)).toString(16).padStart(16, "0")}`;
+}
+
+/**
  * The table as input of `nft -f`: one transaction that replaces the whole table, so that nothing of an earlier state stays. The
  * first `add` makes the `delete` work on a table that is not there.
  */
@@ -114,7 +123,7 @@ export function formatRuleset({ sets, chains }: Ruleset): string {
   for (const { name, type, hook, priority, rules } of chains) {
     lines.push(`\tchain ${name} {`);
     lines.push(`\t\ttype ${type} hook ${hook} priority ${priority}; policy accept;`);
-    for (const rule of rules) lines.push(`\t\t${rule.text} comment "${rule.name}"`);
+    for (const rule of rules) lines.push(`\t\t${rule.text} comment "${ruleComment(rule)}"`);
     lines.push("\t}");
   }
   lines.push("}", "");

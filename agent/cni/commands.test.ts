@@ -1,0 +1,241 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Attachments, createAttachments } from "../ipam/attachments.ts";
+import { createIpam, type Ipam } from "../ipam/ipam.ts";
+import { type Cidr, parseCidr } from "../net/cidr.ts";
+import { createFakeKernel, type FakeKernel } from "../testing/fake-kernel.ts";
+import { CniError } from "./cni-error.ts";
+import { type Commands, createCommands } from "./commands.ts";
+import { type CniVersion, parseNetworkConfig } from "./network-config.ts";
+import type { CniRequest } from "./request.ts";
+
+interface Setup {
+  readonly kernel: FakeKernel;
+  readonly ipam: Ipam;
+  readonly attachments: Attachments;
+  readonly commands: Commands;
+  readonly reasons: { part: "pod CIDRs"; reason: string }[];
+}
+
+function setUp(...podCidrs: readonly string[]): Setup {
+  const kernel = createFakeKernel();
+  const ipam = createIpam();
+  ipam.setPodCidrs(podCidrs.map(parseCidr).filter((cidr): cidr is Cidr => cidr !== undefined));
+  const attachments = createAttachments(ipam);
+  const reasons: Setup["reasons"] = [];
+  const readiness = { reasons: () => reasons };
+  const commands = createCommands({
+    kernel,
+    ipam,
+    attachments,
+    readiness,
+    bridge: "cw0",
+    mtu: () => 1400,
+    nowMs: () => 0,
+  });
+  return { kernel, ipam, attachments, commands, reasons };
+}
+
+function config(version: CniVersion = "1.0.0"): ReturnType<typeof parseNetworkConfig> {
+  return parseNetworkConfig(JSON.stringify({ cniVersion: version, name: "causeway", type: "causeway" }));
+}
+
+let nextFd = 100;
+
+function addRequest(containerId: string): Extract<CniRequest, { command: "ADD" }> {
+  const fds = { netns: nextFd++, rtnetlink: nextFd++ };
+  return {
+    command: "ADD",
+    containerId,
+    ifname: "eth0",
+    netns: `/run/netns/${containerId}`,
+    fds,
+    config: config(),
+  };
+}
+
+function delRequest(containerId: string): CniRequest {
+  return { command: "DEL", containerId, ifname: "eth0", config: config() };
+}
+
+const never = new AbortController().signal;
+
+async function failure(promise: Promise<unknown>): Promise<{ code: number; message: string }> {
+  try {
+    await promise;
+  } catch (error) {
+    assert.ok(error instanceof CniError, String(error));
+    return { code: error.code, message: error.message };
+  }
+  return assert.fail("did not fail");
+}
+
+test("ADD gives the pod an address of each family and remembers it; DEL frees both", async () => {
+  const { commands, ipam, attachments } = setUp("10.244.1.0/24", "fd00:1::/64");
+  const result = JSON.parse(await commands(addRequest("c1"), never)) as { ips: { address: string }[] };
+  assert.deepEqual(
+    result.ips.map(({ address }) => address),
+    ["10.244.1.2/32", "fd00:1::2/128"],
+  );
+  assert.deepEqual(attachments.list(), [
+    { network: "causeway", containerId: "c1", ifname: "eth0", addresses: ["10.244.1.2", "fd00:1::2"] },
+  ]);
+  assert.equal(await commands(delRequest("c1"), never), "");
+  assert.deepEqual(
+    ipam.use(0).map(({ taken, cooling }) => ({ taken, cooling })),
+    [
+      { taken: 0, cooling: 1 },
+      { taken: 0, cooling: 1 },
+    ],
+  );
+});
+
+test("ADD without a PodCIDR is code 11: the runtime may try again", async () => {
+  const { commands } = setUp();
+  assert.deepEqual(await failure(commands(addRequest("c1"), never)), {
+    code: 11,
+    message: "Cannot reserve an address: the node has no PodCIDR yet",
+  });
+});
+
+test("ADD on a full pool is code 101 with pool and counts, and takes nothing of the other family", async () => {
+  const { commands, ipam } = setUp("fd00:1::/64", "10.244.1.0/30");
+  await commands(addRequest("c1"), never);
+  assert.deepEqual(await failure(commands(addRequest("c2"), never)), {
+    code: 101,
+    message: "Cannot reserve an IPv4 address: all are taken (10.244.1.0/30: 1 of 1 taken)",
+  });
+  assert.deepEqual(
+    ipam.use(0).map(({ taken }) => taken),
+    [1, 1],
+  );
+});
+
+test("ADD twice is code 100 and leaves the first attachment alone", async () => {
+  const { commands, attachments, kernel } = setUp("10.244.1.0/24");
+  await commands(addRequest("c1"), never);
+  const { code, message } = await failure(commands(addRequest("c1"), never));
+  assert.equal(code, 100);
+  assert.match(
+    message,
+    /^Cannot add interface "eth0" to container "c1": container has it through host link "cw/,
+  );
+  assert.equal(attachments.list().length, 1);
+  assert.equal((await kernel.listAttachments()).length, 1);
+});
+
+test("two ADDs at once for one container: one wins, the other is code 100, one address is taken", async () => {
+  const { commands, ipam } = setUp("10.244.1.0/24");
+  const outcomes = await Promise.allSettled([
+    commands(addRequest("c1"), never),
+    commands(addRequest("c1"), never),
+  ]);
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    ["fulfilled", "rejected"],
+  );
+  assert.equal(ipam.use(0)[0]?.taken, 1);
+});
+
+test("ADD where the namespace has the interface is code 100 and frees the address", async () => {
+  const { commands, ipam } = setUp("10.244.1.0/24");
+  const first = addRequest("c1");
+  await commands(first, never);
+  const { code, message } = await failure(commands({ ...addRequest("c2"), fds: first.fds }, never));
+  assert.equal(code, 100);
+  assert.match(message, /network namespace "\/run\/netns\/c2" has one of that name$/);
+  assert.equal(ipam.use(0)[0]?.taken, 1);
+});
+
+test("ADD that the kernel refuses frees the address and answers with the first cause", async () => {
+  const { commands, kernel, ipam, attachments } = setUp("10.244.1.0/24");
+  kernel.beforeAttach = () => Promise.reject(new Error("Cannot create veth: EPERM"));
+  await assert.rejects(commands(addRequest("c1"), never), /^Error: Cannot create veth: EPERM$/);
+  assert.equal(ipam.use(0)[0]?.taken, 0);
+  assert.deepEqual(attachments.list(), []);
+});
+
+test("ADD of a runtime that was killed meanwhile is rolled back", async () => {
+  const { commands, kernel, ipam, attachments } = setUp("10.244.1.0/24");
+  const runtime = new AbortController();
+  kernel.beforeAttach = () => Promise.resolve(runtime.abort());
+  const { code } = await failure(commands(addRequest("c1"), runtime.signal));
+  assert.equal(code, 11);
+  assert.deepEqual(await kernel.listAttachments(), []);
+  assert.deepEqual(attachments.list(), []);
+  assert.equal(ipam.use(0)[0]?.taken, 0);
+});
+
+test("ADD of a runtime that was killed before its turn makes nothing", async () => {
+  const { commands, kernel } = setUp("10.244.1.0/24");
+  kernel.beforeAttach = () => assert.fail("attached");
+  assert.equal((await failure(commands(addRequest("c1"), AbortSignal.abort()))).code, 11);
+});
+
+test("DEL that overtakes its ADD waits for it: the runtime's last word counts", async () => {
+  const { commands, kernel } = setUp("10.244.1.0/24");
+  let release = (): void => undefined;
+  kernel.beforeAttach = () => new Promise((resolve) => (release = resolve));
+  const adding = commands(addRequest("c1"), never);
+  const deleting = commands(delRequest("c1"), never);
+  await new Promise((resolve) => setImmediate(resolve));
+  release();
+  await Promise.all([adding, deleting]);
+  assert.deepEqual(await kernel.listAttachments(), []);
+});
+
+test("a slow ADD of one container does not hold up another", async () => {
+  const { commands, kernel } = setUp("10.244.1.0/24");
+  let release = (): void => undefined;
+  kernel.beforeAttach = () => new Promise((resolve) => (release = resolve));
+  const slow = commands(addRequest("c1"), never);
+  await new Promise((resolve) => setImmediate(resolve));
+  kernel.beforeAttach = () => Promise.resolve();
+  await commands(addRequest("c2"), never);
+  release();
+  await slow;
+});
+
+test("DEL of what is unknown succeeds, twice and at once", async () => {
+  const { commands } = setUp("10.244.1.0/24");
+  assert.deepEqual(await Promise.all([commands(delRequest("x"), never), commands(delRequest("x"), never)]), [
+    "",
+    "",
+  ]);
+});
+
+test("DEL keeps the address when the kernel refuses to delete the link", async () => {
+  const { commands, kernel, ipam } = setUp("10.244.1.0/24");
+  await commands(addRequest("c1"), never);
+  kernel.detachPod = () => Promise.reject(new Error("EBUSY"));
+  await assert.rejects(commands(delRequest("c1"), never), /EBUSY/);
+  assert.equal(ipam.use(0)[0]?.taken, 1);
+});
+
+test("STATUS is silent when ADD could be served", async () => {
+  const { commands } = setUp("10.244.1.0/24");
+  assert.equal(await commands({ command: "STATUS", config: config("1.1.0") }, never), "");
+});
+
+test("STATUS is code 50 with the reasons of readiness", async () => {
+  const { commands, reasons } = setUp("10.244.1.0/24");
+  reasons.push({ part: "pod CIDRs", reason: "the node has no PodCIDR yet" });
+  assert.deepEqual(await failure(commands({ command: "STATUS", config: config("1.1.0") }, never)), {
+    code: 50,
+    message: "Node network is not ready: the node has no PodCIDR yet",
+  });
+});
+
+test("STATUS is code 50 when the pool is exhausted", async () => {
+  const { commands } = setUp("10.244.1.0/30");
+  await commands(addRequest("c1"), never);
+  assert.deepEqual(await failure(commands({ command: "STATUS", config: config("1.1.0") }, never)), {
+    code: 50,
+    message: "Node network is not ready: all addresses are taken: 10.244.1.0/30: 1 of 1 taken",
+  });
+});
+
+test("STATUS below 1.1.0 is code 1", async () => {
+  const { commands } = setUp("10.244.1.0/24");
+  assert.equal((await failure(commands({ command: "STATUS", config: config("1.0.0") }, never))).code, 1);
+});

@@ -1,0 +1,113 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { PoolUse } from "./ipam/ipam.ts";
+
+export interface MetricsInput {
+  readonly version: string;
+  readonly nodeVersion: string;
+  /** Read at every scrape: the state itself is the truth, no counter is kept beside it. */
+  readonly pools: () => readonly PoolUse[];
+  readonly attachments: () => number;
+  readonly isReady: () => boolean;
+  readonly rivals: () => number;
+}
+
+export interface Metrics {
+  /** Observes one CNI request: `seconds` from the start of the shim to the reply, `code` 0 or the CNI error code. */
+  observeRequest(command: string, code: number, seconds: number): void;
+  /** Counts repairs of host files. */
+  countFileWrite(path: string): void;
+  /** Counts reconcile runs by part and outcome. */
+  countReconcile(part: string, outcome: "ok" | "error"): void;
+  /** The exposition text and its content type. */
+  expose(): Promise<{ readonly contentType: string; readonly text: string }>;
+}
+
+/** From a tenth of what an ADD takes to where runtimes lose patience. */
+const LATENCY_BUCKETS_SECONDS = [
+  0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20,
+];
+
+export function createMetrics({
+  version,
+  nodeVersion,
+  pools,
+  attachments,
+  isReady,
+  rivals,
+}: MetricsInput): Metrics {
+  const register = new Registry();
+  const registers = [register];
+  collectDefaultMetrics({ register });
+
+  const requests = new Counter({
+    name: "causeway_cni_requests_total",
+    help: "CNI requests by command and result code, 0 for success.",
+    labelNames: ["command", "code"] as const,
+    registers,
+  });
+  const latency = new Histogram({
+    name: "causeway_cni_request_duration_seconds",
+    help: "Time from the start of the shim process to the agent's reply, by CNI command.",
+    labelNames: ["command"] as const,
+    buckets: LATENCY_BUCKETS_SECONDS,
+    registers,
+  });
+  const fileWrites = new Counter({
+    name: "causeway_host_file_writes_total",
+    help: "Host files that were installed or restored, by path.",
+    labelNames: ["path"] as const,
+    registers,
+  });
+  const reconciles = new Counter({
+    name: "causeway_reconcile_runs_total",
+    help: "Reconcile runs by part and outcome.",
+    labelNames: ["part", "outcome"] as const,
+    registers,
+  });
+  const gauge = (name: string, help: string, read: () => number): void => {
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  };
+  new Gauge({
+    name: "causeway_addresses",
+    help: "Pod addresses by PodCIDR, family and state: taken, cooling (freed within the last 30 s) or free.",
+    labelNames: ["cidr", "family", "state"] as const,
+    registers,
+    collect() {
+      this.reset();
+      for (const { cidr, family, size, taken, cooling } of pools()) {
+        const labels = { cidr, family: String(family) };
+        this.set({ ...labels, state: "taken" }, taken);
+        this.set({ ...labels, state: "cooling" }, cooling);
+        this.set({ ...labels, state: "free" }, size - taken - cooling);
+      }
+    },
+  });
+  gauge("causeway_attachments", "Pod interfaces that exist on this node.", attachments);
+  gauge("causeway_ready", "1 when the node can start pods, else 0; /readyz says why not.", () =>
+    isReady() ? 1 : 0,
+  );
+  gauge("causeway_rival_conflists", "CNI configurations that runtimes load instead of ours.", rivals);
+  new Gauge({
+    name: "causeway_build_info",
+    help: "1, with the versions of agent and Node.js.",
+    labelNames: ["version", "node_version"] as const,
+    registers,
+  }).set({ version, node_version: nodeVersion }, 1);
+
+  return {
+    observeRequest(command, code, seconds) {
+      requests.inc({ command, code: String(code) });
+      latency.observe({ command }, seconds);
+    },
+    countFileWrite: (path) => fileWrites.inc({ path }),
+    countReconcile: (part, outcome) => reconciles.inc({ part, outcome }),
+    expose: async () => ({ contentType: register.contentType, text: await register.metrics() }),
+  };
+}

@@ -1,0 +1,125 @@
+import type { Attachments, ReloadChanges } from "../ipam/attachments.ts";
+import type { Ipam } from "../ipam/ipam.ts";
+import type { Kernel, Uplink } from "../kernel/kernel.ts";
+import type { Log } from "../log.ts";
+import { type Cidr, cidrOf, formatCidr, parseCidr } from "../net/cidr.ts";
+import { planNodeNetwork } from "../plan/node-network.ts";
+import { planRuleset } from "../plan/ruleset.ts";
+import type { Readiness } from "../readiness.ts";
+
+/** Of what this node is told by Kubernetes or the nodes file. */
+export interface OwnNode {
+  readonly addresses: readonly string[];
+  readonly podCIDRs: readonly string[];
+}
+
+export interface NodeReconcilerInput {
+  readonly kernel: Pick<
+    Kernel,
+    "findUplinks" | "ensureNode" | "ensureRuleset" | "listAttachments" | "listGateways"
+  >;
+  readonly ipam: Ipam;
+  readonly attachments: Attachments;
+  readonly readiness: Pick<Readiness, "set">;
+  readonly log: Log;
+  readonly bridge: string;
+  /** 0 takes the uplink's. */
+  readonly mtu: number;
+  readonly masquerade: boolean;
+  readonly nonMasqueradeCIDRs: readonly Cidr[];
+  /** This node as last told, or why nothing is known of it. */
+  readonly ownNode: () => OwnNode | { readonly unknown: string };
+  readonly nowMs: () => number;
+}
+
+export interface NodeReconciler {
+  /** Rebuilds pools and attachments from the kernel; once, before the first `run`. */
+  recover(): Promise<void>;
+  /** Plans the whole node, compares it with the kernel and applies the difference. May be repeated at any time. */
+  run(): Promise<void>;
+  /** MTU of pods as last planned. */
+  mtu(): number;
+}
+
+/** MTU where no uplink tells one: Ethernet's. */
+const DEFAULT_MTU = 1500;
+
+export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler {
+  const { kernel, ipam, attachments, readiness, log, bridge, masquerade, nonMasqueradeCIDRs, nowMs } = input;
+  /** PodCIDRs that the kernel had when the agent started: good until somebody tells others. */
+  let podCidrs: readonly Cidr[] = [];
+  let mtu = DEFAULT_MTU;
+
+  const reloadAttachments = async (): Promise<ReloadChanges> => {
+    const finishReload = attachments.beginReload();
+    const observed = await kernel.listAttachments();
+    return finishReload(
+      new Map(observed.map(({ hostLink, ...attachment }) => [hostLink, attachment])),
+      nowMs(),
+    );
+  };
+
+  const learnPodCidrs = (node: ReturnType<typeof input.ownNode>): void => {
+    const told = "unknown" in node ? [] : node.podCIDRs.map(parseCidr).filter((cidr) => cidr !== undefined);
+    if (told.length > 0) {
+      const before = podCidrs.map(formatCidr).join(", ");
+      const after = told.map(formatCidr).join(", ");
+      if (before !== after) log.info({ before, after }, "PodCIDRs of this node");
+      podCidrs = told;
+      ipam.setPodCidrs(told);
+    }
+    const reason = "unknown" in node ? node.unknown : "the node has no PodCIDR yet";
+    readiness.set("pod CIDRs", podCidrs.length === 0 ? reason : undefined);
+  };
+
+  return {
+    mtu: () => mtu,
+    async recover() {
+      const gateways = await kernel.listGateways(bridge);
+      const cidr = ({ address, prefixLength }: (typeof gateways)[number]): Cidr =>
+        cidrOf(address, prefixLength);
+      podCidrs = gateways.filter(({ deprecated }) => !deprecated).map(cidr);
+      ipam.setPodCidrs(podCidrs);
+      for (const gateway of gateways.filter(({ deprecated }) => deprecated))
+        ipam.addFormerCidr(cidr(gateway));
+      const { adopted } = await reloadAttachments();
+      ipam.resume();
+      log.info(
+        { podCIDRs: podCidrs.map(formatCidr), attachments: adopted.length },
+        "Recovered state from the kernel",
+      );
+    },
+    async run() {
+      const node = input.ownNode();
+      learnPodCidrs(node);
+      if (podCidrs.length === 0) return;
+      const { adopted, dropped } = await reloadAttachments();
+      if (adopted.length + dropped.length > 0)
+        log.warn({ adopted, dropped }, "Attachments changed without a CNI call");
+      const uplinks = await kernel.findUplinks("unknown" in node ? [] : node.addresses);
+      mtu = input.mtu > 0 ? input.mtu : smallestMtu(uplinks);
+      const formerCidrs = ipam.formerCidrs();
+      const plan = planNodeNetwork({
+        bridge,
+        mtu,
+        podCidrs,
+        formerCidrs,
+        uplinks: uplinks.map(({ name }) => name),
+      });
+      const faults = await kernel.ensureNode(plan);
+      readiness.set("node network", faults.length === 0 ? undefined : faults.join("; "));
+      const ruleset = planRuleset({
+        bridge,
+        podCidrs: [...podCidrs, ...formerCidrs],
+        insideCidrs: nonMasqueradeCIDRs,
+        masquerade,
+      });
+      if ((await kernel.ensureRuleset(ruleset)) === "applied") log.info("Applied the nftables ruleset");
+      readiness.set("masquerade", undefined);
+    },
+  };
+}
+
+function smallestMtu(uplinks: readonly Uplink[]): number {
+  return uplinks.length === 0 ? DEFAULT_MTU : Math.min(...uplinks.map((uplink) => uplink.mtu));
+}

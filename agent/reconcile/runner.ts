@@ -1,0 +1,83 @@
+/** Timers, so that tests do not wait. */
+export interface Clock {
+  nowMs(): number;
+  /** Calls `wake` once after `delayMs`; the returned function cancels. */
+  after(delayMs: number, wake: () => void): () => void;
+}
+
+export const systemClock: Clock = {
+  nowMs: () => performance.now(),
+  after(delayMs, wake) {
+    const timer = setTimeout(wake, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+
+export interface RunnerOptions {
+  /** Triggers within this time after a run are served by one run. */
+  readonly minIntervalMs: number;
+  /** First wait after a failure; doubles with each further one, up to `maxIntervalMs`. */
+  readonly retryIntervalMs: number;
+  /** Without any trigger the work runs this often, to repair drift that nobody announced. */
+  readonly maxIntervalMs: number;
+  readonly clock: Clock;
+  /** Hears a failed run; the runner goes on. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** Runs one piece of level-triggered work: at once when triggered, but bounded in frequency and never twice at the same time. */
+export interface Runner {
+  trigger(): void;
+  /** Ends the timers and waits for a run that is under way. */
+  stop(): Promise<void>;
+}
+
+export function createRunner(work: () => Promise<void>, options: RunnerOptions): Runner {
+  const { minIntervalMs, retryIntervalMs, maxIntervalMs, clock, onError } = options;
+  let running: Promise<void> | undefined;
+  let isTriggered = false;
+  let isStopped = false;
+  let failures = 0;
+  let lastEndMs = Number.NEGATIVE_INFINITY;
+  let cancelTimer = (): void => undefined;
+
+  const schedule = (delayMs: number): void => {
+    cancelTimer();
+    if (!isStopped) cancelTimer = clock.after(Math.max(0, delayMs), run);
+  };
+  const retryDelayMs = (): number => Math.min(retryIntervalMs * 2 ** (failures - 1), maxIntervalMs);
+
+  function run(): void {
+    isTriggered = false;
+    running = work()
+      .then(
+        () => {
+          failures = 0;
+        },
+        (error: unknown) => {
+          failures++;
+          onError(error);
+        },
+      )
+      .then(() => {
+        running = undefined;
+        lastEndMs = clock.nowMs();
+        // A trigger may not shorten the wait after a failure: what fails is often what triggers.
+        if (failures > 0) schedule(retryDelayMs());
+        else schedule(isTriggered ? minIntervalMs : maxIntervalMs);
+      });
+  }
+
+  return {
+    trigger() {
+      const isQueued = isTriggered || failures > 0;
+      isTriggered = true;
+      if (running === undefined && !isQueued) schedule(lastEndMs + minIntervalMs - clock.nowMs());
+    },
+    async stop() {
+      isStopped = true;
+      cancelTimer();
+      await running;
+    },
+  };
+}

@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Kernel, PodSockets } from "../kernel/kernel.ts";
+import { hostLinkName } from "../net/host-link.ts";
+import { type PodPlan, planPodNetwork } from "../plan/pod-network.ts";
+
+export interface KernelUnderTest {
+  readonly kernel: Pick<Kernel, "attachPod" | "detachPod" | "listAttachments">;
+  /** A pod's namespace with the sockets that a shim would pass. */
+  makePod(): Promise<PodSockets>;
+  /** Deletes the namespace and waits until the kernel has let it go. */
+  removePod(pod: PodSockets): Promise<void>;
+}
+
+let nextHost = 10;
+
+/** A plan for container `containerId` with an address of its own. */
+export function podPlan(containerId: string, ifname = "eth0"): PodPlan {
+  const host = nextHost++;
+  return planPodNetwork({
+    network: "causeway",
+    containerId,
+    ifname,
+    mtu: 1400,
+    addresses: [
+      { family: 4, address: `10.244.1.${host}`, gateway: "10.244.1.1" },
+      { family: 6, address: `fd00:10:244:1::${host.toString(16)}`, gateway: "fd00:10:244:1::1" },
+    ],
+  });
+}
+
+/** The promises of interface Kernel about attachments, for the fake and for the real one. */
+export function testKernelContract(name: string, setUp: () => Promise<KernelUnderTest>): void {
+  test(`${name} attachPod() makes an attachment that listAttachments() gives back`, async () => {
+    const { kernel, makePod } = await setUp();
+    const plan = podPlan("contract-1");
+    assert.equal(await kernel.attachPod(plan, await makePod()), "attached");
+    assert.deepEqual(
+      (await kernel.listAttachments()).filter(({ containerId }) => containerId === "contract-1"),
+      [
+        {
+          hostLink: hostLinkName("contract-1", "eth0"),
+          network: "causeway",
+          containerId: "contract-1",
+          ifname: "eth0",
+          addresses: plan.pod.addresses.map(({ address }) => address),
+        },
+      ],
+    );
+    assert.equal(await kernel.detachPod(plan.host.link), "detached");
+  });
+
+  test(`${name} attachPod() of a second interface of that name in one namespace answers "pod interface exists"`, async () => {
+    const { kernel, makePod } = await setUp();
+    const pod = await makePod();
+    const first = podPlan("contract-2");
+    const second = podPlan("contract-3");
+    assert.equal(await kernel.attachPod(first, pod), "attached");
+    assert.equal(await kernel.attachPod(second, pod), "pod interface exists");
+    assert.equal(await kernel.detachPod(second.host.link), "gone");
+    assert.equal(await kernel.detachPod(first.host.link), "detached");
+  });
+
+  test(`${name} attachPod() of a host link that is there leaves it as it is`, async () => {
+    const { kernel, makePod } = await setUp();
+    const plan = podPlan("contract-4");
+    assert.equal(await kernel.attachPod(plan, await makePod()), "attached");
+    assert.equal(await kernel.attachPod(podPlan("contract-4"), await makePod()), "host link exists");
+    const [observed] = (await kernel.listAttachments()).filter(
+      ({ containerId }) => containerId === "contract-4",
+    );
+    assert.deepEqual(
+      observed?.addresses,
+      plan.pod.addresses.map(({ address }) => address),
+    );
+    await kernel.detachPod(plan.host.link);
+  });
+
+  test(`${name} attachPod() serves two interfaces of one container`, async () => {
+    const { kernel, makePod } = await setUp();
+    const pod = await makePod();
+    const plans = [podPlan("contract-5", "eth0"), podPlan("contract-5", "net1")];
+    for (const plan of plans) assert.equal(await kernel.attachPod(plan, pod), "attached");
+    for (const plan of plans) assert.equal(await kernel.detachPod(plan.host.link), "detached");
+  });
+
+  test(`${name} detachPod() of a link that is gone answers "gone", as often as asked`, async () => {
+    const { kernel } = await setUp();
+    const hostLink = hostLinkName("never-there", "eth0");
+    assert.equal(await kernel.detachPod(hostLink), "gone");
+    assert.equal(await kernel.detachPod(hostLink), "gone");
+  });
+
+  test(`${name} listAttachments() forgets a pod whose namespace died: no address can leak`, async () => {
+    const { kernel, makePod, removePod } = await setUp();
+    const pod = await makePod();
+    const plan = podPlan("contract-6");
+    assert.equal(await kernel.attachPod(plan, pod), "attached");
+    await removePod(pod);
+    assert.deepEqual(
+      (await kernel.listAttachments()).filter(({ containerId }) => containerId === "contract-6"),
+      [],
+    );
+    assert.equal(await kernel.detachPod(plan.host.link), "gone");
+  });
+}
