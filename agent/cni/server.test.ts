@@ -1,0 +1,190 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { requestFrame } from "../testing/request-frame.ts";
+import { silentLog } from "../testing/silent-log.ts";
+import { CniError } from "./cni-error.ts";
+import type { Commands } from "./commands.ts";
+import { createKeyedLock } from "./keyed-lock.ts";
+import { createLimiter } from "./limiter.ts";
+import { describePod, type ShimTransport, startCniServer } from "./server.ts";
+
+const conf = JSON.stringify({ cniVersion: "0.4.0", name: "causeway", type: "causeway" });
+const del = { CNI_COMMAND: "DEL", CNI_CONTAINERID: "c1", CNI_IFNAME: "eth0" };
+
+interface Setup {
+  readonly replies: { connection: number; exitCode: number; stdout: string }[];
+  readonly closed: number[];
+  readonly observed: { command: string; code: number; seconds: number }[];
+  readonly server: ReturnType<typeof startCniServer>;
+  handlers: Parameters<ShimTransport["listen"]>[1];
+  isListening: boolean;
+}
+
+function setUp(commands: Commands): Setup {
+  const setup: Partial<Setup> & Pick<Setup, "replies" | "closed" | "observed"> = {
+    replies: [],
+    closed: [],
+    observed: [],
+  };
+  const transport: ShimTransport = {
+    listen(_path, handlers) {
+      setup.handlers = handlers;
+      setup.isListening = true;
+      return { stop: () => (setup.isListening = false) };
+    },
+    reply(connection, bytes) {
+      const frame = Buffer.from(bytes);
+      setup.replies.push({
+        connection,
+        exitCode: frame.readUInt16BE(10),
+        stdout: frame.toString("utf8", 12),
+      });
+    },
+    close: (fd) => setup.closed.push(fd),
+  };
+  const server = startCniServer({
+    transport,
+    socket: "/run/causeway/agent.sock",
+    commands,
+    log: silentLog,
+    monotonicNs: () => 123_456_789n + 2_000_000n,
+    observe: (command, code, seconds) => setup.observed.push({ command, code, seconds }),
+  });
+  return Object.assign(setup, { server }) as Setup;
+}
+
+async function settle(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+test("startCniServer() replies what the command answers, and measures from the start of the shim", async () => {
+  const { handlers, replies, observed } = setUp(() => Promise.resolve("done\n"));
+  handlers.onRequest(1, requestFrame(del, conf), []);
+  await settle();
+  assert.deepEqual(replies, [{ connection: 1, exitCode: 0, stdout: "done\n" }]);
+  assert.deepEqual(observed, [{ command: "DEL", code: 0, seconds: 0.002 }]);
+});
+
+test("startCniServer() replies an error in the version of the configuration", async () => {
+  const { handlers, replies, observed } = setUp(() => Promise.reject(new CniError(101, "full")));
+  handlers.onRequest(1, requestFrame(del, conf), []);
+  await settle();
+  assert.deepEqual(replies, [
+    { connection: 1, exitCode: 1, stdout: '{"cniVersion":"0.4.0","code":101,"msg":"full"}\n' },
+  ]);
+  assert.equal(observed[0]?.code, 101);
+});
+
+test("startCniServer() replies code 5 to a failure that has no code", async () => {
+  const { handlers, replies } = setUp(() => Promise.reject(new Error("EPERM")));
+  handlers.onRequest(1, requestFrame(del, conf), []);
+  await settle();
+  assert.equal(replies[0]?.stdout, '{"cniVersion":"0.4.0","code":5,"msg":"EPERM"}\n');
+});
+
+test("startCniServer() answers a frame of garbage and closes its descriptors", async () => {
+  const { handlers, replies, closed, observed } = setUp(() => Promise.resolve(""));
+  handlers.onRequest(1, Buffer.from("CWAY\0\0\0\u0001x"), [7, 8]);
+  await settle();
+  assert.match(replies[0]?.stdout ?? "", /^\{"cniVersion":"1.0.0","code":5,"msg":"Cannot read request frame/);
+  assert.deepEqual(closed, [7, 8]);
+  assert.equal(observed[0]?.command, "unknown");
+});
+
+test("startCniServer() counts a made-up command as unknown: no caller can grow the metrics", async () => {
+  const { handlers, observed } = setUp(() => Promise.resolve(""));
+  handlers.onRequest(1, requestFrame({ ...del, CNI_COMMAND: "X".repeat(1000) }, conf), []);
+  await settle();
+  assert.deepEqual(
+    observed.map(({ command, code }) => ({ command, code })),
+    [{ command: "unknown", code: 4 }],
+  );
+});
+
+test("startCniServer() aborts the command whose runtime has gone", async () => {
+  let signal: AbortSignal | undefined;
+  const { handlers } = setUp((_request, given) => {
+    signal = given;
+    return new Promise(() => undefined);
+  });
+  handlers.onRequest(1, requestFrame(del, conf), []);
+  await settle();
+  handlers.onGone(1);
+  assert.equal(signal?.aborted, true);
+});
+
+test("stop() accepts no more and waits for what runs", async () => {
+  let finish = (): void => undefined;
+  const setup = setUp(() => new Promise((resolve) => (finish = () => resolve(""))));
+  setup.handlers.onRequest(1, requestFrame(del, conf), []);
+  await settle();
+  let stopped = false;
+  const stopping = setup.server.stop().then(() => (stopped = true));
+  await settle();
+  assert.equal(setup.isListening, false);
+  assert.equal(stopped, false);
+  finish();
+  await stopping;
+  assert.equal(setup.replies.length, 1);
+});
+
+test("createLimiter() keeps the order of those who wait, and a newcomer cannot overtake", async () => {
+  const limiter = createLimiter(1);
+  const order: number[] = [];
+  await Promise.all([1, 2, 3].map((n) => limiter.run(() => Promise.resolve(order.push(n)))));
+  assert.deepEqual(order, [1, 2, 3]);
+  assert.equal(limiter.waiting(), 0);
+});
+
+test("createLimiter() goes on after a failure", async () => {
+  const limiter = createLimiter(1);
+  const outcomes = await Promise.allSettled([
+    limiter.run(() => Promise.reject(new Error("no"))),
+    limiter.run(() => Promise.resolve("yes")),
+  ]);
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    ["rejected", "fulfilled"],
+  );
+});
+
+test("createLimiter() never runs more than its limit", async () => {
+  const limiter = createLimiter(3);
+  let running = 0;
+  let most = 0;
+  await Promise.all(
+    Array.from({ length: 20 }, () =>
+      limiter.run(async () => {
+        most = Math.max(most, ++running);
+        await settle();
+        running--;
+      }),
+    ),
+  );
+  assert.equal(most, 3);
+});
+
+test("createKeyedLock() runs one key in order, others beside it, and goes on after a failure", async () => {
+  const lock = createKeyedLock();
+  const order: string[] = [];
+  const slow = lock.run("a", async () => {
+    await settle();
+    order.push("a1");
+    throw new Error("no");
+  });
+  const behind = lock.run("a", () => Promise.resolve(order.push("a2")));
+  await lock.run("b", () => Promise.resolve(order.push("b")));
+  await Promise.allSettled([slow, behind]);
+  assert.deepEqual(order, ["b", "a1", "a2"]);
+});
+
+for (const { args, want } of [
+  {
+    args: "K8S_POD_UID=u;IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=basic",
+    want: "default/basic",
+  },
+  { args: "", want: undefined },
+  { args: "garbage;;=;", want: undefined },
+]) {
+  test(`describePod() of ${JSON.stringify(args)} is ${want}`, () => assert.equal(describePod(args), want));
+}

@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { planConflist } from "../plan/conflist.ts";
+import { ensureHostFiles, type HostFilesInput, servesConflist } from "./host-files.ts";
+
+const conflist = planConflist({ socket: "/run/causeway/agent.sock" });
+
+async function withHost(use: (input: HostFilesInput) => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "causeway-host-"));
+  const input = {
+    cniBinDir: join(folder, "bin"),
+    cniConfDir: join(folder, "net.d"),
+    shim: Buffer.from("shim"),
+    conflist,
+  };
+  mkdirSync(input.cniBinDir);
+  mkdirSync(input.cniConfDir);
+  try {
+    await use(input);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+test("ensureHostFiles() installs binary and loopback first, the conflist last, and nothing else", async () => {
+  await withHost(async (input) => {
+    const { written } = await ensureHostFiles(input);
+    assert.deepEqual(written, [
+      join(input.cniBinDir, "causeway"),
+      join(input.cniBinDir, "loopback"),
+      join(input.cniConfDir, "10-causeway.conflist"),
+    ]);
+    assert.deepEqual(readdirSync(input.cniBinDir).toSorted(), ["causeway", "loopback"]);
+    assert.deepEqual(readdirSync(input.cniConfDir), ["10-causeway.conflist"]);
+    assert.equal(statSync(join(input.cniBinDir, "causeway")).mode & 0o777, 0o755);
+    assert.equal(readFileSync(join(input.cniConfDir, "10-causeway.conflist"), "utf8"), conflist);
+  });
+});
+
+test("ensureHostFiles() writes nothing when all is as planned: nobody's file watch fires for nothing", async () => {
+  await withHost(async (input) => {
+    await ensureHostFiles(input);
+    assert.deepEqual((await ensureHostFiles(input)).written, []);
+  });
+});
+
+test("ensureHostFiles() replaces an older shim by rename: a running one keeps its inode, no text file busy", async () => {
+  await withHost(async (input) => {
+    const path = join(input.cniBinDir, "causeway");
+    writeFileSync(path, "older shim");
+    const { ino } = statSync(path);
+    assert.ok((await ensureHostFiles(input)).written.includes(path));
+    assert.notEqual(statSync(path).ino, ino);
+  });
+});
+
+test("ensureHostFiles() keeps the loopback that the node has", async () => {
+  await withHost(async (input) => {
+    writeFileSync(join(input.cniBinDir, "loopback"), "reference");
+    await ensureHostFiles(input);
+    assert.equal(readFileSync(join(input.cniBinDir, "loopback"), "utf8"), "reference");
+  });
+});
+
+for (const { name, damage } of [
+  { name: "deleted", damage: (path: string) => rmSync(path) },
+  { name: "truncated", damage: (path: string) => writeFileSync(path, "") },
+  { name: "half written", damage: (path: string) => writeFileSync(path, conflist.slice(0, 60)) },
+  {
+    name: "pointed at another socket",
+    damage: (path: string) => writeFileSync(path, planConflist({ socket: "/other" })),
+  },
+]) {
+  test(`ensureHostFiles() restores a conflist that someone ${name}`, async () => {
+    await withHost(async (input) => {
+      await ensureHostFiles(input);
+      const path = join(input.cniConfDir, "10-causeway.conflist");
+      damage(path);
+      assert.deepEqual((await ensureHostFiles(input)).written, [path]);
+      assert.equal(readFileSync(path, "utf8"), conflist);
+    });
+  });
+}
+
+test("servesConflist() tolerates plugins that others appended to the chain (istio/istio#32809)", () => {
+  const chained = JSON.parse(conflist) as { plugins: object[] };
+  chained.plugins.push({ type: "istio-cni" });
+  assert.equal(servesConflist(JSON.stringify(chained), conflist), true);
+  chained.plugins.reverse();
+  assert.equal(servesConflist(JSON.stringify(chained), conflist), false);
+});
+
+test("ensureHostFiles() reports configurations that runtimes take before ours (containerd/containerd#9171)", async () => {
+  await withHost(async (input) => {
+    for (const name of ["05-other.conf", "10-bridge.conflist", "00-notes.txt", "99-late.conflist"]) {
+      writeFileSync(join(input.cniConfDir, name), "{}");
+    }
+    assert.deepEqual((await ensureHostFiles(input)).rivals, [
+      join(input.cniConfDir, "05-other.conf"),
+      join(input.cniConfDir, "10-bridge.conflist"),
+    ]);
+  });
+});
+
+test("ensureHostFiles() leaves no conflist when the binary cannot be installed: binary before conflist", async () => {
+  await withHost(async (input) => {
+    rmSync(input.cniBinDir, { recursive: true });
+    await assert.rejects(ensureHostFiles(input), (error: Error) => {
+      assert.equal(
+        error.message,
+        `Cannot write "${input.cniBinDir}/causeway": ENOENT: no such file or directory`,
+      );
+      return true;
+    });
+    assert.deepEqual(readdirSync(input.cniConfDir), []);
+  });
+});
+
+test("ensureHostFiles() clears up the temporary file of a run that was killed", async () => {
+  await withHost(async (input) => {
+    writeFileSync(join(input.cniConfDir, ".10-causeway.conflist.causeway-tmp"), "half");
+    chmodSync(join(input.cniConfDir, ".10-causeway.conflist.causeway-tmp"), 0o444);
+    await ensureHostFiles(input);
+    assert.deepEqual(readdirSync(input.cniConfDir), ["10-causeway.conflist"]);
+  });
+});

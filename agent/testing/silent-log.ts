@@ -1,0 +1,5 @@
+import { pino } from "pino";
+import type { Log } from "../log.ts";
+
+/** A log for tests that do not look at it. */
+export const silentLog: Log = pino({ level: "silent" });
