@@ -15,7 +15,7 @@ import { formatResult } from "./result.ts";
 export interface CommandsContext {
   readonly kernel: Pick<Kernel, "attachPod" | "detachPod">;
   readonly ipam: Pick<Ipam, "reserve" | "release" | "use">;
-  readonly attachments: Pick<Attachments, "has" | "add" | "remove">;
+  readonly attachments: Pick<Attachments, "get" | "add" | "remove">;
   readonly readiness: Pick<Readiness, "reasons">;
   readonly bridge: string;
   /** MTU of pods, which follows the uplink's. */
@@ -52,8 +52,9 @@ async function add(context: CommandsContext, request: Add, signal: AbortSignal):
   const { containerId, ifname, netns, config } = request;
   throwIfGone(request, signal);
   const hostLink = hostLinkName(containerId, ifname);
-  if (attachments.has(hostLink))
+  if (attachments.get(hostLink) !== undefined) {
     throw interfaceExists(request, `container has it through host link "${hostLink}"`);
+  }
   const addresses = reserve(ipam);
   const plan = planPodNetwork({ network: config.name, containerId, ifname, mtu: mtu(), addresses });
   const release = (): void =>
@@ -98,7 +99,7 @@ async function attach(kernel: CommandsContext["kernel"], plan: PodPlan, request:
 
 async function del({ kernel, attachments, nowMs }: CommandsContext, request: Del): Promise<string> {
   const hostLink = hostLinkName(request.containerId, request.ifname);
-  await kernel.detachPod(hostLink);
+  await kernel.detachPod(hostLink, attachments.get(hostLink)?.addresses);
   // Only now: an address whose link still exists must not be given to another pod.
   attachments.remove(hostLink, nowMs());
   return "";

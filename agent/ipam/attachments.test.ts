@@ -21,13 +21,14 @@ function attachment(containerId: string, ...addresses: readonly string[]): Attac
 
 const taken = (ipam: Ipam): number[] => ipam.use(0).map((pool) => pool.taken);
 
-test("beginReload() adopts what the kernel has and drops what it no longer has", () => {
+test("beginReload() adopts what the kernel has and tells what vanished", () => {
   const ipam = ipamOf("10.244.1.0/24");
   const attachments = createAttachments(ipam);
-  attachments.beginReload()(new Map([["cwa", attachment("a", "10.244.1.2")]]), 0);
+  attachments.beginReload()(new Map([["cwa", attachment("a", "10.244.1.2")]]));
   assert.deepEqual(taken(ipam), [1]);
-  const changes = attachments.beginReload()(new Map([["cwb", attachment("b", "10.244.1.3")]]), 0);
-  assert.deepEqual(changes, { adopted: ["cwb"], dropped: ["cwa"] });
+  const changes = attachments.beginReload()(new Map([["cwb", attachment("b", "10.244.1.3")]]));
+  assert.deepEqual(changes, { adopted: ["cwb"], vanished: [{ hostLink: "cwa", addresses: ["10.244.1.2"] }] });
+  attachments.remove("cwa", 0);
   assert.deepEqual(attachments.list(), [attachment("b", "10.244.1.3")]);
   assert.deepEqual(taken(ipam), [1]);
 });
@@ -36,24 +37,24 @@ test("beginReload() leaves an attachment alone that was added after the dump beg
   const attachments = createAttachments(ipamOf("10.244.1.0/24"));
   const finish = attachments.beginReload();
   attachments.add("cwa", attachment("a", "10.244.1.2"));
-  assert.deepEqual(finish(new Map(), 0), { adopted: [], dropped: [] });
+  assert.deepEqual(finish(new Map()), { adopted: [], vanished: [] });
 });
 
 test("beginReload() does not revive an attachment that was removed after the dump began", () => {
   const ipam = ipamOf("10.244.1.0/24");
   const attachments = createAttachments(ipam);
   const observed = new Map([["cwa", attachment("a", "10.244.1.2")]]);
-  attachments.beginReload()(observed, 0);
+  attachments.beginReload()(observed);
   const finish = attachments.beginReload();
   attachments.remove("cwa", 0);
-  assert.deepEqual(finish(observed, 0), { adopted: [], dropped: [] });
+  assert.deepEqual(finish(observed), { adopted: [], vanished: [] });
   assert.deepEqual(taken(ipam), [0]);
 });
 
 test("setPodCidrs() of a re-created Node: new pods from the new CIDR, old attachments live on until they go", () => {
   const ipam = ipamOf("10.244.1.0/24");
   const attachments = createAttachments(ipam);
-  attachments.beginReload()(new Map([["cwa", attachment("a", "10.244.1.2")]]), 0);
+  attachments.beginReload()(new Map([["cwa", attachment("a", "10.244.1.2")]]));
   ipam.setPodCidrs(cidrs("10.244.7.0/24"));
   assert.deepEqual(ipam.formerCidrs(), cidrs("10.244.1.0/24"));
   const reservation = ipam.reserve();

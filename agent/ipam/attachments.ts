@@ -3,7 +3,7 @@ import type { Ipam } from "./ipam.ts";
 
 /** Cache of the kernel's attachments, by host link, that keeps the address pools in step. */
 export interface Attachments {
-  has(hostLink: string): boolean;
+  get(hostLink: string): Attachment | undefined;
   list(): readonly Attachment[];
   /** Remembers an attachment whose addresses are reserved already. */
   add(hostLink: string, attachment: Attachment): void;
@@ -13,14 +13,14 @@ export interface Attachments {
    * Begins a comparison with the kernel: call it before the dump, and the function that it returns with the dump's answer. What was
    * added or removed in between is left alone, since the dump may be older.
    */
-  beginReload(): (observed: ReadonlyMap<string, Attachment>, nowMs: number) => ReloadChanges;
+  beginReload(): (observed: ReadonlyMap<string, Attachment>) => ReloadChanges;
 }
 
 export interface ReloadChanges {
   /** Host links that the kernel had and we did not know. */
   readonly adopted: readonly string[];
-  /** Host links that we knew and the kernel no longer has: their addresses are free. */
-  readonly dropped: readonly string[];
+  /** What we knew and the kernel no longer has; the caller clears up what is left of it, then removes it. */
+  readonly vanished: readonly { readonly hostLink: string; readonly addresses: readonly string[] }[];
 }
 
 export function createAttachments(ipam: Pick<Ipam, "claim" | "release">): Attachments {
@@ -29,37 +29,35 @@ export function createAttachments(ipam: Pick<Ipam, "claim" | "release">): Attach
   const touch = (hostLink: string): void => {
     for (const touched of reloads) touched.add(hostLink);
   };
-  const remove = (hostLink: string, nowMs: number): void => {
-    touch(hostLink);
-    const attachment = table.get(hostLink);
-    if (attachment === undefined) return;
-    table.delete(hostLink);
-    ipam.release(attachment.addresses, nowMs);
-  };
-
   return {
-    has: (hostLink) => table.has(hostLink),
+    get: (hostLink) => table.get(hostLink),
     list: () => [...table.values()],
     add(hostLink, attachment) {
       touch(hostLink);
       table.set(hostLink, attachment);
     },
-    remove,
+    remove(hostLink, nowMs) {
+      touch(hostLink);
+      const attachment = table.get(hostLink);
+      if (attachment === undefined) return;
+      table.delete(hostLink);
+      ipam.release(attachment.addresses, nowMs);
+    },
     beginReload() {
       const touched = new Set<string>();
       reloads.add(touched);
-      return (observed, nowMs) => {
+      return (observed) => {
         reloads.delete(touched);
-        const dropped = [...table.keys()].filter((name) => !observed.has(name) && !touched.has(name));
-        const adopted = [...observed.keys()].filter((name) => !table.has(name) && !touched.has(name));
-        for (const hostLink of dropped) remove(hostLink, nowMs);
-        for (const hostLink of adopted) {
-          const attachment = observed.get(hostLink);
-          if (attachment === undefined) continue;
+        const isSettled = (hostLink: string): boolean => !touched.has(hostLink);
+        const vanished = [...table]
+          .filter(([hostLink]) => !observed.has(hostLink) && isSettled(hostLink))
+          .map(([hostLink, { addresses }]) => ({ hostLink, addresses }));
+        const adopted = [...observed].filter(([hostLink]) => !table.has(hostLink) && isSettled(hostLink));
+        for (const [hostLink, attachment] of adopted) {
           table.set(hostLink, attachment);
           ipam.claim(attachment.addresses);
         }
-        return { adopted, dropped };
+        return { adopted: adopted.map(([hostLink]) => hostLink), vanished };
       };
     },
   };

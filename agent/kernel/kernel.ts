@@ -32,10 +32,18 @@ export type Faults = readonly string[];
 export interface Kernel {
   /** Makes the attachment whole or not at all: what a failed call has made, it has taken back. */
   attachPod(plan: PodPlan, sockets: PodSockets): Promise<AttachOutcome>;
-  /** Deletes a host link of ours, and with it the pod's end. A link of that name that is not ours is left alone. */
-  detachPod(hostLink: string): Promise<"detached" | "gone">;
-  /** All attachments, from one dump of the links. Host links that a crash left without alias are deleted on the way. */
+  /**
+   * Deletes a host link of ours, with it the pod's end, and the bridge's neighbours for the pod's addresses: those of the link's alias and
+   * `addresses`, for a link that is gone. A link of that name that is not ours is left alone.
+   */
+  detachPod(hostLink: string, addresses?: readonly string[]): Promise<"detached" | "gone">;
+  /** All attachments, from one dump of the links. */
   listAttachments(): Promise<readonly ObservedAttachment[]>;
+  /**
+   * Clears up after a crash, before the first request: deletes host links that never got their alias, and neighbours on the bridge that
+   * belong to no attachment.
+   */
+  clearLeftovers(bridge: string): Promise<void>;
   /** The bridge's own addresses: they tell the last known PodCIDRs of this node. Empty when there is no bridge. */
   listGateways(bridge: string): Promise<readonly GatewayAddress[]>;
   /** The links that carry the given addresses, and those of the default routes when none does. */

@@ -4,19 +4,27 @@ import type { Kernel, Uplink } from "../kernel/kernel.ts";
 import type { Log } from "../log.ts";
 import { type Cidr, cidrOf, formatCidr, parseCidr } from "../net/cidr.ts";
 import { planNodeNetwork } from "../plan/node-network.ts";
-import { planRuleset } from "../plan/ruleset.ts";
+import { planRuleset, type Ruleset } from "../plan/ruleset.ts";
 import type { Readiness } from "../readiness.ts";
 
-/** Of what this node is told by Kubernetes or the nodes file. */
+/** What Kubernetes or the nodes file tells of this node. */
 export interface OwnNode {
   readonly addresses: readonly string[];
   readonly podCIDRs: readonly string[];
+  /** Why there are no PodCIDRs, where there are none. */
+  readonly reason: string | undefined;
 }
 
 export interface NodeReconcilerInput {
   readonly kernel: Pick<
     Kernel,
-    "findUplinks" | "ensureNode" | "ensureRuleset" | "listAttachments" | "listGateways"
+    | "clearLeftovers"
+    | "detachPod"
+    | "ensureNode"
+    | "ensureRuleset"
+    | "findUplinks"
+    | "listAttachments"
+    | "listGateways"
   >;
   readonly ipam: Ipam;
   readonly attachments: Attachments;
@@ -27,8 +35,7 @@ export interface NodeReconcilerInput {
   readonly mtu: number;
   readonly masquerade: boolean;
   readonly nonMasqueradeCIDRs: readonly Cidr[];
-  /** This node as last told, or why nothing is known of it. */
-  readonly ownNode: () => OwnNode | { readonly unknown: string };
+  readonly ownNode: () => OwnNode;
   readonly nowMs: () => number;
 }
 
@@ -50,17 +57,22 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
   let podCidrs: readonly Cidr[] = [];
   let mtu = DEFAULT_MTU;
 
+  /** Brings the table in step with the kernel: namespaces die without a DEL, and a shim deletes links while the agent is away. */
   const reloadAttachments = async (): Promise<ReloadChanges> => {
     const finishReload = attachments.beginReload();
     const observed = await kernel.listAttachments();
-    return finishReload(
+    const changes = finishReload(
       new Map(observed.map(({ hostLink, ...attachment }) => [hostLink, attachment])),
-      nowMs(),
     );
+    for (const { hostLink, addresses } of changes.vanished) {
+      await kernel.detachPod(hostLink, addresses);
+      attachments.remove(hostLink, nowMs());
+    }
+    return changes;
   };
 
-  const learnPodCidrs = (node: ReturnType<typeof input.ownNode>): void => {
-    const told = "unknown" in node ? [] : node.podCIDRs.map(parseCidr).filter((cidr) => cidr !== undefined);
+  const learnPodCidrs = ({ podCIDRs, reason }: OwnNode): void => {
+    const told = podCIDRs.map(parseCidr).filter((cidr) => cidr !== undefined);
     if (told.length > 0) {
       const before = podCidrs.map(formatCidr).join(", ");
       const after = told.map(formatCidr).join(", ");
@@ -68,13 +80,23 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
       podCidrs = told;
       ipam.setPodCidrs(told);
     }
-    const reason = "unknown" in node ? node.unknown : "the node has no PodCIDR yet";
-    readiness.set("pod CIDRs", podCidrs.length === 0 ? reason : undefined);
+    readiness.set("pod CIDRs", podCidrs.length === 0 ? (reason ?? "the node has no PodCIDR") : undefined);
+  };
+
+  const applyRuleset = async (ruleset: Ruleset): Promise<void> => {
+    try {
+      if ((await kernel.ensureRuleset(ruleset)) === "applied") log.info("Applied the nftables ruleset");
+      readiness.set("masquerade", undefined);
+    } catch (error) {
+      readiness.set("masquerade", error instanceof Error ? error.message : String(error));
+      throw error;
+    }
   };
 
   return {
     mtu: () => mtu,
     async recover() {
+      await kernel.clearLeftovers(bridge);
       const gateways = await kernel.listGateways(bridge);
       const cidr = ({ address, prefixLength }: (typeof gateways)[number]): Cidr =>
         cidrOf(address, prefixLength);
@@ -93,10 +115,14 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
       const node = input.ownNode();
       learnPodCidrs(node);
       if (podCidrs.length === 0) return;
-      const { adopted, dropped } = await reloadAttachments();
-      if (adopted.length + dropped.length > 0)
-        log.warn({ adopted, dropped }, "Attachments changed without a CNI call");
-      const uplinks = await kernel.findUplinks("unknown" in node ? [] : node.addresses);
+      const { adopted, vanished } = await reloadAttachments();
+      if (adopted.length + vanished.length > 0) {
+        log.warn(
+          { adopted, vanished: vanished.map(({ hostLink }) => hostLink) },
+          "Attachments changed without a CNI call",
+        );
+      }
+      const uplinks = await kernel.findUplinks(node.addresses);
       mtu = input.mtu > 0 ? input.mtu : smallestMtu(uplinks);
       const formerCidrs = ipam.formerCidrs();
       const plan = planNodeNetwork({
@@ -114,8 +140,7 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
         insideCidrs: nonMasqueradeCIDRs,
         masquerade,
       });
-      if ((await kernel.ensureRuleset(ruleset)) === "applied") log.info("Applied the nftables ruleset");
-      readiness.set("masquerade", undefined);
+      await applyRuleset(ruleset);
     },
   };
 }

@@ -1,0 +1,83 @@
+import { deleteLink, getLink } from "../netlink/link.ts";
+import type { Outcome } from "../netlink/message.ts";
+import { isAlreadyExists, NetlinkError } from "../netlink/netlink-error.ts";
+import type { PodPlan } from "../plan/pod-network.ts";
+import type { AttachOutcome, PodSockets } from "./kernel.ts";
+import { podRequests } from "./pod-requests.ts";
+import type { Rtnetlink } from "./rtnetlink.ts";
+
+export interface AttachContext {
+  readonly rtnetlink: Rtnetlink;
+  readonly bridgeIndex: number;
+  readonly hasIpv6: boolean;
+  readonly nextLinkIndex: () => number;
+}
+
+/** Taken interface indices in a row that are a coincidence; beyond that something else is wrong. */
+const MAX_INDEX_TRIES = 8;
+
+/**
+ * Makes one attachment in a single round trip to the thread pool. The interface index is chosen by us, so that every message can name it
+ * before the kernel has made the link.
+ */
+export async function attachPod(
+  context: AttachContext,
+  plan: PodPlan,
+  sockets: PodSockets,
+): Promise<AttachOutcome> {
+  for (let attempt = 1; ; attempt++) {
+    const linkIndex = context.nextLinkIndex();
+    const outcome = await tryAttach(context, plan, sockets, linkIndex);
+    if (!(outcome instanceof NetlinkError)) return outcome;
+    const existing = isAlreadyExists(outcome)
+      ? await findExisting(context.rtnetlink, plan, sockets)
+      : undefined;
+    if (existing !== undefined) return existing;
+    const isIndexTaken = outcome.code === "EBUSY" || outcome.code === "EEXIST";
+    if (!isIndexTaken || attempt === MAX_INDEX_TRIES) throw outcome;
+  }
+}
+
+/** An error that is returned left nothing behind; one that is thrown came after the link was made, which has been deleted again. */
+async function tryAttach(
+  { rtnetlink, bridgeIndex, hasIpv6 }: AttachContext,
+  plan: PodPlan,
+  { netns, rtnetlink: socket }: PodSockets,
+  linkIndex: number,
+): Promise<"attached" | NetlinkError> {
+  const { create, host, pod, routes } = podRequests({ plan, linkIndex, bridgeIndex, netns, hasIpv6 });
+  const [created = [], hosted = [], podded = [], routed = []] = await rtnetlink.tryExecute([
+    { requests: create },
+    { requests: host },
+    { socket, requests: pod },
+    { socket, requests: routes },
+  ]);
+  const createError = firstError(created);
+  if (createError !== undefined) return createError;
+  const error =
+    firstError([...hosted, ...podded]) ?? firstError(routed.filter((outcome) => !isDuplicate(outcome)));
+  if (error === undefined) return "attached";
+  await rtnetlink.tryExecute([{ requests: [deleteLink(linkIndex)] }]);
+  throw error;
+}
+
+function firstError(outcomes: readonly Outcome[]): NetlinkError | undefined {
+  const failed = outcomes.find((outcome) => outcome.status === "failed");
+  return failed?.error;
+}
+
+function isDuplicate(outcome: Outcome): boolean {
+  return outcome.status === "failed" && isAlreadyExists(outcome.error);
+}
+
+/** Which of the two names the kernel means by EEXIST. */
+async function findExisting(
+  rtnetlink: Rtnetlink,
+  { host, pod }: PodPlan,
+  { rtnetlink: socket }: PodSockets,
+): Promise<AttachOutcome | undefined> {
+  const [inHost] = (await rtnetlink.tryExecute([{ requests: [getLink(host.link)] }])).flat();
+  if (inHost?.status === "done") return "host link exists";
+  const [inPod] = (await rtnetlink.tryExecute([{ socket, requests: [getLink(pod.ifname)] }])).flat();
+  return inPod?.status === "done" ? "pod interface exists" : undefined;
+}

@@ -1,0 +1,53 @@
+import { readFile, writeFile } from "node:fs/promises";
+
+/** Reads and writes sysctls of this network namespace; a value is the file's text without the line end. */
+export interface Sysctls {
+  read(name: string): Promise<string>;
+  write(name: string, value: string): Promise<void>;
+}
+
+export const procSysctls: Sysctls = {
+  read: async (name) => (await readFile(sysctlPath(name), "utf8")).trim(),
+  write: (name, value) => writeFile(sysctlPath(name), value),
+};
+
+function sysctlPath(name: string): string {
+  return `/proc/sys/${name}`;
+}
+
+/**
+ * Turns IPv6 forwarding on, for which netlink has no message. A router does not accept router advertisements (RFC 4861 section 6.2.3; the
+ * kernel follows with accept_ra=1), so an uplink that got its default route from one must be told to go on first, or the node loses the
+ * world (cilium/cilium#21819). Returns what the operator must do where /proc/sys is read-only; empty when all is as it must be.
+ */
+export async function ensureIpv6Forwarding(
+  sysctls: Sysctls,
+  uplinks: readonly string[],
+): Promise<readonly string[]> {
+  const forwarding = "net/ipv6/conf/all/forwarding";
+  try {
+    if ((await sysctls.read(forwarding)) === "1") return [];
+  } catch (error) {
+    return [`IPv6 is not usable on this node: cannot read ${forwarding} (${describe(error)})`];
+  }
+  const accepting: string[] = [];
+  for (const uplink of uplinks) {
+    const name = `net/ipv6/conf/${uplink}/accept_ra`;
+    if ((await sysctls.read(name).catch(() => "0")) === "1") accepting.push(name);
+  }
+  const remedy = [...accepting.map((name) => `${name}=2`), `${forwarding}=1`];
+  try {
+    for (const name of accepting) await sysctls.write(name, "2");
+    await sysctls.write(forwarding, "1");
+    return [];
+  } catch (error) {
+    const settings = remedy.map((setting) => `sysctl -w ${setting.replaceAll("/", ".")}`).join(" && ");
+    return [
+      `IPv6 forwarding is off and the agent may not set it (${describe(error)}); on the node run: ${settings}`,
+    ];
+  }
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.message.split(",")[0] ?? error.message) : String(error);
+}

@@ -1,0 +1,94 @@
+import { cidrOf } from "../net/cidr.ts";
+import { HOST_LINK_PREFIX } from "../net/host-link.ts";
+import { deleteLink } from "../netlink/link.ts";
+import { deleteNeighbour, dumpNeighbours, parseNeighbour } from "../netlink/neighbour.ts";
+import type { Link } from "../netlink/parse-link.ts";
+import { parseAlias } from "../plan/attachment.ts";
+import { attachPod } from "./attach-pod.ts";
+import { detachPod, findLink, removeAll } from "./detach-pod.ts";
+import { diffBridge, ensureBridge, listAddresses } from "./ensure-bridge.ts";
+import { ensureIpv6Forwarding, procSysctls } from "./ipv6-forwarding.ts";
+import type { Kernel } from "./kernel.ts";
+import { ensureRuleset } from "./nftables.ts";
+import { isOurs } from "./ownership.ts";
+import type { Rtnetlink } from "./rtnetlink.ts";
+import { ensureForwarding, findUplinks, listLinks } from "./uplinks.ts";
+
+/** Interface indices from here on are ours to choose: the kernel counts up from 1 and will not come near. */
+const FIRST_LINK_INDEX = 1_000_000;
+
+/** The Linux kernel of this network namespace, through rtnetlink and nft. */
+export function createLinuxKernel(rtnetlink: Rtnetlink): Kernel {
+  let bridge: Link | undefined;
+  let lastLinkIndex = FIRST_LINK_INDEX;
+
+  const listHostLinks = async (): Promise<Link[]> => {
+    const links = await listLinks(rtnetlink);
+    for (const { index } of links) lastLinkIndex = Math.max(lastLinkIndex, index);
+    return links.filter(
+      (link) => link.name.startsWith(HOST_LINK_PREFIX) && link.kind === "veth" && isOurs(link),
+    );
+  };
+
+  return {
+    async attachPod(plan, sockets) {
+      if (bridge === undefined)
+        throw new Error(`Cannot attach "${plan.host.link}": the node has no bridge yet`);
+      const hasIpv6 = bridge.addrGenMode !== undefined;
+      const context = { rtnetlink, bridgeIndex: bridge.index, hasIpv6, nextLinkIndex: () => ++lastLinkIndex };
+      return attachPod(context, plan, sockets);
+    },
+    detachPod: (hostLink, addresses = []) =>
+      detachPod(rtnetlink, { hostLink, addresses, bridgeIndex: bridge?.index }),
+    async listAttachments() {
+      return (await listHostLinks()).flatMap(({ name, alias }) => {
+        const attachment = alias === undefined ? undefined : parseAlias(alias);
+        return attachment === undefined ? [] : [{ hostLink: name, ...attachment }];
+      });
+    },
+    async clearLeftovers(name) {
+      const links = await listHostLinks();
+      await removeAll(
+        rtnetlink,
+        links.filter(({ alias }) => alias === undefined).map(({ index }) => deleteLink(index)),
+      );
+      const own = await findLink(rtnetlink, name);
+      if (own === undefined || !isOurs(own)) return;
+      const kept = new Set(
+        links.flatMap(({ alias }) => (alias === undefined ? [] : (parseAlias(alias)?.addresses ?? []))),
+      );
+      const neighbours = (await rtnetlink.dump(dumpNeighbours({ linkIndex: own.index }))).map(parseNeighbour);
+      const stale = neighbours.filter(({ permanent, address }) => permanent && !kept.has(address));
+      await removeAll(
+        rtnetlink,
+        stale.map(({ address }) => deleteNeighbour({ linkIndex: own.index, address })),
+      );
+    },
+    async listGateways(name) {
+      const link = await findLink(rtnetlink, name);
+      if (link === undefined || !isOurs(link)) return [];
+      bridge = link;
+      const addresses = await listAddresses(rtnetlink, link.index);
+      return addresses
+        .filter(({ scope }) => scope === "global")
+        .map(({ address, prefixLength, deprecated }) => {
+          return { family: cidrOf(address, prefixLength).family, address, prefixLength, deprecated };
+        });
+    },
+    findUplinks: (addresses) => findUplinks(rtnetlink, addresses),
+    async ensureNode(plan) {
+      bridge = await ensureBridge(rtnetlink, plan);
+      const left = Object.keys(diffBridge(plan, bridge));
+      await ensureForwarding(rtnetlink, plan.uplinks);
+      const ipv6Faults = plan.families.includes(6)
+        ? await ensureIpv6Forwarding(procSysctls, plan.uplinks)
+        : [];
+      return [
+        ...(left.length === 0 ? [] : [`bridge "${plan.bridge}" does not keep its ${left.join(", ")}`]),
+        ...ipv6Faults,
+      ];
+    },
+    ensureRuleset,
+    close: () => rtnetlink.close(),
+  };
+}

@@ -1,0 +1,94 @@
+import { addressBits, cidrOf } from "../net/cidr.ts";
+import { addAddress } from "../netlink/address.ts";
+import { IN6_ADDR_GEN_MODE_NONE } from "../netlink/constants.ts";
+import { setLink } from "../netlink/link.ts";
+import type { NetlinkRequest } from "../netlink/message.ts";
+import { replaceFdbEntry, replaceNeighbour } from "../netlink/neighbour.ts";
+import { addRoute } from "../netlink/route.ts";
+import { createVeth } from "../netlink/veth.ts";
+import type { PodPlan } from "../plan/pod-network.ts";
+import { LINK_GROUP, ROUTE_PROTOCOL } from "./ownership.ts";
+
+export interface PodRequestsInput {
+  readonly plan: PodPlan;
+  /** Index of both ends of the veth, each in its namespace. */
+  readonly linkIndex: number;
+  readonly bridgeIndex: number;
+  /** Descriptor of the pod's namespace. */
+  readonly netns: number;
+  /** Whether this kernel has IPv6. */
+  readonly hasIpv6: boolean;
+}
+
+/** The messages that make one attachment, in the order in which they must succeed. */
+export interface PodRequests {
+  /** In the host's namespace: the veth with both ends. */
+  readonly create: readonly NetlinkRequest[];
+  /** In the host's namespace: the rest of the host end, and the bridge's permanent entries for the pod. */
+  readonly host: readonly NetlinkRequest[];
+  /** In the pod's namespace: addresses, link up, permanent entries for the gateways. */
+  readonly pod: readonly NetlinkRequest[];
+  /** In the pod's namespace. A route that is there already is kept: with several interfaces the first one's wins. */
+  readonly routes: readonly NetlinkRequest[];
+}
+
+/** Turns a plan into messages. Pure. */
+export function podRequests({ plan, linkIndex, bridgeIndex, netns, hasIpv6 }: PodRequestsInput): PodRequests {
+  const { host, pod, mtu } = plan;
+  const peer = { name: pod.ifname, mac: pod.mac, mtu, index: linkIndex, netns };
+  return {
+    create: [
+      createVeth({
+        host: {
+          name: host.link,
+          mac: host.mac,
+          mtu,
+          index: linkIndex,
+          master: bridgeIndex,
+          group: LINK_GROUP,
+        },
+        peer,
+      }),
+    ],
+    host: [
+      setLink(linkIndex, {
+        alias: host.alias,
+        // The host end is a bridge port: an fe80:: address on it would serve nobody.
+        addrGenMode: hasIpv6 ? IN6_ADDR_GEN_MODE_NONE : undefined,
+        // Nothing is learned or flooded: the entry below is all that the bridge may know of this pod.
+        bridgePort: {
+          isolated: true,
+          learning: false,
+          unicastFlood: false,
+          multicastFlood: false,
+          broadcastFlood: false,
+        },
+      }),
+      // A message of its own: the kernel sets flags before it looks at the settings of address families.
+      setLink(linkIndex, { up: true }),
+      replaceFdbEntry({ linkIndex, mac: pod.mac, keeper: "master" }),
+      ...pod.addresses.map(({ address }) =>
+        replaceNeighbour({ linkIndex: bridgeIndex, address, mac: pod.mac }),
+      ),
+    ],
+    pod: [
+      // Without duplicate address detection, which holds up a pod for a second: the pool never gives an address twice.
+      ...pod.addresses.map(({ address, prefixLength }) =>
+        addAddress({ linkIndex, address, prefixLength, noDad: true }),
+      ),
+      setLink(linkIndex, { up: true }),
+      ...pod.addresses.map(({ gateway }) =>
+        replaceNeighbour({ linkIndex, address: gateway, mac: pod.gatewayMac }),
+      ),
+    ],
+    routes: pod.addresses.flatMap(({ family, gateway }) => [
+      addRoute({
+        destination: cidrOf(gateway, addressBits(family)),
+        linkIndex,
+        scope: "link",
+        protocol: ROUTE_PROTOCOL,
+      }),
+      addRoute({ destination: cidrOf(gateway, 0), gateway, linkIndex, protocol: ROUTE_PROTOCOL }),
+    ]),
+  };
+}

@@ -1,0 +1,187 @@
+import {
+  encodeBatch,
+  type NetlinkMessage,
+  type NetlinkRequest,
+  type Outcome,
+  parseAnswers,
+} from "../netlink/message.ts";
+import type { Native, NativeStep } from "./native.ts";
+
+/** Requests for one network namespace: the host's, or that of an rtnetlink socket opened in another one. */
+export interface RtnetlinkStep {
+  readonly socket?: number | undefined;
+  readonly requests: readonly NetlinkRequest[];
+}
+
+/** A dump that the kernel could not finish without a change in between. */
+export class DumpInterruptedError extends Error {
+  override readonly name = "DumpInterruptedError";
+  readonly code = "EINTR";
+}
+
+export interface Rtnetlink {
+  /**
+   * Sends the steps in order, in one trip to a thread. All requests of a step are tried, a failure ends the sequence after its step.
+   * Throws the first NetlinkError; else gives the replies per step and request.
+   */
+  execute(steps: readonly RtnetlinkStep[]): Promise<(readonly NetlinkMessage[])[][]>;
+  /** The same with errors as values. */
+  tryExecute(steps: readonly RtnetlinkStep[]): Promise<Outcome[][]>;
+  /** Payloads of one dump, repeated until it is consistent; throws {@link DumpInterruptedError} when it never is. */
+  dump(request: NetlinkRequest, socket?: number): Promise<Buffer[]>;
+  /** Closes the host's sockets; what runs fails or finishes first. */
+  close(): void;
+}
+
+/** NETLINK_ROUTE of linux/netlink.h. */
+const NETLINK_ROUTE = 0;
+
+/** Bounds one send to some 20 KB and its acknowledgements to some 100 KB, half of the smallest receive buffer. */
+const MAX_BATCH = 100;
+
+const MAX_DUMP_ATTEMPTS = 10;
+
+/** As many requests as libuv's thread pool runs at the same time (UV_THREADPOOL_SIZE is 4 unless set). */
+const MAX_SOCKETS = 4;
+
+type RtnetlinkNative = Pick<Native, "openNetlink" | "prepareNetlink" | "close" | "request">;
+
+interface Batch extends NativeStep {
+  readonly requests: readonly NetlinkRequest[];
+  readonly firstSeq: number;
+}
+
+const skipped: Outcome = { status: "skipped" };
+
+export function createRtnetlink(native: RtnetlinkNative): Rtnetlink {
+  const pool = createSocketPool(native);
+  let nextSeq = 1;
+
+  function encode(fd: number, requests: readonly NetlinkRequest[]): Batch {
+    const firstSeq = nextSeq;
+    nextSeq = (nextSeq + requests.length) >>> 0;
+    return { fd, requests, firstSeq, bytes: encodeBatch(requests, firstSeq) };
+  }
+
+  async function send(batches: readonly Batch[]): Promise<Outcome[][]> {
+    const answers = await native.request(batches);
+    return batches.map(({ requests, firstSeq }, index) => {
+      const bytes = answers[index];
+      return bytes === undefined ? requests.map(() => skipped) : parseAnswers(requests, firstSeq, bytes);
+    });
+  }
+
+  /** A step of many requests goes in several batches, all of them sent; it is one step nevertheless. */
+  async function sendLong(fd: number, requests: readonly NetlinkRequest[]): Promise<Outcome[]> {
+    const outcomes: Outcome[] = [];
+    for (let start = 0; start < requests.length; start += MAX_BATCH) {
+      const [batch = []] = await send([encode(fd, requests.slice(start, start + MAX_BATCH))]);
+      outcomes.push(...batch);
+    }
+    return outcomes;
+  }
+
+  async function run(steps: readonly RtnetlinkStep[], host: number): Promise<Outcome[][]> {
+    const fdOf = ({ socket }: RtnetlinkStep): number => socket ?? host;
+    if (steps.every(({ requests }) => requests.length > 0 && requests.length <= MAX_BATCH)) {
+      return await send(steps.map((step) => encode(fdOf(step), step.requests)));
+    }
+    const outcomes: Outcome[][] = [];
+    let failed = false;
+    for (const step of steps) {
+      const answers: Outcome[] = failed
+        ? step.requests.map(() => skipped)
+        : await sendLong(fdOf(step), step.requests);
+      failed ||= answers.some(({ status }) => status === "failed");
+      outcomes.push(answers);
+    }
+    return outcomes;
+  }
+
+  async function tryExecute(steps: readonly RtnetlinkStep[]): Promise<Outcome[][]> {
+    for (const { socket } of steps) if (socket !== undefined) native.prepareNetlink(socket);
+    if (steps.every(({ socket }) => socket !== undefined)) return await run(steps, -1);
+    return await pool.use(async (host) => await run(steps, host));
+  }
+
+  return {
+    tryExecute,
+    async execute(steps) {
+      const outcomes = await tryExecute(steps);
+      return outcomes.map((step) => step.map(repliesOf));
+    },
+    async dump(request, socket) {
+      for (let attempt = 1; attempt <= MAX_DUMP_ATTEMPTS; attempt++) {
+        const [[outcome = skipped] = []] = await tryExecute([{ socket, requests: [request] }]);
+        if (outcome.status === "failed" && outcome.error.code === request.emptyOn) return [];
+        const replies = repliesOf(outcome);
+        if (outcome.status === "done" && !outcome.interrupted) return replies.map(({ payload }) => payload);
+      }
+      throw new DumpInterruptedError(
+        `Cannot ${request.what}: changed during each of ${MAX_DUMP_ATTEMPTS} attempts`,
+      );
+    },
+    close: () => pool.close(),
+  };
+}
+
+function repliesOf(outcome: Outcome): readonly NetlinkMessage[] {
+  if (outcome.status === "failed") throw outcome.error;
+  return outcome.status === "done" ? outcome.replies : [];
+}
+
+interface SocketPool {
+  /** Runs `use` with a socket that nobody else uses meanwhile; waits for one if all are taken. */
+  use<Result>(use: (fd: number) => Promise<Result>): Promise<Result>;
+  close(): void;
+}
+
+/** A few rtnetlink sockets of our own network namespace, opened when first needed. */
+function createSocketPool(native: RtnetlinkNative): SocketPool {
+  const free: number[] = [];
+  const waiting: (() => void)[] = [];
+  let taken = 0;
+  let closed = false;
+
+  async function takeSlot(): Promise<void> {
+    if (taken < MAX_SOCKETS) taken += 1;
+    else await new Promise<void>((resolve) => waiting.push(resolve));
+  }
+
+  /** The slot goes straight to whoever waits longest. */
+  function giveSlotBack(): void {
+    const next = waiting.shift();
+    if (next === undefined) taken -= 1;
+    else next();
+  }
+
+  async function withSocket<Result>(use: (fd: number) => Promise<Result>): Promise<Result> {
+    if (closed) throw new Error("Cannot use rtnetlink: it is closed");
+    const fd = free.pop() ?? native.openNetlink(NETLINK_ROUTE, 0);
+    let isClean = false;
+    try {
+      const result = await use(fd);
+      isClean = true;
+      return result;
+    } finally {
+      // After a failure answers may be left in the socket or lost: the next request gets a new one.
+      if (isClean && !closed) free.push(fd);
+      else native.close(fd);
+    }
+  }
+
+  return {
+    async use(use) {
+      await takeSlot();
+      try {
+        return await withSocket(use);
+      } finally {
+        giveSlotBack();
+      }
+    },
+    close() {
+      closed = true;
+      for (const fd of free.splice(0)) native.close(fd);
+    },
+  };
+}

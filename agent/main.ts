@@ -1,0 +1,234 @@
+import { mkdirSync, readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { dirname } from "node:path";
+import packageJson from "../package.json" with { type: "json" };
+import { createCommands } from "./cni/commands.ts";
+import { type CniServer, startCniServer } from "./cni/server.ts";
+import { type Config, ConfigError, describeFlags, loadConfig } from "./config.ts";
+import { startHealthServer } from "./health.ts";
+import { createAttachments } from "./ipam/attachments.ts";
+import { createIpam } from "./ipam/ipam.ts";
+import { createLinuxKernel } from "./kernel/linux-kernel.ts";
+import { loadNative } from "./kernel/native.ts";
+import { createRtnetlink } from "./kernel/rtnetlink.ts";
+import { openNodeView } from "./kube/open-node-view.ts";
+import { ownNode } from "./kube/own-node.ts";
+import { createLog, type Log } from "./log.ts";
+import { createMetrics } from "./metrics.ts";
+import { planConflist } from "./plan/conflist.ts";
+import { createReadiness } from "./readiness.ts";
+import { ensureHostFiles } from "./reconcile/host-files.ts";
+import { createNodeReconciler, type OwnNode } from "./reconcile/node.ts";
+import { createRunner, systemClock } from "./reconcile/runner.ts";
+import { shippedFile } from "./shipped.ts";
+
+const USAGE = `causeway ${packageJson.version}: Kubernetes CNI node agent
+
+usage: causeway agent [flags]
+       causeway --version | --help
+
+flags of agent:
+${describeFlags()}
+`;
+
+/** Node changes are served within this time. */
+const NODE_INTERVALS = { minIntervalMs: 50, retryIntervalMs: 1000, maxIntervalMs: 60_000 };
+
+/** A host file that someone deletes or damages is back within this time. */
+const HOST_FILE_INTERVALS = { minIntervalMs: 100, retryIntervalMs: 1000, maxIntervalMs: 2000 };
+
+process.exitCode = await main(process.argv.slice(2));
+
+/** Exit code: 0 done, 1 failed, 2 wrong usage or configuration. */
+async function main([command, ...args]: readonly string[]): Promise<number> {
+  switch (command) {
+    case "agent":
+      return agent(args);
+    case "--version":
+      process.stdout.write(`${packageJson.version}\n`);
+      return 0;
+    case "--help":
+      process.stdout.write(USAGE);
+      return 0;
+    default:
+      process.stderr.write(
+        command === undefined ? USAGE : `causeway: unknown command "${command}"\n\n${USAGE}`,
+      );
+      return 2;
+  }
+}
+
+async function agent(args: readonly string[]): Promise<number> {
+  let config: Config;
+  try {
+    config = loadConfig({ args, environment: process.env, hostName: hostname().toLowerCase() });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    for (const fault of error.faults) process.stderr.write(`causeway: ${fault}\n`);
+    return 2;
+  }
+  const log = createLog(config);
+  try {
+    const stop = await startAgent(config, log);
+    const signal = await nextSignal();
+    // Whoever signals again does not want to wait.
+    void nextSignal().then(() => process.exit(1));
+    log.info({ signal }, "Stopping; pods keep their network");
+    await stop();
+    return 0;
+  } catch (error) {
+    log.error({ error: error instanceof Error ? error.message : String(error) }, "Cannot start");
+    return 1;
+  }
+}
+
+function nextSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, resolve);
+  });
+}
+
+/** Wires everything in the order of the design: health, recovery, node known, datapath, socket, binary, conflist. */
+async function startAgent(config: Config, log: Log): Promise<() => Promise<void>> {
+  const native = loadNative();
+  const kernel = createLinuxKernel(createRtnetlink(native));
+  const ipam = createIpam();
+  const attachments = createAttachments(ipam);
+  const nowMs = systemClock.nowMs;
+  let rivals: readonly string[] = [];
+  let server: CniServer | undefined;
+
+  const readiness = createReadiness((part, reason) => {
+    if (reason === undefined) log.info({ part }, "Ready");
+    else log.warn({ part, reason }, "Not ready");
+  });
+  for (const part of ["pod CIDRs", "node network", "masquerade", "socket", "installation"] as const) {
+    readiness.set(part, "the agent has just started");
+  }
+  const metrics = createMetrics({
+    version: packageJson.version,
+    nodeVersion: process.version,
+    pools: () => ipam.use(nowMs()),
+    attachments: () => attachments.list().length,
+    isReady: readiness.isReady,
+    rivals: () => rivals.length,
+  });
+  const health = await startHealthServer({ listen: config.http, readiness, metrics });
+  log.info({ version: packageJson.version, node: config.nodeName, port: health.port }, "Started");
+
+  const source = openNodeView({
+    config,
+    version: packageJson.version,
+    log,
+    clock: systemClock,
+    onChange: () => nodeRunner.trigger(),
+  });
+  const node = createNodeReconciler({
+    ...config,
+    kernel,
+    ipam,
+    attachments,
+    readiness,
+    log,
+    nowMs,
+    ownNode() {
+      const state = ownNode(source.view, config.nodeName);
+      if (state.kind === "unassigned") {
+        source.report({ type: "Warning", reason: "NoPodCIDR", action: "ServePods", note: state.reason });
+      }
+      return describeOwnNode(state);
+    },
+  });
+  const commands = createCommands({
+    kernel,
+    ipam,
+    attachments,
+    readiness,
+    bridge: config.bridge,
+    mtu: node.mtu,
+    nowMs,
+  });
+
+  const serve = (): void => {
+    mkdirSync(dirname(config.socket), { recursive: true, mode: 0o700 });
+    server = startCniServer({
+      transport: native,
+      socket: config.socket,
+      commands,
+      log,
+      monotonicNs: process.hrtime.bigint,
+      observe: metrics.observeRequest,
+    });
+    readiness.set("socket", undefined);
+    hostFileRunner.trigger();
+  };
+  const shim = readFileSync(shippedFile("bin/causeway"));
+  const hostFileRunner = createRunner(
+    async () => {
+      const outcome = await ensureHostFiles({ ...config, shim, conflist: planConflist(config) });
+      for (const path of outcome.written) {
+        log.info({ path }, "Wrote host file");
+        metrics.countFileWrite(path);
+      }
+      if (outcome.rivals.join() !== rivals.join()) {
+        log.warn(
+          { rivals: outcome.rivals },
+          "Configurations that sort before ours: runtimes load the first one",
+        );
+      }
+      rivals = outcome.rivals;
+      readiness.set("installation", undefined);
+    },
+    {
+      ...HOST_FILE_INTERVALS,
+      clock: systemClock,
+      onError: (error) => readiness.set("installation", messageOf(error)),
+    },
+  );
+  let isRecovered = false;
+  const nodeRunner = createRunner(
+    async () => {
+      if (!isRecovered) await node.recover();
+      isRecovered = true;
+      await node.run();
+      metrics.countReconcile("node", "ok");
+      const isNodeReady = readiness
+        .reasons()
+        .every(({ part }) => part === "socket" || part === "installation");
+      if (server === undefined && isNodeReady) serve();
+    },
+    {
+      ...NODE_INTERVALS,
+      clock: systemClock,
+      onError: (error) => {
+        metrics.countReconcile("node", "error");
+        readiness.set("node network", messageOf(error));
+      },
+    },
+  );
+  nodeRunner.trigger();
+
+  return async () => {
+    readiness.set("shutdown", "the agent is stopping");
+    await server?.stop();
+    await Promise.all([nodeRunner.stop(), hostFileRunner.stop(), source.close()]);
+    kernel.close();
+    await health.close();
+  };
+}
+
+function describeOwnNode(state: ReturnType<typeof ownNode>): OwnNode {
+  switch (state.kind) {
+    case "assigned":
+      return { addresses: state.node.addresses, podCIDRs: state.node.podCIDRs, reason: undefined };
+    case "unassigned":
+      return { addresses: state.node.addresses, podCIDRs: [], reason: state.reason };
+    case "unusable":
+    case "unknown":
+      return { addresses: [], podCIDRs: [], reason: state.reason };
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,322 @@
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
+import { createNodeStore, type JournalEntry, type NodeStore, type StoredNode } from "./node-store.ts";
+
+/** What the server does wrong, until told otherwise. */
+export type ApiFault =
+  | {
+      readonly kind: "status";
+      readonly code: number;
+      readonly reason: string;
+      readonly message: string;
+      readonly retryAfterS?: number;
+    }
+  /** A proxy in front answers, with a page for people. */
+  | { readonly kind: "html"; readonly code: number }
+  /** The right status and type, and a body that is not JSON. */
+  | { readonly kind: "garbage" }
+  /** The body ends cleanly, but too soon. */
+  | { readonly kind: "truncated" }
+  /** The connection is reset instead of an answer. */
+  | { readonly kind: "reset" }
+  /** The request is read and never answered. */
+  | { readonly kind: "hang" };
+
+export type ApiVerb = "list" | "watch" | "create";
+
+export interface SeenRequest {
+  readonly verb: ApiVerb | "other";
+  readonly query: Readonly<Record<string, string>>;
+  readonly authorization: string | undefined;
+  readonly userAgent: string | undefined;
+}
+
+export interface ApiServerOptions {
+  readonly tls?: { readonly key: string; readonly cert: string };
+  /** Port to listen on; 0 takes a free one. */
+  readonly port?: number;
+  /** How a version that is too old is refused: real servers do both. */
+  readonly goneBy?: "status" | "event";
+  /** Like the cache of old API servers, which answers with everything. */
+  readonly ignoresLimit?: boolean;
+  /** Interval of bookmarks; without it they are sent by {@link ApiServer.sendBookmarks} only. */
+  readonly bookmarkMs?: number;
+}
+
+/** A local Kubernetes API server for Nodes and Events: real HTTP, real list and watch semantics, faults on demand. */
+export interface ApiServer {
+  readonly url: string;
+  readonly store: NodeStore;
+  /** All requests so far. */
+  readonly requests: readonly SeenRequest[];
+  /** Bodies of events that were accepted. */
+  readonly events: readonly Readonly<Record<string, unknown>>[];
+  /** Sets what goes wrong with a verb; undefined ends it. */
+  setFault(verb: ApiVerb, fault: ApiFault | undefined): void;
+  /** Refuses all other tokens with 401; undefined lets everybody in. */
+  requireToken(token: string | undefined): void;
+  /** Continue tokens that are out are answered with 410 from now on. */
+  expireContinueTokens(): void;
+  watchers(): number;
+  sendBookmarks(): void;
+  /** Bytes to all watchers, whatever they may be. */
+  sendRaw(text: string): void;
+  /** "cut" resets the connections of all watchers, "end" ends their answers cleanly. */
+  endWatches(how: "cut" | "end"): void;
+  close(): Promise<void>;
+}
+
+/** Version and time of the snapshot that the pages of one list are cut from. */
+interface Snapshot {
+  readonly nodes: readonly StoredNode[];
+  readonly version: number;
+}
+
+interface Watcher {
+  readonly response: ServerResponse;
+  readonly bookmarks: boolean;
+}
+
+const NODES_PATH = "/api/v1/nodes";
+const EVENTS_PATH = "/apis/events.k8s.io/v1/namespaces/default/events";
+const GONE = { code: 410, reason: "Expired", message: "too old resource version" };
+
+export async function startApiServer(options: ApiServerOptions = {}): Promise<ApiServer> {
+  const { tls, port = 0, goneBy = "event", ignoresLimit = false, bookmarkMs } = options;
+  const store = createNodeStore();
+  const requests: SeenRequest[] = [];
+  const events: Readonly<Record<string, unknown>>[] = [];
+  const faults = new Map<ApiVerb, ApiFault>();
+  const snapshots = new Map<string, Snapshot>();
+  const watchers = new Set<Watcher>();
+  const sockets = new Set<Socket>();
+  let token: string | undefined;
+  let snapshotCount = 0;
+
+  const handle: RequestListener = (request, response) => {
+    const url = new URL(request.url ?? "/", "http://server");
+    const query = Object.fromEntries(url.searchParams);
+    const verb = verbOf(request.method, url);
+    const { authorization, "user-agent": userAgent } = request.headers;
+    requests.push({ verb, query, authorization, userAgent });
+    if (token !== undefined && authorization !== `Bearer ${token}`)
+      return sendStatus(response, { code: 401, reason: "Unauthorized", message: "Unauthorized" });
+    if (verb === "other")
+      return sendStatus(response, { code: 404, reason: "NotFound", message: `no such path ${url.pathname}` });
+    const fault = faults.get(verb);
+    if (fault !== undefined) return misbehave(fault, request, response);
+    if (verb === "list") return list(query, response);
+    if (verb === "watch") return watch(query, response);
+    return void createEvent(request, response);
+  };
+
+  function list(query: Readonly<Record<string, string>>, response: ServerResponse): void {
+    const [id = "", offset = "0"] = (query["continue"] ?? "").split(":");
+    const known = snapshots.get(id);
+    if (id !== "" && known === undefined)
+      return sendStatus(response, { ...GONE, message: "The provided continue parameter is too old" });
+    const snapshot = known ?? { nodes: selectNodes(store, query), version: store.version() };
+    const start = Number(offset);
+    const limit = ignoresLimit ? 0 : Number(query["limit"] ?? 0);
+    const page = snapshot.nodes.slice(start, limit === 0 ? undefined : start + limit);
+    const left = snapshot.nodes.length - start - page.length;
+    const nextId = id === "" ? `c${++snapshotCount}` : id;
+    if (left > 0) snapshots.set(nextId, snapshot);
+    const metadata = {
+      resourceVersion: String(snapshot.version),
+      ...(left > 0 ? { continue: `${nextId}:${start + page.length}`, remainingItemCount: left } : {}),
+    };
+    response.writeHead(200, { "content-type": "application/json" });
+    response.write(`{"kind":"NodeList","apiVersion":"v1","metadata":${JSON.stringify(metadata)},"items":[`);
+    for (const [index, { json }] of page.entries()) {
+      if (index > 0) response.write(",");
+      response.write(json);
+    }
+    response.end("]}\n");
+  }
+
+  function watch(query: Readonly<Record<string, string>>, response: ServerResponse): void {
+    const from = Number(query["resourceVersion"] ?? 0);
+    const missed = from === 0 ? [] : store.since(from);
+    if (missed === undefined && goneBy === "status") return sendStatus(response, GONE);
+    response.writeHead(200, { "content-type": "application/json" });
+    response.flushHeaders();
+    if (missed === undefined) {
+      response.end(watchLine("ERROR", JSON.stringify(statusObject(GONE))));
+      return;
+    }
+    const selected = fieldName(query);
+    const sendEntry = ({ type, name, json }: JournalEntry): void => {
+      if (selected === undefined || selected === name) response.write(watchLine(type, nodeJson(json)));
+    };
+    if (from === 0)
+      for (const { json } of selectNodes(store, query)) response.write(watchLine("ADDED", nodeJson(json)));
+    for (const entry of missed) sendEntry(entry);
+    const watcher = { response, bookmarks: query["allowWatchBookmarks"] === "true" };
+    watchers.add(watcher);
+    const stop = store.listen(sendEntry);
+    const timeoutS = Number(query["timeoutSeconds"] ?? 1800);
+    const timer = setTimeout(() => response.end(), timeoutS * 1000);
+    response.once("close", () => {
+      clearTimeout(timer);
+      stop();
+      watchers.delete(watcher);
+    });
+  }
+
+  function sendBookmarks(): void {
+    const metadata = { resourceVersion: String(store.version()), creationTimestamp: null };
+    const object = JSON.stringify({ kind: "Node", apiVersion: "v1", metadata, spec: {}, status: {} });
+    for (const { response, bookmarks } of watchers)
+      if (bookmarks) response.write(watchLine("BOOKMARK", object));
+  }
+
+  async function createEvent(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+    const body = JSON.parse(Buffer.concat(chunks).toString("utf8")) as Readonly<Record<string, unknown>>;
+    const message = eventFault(body);
+    if (message !== undefined) return sendStatus(response, { code: 422, reason: "Invalid", message });
+    events.push(body);
+    response.writeHead(201, { "content-type": "application/json" });
+    response.end(JSON.stringify(body));
+  }
+
+  const server = tls === undefined ? createServer(handle) : createTlsServer(tls, handle);
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject).listen(port, "127.0.0.1", resolve);
+  });
+  const bookmarkTimer = bookmarkMs === undefined ? undefined : setInterval(sendBookmarks, bookmarkMs);
+  const { port: boundPort } = server.address() as AddressInfo;
+
+  return {
+    url: `${tls === undefined ? "http" : "https"}://127.0.0.1:${boundPort}`,
+    store,
+    requests,
+    events,
+    setFault(verb, fault) {
+      if (fault === undefined) faults.delete(verb);
+      else faults.set(verb, fault);
+    },
+    requireToken(wanted) {
+      token = wanted;
+    },
+    expireContinueTokens: () => snapshots.clear(),
+    watchers: () => watchers.size,
+    sendBookmarks,
+    sendRaw(text) {
+      for (const { response } of watchers) response.write(text);
+    },
+    endWatches(how) {
+      for (const { response } of watchers)
+        if (how === "end") response.end();
+        else response.socket?.resetAndDestroy();
+    },
+    async close() {
+      clearInterval(bookmarkTimer);
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+function verbOf(method: string | undefined, url: URL): SeenRequest["verb"] {
+  if (method === "POST" && url.pathname === EVENTS_PATH) return "create";
+  if (method !== "GET" || url.pathname !== NODES_PATH) return "other";
+  return ["true", "1"].includes(url.searchParams.get("watch") ?? "") ? "watch" : "list";
+}
+
+function selectNodes(store: NodeStore, query: Readonly<Record<string, string>>): readonly StoredNode[] {
+  const selected = fieldName(query);
+  return store.list().filter(({ name }) => selected === undefined || selected === name);
+}
+
+function fieldName(query: Readonly<Record<string, string>>): string | undefined {
+  const [key, name] = (query["fieldSelector"] ?? "").split("=");
+  return key === "metadata.name" ? name : undefined;
+}
+
+/** Objects of a watch say what they are; those in a list do not. */
+function nodeJson(json: Buffer): string {
+  return `{"kind":"Node","apiVersion":"v1",${json.toString("utf8").slice(1)}`;
+}
+
+function watchLine(type: string, object: string): string {
+  return `{"type":"${type}","object":${object}}\n`;
+}
+
+function statusObject({ code, reason, message }: { code: number; reason: string; message: string }): object {
+  return { kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message, reason, code };
+}
+
+function sendStatus(
+  response: ServerResponse,
+  status: {
+    readonly code: number;
+    readonly reason: string;
+    readonly message: string;
+    readonly retryAfterS?: number;
+  },
+): void {
+  const headers = status.retryAfterS === undefined ? {} : { "retry-after": String(status.retryAfterS) };
+  response.writeHead(status.code, { "content-type": "application/json", ...headers });
+  response.end(JSON.stringify(statusObject(status)));
+}
+
+function misbehave(fault: ApiFault, request: IncomingMessage, response: ServerResponse): void {
+  switch (fault.kind) {
+    case "status":
+      return sendStatus(response, fault);
+    case "html":
+      response.writeHead(fault.code, { "content-type": "text/html" });
+      response.end("<html><body>gateway</body></html>");
+      return;
+    case "garbage":
+      response.writeHead(200, { "content-type": "application/json" });
+      response.end('{"kind": NodeList]\n');
+      return;
+    case "truncated":
+      response.writeHead(200, { "content-type": "application/json" });
+      response.end('{"kind":"NodeList","metadata":{"resourceVersion":"1"},"items":[{"metadata":{"na');
+      return;
+    case "reset":
+      request.socket.resetAndDestroy();
+      return;
+    case "hang":
+      return;
+  }
+}
+
+/** What a real API server refuses of an Event (kubernetes/kubernetes pkg/apis/core/validation/events.go); undefined when all is well. */
+function eventFault(event: Readonly<Record<string, unknown>>): string | undefined {
+  const {
+    eventTime,
+    reportingController,
+    reportingInstance,
+    action,
+    reason,
+    type,
+    note,
+    regarding,
+    metadata,
+  } = event as Readonly<Record<string, string>> & {
+    regarding?: { namespace?: string };
+    metadata?: { name?: string; namespace?: string };
+  };
+  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/.test(eventTime ?? ""))
+    return "eventTime is not a MicroTime";
+  for (const [key, value] of Object.entries({ reportingController, reportingInstance, action, reason }))
+    if (typeof value !== "string" || value === "" || value.length > 128)
+      return `${key} must have 1 to 128 characters`;
+  if (type !== "Normal" && type !== "Warning") return "type must be Normal or Warning";
+  if (Buffer.byteLength(note ?? "") > 1024) return "note can have at most 1024 bytes";
+  if (metadata?.name === undefined) return "name is missing";
+  if (regarding?.namespace === undefined && metadata.namespace !== "default")
+    return "namespace does not match";
+  return undefined;
+}

@@ -1,0 +1,100 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { connect, createServer, type Server } from "node:net";
+import { createInterface } from "node:readline";
+
+/**
+ * Kernel tests run with CAP_NET_ADMIN only, like the agent. What a runtime does as root (namespaces, the shim) they ask of a helper process
+ * that was started before, through a unix socket named by this variable: one JSON request a connection, one JSON answer.
+ */
+const SOCKET_VARIABLE = "CAUSEWAY_TEST_PRIVILEGED";
+
+interface PrivilegedRequest {
+  readonly command: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly stdin?: string;
+  /** Leave it running, and answer with its process ID once it has printed its first line. */
+  readonly background?: boolean;
+}
+
+export interface PrivilegedAnswer {
+  readonly pid: number;
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a command with all capabilities that the test run has; with `background` it lives until the run ends or it is killed. */
+export async function privileged(request: PrivilegedRequest): Promise<PrivilegedAnswer> {
+  const path = process.env[SOCKET_VARIABLE];
+  if (path === undefined)
+    throw new Error("Cannot run a privileged command: start kernel tests with npm run test:kernel");
+  const socket = connect({ path, allowHalfOpen: true });
+  socket.end(JSON.stringify(request));
+  const chunks: Buffer[] = [];
+  for await (const chunk of socket) chunks.push(chunk as Buffer);
+  const answer = JSON.parse(Buffer.concat(chunks).toString("utf8")) as
+    | PrivilegedAnswer
+    | { readonly error: string };
+  if ("error" in answer) throw new Error(`Cannot run ${request.command.join(" ")}: ${answer.error}`);
+  return answer;
+}
+
+/** Serves privileged requests on `path`; gives the environment for the tests. Closing ends whatever still runs in the background. */
+export async function servePrivileged(
+  path: string,
+): Promise<{ environment: Record<string, string>; close: () => void }> {
+  const background = new Set<ChildProcess>();
+  const server: Server = createServer({ allowHalfOpen: true }, (socket) => {
+    const chunks: Buffer[] = [];
+    socket.on("data", (chunk) => chunks.push(chunk));
+    socket.on("error", () => socket.destroy());
+    socket.on("end", () => {
+      run(JSON.parse(Buffer.concat(chunks).toString("utf8")) as PrivilegedRequest, background).then(
+        (answer) => socket.end(JSON.stringify(answer)),
+        (error: unknown) => socket.end(JSON.stringify({ error: String(error) })),
+      );
+    });
+  });
+  server.listen(path);
+  await once(server, "listening");
+  return {
+    environment: { [SOCKET_VARIABLE]: path },
+    close() {
+      for (const child of background) child.kill("SIGKILL");
+      server.close();
+    },
+  };
+}
+
+async function run(request: PrivilegedRequest, background: Set<ChildProcess>): Promise<PrivilegedAnswer> {
+  const { command, environment = {}, stdin = "" } = request;
+  const [program = "", ...args] = command;
+  const child = spawn(program, args, { env: { PATH: process.env["PATH"] ?? "", ...environment } });
+  const failed = once(child, "error").then(([error]) => {
+    throw error as Error;
+  });
+  const out: Buffer[] = [];
+  const err: Buffer[] = [];
+  child.stderr.on("data", (chunk: Buffer) => err.push(chunk));
+  child.stdin.on("error", () => undefined); // a command that reads no input may close it
+  child.stdin.end(stdin);
+  if (request.background === true) {
+    background.add(child);
+    child.once("exit", () => background.delete(child));
+    const [line] = (await Promise.race([once(createInterface(child.stdout), "line"), failed])) as [string];
+    return { pid: child.pid ?? 0, exitCode: 0, stdout: line, stderr: "" };
+  }
+  child.stdout.on("data", (chunk: Buffer) => out.push(chunk));
+  const [code, signal] = (await Promise.race([once(child, "close"), failed])) as [
+    number | null,
+    string | null,
+  ];
+  if (code === null) throw new Error(`ended by ${signal}: ${Buffer.concat(err).toString("utf8")}`);
+  return {
+    pid: child.pid ?? 0,
+    exitCode: code,
+    stdout: Buffer.concat(out).toString("utf8"),
+    stderr: Buffer.concat(err).toString("utf8"),
+  };
+}
