@@ -35,7 +35,7 @@ test("/readyz answers 503 with every reason", async () => {
   await withServer(async (get) => {
     const response = await get("/readyz");
     assert.equal(response.status, 503);
-    assert.equal(await response.text(), "pod CIDRs: the node has no PodCIDR yet\n");
+    assert.match(await response.text(), /^pod CIDRs: the node has no PodCIDR yet\nnode network: /);
   });
 });
 

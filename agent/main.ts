@@ -102,9 +102,6 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
     if (reason === undefined) log.info({ part }, "Ready");
     else log.warn({ part, reason }, "Not ready");
   });
-  for (const part of ["pod CIDRs", "node network", "masquerade", "socket", "installation"] as const) {
-    readiness.set(part, "the agent has just started");
-  }
   const metrics = createMetrics({
     version: packageJson.version,
     nodeVersion: process.version,

@@ -293,11 +293,11 @@ for (const { name, damage } of [
       ]
         .join("")
         .replaceAll(/^\d+: |valid_lft.*$/gm, "");
-    const before = await describe();
+    const planned = await describe();
     await runOnHost(...damage);
-    assert.notEqual(await describe(), before);
+    assert.notEqual(await describe(), planned);
     assert.deepEqual(await kernel.ensureNode(nodePlan), []);
-    assert.equal(await describe(), before);
+    assert.equal(await describe(), planned);
   });
 }
 

@@ -1,27 +1,9 @@
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
+import { type ApiFault, misbehave, sendStatus, statusObject } from "./api-faults.ts";
+import { eventFault } from "./event-rules.ts";
 import { createNodeStore, type JournalEntry, type NodeStore, type StoredNode } from "./node-store.ts";
-
-/** What the server does wrong, until told otherwise. */
-export type ApiFault =
-  | {
-      readonly kind: "status";
-      readonly code: number;
-      readonly reason: string;
-      readonly message: string;
-      readonly retryAfterS?: number;
-    }
-  /** A proxy in front answers, with a page for people. */
-  | { readonly kind: "html"; readonly code: number }
-  /** The right status and type, and a body that is not JSON. */
-  | { readonly kind: "garbage" }
-  /** The body ends cleanly, but too soon. */
-  | { readonly kind: "truncated" }
-  /** The connection is reset instead of an answer. */
-  | { readonly kind: "reset" }
-  /** The request is read and never answered. */
-  | { readonly kind: "hang" };
 
 export type ApiVerb = "list" | "watch" | "create";
 
@@ -56,8 +38,6 @@ export interface ApiServer {
   setFault(verb: ApiVerb, fault: ApiFault | undefined): void;
   /** Refuses all other tokens with 401; undefined lets everybody in. */
   requireToken(token: string | undefined): void;
-  /** Continue tokens that are out are answered with 410 from now on. */
-  expireContinueTokens(): void;
   watchers(): number;
   sendBookmarks(): void;
   /** Bytes to all watchers, whatever they may be. */
@@ -105,7 +85,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     if (verb === "other")
       return sendStatus(response, { code: 404, reason: "NotFound", message: `no such path ${url.pathname}` });
     const fault = faults.get(verb);
-    if (fault !== undefined) return misbehave(fault, request, response);
+    if (fault !== undefined && fault.kind !== "expire") return misbehave(fault, request, response);
     if (verb === "list") return list(query, response);
     if (verb === "watch") return watch(query, response);
     return void createEvent(request, response);
@@ -114,7 +94,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   function list(query: Readonly<Record<string, string>>, response: ServerResponse): void {
     const [id = "", offset = "0"] = (query["continue"] ?? "").split(":");
     const known = snapshots.get(id);
-    if (id !== "" && known === undefined)
+    if (id !== "" && (known === undefined || faults.get("list")?.kind === "expire"))
       return sendStatus(response, { ...GONE, message: "The provided continue parameter is too old" });
     const snapshot = known ?? { nodes: selectNodes(store, query), version: store.version() };
     const start = Number(offset);
@@ -206,7 +186,6 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     requireToken(wanted) {
       token = wanted;
     },
-    expireContinueTokens: () => snapshots.clear(),
     watchers: () => watchers.size,
     sendBookmarks,
     sendRaw(text) {
@@ -248,75 +227,4 @@ function nodeJson(json: Buffer): string {
 
 function watchLine(type: string, object: string): string {
   return `{"type":"${type}","object":${object}}\n`;
-}
-
-function statusObject({ code, reason, message }: { code: number; reason: string; message: string }): object {
-  return { kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message, reason, code };
-}
-
-function sendStatus(
-  response: ServerResponse,
-  status: {
-    readonly code: number;
-    readonly reason: string;
-    readonly message: string;
-    readonly retryAfterS?: number;
-  },
-): void {
-  const headers = status.retryAfterS === undefined ? {} : { "retry-after": String(status.retryAfterS) };
-  response.writeHead(status.code, { "content-type": "application/json", ...headers });
-  response.end(JSON.stringify(statusObject(status)));
-}
-
-function misbehave(fault: ApiFault, request: IncomingMessage, response: ServerResponse): void {
-  switch (fault.kind) {
-    case "status":
-      return sendStatus(response, fault);
-    case "html":
-      response.writeHead(fault.code, { "content-type": "text/html" });
-      response.end("<html><body>gateway</body></html>");
-      return;
-    case "garbage":
-      response.writeHead(200, { "content-type": "application/json" });
-      response.end('{"kind": NodeList]\n');
-      return;
-    case "truncated":
-      response.writeHead(200, { "content-type": "application/json" });
-      response.end('{"kind":"NodeList","metadata":{"resourceVersion":"1"},"items":[{"metadata":{"na');
-      return;
-    case "reset":
-      request.socket.resetAndDestroy();
-      return;
-    case "hang":
-      return;
-  }
-}
-
-/** What a real API server refuses of an Event (kubernetes/kubernetes pkg/apis/core/validation/events.go); undefined when all is well. */
-function eventFault(event: Readonly<Record<string, unknown>>): string | undefined {
-  const {
-    eventTime,
-    reportingController,
-    reportingInstance,
-    action,
-    reason,
-    type,
-    note,
-    regarding,
-    metadata,
-  } = event as Readonly<Record<string, string>> & {
-    regarding?: { namespace?: string };
-    metadata?: { name?: string; namespace?: string };
-  };
-  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/.test(eventTime ?? ""))
-    return "eventTime is not a MicroTime";
-  for (const [key, value] of Object.entries({ reportingController, reportingInstance, action, reason }))
-    if (typeof value !== "string" || value === "" || value.length > 128)
-      return `${key} must have 1 to 128 characters`;
-  if (type !== "Normal" && type !== "Warning") return "type must be Normal or Warning";
-  if (Buffer.byteLength(note ?? "") > 1024) return "note can have at most 1024 bytes";
-  if (metadata?.name === undefined) return "name is missing";
-  if (regarding?.namespace === undefined && metadata.namespace !== "default")
-    return "namespace does not match";
-  return undefined;
 }

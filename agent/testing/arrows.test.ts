@@ -16,7 +16,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Folders that compute and nothing else: no Node module, no clock, no randomness, no log. */
-const PURE = ["net", "netlink", "plan", "ipam"];
+const PURE = new Set(["net", "netlink", "plan", "ipam"]);
 
 const AGENT = new URL("../", import.meta.url);
 
@@ -63,7 +63,7 @@ test("imports point down: main → cni, reconcile, health → kernel, kube, ipam
 
 test("pure folders import no Node module and read no clock, randomness or log", () => {
   const wrong = sources
-    .filter(({ folder }) => PURE.includes(folder))
+    .filter(({ folder }) => PURE.has(folder))
     .filter(({ text }) =>
       /from "node:|Date\.now|new Date\(|performance\.|Math\.random|console\.|process\./.test(text),
     )

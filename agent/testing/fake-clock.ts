@@ -4,6 +4,8 @@ import type { Clock } from "../reconcile/runner.ts";
 export interface FakeClock extends Clock {
   /** Moves on, waking timers in order, and lets promises settle after each. */
   advance(ms: number): Promise<void>;
+  /** Number of timers that wait. */
+  pending(): number;
 }
 
 export function createFakeClock(): FakeClock {
@@ -14,6 +16,7 @@ export function createFakeClock(): FakeClock {
   };
   return {
     nowMs: () => nowMs,
+    pending: () => timers.size,
     after(delayMs, wake) {
       const timer = { dueMs: nowMs + delayMs, wake };
       timers.add(timer);

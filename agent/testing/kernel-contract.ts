@@ -66,9 +66,8 @@ export function testKernelContract(name: string, setUp: () => Promise<KernelUnde
     const plan = podPlan("contract-4");
     assert.equal(await kernel.attachPod(plan, await makePod()), "attached");
     assert.equal(await kernel.attachPod(podPlan("contract-4"), await makePod()), "host link exists");
-    const [observed] = (await kernel.listAttachments()).filter(
-      ({ containerId }) => containerId === "contract-4",
-    );
+    const attachments = await kernel.listAttachments();
+    const observed = attachments.find(({ containerId }) => containerId === "contract-4");
     assert.deepEqual(
       observed?.addresses,
       plan.pod.addresses.map(({ address }) => address),

@@ -1,0 +1,196 @@
+import assert from "node:assert/strict";
+import { after, afterEach, test } from "node:test";
+import { createAttachments } from "../ipam/attachments.ts";
+import { createIpam } from "../ipam/ipam.ts";
+import { createLinuxKernel } from "../kernel/linux-kernel.ts";
+import { loadNative } from "../kernel/native.ts";
+import { createRtnetlink } from "../kernel/rtnetlink.ts";
+import { hostLinkName } from "../net/host-link.ts";
+import { planPodNetwork } from "../plan/pod-network.ts";
+import { createReadiness, type Readiness } from "../readiness.ts";
+import { closePod, makeNetns, openPod, runOnHost } from "../testing/netns.ts";
+import { silentLog } from "../testing/silent-log.ts";
+import { createNodeReconciler, type NodeReconciler, type OwnNode } from "./node.ts";
+
+const native = loadNative();
+const kernel = createLinuxKernel(createRtnetlink(native));
+const V4 = "10.244.1.0/24";
+const V6 = "fd00:10:244:1::/64";
+
+after(() => kernel.close());
+
+afterEach(async () => {
+  await runOnHost("sh", "-c", "ip link del cw0; nft delete table inet causeway; true");
+});
+
+/** What one life of the agent holds in memory. */
+interface Agent {
+  readonly ipam: ReturnType<typeof createIpam>;
+  readonly attachments: ReturnType<typeof createAttachments>;
+  readonly readiness: Readiness;
+  readonly reconciler: NodeReconciler;
+  node: OwnNode;
+}
+
+function startAgent(...podCIDRs: readonly string[]): Agent {
+  const ipam = createIpam();
+  const attachments = createAttachments(ipam);
+  const readiness = createReadiness(() => undefined);
+  readiness.set("socket", undefined);
+  readiness.set("installation", undefined);
+  const reason = podCIDRs.length === 0 ? "the API server does not answer" : undefined;
+  const agent: Agent = {
+    ipam,
+    attachments,
+    readiness,
+    node: { addresses: [], podCIDRs, reason },
+    reconciler: createNodeReconciler({
+      kernel,
+      ipam,
+      attachments,
+      readiness,
+      log: silentLog,
+      bridge: "cw0",
+      mtu: 0,
+      masquerade: true,
+      nonMasqueradeCIDRs: [],
+      ownNode: () => agent.node,
+      nowMs: () => 0,
+    }),
+  };
+  return agent;
+}
+
+/** Attaches a pod as an ADD does, and gives a function that deletes its namespace. */
+async function attach({ ipam, attachments }: Agent, containerId: string): Promise<() => Promise<void>> {
+  const netns = await makeNetns();
+  const pod = await openPod(native, netns);
+  const reservation = ipam.reserve();
+  assert.ok(reservation.outcome === "reserved");
+  const { addresses } = reservation;
+  const plan = planPodNetwork({ network: "causeway", containerId, ifname: "eth0", mtu: 1400, addresses });
+  assert.equal(await kernel.attachPod(plan, pod), "attached");
+  closePod(native, pod);
+  const plain = addresses.map(({ address }) => address);
+  attachments.add(plan.host.link, { network: "causeway", containerId, ifname: "eth0", addresses: plain });
+  return netns.remove;
+}
+
+test("run() makes bridge, gateways and masquerade of the PodCIDRs that it is told", async () => {
+  const { reconciler, readiness } = startAgent(V4, V6);
+  await reconciler.recover();
+  await reconciler.run();
+  assert.deepEqual(readiness.reasons(), []);
+  assert.match(
+    await runOnHost("ip", "-o", "address", "show", "dev", "cw0"),
+    /10\.244\.1\.1\/24[^]*fd00:10:244:1::1\/64/,
+  );
+  assert.match(await runOnHost("nft", "list", "table", "inet", "causeway"), /masquerade fully-random/);
+});
+
+test("run() without PodCIDRs makes nothing and says why", async () => {
+  const { reconciler, readiness } = startAgent();
+  await reconciler.recover();
+  await reconciler.run();
+  assert.deepEqual(readiness.reasons()[0], { part: "pod CIDRs", reason: "the API server does not answer" });
+  assert.doesNotMatch(await runOnHost("ip", "link"), /cw0/);
+});
+
+test("recover() serves the last known PodCIDRs and pods from the kernel while the API server is away", async () => {
+  const before = startAgent(V4, V6);
+  await before.reconciler.recover();
+  await before.reconciler.run();
+  const removePod = await attach(before, "survivor");
+
+  const restarted = startAgent();
+  await restarted.reconciler.recover();
+  await restarted.reconciler.run();
+  assert.deepEqual(restarted.readiness.reasons(), []);
+  assert.deepEqual(restarted.attachments.list(), before.attachments.list());
+  assert.deepEqual(
+    restarted.ipam.use(0).map(({ cidr, taken }) => `${cidr} ${taken}`),
+    [`${V4} 1`, `${V6} 1`],
+  );
+  const reservation = restarted.ipam.reserve();
+  assert.ok(reservation.outcome === "reserved");
+  assert.deepEqual(
+    reservation.addresses.map(({ address }) => address),
+    ["10.244.1.3", "fd00:10:244:1::3"],
+  );
+  await removePod();
+});
+
+test("run() of a re-created Node serves the new PodCIDR, and keeps the gateway of the old one while it has pods", async () => {
+  const agent = startAgent(V4);
+  await agent.reconciler.recover();
+  await agent.reconciler.run();
+  const removePod = await attach(agent, "old");
+  agent.node = { addresses: [], podCIDRs: ["10.244.9.0/24"], reason: undefined };
+  await agent.reconciler.run();
+  assert.match(
+    await runOnHost("ip", "-o", "address", "show", "dev", "cw0"),
+    /10\.244\.1\.1\/24[^\n]*deprecated/,
+  );
+  assert.match(
+    await runOnHost("nft", "list", "set", "inet", "causeway", "pods4"),
+    /10\.244\.1\.0\/24, 10\.244\.9\.0\/24/,
+  );
+
+  const restarted = startAgent();
+  await restarted.reconciler.recover();
+  await restarted.reconciler.run();
+  const reservation = restarted.ipam.reserve();
+  assert.ok(reservation.outcome === "reserved");
+  assert.equal(reservation.addresses[0]?.address, "10.244.9.2");
+
+  await kernel.detachPod(hostLinkName("old", "eth0"));
+  await restarted.reconciler.run();
+  await restarted.reconciler.run();
+  assert.doesNotMatch(await runOnHost("ip", "-o", "address", "show", "dev", "cw0"), /10\.244\.1\.1/);
+  await removePod();
+});
+
+test("run() frees the address of a pod whose namespace died without a DEL, and forgets its neighbour", async () => {
+  const agent = startAgent(V4);
+  await agent.reconciler.recover();
+  await agent.reconciler.run();
+  const removePod = await attach(agent, "lost");
+  await runOnHost("ip", "link", "del", hostLinkName("lost", "eth0"));
+  await agent.reconciler.run();
+  assert.deepEqual(agent.attachments.list(), []);
+  assert.equal(agent.ipam.use(0)[0]?.taken, 0);
+  assert.equal(await runOnHost("ip", "neighbour", "show", "dev", "cw0"), "");
+  await removePod();
+});
+
+for (const { name, damage } of [
+  { name: "flushed all tables", damage: ["nft", "flush", "ruleset"] },
+  { name: "flushed our chain", damage: ["nft", "flush", "chain", "inet", "causeway", "postrouting"] },
+  {
+    name: "took an element out of a set",
+    damage: ["nft", "delete", "element", "inet", "causeway", "pods4", "{ 10.244.1.0/24 }"],
+  },
+  { name: "added a rule", damage: ["nft", "add", "rule", "inet", "causeway", "output", "drop"] },
+]) {
+  test(`run() restores the masquerade table after somebody ${name}`, async () => {
+    const { reconciler } = startAgent(V4);
+    await reconciler.recover();
+    await reconciler.run();
+    const planned = await runOnHost("nft", "list", "table", "inet", "causeway");
+    await runOnHost(...damage);
+    await reconciler.run();
+    assert.equal(await runOnHost("nft", "list", "table", "inet", "causeway"), planned);
+  });
+}
+
+test("run() leaves foreign tables, links and routes alone", async () => {
+  await runOnHost("nft", "add", "table", "inet", "foreign");
+  await runOnHost("ip", "link", "add", "foreign0", "type", "bridge");
+  const { reconciler } = startAgent(V4);
+  await reconciler.recover();
+  await reconciler.run();
+  assert.match(await runOnHost("nft", "list", "tables"), /table inet foreign/);
+  assert.match(await runOnHost("ip", "link"), /foreign0/);
+  await runOnHost("nft", "delete", "table", "inet", "foreign");
+  await runOnHost("ip", "link", "del", "foreign0");
+});
