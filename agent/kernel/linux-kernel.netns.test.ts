@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { planNodeNetwork } from "../plan/node-network.ts";
+import { eventually } from "../testing/eventually.ts";
 import { podPlan, testKernelContract } from "../testing/kernel-contract.ts";
 import { closePod, makeNetns, type Netns, openPod, runOnHost } from "../testing/netns.ts";
 import type { Kernel, PodSockets } from "./kernel.ts";
@@ -48,14 +49,6 @@ function netnsOf(pod: PodSockets): Netns {
   return pods.get(pod) ?? assert.fail("no such pod");
 }
 
-async function eventually<T>(read: () => Promise<T>, isDone: (value: T) => boolean): Promise<T> {
-  for (const deadlineMs = performance.now() + 5000; ; ) {
-    const value = await read();
-    if (isDone(value) || performance.now() > deadlineMs) return value;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
-
 testKernelContract("createLinuxKernel()", async () => ({
   kernel,
   makePod,
@@ -64,10 +57,10 @@ testKernelContract("createLinuxKernel()", async () => ({
     await netnsOf(pod).remove();
     pods.delete(pod);
     // The kernel takes a namespace down in the background once nobody holds it.
-    await eventually(
-      () => kernel.listAttachments(),
-      (attachments) => attachments.every(({ containerId }) => containerId !== "contract-6"),
-    );
+    await eventually("the namespace is gone", async () => {
+      const attachments = await kernel.listAttachments();
+      return attachments.every(({ containerId }) => containerId !== "contract-6");
+    });
   },
 }));
 

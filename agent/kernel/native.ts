@@ -1,25 +1,12 @@
-import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
-import { readU32 } from "netlink/dist/structs.js";
+import { constants } from "node:os";
+import { Attributes as SocketOption } from "netlink/dist/constants.js";
+import { readU32, writeU16, writeU32 } from "netlink/dist/structs.js";
+import { type Addon, loadAddon, UV_READABLE } from "../native/addon.ts";
+import { type Connection, createConnections, type ListenHandlers } from "../native/connections.ts";
+import { createListener, type Listener } from "../native/listener.ts";
+import { checked, errorCode, type SystemError, systemError } from "../native/system-error.ts";
 
-declare const connectionId: unique symbol;
-
-/** An open connection of a shim. Using one that has closed does nothing. */
-export type Connection = number & { readonly [connectionId]: true };
-
-export interface ListenHandlers {
-  /** A whole frame, header included, with the descriptors that came with it: they belong to the receiver. Once per connection. */
-  readonly onRequest: (connection: Connection, frame: Buffer, fds: number[]) => void;
-  /** The peer hung up before the reply. The connection is closed already. */
-  readonly onGone: (connection: Connection) => void;
-  /** A connection was closed without a request, or broke the rules after it (then onGone follows). For the log. */
-  readonly onRefused: (reason: string) => void;
-}
-
-export interface Listener {
-  /** Unlinks the socket, takes what is queued, then accepts no more; running connections go on. */
-  stop(): void;
-}
+export type { Connection, Listener, ListenHandlers, SystemError };
 
 export interface Watch {
   /** After this no handler is called; the descriptor stays open. */
@@ -32,17 +19,11 @@ export interface NativeStep {
   readonly bytes: Uint8Array;
 }
 
-/** A failed system call: `code` is the name of its error number. */
-export interface SystemError extends Error {
-  readonly code: string;
-  readonly syscall: string;
-}
-
-/** System calls that Node.js lacks (agent/native/kernel.c). All throw {@link SystemError}. */
+/** System calls that Node.js lacks. All throw {@link SystemError}; the descriptors given out are closed with `close`. */
 export interface Native {
   /**
-   * Listens on a unix stream socket (0600, peers of uid 0) for frames of docs/protocol.md: the length in the first 8 bytes is all that is
-   * read of them. The socket file of a dead process is replaced; EADDRINUSE if somebody listens, ENOTSOCK if the file is no socket.
+   * Listens on a unix stream socket (0600, peers of uid 0) for frames of docs/protocol.md. The socket file of a dead process is replaced;
+   * EADDRINUSE if somebody listens, ENOTSOCK if the file is no socket.
    */
   listen(path: string, handlers: ListenHandlers): Listener;
   /** Writes everything and closes. A peer that has vanished is no error. */
@@ -59,84 +40,102 @@ export interface Native {
   /**
    * Sends the steps one after the other, in a thread: each when the one before it was answered to its end. Resolves to the raw answers
    * per step; fewer than steps when a step held an error, which ends the sequence. After a rejection the sockets' state is unknown.
+   * A socket is used by one request at a time.
    */
   request(steps: readonly NativeStep[]): Promise<Buffer[]>;
-  /** Calls `onData` with what a subscribed socket receives; `onError` with "ENOBUFS" when messages were lost: read everything anew. */
+  /**
+   * Calls `onData` with what a subscribed socket receives, and `onError` with the name of an error: "ENOBUFS" when messages were lost, so
+   * that everything has to be read anew.
+   */
   watch(fd: number, onData: (bytes: Buffer) => void, onError: (code: string) => void): Watch;
 }
 
-interface Addon {
-  listen(path: string, handlers: ListenHandlers): number;
-  stop(id: number): void;
-  reply(connection: number, bytes: Uint8Array): void;
-  drop(connection: number): void;
-  pending(): number;
-  openNetlink(protocol: number, groups: number): number;
-  prepareNetlink(fd: number): void;
-  close(fd: number): void;
-  request(steps: readonly NativeStep[]): Promise<Buffer[]>;
-  watch(fd: number, handlers: { onData: (bytes: Buffer) => void; onError: (code: string) => void }): number;
+export interface NativeOptions {
+  /** How long a peer may take to send its frame, and to read its reply. */
+  readonly peerTimeoutMs?: number;
 }
 
-/** sizeof(sockaddr_un.sun_path) of linux/un.h less the final NUL. */
-const MAX_SOCKET_PATH = 107;
+/** sys/socket.h and linux/netlink.h, the same on all architectures on which Node.js runs under Linux. */
+const AF_NETLINK = 16;
+const SOCK_RAW = 3;
+const SOL_SOCKET = 1;
+const SO_RCVBUF = 8;
+const SO_RCVBUFFORCE = 33;
+const SOL_NETLINK = 270;
+const NETLINK_OPTIONS: readonly number[] = [
+  SocketOption.EXT_ACK,
+  SocketOption.CAP_ACK,
+  SocketOption.GET_STRICT_CHK,
+];
 
-/** The addon lies beside the bundle; a program run from source takes it from dist/. */
-function addonPath(): URL {
-  const beside = new URL("./kernel.node", import.meta.url);
-  return existsSync(beside) ? beside : new URL("../../dist/kernel.node", import.meta.url);
-}
+/** Room for the acknowledgements of many batches, and for bursts of events on a subscribed socket. */
+const RECEIVE_BUFFER_BYTES = 1024 * 1024;
 
-export function loadNative(): Native {
-  const addon = createRequire(import.meta.url)(addonPath().pathname) as Addon;
+/** Twice what the kernel puts into one datagram of events. */
+const DATAGRAM_BYTES = 64 * 1024;
+const DATAGRAMS_PER_TURN = 64;
+
+const { EAGAIN, EINTR } = constants.errno;
+
+export function loadNative({ peerTimeoutMs = 10_000 }: NativeOptions = {}): Native {
+  const addon = loadAddon();
+  const connections = createConnections(addon, peerTimeoutMs);
   return {
-    listen(path, handlers) {
-      checkSocketPath(path);
-      const id = addon.listen(path, handlers);
-      return { stop: () => addon.stop(id) };
-    },
-    reply: (connection, bytes) => addon.reply(connection, bytes),
-    drop: (connection) => addon.drop(connection),
-    pending: () => addon.pending(),
-    openNetlink(protocol, groups) {
-      checkInteger("netlink protocol", protocol);
-      checkInteger("netlink groups", groups);
-      return addon.openNetlink(protocol, groups);
-    },
-    prepareNetlink(fd) {
-      checkInteger("file descriptor", fd);
-      addon.prepareNetlink(fd);
-    },
-    close(fd) {
-      checkInteger("file descriptor", fd);
-      addon.close(fd);
-    },
-    async request(steps) {
-      for (const { fd, bytes } of steps) {
-        checkInteger("file descriptor", fd);
-        checkBatch(bytes);
-      }
-      return await addon.request(steps);
-    },
-    watch(fd, onData, onError) {
-      checkInteger("file descriptor", fd);
-      const id = addon.watch(fd, { onData, onError });
-      return { stop: () => addon.stop(id) };
-    },
+    listen: (path, handlers) => createListener(addon, connections, { path, handlers }),
+    reply: (connection, bytes) => connections.reply(connection, bytes),
+    drop: (connection) => connections.drop(connection),
+    pending: () => connections.count(),
+    openNetlink: (protocol, groups) => openNetlink(addon, protocol, groups),
+    prepareNetlink: (fd) => prepareNetlink(addon, fd),
+    close: (fd) => void checked(`close descriptor ${fd}`, "close", addon.close(checkFd(fd))),
+    request: async (steps) => await request(addon, steps),
+    watch: (fd, onData, onError) => watch(addon, checkFd(fd), { onData, onError }),
   };
 }
 
-function checkInteger(what: string, value: number): void {
-  if (!Number.isInteger(value) || value < 0 || value > 0x7fffffff) {
-    throw new RangeError(`Cannot use ${what} ${value}: not in 0..2147483647`);
+function checkFd(fd: number): number {
+  if (Number.isInteger(fd) && fd >= 0 && fd <= 0x7fffffff) return fd;
+  throw new RangeError(`Cannot use file descriptor ${fd}`);
+}
+
+function openNetlink(addon: Addon, protocol: number, groups: number): number {
+  const what = `open netlink socket of protocol ${protocol}`;
+  const fd = checked(what, "socket", addon.socket(AF_NETLINK, SOCK_RAW, protocol));
+  try {
+    prepareNetlink(addon, fd);
+    // struct sockaddr_nl: family, padding, port (0: the kernel chooses), groups.
+    const address = Buffer.alloc(12);
+    writeU16.call(address, AF_NETLINK, 0);
+    writeU32.call(address, groups, 8);
+    checked(what, "bind", addon.bind(fd, address));
+    return fd;
+  } catch (error) {
+    addon.close(fd);
+    throw error;
   }
 }
 
-function checkSocketPath(path: string): void {
-  const length = Buffer.byteLength(path);
-  if (length === 0 || length > MAX_SOCKET_PATH || path.includes("\0")) {
-    const reason = `${length} bytes, but a socket path has 1 to ${MAX_SOCKET_PATH}, none of them NUL`;
-    throw new RangeError(`Cannot listen on ${JSON.stringify(path)}: ${reason}`);
+function prepareNetlink(addon: Addon, fd: number): void {
+  checkFd(fd);
+  const set = (level: number, name: number, value: number) => addon.setOption(fd, level, name, value);
+  const what = "prepare netlink socket";
+  for (const option of NETLINK_OPTIONS) checked(what, "setsockopt", set(SOL_NETLINK, option, 1));
+  // Past net.core.rmem_max, which takes CAP_NET_ADMIN; else as far as that goes.
+  if (set(SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES) < 0) {
+    checked(what, "setsockopt", set(SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES));
+  }
+}
+
+async function request(addon: Addon, steps: readonly NativeStep[]): Promise<Buffer[]> {
+  for (const { fd, bytes } of steps) {
+    checkFd(fd);
+    checkBatch(bytes);
+  }
+  try {
+    return await addon.request(steps);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw systemError("complete netlink request", message, code ?? "EIO", error);
   }
 }
 
@@ -152,4 +151,31 @@ function checkBatch(bytes: Uint8Array): void {
   if (offset !== buffer.length || offset === 0) {
     throw new RangeError(`Cannot send ${buffer.length} bytes: not a sequence of netlink messages`);
   }
+}
+
+interface WatchHandlers {
+  readonly onData: (bytes: Buffer) => void;
+  readonly onError: (code: string) => void;
+}
+
+function watch(addon: Addon, fd: number, { onData, onError }: WatchHandlers): Watch {
+  const bytes = Buffer.allocUnsafe(DATAGRAM_BYTES);
+  let stopped = false;
+
+  function onReadable(): void {
+    for (let turn = 0; turn < DATAGRAMS_PER_TURN; turn++) {
+      const size = stopped ? -EAGAIN : addon.receive(fd, bytes, []);
+      if (size === -EAGAIN) return;
+      if (size >= 0) onData(Buffer.from(bytes.subarray(0, size)));
+      else if (size !== -EINTR) return onError(errorCode(size));
+    }
+  }
+
+  const poll = checked("watch netlink socket", "epoll_ctl", addon.poll(fd, UV_READABLE, onReadable));
+  return {
+    stop() {
+      stopped = true;
+      addon.unpoll(poll);
+    },
+  };
 }

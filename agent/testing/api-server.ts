@@ -56,6 +56,8 @@ interface Snapshot {
 interface Watcher {
   readonly response: ServerResponse;
   readonly bookmarks: boolean;
+  /** Stops sending. */
+  forget: () => void;
 }
 
 const NODES_PATH = "/api/v1/nodes";
@@ -133,16 +135,18 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     if (from === 0)
       for (const { json } of selectNodes(store, query)) response.write(watchLine("ADDED", nodeJson(json)));
     for (const entry of missed) sendEntry(entry);
-    const watcher = { response, bookmarks: query["allowWatchBookmarks"] === "true" };
+    const bookmarks = query["allowWatchBookmarks"] === "true";
+    const watcher: Watcher = { response, bookmarks, forget: () => undefined };
     watchers.add(watcher);
     const stop = store.listen(sendEntry);
     const timeoutS = Number(query["timeoutSeconds"] ?? 1800);
-    const timer = setTimeout(() => response.end(), timeoutS * 1000);
-    response.once("close", () => {
+    const timer = setTimeout(() => endWatch(watcher, "end"), timeoutS * 1000);
+    watcher.forget = () => {
       clearTimeout(timer);
       stop();
       watchers.delete(watcher);
-    });
+    };
+    response.once("close", watcher.forget);
   }
 
   function sendBookmarks(): void {
@@ -192,9 +196,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
       for (const { response } of watchers) response.write(text);
     },
     endWatches(how) {
-      for (const { response } of watchers)
-        if (how === "end") response.end();
-        else response.socket?.resetAndDestroy();
+      for (const watcher of watchers) endWatch(watcher, how);
     },
     async close() {
       clearInterval(bookmarkTimer);
@@ -202,6 +204,12 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+function endWatch({ response, forget }: Watcher, how: "cut" | "end"): void {
+  forget(); // nothing may be written after the end
+  if (how === "end") response.end();
+  else response.socket?.resetAndDestroy();
 }
 
 function verbOf(method: string | undefined, url: URL): SeenRequest["verb"] {

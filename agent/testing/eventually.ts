@@ -1,18 +1,19 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-const DEADLINE_MS = 5000;
-const INTERVAL_MS = 2;
+const DEADLINE_MS = 10_000;
+const POLL_MS = 5;
 
-/** Waits until `check` answers true, or throws with what was waited for and what `state` tells. */
+/** Waits until `holds` gives something true; after a deadline throws, with `what` and what `describe` gives. */
 export async function eventually(
   what: string,
-  check: () => boolean,
-  state: () => unknown = () => "",
+  holds: () => unknown,
+  describe: () => unknown = () => "",
 ): Promise<void> {
-  const endMs = performance.now() + DEADLINE_MS;
-  while (!check()) {
-    if (performance.now() > endMs)
-      throw new Error(`Waited ${DEADLINE_MS} ms in vain: ${what} ${JSON.stringify(state())}`);
-    await delay(INTERVAL_MS);
+  for (const deadlineMs = performance.now() + DEADLINE_MS; ; await delay(POLL_MS)) {
+    if (await holds()) return;
+    if (performance.now() < deadlineMs) continue;
+    throw new Error(
+      `Not within ${DEADLINE_MS} ms: ${what} ${JSON.stringify(await describe(), undefined, 1)}`,
+    );
   }
 }
