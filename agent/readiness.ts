@@ -15,11 +15,17 @@ export interface Readiness {
   isReady(): boolean;
 }
 
-/** `onChange` hears every change of a reason. */
+/** Every part begins with a reason; `onChange` hears every later change. */
 export function createReadiness(
   onChange: (part: ReadinessPart, reason: string | undefined) => void,
 ): Readiness {
-  const open = new Map<ReadinessPart, string>();
+  const open = new Map<ReadinessPart, string>([
+    ["pod CIDRs", "PodCIDRs of this node are not known yet"],
+    ["node network", "bridge and forwarding are not applied yet"],
+    ["masquerade", "nftables ruleset is not applied yet"],
+    ["socket", "the agent does not listen for the shim yet"],
+    ["installation", "host files are not installed yet"],
+  ]);
   return {
     set(part, reason) {
       if (open.get(part) === reason) return;

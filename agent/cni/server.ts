@@ -61,7 +61,6 @@ export function startCniServer(input: ServerInput): CniServer {
       finish(connection, frame, error);
     } finally {
       for (const fd of fds) transport.close(fd);
-      inWork.delete(connection);
     }
   };
 
@@ -78,7 +77,8 @@ export function startCniServer(input: ServerInput): CniServer {
   const listener = transport.listen(socket, {
     onRequest(connection, bytes, fds) {
       const controller = new AbortController();
-      inWork.set(connection, { controller, done: serve(connection, bytes, fds, controller.signal) });
+      const done = serve(connection, bytes, fds, controller.signal).finally(() => inWork.delete(connection));
+      inWork.set(connection, { controller, done });
     },
     onGone: (connection) => inWork.get(connection)?.controller.abort(),
     onRefused: (reason) => log.warn({ reason }, "Refused a connection on the shim socket"),

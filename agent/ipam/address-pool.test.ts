@@ -33,7 +33,7 @@ for (const { prefix, want } of [
   { prefix: "10.0.0.0/31", want: -1 },
   { prefix: "10.0.0.0/32", want: -2 },
   { prefix: "fd00::/127", want: 0 },
-  { prefix: "fd00::/64", want: 2 ** 32 - 1 },
+  { prefix: "fd00::/64", want: 2 ** 14 - 1 },
 ]) {
   test(`podAddressCount() of ${prefix} is ${want}`, () => {
     assert.equal(podAddressCount(cidr(prefix)), want);

@@ -4,8 +4,8 @@ import { addressAt, type Cidr, cidrContains, cidrSize } from "../net/cidr.ts";
 /** A freed address rests this long before it is given again: old connections and endpoints may still send to it. */
 export const COOL_DOWN_MS = 30_000;
 
-/** More pods than any bridge can serve; keeps the offsets of an IPv6 /64 inside exact number arithmetic. */
-const MAX_OFFSET = 1n << 32n;
+/** 16 times what a bridge can serve (BR_MAX_PORTS of net/bridge/br_private.h); bounds the memory of an IPv6 /64. */
+const MAX_OFFSET = 1n << 14n;
 
 /** Addresses of one PodCIDR. All operations but `cooling` take constant time, whatever the size of the prefix. */
 export interface AddressPool {

@@ -50,12 +50,11 @@ async function tryAttach(
     { requests: create },
     { requests: host },
     { socket, requests: pod },
-    { socket, requests: routes },
+    { socket, requests: routes.flatMap(({ toGateway, byDefault }) => [toGateway, byDefault]) },
   ]);
   const createError = firstError(created);
   if (createError !== undefined) return createError;
-  const error =
-    firstError([...hosted, ...podded]) ?? firstError(routed.filter((outcome) => !isDuplicate(outcome)));
+  const error = firstError([...hosted, ...podded]) ?? firstRouteError(routed);
   if (error === undefined) return "attached";
   await rtnetlink.tryExecute([{ requests: [deleteLink(linkIndex)] }]);
   throw error;
@@ -66,8 +65,18 @@ function firstError(outcomes: readonly Outcome[]): NetlinkError | undefined {
   return failed?.error;
 }
 
-function isDuplicate(outcome: Outcome): boolean {
-  return outcome.status === "failed" && isAlreadyExists(outcome.error);
+/**
+ * Of pairs of routes, to the gateway and by default. Where the gateway has a route already, another interface of ours leads to it: the
+ * first one's routes win, and the kernel's opinion of the second one's default route does not count.
+ */
+function firstRouteError(outcomes: readonly Outcome[]): NetlinkError | undefined {
+  for (let index = 0; index < outcomes.length; index += 2) {
+    const [toGateway, byDefault] = outcomes.slice(index, index + 2);
+    if (toGateway?.status === "failed" && isAlreadyExists(toGateway.error)) continue;
+    if (toGateway?.status === "failed") return toGateway.error;
+    if (byDefault?.status === "failed" && !isAlreadyExists(byDefault.error)) return byDefault.error;
+  }
+  return undefined;
 }
 
 /** Which of the two names the kernel means by EEXIST. */

@@ -4,11 +4,13 @@ import { planNodeNetwork } from "../plan/node-network.ts";
 import { eventually } from "../testing/eventually.ts";
 import { podPlan, testKernelContract } from "../testing/kernel-contract.ts";
 import { closePod, makeNetns, type Netns, openPod, runOnHost } from "../testing/netns.ts";
+import { assertInsideTestNamespaces } from "../testing/privileged.ts";
 import type { Kernel, PodSockets } from "./kernel.ts";
 import { createLinuxKernel } from "./linux-kernel.ts";
 import { loadNative } from "./native.ts";
 import { createRtnetlink } from "./rtnetlink.ts";
 
+assertInsideTestNamespaces();
 const native = loadNative();
 const nodePlan = planNodeNetwork({
   bridge: "cw0",
@@ -87,10 +89,10 @@ test("attachPod() makes exactly the planned pod: link, addresses, routes and nei
   assert.match(addresses, new RegExp(`inet ${v4?.address}/32 scope global eth0`));
   assert.match(addresses, new RegExp(`inet6 ${v6?.address}/128 scope global nodad`));
   assert.equal(
-    (await netns.run("ip", "-4", "route")).replaceAll(/ +\n/g, "\n"),
-    "default via 10.244.1.1 dev eth0 proto 99\n10.244.1.1 dev eth0 proto 99 scope link\n",
+    (await netns.run("ip", "-N", "-4", "route")).replaceAll(/ +\n/g, "\n"),
+    "default via 10.244.1.1 dev eth0 proto 99\n10.244.1.1 dev eth0 proto 99 scope 253\n",
   );
-  const routes6 = await netns.run("ip", "-6", "route");
+  const routes6 = await netns.run("ip", "-N", "-6", "route");
   assert.match(routes6, /^default via fd00:10:244:1::1 dev eth0 proto 99 /m);
   assert.match(routes6, /^fd00:10:244:1::1 dev eth0 proto 99 /m);
   const neighbours = await netns.run("ip", "neighbour", "show", "nud", "permanent", "dev", "eth0");
@@ -155,16 +157,15 @@ test("detachPod() leaves no link, no neighbour and no forwarding entry", async (
     await runOnHost("ip", "link"),
     await runOnHost("ip", "neighbour", "show", "nud", "all"),
     await runOnHost("bridge", "fdb"),
-    await netnsOf(pod).run("ip", "link"),
   ].join("\n");
   for (const trace of [
     plan.host.link,
     plan.pod.mac,
-    "eth0",
     ...plan.pod.addresses.map(({ address }) => `${address} `),
   ]) {
     assert.ok(!left.includes(trace), `${trace} in ${left}`);
   }
+  assert.doesNotMatch(await netnsOf(pod).run("ip", "link"), /eth0/);
 });
 
 test("detachPod() forgets the neighbours of a pod whose namespace died first", async () => {

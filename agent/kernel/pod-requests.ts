@@ -28,8 +28,8 @@ export interface PodRequests {
   readonly host: readonly NetlinkRequest[];
   /** In the pod's namespace: addresses, link up, permanent entries for the gateways. */
   readonly pod: readonly NetlinkRequest[];
-  /** In the pod's namespace. A route that is there already is kept: with several interfaces the first one's wins. */
-  readonly routes: readonly NetlinkRequest[];
+  /** In the pod's namespace, for each family the route to the gateway and the default route through it. */
+  readonly routes: readonly { readonly toGateway: NetlinkRequest; readonly byDefault: NetlinkRequest }[];
 }
 
 /** Turns a plan into messages. Pure. */
@@ -81,14 +81,14 @@ export function podRequests({ plan, linkIndex, bridgeIndex, netns, hasIpv6 }: Po
         replaceNeighbour({ linkIndex, address: gateway, mac: pod.gatewayMac }),
       ),
     ],
-    routes: pod.addresses.flatMap(({ family, gateway }) => [
-      addRoute({
+    routes: pod.addresses.map(({ family, gateway }) => ({
+      toGateway: addRoute({
         destination: cidrOf(gateway, addressBits(family)),
         linkIndex,
         scope: "link",
         protocol: ROUTE_PROTOCOL,
       }),
-      addRoute({ destination: cidrOf(gateway, 0), gateway, linkIndex, protocol: ROUTE_PROTOCOL }),
-    ]),
+      byDefault: addRoute({ destination: cidrOf(gateway, 0), gateway, linkIndex, protocol: ROUTE_PROTOCOL }),
+    })),
   };
 }

@@ -9,9 +9,11 @@ import { hostLinkName } from "../net/host-link.ts";
 import { planPodNetwork } from "../plan/pod-network.ts";
 import { createReadiness, type Readiness } from "../readiness.ts";
 import { closePod, makeNetns, openPod, runOnHost } from "../testing/netns.ts";
+import { assertInsideTestNamespaces } from "../testing/privileged.ts";
 import { silentLog } from "../testing/silent-log.ts";
 import { createNodeReconciler, type NodeReconciler, type OwnNode } from "./node.ts";
 
+assertInsideTestNamespaces();
 const native = loadNative();
 const kernel = createLinuxKernel(createRtnetlink(native));
 const V4 = "10.244.1.0/24";

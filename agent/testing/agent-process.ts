@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { shippedFile } from "../shipped.ts";
 import { eventually } from "./eventually.ts";
 import { runOnHost, runShim } from "./netns.ts";
-import type { PrivilegedAnswer } from "./privileged.ts";
+import { assertInsideTestNamespaces, type PrivilegedAnswer } from "./privileged.ts";
 
 /** A node for tests: folders of its own, and the shipped agent as a process in the host's namespace of the test run. */
 export interface TestNode {
@@ -54,6 +54,7 @@ export const NODE_NAME = "node-1";
 let nextPort = 19_000;
 
 export function makeNode(): TestNode {
+  assertInsideTestNamespaces();
   const folder = mkdtempSync(join(tmpdir(), "node-"));
   const node = {
     folder,

@@ -24,11 +24,23 @@ export interface PrivilegedAnswer {
   readonly stderr: string;
 }
 
+/**
+ * Throws unless the process was started by `npm run test:kernel`: outside its namespaces a kernel test would change the machine's own
+ * network. Whatever starts an agent or opens rtnetlink in a test asks this first.
+ */
+export function assertInsideTestNamespaces(): void {
+  privilegedSocket();
+}
+
+function privilegedSocket(): string {
+  const path = process.env[SOCKET_VARIABLE];
+  if (path === undefined) throw new Error("Cannot run a kernel test here: start it with npm run test:kernel");
+  return path;
+}
+
 /** Runs a command with all capabilities that the test run has; with `background` it lives until the run ends or it is killed. */
 export async function privileged(request: PrivilegedRequest): Promise<PrivilegedAnswer> {
-  const path = process.env[SOCKET_VARIABLE];
-  if (path === undefined)
-    throw new Error("Cannot run a privileged command: start kernel tests with npm run test:kernel");
+  const path = privilegedSocket();
   const socket = connect({ path, allowHalfOpen: true });
   socket.end(JSON.stringify(request));
   const chunks: Buffer[] = [];

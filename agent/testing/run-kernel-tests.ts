@@ -3,7 +3,7 @@
  * reach), one file after the other, with CAP_NET_ADMIN as the only capability.
  * usage: node agent/testing/run-kernel-tests.ts [FILE …]
  */
-import { spawn, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { globSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -32,6 +32,7 @@ async function runTests(): Promise<number> {
   try {
     const tests = files.length > 0 ? files : globSync("agent/**/*.netns.test.ts").toSorted();
     if (tests.length === 0) throw new Error("no kernel tests found: run from the repository's folder");
+    execFileSync("ip", ["link", "set", "lo", "up"]);
     const child = spawn(
       "setpriv",
       [

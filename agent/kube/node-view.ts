@@ -1,0 +1,51 @@
+/** What the agent keeps of a node. Addresses and prefixes are canonical text. */
+export interface ClusterNode {
+  readonly name: string;
+  /** Changes when a node is deleted and made again under the same name. */
+  readonly uid: string;
+  readonly createdMs: number;
+  /** Internal addresses in the order of the source: the first of a family is the one to use. */
+  readonly addresses: readonly string[];
+  /** In the order of the source; empty while none are assigned. */
+  readonly podCIDRs: readonly string[];
+}
+
+export interface NodeViewStats {
+  /** How often a watch, or the reading of the file, began anew. */
+  readonly watchRestarts: number;
+  /** When the source last said anything, on the clock that the view was given; undefined before that. */
+  readonly lastEventMs: number | undefined;
+}
+
+/**
+ * The nodes of the cluster as one source knows them. A view is level-triggered: `onChange`, given at construction, only says that
+ * something may differ now. It is called after a change of any answer below except {@link NodeView.stats}.
+ */
+export interface NodeView {
+  /** All valid nodes by name; the last known ones while the source is away. */
+  nodes(): ReadonlyMap<string, ClusterNode>;
+  /** Nodes that could not be used, by name, with the reason. */
+  skipped(): ReadonlyMap<string, string>;
+  /** False until the first complete list: before that, a node that is not in the map may still exist. */
+  isComplete(): boolean;
+  /** Why the source does not work right now, as a sentence; undefined while it works. */
+  fault(): string | undefined;
+  stats(): NodeViewStats;
+  /** Ends all timers, watches and connections; `onChange` is not called any more. May be repeated. */
+  close(): Promise<void>;
+}
+
+/** The part of a pino logger that views use. */
+export interface NodeViewLog {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** Time and timers, so that tests do not wait. */
+export interface NodeViewClock {
+  nowMs(): number;
+  /** Calls `wake` once after `delayMs`; the returned function cancels. */
+  after(delayMs: number, wake: () => void): () => void;
+}

@@ -1,0 +1,47 @@
+import type { Config } from "../config.ts";
+import { createApiClient } from "./api-client.ts";
+import { createCredentials } from "./credentials.ts";
+import { createNodeEvents, type NodeEvents } from "./events.ts";
+import { createNodeReflector } from "./node-reflector.ts";
+import type { NodeView, NodeViewClock, NodeViewLog } from "./node-view.ts";
+import { watchNodesFile } from "./nodes-file.ts";
+
+export interface OpenNodeViewInput {
+  readonly config: Pick<Config, "standalone" | "nodesFile" | "nodeName" | "kubeconfig" | "apiServer">;
+  /** Version of the agent, for the API server's audit log. */
+  readonly version: string;
+  readonly log: NodeViewLog;
+  readonly clock: NodeViewClock;
+  readonly onChange: () => void;
+}
+
+/** Where the agent learns of nodes, and where it tells operators about its own. */
+export interface OpenedNodeView {
+  readonly view: NodeView;
+  /** Nobody listens in standalone mode: the log and /readyz say the same. */
+  readonly report: NodeEvents["report"];
+  close(): Promise<void>;
+}
+
+/** Opens the source that the configuration names: the nodes file, or this node's object in the Kubernetes API. */
+export function openNodeView(input: OpenNodeViewInput): OpenedNodeView {
+  const { config, version, log, clock, onChange } = input;
+  if (config.nodesFile !== undefined) {
+    const view = watchNodesFile({ path: config.nodesFile, log, clock, onChange });
+    return { view, report: () => undefined, close: () => view.close() };
+  }
+  const { nodeName, kubeconfig, apiServer } = config;
+  const credentials = createCredentials({ kubeconfig, apiServer });
+  const client = createApiClient({ credentials, userAgent: `causeway/${version}` });
+  const view = createNodeReflector({ client, nodeName, log, clock, onChange, random: Math.random });
+  const nodeUid = (): string | undefined => view.nodes().get(nodeName)?.uid;
+  const events = createNodeEvents({ client, nodeName, nodeUid, clock, dateMs: Date.now, log });
+  return {
+    view,
+    report: (event) => events.report(event),
+    async close() {
+      await Promise.all([view.close(), events.close()]);
+      client.close();
+    },
+  };
+}

@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { stringify } from "yaml";
+import { parseNodesFile } from "./parse-nodes-file.ts";
+
+test("parseNodesFile() reads nodes in canonical text; lists may be left out", () => {
+  const text = `
+- name: a
+  addresses: [192.0.2.1, "2001:DB8::1"]
+  podCIDRs: [10.244.0.0/24, "fd00:10:244:0::/64"]
+- {name: b}
+`;
+  assert.deepEqual(parseNodesFile(text), {
+    kind: "valid",
+    nodes: new Map([
+      [
+        "a",
+        {
+          name: "a",
+          uid: "a",
+          createdMs: 0,
+          addresses: ["192.0.2.1", "2001:db8::1"],
+          podCIDRs: ["10.244.0.0/24", "fd00:10:244::/64"],
+        },
+      ],
+      ["b", { name: "b", uid: "b", createdMs: 0, addresses: [], podCIDRs: [] }],
+    ]),
+  });
+});
+
+const cases: readonly { readonly name: string; readonly text: string; readonly faults: readonly string[] }[] =
+  [
+    {
+      name: "reports all faults with key and value",
+      text: `
+- name: Not_A_Name
+  addresses: [192.0.2.1/24]
+- name: b
+  podCIDRs: [10.244.0.1/24]
+  podCIDR: 10.244.0.0/24
+- 7
+- name: b
+  addresses: 192.0.2.1
+`,
+      faults: [
+        '[0].addresses[0] "192.0.2.1/24" is not an IP address',
+        '[0].name "Not_A_Name" is not a node name',
+        '[1].podCIDR "10.244.0.0/24" is not a known key',
+        '[1].podCIDRs[0] "10.244.0.1/24" is not a prefix such as "10.244.1.0/24", without host bits',
+        "[2] 7 is not an object",
+        '[3].addresses "192.0.2.1" is not a list',
+        '[3].name "b" is there twice',
+      ],
+    },
+    {
+      name: "refuses a prefix that two nodes claim",
+      text: "[{name: a, podCIDRs: [10.1.0.0/24]}, {name: b, podCIDRs: [10.1.0.0/24]}]",
+      faults: ['[1].podCIDRs "10.1.0.0/24" belongs to node "a" already'],
+    },
+    {
+      name: "refuses an empty file: so looks one that is being written",
+      text: "",
+      faults: ["null is not a list of {name, addresses: [], podCIDRs: []}"],
+    },
+    {
+      name: "refuses an object",
+      text: "name: a",
+      faults: ["{ name: 'a' } is not a list of {name, addresses: [], podCIDRs: []}"],
+    },
+    {
+      name: "says where the YAML breaks",
+      text: "- name: a\n  addresses: [192.0.2.1",
+      faults: [
+        "it is not YAML: Flow sequence in block collection must be sufficiently indented and end with a ] at line 2, column 24",
+      ],
+    },
+  ];
+for (const { name, text, faults } of cases)
+  test(`parseNodesFile() ${name}`, () => assert.deepEqual(parseNodesFile(text), { kind: "faulty", faults }));
+
+test("parseNodesFile() takes an empty list", () => {
+  assert.deepEqual(parseNodesFile("[]"), { kind: "valid", nodes: new Map() });
+});
+
+test("parseNodesFile() answers any text and any YAML, circular and exploding ones included", () => {
+  const bomb = [
+    "a: &a [x, x]",
+    ...["b", "c", "d", "e", "f"].map(
+      (key, index) => `${key}: &${key} [${Array.from({ length: 9 }, () => `*${"abcde"[index]}`).join(", ")}]`,
+    ),
+  ];
+  for (const text of ["&a [*a]", "- &a {name: *a}", bomb.join("\n")])
+    assert.equal(parseNodesFile(text).kind, "faulty", text);
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string({ unit: "binary" }),
+        fc.jsonValue().map((value) => stringify(value)),
+      ),
+      (text) => {
+        const file = parseNodesFile(text);
+        assert.ok(file.kind === "valid" || file.faults.length > 0);
+      },
+    ),
+    { numRuns: 500 },
+  );
+});

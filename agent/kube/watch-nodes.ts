@@ -1,0 +1,90 @@
+import type { ApiClient } from "./api-client.ts";
+import { ApiError, garbageError, statusError } from "./api-error.ts";
+import { MAX_OBJECT_BYTES, NODES_PATH } from "./list-nodes.ts";
+import { isFields } from "./project-node.ts";
+import { readLines } from "./read-lines.ts";
+
+/** One line of a watch, the ERROR type left out: that is thrown. */
+export interface NodeEvent {
+  readonly type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK";
+  /** Raw Node; of a BOOKMARK only the version is filled in. */
+  readonly object: Readonly<Record<string, unknown>>;
+  /** Where a next watch goes on; undefined when the event does not tell. */
+  readonly resourceVersion: string | undefined;
+}
+
+export interface WatchNodesInput {
+  readonly client: ApiClient;
+  readonly fieldSelector: string | undefined;
+  readonly resourceVersion: string;
+  /** After this time the server ends the watch cleanly. */
+  readonly timeoutS: number;
+  readonly signal: AbortSignal;
+  /** Called when the server has accepted the watch. */
+  readonly onOpen: () => void;
+  /** Hears every piece that arrives. */
+  readonly onProgress: () => void;
+}
+
+const EVENT_TYPES: ReadonlySet<unknown> = new Set(["ADDED", "MODIFIED", "DELETED", "BOOKMARK"]);
+
+/** What a watch event has besides its object. */
+const MAX_LINE_BYTES = MAX_OBJECT_BYTES + 1024;
+
+/**
+ * Watches nodes from a version on (Kubernetes API concepts, "Efficient detection of changes"). Ends when the server ends the watch
+ * cleanly; throws ApiError when it was cut, refused, expired (410, as HTTP status or ERROR event) or not understood.
+ */
+export async function* watchNodes(input: WatchNodesInput): AsyncGenerator<NodeEvent> {
+  const { client, fieldSelector, resourceVersion, timeoutS, signal, onOpen, onProgress } = input;
+  const query = {
+    watch: "true",
+    allowWatchBookmarks: "true",
+    resourceVersion,
+    timeoutSeconds: String(timeoutS),
+    ...(fieldSelector === undefined ? {} : { fieldSelector }),
+  };
+  const body = await client.send({ method: "GET", path: NODES_PATH, query, signal });
+  onOpen();
+  const lines = readLines(withProgress(body, onProgress), {
+    maxLineBytes: MAX_LINE_BYTES,
+    tooLong: () => garbageError(`a watch event is larger than ${MAX_LINE_BYTES} bytes`),
+    onPartial: (bytes) => {
+      throw new ApiError(`the watch ended in the middle of an event, after ${bytes} bytes of it`, {
+        reason: "Cut",
+      });
+    },
+  });
+  for await (const line of lines) if (line.trim() !== "") yield readEvent(line);
+}
+
+async function* withProgress(chunks: AsyncIterable<Buffer>, onProgress: () => void): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) {
+    onProgress();
+    yield chunk;
+  }
+}
+
+function readEvent(line: string): NodeEvent {
+  let event: unknown;
+  try {
+    event = JSON.parse(line);
+  } catch (cause) {
+    throw garbageError(`a watch event is damaged: ${(cause as Error).message}`, cause);
+  }
+  const { type, object } = isFields(event) ? event : {};
+  if (type === "ERROR") throw statusError(object, { text: "error event" });
+  if (!isEventType(type) || !isFields(object))
+    throw garbageError("a watch event has no known type or no object");
+  const { metadata } = object;
+  const version = isFields(metadata) ? metadata["resourceVersion"] : undefined;
+  return {
+    type,
+    object,
+    resourceVersion: typeof version === "string" && version !== "" ? version : undefined,
+  };
+}
+
+function isEventType(type: unknown): type is NodeEvent["type"] {
+  return EVENT_TYPES.has(type);
+}
