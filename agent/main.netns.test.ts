@@ -35,26 +35,10 @@ async function readyAgent(...podCIDRs: readonly string[]): Promise<AgentProcess>
   return agent;
 }
 
-interface CniResult {
-  readonly ips: readonly { readonly address: string }[];
-}
-
 interface CniFailure {
   readonly cniVersion: string;
   readonly code: number;
   readonly msg: string;
-}
-
-/** ADD that must succeed; gives the addresses. */
-async function add(containerId: string, netns: Netns): Promise<string[]> {
-  const { exitCode, stdout } = await node.call("ADD", { containerId, netns: netns.path });
-  assert.equal(exitCode, 0, stdout);
-  return (JSON.parse(stdout) as CniResult).ips.map(({ address }) => address.replace(/\/\d+$/, ""));
-}
-
-async function del(containerId: string, netns = ""): Promise<void> {
-  const { exitCode, stdout } = await node.call("DEL", { containerId, netns });
-  assert.deepEqual({ exitCode, stdout }, { exitCode: 0, stdout: "" });
 }
 
 async function failure(answer: ReturnType<TestNode["call"]>): Promise<CniFailure> {
@@ -76,10 +60,10 @@ test("the agent runs with CAP_NET_ADMIN as its only capability", async () => {
 test("a pod gets its network, and DEL takes it back without a trace", async () => {
   const agent = await readyAgent("10.244.1.0/24", "fd00:1::/64");
   const pod = await makePod();
-  assert.deepEqual(await add("c1", pod), ["10.244.1.2", "fd00:1::2"]);
+  assert.deepEqual(await node.add("c1", pod), ["10.244.1.2", "fd00:1::2"]);
   await pod.run("ping", "-c1", "-W1", "10.244.1.1");
   assert.equal(await agent.metric(TAKEN), 1);
-  await del("c1", pod.path);
+  await node.del("c1", pod.path);
   assert.equal(await agent.metric(TAKEN), 0);
   assert.equal(await agent.metric("causeway_attachments"), 0);
   assert.doesNotMatch(await pod.run("ip", "link"), /eth0/);
@@ -149,7 +133,7 @@ test("bad input has its error code, and leaves nothing behind", async () => {
   await pod.run("ip", "link", "add", "eth0", "type", "bridge");
   assert.equal((await failure(node.call("ADD", good))).code, 100);
   await pod.run("ip", "link", "del", "eth0");
-  await add("c1", pod);
+  await node.add("c1", pod);
   const { code, msg } = await failure(node.call("ADD", { containerId: "c2", netns: (await makePod()).path }));
   assert.deepEqual(
     { code, msg },
@@ -158,7 +142,7 @@ test("bad input has its error code, and leaves nothing behind", async () => {
       msg: "Cannot reserve an IPv4 address: all are taken (10.244.1.0/30: 1 of 1 taken)",
     },
   );
-  await del("c1");
+  await node.del("c1");
   assert.equal(await agent.metric("causeway_attachments"), 0);
   assert.doesNotMatch(await runOnHost("ip", "link"), /\bcw[a-z2-7]{13}/);
 });
@@ -219,7 +203,7 @@ test("a client that sends garbage or an oversized frame loses its connection; th
       client.resume();
     });
   }
-  await add("c1", await makePod());
+  await node.add("c1", await makePod());
   await eventually(
     `no more than ${before + 1} open files`,
     () => agent.openFiles() <= before + 1,
@@ -233,7 +217,7 @@ test("kill -9 between ADDs: pool, metrics and DEL are right after a restart, as 
   const given = new Set<string>();
   for (const container of containers) {
     const agent = await readyAgent("10.244.1.0/24", "fd00:1::/64");
-    for (const address of await add(container, await makePod())) {
+    for (const address of await node.add(container, await makePod())) {
       assert.ok(!given.has(address), `${address} was given twice`);
       given.add(address);
     }
@@ -242,7 +226,7 @@ test("kill -9 between ADDs: pool, metrics and DEL are right after a restart, as 
   const agent = await readyAgent("10.244.1.0/24", "fd00:1::/64");
   assert.equal(await agent.metric("causeway_attachments"), containers.length);
   assert.equal(await agent.metric(TAKEN), containers.length);
-  for (const container of containers) await del(container);
+  for (const container of containers) await node.del(container);
   assert.equal(await agent.metric(TAKEN), 0);
 });
 
@@ -260,7 +244,7 @@ test("kill -9 in the middle of ADDs: after a restart the kernel and the pool agr
   const links =
     (await runOnHost("ip", "-o", "link", "show", "group", "25463", "type", "veth")).split("\n").length - 1;
   assert.equal(await second.metric("causeway_attachments"), links);
-  for (const container of containers) await del(container);
+  for (const container of containers) await node.del(container);
   assert.equal(await second.metric("causeway_attachments"), 0);
   assert.equal(await runOnHost("ip", "-o", "link", "show", "group", "25463", "type", "veth"), "");
 });
@@ -268,9 +252,9 @@ test("kill -9 in the middle of ADDs: after a restart the kernel and the pool agr
 test("DEL while the agent is away deletes the pod's network, and the restarted agent knows", async () => {
   const first = await readyAgent("10.244.1.0/24");
   const pod = await makePod();
-  await add("c1", pod);
+  await node.add("c1", pod);
   await first.end("SIGKILL");
-  await del("c1", pod.path);
+  await node.del("c1", pod.path);
   assert.doesNotMatch(await pod.run("ip", "link"), /eth0/);
   const second = await readyAgent("10.244.1.0/24");
   assert.equal(await second.metric(TAKEN), 0);
@@ -280,7 +264,7 @@ test("DEL while the agent is away deletes the pod's network, and the restarted a
 test("ADD waits for an agent that restarts: a rolling upgrade fails no pod", async () => {
   const first = await readyAgent("10.244.1.0/24");
   await first.end("SIGTERM");
-  const adding = add("c1", await makePod());
+  const adding = node.add("c1", await makePod());
   await readyAgent("10.244.1.0/24");
   assert.deepEqual(await adding, ["10.244.1.2"]);
 });
@@ -288,8 +272,8 @@ test("ADD waits for an agent that restarts: a rolling upgrade fails no pod", asy
 test("SIGTERM: the agent exits 0, pods keep their network, conflist and binary stay", async () => {
   const agent = await readyAgent("10.244.1.0/24");
   const [a, b] = [await makePod(), await makePod()];
-  const [address = ""] = await add("c1", a);
-  await add("c2", b);
+  const [address = ""] = await node.add("c1", a);
+  await node.add("c2", b);
   assert.equal(await agent.end("SIGTERM"), 0);
   await b.run("ping", "-c1", "-W1", address);
   assert.deepEqual(readdirSync(node.cniConfDir), ["10-causeway.conflist"]);
@@ -320,12 +304,12 @@ test("a rival configuration is reported in log and metrics", async () => {
 test("a changed nodes file is served without a restart: new pods from the new CIDR, old ones live on", async () => {
   await readyAgent("10.244.1.0/24");
   const [a, b] = [await makePod(), await makePod()];
-  const [oldAddress = ""] = await add("c1", a);
+  const [oldAddress = ""] = await node.add("c1", a);
   node.writeNodes("10.244.9.0/24");
   await eventually("the new gateway is there", async () =>
     (await runOnHost("ip", "-o", "address", "show", "dev", "cw0")).includes("10.244.9.1/24"),
   );
-  assert.deepEqual(await add("c2", b), ["10.244.9.2"]);
+  assert.deepEqual(await node.add("c2", b), ["10.244.9.2"]);
   await b.run("ping", "-c1", "-W1", oldAddress);
 });
 
@@ -345,8 +329,8 @@ test("1,000 ADD/DEL cycles leak no link, file or address, and RSS grows by less 
   const cycle = async (worker: number, count: number): Promise<void> => {
     for (let index = 0; index < count; index++) {
       const containerId = `cycle-${worker}-${index}`;
-      await add(containerId, netns[worker] ?? assert.fail());
-      await del(containerId, netns[worker]?.path);
+      await node.add(containerId, netns[worker] ?? assert.fail());
+      await node.del(containerId, netns[worker]?.path);
     }
   };
   const cycles = (count: number): Promise<unknown> =>
@@ -367,7 +351,7 @@ test("1,000 ADD/DEL cycles leak no link, file or address, and RSS grows by less 
 
 test("the host link is named so that the shim finds it without the agent", async () => {
   await readyAgent("10.244.1.0/24");
-  await add("c1", await makePod());
+  await node.add("c1", await makePod());
   assert.match(
     await runOnHost("ip", "link", "show", hostLinkName("c1", "eth0")),
     /alias causeway 1 causeway c1 eth0 10\.244\.1\.2/,

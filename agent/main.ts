@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { dirname } from "node:path";
 import packageJson from "../package.json" with { type: "json" };
 import { createCommands } from "./cni/commands.ts";
+import { systemClock } from "./clock.ts";
 import { type CniServer, startCniServer } from "./cni/server.ts";
 import { type Config, ConfigError, describeFlags, loadConfig } from "./config.ts";
 import { startHealthServer } from "./health.ts";
@@ -19,7 +20,7 @@ import { planConflist } from "./plan/conflist.ts";
 import { createReadiness } from "./readiness.ts";
 import { ensureHostFiles } from "./reconcile/host-files.ts";
 import { createNodeReconciler, type OwnNode } from "./reconcile/node.ts";
-import { createRunner, systemClock } from "./reconcile/runner.ts";
+import { createRunner } from "./reconcile/runner.ts";
 import { shippedFile } from "./shipped.ts";
 
 const USAGE = `causeway ${packageJson.version}: Kubernetes CNI node agent

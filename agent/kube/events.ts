@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import { type ApiClient, drain } from "./api-client.ts";
 import { asApiError } from "./api-error.ts";
 import { createFaultState } from "./fault-state.ts";
-import type { NodeViewClock, NodeViewLog } from "./node-view.ts";
+import type { Clock } from "../clock.ts";
+import type { NodeViewLog } from "./node-view.ts";
 import { createWatchdog } from "./watchdog.ts";
 
 /** What an operator should see in `kubectl describe node`. */
@@ -28,7 +29,7 @@ export interface NodeEventsOptions {
   readonly nodeName: string;
   /** UID of the Node object; undefined while it is not known. */
   readonly nodeUid: () => string | undefined;
-  readonly clock: NodeViewClock;
+  readonly clock: Clock;
   /** Wall-clock time for the event. */
   readonly dateMs: () => number;
   readonly log: NodeViewLog;

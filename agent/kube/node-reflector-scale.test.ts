@@ -8,7 +8,7 @@ import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { systemClock } from "../reconcile/runner.ts";
+import { systemClock } from "../clock.ts";
 import { eventually } from "../testing/eventually.ts";
 import { createRecordingLog } from "../testing/recording-log.ts";
 import { createApiClient } from "./api-client.ts";

@@ -4,7 +4,8 @@ import { backOffMs } from "./back-off.ts";
 import { createFaultState } from "./fault-state.ts";
 import { listNodes } from "./list-nodes.ts";
 import { applyEvent, createNodeMap, type NodeMap } from "./node-map.ts";
-import type { NodeView, NodeViewClock, NodeViewLog } from "./node-view.ts";
+import type { Clock } from "../clock.ts";
+import type { NodeView, NodeViewLog } from "./node-view.ts";
 import { watchNodes } from "./watch-nodes.ts";
 import { createWatchdog, type Watchdog } from "./watchdog.ts";
 
@@ -14,7 +15,7 @@ export interface NodeReflectorOptions {
   readonly nodeName?: string | undefined;
   readonly onChange: () => void;
   readonly log: NodeViewLog;
-  readonly clock: NodeViewClock;
+  readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
 }

@@ -42,10 +42,3 @@ export interface NodeViewLog {
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
 }
-
-/** Time and timers, so that tests do not wait. */
-export interface NodeViewClock {
-  nowMs(): number;
-  /** Calls `wake` once after `delayMs`; the returned function cancels. */
-  after(delayMs: number, wake: () => void): () => void;
-}

@@ -3,14 +3,15 @@ import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { describeSystemError } from "../files.ts";
 import { createFaultState } from "./fault-state.ts";
-import type { ClusterNode, NodeView, NodeViewClock, NodeViewLog } from "./node-view.ts";
+import type { Clock } from "../clock.ts";
+import type { ClusterNode, NodeView, NodeViewLog } from "./node-view.ts";
 import { parseNodesFile } from "./parse-nodes-file.ts";
 
 export interface NodesFileOptions {
   readonly path: string;
   readonly onChange: () => void;
   readonly log: NodeViewLog;
-  readonly clock: NodeViewClock;
+  readonly clock: Clock;
 }
 
 /** From a notification to reading: programs write a file in several steps. */

@@ -3,7 +3,8 @@ import { createApiClient } from "./api-client.ts";
 import { createCredentials } from "./credentials.ts";
 import { createNodeEvents, type NodeEvents } from "./events.ts";
 import { createNodeReflector } from "./node-reflector.ts";
-import type { NodeView, NodeViewClock, NodeViewLog } from "./node-view.ts";
+import type { Clock } from "../clock.ts";
+import type { NodeView, NodeViewLog } from "./node-view.ts";
 import { watchNodesFile } from "./nodes-file.ts";
 
 export interface OpenNodeViewInput {
@@ -11,7 +12,7 @@ export interface OpenNodeViewInput {
   /** Version of the agent, for the API server's audit log. */
   readonly version: string;
   readonly log: NodeViewLog;
-  readonly clock: NodeViewClock;
+  readonly clock: Clock;
   readonly onChange: () => void;
 }
 

@@ -1,8 +1,8 @@
 import { ApiError } from "./api-error.ts";
-import type { NodeViewClock } from "./node-view.ts";
+import type { Clock } from "../clock.ts";
 
 export interface WatchdogOptions {
-  readonly clock: NodeViewClock;
+  readonly clock: Clock;
   /** The request is ended when {@link Watchdog.touch} was not called for this time. */
   readonly silenceMs: number;
   /** The request is ended after this time in any case. */

@@ -1,17 +1,4 @@
-/** Timers, so that tests do not wait. */
-export interface Clock {
-  nowMs(): number;
-  /** Calls `wake` once after `delayMs`; the returned function cancels. */
-  after(delayMs: number, wake: () => void): () => void;
-}
-
-export const systemClock: Clock = {
-  nowMs: () => performance.now(),
-  after(delayMs, wake) {
-    const timer = setTimeout(wake, delayMs);
-    return () => clearTimeout(timer);
-  },
-};
+import type { Clock } from "../clock.ts";
 
 export interface RunnerOptions {
   /** Triggers within this time after a run are served by one run. */

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -5,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { shippedFile } from "../shipped.ts";
 import { eventually } from "./eventually.ts";
-import { runOnHost, runShim } from "./netns.ts";
+import { type Netns, runOnHost, runShim } from "./netns.ts";
 import { assertInsideTestNamespaces, type PrivilegedAnswer } from "./privileged.ts";
 
 /** A node for tests: folders of its own, and the shipped agent as a process in the host's namespace of the test run. */
@@ -21,6 +22,10 @@ export interface TestNode {
   writeNodes(...podCIDRs: readonly string[]): void;
   /** Calls the shim with the node's configuration. */
   call(command: string, pod: PodCall): Promise<PrivilegedAnswer>;
+  /** ADD that must succeed; gives the addresses. */
+  add(containerId: string, netns: Netns): Promise<string[]>;
+  /** DEL that must succeed, without a word. */
+  del(containerId: string, netns?: string): Promise<void>;
   /** Ends the agent, and removes bridge, table and folders. */
   remove(): Promise<void>;
 }
@@ -80,6 +85,16 @@ export function makeNode(): TestNode {
       );
     },
     call: (command, pod) => callShim(node.socket, command, pod),
+    async add(containerId, netns) {
+      const { exitCode, stdout } = await callShim(node.socket, "ADD", { containerId, netns: netns.path });
+      assert.equal(exitCode, 0, stdout);
+      const { ips } = JSON.parse(stdout) as { ips: readonly { address: string }[] };
+      return ips.map(({ address }) => address.replace(/\/\d+$/, ""));
+    },
+    async del(containerId, netns = "") {
+      const { exitCode, stdout } = await callShim(node.socket, "DEL", { containerId, netns });
+      assert.deepEqual({ exitCode, stdout }, { exitCode: 0, stdout: "" });
+    },
     async remove() {
       for (const agent of agents) await agent.end("SIGKILL");
       await runOnHost("sh", "-c", "ip link del cw0; nft delete table inet causeway; true");

@@ -1,4 +1,4 @@
-import type { Clock } from "../reconcile/runner.ts";
+import type { Clock } from "../clock.ts";
 
 /** A clock that only moves when told. */
 export interface FakeClock extends Clock {

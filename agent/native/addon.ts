@@ -1,0 +1,45 @@
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+
+/**
+ * Functions of kernel.c. They give what the system call of their name returns, a negative error number on failure, and check no argument:
+ * a wrong type ends the process.
+ */
+export interface Addon {
+  /** Calls `callback` in the event loop while `fd` is ready for `events` (UV_READABLE, UV_WRITABLE). Gives an identifier. */
+  poll(fd: number, events: number, callback: () => void): number;
+  /** Also for a descriptor that is closed next. An unknown identifier is ignored. */
+  unpoll(id: number): void;
+  socket(family: number, type: number, protocol: number): number;
+  /** `address`: struct sockaddr_*, at most 128 bytes. */
+  bind(fd: number, address: Uint8Array): number;
+  connect(fd: number, address: Uint8Array): number;
+  setOption(fd: number, level: number, name: number, value: number): number;
+  listen(fd: number): number;
+  /** A non-blocking descriptor. */
+  accept(fd: number): number;
+  /** SO_PEERCRED, as seen in our user namespace. */
+  peerUid(fd: number): number;
+  /**
+   * recvmsg without waiting. Appends descriptors that came along to `fds`, on failure too. EMFILE: more than two, or no room for them;
+   * EMSGSIZE: a datagram larger than `bytes`; EINTR also for a netlink message that is not the kernel's.
+   */
+  receive(fd: number, bytes: Uint8Array, fds: number[]): number;
+  /** Without waiting. */
+  send(fd: number, bytes: Uint8Array): number;
+  shutdown(fd: number): number;
+  close(fd: number): number;
+  /** See `Native.request`. Rejects with an error whose `code` is the error's name, and whose message is the system call. */
+  request(steps: readonly { readonly fd: number; readonly bytes: Uint8Array }[]): Promise<Buffer[]>;
+}
+
+/** enum uv_poll_event of uv.h */
+export const UV_READABLE = 1;
+export const UV_WRITABLE = 2;
+
+/** The addon lies beside the bundle; a program run from source takes it from dist/. */
+export function loadAddon(): Addon {
+  const beside = new URL("./kernel.node", import.meta.url);
+  const url = existsSync(beside) ? beside : new URL("../../dist/kernel.node", import.meta.url);
+  return createRequire(import.meta.url)(url.pathname) as Addon;
+}

@@ -1,0 +1,220 @@
+import { constants } from "node:os";
+import { type Addon, UV_READABLE, UV_WRITABLE } from "./addon.ts";
+import { errorCode } from "./system-error.ts";
+
+declare const connectionId: unique symbol;
+
+/** An open connection of a shim. Using one that has closed does nothing. */
+export type Connection = number & { readonly [connectionId]: true };
+
+export interface ListenHandlers {
+  /**
+   * A whole frame, header included, with the descriptors that came with it: they belong to the receiver. Once per connection. The frame is
+   * there as long as the connection; afterwards it reads as empty.
+   */
+  readonly onRequest: (connection: Connection, frame: Buffer, fds: number[]) => void;
+  /** The peer hung up before the reply. The connection is closed already. */
+  readonly onGone: (connection: Connection) => void;
+  /** A connection was closed because its peer broke the rules or dawdled (onGone follows if it had a request), or none could be accepted. */
+  readonly onRefused: (reason: string) => void;
+}
+
+export interface Connections {
+  /** Takes over a connected non-blocking socket. */
+  add(fd: number, handlers: ListenHandlers): void;
+  reply(id: Connection, bytes: Uint8Array): void;
+  drop(id: Connection): void;
+  count(): number;
+}
+
+/** Of a frame (docs/protocol.md) only the first 8 bytes are known here: magic and big-endian length of the rest. */
+const MAGIC = Buffer.from("CWAY");
+const HEADER_BYTES = 8;
+const MAX_LENGTH = 2 * 1024 * 1024;
+
+/** Most frames of a container runtime fit. */
+const FIRST_BYTES = 4096;
+const MAX_FDS = 2;
+const EMPTY = Buffer.alloc(0);
+
+/** The addon counts polls from 1. */
+const NO_POLL = 0;
+
+const { EAGAIN, EINTR, EMFILE } = constants.errno;
+
+interface Open {
+  readonly id: Connection;
+  readonly fd: number;
+  readonly handlers: ListenHandlers;
+  phase: "reading" | "serving" | "writing";
+  poll: number;
+  timer: NodeJS.Timeout | undefined;
+  frame: Buffer<ArrayBuffer>;
+  reply: Buffer;
+  /** Bytes of the frame that have arrived, then of the reply that have left. */
+  length: number;
+  fds: number[];
+}
+
+/**
+ * Reads one request per connection and writes its reply. A peer has `peerTimeoutMs` to send its frame, and as long to read its reply.
+ * The client must not shut down its sending side: the end of the stream means that it is gone.
+ */
+export function createConnections(addon: Addon, peerTimeoutMs: number): Connections {
+  const open = new Map<Connection, Open>();
+  const probe = Buffer.alloc(1);
+  let lastId = 0;
+
+  function close(connection: Open): void {
+    open.delete(connection.id);
+    clearTimeout(connection.timer);
+    addon.unpoll(connection.poll);
+    addon.close(connection.fd);
+    for (const fd of connection.fds) addon.close(fd);
+    release(connection.frame);
+  }
+
+  function refuse(connection: Open, reason: string): void {
+    const { phase, handlers, id } = connection;
+    close(connection);
+    handlers.onRefused(reason);
+    if (phase === "serving") handlers.onGone(id);
+  }
+
+  function startTimer(connection: Open, reason: string): void {
+    clearTimeout(connection.timer);
+    connection.timer = setTimeout(() => refuse(connection, reason), peerTimeoutMs);
+  }
+
+  function deliver(connection: Open): void {
+    const size = addon.receive(connection.fd, probe, connection.fds);
+    if (size > 0 || size === -EMFILE) {
+      refuse(connection, "bytes after the frame");
+      return;
+    }
+    const { id, handlers, frame, length, fds } = connection;
+    clearTimeout(connection.timer);
+    connection.phase = "serving";
+    connection.fds = [];
+    handlers.onRequest(id, frame.subarray(0, length), fds);
+  }
+
+  function readFrame(connection: Open): void {
+    for (;;) {
+      grow(connection);
+      const room = connection.frame.subarray(connection.length);
+      const size = addon.receive(connection.fd, room, connection.fds);
+      if (size === -EINTR) continue;
+      if (size === -EAGAIN) return;
+      if (size > 0) connection.length += size;
+      const fault = faultOf(connection, size);
+      if (fault === "silent") close(connection);
+      else if (fault !== undefined) refuse(connection, fault);
+      else if (connection.length === frameBytes(connection)) deliver(connection);
+      else continue;
+      return;
+    }
+  }
+
+  /** While its request is served a peer sends nothing: what comes is the end. */
+  function readEnd(connection: Open): void {
+    const size = addon.receive(connection.fd, probe, connection.fds);
+    if (size === -EAGAIN || size === -EINTR) return;
+    if (size > 0) {
+      refuse(connection, "bytes after the frame");
+    } else {
+      close(connection);
+      connection.handlers.onGone(connection.id);
+    }
+  }
+
+  function writeReply(connection: Open): void {
+    while (connection.length < connection.reply.length) {
+      const size = addon.send(connection.fd, connection.reply.subarray(connection.length));
+      if (size >= 0) connection.length += size;
+      else if (size === -EAGAIN) return awaitRoom(connection);
+      else if (size !== -EINTR) break; // the peer is gone: nobody is left to tell
+    }
+    close(connection);
+  }
+
+  function awaitRoom(connection: Open): void {
+    if (connection.poll !== NO_POLL) return;
+    connection.poll = addon.poll(connection.fd, UV_WRITABLE, () => writeReply(connection));
+    startTimer(connection, `reply not read within ${peerTimeoutMs} ms`);
+  }
+
+  return {
+    add(fd, handlers) {
+      lastId += 1;
+      const connection: Open = {
+        id: lastId as Connection,
+        fd,
+        handlers,
+        phase: "reading",
+        poll: NO_POLL,
+        timer: undefined,
+        frame: EMPTY,
+        reply: EMPTY,
+        length: 0,
+        fds: [],
+      };
+      open.set(connection.id, connection);
+      startTimer(connection, `no whole frame within ${peerTimeoutMs} ms`);
+      connection.poll = addon.poll(fd, UV_READABLE, () => {
+        if (connection.phase === "reading") readFrame(connection);
+        else readEnd(connection);
+      });
+      if (connection.poll < 0) refuse(connection, `poll: ${errorCode(connection.poll)}`);
+    },
+    reply(id, bytes) {
+      const connection = open.get(id);
+      if (connection?.phase !== "serving") return;
+      connection.phase = "writing";
+      connection.reply = Buffer.from(bytes);
+      connection.length = 0;
+      addon.unpoll(connection.poll);
+      connection.poll = NO_POLL;
+      writeReply(connection);
+    },
+    drop(id) {
+      const connection = open.get(id);
+      if (connection !== undefined) close(connection);
+    },
+    count: () => open.size,
+  };
+}
+
+/** Makes room when there is none, as far as the frame goes. Memory follows what has arrived: an announced length costs nothing. */
+function grow(connection: Open): void {
+  const { frame, length } = connection;
+  if (length < frame.length) return;
+  const bytes = Math.min(Math.max(2 * length, FIRST_BYTES), frameBytes(connection));
+  connection.frame = Buffer.allocUnsafeSlow(bytes);
+  frame.copy(connection.frame);
+  release(frame);
+}
+
+/** Frees memory at once. Left to the garbage collector, which hardly sees it, the frames of thousands of requests pile up. */
+function release(frame: Buffer<ArrayBuffer>): void {
+  if (frame !== EMPTY) frame.buffer.transfer(0);
+}
+
+/** Size of the whole frame; unlimited while the header is not there. */
+function frameBytes({ frame, length }: Open): number {
+  return length < HEADER_BYTES ? Number.POSITIVE_INFINITY : HEADER_BYTES + frame.readUInt32BE(4);
+}
+
+/** Why the connection must end after a receive that gave `size`. Silent: somebody only looked whether we listen. */
+function faultOf(connection: Open, size: number): string | undefined {
+  const { frame, length, fds } = connection;
+  if (size === -EMFILE || fds.length > MAX_FDS)
+    return `more than ${MAX_FDS} descriptors, or no room for them`;
+  if (size < 0) return `recvmsg: ${errorCode(size)}`;
+  if (size === 0) return length === 0 ? "silent" : `closed after ${length} bytes`;
+  if (length < HEADER_BYTES) return undefined;
+  if (!frame.subarray(0, MAGIC.length).equals(MAGIC)) return "wrong magic";
+  const whole = frameBytes(connection);
+  if (whole - HEADER_BYTES > MAX_LENGTH) return `length ${whole - HEADER_BYTES}, more than ${MAX_LENGTH}`;
+  return length > whole ? "bytes after the frame" : undefined;
+}

@@ -1,0 +1,108 @@
+import {
+  align,
+  getS32,
+  getString,
+  getU8,
+  getU32,
+  parseAttributes,
+  writeU16,
+  writeU32,
+} from "netlink/dist/structs.js";
+import { MalformedMessageError } from "./malformed-message-error.ts";
+
+/** Attributes as they go on the wire, each padded to 4 bytes. No piece at all: attribute left out. */
+export type Attribute = readonly Uint8Array[];
+
+/** Attributes of one level by type. The kernel repeats no type that we read. */
+export type Attributes = ReadonlyMap<number, Buffer>;
+
+/** struct nlattr of linux/netlink.h: length without the padding, type. */
+const HEADER_BYTES = 4;
+const NLA_F_NESTED = 1 << 15;
+
+/** Header and room. One buffer for all, because a pod takes about a hundred attributes; the package makes three of each. */
+function frame(type: number, size: number): Buffer {
+  const bytes = Buffer.alloc(align(HEADER_BYTES + size));
+  writeU16.call(bytes, HEADER_BYTES + size, 0);
+  writeU16.call(bytes, type, 2);
+  return bytes;
+}
+
+export function attribute(type: number, data: Uint8Array): Attribute {
+  const bytes = frame(type, data.length);
+  bytes.set(data, HEADER_BYTES);
+  return [bytes];
+}
+
+export function u8Attribute(type: number, value: number): Attribute {
+  const bytes = frame(type, 1);
+  bytes[HEADER_BYTES] = value;
+  return [bytes];
+}
+
+export function u32Attribute(type: number, value: number): Attribute {
+  const bytes = frame(type, 4);
+  writeU32.call(bytes, value, HEADER_BYTES);
+  return [bytes];
+}
+
+/** Text that ends with NUL. */
+export function textAttribute(type: number, text: string): Attribute {
+  const bytes = frame(type, Buffer.byteLength(text) + 1);
+  bytes.write(text, HEADER_BYTES);
+  return [bytes];
+}
+
+/**
+ * An attribute that holds attributes. The package's own writer (AttrStream) clears NLA_F_NESTED, which the kernel has demanded
+ * of every attribute policy written since Linux 5.2.
+ */
+export function nested(type: number, ...attributes: readonly Attribute[]): Attribute {
+  let size = 0;
+  for (const pieces of attributes) for (const piece of pieces) size += piece.length;
+  const bytes = frame(type | NLA_F_NESTED, size);
+  let offset = HEADER_BYTES;
+  for (const pieces of attributes) {
+    for (const piece of pieces) {
+      bytes.set(piece, offset);
+      offset += piece.length;
+    }
+  }
+  return [bytes];
+}
+
+/** Writes the attribute if there is a value. */
+export function optional<Value>(value: Value | undefined, write: (value: Value) => Attribute): Attribute {
+  return value === undefined ? [] : write(value);
+}
+
+/** Splits attributes; throws {@link MalformedMessageError}. `what` names the message for the error. */
+export function readAttributes(what: string, bytes: Buffer | undefined): Attributes {
+  const attributes = new Map<number, Buffer>();
+  if (bytes === undefined) return attributes;
+  reading(what, () => parseAttributes(bytes, ({ type, data }) => attributes.set(type, data)));
+  return attributes;
+}
+
+/** Runs a codec of the package and gives its errors our name. */
+export function reading<Value>(what: string, read: () => Value): Value {
+  try {
+    return read();
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new MalformedMessageError(`Cannot read ${what}: ${reason}`, { cause });
+  }
+}
+
+/** The value of an attribute, or undefined when it is not there. */
+function readWith<Value>(get: (data: Buffer) => Value) {
+  return (what: string, attributes: Attributes, type: number): Value | undefined => {
+    const data = attributes.get(type);
+    return data === undefined ? undefined : reading(`${what}, attribute ${type}`, () => get(data));
+  };
+}
+
+export const readU8 = readWith(getU8);
+export const readU32 = readWith(getU32);
+export const readS32 = readWith(getS32);
+export const readText = readWith((data) => getString(data));

@@ -1,0 +1,140 @@
+import { Flags, FlagsAck, FlagsGet, FlagsNew, MessageType } from "netlink/dist/constants.js";
+import { MessageType as RouteMessageType } from "netlink/dist/rt/structs.js";
+
+/**
+ * Numbers of the kernel's interface. First those that the `netlink` package has, as plain numbers, because they are compared with what
+ * is on the wire, where any number may stand; then those that it keeps to itself or does not know. `layout.test.ts` compares every one
+ * with the C headers under the same name.
+ */
+
+/** linux/netlink.h */
+export const NLMSG_NOOP: number = MessageType.NOOP;
+export const NLMSG_ERROR: number = MessageType.ERROR;
+export const NLMSG_DONE: number = MessageType.DONE;
+export const NLM_F_REQUEST: number = Flags.REQUEST;
+export const NLM_F_ACK: number = Flags.ACK;
+export const NLM_F_DUMP_INTR: number = Flags.DUMP_INTR;
+export const NLM_F_DUMP: number = FlagsGet.DUMP;
+export const NLM_F_REPLACE: number = FlagsNew.REPLACE;
+export const NLM_F_EXCL: number = FlagsNew.EXCL;
+export const NLM_F_CREATE: number = FlagsNew.CREATE;
+export const NLM_F_CAPPED: number = FlagsAck.CAPPED;
+export const NLM_F_ACK_TLVS: number = FlagsAck.ACK_TLVS;
+
+/** linux/rtnetlink.h */
+export const RTM_NEWLINK: number = RouteMessageType.NEWLINK;
+export const RTM_DELLINK: number = RouteMessageType.DELLINK;
+export const RTM_GETLINK: number = RouteMessageType.GETLINK;
+export const RTM_NEWADDR: number = RouteMessageType.NEWADDR;
+export const RTM_DELADDR: number = RouteMessageType.DELADDR;
+export const RTM_GETADDR: number = RouteMessageType.GETADDR;
+export const RTM_NEWROUTE: number = RouteMessageType.NEWROUTE;
+export const RTM_DELROUTE: number = RouteMessageType.DELROUTE;
+export const RTM_GETROUTE: number = RouteMessageType.GETROUTE;
+export const RTM_NEWNEIGH: number = RouteMessageType.NEWNEIGH;
+export const RTM_DELNEIGH: number = RouteMessageType.DELNEIGH;
+export const RTM_GETNEIGH: number = RouteMessageType.GETNEIGH;
+
+/** sys/socket.h */
+export const AF_UNSPEC = 0;
+export const AF_INET = 2;
+export const AF_BRIDGE = 7;
+export const AF_INET6 = 10;
+
+/** linux/netlink.h: attributes of an extended acknowledgement. */
+export const NLMSGERR_ATTR_MSG = 1;
+export const NLMSGERR_ATTR_OFFS = 2;
+
+/** linux/rtnetlink.h: groups that a socket may subscribe to, as bits of `sockaddr_nl.nl_groups`. */
+export const RTMGRP_LINK = 0x1;
+export const RTMGRP_IPV4_IFADDR = 0x10;
+export const RTMGRP_IPV4_ROUTE = 0x40;
+export const RTMGRP_IPV6_IFADDR = 0x100;
+export const RTMGRP_IPV6_ROUTE = 0x400;
+
+/** linux/rtnetlink.h: leaves the counters out of a link; they are most of it. */
+export const RTEXT_FILTER_SKIP_STATS = 1 << 3;
+
+/** linux/if_link.h */
+export const IFLA_ADDRESS = 1;
+export const IFLA_IFNAME = 3;
+export const IFLA_MTU = 4;
+export const IFLA_LINK = 5;
+export const IFLA_MASTER = 10;
+export const IFLA_LINKINFO = 18;
+export const IFLA_IFALIAS = 20;
+export const IFLA_AF_SPEC = 26;
+export const IFLA_GROUP = 27;
+export const IFLA_NET_NS_FD = 28;
+export const IFLA_EXT_MASK = 29;
+export const IFLA_LINK_NETNSID = 37;
+
+export const IFLA_INFO_KIND = 1;
+export const IFLA_INFO_DATA = 2;
+export const IFLA_INFO_SLAVE_KIND = 4;
+export const IFLA_INFO_SLAVE_DATA = 5;
+
+/** linux/veth.h */
+export const VETH_INFO_PEER = 1;
+
+/** linux/if_link.h: a bridge and its ports. */
+export const IFLA_BR_AGEING_TIME = 4;
+export const IFLA_BR_STP_STATE = 5;
+export const IFLA_BR_MCAST_SNOOPING = 23;
+
+export const IFLA_BRPORT_MODE = 4;
+export const IFLA_BRPORT_LEARNING = 8;
+export const IFLA_BRPORT_UNICAST_FLOOD = 9;
+export const IFLA_BRPORT_MCAST_FLOOD = 27;
+export const IFLA_BRPORT_BCAST_FLOOD = 30;
+export const IFLA_BRPORT_NEIGH_SUPPRESS = 32;
+export const IFLA_BRPORT_ISOLATED = 33;
+
+/** linux/if_link.h: per-family settings inside IFLA_AF_SPEC. */
+export const IFLA_INET_CONF = 1;
+export const IFLA_INET6_ADDR_GEN_MODE = 8;
+export const IN6_ADDR_GEN_MODE_NONE = 1;
+
+/** linux/ip.h: indices of the IPv4 settings of one link, counted from 1 (net/ipv4/conf/LINK/NAME). */
+export const IPV4_DEVCONF_FORWARDING = 1;
+export const IPV4_DEVCONF_PROXY_ARP = 3;
+export const IPV4_DEVCONF_ACCEPT_REDIRECTS = 4;
+export const IPV4_DEVCONF_SEND_REDIRECTS = 6;
+export const IPV4_DEVCONF_RP_FILTER = 8;
+export const IPV4_DEVCONF_ARP_ANNOUNCE = 18;
+export const IPV4_DEVCONF_ARP_IGNORE = 19;
+export const IPV4_DEVCONF_ACCEPT_LOCAL = 23;
+export const IPV4_DEVCONF_ROUTE_LOCALNET = 26;
+
+/** linux/if_addr.h */
+export const IFA_ADDRESS = 1;
+export const IFA_LOCAL = 2;
+export const IFA_CACHEINFO = 6;
+export const IFA_FLAGS = 8;
+export const IFA_PROTO = 11;
+export const IFA_F_NODAD = 0x02;
+export const IFA_F_DADFAILED = 0x08;
+export const IFA_F_DEPRECATED = 0x20;
+export const IFA_F_TENTATIVE = 0x40;
+export const IFA_F_NOPREFIXROUTE = 0x200;
+
+/** linux/rtnetlink.h: routes. */
+export const RTA_DST = 1;
+export const RTA_OIF = 4;
+export const RTA_GATEWAY = 5;
+export const RTA_PRIORITY = 6;
+export const RTA_PREFSRC = 7;
+export const RTA_METRICS = 8;
+export const RTA_MULTIPATH = 9;
+export const RTA_TABLE = 15;
+export const RTAX_MTU = 2;
+export const RTNH_F_ONLINK = 4;
+export const RT_TABLE_UNSPEC = 0;
+export const RT_TABLE_COMPAT = 252;
+export const RT_TABLE_MAIN = 254;
+
+/** linux/neighbour.h */
+export const NDA_DST = 1;
+export const NDA_LLADDR = 2;
+export const NDA_IFINDEX = 8;
+export const NDA_MASTER = 9;

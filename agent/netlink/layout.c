@@ -1,0 +1,218 @@
+/*
+ * The messages of layout.test.ts, built with the kernel's own structures and macros. One line each: name and bytes in hexadecimal.
+ * It is put behind a generated part (includes; print_constants) and compiled by the test.
+ */
+#include <arpa/inet.h>
+#include <string.h>
+
+static union {
+	struct nlmsghdr header;
+	unsigned char bytes[1024];
+} message;
+
+static void *begin(int type, int flags, size_t size)
+{
+	memset(&message, 0, sizeof message);
+	message.header.nlmsg_len = NLMSG_LENGTH(size);
+	message.header.nlmsg_type = (unsigned short)type;
+	message.header.nlmsg_flags = (unsigned short)(flags | NLM_F_REQUEST);
+	message.header.nlmsg_seq = 7;
+	return NLMSG_DATA(&message.header);
+}
+
+static struct rtattr *put(int type, const void *data, size_t size)
+{
+	struct rtattr *attribute = (struct rtattr *)(message.bytes + NLMSG_ALIGN(message.header.nlmsg_len));
+	attribute->rta_type = (unsigned short)type;
+	attribute->rta_len = (unsigned short)RTA_LENGTH(size);
+	if (size > 0)
+		memcpy(RTA_DATA(attribute), data, size);
+	message.header.nlmsg_len = (unsigned)(NLMSG_ALIGN(message.header.nlmsg_len) + RTA_ALIGN(attribute->rta_len));
+	return attribute;
+}
+
+static void put_u8(int type, unsigned char value) { put(type, &value, sizeof value); }
+static void put_u32(int type, unsigned value) { put(type, &value, sizeof value); }
+static void put_text(int type, const char *text) { put(type, text, strlen(text) + 1); }
+
+static void put_address(int type, int family, const char *text)
+{
+	unsigned char bytes[16];
+	if (inet_pton(family, text, bytes) != 1)
+		abort();
+	put(type, bytes, family == AF_INET ? 4 : 16);
+}
+
+static struct rtattr *open_nest(int type) { return put(type | NLA_F_NESTED, NULL, 0); }
+
+static void close_nest(struct rtattr *nest)
+{
+	nest->rta_len = (unsigned short)(message.bytes + message.header.nlmsg_len - (unsigned char *)nest);
+}
+
+static void end(const char *name)
+{
+	printf("message %s ", name);
+	for (unsigned i = 0; i < message.header.nlmsg_len; i++)
+		printf("%02x", message.bytes[i]);
+	printf("\n");
+}
+
+static const unsigned char HOST_MAC[6] = {0xfa, 0x58, 0x0a, 0xf4, 1, 7}, POD_MAC[6] = {0x0a, 0x58, 0x0a, 0xf4, 1, 7};
+
+static void veth(void)
+{
+	struct ifinfomsg *link = begin(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, sizeof *link);
+	link->ifi_index = 42;
+	put_text(IFLA_IFNAME, "cwhost");
+	put(IFLA_ADDRESS, HOST_MAC, 6);
+	put_u32(IFLA_MTU, 1450);
+	put_u32(IFLA_MASTER, 3);
+	put_u32(IFLA_GROUP, 99);
+	struct rtattr *info = open_nest(IFLA_LINKINFO);
+	put_text(IFLA_INFO_KIND, "veth");
+	struct rtattr *data = open_nest(IFLA_INFO_DATA), *peer = open_nest(VETH_INFO_PEER);
+	struct ifinfomsg pod = {.ifi_index = 43, .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+	memcpy(message.bytes + message.header.nlmsg_len, &pod, sizeof pod);
+	message.header.nlmsg_len += sizeof pod;
+	put_text(IFLA_IFNAME, "eth0");
+	put(IFLA_ADDRESS, POD_MAC, 6);
+	put_u32(IFLA_MTU, 1450);
+	put_u32(IFLA_NET_NS_FD, 20);
+	close_nest(peer);
+	close_nest(data);
+	close_nest(info);
+	end("veth");
+}
+
+static void bridge(void)
+{
+	begin(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, sizeof(struct ifinfomsg));
+	put_text(IFLA_IFNAME, "cw0");
+	put(IFLA_ADDRESS, HOST_MAC, 6);
+	put_u32(IFLA_MTU, 1500);
+	struct rtattr *info = open_nest(IFLA_LINKINFO);
+	put_text(IFLA_INFO_KIND, "bridge");
+	struct rtattr *data = open_nest(IFLA_INFO_DATA);
+	put_u32(IFLA_BR_STP_STATE, 0);
+	put_u8(IFLA_BR_MCAST_SNOOPING, 0);
+	put_u32(IFLA_BR_AGEING_TIME, 30000);
+	close_nest(data);
+	close_nest(info);
+	end("bridge");
+}
+
+static void port(void)
+{
+	struct ifinfomsg *link = begin(RTM_NEWLINK, NLM_F_ACK, sizeof *link);
+	link->ifi_index = 42;
+	link->ifi_flags = link->ifi_change = IFF_UP;
+	put(IFLA_IFALIAS, "hello", 5);
+	struct rtattr *info = open_nest(IFLA_LINKINFO);
+	put_text(IFLA_INFO_SLAVE_KIND, "bridge");
+	struct rtattr *data = open_nest(IFLA_INFO_SLAVE_DATA);
+	put_u8(IFLA_BRPORT_ISOLATED, 1);
+	put_u8(IFLA_BRPORT_LEARNING, 0);
+	put_u8(IFLA_BRPORT_UNICAST_FLOOD, 0);
+	put_u8(IFLA_BRPORT_MCAST_FLOOD, 0);
+	put_u8(IFLA_BRPORT_BCAST_FLOOD, 0);
+	put_u8(IFLA_BRPORT_MODE, 1);
+	put_u8(IFLA_BRPORT_NEIGH_SUPPRESS, 1);
+	close_nest(data);
+	close_nest(info);
+	struct rtattr *families = open_nest(IFLA_AF_SPEC), *inet = open_nest(AF_INET), *conf = open_nest(IFLA_INET_CONF);
+	put_u32(IPV4_DEVCONF_FORWARDING, 1);
+	put_u32(IPV4_DEVCONF_RP_FILTER, 2);
+	close_nest(conf);
+	close_nest(inet);
+	struct rtattr *inet6 = open_nest(AF_INET6);
+	put_u8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+	close_nest(inet6);
+	close_nest(families);
+	end("port");
+}
+
+static void links(void)
+{
+	begin(RTM_DELLINK, NLM_F_ACK, sizeof(struct ifinfomsg));
+	put_u32(IFLA_GROUP, 99);
+	end("deleteGroup");
+	begin(RTM_GETLINK, NLM_F_DUMP, sizeof(struct ifinfomsg));
+	put_u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+	put_u32(IFLA_MASTER, 3);
+	struct rtattr *info = open_nest(IFLA_LINKINFO);
+	put_text(IFLA_INFO_KIND, "veth");
+	close_nest(info);
+	end("dumpLinks");
+}
+
+static void address(void)
+{
+	struct ifaddrmsg *spec = begin(RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, sizeof *spec);
+	*spec = (struct ifaddrmsg){.ifa_family = AF_INET6, .ifa_prefixlen = 128, .ifa_scope = RT_SCOPE_LINK, .ifa_index = 42};
+	put_address(IFA_LOCAL, AF_INET6, "fd00::7");
+	put_address(IFA_ADDRESS, AF_INET6, "fd00::7");
+	put_u32(IFA_FLAGS, IFA_F_NODAD | IFA_F_NOPREFIXROUTE);
+	struct ifa_cacheinfo lifetimes = {.ifa_prefered = 0, .ifa_valid = 0xffffffff};
+	put(IFA_CACHEINFO, &lifetimes, sizeof lifetimes);
+	put_u8(IFA_PROTO, 99);
+	end("address");
+}
+
+static void route(void)
+{
+	struct rtmsg *spec = begin(RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, sizeof *spec);
+	*spec = (struct rtmsg){.rtm_family = AF_INET, .rtm_dst_len = 24, .rtm_table = RT_TABLE_COMPAT, .rtm_protocol = 99,
+			       .rtm_scope = RT_SCOPE_SITE, .rtm_type = RTN_UNICAST, .rtm_flags = RTNH_F_ONLINK};
+	put_u32(RTA_TABLE, 1000);
+	put_address(RTA_DST, AF_INET, "10.244.2.0");
+	put_address(RTA_GATEWAY, AF_INET, "192.0.2.7");
+	put_u32(RTA_OIF, 42);
+	put_address(RTA_PREFSRC, AF_INET, "192.0.2.1");
+	put_u32(RTA_PRIORITY, 50);
+	struct rtattr *metrics = open_nest(RTA_METRICS);
+	put_u32(RTAX_MTU, 1400);
+	close_nest(metrics);
+	end("route");
+	spec = begin(RTM_GETROUTE, NLM_F_DUMP, sizeof *spec);
+	*spec = (struct rtmsg){.rtm_family = AF_INET6, .rtm_protocol = 99};
+	put_u32(RTA_TABLE, RT_TABLE_MAIN);
+	put_u32(RTA_OIF, 42);
+	end("dumpRoutes");
+}
+
+static void neighbours(void)
+{
+	struct ndmsg *entry = begin(RTM_NEWNEIGH, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, sizeof *entry);
+	*entry = (struct ndmsg){.ndm_family = AF_INET, .ndm_ifindex = 3, .ndm_state = NUD_PERMANENT};
+	put_address(NDA_DST, AF_INET, "10.244.1.7");
+	put(NDA_LLADDR, POD_MAC, 6);
+	end("neighbour");
+	entry = begin(RTM_NEWNEIGH, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, sizeof *entry);
+	*entry = (struct ndmsg){.ndm_family = AF_BRIDGE, .ndm_ifindex = 42, .ndm_state = NUD_NOARP, .ndm_flags = NTF_MASTER};
+	put(NDA_LLADDR, POD_MAC, 6);
+	end("fdbMaster");
+	entry = begin(RTM_NEWNEIGH, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, sizeof *entry);
+	*entry = (struct ndmsg){.ndm_family = AF_BRIDGE, .ndm_ifindex = 42, .ndm_state = NUD_PERMANENT, .ndm_flags = NTF_SELF};
+	put(NDA_LLADDR, POD_MAC, 6);
+	put_address(NDA_DST, AF_INET6, "fd00::9");
+	end("fdbSelf");
+	begin(RTM_GETNEIGH, NLM_F_DUMP, sizeof *entry);
+	((struct ndmsg *)NLMSG_DATA(&message.header))->ndm_family = AF_BRIDGE;
+	put_u32(NDA_IFINDEX, 42);
+	put_u32(NDA_MASTER, 3);
+	end("dumpFdb");
+}
+
+int main(void)
+{
+	print_constants();
+	veth();
+	bridge();
+	port();
+	links();
+	address();
+	route();
+	neighbours();
+	return 0;
+}

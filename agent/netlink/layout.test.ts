@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import {
+  __LENGTH_Address,
+  __LENGTH_Link,
+  __LENGTH_Neighbor,
+  __LENGTH_Route,
+} from "netlink/dist/rt/structs.js";
+import { HEADER_LENGTH } from "netlink/dist/structs.js";
+import { cidrOf } from "../net/cidr.ts";
+import { addAddress } from "./address.ts";
+import { createBridge } from "./bridge.ts";
+import * as constants from "./constants.ts";
+import { ERRNO } from "./errno.ts";
+import { deleteLinkGroup, dumpLinks, setLink } from "./link.ts";
+import { encodeBatch, type NetlinkRequest } from "./message.ts";
+import { addFdbEntry, dumpFdb, replaceNeighbour } from "./neighbour.ts";
+import { dumpRoutes, replaceRoute } from "./route.ts";
+import { createVeth } from "./veth.ts";
+
+/** net/if.h, for IFF_UP, stands before the kernel's headers, which then do not define it again. */
+const HEADERS = [
+  "errno.h",
+  "stddef.h",
+  "stdio.h",
+  "stdlib.h",
+  "sys/socket.h",
+  "net/if.h",
+  "linux/if_addr.h",
+  "linux/if_link.h",
+  "linux/ip.h",
+  "linux/neighbour.h",
+  "linux/netlink.h",
+  "linux/rtnetlink.h",
+  "linux/veth.h",
+];
+
+/** C expressions and what we take them for. */
+const WANT: Readonly<Record<string, number>> = {
+  ...constants,
+  ...Object.fromEntries(Object.entries(ERRNO).map(([number, [code]]) => [code, Number(number)])),
+  "sizeof(struct nlmsghdr)": HEADER_LENGTH,
+  "sizeof(struct nlmsgerr)": 4 + HEADER_LENGTH,
+  "sizeof(struct ifinfomsg)": __LENGTH_Link,
+  "sizeof(struct ifaddrmsg)": __LENGTH_Address,
+  "sizeof(struct rtmsg)": __LENGTH_Route,
+  "sizeof(struct ndmsg)": __LENGTH_Neighbor,
+  "offsetof(struct ifaddrmsg, ifa_flags)": 2,
+  "offsetof(struct rtmsg, rtm_protocol)": 5,
+  "offsetof(struct rtmsg, rtm_scope)": 6,
+  "offsetof(struct rtmsg, rtm_flags)": 8,
+};
+
+const hostMac = "fa:58:0a:f4:01:07";
+const podMac = "0a:58:0a:f4:01:07";
+
+/** The messages of layout.c. */
+const MESSAGES: Readonly<Record<string, NetlinkRequest>> = {
+  veth: createVeth({
+    host: { name: "cwhost", mac: hostMac, mtu: 1450, index: 42, master: 3, group: 99 },
+    peer: { name: "eth0", mac: podMac, mtu: 1450, index: 43, up: true, netns: 20 },
+  }),
+  bridge: createBridge({
+    name: "cw0",
+    mac: hostMac,
+    mtu: 1500,
+    multicastSnooping: false,
+    ageingTimeMs: 300_000,
+  }),
+  port: setLink(42, {
+    up: true,
+    alias: "hello",
+    bridgePort: {
+      isolated: true,
+      learning: false,
+      unicastFlood: false,
+      multicastFlood: false,
+      broadcastFlood: false,
+      hairpin: true,
+      neighSuppress: true,
+    },
+    inetConf: { forwarding: 1, rp_filter: 2 },
+    addrGenMode: constants.IN6_ADDR_GEN_MODE_NONE,
+  }),
+  deleteGroup: deleteLinkGroup(99),
+  dumpLinks: dumpLinks({ master: 3, kind: "veth" }),
+  address: addAddress({
+    linkIndex: 42,
+    address: "fd00::7",
+    prefixLength: 128,
+    scope: "link",
+    noDad: true,
+    noPrefixRoute: true,
+    deprecated: true,
+    protocol: 99,
+  }),
+  route: replaceRoute({
+    destination: cidrOf("10.244.2.0", 24),
+    gateway: "192.0.2.7",
+    linkIndex: 42,
+    scope: "site",
+    protocol: 99,
+    table: 1000,
+    source: "192.0.2.1",
+    metric: 50,
+    mtu: 1400,
+    onlink: true,
+  }),
+  dumpRoutes: dumpRoutes({ family: 6, table: constants.RT_TABLE_MAIN, protocol: 99, linkIndex: 42 }),
+  neighbour: replaceNeighbour({ linkIndex: 3, address: "10.244.1.7", mac: podMac }),
+  fdbMaster: addFdbEntry({ linkIndex: 42, mac: podMac, keeper: "master" }),
+  fdbSelf: addFdbEntry({ linkIndex: 42, mac: podMac, keeper: "self", destination: "fd00::9" }),
+  dumpFdb: dumpFdb({ linkIndex: 42, masterIndex: 3 }),
+};
+
+function source(): string {
+  const includes = HEADERS.map((header) => `#include <${header}>`);
+  const prints = Object.keys(WANT).map(
+    (name) => `printf("constant %s\\t%ld\\n", "${name}", (long)(${name}));`,
+  );
+  const program = readFileSync(new URL("layout.c", import.meta.url), "utf8");
+  return [...includes, "static void print_constants(void)\n{", ...prints, "}", program].join("\n");
+}
+
+/** What the C program printed: constants by name, messages by name in hexadecimal. */
+function compileAndRun() {
+  const folder = mkdtempSync(join(tmpdir(), "layout-"));
+  try {
+    const program = join(folder, "layout");
+    writeFileSync(`${program}.c`, source());
+    execFileSync("gcc", ["-Wall", "-Wextra", "-Werror", "-o", program, `${program}.c`], { stdio: "pipe" });
+    const lines = execFileSync(program, { encoding: "utf8" }).trim().split("\n");
+    const read = (kind: string, separator: string) =>
+      lines
+        .filter((line) => line.startsWith(`${kind} `))
+        .map((line) => line.slice(kind.length + 1).split(separator) as [string, string]);
+    return {
+      constants: Object.fromEntries(read("constant", "\t").map(([name, value]) => [name, Number(value)])),
+      messages: Object.fromEntries(read("message", " ")),
+    };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const kernel = compileAndRun();
+
+test("constants, error numbers and layouts are those of the kernel's headers", () => {
+  assert.deepEqual(kernel.constants, { ...WANT });
+});
+
+test("encodeBatch() is compared for every message of layout.c", () => {
+  assert.deepEqual(Object.keys(kernel.messages).toSorted(), Object.keys(MESSAGES).toSorted());
+});
+
+for (const [name, request] of Object.entries(MESSAGES)) {
+  test(`encodeBatch() writes the bytes that the kernel's macros write: ${name}`, () => {
+    assert.equal(encodeBatch([request], 7).toString("hex"), kernel.messages[name]);
+  });
+}

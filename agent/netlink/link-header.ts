@@ -1,0 +1,13 @@
+import { formatLink } from "netlink/dist/rt/structs.js";
+
+export interface LinkHeader {
+  readonly index?: number | undefined;
+  /** Left as it is when undefined. */
+  readonly up?: boolean | undefined;
+}
+
+/** struct ifinfomsg of linux/rtnetlink.h. */
+export function linkHeader({ index = 0, up }: LinkHeader): Buffer {
+  if (up === undefined) return formatLink({ index });
+  return formatLink({ index, flags: up ? { up: true } : {}, change: { up: true } });
+}

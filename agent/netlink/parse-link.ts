@@ -1,0 +1,93 @@
+import { __LENGTH_Link, parseLink as parseLinkHeader } from "netlink/dist/rt/structs.js";
+import { macFromBytes } from "../net/mac.ts";
+import { readAttributes, reading, readS32, readText, readU8, readU32 } from "./attributes.ts";
+import { type BridgePort, parseBridgePort } from "./bridge.ts";
+import {
+  AF_INET,
+  AF_INET6,
+  IFLA_ADDRESS,
+  IFLA_AF_SPEC,
+  IFLA_GROUP,
+  IFLA_IFALIAS,
+  IFLA_IFNAME,
+  IFLA_INET_CONF,
+  IFLA_INET6_ADDR_GEN_MODE,
+  IFLA_INFO_KIND,
+  IFLA_INFO_SLAVE_DATA,
+  IFLA_INFO_SLAVE_KIND,
+  IFLA_LINK,
+  IFLA_LINK_NETNSID,
+  IFLA_LINKINFO,
+  IFLA_MASTER,
+  IFLA_MTU,
+} from "./constants.ts";
+import { type InetConf, parseInetConf } from "./inet-conf.ts";
+import { MalformedMessageError } from "./malformed-message-error.ts";
+
+/** A link as the kernel describes it. */
+export interface Link {
+  readonly index: number;
+  readonly name: string;
+  /** "veth", "bridge", "vxlan", …; undefined for hardware and the loopback. */
+  readonly kind: string | undefined;
+  readonly mac: string | undefined;
+  readonly mtu: number;
+  /** Administratively up. */
+  readonly up: boolean;
+  /** The carrier is there. */
+  readonly lowerUp: boolean;
+  readonly alias: string | undefined;
+  readonly masterIndex: number | undefined;
+  readonly group: number;
+  /** Index of the other end of a veth (IFLA_LINK), in the namespace `netnsId` if that is there. */
+  readonly peerIndex: number | undefined;
+  readonly netnsId: number | undefined;
+  readonly bridgePort: BridgePort | undefined;
+  /** IN6_ADDR_GEN_MODE_*; undefined without IPv6. */
+  readonly addrGenMode: number | undefined;
+  readonly inetConf: InetConf | undefined;
+}
+
+/** Reads the payload of an RTM_NEWLINK or RTM_DELLINK, only what {@link Link} holds; throws {@link MalformedMessageError}. */
+export function parseLink(payload: Buffer): Link {
+  const header = reading("link", () => parseLinkHeader(payload.subarray(0, __LENGTH_Link)));
+  const attributes = readAttributes("link", payload.subarray(__LENGTH_Link));
+  const name = readText("link", attributes, IFLA_IFNAME);
+  if (name === undefined) throw new MalformedMessageError("Cannot read link: no name");
+  const mac = attributes.get(IFLA_ADDRESS);
+  return {
+    index: header.index ?? 0,
+    name,
+    mac: mac && macFromBytes(mac),
+    mtu: readU32("link", attributes, IFLA_MTU) ?? 0,
+    up: header.flags?.up === true,
+    lowerUp: header.flags?.lowerUp === true,
+    alias: readText("link", attributes, IFLA_IFALIAS),
+    masterIndex: readU32("link", attributes, IFLA_MASTER),
+    group: readU32("link", attributes, IFLA_GROUP) ?? 0,
+    peerIndex: readU32("link", attributes, IFLA_LINK),
+    netnsId: readS32("link", attributes, IFLA_LINK_NETNSID),
+    ...parseLinkInfo(attributes.get(IFLA_LINKINFO)),
+    ...parseAfSpec(attributes.get(IFLA_AF_SPEC)),
+  };
+}
+
+function parseLinkInfo(linkInfo: Buffer | undefined): Pick<Link, "kind" | "bridgePort"> {
+  const attributes = readAttributes("link kind", linkInfo);
+  const isPort = readText("link kind", attributes, IFLA_INFO_SLAVE_KIND) === "bridge";
+  return {
+    kind: readText("link kind", attributes, IFLA_INFO_KIND),
+    bridgePort: isPort ? parseBridgePort(attributes.get(IFLA_INFO_SLAVE_DATA)) : undefined,
+  };
+}
+
+function parseAfSpec(afSpec: Buffer | undefined): Pick<Link, "addrGenMode" | "inetConf"> {
+  const families = readAttributes("link families", afSpec);
+  const inet = readAttributes("link IPv4 settings", families.get(AF_INET));
+  const inet6 = readAttributes("link IPv6 settings", families.get(AF_INET6));
+  const conf = inet.get(IFLA_INET_CONF);
+  return {
+    inetConf: conf && parseInetConf(conf),
+    addrGenMode: readU8("link IPv6 settings", inet6, IFLA_INET6_ADDR_GEN_MODE),
+  };
+}

@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { cidrOf } from "../net/cidr.ts";
+import { addAddress, parseAddress } from "./address.ts";
+import { setLink } from "./link.ts";
+import { MalformedMessageError } from "./malformed-message-error.ts";
+import { addFdbEntry, addNeighbour, parseFdbEntry, parseNeighbour } from "./neighbour.ts";
+import { parseLink } from "./parse-link.ts";
+import { addRoute, parseRoute } from "./route.ts";
+import { createVeth } from "./veth.ts";
+
+const mac = "0a:58:0a:f4:01:07";
+const end = { name: "eth0", mac, mtu: 1500, index: 9 };
+
+/** Good payloads to damage: purely random bytes seldom get past the first length. */
+const cases: readonly {
+  readonly parse: (payload: Buffer) => unknown;
+  readonly good: readonly (readonly Uint8Array[])[];
+}[] = [
+  {
+    parse: parseLink,
+    good: [
+      createVeth({ host: { ...end, master: 3, group: 1 }, peer: { ...end, netns: 4 } }).payload,
+      setLink("eth0", { bridgePort: { isolated: true, learning: false }, addrGenMode: 1 }).payload,
+      setLink("eth0", { inetConf: { forwarding: 1 } }).payload,
+    ],
+  },
+  {
+    parse: parseAddress,
+    good: [addAddress({ linkIndex: 1, address: "fd00::7", prefixLength: 128, noDad: true }).payload],
+  },
+  {
+    parse: parseRoute,
+    good: [
+      addRoute({ destination: cidrOf("10.0.0.0", 8), gateway: "192.0.2.1", protocol: 99, mtu: 1400 }).payload,
+    ],
+  },
+  { parse: parseNeighbour, good: [addNeighbour({ linkIndex: 1, address: "10.0.0.1", mac }).payload] },
+  {
+    parse: parseFdbEntry,
+    good: [addFdbEntry({ linkIndex: 1, mac, keeper: "self", destination: "fd00::7" }).payload],
+  },
+];
+
+const changes = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 4 });
+
+for (const { parse, good } of cases) {
+  test(`${parse.name}() reads damaged, truncated and random bytes or throws the named error`, () => {
+    const outcomes = { read: 0, refused: 0 };
+    const attempt = (payload: Buffer): void => {
+      try {
+        parse(payload);
+        outcomes.read += 1;
+      } catch (error) {
+        assert.ok(error instanceof MalformedMessageError, String(error));
+        outcomes.refused += 1;
+      }
+    };
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...good),
+        changes,
+        fc.nat(),
+        fc.uint8Array(),
+        (pieces, edits, cut, random) => {
+          const payload = Buffer.concat(pieces);
+          for (const [offset, value] of edits) payload[offset % payload.length] = value;
+          attempt(payload);
+          attempt(payload.subarray(0, cut % payload.length));
+          attempt(Buffer.from(random));
+        },
+      ),
+      { numRuns: 300 },
+    );
+    assert.ok(outcomes.read > 0 && outcomes.refused > 0, JSON.stringify(outcomes));
+  });
+}

@@ -1,0 +1,184 @@
+import {
+  __LENGTH_Route,
+  formatRoute,
+  parseRoute as parseRouteHeader,
+  type RouteFlags,
+  RouteProtocol,
+  RouteScope,
+  type Route as RouteStruct,
+  RouteType,
+} from "netlink/dist/rt/structs.js";
+import { getU32 } from "netlink/dist/structs.js";
+import { addressToBytes, type Family } from "../net/address.ts";
+import { type Cidr, formatCidr } from "../net/cidr.ts";
+import { attribute, nested, optional, readAttributes, reading, readU32, u32Attribute } from "./attributes.ts";
+import {
+  NLM_F_CREATE,
+  NLM_F_DUMP,
+  NLM_F_EXCL,
+  NLM_F_REPLACE,
+  RT_TABLE_COMPAT,
+  RT_TABLE_MAIN,
+  RT_TABLE_UNSPEC,
+  RTA_DST,
+  RTA_GATEWAY,
+  RTA_METRICS,
+  RTA_MULTIPATH,
+  RTA_OIF,
+  RTA_PREFSRC,
+  RTA_PRIORITY,
+  RTA_TABLE,
+  RTAX_MTU,
+  RTM_DELROUTE,
+  RTM_GETROUTE,
+  RTM_NEWROUTE,
+  RTNH_F_ONLINK,
+} from "./constants.ts";
+import { addressFrom, familyFromAf, familyToAf } from "./family.ts";
+import type { NetlinkRequest } from "./message.ts";
+import { type Scope, scopeFromNumber, scopeToNumber } from "./scope.ts";
+
+/** A unicast route with at most one next hop. */
+export interface RouteSpec {
+  /** Length 0 for the default route. */
+  readonly destination: Cidr;
+  readonly gateway?: string | undefined;
+  readonly linkIndex?: number | undefined;
+  /** "global" if undefined. The kernel knows no scope for IPv6. */
+  readonly scope?: Scope | undefined;
+  /** RTPROT_*: who made it. */
+  readonly protocol: number;
+  /** RT_TABLE_MAIN if undefined. */
+  readonly table?: number | undefined;
+  /** Preferred source address of what the host itself sends. */
+  readonly source?: string | undefined;
+  /** Priority: lower wins. The kernel takes 0 for IPv4 and 1024 for IPv6 when it is undefined. */
+  readonly metric?: number | undefined;
+  readonly mtu?: number | undefined;
+  /** The gateway is on the link, whatever the addresses say. */
+  readonly onlink?: boolean | undefined;
+}
+
+/** A route as the kernel describes it. */
+export interface Route extends RouteSpec {
+  readonly scope: Scope;
+  readonly table: number;
+  readonly onlink: boolean;
+  /** RTN_UNICAST (1), or another number of linux/rtnetlink.h. */
+  readonly type: number;
+  /** Has several next hops, which are not read. */
+  readonly multipath: boolean;
+}
+
+interface RouteHeader extends Pick<RouteStruct, "family" | "dstLen" | "table" | "type" | "flags"> {
+  readonly protocol: number;
+  readonly scope?: number;
+}
+
+/** Next-hop flags share the word with RTM_F_*, and the package knows only those. */
+const ONLINK: RouteFlags = { __unknown: RTNH_F_ONLINK };
+
+function describeRoute({ destination, gateway }: RouteSpec): string {
+  const target = destination.prefixLength === 0 ? "default" : formatCidr(destination);
+  return gateway === undefined ? `route ${target}` : `route ${target} via ${gateway}`;
+}
+
+/** struct rtmsg. The package types protocol and scope as enums; ours may be any number. */
+function routeHeader({ protocol, scope = 0, ...header }: RouteHeader): Buffer {
+  const bytes = formatRoute(header);
+  bytes[5] = protocol;
+  bytes[6] = scope;
+  return bytes;
+}
+
+function routePayload(spec: RouteSpec): Uint8Array[] {
+  const { destination, gateway, linkIndex, source, metric, mtu, table = RT_TABLE_MAIN } = spec;
+  return [
+    routeHeader({
+      family: familyToAf(destination.family),
+      dstLen: destination.prefixLength,
+      table: table < 256 ? table : RT_TABLE_COMPAT,
+      protocol: spec.protocol,
+      scope: scopeToNumber(spec.scope ?? "global"),
+      type: RouteType.UNICAST,
+      flags: spec.onlink === true ? ONLINK : {},
+    }),
+    ...u32Attribute(RTA_TABLE, table),
+    ...(destination.prefixLength === 0 ? [] : attribute(RTA_DST, addressToBytes(destination.base))),
+    ...optional(gateway, (address) => attribute(RTA_GATEWAY, addressToBytes(address))),
+    ...optional(linkIndex, (index) => u32Attribute(RTA_OIF, index)),
+    ...optional(source, (address) => attribute(RTA_PREFSRC, addressToBytes(address))),
+    ...optional(metric, (priority) => u32Attribute(RTA_PRIORITY, priority)),
+    ...optional(mtu, (bytes) => nested(RTA_METRICS, u32Attribute(RTAX_MTU, bytes))),
+  ];
+}
+
+function routeRequest(type: number, flags: number, spec: RouteSpec, verb: string): NetlinkRequest {
+  return { type, flags, payload: routePayload(spec), what: `${verb} ${describeRoute(spec)}` };
+}
+
+/** EEXIST if there is a route to the same destination with the same metric (IPv6: and next hop). */
+export function addRoute(spec: RouteSpec): NetlinkRequest {
+  return routeRequest(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, spec, "add");
+}
+
+/** Adds the route or takes the place of the one with the same destination, table and metric, whoever made that. */
+export function replaceRoute(spec: RouteSpec): NetlinkRequest {
+  return routeRequest(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, spec, "replace");
+}
+
+/** Deletes the route that agrees with everything given; ESRCH if there is none. */
+export function deleteRoute(spec: RouteSpec): NetlinkRequest {
+  // Scope "nowhere" matches any scope (fib_table_delete of net/ipv4/fib_trie.c).
+  return routeRequest(RTM_DELROUTE, 0, { ...spec, scope: spec.scope ?? "nowhere" }, "delete");
+}
+
+export interface RouteFilter {
+  readonly family: Family;
+  readonly table?: number | undefined;
+  readonly protocol?: number | undefined;
+  readonly linkIndex?: number | undefined;
+}
+
+/** The kernel filters: other owners' routes, perhaps a full Internet table, are not even copied. */
+export function dumpRoutes({ family, table, protocol = 0, linkIndex }: RouteFilter): NetlinkRequest {
+  return {
+    type: RTM_GETROUTE,
+    flags: NLM_F_DUMP,
+    payload: [
+      routeHeader({ family: familyToAf(family), protocol }),
+      ...optional(table, (number) => u32Attribute(RTA_TABLE, number)),
+      ...optional(linkIndex, (index) => u32Attribute(RTA_OIF, index)),
+    ],
+    what: `list IPv${family} routes`,
+    emptyOn: "ENOENT",
+  };
+}
+
+/** Reads the payload of an RTM_NEWROUTE or RTM_DELROUTE; throws MalformedMessageError. */
+export function parseRoute(payload: Buffer): Route {
+  const header = reading("route", () => parseRouteHeader(payload.subarray(0, __LENGTH_Route)));
+  const attributes = readAttributes("route", payload.subarray(__LENGTH_Route));
+  const family = familyFromAf("route", header.family);
+  const base = addressFrom("route", family, attributes.get(RTA_DST)) ?? (family === 4 ? "0.0.0.0" : "::");
+  const metrics = readAttributes("route metrics", attributes.get(RTA_METRICS));
+  return {
+    destination: { family, base, prefixLength: header.dstLen ?? 0 },
+    gateway: addressFrom("route", family, attributes.get(RTA_GATEWAY)),
+    linkIndex: readU32("route", attributes, RTA_OIF),
+    scope: scopeFromNumber(numberOf(RouteScope, header.scope)),
+    protocol: numberOf(RouteProtocol, header.protocol),
+    table: readU32("route", attributes, RTA_TABLE) ?? header.table ?? RT_TABLE_UNSPEC,
+    source: addressFrom("route", family, attributes.get(RTA_PREFSRC)),
+    metric: readU32("route", attributes, RTA_PRIORITY),
+    mtu: readU32("route metrics", metrics, RTAX_MTU),
+    onlink: (getU32(payload.subarray(8, 12)) & RTNH_F_ONLINK) !== 0,
+    type: numberOf(RouteType, header.type),
+    multipath: attributes.has(RTA_MULTIPATH),
+  };
+}
+
+/** The package reads known numbers as names. */
+function numberOf(names: Readonly<Record<string, string | number>>, value: string | number = 0): number {
+  return typeof value === "number" ? value : Number(names[value]);
+}
