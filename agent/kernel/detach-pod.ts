@@ -1,9 +1,11 @@
+import { linkLocalOf } from "../net/mac.ts";
 import { deleteLink, getLink } from "../netlink/link.ts";
 import type { NetlinkRequest } from "../netlink/message.ts";
 import { deleteNeighbour } from "../netlink/neighbour.ts";
 import { isNotFound } from "../netlink/netlink-error.ts";
 import { type Link, parseLink } from "../netlink/parse-link.ts";
 import { parseAlias } from "../plan/attachment.ts";
+import { podMac } from "../plan/pod-network.ts";
 import { isOurs } from "./ownership.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
 
@@ -43,10 +45,15 @@ export async function detachPod(
   const neighbours =
     bridgeIndex === undefined
       ? []
-      : [...new Set([...addresses, ...aliased])].map((address) =>
+      : neighboursOf([...addresses, ...aliased]).map((address) =>
           deleteNeighbour({ linkIndex: bridgeIndex, address }),
         );
   // By index: the name could by now belong to a link that somebody else made.
   await removeAll(rtnetlink, [...neighbours, ...(link === undefined ? [] : [deleteLink(link.index)])]);
   return link === undefined ? "gone" : "detached";
+}
+
+/** What the host may have an entry for: the pod's addresses, and the link-local one from which its kernel solicits routers. */
+function neighboursOf(addresses: readonly string[]): readonly string[] {
+  return addresses.length === 0 ? [] : [...new Set([...addresses, linkLocalOf(podMac(addresses))])];
 }

@@ -18,9 +18,9 @@ import type { Rtnetlink } from "./rtnetlink.ts";
 export async function ensureBridge(rtnetlink: Rtnetlink, plan: NodePlan): Promise<Link> {
   let link = await findLink(rtnetlink, plan.bridge);
   if (link === undefined) {
-    const { bridge: name, mac, mtu } = plan;
+    const { bridge: name, mac } = plan;
     await rtnetlink.execute([
-      { requests: [createBridge({ name, mac, mtu, group: LINK_GROUP, multicastSnooping: false })] },
+      { requests: [createBridge({ name, mac, group: LINK_GROUP, multicastSnooping: false })] },
     ]);
     link = await existingBridge(rtnetlink, plan.bridge);
   }

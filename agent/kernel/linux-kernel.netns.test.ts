@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { linkLocalOf } from "../net/mac.ts";
 import { planNodeNetwork } from "../plan/node-network.ts";
 import { eventually } from "../testing/eventually.ts";
 import { podPlan, testKernelContract } from "../testing/kernel-contract.ts";
@@ -340,4 +341,35 @@ test("findUplinks() finds the link of the node's address and that of the default
   await runOnHost("ip", "route", "add", "default", "via", "192.0.2.1");
   assert.deepEqual(await kernel.findUplinks([]), [{ name: "up0", mtu: 1450 }]);
   await runOnHost("ip", "link", "del", "up0");
+});
+
+test("detachPod() forgets the link-local address from which a pod has solicited routers", async () => {
+  const pod = await makePod();
+  const plan = podPlan("solicits");
+  await kernel.attachPod(plan, pod);
+  // What the host learns from a router solicitation, one or two seconds after the pod came up.
+  await runOnHost(
+    "ip",
+    "neighbour",
+    "replace",
+    linkLocalOf(plan.pod.mac),
+    "lladdr",
+    plan.pod.mac,
+    "nud",
+    "stale",
+    "dev",
+    "cw0",
+  );
+  await kernel.detachPod(plan.host.link);
+  assert.doesNotMatch(
+    await runOnHost("ip", "neighbour", "show", "dev", "cw0"),
+    new RegExp(linkLocalOf(plan.pod.mac)),
+  );
+});
+
+test("ensureNode() gives the bridge an MTU that it keeps when its last port has gone", async () => {
+  await runOnHost("ip", "link", "add", "port0", "mtu", "1400", "type", "veth", "peer", "name", "port1");
+  await runOnHost("ip", "link", "set", "port0", "master", "cw0");
+  await runOnHost("ip", "link", "del", "port0");
+  assert.match(await runOnHost("ip", "link", "show", "cw0"), /mtu 1400 /);
 });

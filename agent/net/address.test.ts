@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { addressFromBytes, addressToBytes, parseAddress } from "./address.ts";
 import { cidrContains, cidrOf, formatCidr, parseCidr, parseInterfaceAddress } from "./cidr.ts";
-import { macFromBytes, macOf, macToBytes, parseMac } from "./mac.ts";
+import { linkLocalOf, macFromBytes, macOf, macToBytes, parseMac } from "./mac.ts";
 import { mergeCidrs } from "./merge-cidrs.ts";
 
 const ipv4 = fc.uint8Array({ minLength: 4, maxLength: 4 });
@@ -101,4 +101,8 @@ test("parseMac() accepts what people write and refuses the rest", () => {
 test("macFromBytes() inverts macToBytes()", () => {
   const mac = "0a:58:0a:f4:01:07";
   assert.equal(macFromBytes(macToBytes(mac)), mac);
+});
+
+test("linkLocalOf() derives the address that a pod's kernel gives itself", () => {
+  assert.equal(linkLocalOf("0a:58:0a:f4:07:14"), "fe80::858:aff:fef4:714");
 });

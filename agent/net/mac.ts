@@ -1,4 +1,4 @@
-import { addressToBytes, familyOf } from "./address.ts";
+import { addressFromBytes, addressToBytes, familyOf } from "./address.ts";
 import { fnv1a64 } from "./fnv1a.ts";
 
 /**
@@ -28,4 +28,11 @@ export function macToBytes(mac: string): Uint8Array {
 /** Canonical text (lower case, colons) of a hardware address. */
 export function macFromBytes(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(":");
+}
+
+/** The link-local address that a kernel gives itself for a MAC: fe80::/64 and the modified EUI-64 (RFC 4291 appendix A). */
+export function linkLocalOf(mac: string): string {
+  const [first = 0, ...rest] = macToBytes(mac);
+  const interfaceId = [first ^ 0x02, ...rest.slice(0, 2), 0xff, 0xfe, ...rest.slice(2)];
+  return addressFromBytes(Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0, ...interfaceId));
 }

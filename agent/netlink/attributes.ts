@@ -36,7 +36,7 @@ export function attribute(type: number, data: Uint8Array): Attribute {
 
 export function u8Attribute(type: number, value: number): Attribute {
   const bytes = frame(type, 1);
-  bytes[HEADER_BYTES] = value;
+  bytes.writeUInt8(value, HEADER_BYTES);
   return [bytes];
 }
 

@@ -41,7 +41,8 @@ export interface BridgeSpec {
   readonly name: string;
   /** A MAC given at creation is kept: by the bridge when ports come, and by systemd's MACAddressPolicy. */
   readonly mac: string;
-  readonly mtu: number;
+  /** Does not count as the user's: a bridge falls back to the smallest of its ports', or 1500 without ports, unless it is set later. */
+  readonly mtu?: number | undefined;
   readonly multicastSnooping: boolean;
   readonly group?: number | undefined;
   /** How long a learned MAC lives; the kernel counts in hundredths of a second. */
@@ -51,7 +52,8 @@ export interface BridgeSpec {
 /**
  * A new bridge without spanning tree; EEXIST if the name is taken. VLAN filtering is off too, which is not said in the message: a kernel
  * without it (CONFIG_BRIDGE_VLAN_FILTERING) answers even "off" with EOPNOTSUPP. It is down, and has to be given its
- * `addrGenMode` by a following `setLink`: the kernel ignores IFLA_AF_SPEC while it creates a link.
+ * `addrGenMode` and a lasting MTU (br_mtu_auto_adjust of net/bridge/br_if.c) by a following `setLink`: the kernel ignores IFLA_AF_SPEC
+ * while it creates a link.
  */
 export function createBridge(spec: BridgeSpec): NetlinkRequest {
   const data = nested(
@@ -67,7 +69,7 @@ export function createBridge(spec: BridgeSpec): NetlinkRequest {
       linkHeader({}),
       ...textAttribute(IFLA_IFNAME, spec.name),
       ...attribute(IFLA_ADDRESS, macToBytes(spec.mac)),
-      ...u32Attribute(IFLA_MTU, spec.mtu),
+      ...optional(spec.mtu, (mtu) => u32Attribute(IFLA_MTU, mtu)),
       ...optional(spec.group, (group) => u32Attribute(IFLA_GROUP, group)),
       ...nested(IFLA_LINKINFO, textAttribute(IFLA_INFO_KIND, "bridge"), data),
     ],

@@ -42,7 +42,10 @@ export interface NodeReconcilerInput {
 export interface NodeReconciler {
   /** Rebuilds pools and attachments from the kernel; once, before the first `run`. */
   recover(): Promise<void>;
-  /** Plans the whole node, compares it with the kernel and applies the difference. May be repeated at any time. */
+  /**
+   * Plans the whole node, compares it with the kernel and applies the difference. May be repeated at any time; throws when something is
+   * not as planned in the end.
+   */
   run(): Promise<void>;
   /** MTU of pods as last planned. */
   mtu(): number;
@@ -133,7 +136,8 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
         uplinks: uplinks.map(({ name }) => name),
       });
       const faults = await kernel.ensureNode(plan);
-      readiness.set("node network", faults.length === 0 ? undefined : faults.join("; "));
+      if (faults.length > 0) throw new Error(faults.join("; "));
+      readiness.set("node network", undefined);
       const ruleset = planRuleset({
         bridge,
         podCidrs: [...podCidrs, ...formerCidrs],

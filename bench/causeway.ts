@@ -1,0 +1,73 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import { type Host, netnsPath, WORK_FOLDER, writeWork } from "./machine.ts";
+import { createPlugin, type Program } from "./program.ts";
+
+/** Far above what a start takes; a machine that is busy with something else may need some of it. */
+const READY_TIMEOUT_MS = 20_000;
+const STOP_TIMEOUT_MS = 10_000;
+
+/** CAP_NET_ADMIN is all that the agent gets, as in production. */
+const CAPABILITIES = ["--bounding-set=-all,+net_admin", "--inh-caps=-all,+net_admin"];
+
+/** Our agent on a host of its own, called through our shim. */
+export async function startCauseway(id: string, host: Host, podCIDR: string): Promise<Program> {
+  const folder = `${WORK_FOLDER}/${id}`;
+  const socket = `${folder}/agent.sock`;
+  // The agent watches the folder of its nodes file: no other file of the bench may come and go there.
+  for (const part of ["bin", "net.d", "nodes"]) mkdirSync(`${folder}/${part}`, { recursive: true });
+  const nodes = writeWork(
+    `${id}/nodes/nodes.yaml`,
+    JSON.stringify([{ name: "bench", addresses: [host.address], podCIDRs: [podCIDR] }]),
+  );
+  const flags = {
+    "--nodes-file": nodes,
+    "--node-name": "bench",
+    "--socket": socket,
+    "--cni-bin-dir": `${folder}/bin`,
+    "--cni-conf-dir": `${folder}/net.d`,
+    "--http": `${host.address}:9655`,
+  };
+  const close = await startAgent(host, ["--standalone", ...Object.entries(flags).flat()]);
+  return createPlugin({
+    id,
+    name: "Causeway",
+    host,
+    bridge: "cw0",
+    plugin: `${folder}/bin/causeway`,
+    config: { cniVersion: "1.0.0", name: "causeway", type: "causeway", socket },
+    close,
+  });
+}
+
+/** Starts the agent and waits until it is ready; gives the function that stops it, and throws what it said if it does not start. */
+async function startAgent(host: Host, flags: readonly string[]): Promise<() => Promise<void>> {
+  const bundle = new URL("../dist/causeway.mjs", import.meta.url).pathname;
+  const agent = [process.execPath, bundle, "agent", ...flags];
+  // A file, because this process reads no pipe while it waits for the launcher.
+  const logPath = `${WORK_FOLDER}/agent.log`;
+  const log = openSync(logPath, "w");
+  const child = spawn("nsenter", [`--net=${netnsPath(host.netns)}`, "setpriv", ...CAPABILITIES, ...agent], {
+    stdio: ["ignore", log, log],
+  });
+  closeSync(log);
+  const exited = once(child, "exit");
+  let state = "no answer";
+  for (const deadlineMs = performance.now() + READY_TIMEOUT_MS; ; await delay(20)) {
+    const response = await fetch(`http://${host.address}:9655/readyz`).catch(() => undefined);
+    if (response?.status === 200) break;
+    if (response !== undefined) state = await response.text();
+    if (child.exitCode !== null || performance.now() > deadlineMs) {
+      child.kill("SIGKILL");
+      throw new Error(`Cannot start the agent: ${state}\n${readFileSync(logPath, "utf8")}`);
+    }
+  }
+  return async () => {
+    child.kill("SIGTERM");
+    const timer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
+    await exited;
+    clearTimeout(timer);
+  };
+}

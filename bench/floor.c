@@ -1,0 +1,270 @@
+/*
+ * The least that an attachment can cost: the same requests that the agent sends for one pod (agent/kernel/pod-requests.ts), from a
+ * program that does nothing else. It is run once per pod like a plugin, so starting a process costs it as much as it costs the shim.
+ *
+ * Input, all in the environment:
+ *   CNI_COMMAND   ADD or DEL
+ *   CNI_NETNS     path of the pod's network namespace (ADD)
+ *   CNI_IFNAME    name of the pod's interface (ADD)
+ *   FLOOR_LINK    name of the host's interface
+ *   FLOOR_ALIAS   its alias (ADD)
+ *   FLOOR_BRIDGE  index of the bridge
+ *   FLOOR_INDEX   index of both interfaces (ADD)
+ *   FLOOR_MTU     (ADD)
+ *   FLOOR_ADDRESS, FLOOR_GATEWAY    IPv4 addresses
+ *   FLOOR_MAC, FLOOR_HOST_MAC, FLOOR_GATEWAY_MAC    MAC addresses (ADD)
+ *   FLOOR_IPV6    1 if the kernel has IPv6 (ADD)
+ * Exit code 0, or 1 with the reason on stderr.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_bridge.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { LINK_GROUP = 0x6377, ROUTE_PROTOCOL = 99, GEN_MODE_NONE = 1, MAC_LENGTH = 6 };
+
+struct batch {
+  _Alignas(NLMSG_ALIGNTO) char bytes[4096];
+  size_t length;
+  struct nlmsghdr *last;
+  unsigned count;
+};
+
+static void fail(const char *action, int error) {
+  fprintf(stderr, "Cannot %s: %s\n", action, strerror(error));
+  exit(1);
+}
+
+static const char *text(const char *name) {
+  const char *value = getenv(name);
+  if (value == NULL) {
+    fprintf(stderr, "Cannot run: %s is not set\n", name);
+    exit(1);
+  }
+  return value;
+}
+
+static unsigned number(const char *name) { return (unsigned)strtoul(text(name), NULL, 10); }
+
+static struct in_addr address(const char *name) {
+  struct in_addr value;
+  if (inet_pton(AF_INET, text(name), &value) != 1) fail(name, EINVAL);
+  return value;
+}
+
+static void mac(const char *name, unsigned char bytes[MAC_LENGTH]) {
+  const char *value = text(name);
+  for (int i = 0; i < MAC_LENGTH; i++) bytes[i] = (unsigned char)strtoul(value + 3 * i, NULL, 16);
+}
+
+static void *reserve(struct batch *batch, size_t length) {
+  size_t aligned = NLMSG_ALIGN(length);
+  if (batch->length + aligned > sizeof batch->bytes) fail("build requests", EMSGSIZE);
+  void *place = memset(batch->bytes + batch->length, 0, aligned);
+  batch->length += aligned;
+  return place;
+}
+
+static void grow(struct batch *batch, const void *data, size_t length) {
+  if (length > 0) memcpy(reserve(batch, length), data, length);
+  batch->last->nlmsg_len = (unsigned)(batch->bytes + batch->length - (char *)batch->last);
+}
+
+static void begin(struct batch *batch, unsigned short type, unsigned short flags, const void *header, size_t length) {
+  batch->last = reserve(batch, sizeof *batch->last);
+  batch->last->nlmsg_type = type;
+  batch->last->nlmsg_flags = (unsigned short)(flags | NLM_F_REQUEST | NLM_F_ACK);
+  batch->last->nlmsg_seq = ++batch->count;
+  grow(batch, header, length);
+}
+
+static void put(struct batch *batch, unsigned short type, const void *data, size_t length) {
+  struct rtattr attribute = {.rta_len = (unsigned short)RTA_LENGTH(length), .rta_type = type};
+  grow(batch, &attribute, sizeof attribute);
+  grow(batch, data, length);
+}
+
+static void put_u8(struct batch *batch, unsigned short type, unsigned char value) { put(batch, type, &value, sizeof value); }
+
+static void put_u32(struct batch *batch, unsigned short type, unsigned value) { put(batch, type, &value, sizeof value); }
+
+static void put_text(struct batch *batch, unsigned short type, const char *value) { put(batch, type, value, strlen(value) + 1); }
+
+static void put_mac(struct batch *batch, unsigned short type, const char *name) {
+  unsigned char bytes[MAC_LENGTH];
+  mac(name, bytes);
+  put(batch, type, bytes, sizeof bytes);
+}
+
+static void put_address(struct batch *batch, unsigned short type, const char *name) {
+  struct in_addr value = address(name);
+  put(batch, type, &value, sizeof value);
+}
+
+static struct rtattr *open_nest(struct batch *batch, unsigned short type) {
+  struct rtattr *nest = (struct rtattr *)(batch->bytes + batch->length);
+  put(batch, type | NLA_F_NESTED, NULL, 0);
+  return nest;
+}
+
+static void close_nest(struct batch *batch, struct rtattr *nest) {
+  nest->rta_len = (unsigned short)(batch->bytes + batch->length - (char *)nest);
+}
+
+static void set_link(struct batch *batch, unsigned index, int up) {
+  struct ifinfomsg header = {.ifi_index = (int)index, .ifi_flags = up ? IFF_UP : 0, .ifi_change = up ? IFF_UP : 0};
+  begin(batch, RTM_NEWLINK, 0, &header, sizeof header);
+}
+
+static void create_veth(struct batch *batch, unsigned index, int netns) {
+  struct ifinfomsg header = {.ifi_index = (int)index};
+  begin(batch, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof header);
+  put_text(batch, IFLA_IFNAME, text("FLOOR_LINK"));
+  put_mac(batch, IFLA_ADDRESS, "FLOOR_HOST_MAC");
+  put_u32(batch, IFLA_MTU, number("FLOOR_MTU"));
+  put_u32(batch, IFLA_MASTER, number("FLOOR_BRIDGE"));
+  put_u32(batch, IFLA_GROUP, LINK_GROUP);
+  struct rtattr *info = open_nest(batch, IFLA_LINKINFO);
+  put_text(batch, IFLA_INFO_KIND, "veth");
+  struct rtattr *data = open_nest(batch, IFLA_INFO_DATA);
+  struct rtattr *peer = open_nest(batch, VETH_INFO_PEER);
+  grow(batch, &header, sizeof header);
+  put_text(batch, IFLA_IFNAME, text("CNI_IFNAME"));
+  put_mac(batch, IFLA_ADDRESS, "FLOOR_MAC");
+  put_u32(batch, IFLA_MTU, number("FLOOR_MTU"));
+  put_u32(batch, IFLA_NET_NS_FD, (unsigned)netns);
+  close_nest(batch, peer);
+  close_nest(batch, data);
+  close_nest(batch, info);
+}
+
+static void set_host_end(struct batch *batch, unsigned index) {
+  static const unsigned short off[] = {IFLA_BRPORT_LEARNING, IFLA_BRPORT_UNICAST_FLOOD, IFLA_BRPORT_MCAST_FLOOD,
+                                       IFLA_BRPORT_BCAST_FLOOD};
+  set_link(batch, index, 0);
+  put(batch, IFLA_IFALIAS, text("FLOOR_ALIAS"), strlen(text("FLOOR_ALIAS")));
+  struct rtattr *info = open_nest(batch, IFLA_LINKINFO);
+  put_text(batch, IFLA_INFO_SLAVE_KIND, "bridge");
+  struct rtattr *port = open_nest(batch, IFLA_INFO_SLAVE_DATA);
+  put_u8(batch, IFLA_BRPORT_ISOLATED, 1);
+  for (size_t i = 0; i < sizeof off / sizeof *off; i++) put_u8(batch, off[i], 0);
+  close_nest(batch, port);
+  close_nest(batch, info);
+  if (number("FLOOR_IPV6") == 0) return;
+  struct rtattr *families = open_nest(batch, IFLA_AF_SPEC);
+  struct rtattr *ipv6 = open_nest(batch, AF_INET6);
+  put_u8(batch, IFLA_INET6_ADDR_GEN_MODE, GEN_MODE_NONE);
+  close_nest(batch, ipv6);
+  close_nest(batch, families);
+}
+
+static void set_neighbour(struct batch *batch, unsigned index, const char *address_name, const char *mac_name) {
+  struct ndmsg header = {.ndm_family = AF_INET, .ndm_ifindex = (int)index, .ndm_state = NUD_PERMANENT};
+  begin(batch, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, &header, sizeof header);
+  put_address(batch, NDA_DST, address_name);
+  put_mac(batch, NDA_LLADDR, mac_name);
+}
+
+static void set_fdb_entry(struct batch *batch, unsigned index) {
+  struct ndmsg header = {.ndm_family = AF_BRIDGE, .ndm_ifindex = (int)index, .ndm_state = NUD_NOARP, .ndm_flags = NTF_MASTER};
+  begin(batch, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, &header, sizeof header);
+  put_mac(batch, NDA_LLADDR, "FLOOR_MAC");
+}
+
+static void add_address(struct batch *batch, unsigned index) {
+  struct ifaddrmsg header = {.ifa_family = AF_INET, .ifa_prefixlen = 32, .ifa_index = index};
+  begin(batch, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof header);
+  put_address(batch, IFA_LOCAL, "FLOOR_ADDRESS");
+  put_address(batch, IFA_ADDRESS, "FLOOR_ADDRESS");
+  put_u32(batch, IFA_FLAGS, IFA_F_NODAD);
+}
+
+static void add_route(struct batch *batch, unsigned index, int is_default) {
+  struct rtmsg header = {.rtm_family = AF_INET,
+                         .rtm_dst_len = is_default ? 0 : 32,
+                         .rtm_table = RT_TABLE_MAIN,
+                         .rtm_protocol = ROUTE_PROTOCOL,
+                         .rtm_scope = is_default ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK,
+                         .rtm_type = RTN_UNICAST};
+  begin(batch, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof header);
+  put_u32(batch, RTA_TABLE, RT_TABLE_MAIN);
+  put_address(batch, is_default ? RTA_GATEWAY : RTA_DST, "FLOOR_GATEWAY");
+  put_u32(batch, RTA_OIF, index);
+}
+
+static int open_rtnetlink(void) {
+  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+  if (fd < 0) fail("open rtnetlink", errno);
+  return fd;
+}
+
+/* Sends a batch and waits for the acknowledgement of each of its requests. */
+static void apply(int fd, struct batch *batch, const char *action) {
+  _Alignas(NLMSG_ALIGNTO) static char answers[32768];
+  if (send(fd, batch->bytes, batch->length, 0) != (ssize_t)batch->length) fail(action, errno);
+  while (batch->count > 0) {
+    ssize_t got = recv(fd, answers, sizeof answers, 0);
+    if (got < 0) fail(action, errno);
+    unsigned left = (unsigned)got;
+    for (struct nlmsghdr *m = (struct nlmsghdr *)answers; NLMSG_OK(m, left); m = NLMSG_NEXT(m, left)) {
+      if (m->nlmsg_type != NLMSG_ERROR) continue;
+      const struct nlmsgerr *answer = NLMSG_DATA(m);
+      if (answer->error != 0) fail(action, -answer->error);
+      batch->count -= 1;
+    }
+  }
+  *batch = (struct batch){.length = 0};
+}
+
+static void add(int host, struct batch *batch) {
+  unsigned index = number("FLOOR_INDEX");
+  int netns = open(text("CNI_NETNS"), O_RDONLY | O_CLOEXEC);
+  if (netns < 0) fail("open the pod's network namespace", errno);
+  create_veth(batch, index, netns);
+  apply(host, batch, "create the veth");
+  set_host_end(batch, index);
+  set_link(batch, index, 1);
+  set_fdb_entry(batch, index);
+  set_neighbour(batch, number("FLOOR_BRIDGE"), "FLOOR_ADDRESS", "FLOOR_MAC");
+  apply(host, batch, "set up the host end");
+  if (setns(netns, CLONE_NEWNET) != 0) fail("enter the pod's network namespace", errno);
+  int pod = open_rtnetlink();
+  add_address(batch, index);
+  set_link(batch, index, 1);
+  set_neighbour(batch, index, "FLOOR_GATEWAY", "FLOOR_GATEWAY_MAC");
+  apply(pod, batch, "set up the pod's end");
+  add_route(batch, index, 0);
+  add_route(batch, index, 1);
+  apply(pod, batch, "add the pod's routes");
+}
+
+static void delete(int host, struct batch *batch) {
+  struct ndmsg neighbour = {.ndm_family = AF_INET, .ndm_ifindex = (int)number("FLOOR_BRIDGE")};
+  struct ifinfomsg link = {.ifi_index = 0};
+  begin(batch, RTM_DELNEIGH, 0, &neighbour, sizeof neighbour);
+  put_address(batch, NDA_DST, "FLOOR_ADDRESS");
+  begin(batch, RTM_DELLINK, 0, &link, sizeof link);
+  put_text(batch, IFLA_IFNAME, text("FLOOR_LINK"));
+  apply(host, batch, "delete the attachment");
+}
+
+int main(void) {
+  static struct batch batch;
+  int host = open_rtnetlink();
+  if (strcmp(text("CNI_COMMAND"), "ADD") == 0)
+    add(host, &batch);
+  else
+    delete(host, &batch);
+  return 0;
+}

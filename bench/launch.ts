@@ -1,0 +1,52 @@
+import { readFileSync } from "node:fs";
+import { netnsPath, runBoth, WORK_FOLDER, writeWork } from "./machine.ts";
+
+/** One run of a program. */
+export interface Run {
+  /** What is run, for errors. */
+  readonly what: string;
+  readonly program: string;
+  readonly environment: Readonly<Record<string, string>>;
+  /** Paths of files. */
+  readonly stdin: string;
+  readonly stdout: string;
+}
+
+export interface RunTime {
+  /** Nanoseconds since the start of the first run. */
+  readonly startNs: number;
+  readonly endNs: number;
+}
+
+interface LaunchInput {
+  /** Name of the namespace in which the programs run. */
+  readonly netns: string;
+  /** How many run at the same time. */
+  readonly concurrency: number;
+  readonly runs: readonly Run[];
+}
+
+/** Runs programs through launch.c, in the order given; throws if one of them fails, with what it said. */
+export function launch({ netns, concurrency, runs }: LaunchInput): RunTime[] {
+  const file = writeWork("runs", runs.map(formatRun).join("\n"));
+  const launcher = new URL("../dist/bench/launch", import.meta.url).pathname;
+  const { stdout: times, stderr } = runBoth([launcher, netnsPath(netns), String(concurrency), file]);
+  const lines = times.trim().split("\n");
+  return runs.map(({ what, stdout }, index) => {
+    const [startNs = Number.NaN, endNs = Number.NaN, status] = (lines[index] ?? "").split(" ").map(Number);
+    if (status !== 0) {
+      throw new Error(`Cannot ${what}: exit code ${status}: ${stderr}${readFileSync(stdout, "utf8")}`);
+    }
+    return { startNs, endNs };
+  });
+}
+
+function formatRun({ program, environment, stdin, stdout }: Run): string {
+  const variables = Object.entries(environment).map(([key, value]) => `env ${key}=${value}\n`);
+  return `program ${program}\n${variables.join("")}stdin ${stdin}\nstdout ${stdout}\n`;
+}
+
+/** Path of the file that takes what a run prints. */
+export function outputPath(program: string, command: string, pod: number): string {
+  return `${WORK_FOLDER}/${program}-${pod}.${command}`;
+}

@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { show } from "./machine.ts";
+import type { Program } from "./program.ts";
+
+/** What differs between two attachments by nature: their names, numbers and addresses. */
+const OWN = new Set([
+  "ifindex",
+  "link_index",
+  "ifname",
+  "dev",
+  "address",
+  "local",
+  "lladdr",
+  "dst",
+  "mac",
+  "link_netnsid",
+]);
+const CHANGING = new Set([
+  "valid_life_time",
+  "preferred_life_time",
+  "forward_delay_timer",
+  "confirmed",
+  "used",
+  "updated",
+  "probes",
+  "refcnt",
+]);
+
+/**
+ * Throws unless the first pod of both programs has the same network in the kernel: links, port flags, forwarding entries, neighbours,
+ * addresses and routes, but for names, numbers and addresses. Otherwise the raw floor would not be one for our agent.
+ */
+export function checkSameState(ours: Program, floor: Program): void {
+  assert.deepEqual(
+    describeAttachment(ours),
+    describeAttachment(floor),
+    "Cannot compare with the raw floor: the agent leaves another state in the kernel",
+  );
+}
+
+function describeAttachment({ host, bridge }: Program): unknown {
+  const pod = host.podNetns[0] ?? "";
+  const [address] = show(pod, "ip", "-4", "address", "show", "eth0") as { addr_info: { local: string }[] }[];
+  const podAddress = address?.addr_info[0]?.local ?? "";
+  const [link] = show(pod, "ip", "link", "show", "eth0") as { address: string }[];
+  const mac = link?.address ?? "";
+  const entries = show(host.netns, "bridge", "fdb", "show", "br", bridge) as {
+    mac: string;
+    ifname: string;
+  }[];
+  const hostLink = entries.find((entry) => entry.mac === mac)?.ifname ?? "";
+  return {
+    podLink: describe(show(pod, "ip", "-details", "address", "show", "eth0")),
+    podRoutes: describe(show(pod, "ip", "-details", "route", "show", "table", "main")),
+    podNeighbours: describe(show(pod, "ip", "neighbour", "show", "nud", "permanent")),
+    hostLink: describe(show(host.netns, "ip", "-details", "link", "show", hostLink), ["ifalias"]),
+    port: describe(show(host.netns, "bridge", "-details", "link", "show", "dev", hostLink)),
+    forwarding: describe(entries.filter((entry) => entry.mac === mac)),
+    neighbours: describe(show(host.netns, "ip", "neighbour", "show", "to", podAddress, "nud", "permanent")),
+  };
+}
+
+/** Without what differs by nature. */
+function describe(values: readonly unknown[], alsoOwn: readonly string[] = []): unknown {
+  const isCompared = (key: string): boolean => !OWN.has(key) && !CHANGING.has(key) && !alsoOwn.includes(key);
+  return JSON.parse(JSON.stringify(values), (_, value: unknown) =>
+    typeof value === "object" && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).filter(([key]) => isCompared(key)))
+      : value,
+  );
+}

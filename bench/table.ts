@@ -1,0 +1,80 @@
+import type { Measurement, Row } from "./measure.ts";
+import { type Ratio, ratioOf, type Summary, summarize } from "./statistics.ts";
+
+/** One line of the table. */
+export interface Line extends Summary {
+  readonly id: string;
+  readonly name: string;
+  /** How many times the first program of the row this one takes. */
+  readonly ofBaseline: Ratio;
+  /** How many times Causeway this one takes. */
+  readonly ofCauseway: Ratio;
+}
+
+export interface RowSummary {
+  readonly name: string;
+  readonly lines: readonly Line[];
+}
+
+const HEAD = ["", "median", "p90", "p99", "min – max", "× baseline (rounds)", "× Causeway (rounds)"];
+
+/** Sums up every row; `causeway` is the program that the last column compares with. */
+export function summarizeRows(rows: readonly Row[], causeway: string): RowSummary[] {
+  return rows.map(({ name, measurements }) => {
+    const [baseline] = measurements;
+    const ours = measurements.find(({ id }) => id === causeway);
+    if (baseline === undefined || ours === undefined) throw new RangeError(`Cannot compare "${name}"`);
+    return { name, lines: measurements.map((measurement) => summarizeLine(measurement, baseline, ours)) };
+  });
+}
+
+function summarizeLine(measurement: Measurement, baseline: Measurement, ours: Measurement): Line {
+  const { id, name, roundsMs } = measurement;
+  return {
+    id,
+    name,
+    ...summarize(roundsMs.flat()),
+    ofBaseline: ratioOf(roundsMs, baseline.roundsMs),
+    ofCauseway: ratioOf(roundsMs, ours.roundsMs),
+  };
+}
+
+/** Plain text; times in milliseconds. */
+export function formatTable(rows: readonly RowSummary[]): string {
+  const cells = rows.flatMap(({ name, lines }) => [
+    [name, ...HEAD.slice(1).map(() => "")],
+    ...lines.map((line) => [
+      `  ${line.name}`,
+      formatMs(line.median),
+      formatMs(line.p90),
+      formatMs(line.p99),
+      `${formatMs(line.min)} – ${formatMs(line.max)}`,
+      formatRatio(line.ofBaseline),
+      formatRatio(line.ofCauseway),
+    ]),
+  ]);
+  const widths = HEAD.map((_, column) =>
+    Math.max(...[HEAD, ...cells].map((row) => row[column]?.length ?? 0)),
+  );
+  const format = (row: readonly string[]): string =>
+    row
+      .map((cell, column) =>
+        column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0),
+      )
+      .join("  ")
+      .trimEnd();
+  const rule = "-".repeat(widths.reduce((sum, width) => sum + width + 2, -2));
+  return [format(HEAD), rule, ...cells.map(format)].join("\n");
+}
+
+function formatMs(value: number | undefined): string {
+  return value === undefined ? "-" : value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0);
+}
+
+function formatRatio({ ratio, low, high }: Ratio): string {
+  return `${formatFactor(ratio)} (${formatFactor(low)}–${formatFactor(high)})`;
+}
+
+function formatFactor(value: number): string {
+  return value.toFixed(value < 10 ? 2 : 1);
+}

@@ -1,0 +1,29 @@
+import { after, before, describe } from "node:test";
+import { findTools } from "../lib/tools.ts";
+import { testAgentAway } from "./agent-away-tests.ts";
+import { testLifecycle } from "./lifecycle-tests.ts";
+import { testNetwork } from "./network-tests.ts";
+import { createPodLab, type PodLab } from "./pod-lab.ts";
+import { testStarting } from "./starting-tests.ts";
+
+const tools = await findTools();
+
+for (const containerd of [tools.containerdOld, tools.containerdNew]) {
+  describe(`containerd ${containerd.version}`, () => {
+    let lab: PodLab | undefined;
+    const getLab = (): PodLab => {
+      if (lab === undefined) throw new Error("The lab could not be made");
+      return lab;
+    };
+    before(async () => {
+      lab = await createPodLab(tools, containerd);
+    });
+    after(async () => {
+      await lab?.close();
+    });
+    testStarting(getLab, containerd);
+    testNetwork(getLab);
+    testLifecycle(getLab);
+    testAgentAway(getLab);
+  });
+}

@@ -1,0 +1,119 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { request } from "node:http";
+import { join } from "node:path";
+import type { Netns } from "./netns.ts";
+import { type ManagedProcess, type ProcessEnd, startProcess } from "./process.ts";
+import { REPOSITORY } from "./tools.ts";
+import { waitFor } from "./wait-for.ts";
+
+export interface AgentInput {
+  readonly folder: string;
+  readonly netns: Netns;
+  readonly nodesFile: string;
+  readonly nodeName: string;
+  readonly socket: string;
+  readonly cniBinDir: string;
+  readonly cniConfDir: string;
+  /** Unix socket of a relay to {@link AGENT_HTTP}. */
+  readonly httpRelay: string;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** An agent that runs on a node of the lab, with CAP_NET_ADMIN as its only capability. */
+export interface Agent {
+  readonly pid: number;
+  isRunning(): boolean;
+  get(path: "/readyz" | "/healthz" | "/metrics"): Promise<HttpAnswer>;
+  waitUntilReady(): Promise<void>;
+  /** Sum of all samples of a metric whose labels contain these; 0 when there is none. */
+  metric(name: string, labels?: Readonly<Record<string, string>>): Promise<number>;
+  /** Sets of capabilities as hexadecimal numbers, by the names of proc(5): CapEff, CapPrm, … */
+  capabilities(): Readonly<Record<string, string>>;
+  countOpenFiles(): number;
+  log(): string;
+  stop(signal: "SIGTERM" | "SIGKILL"): Promise<ProcessEnd>;
+}
+
+/** Every node has a network namespace and so a loopback of its own: the port need not differ. */
+export const AGENT_HTTP = { address: "127.0.0.1", port: 9655 } as const;
+
+/** Starts the agent and returns at once; {@link Agent.waitUntilReady} says when pods can start. */
+export async function startAgent(input: AgentInput): Promise<Agent> {
+  const { folder, netns, nodesFile, nodeName, socket, cniBinDir, cniConfDir, httpRelay } = input;
+  const flags = {
+    "nodes-file": nodesFile,
+    "node-name": nodeName,
+    socket,
+    "cni-bin-dir": cniBinDir,
+    "cni-conf-dir": cniConfDir,
+    http: `${AGENT_HTTP.address}:${AGENT_HTTP.port}`,
+    "log-level": "debug",
+  };
+  const flagArguments = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]);
+  const onlyNetAdmin = ["setpriv", "--bounding-set=-all,+net_admin", "--inh-caps=-all,+net_admin"];
+  const program = [process.execPath, join(REPOSITORY, "dist", "causeway.mjs"), "agent", "--standalone"];
+  const command = [...netns.enter, ...onlyNetAdmin, ...program, ...flagArguments];
+  const agent = await startProcess({ name: "agent", command, folder });
+  return {
+    pid: agent.pid,
+    isRunning: agent.isRunning,
+    get: (path) => getThrough(httpRelay, path),
+    waitUntilReady: () => waitUntilReady(agent, httpRelay),
+    async metric(name, labels = {}) {
+      const { body } = await getThrough(httpRelay, "/metrics");
+      return sumSamples(body, name, labels);
+    },
+    capabilities: () => readCapabilities(agent.pid),
+    countOpenFiles: () => readdirSync(`/proc/${agent.pid}/fd`).length,
+    log: agent.output,
+    stop: agent.stop,
+  };
+}
+
+async function waitUntilReady(agent: ManagedProcess, httpRelay: string): Promise<void> {
+  let last = "no answer";
+  const probe = async (): Promise<boolean | undefined> => {
+    if (!agent.isRunning()) return false;
+    const { status, body } = await getThrough(httpRelay, "/readyz");
+    last = `${status} ${body.trim()}`;
+    return status === 200 ? true : undefined;
+  };
+  const isReady = await waitFor("the agent's readiness", probe, { timeoutMs: 15_000 }).catch(() => false);
+  if (!isReady) throw new Error(`The agent did not become ready (${last}): ${agent.output()}`);
+}
+
+/** A connection for each request: none of the agent's open files may be ours when they are counted. */
+function getThrough(socketPath: string, path: string): Promise<HttpAnswer> {
+  return new Promise((resolve, reject) => {
+    const asked = request({ socketPath, path, agent: false, timeout: 5000 }, (response) => {
+      let body = "";
+      response.setEncoding("utf8").on("data", (text: string) => (body += text));
+      response.once("error", reject);
+      response.once("end", () => resolve({ status: response.statusCode ?? 0, body }));
+    });
+    asked.once("timeout", () => asked.destroy(new Error(`No answer to GET ${path} within 5 s`)));
+    asked.once("error", reject);
+    asked.end();
+  });
+}
+
+/** Reads the text format of Prometheus: `name{label="value",…} number`. */
+function sumSamples(text: string, name: string, labels: Readonly<Record<string, string>>): number {
+  const wanted = Object.entries(labels).map(([key, value]) => `${key}="${value}"`);
+  return text
+    .split("\n")
+    .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
+    .filter((line) => wanted.every((label) => line.includes(label)))
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
+}
+
+function readCapabilities(pid: number): Readonly<Record<string, string>> {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  return Object.fromEntries(
+    [...status.matchAll(/^(Cap\w+):\s+([0-9a-f]+)$/gm)].map(([, key = "", set = ""]) => [key, set]),
+  );
+}

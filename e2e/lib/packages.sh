@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# Gets the real components that the e2e suites run against, without installing a daemon: Debian packages unpacked into
+# $CAUSEWAY_CACHE/packages/NAME (default: .cache in the repository). Only what is missing is fetched.
+# usage: e2e/lib/packages.sh SET...   SET: containerd
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+cache=${CAUSEWAY_CACHE:-$PWD/.cache}
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+
+fail() {
+  echo "packages: $*" >&2
+  exit 1
+}
+
+# The mirror that this machine takes its own Debian from.
+mirror() {
+  local codename uri
+  codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+  uri=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' |
+    awk -v own="$codename" '$2 == own || $2 ~ /^(stable|oldstable|testing|unstable|sid)$/ { print $1; exit }')
+  [ -n "$uri" ] || fail "no Debian suite in the apt sources of this machine"
+  echo "$uri"
+}
+
+# apt-get with lists and cache of one suite only, so that the machine's own package state stays as it is.
+suite_apt() {
+  local suite=$1 state=$cache/apt/$1
+  shift
+  apt-get -qq -o "Dir::State::Lists=$state/lists" -o "Dir::Cache=$state/cache" -o "Dir::Etc::SourceList=$state/suite.sources" \
+    -o Dir::Etc::SourceParts=/dev/null -o APT::Sandbox::User=root "$@"
+}
+
+update_suite() {
+  local suite=$1 state=$cache/apt/$1
+  if [ -e "$state/updated" ]; then return; fi
+  echo "Reading the package lists of Debian $suite"
+  mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
+  printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' "$(mirror)" "$suite" "$keyring" \
+    >"$state/suite.sources"
+  suite_apt "$suite" update >/dev/null || fail "cannot read the package lists of Debian $suite"
+  touch "$state/updated"
+}
+
+# unpack SUITE NAME PACKAGE...: the packages' files below packages/NAME; into place in one step, so that it is whole or absent.
+unpack() {
+  local suite=$1 name=$2 target=$cache/packages/$2 work package
+  shift 2
+  if [ -d "$target" ]; then return; fi
+  update_suite "$suite"
+  echo "Fetching $* of Debian $suite"
+  mkdir -p "$cache/packages"
+  work=$(mktemp -d "$cache/packages/.new-XXXXXX")
+  for package in "$@"; do
+    (cd "$work" && suite_apt "$suite" download "$package" >/dev/null) || fail "cannot download $package of Debian $suite"
+    dpkg -x "$work"/*.deb "$work/files"
+    rm "$work"/*.deb
+  done
+  chmod 755 "$work/files"
+  if ! mv -T "$work/files" "$target" 2>/dev/null; then [ -d "$target" ] || fail "cannot write $target"; fi
+  rm -rf "$work"
+}
+
+# The version that a suite offers of a package.
+offered() {
+  apt-cache -o "Dir::State::Lists=$cache/apt/$1/lists" -o "Dir::Cache=$cache/apt/$1/cache" \
+    -o "Dir::Etc::SourceList=$cache/apt/$1/suite.sources" -o Dir::Etc::SourceParts=/dev/null \
+    show --no-all-versions "$2" 2>/dev/null | awk '$1 == "Version:" { print $2 }'
+}
+
+# containerd 2.x from sid; 1.7 of trixie when sid cannot be read or has moved past 2.x.
+unpack_newest_containerd() {
+  local version=
+  if [ -d "$cache/packages/containerd-newest" ]; then return; fi
+  if (update_suite sid); then version=$(offered sid containerd); fi
+  case $version in
+  2.*) unpack sid containerd-newest containerd ;;
+  *)
+    echo "packages: Debian sid offers containerd \"${version:-none}\", not 2.x; taking 1.7 of trixie instead" >&2
+    unpack trixie containerd-newest containerd
+    ;;
+  esac
+}
+
+# Debian packages that must be installed, because tools of the machine are used.
+ensure_installed() {
+  local missing=() package
+  for package in "$@"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+  done
+  if [ ${#missing[@]} -eq 0 ]; then return; fi
+  [ "$(id -u)" = 0 ] || fail "these Debian packages are missing: ${missing[*]}"
+  echo "Installing Debian packages: ${missing[*]}"
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+case ${1:-} in
+containerd)
+  ensure_installed iproute2 iputils-ping libseccomp2 mount musl-tools nftables util-linux
+  unpack bookworm containerd-1.6 containerd
+  unpack_newest_containerd
+  unpack bookworm runc runc
+  unpack bookworm cni-plugins containernetworking-plugins
+  unpack bookworm busybox busybox-static
+  # No older suite has the API of CRI as a package of its own.
+  unpack sid cri-api golang-k8s-cri-api-dev
+  ;;
+*) fail 'say which set: containerd' ;;
+esac

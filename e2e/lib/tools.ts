@@ -1,0 +1,46 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { runCommand } from "./command.ts";
+
+export const REPOSITORY = join(import.meta.dirname, "..", "..");
+
+/** A containerd with its shim and its own ctr: one of another version imports images that CRI does not see. */
+export interface ContainerdTools {
+  readonly binFolder: string;
+  readonly version: string;
+  readonly majorVersion: number;
+}
+
+/** What `packages.sh containerd` has put into the cache. */
+export interface Tools {
+  readonly containerdOld: ContainerdTools;
+  readonly containerdNew: ContainerdTools;
+  readonly runc: string;
+  readonly busybox: string;
+  readonly criApi: string;
+}
+
+/** Finds the tools; throws when the packages have not been fetched. */
+export async function findTools(): Promise<Tools> {
+  const cache = process.env["CAUSEWAY_CACHE"] ?? join(REPOSITORY, ".cache");
+  const find = (path: string): string => {
+    const full = join(cache, "packages", path);
+    if (!existsSync(full)) throw new Error(`Cannot find "${full}": run e2e/lib/packages.sh containerd first`);
+    return full;
+  };
+  return {
+    containerdOld: await inspectContainerd(find("containerd-1.6/usr/bin")),
+    containerdNew: await inspectContainerd(find("containerd-newest/usr/bin")),
+    runc: find("runc/usr/sbin/runc"),
+    busybox: find("busybox/bin/busybox"),
+    criApi: find("cri-api"),
+  };
+}
+
+async function inspectContainerd(binFolder: string): Promise<ContainerdTools> {
+  const said = await runCommand([join(binFolder, "containerd"), "--version"]);
+  const [, version, major] = /\b((\d+)\.\d+\.\d+)/.exec(said) ?? [];
+  if (version === undefined)
+    throw new Error(`Cannot tell the version of ${binFolder}/containerd from "${said.trim()}"`);
+  return { binFolder, version, majorVersion: Number(major) };
+}
