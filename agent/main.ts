@@ -10,9 +10,8 @@ import { type Config, ConfigError, describeFlags, loadConfig } from "./config.ts
 import { startHealthServer } from "./health.ts";
 import { createAttachments } from "./ipam/attachments.ts";
 import { createIpam } from "./ipam/ipam.ts";
-import { createLinuxKernel } from "./kernel/linux-kernel.ts";
+import { openLinuxKernel } from "./kernel/linux-kernel.ts";
 import { loadNative } from "./kernel/native.ts";
-import { createRtnetlink } from "./kernel/rtnetlink.ts";
 import { openNodeView } from "./kube/open-node-view.ts";
 import { ownNode } from "./kube/own-node.ts";
 import { createLog, type Log } from "./log.ts";
@@ -98,7 +97,7 @@ function nextSignal(): Promise<NodeJS.Signals> {
 /** Wires everything in the order of the design: health, recovery, node known, datapath, socket, binary, conflist. */
 async function startAgent(config: Config, log: Log): Promise<() => Promise<void>> {
   const native = loadNative();
-  const kernel = createLinuxKernel(createRtnetlink(native));
+  const kernel = openLinuxKernel(native);
   const ipam = createIpam();
   const attachments = createAttachments(ipam);
   const nowMs = systemClock.nowMs;

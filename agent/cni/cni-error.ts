@@ -14,6 +14,7 @@ export const CNI_CODE = {
   limitedConnectivity: 51,
   interfaceExists: 100,
   poolExhausted: 101,
+  checkFailed: 102,
 } as const;
 
 /** A failure that the runtime is told. Made where the cause is known, passed through unchanged. */

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { type Attachments, createAttachments } from "../ipam/attachments.ts";
 import { createIpam, type Ipam } from "../ipam/ipam.ts";
 import { type Cidr, parseCidr } from "../net/cidr.ts";
+import type { ReadinessPart } from "../readiness.ts";
 import { createFakeKernel, type FakeKernel } from "../testing/fake-kernel.ts";
 import { CniError } from "./cni-error.ts";
 import { type Commands, createCommands } from "./commands.ts";
@@ -14,7 +15,7 @@ interface Setup {
   readonly ipam: Ipam;
   readonly attachments: Attachments;
   readonly commands: Commands;
-  readonly reasons: { part: "pod CIDRs"; reason: string }[];
+  readonly reasons: { part: ReadinessPart; reason: string }[];
 }
 
 function setUp(...podCidrs: readonly string[]): Setup {
@@ -44,12 +45,14 @@ let nextFd = 100;
 
 function addRequest(containerId: string): Extract<CniRequest, { command: "ADD" }> {
   const fds = { netns: nextFd++, rtnetlink: nextFd++ };
+  const wishes = { addresses: new Map(), mac: undefined };
   return {
     command: "ADD",
     containerId,
     ifname: "eth0",
     netns: `/run/netns/${containerId}`,
     fds,
+    wishes,
     config: config(),
   };
 }
@@ -235,7 +238,222 @@ test("STATUS is code 50 when the pool is exhausted", async () => {
   });
 });
 
-test("STATUS below 1.1.0 is code 1", async () => {
+test("STATUS is code 51 when pods run and the masquerade table is not applied: they may have lost the world", async () => {
+  const { commands, reasons } = setUp("10.244.1.0/24");
+  await commands(addRequest("c1"), never);
+  reasons.push({ part: "masquerade", reason: "Cannot run nft: ENOENT" });
+  assert.deepEqual(await failure(commands({ command: "STATUS", config: config("1.1.0") }, never)), {
+    code: 51,
+    message: "Node network is not ready: Cannot run nft: ENOENT",
+  });
+});
+
+function gcRequest(more: object): CniRequest {
+  const stdin = JSON.stringify({ cniVersion: "1.1.0", name: "causeway", type: "causeway", ...more });
+  return { command: "GC", config: parseNetworkConfig(stdin) };
+}
+
+async function containersAfterGc(more: object): Promise<string[]> {
+  const { commands, attachments } = setUp("10.244.1.0/24");
+  for (const containerId of ["a", "b", "c"]) await commands(addRequest(containerId), never);
+  const foreign = {
+    ...addRequest("foreign"),
+    config: parseNetworkConfig('{"cniVersion":"1.0.0","name":"other"}'),
+  };
+  await commands(foreign, never);
+  assert.equal(await commands(gcRequest(more), never), "");
+  return attachments.list().map(({ containerId }) => containerId);
+}
+
+for (const { name, more, want } of [
+  {
+    name: "keeps what is valid",
+    more: { "cni.dev/valid-attachments": [{ containerID: "b", ifname: "eth0" }] },
+    want: ["b", "foreign"],
+  },
+  {
+    name: "takes an empty list for all of its network",
+    more: { "cni.dev/valid-attachments": [] },
+    want: ["foreign"],
+  },
+  {
+    name: "understands the legacy key",
+    more: { "cni.dev/attachments": [{ containerID: "a", ifname: "eth0" }] },
+    want: ["a", "foreign"],
+  },
+  {
+    name: "tells interfaces apart",
+    more: { "cni.dev/valid-attachments": [{ containerID: "b", ifname: "net1" }] },
+    want: ["foreign"],
+  },
+]) {
+  test(`GC ${name}, and never touches another network`, async () =>
+    assert.deepEqual(await containersAfterGc(more), want));
+}
+
+for (const more of [
+  {},
+  { "cni.dev/valid-attachments": "all" },
+  { "cni.dev/valid-attachments": [{ containerID: 7 }] },
+]) {
+  test(`GC refuses ${JSON.stringify(more)} with code 7: a mistake must not delete the network of running pods`, async () => {
+    const { commands, attachments } = setUp("10.244.1.0/24");
+    await commands(addRequest("a"), never);
+    assert.equal((await failure(commands(gcRequest(more), never))).code, 7);
+    assert.equal(attachments.list().length, 1);
+  });
+}
+
+test("GC goes on after a failure, and tells it", async () => {
+  const { commands, kernel, attachments } = setUp("10.244.1.0/24");
+  for (const containerId of ["a", "b"]) await commands(addRequest(containerId), never);
+  const [first] = await kernel.listAttachments();
+  const { detachPod } = kernel;
+  kernel.detachPod = (hostLink) =>
+    hostLink === first?.hostLink ? Promise.reject(new Error("EBUSY")) : detachPod(hostLink);
+  assert.deepEqual(await failure(commands(gcRequest({ "cni.dev/valid-attachments": [] }), never)), {
+    code: 5,
+    message: "Cannot delete 1 of 2 obsolete attachments: Error: EBUSY",
+  });
+  assert.equal(attachments.list().length, 1);
+});
+
+test("GC waits for the ADD that runs, and the next ADD for it: its list is not of that moment", async () => {
+  const { commands, kernel } = setUp("10.244.1.0/24");
+  const order: string[] = [];
+  let release = (): void => undefined;
+  kernel.beforeAttach = () => new Promise((resolve) => (release = resolve));
+  const first = commands(addRequest("a"), never).then(() => order.push("first ADD"));
+  await new Promise((resolve) => setImmediate(resolve));
+  const collecting = commands(gcRequest({ "cni.dev/valid-attachments": [] }), never).then(() =>
+    order.push("GC"),
+  );
+  kernel.beforeAttach = () => Promise.resolve();
+  const second = commands(addRequest("b"), never).then(() => order.push("second ADD"));
+  release();
+  await Promise.all([first, collecting, second]);
+  assert.deepEqual(order, ["first ADD", "GC", "second ADD"]);
+});
+
+async function checkRequest(
+  setup: Setup,
+  change: (result: Record<string, unknown>) => object,
+): Promise<CniRequest> {
+  const request = addRequest("c1");
+  const prevResult = change(JSON.parse(await setup.commands(request, never)) as Record<string, unknown>);
+  const stdin = JSON.stringify({ cniVersion: "1.0.0", name: "causeway", type: "causeway", ...prevResult });
+  const { containerId, ifname, netns, fds } = request;
+  return { command: "CHECK", containerId, ifname, netns, fds, config: parseNetworkConfig(stdin) };
+}
+
+test("CHECK is silent about a whole attachment, and about what later plugins added", async () => {
+  const setup = setUp("10.244.1.0/24");
+  const request = await checkRequest(setup, (result) => ({
+    prevResult: {
+      ...result,
+      ips: [...(result["ips"] as object[]), { interface: 2, address: "198.51.100.7/24" }],
+    },
+  }));
+  assert.equal(await setup.commands(request, never), "");
+});
+
+for (const { name, change, message } of [
+  { name: "no prevResult", change: () => ({}), message: /prevResult is missing$/ },
+  {
+    name: "a result without the interface",
+    change: () => ({ prevResult: { interfaces: [] } }),
+    message: /has no interface "eth0"/,
+  },
+  {
+    name: "a result without our address",
+    change: (result: Record<string, unknown>) => ({ prevResult: { ...result, ips: [] } }),
+    message: /prevResult does not have address 10\.244\.1\.2/,
+  },
+]) {
+  test(`CHECK fails on ${name}`, async () => {
+    const setup = setUp("10.244.1.0/24");
+    assert.match((await failure(setup.commands(await checkRequest(setup, change), never))).message, message);
+  });
+}
+
+test("CHECK of a pod that is gone tells that the node has no such attachment", async () => {
+  const setup = setUp("10.244.1.0/24");
+  const request = await checkRequest(setup, (result) => ({ prevResult: result }));
+  await setup.commands(delRequest("c1"), never);
+  const { code, message } = await failure(setup.commands(request, never));
+  assert.equal(code, 102);
+  assert.match(message, /the node has no such attachment$/);
+});
+
+for (const { name, wish, code, message } of [
+  {
+    name: "taken",
+    wish: "10.244.1.2",
+    code: 101,
+    message: "Cannot reserve address 10.244.1.2: another pod or the node has it",
+  },
+  {
+    name: "the gateway",
+    wish: "10.244.1.1",
+    code: 101,
+    message: "Cannot reserve address 10.244.1.1: another pod or the node has it",
+  },
+  {
+    name: "outside",
+    wish: "10.9.9.9",
+    code: 7,
+    message: "Cannot reserve address 10.9.9.9: it is in no PodCIDR of this node (10.244.1.0/24)",
+  },
+]) {
+  test(`ADD with a wished address that is ${name} is code ${code}`, async () => {
+    const { commands, ipam } = setUp("10.244.1.0/24");
+    await commands(addRequest("c1"), never);
+    const wishes = { addresses: new Map([[4 as const, wish]]), mac: undefined };
+    assert.deepEqual(await failure(commands({ ...addRequest("c2"), wishes }, never)), { code, message });
+    assert.equal(ipam.use(0)[0]?.taken, 1);
+  });
+}
+
+test("ADD honours a wished address and MAC, and gives the other family as usual", async () => {
+  const { commands } = setUp("10.244.1.0/24", "fd00:1::/64");
+  const wishes = { addresses: new Map([[4 as const, "10.244.1.77"]]), mac: "02:00:00:00:00:07" };
+  const result = JSON.parse(await commands({ ...addRequest("c1"), wishes }, never)) as {
+    ips: { address: string }[];
+    interfaces: { mac: string }[];
+  };
+  assert.deepEqual(
+    result.ips.map(({ address }) => address),
+    ["10.244.1.77/32", "fd00:1::2/128"],
+  );
+  assert.equal(result.interfaces.at(-1)?.mac, "02:00:00:00:00:07");
+});
+
+test("ADD behind another plugin adds to its result", async () => {
   const { commands } = setUp("10.244.1.0/24");
-  assert.equal((await failure(commands({ command: "STATUS", config: config("1.0.0") }, never))).code, 1);
+  const prevResult = {
+    cniVersion: "1.0.0",
+    interfaces: [{ name: "net0", sandbox: "/run/netns/c1" }],
+    ips: [{ interface: 0, address: "198.51.100.7/24" }],
+    routes: [{ dst: "198.51.100.0/24" }],
+    dns: { nameservers: ["198.51.100.53"] },
+  };
+  const stdin = JSON.stringify({ cniVersion: "1.0.0", name: "causeway", type: "causeway", prevResult });
+  const result = JSON.parse(
+    await commands({ ...addRequest("c1"), config: parseNetworkConfig(stdin) }, never),
+  ) as object;
+  assert.deepEqual(result, {
+    cniVersion: "1.0.0",
+    interfaces: [
+      { name: "net0", sandbox: "/run/netns/c1" },
+      { name: "cw0", mac: "0a:58:00:00:00:01" },
+      { name: "cw6u7qfm575feue", mac: "fa:58:0a:f4:01:02" },
+      { name: "eth0", mac: "0a:58:0a:f4:01:02", sandbox: "/run/netns/c1" },
+    ],
+    ips: [
+      { interface: 0, address: "198.51.100.7/24" },
+      { interface: 3, address: "10.244.1.2/32", gateway: "10.244.1.1" },
+    ],
+    routes: [{ dst: "198.51.100.0/24" }, { dst: "0.0.0.0/0", gw: "10.244.1.1" }],
+    dns: { nameservers: ["198.51.100.53"] },
+  });
 });

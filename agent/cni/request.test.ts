@@ -32,7 +32,8 @@ function failure(run: () => unknown): { code: number; message: string } {
 test("parseRequest() understands an ADD", () => {
   const request = parseRequest(frameOf(add), [7, 8]);
   assert.ok(request.command === "ADD");
-  const { config, ...rest } = request;
+  const { config, wishes, ...rest } = request;
+  assert.deepEqual(wishes, { addresses: new Map(), mac: undefined });
   assert.deepEqual(rest, {
     command: "ADD",
     containerId: "c1",
@@ -66,7 +67,7 @@ for (const { name, environment, stdin, code, message } of [
     name: "an unknown command",
     environment: { ...add, CNI_COMMAND: "PLAY" },
     code: 4,
-    message: 'Cannot use CNI_COMMAND "PLAY": supported are ADD, DEL, STATUS, VERSION',
+    message: 'Cannot use CNI_COMMAND "PLAY": supported are ADD, CHECK, DEL, GC, STATUS, VERSION',
   },
   {
     name: "a container ID with a slash",
@@ -127,6 +128,20 @@ for (const { name, environment, stdin, code, message } of [
 for (const ifname of [".", "..", "a/b", "a:b", "a b"]) {
   test(`parseRequest() refuses the interface name ${JSON.stringify(ifname)}`, () => {
     assert.equal(failure(() => parseRequest(frameOf({ ...add, CNI_IFNAME: ifname }), [7, 8])).code, 4);
+  });
+}
+
+for (const { command, version, since } of [
+  { command: "CHECK", version: "0.3.1", since: "0.4.0" },
+  { command: "GC", version: "1.0.0", since: "1.1.0" },
+  { command: "STATUS", version: "1.0.0", since: "1.1.0" },
+]) {
+  test(`parseRequest() refuses ${command} below ${since} with code 1`, () => {
+    const frame = frameOf({ ...add, CNI_COMMAND: command }, conf.replace("1.0.0", version));
+    assert.deepEqual(
+      failure(() => parseRequest(frame, [7, 8])),
+      { code: 1, message: `Cannot serve ${command}: cniVersion "${version}" does not have it, ${since} has` },
+    );
   });
 }
 

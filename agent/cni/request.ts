@@ -1,6 +1,12 @@
 import { CNI_CODE, CniError } from "./cni-error.ts";
 import type { RequestFrame } from "./frame.ts";
-import { type NetworkConfig, parseNetworkConfig } from "./network-config.ts";
+import {
+  type CniVersion,
+  type NetworkConfig,
+  parseNetworkConfig,
+  SUPPORTED_VERSIONS,
+} from "./network-config.ts";
+import { parseWishes, type Wishes } from "./wishes.ts";
 
 /** The pod's descriptors that came with a frame. The addon owns them until the request is answered. */
 export interface PodFds {
@@ -14,20 +20,37 @@ export interface PodRequest {
   readonly config: NetworkConfig;
 }
 
+/** A request that works inside the pod, through the descriptors that came with it. */
+interface InPod {
+  readonly netns: string;
+  readonly fds: PodFds;
+}
+
 export type CniRequest =
-  | ({ readonly command: "ADD"; readonly netns: string; readonly fds: PodFds } & PodRequest)
+  | ({ readonly command: "ADD"; readonly wishes: Wishes } & InPod & PodRequest)
+  | ({ readonly command: "CHECK" } & InPod & PodRequest)
   | ({ readonly command: "DEL" } & PodRequest)
+  | { readonly command: "GC"; readonly config: NetworkConfig }
   | { readonly command: "STATUS"; readonly config: NetworkConfig }
   | { readonly command: "VERSION" };
 
 export type CniCommand = CniRequest["command"];
 
-const COMMANDS: readonly string[] = ["ADD", "DEL", "STATUS", "VERSION"] satisfies readonly CniCommand[];
+const COMMANDS: readonly string[] = [
+  "ADD",
+  "CHECK",
+  "DEL",
+  "GC",
+  "STATUS",
+  "VERSION",
+] satisfies readonly CniCommand[];
 
 /** SPEC.md, section "Parameters": what each command needs; NETNS is optional for DEL. */
 const REQUIRED: Readonly<Record<CniCommand, readonly string[]>> = {
   ADD: ["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"],
+  CHECK: ["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"],
   DEL: ["CNI_CONTAINERID", "CNI_IFNAME"],
+  GC: [],
   STATUS: [],
   VERSION: [],
 };
@@ -50,7 +73,8 @@ export function parseRequest(frame: RequestFrame, fds: readonly number[]): CniRe
   }
   if (command === "VERSION") return { command };
   const config = parseNetworkConfig(stdin);
-  if (command === "STATUS") return { command, config };
+  requireVersion(command, config.cniVersion);
+  if (command === "STATUS" || command === "GC") return { command, config };
   const containerId = matching(environment, "CNI_CONTAINERID", CONTAINER_ID);
   if (containerId.length > MAX_CONTAINER_ID) {
     throw invalidEnvironment(
@@ -59,14 +83,31 @@ export function parseRequest(frame: RequestFrame, fds: readonly number[]): CniRe
   }
   const pod: PodRequest = { containerId, ifname: matching(environment, "CNI_IFNAME", IFNAME), config };
   if (command === "DEL") return { command, ...pod };
-  const [netns, rtnetlink] = fds;
-  if (netns === undefined || rtnetlink === undefined) {
-    throw new CniError(
-      CNI_CODE.ioFailure,
-      `Cannot serve ADD: frame carries ${fds.length} descriptors instead of 2`,
-    );
-  }
-  return { command, ...pod, netns: environment.get("CNI_NETNS") ?? "", fds: { netns, rtnetlink } };
+  const inPod: InPod = { netns: environment.get("CNI_NETNS") ?? "", fds: podFds(command, fds) };
+  if (command === "CHECK") return { command, ...pod, ...inPod };
+  return { command, ...pod, ...inPod, wishes: parseWishes(config, environment.get("CNI_ARGS") ?? "") };
+}
+
+/** First version of the specification that has a command, where that is not the first of all. */
+const SINCE: Readonly<Partial<Record<CniCommand, CniVersion>>> = {
+  CHECK: "0.4.0",
+  GC: "1.1.0",
+  STATUS: "1.1.0",
+};
+
+function requireVersion(command: CniCommand, version: CniVersion): void {
+  const since = SINCE[command];
+  if (since === undefined || SUPPORTED_VERSIONS.indexOf(version) >= SUPPORTED_VERSIONS.indexOf(since)) return;
+  const message = `Cannot serve ${command}: cniVersion "${version}" does not have it, ${since} has`;
+  throw new CniError(CNI_CODE.incompatibleVersion, message);
+}
+
+function podFds(command: CniCommand, [netns, rtnetlink]: readonly number[]): PodFds {
+  if (netns !== undefined && rtnetlink !== undefined) return { netns, rtnetlink };
+  throw new CniError(
+    CNI_CODE.ioFailure,
+    `Cannot serve ${command}: the frame carries less than 2 descriptors`,
+  );
 }
 
 function parseCommand(value: string | undefined): CniCommand {

@@ -25,7 +25,10 @@ for (const { stack, used } of [
       });
       const bridge = { name: "cw0", mac: "0a:58:00:00:00:01" };
       const dns = stack === "ipv6" ? { nameservers: ["fd00:10:96::a"] } : undefined;
-      const result = formatResult({ plan, bridge, netns: "/run/netns/c1", dns }, version);
+      const result = formatResult(
+        { plan, bridge, netns: "/run/netns/c1", dns, prevResult: undefined },
+        version,
+      );
       const pretty = `${JSON.stringify(JSON.parse(result), undefined, 2)}\n`;
       assertGolden(pretty, new URL(`golden/result-${version}-${stack}.json`, import.meta.url));
     });

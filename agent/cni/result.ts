@@ -1,5 +1,6 @@
 import type { PodPlan } from "../plan/pod-network.ts";
 import type { CniVersion, JsonObject } from "./network-config.ts";
+import { listAt } from "./prev-result.ts";
 
 export interface ResultInput {
   readonly plan: PodPlan;
@@ -7,6 +8,8 @@ export interface ResultInput {
   /** CNI_NETNS as the runtime gave it. */
   readonly netns: string;
   readonly dns: JsonObject | undefined;
+  /** Result of the plugins before us, which ours is added to. */
+  readonly prevResult: JsonObject | undefined;
 }
 
 /** Destinations of a default route by family. */
@@ -16,7 +19,9 @@ const DEFAULT_ROUTE = { 4: "0.0.0.0/0", 6: "::/0" } as const;
 export function formatResult(input: ResultInput, version: CniVersion): string {
   const isLegacy = version === "0.1.0" || version === "0.2.0";
   const result = isLegacy ? legacyResult(input) : currentResult(input, version);
-  return `${JSON.stringify({ cniVersion: version, ...result, dns: input.dns ?? {} })}\n`;
+  const { prevResult = {} } = input;
+  const dns = input.dns ?? prevResult["dns"] ?? {};
+  return `${JSON.stringify({ ...prevResult, cniVersion: version, ...result, dns })}\n`;
 }
 
 /** 0.1.0 and 0.2.0: one address of each family. */
@@ -30,21 +35,38 @@ function legacyResult({ plan }: ResultInput): JsonObject {
 }
 
 /** 0.3.0 on; `ips[].version` ends with 0.4.0, `interfaces[].mtu` begins with 1.1.0. */
-function currentResult({ plan, bridge, netns }: ResultInput, version: CniVersion): JsonObject {
+function currentResult(input: ResultInput, version: CniVersion): JsonObject {
+  const { plan, bridge, netns, prevResult = {} } = input;
   const { host, pod, mtu } = plan;
+  const before = {
+    interfaces: listAt(prevResult, "interfaces"),
+    ips: listAt(prevResult, "ips"),
+    routes: listAt(prevResult, "routes"),
+  };
   const hasMtu = version === "1.1.0";
   const hasIpVersion = version === "0.3.0" || version === "0.3.1" || version === "0.4.0";
   const link = (name: string, mac: string): JsonObject => ({ name, mac, ...(hasMtu ? { mtu } : {}) });
   return {
     interfaces: [
+      ...before.interfaces,
       link(bridge.name, bridge.mac),
       link(host.link, host.mac),
       { ...link(pod.ifname, pod.mac), sandbox: netns },
     ],
-    ips: pod.addresses.map(({ family, address, prefixLength, gateway }) => {
-      const ip = { interface: 2, address: `${address}/${prefixLength}`, gateway };
-      return hasIpVersion ? { version: String(family), ...ip } : ip;
-    }),
-    routes: pod.addresses.map(({ family, gateway }) => ({ dst: DEFAULT_ROUTE[family], gw: gateway })),
+    ips: [
+      ...before.ips,
+      ...pod.addresses.map(({ family, address, prefixLength, gateway }) => {
+        const ip = {
+          interface: before.interfaces.length + 2,
+          address: `${address}/${prefixLength}`,
+          gateway,
+        };
+        return hasIpVersion ? { version: String(family), ...ip } : ip;
+      }),
+    ],
+    routes: [
+      ...before.routes,
+      ...pod.addresses.map(({ family, gateway }) => ({ dst: DEFAULT_ROUTE[family], gw: gateway })),
+    ],
   };
 }

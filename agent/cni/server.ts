@@ -5,9 +5,13 @@ import { decodeRequestFrame, encodeReplyFrame, type Reply, type RequestFrame } f
 import { createLimiter } from "./limiter.ts";
 import { DEFAULT_VERSION, versionOf } from "./network-config.ts";
 import { parseRequest } from "./request.ts";
+import { parseCniArgs } from "./wishes.ts";
 
-/** Requests in work at the same time; more would only queue at the kernel's rtnl lock, with their memory held. */
-const MAX_IN_FLIGHT = 32;
+/**
+ * Requests in work at the same time. Many, because deletions are collected while one runs; but bounded, because each holds descriptors and
+ * memory while it queues at the kernel's rtnl lock.
+ */
+const MAX_IN_FLIGHT = 256;
 
 /** What the addon offers: frames with their descriptors come in, replies go out. */
 export interface ShimTransport {
@@ -136,7 +140,7 @@ function logRequest(
 
 /** `namespace/name` of CNI_ARGS as Kubernetes runtimes give it, in whatever order. */
 export function describePod(args: string): string | undefined {
-  const pairs = new Map(args.split(";").map((pair) => pair.split("=", 2) as [string, string]));
+  const pairs = parseCniArgs(args);
   const name = pairs.get("K8S_POD_NAME");
   return name === undefined ? undefined : `${pairs.get("K8S_POD_NAMESPACE") ?? ""}/${name}`;
 }

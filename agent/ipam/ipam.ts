@@ -1,5 +1,5 @@
 import type { Family } from "../net/address.ts";
-import { type Cidr, formatCidr } from "../net/cidr.ts";
+import { type Cidr, cidrContains, formatCidr } from "../net/cidr.ts";
 import { type AddressPool, createAddressPool } from "./address-pool.ts";
 
 /** An address reserved for a pod, with the gateway of the PodCIDR that it comes from. */
@@ -14,7 +14,11 @@ export type Reservation =
   /** `pools` names every pool of the family that has no address left, with its counts. */
   | { readonly outcome: "exhausted"; readonly family: Family; readonly pools: readonly PoolUse[] }
   /** The node has no PodCIDR yet. */
-  | { readonly outcome: "no pool" };
+  | { readonly outcome: "no pool" }
+  /** An address that was asked for belongs to another pod, or to the node. */
+  | { readonly outcome: "taken"; readonly address: string }
+  /** An address that was asked for is in no PodCIDR of the node. */
+  | { readonly outcome: "outside"; readonly address: string; readonly podCIDRs: readonly string[] };
 
 export interface PoolUse {
   readonly cidr: string;
@@ -33,7 +37,10 @@ export interface Ipam {
   setPodCidrs(podCidrs: readonly Cidr[]): void;
   /** Makes a pool for a former PodCIDR of which a restart found the gateway, so that its attachments can be claimed. */
   addFormerCidr(cidr: Cidr): void;
-  reserve(): Reservation;
+  /** Takes one address of each family of the PodCIDRs: the wished one, or any. */
+  reserve(wishes?: ReadonlyMap<Family, string>): Reservation;
+  /** Gateway of the PodCIDR that an address comes from, current or former. */
+  gatewayOf(address: string): string | undefined;
   /** Takes addresses that exist in the kernel; those outside every pool are remembered by nobody and need not be. */
   claim(addresses: readonly string[]): void;
   release(addresses: readonly string[], nowMs: number): void;
@@ -50,13 +57,20 @@ export function createIpam(): Ipam {
   let former: readonly AddressPool[] = [];
 
   const all = (): readonly AddressPool[] => [...current, ...former];
-  const reserveOf = (family: Family): PodAddress | undefined => {
-    for (const pool of current) {
-      if (pool.cidr.family !== family) continue;
+  const reserveAny = (family: Family): Reservation => {
+    const pools = current.filter((pool) => pool.cidr.family === family);
+    for (const pool of pools) {
       const address = pool.allocate();
-      if (address !== undefined) return { family, address, gateway: pool.gateway };
+      if (address !== undefined) return reserved(address, pool);
     }
-    return undefined;
+    return { outcome: "exhausted", family, pools: pools.map((pool) => useOf(pool, 0)) };
+  };
+  const reserveWished = (address: string): Reservation => {
+    const pool = current.find(({ cidr }) => cidrContains(cidr, address));
+    if (pool === undefined) {
+      return { outcome: "outside", address, podCIDRs: current.map(({ cidr }) => formatCidr(cidr)) };
+    }
+    return pool.claim(address) ? reserved(address, pool) : { outcome: "taken", address };
   };
 
   return {
@@ -69,22 +83,23 @@ export function createIpam(): Ipam {
       if (all().every((pool) => formatCidr(pool.cidr) !== formatCidr(cidr)))
         former = [...former, createAddressPool(cidr)];
     },
-    reserve() {
-      // The order of the PodCIDRs decides which family is the pod's first.
-      const families = [...new Set(current.map((pool) => pool.cidr.family))];
-      if (families.length === 0) return { outcome: "no pool" };
+    reserve(wishes = new Map()) {
+      // The order of the PodCIDRs decides which family is the pod's first; a wish of another family is refused below.
+      const families = new Set([...current.map((pool) => pool.cidr.family), ...wishes.keys()]);
+      if (current.length === 0) return { outcome: "no pool" };
       const addresses: PodAddress[] = [];
       for (const family of families) {
-        const address = reserveOf(family);
-        if (address === undefined) {
-          for (const reserved of addresses) for (const pool of current) pool.release(reserved.address, 0);
-          const pools = current.filter((pool) => pool.cidr.family === family).map((pool) => useOf(pool, 0));
-          return { outcome: "exhausted", family, pools };
+        const wish = wishes.get(family);
+        const reservation = wish === undefined ? reserveAny(family) : reserveWished(wish);
+        if (reservation.outcome !== "reserved") {
+          for (const { address } of addresses) for (const pool of current) pool.release(address, 0);
+          return reservation;
         }
-        addresses.push(address);
+        addresses.push(...reservation.addresses);
       }
       return { outcome: "reserved", addresses };
     },
+    gatewayOf: (address) => all().find(({ cidr }) => cidrContains(cidr, address))?.gateway,
     claim(addresses) {
       for (const address of addresses) for (const pool of all()) pool.claim(address);
     },
@@ -110,4 +125,8 @@ function useOf(pool: AddressPool, nowMs: number): PoolUse {
     taken: pool.taken(),
     cooling: pool.cooling(nowMs),
   };
+}
+
+function reserved(address: string, { cidr, gateway }: AddressPool): Reservation {
+  return { outcome: "reserved", addresses: [{ family: cidr.family, address, gateway }] };
 }

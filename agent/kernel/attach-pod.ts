@@ -1,9 +1,10 @@
-import { deleteLink, getLink } from "../netlink/link.ts";
+import { deleteLink } from "../netlink/link.ts";
 import type { Outcome } from "../netlink/message.ts";
 import { isAlreadyExists, NetlinkError } from "../netlink/netlink-error.ts";
 import type { PodPlan } from "../plan/pod-network.ts";
 import type { AttachOutcome, PodSockets } from "./kernel.ts";
 import { podRequests } from "./pod-requests.ts";
+import { findLink } from "./read-one.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
 
 export interface AttachContext {
@@ -85,8 +86,6 @@ async function findExisting(
   { host, pod }: PodPlan,
   { rtnetlink: socket }: PodSockets,
 ): Promise<AttachOutcome | undefined> {
-  const [inHost] = (await rtnetlink.tryExecute([{ requests: [getLink(host.link)] }])).flat();
-  if (inHost?.status === "done") return "host link exists";
-  const [inPod] = (await rtnetlink.tryExecute([{ socket, requests: [getLink(pod.ifname)] }])).flat();
-  return inPod?.status === "done" ? "pod interface exists" : undefined;
+  if ((await findLink(rtnetlink, host.link)) !== undefined) return "host link exists";
+  return (await findLink(rtnetlink, pod.ifname, socket)) === undefined ? undefined : "pod interface exists";
 }

@@ -10,8 +10,8 @@ import { IN6_ADDR_GEN_MODE_NONE } from "../netlink/constants.ts";
 import { type LinkChange, setLink } from "../netlink/link.ts";
 import type { Link } from "../netlink/parse-link.ts";
 import type { GatewayAddress, NodePlan } from "../plan/node-network.ts";
-import { findLink } from "./detach-pod.ts";
 import { BRIDGE_ALIAS, isOurs, LINK_GROUP } from "./ownership.ts";
+import { findLink } from "./read-one.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
 
 /** Makes the bridge, its settings and its addresses as planned, and gives it back as it is then. */

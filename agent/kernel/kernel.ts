@@ -22,7 +22,7 @@ export interface Uplink {
   readonly mtu: number;
 }
 
-/** The node's own part of the datapath, as far as it differs from the plan. Empty: all is as planned. */
+/** What differs from a plan, in words. Empty: all is as planned. */
 export type Faults = readonly string[];
 
 /**
@@ -32,6 +32,8 @@ export type Faults = readonly string[];
 export interface Kernel {
   /** Makes the attachment whole or not at all: what a failed call has made, it has taken back. */
   attachPod(plan: PodPlan, sockets: PodSockets): Promise<AttachOutcome>;
+  /** What of an attachment is not as planned, in words; empty when all is. MTU 0: that of the host end. */
+  checkPod(plan: PodPlan, sockets: PodSockets): Promise<Faults>;
   /**
    * Deletes a host link of ours, with it the pod's end, and the bridge's neighbours for the pod's addresses: those of the link's alias and
    * `addresses`, for a link that is gone. A link of that name that is not ours is left alone.
@@ -50,6 +52,8 @@ export interface Kernel {
   findUplinks(addresses: readonly string[]): Promise<readonly Uplink[]>;
   /** Makes bridge, addresses and forwarding as planned, and verifies: returns what is still not as planned, with the remedy. */
   ensureNode(plan: NodePlan): Promise<Faults>;
+  /** What of the nftables table is not as {@link Kernel.ensureRuleset} last left it. Cheap while no ruleset of the machine has changed. */
+  checkRuleset(): Promise<Faults>;
   /** Replaces the nftables table in one transaction and verifies it. Does nothing when the table is as planned. */
   ensureRuleset(ruleset: Ruleset): Promise<"unchanged" | "applied">;
   close(): void;

@@ -7,9 +7,8 @@ import { podPlan, testKernelContract } from "../testing/kernel-contract.ts";
 import { closePod, makeNetns, type Netns, openPod, runOnHost } from "../testing/netns.ts";
 import { assertInsideTestNamespaces } from "../testing/privileged.ts";
 import type { Kernel, PodSockets } from "./kernel.ts";
-import { createLinuxKernel } from "./linux-kernel.ts";
+import { openLinuxKernel } from "./linux-kernel.ts";
 import { loadNative } from "./native.ts";
-import { createRtnetlink } from "./rtnetlink.ts";
 
 assertInsideTestNamespaces();
 const native = loadNative();
@@ -28,7 +27,7 @@ let kernel: Kernel;
 const pods = new Map<PodSockets, Netns>();
 
 before(async () => {
-  kernel = createLinuxKernel(createRtnetlink(native));
+  kernel = openLinuxKernel(native);
   assert.deepEqual(await kernel.ensureNode(nodePlan), []);
 });
 

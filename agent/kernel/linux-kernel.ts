@@ -1,26 +1,44 @@
 import { cidrOf } from "../net/cidr.ts";
 import { HOST_LINK_PREFIX } from "../net/host-link.ts";
 import { deleteLink } from "../netlink/link.ts";
+import { NETLINK_NETFILTER } from "../netlink/nft-generation.ts";
 import { deleteNeighbour, dumpNeighbours, parseNeighbour } from "../netlink/neighbour.ts";
 import type { Link } from "../netlink/parse-link.ts";
 import { parseAlias } from "../plan/attachment.ts";
 import { attachPod } from "./attach-pod.ts";
-import { detachPod, findLink, removeAll } from "./detach-pod.ts";
+import { checkPod } from "./check-pod.ts";
+import { createDetacher, removeAll } from "./detach-pods.ts";
 import { diffBridge, ensureBridge, listAddresses } from "./ensure-bridge.ts";
 import { ensureIpv6Forwarding, procSysctls } from "./ipv6-forwarding.ts";
 import type { Kernel } from "./kernel.ts";
-import { ensureRuleset } from "./nftables.ts";
+import { createNftables } from "./nftables.ts";
 import { isOurs } from "./ownership.ts";
-import type { Rtnetlink } from "./rtnetlink.ts";
+import { findLink } from "./read-one.ts";
+import { createRtnetlink, type Rtnetlink } from "./rtnetlink.ts";
+import type { Native } from "./native.ts";
 import { ensureForwarding, findUplinks, listLinks } from "./uplinks.ts";
 
 /** Interface indices from here on are ours to choose: the kernel counts up from 1 and will not come near. */
 const FIRST_LINK_INDEX = 1_000_000;
 
+export interface LinuxKernelInput {
+  readonly rtnetlink: Rtnetlink;
+  /** The same for NETLINK_NETFILTER. */
+  readonly netfilter: Rtnetlink;
+}
+
+/** Opens the kernel of this network namespace. */
+export function openLinuxKernel(native: Native): Kernel {
+  const netfilter = createRtnetlink(native, NETLINK_NETFILTER);
+  return createLinuxKernel({ rtnetlink: createRtnetlink(native), netfilter });
+}
+
 /** The Linux kernel of this network namespace, through rtnetlink and nft. */
-export function createLinuxKernel(rtnetlink: Rtnetlink): Kernel {
+export function createLinuxKernel({ rtnetlink, netfilter }: LinuxKernelInput): Kernel {
+  const nftables = createNftables(netfilter);
   let bridge: Link | undefined;
   let lastLinkIndex = FIRST_LINK_INDEX;
+  const detacher = createDetacher(rtnetlink, () => bridge?.index);
 
   const listHostLinks = async (): Promise<Link[]> => {
     const links = await listLinks(rtnetlink);
@@ -38,8 +56,11 @@ export function createLinuxKernel(rtnetlink: Rtnetlink): Kernel {
       const context = { rtnetlink, bridgeIndex: bridge.index, hasIpv6, nextLinkIndex: () => ++lastLinkIndex };
       return attachPod(context, plan, sockets);
     },
-    detachPod: (hostLink, addresses = []) =>
-      detachPod(rtnetlink, { hostLink, addresses, bridgeIndex: bridge?.index }),
+    async checkPod(plan, { rtnetlink: socket }) {
+      if (bridge === undefined) return ["the node has no bridge yet"];
+      return checkPod({ rtnetlink, bridgeIndex: bridge.index, socket }, plan);
+    },
+    detachPod: (hostLink, addresses = []) => detacher.detach(hostLink, addresses),
     async listAttachments() {
       return (await listHostLinks()).flatMap(({ name, alias }) => {
         const attachment = alias === undefined ? undefined : parseAlias(alias);
@@ -88,7 +109,11 @@ export function createLinuxKernel(rtnetlink: Rtnetlink): Kernel {
         ...ipv6Faults,
       ];
     },
-    ensureRuleset,
-    close: () => rtnetlink.close(),
+    ensureRuleset: nftables.ensure,
+    checkRuleset: nftables.check,
+    close() {
+      rtnetlink.close();
+      netfilter.close();
+    },
   };
 }

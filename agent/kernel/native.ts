@@ -40,7 +40,7 @@ export interface Native {
   /**
    * Sends the steps one after the other, in a thread: each when the one before it was answered to its end. Resolves to the raw answers
    * per step; fewer than steps when a step held an error, which ends the sequence. After a rejection the sockets' state is unknown.
-   * A socket is used by one request at a time.
+   * A socket is used by one request at a time. The bytes of the steps are copied before this returns.
    */
   request(steps: readonly NativeStep[]): Promise<Buffer[]>;
   /**

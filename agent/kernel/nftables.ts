@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { getGeneration, parseGeneration } from "../netlink/nft-generation.ts";
 import {
   formatRuleset,
   type NftChain,
@@ -7,6 +8,8 @@ import {
   ruleComment,
   TABLE,
 } from "../plan/ruleset.ts";
+
+import type { Rtnetlink } from "./rtnetlink.ts";
 
 /** nft takes milliseconds; one that hangs must not hold up the node for ever. */
 const NFT_TIMEOUT_MS = 10_000;
@@ -30,16 +33,53 @@ interface NftObject {
 
 type NftElement = string | { readonly prefix: { readonly addr: string; readonly len: number } };
 
+/** Our table. Works through the nft program, the only documented interface of nftables. */
+export interface Nftables {
+  /**
+   * Replaces the table when it differs from the plan, in one transaction, and reads it back: what nft accepted but the kernel does not
+   * have is an error.
+   */
+  ensure(ruleset: Ruleset): Promise<"unchanged" | "applied">;
+  /** What differs from the ruleset of the last `ensure`. */
+  check(): Promise<readonly string[]>;
+}
+
 /**
- * Replaces our table when it differs from the plan, in one transaction, and reads it back: what nft accepted but the kernel does not
- * have is an error. Works through the nft program, the only documented interface of nftables.
+ * `netfilter` is asked for the generation of the namespace's rulesets: as long as it is the one that was verified, no nft process has to
+ * look.
  */
-export async function ensureRuleset(ruleset: Ruleset): Promise<"unchanged" | "applied"> {
-  if (diffRuleset(ruleset, await listTable()).length === 0) return "unchanged";
-  await runNft(["-f", "-"], formatRuleset(ruleset));
-  const differences = diffRuleset(ruleset, await listTable());
-  if (differences.length === 0) return "applied";
-  throw new Error(`Cannot verify nftables table ${TABLE.family} ${TABLE.name}: ${differences.join("; ")}`);
+export function createNftables(netfilter: Pick<Rtnetlink, "execute">): Nftables {
+  let verified: { readonly generation: number; readonly text: string } | undefined;
+  let current: Ruleset | undefined;
+
+  const readGeneration = async (): Promise<number> => {
+    const [[[reply] = []] = []] = await netfilter.execute([{ requests: [getGeneration()] }]);
+    return parseGeneration(reply?.payload ?? Buffer.alloc(0));
+  };
+  /** The generation is read first: a change while nft lists makes the next look a real one. */
+  const differences = async (ruleset: Ruleset): Promise<readonly string[]> => {
+    const text = formatRuleset(ruleset);
+    const generation = await readGeneration();
+    if (verified?.generation === generation && verified.text === text) return [];
+    const found = diffRuleset(ruleset, await listTable());
+    verified = found.length === 0 ? { generation, text } : undefined;
+    return found;
+  };
+
+  return {
+    async ensure(ruleset) {
+      current = ruleset;
+      if ((await differences(ruleset)).length === 0) return "unchanged";
+      await runNft(["-f", "-"], formatRuleset(ruleset));
+      const left = await differences(ruleset);
+      if (left.length === 0) return "applied";
+      throw new Error(`Cannot verify nftables table ${TABLE.family} ${TABLE.name}: ${left.join("; ")}`);
+    },
+    async check() {
+      if (current === undefined) return [`nftables table ${TABLE.family} ${TABLE.name} was never applied`];
+      return (await differences(current)).map((difference) => `nftables: ${difference}`);
+    },
+  };
 }
 
 /** What the kernel's table has not as planned, in words. */

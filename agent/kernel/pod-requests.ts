@@ -1,5 +1,6 @@
 import { addressBits, cidrOf } from "../net/cidr.ts";
 import { addAddress } from "../netlink/address.ts";
+import type { BridgePort } from "../netlink/bridge.ts";
 import { IN6_ADDR_GEN_MODE_NONE } from "../netlink/constants.ts";
 import { setLink } from "../netlink/link.ts";
 import type { NetlinkRequest } from "../netlink/message.ts";
@@ -32,6 +33,15 @@ export interface PodRequests {
   readonly routes: readonly { readonly toGateway: NetlinkRequest; readonly byDefault: NetlinkRequest }[];
 }
 
+/** Flags of every host link: nothing is learned or flooded, so the static forwarding entry is all that the bridge knows of a pod. */
+export const PORT_FLAGS = {
+  isolated: true,
+  learning: false,
+  unicastFlood: false,
+  multicastFlood: false,
+  broadcastFlood: false,
+} as const satisfies BridgePort;
+
 /** Turns a plan into messages. Pure. */
 export function podRequests({ plan, linkIndex, bridgeIndex, netns, hasIpv6 }: PodRequestsInput): PodRequests {
   const { host, pod, mtu } = plan;
@@ -55,14 +65,7 @@ export function podRequests({ plan, linkIndex, bridgeIndex, netns, hasIpv6 }: Po
         alias: host.alias,
         // The host end is a bridge port: an fe80:: address on it would serve nobody.
         addrGenMode: hasIpv6 ? IN6_ADDR_GEN_MODE_NONE : undefined,
-        // Nothing is learned or flooded: the entry below is all that the bridge may know of this pod.
-        bridgePort: {
-          isolated: true,
-          learning: false,
-          unicastFlood: false,
-          multicastFlood: false,
-          broadcastFlood: false,
-        },
+        bridgePort: PORT_FLAGS,
       }),
       // A message of its own: the kernel sets flags before it looks at the settings of address families.
       setLink(linkIndex, { up: true }),

@@ -39,6 +39,14 @@ function answerTo(message: NetlinkMessage, reply: Reply): Buffer {
   return Buffer.concat([header(NLMSG_ERROR, 20, NLM_F_CAPPED), int32(-errno), request]);
 }
 
+/** A buffer with memory of its own, as the addon gives. */
+function owning(pieces: readonly Buffer[]): Buffer {
+  const bytes = Buffer.concat(pieces);
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
+}
+
 /** Sockets that may be used only while open and by one request at a time; a step with an error ends the sequence, as in the addon. */
 function createFakeNative(reply: Reply, until: Promise<void> = Promise.resolve()) {
   const open = new Set<number>();
@@ -59,6 +67,7 @@ function createFakeNative(reply: Reply, until: Promise<void> = Promise.resolve()
     prepareNetlink: (fd: number) => void prepared.add(fd),
     close: (fd: number) => assert.ok(open.delete(fd), `close of closed descriptor ${fd}`),
     async request(steps: readonly NativeStep[]) {
+      const batches = steps.map(({ fd, bytes }) => ({ fd, messages: parseMessages(Buffer.from(bytes)) }));
       const fds = new Set(steps.map(({ fd }) => fd));
       for (const fd of fds) {
         assert.ok(prepared.has(fd), `descriptor ${fd} is not prepared`);
@@ -68,10 +77,9 @@ function createFakeNative(reply: Reply, until: Promise<void> = Promise.resolve()
       await until;
       for (const fd of fds) busy.delete(fd);
       const answers: Buffer[] = [];
-      for (const { fd, bytes } of steps) {
-        const messages = parseMessages(Buffer.from(bytes));
+      for (const { fd, messages } of batches) {
         sends.push({ fd, count: messages.length });
-        answers.push(Buffer.concat(messages.map((message) => answerTo(message, reply))));
+        answers.push(owning(messages.map((message) => answerTo(message, reply))));
         if (messages.some((message) => (reply(message).errno ?? 0) !== 0)) break;
       }
       return answers;

@@ -1,3 +1,4 @@
+import { releaseMemory } from "../native/release-memory.ts";
 import {
   encodeBatch,
   type NetlinkMessage,
@@ -47,14 +48,16 @@ const MAX_SOCKETS = 4;
 type RtnetlinkNative = Pick<Native, "openNetlink" | "prepareNetlink" | "close" | "request">;
 
 interface Batch extends NativeStep {
+  readonly bytes: Buffer;
   readonly requests: readonly NetlinkRequest[];
   readonly firstSeq: number;
 }
 
 const skipped: Outcome = { status: "skipped" };
 
-export function createRtnetlink(native: RtnetlinkNative): Rtnetlink {
-  const pool = createSocketPool(native);
+/** Another protocol of the same message form, such as NETLINK_NETFILTER, is served as well. */
+export function createRtnetlink(native: RtnetlinkNative, protocol: number = NETLINK_ROUTE): Rtnetlink {
+  const pool = createSocketPool(native, protocol);
   let nextSeq = 1;
 
   function encode(fd: number, requests: readonly NetlinkRequest[]): Batch {
@@ -64,10 +67,16 @@ export function createRtnetlink(native: RtnetlinkNative): Rtnetlink {
   }
 
   async function send(batches: readonly Batch[]): Promise<Outcome[][]> {
-    const answers = await native.request(batches);
+    const sending = native.request(batches);
+    for (const { bytes } of batches) releaseMemory(bytes);
+    const answers = await sending;
     return batches.map(({ requests, firstSeq }, index) => {
       const bytes = answers[index];
-      return bytes === undefined ? requests.map(() => skipped) : parseAnswers(requests, firstSeq, bytes);
+      if (bytes === undefined) return requests.map(() => skipped);
+      const outcomes = parseAnswers(requests, firstSeq, bytes);
+      // Replies are views into the answer; mostly there are none, only acknowledgements.
+      if (!outcomes.some(hasReplies)) releaseMemory(bytes);
+      return outcomes;
     });
   }
 
@@ -125,6 +134,10 @@ export function createRtnetlink(native: RtnetlinkNative): Rtnetlink {
   };
 }
 
+function hasReplies(outcome: Outcome): boolean {
+  return outcome.status === "done" && outcome.replies.length > 0;
+}
+
 function repliesOf(outcome: Outcome): readonly NetlinkMessage[] {
   if (outcome.status === "failed") throw outcome.error;
   return outcome.status === "done" ? outcome.replies : [];
@@ -137,7 +150,7 @@ interface SocketPool {
 }
 
 /** A few rtnetlink sockets of our own network namespace, opened when first needed. */
-function createSocketPool(native: RtnetlinkNative): SocketPool {
+function createSocketPool(native: RtnetlinkNative, protocol: number): SocketPool {
   const free: number[] = [];
   const waiting: (() => void)[] = [];
   let taken = 0;
@@ -157,7 +170,7 @@ function createSocketPool(native: RtnetlinkNative): SocketPool {
 
   async function withSocket<Result>(use: (fd: number) => Promise<Result>): Promise<Result> {
     if (closed) throw new Error("Cannot use rtnetlink: it is closed");
-    const fd = free.pop() ?? native.openNetlink(NETLINK_ROUTE, 0);
+    const fd = free.pop() ?? native.openNetlink(protocol, 0);
     let isClean = false;
     try {
       const result = await use(fd);

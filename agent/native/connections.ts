@@ -1,5 +1,6 @@
 import { constants } from "node:os";
 import { type Addon, UV_READABLE, UV_WRITABLE } from "./addon.ts";
+import { releaseMemory } from "./release-memory.ts";
 import { errorCode } from "./system-error.ts";
 
 declare const connectionId: unique symbol;
@@ -35,7 +36,6 @@ const MAX_LENGTH = 2 * 1024 * 1024;
 /** Most frames of a container runtime fit. */
 const FIRST_BYTES = 4096;
 const MAX_FDS = 2;
-const EMPTY = Buffer.alloc(0);
 
 /** The addon counts polls from 1. */
 const NO_POLL = 0;
@@ -49,9 +49,10 @@ interface Open {
   phase: "reading" | "serving" | "writing";
   poll: number;
   timer: NodeJS.Timeout | undefined;
-  frame: Buffer<ArrayBuffer>;
-  reply: Buffer;
-  /** Bytes of the frame that have arrived, then of the reply that have left. */
+  frame: Buffer;
+  /** What is left to send of the reply. */
+  reply: Uint8Array;
+  /** Bytes of the frame that have arrived. */
   length: number;
   fds: number[];
 }
@@ -71,7 +72,7 @@ export function createConnections(addon: Addon, peerTimeoutMs: number): Connecti
     addon.unpoll(connection.poll);
     addon.close(connection.fd);
     for (const fd of connection.fds) addon.close(fd);
-    release(connection.frame);
+    releaseMemory(connection.frame);
   }
 
   function refuse(connection: Open, reason: string): void {
@@ -129,9 +130,9 @@ export function createConnections(addon: Addon, peerTimeoutMs: number): Connecti
   }
 
   function writeReply(connection: Open): void {
-    while (connection.length < connection.reply.length) {
-      const size = addon.send(connection.fd, connection.reply.subarray(connection.length));
-      if (size >= 0) connection.length += size;
+    while (connection.reply.length > 0) {
+      const size = addon.send(connection.fd, connection.reply);
+      if (size >= 0) connection.reply = connection.reply.subarray(size);
       else if (size === -EAGAIN) return awaitRoom(connection);
       else if (size !== -EINTR) break; // the peer is gone: nobody is left to tell
     }
@@ -140,6 +141,7 @@ export function createConnections(addon: Addon, peerTimeoutMs: number): Connecti
 
   function awaitRoom(connection: Open): void {
     if (connection.poll !== NO_POLL) return;
+    connection.reply = Buffer.from(connection.reply);
     connection.poll = addon.poll(connection.fd, UV_WRITABLE, () => writeReply(connection));
     startTimer(connection, `reply not read within ${peerTimeoutMs} ms`);
   }
@@ -154,8 +156,8 @@ export function createConnections(addon: Addon, peerTimeoutMs: number): Connecti
         phase: "reading",
         poll: NO_POLL,
         timer: undefined,
-        frame: EMPTY,
-        reply: EMPTY,
+        frame: Buffer.alloc(0),
+        reply: probe,
         length: 0,
         fds: [],
       };
@@ -171,8 +173,7 @@ export function createConnections(addon: Addon, peerTimeoutMs: number): Connecti
       const connection = open.get(id);
       if (connection?.phase !== "serving") return;
       connection.phase = "writing";
-      connection.reply = Buffer.from(bytes);
-      connection.length = 0;
+      connection.reply = bytes;
       addon.unpoll(connection.poll);
       connection.poll = NO_POLL;
       writeReply(connection);
@@ -192,12 +193,7 @@ function grow(connection: Open): void {
   const bytes = Math.min(Math.max(2 * length, FIRST_BYTES), frameBytes(connection));
   connection.frame = Buffer.allocUnsafeSlow(bytes);
   frame.copy(connection.frame);
-  release(frame);
-}
-
-/** Frees memory at once. Left to the garbage collector, which hardly sees it, the frames of thousands of requests pile up. */
-function release(frame: Buffer<ArrayBuffer>): void {
-  if (frame !== EMPTY) frame.buffer.transfer(0);
+  releaseMemory(frame);
 }
 
 /** Size of the whole frame; unlimited while the header is not there. */

@@ -55,19 +55,29 @@ export function isDump(request: NetlinkRequest): boolean {
   return (request.flags & NLM_F_DUMP) === NLM_F_DUMP;
 }
 
-/** One batch for one send: request `n` gets the sequence number `firstSeq + n` (32 bits, wrapping). */
+/**
+ * One batch for one send: request `n` gets the sequence number `firstSeq + n` (32 bits, wrapping). The buffer owns its memory, so that the
+ * sender can free it.
+ */
 export function encodeBatch(requests: readonly NetlinkRequest[], firstSeq: number): Buffer {
-  const pieces: Uint8Array[] = [];
+  const lengths = requests.map(({ payload }) =>
+    payload.reduce((length, piece) => length + piece.length, HEADER_LENGTH),
+  );
+  const batch = Buffer.allocUnsafeSlow(lengths.reduce((sum, length) => sum + length, 0));
+  let offset = 0;
+  const append = (piece: Uint8Array): void => {
+    batch.set(piece, offset);
+    offset += piece.length;
+  };
   for (const [index, request] of requests.entries()) {
-    let length = HEADER_LENGTH;
-    for (const piece of request.payload) length += piece.length;
-    const flags = request.flags | NLM_F_REQUEST | (isDump(request) ? 0 : NLM_F_ACK);
-    const seq = (firstSeq + index) >>> 0;
-    pieces.push(formatHeader({ length, type: request.type, flags, seq, port: 0 }), ...request.payload);
+    const length = lengths[index] ?? 0;
     if (align(length) !== length)
       throw new RangeError(`Cannot encode "${request.what}": payload not aligned`);
+    const flags = request.flags | NLM_F_REQUEST | (isDump(request) ? 0 : NLM_F_ACK);
+    append(formatHeader({ length, type: request.type, flags, seq: (firstSeq + index) >>> 0, port: 0 }));
+    request.payload.forEach(append);
   }
-  return Buffer.concat(pieces);
+  return batch;
 }
 
 /** Splits what was received; throws {@link MalformedMessageError}. */

@@ -97,6 +97,20 @@ export function deleteNeighbour({ linkIndex, address }: Omit<Neighbour, "mac">):
   return neighbourRequest(RTM_DELNEIGH, 0, { linkIndex, address }, "delete");
 }
 
+/** The entry of one address; ENOENT if there is none. */
+export function getNeighbour({ linkIndex, address }: Omit<Neighbour, "mac">): NetlinkRequest {
+  return {
+    type: RTM_GETNEIGH,
+    flags: 0,
+    payload: [
+      // The kernel refuses a state in a question (neigh_valid_get_req of net/core/neighbour.c).
+      formatNeighbor({ family: afOf(address), ifindex: linkIndex }),
+      ...attribute(NDA_DST, addressToBytes(address)),
+    ],
+    what: `get neighbour ${address}`,
+  };
+}
+
 export interface NeighbourFilter {
   readonly family?: Family | undefined;
   readonly linkIndex?: number | undefined;

@@ -9,11 +9,13 @@ export const PLUGIN_TYPE = "causeway";
  * the highest of `cniVersions` and then ask STATUS and GC (containernetworking/cni libcni/conf.go).
  */
 export function planConflist({ socket }: { readonly socket: string }): string {
+  // Only what is honoured: a runtime that is told of a capability takes it for granted.
+  const capabilities = { ips: true, mac: true };
   const conflist = {
     cniVersion: "1.0.0",
     cniVersions: ["0.3.1", "0.4.0", "1.0.0", "1.1.0"],
     name: "causeway",
-    plugins: [{ type: PLUGIN_TYPE, socket, capabilities: {} }],
+    plugins: [{ type: PLUGIN_TYPE, socket, capabilities }],
   };
   return `${JSON.stringify(conflist, undefined, 2)}\n`;
 }

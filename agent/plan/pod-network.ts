@@ -1,7 +1,7 @@
 import type { Family } from "../net/address.ts";
 import { addressBits } from "../net/cidr.ts";
 import { hostLinkName } from "../net/host-link.ts";
-import { macOf } from "../net/mac.ts";
+import { macFromBytes, macOf, macToBytes } from "../net/mac.ts";
 import { type Attachment, formatAlias } from "./attachment.ts";
 import { BRIDGE_MAC } from "./node-network.ts";
 
@@ -37,6 +37,8 @@ export interface PodNetworkInput {
   readonly containerId: string;
   readonly ifname: string;
   readonly mtu: number;
+  /** Instead of the one that follows from the addresses. */
+  readonly mac?: string | undefined;
   readonly addresses: readonly {
     readonly family: Family;
     readonly address: string;
@@ -48,9 +50,9 @@ export interface PodNetworkInput {
 export function planPodNetwork(input: PodNetworkInput): PodPlan {
   const { network, containerId, ifname, mtu, addresses } = input;
   const attachment: Attachment = { network, containerId, ifname, addresses: addresses.map((a) => a.address) };
-  const mac = podMac(attachment.addresses);
+  const mac = input.mac ?? podMac(attachment.addresses);
   return {
-    host: { link: hostLinkName(containerId, ifname), mac: hostMac(mac), alias: formatAlias(attachment) },
+    host: { link: hostLinkName(containerId, ifname), mac: otherEndMac(mac), alias: formatAlias(attachment) },
     pod: {
       ifname,
       mac,
@@ -70,7 +72,11 @@ export function podMac(addresses: readonly string[]): string {
   return macOf(address);
 }
 
-/** MAC of the host end: that of the pod end in the high range, so that it is set at creation and udev leaves it alone. */
-function hostMac(mac: string): string {
-  return `f${mac.slice(1)}`;
+/**
+ * MAC of the other end of a veth: the same with the first four bits turned over. Set at creation, so that udev leaves it alone; and its own
+ * inverse, so that the host end tells the pod's MAC.
+ */
+export function otherEndMac(mac: string): string {
+  const [first = 0, ...rest] = macToBytes(mac);
+  return macFromBytes(Uint8Array.of(first ^ 0xf0, ...rest));
 }

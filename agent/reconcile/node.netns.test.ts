@@ -2,9 +2,8 @@ import assert from "node:assert/strict";
 import { after, afterEach, test } from "node:test";
 import { createAttachments } from "../ipam/attachments.ts";
 import { createIpam } from "../ipam/ipam.ts";
-import { createLinuxKernel } from "../kernel/linux-kernel.ts";
+import { openLinuxKernel } from "../kernel/linux-kernel.ts";
 import { loadNative } from "../kernel/native.ts";
-import { createRtnetlink } from "../kernel/rtnetlink.ts";
 import { hostLinkName } from "../net/host-link.ts";
 import { planPodNetwork } from "../plan/pod-network.ts";
 import { createReadiness, type Readiness } from "../readiness.ts";
@@ -15,7 +14,7 @@ import { createNodeReconciler, type NodeReconciler, type OwnNode } from "./node.
 
 assertInsideTestNamespaces();
 const native = loadNative();
-const kernel = createLinuxKernel(createRtnetlink(native));
+const kernel = openLinuxKernel(native);
 const V4 = "10.244.1.0/24";
 const V6 = "fd00:10:244:1::/64";
 

@@ -5,7 +5,8 @@ import { parseAlias } from "../plan/attachment.ts";
  * A kernel that keeps attachments in memory and refuses what the real one refuses. `agent/testing/kernel-contract.ts` holds both
  * against the same suite.
  */
-export interface FakeKernel extends Pick<Kernel, "attachPod" | "detachPod" | "listAttachments"> {
+export interface FakeKernel
+  extends Pick<Kernel, "attachPod" | "checkPod" | "checkRuleset" | "detachPod" | "listAttachments"> {
   /** Runs before the next attach begins, and may throw what the kernel would. */
   beforeAttach: () => Promise<void>;
   /** Deletes a pod's namespace: its links go with it. */
@@ -34,6 +35,13 @@ export function createFakeKernel(): FakeKernel {
       return "attached";
     },
     detachPod: (hostLink) => Promise.resolve(veths.delete(hostLink) ? "detached" : "gone"),
+    checkPod({ host, pod }) {
+      if (!veths.has(host.link)) return Promise.resolve([`host link "${host.link}" is missing`]);
+      return Promise.resolve(
+        veths.get(host.link)?.ifname === pod.ifname ? [] : [`pod interface "${pod.ifname}" is missing`],
+      );
+    },
+    checkRuleset: () => Promise.resolve([]),
     listAttachments: () => Promise.resolve([...veths.values()].map(({ attachment }) => attachment)),
     removeNetns(netns) {
       for (const [hostLink, veth] of veths) if (veth.netns === netns) veths.delete(hostLink);

@@ -5,7 +5,7 @@ import { hostLinkName } from "../net/host-link.ts";
 import { type PodPlan, planPodNetwork } from "../plan/pod-network.ts";
 
 export interface KernelUnderTest {
-  readonly kernel: Pick<Kernel, "attachPod" | "detachPod" | "listAttachments">;
+  readonly kernel: Pick<Kernel, "attachPod" | "checkPod" | "detachPod" | "listAttachments">;
   /** A pod's namespace with the sockets that a shim would pass. */
   makePod(): Promise<PodSockets>;
   /** Deletes the namespace and waits until the kernel has let it go. */
@@ -101,5 +101,28 @@ export function testKernelContract(name: string, setUp: () => Promise<KernelUnde
       [],
     );
     assert.equal(await kernel.detachPod(plan.host.link), "gone");
+  });
+
+  test(`${name} checkPod() has no fault to tell of a whole pod, and tells of one that is gone`, async () => {
+    const { kernel, makePod } = await setUp();
+    const pod = await makePod();
+    const plan = podPlan("contract-7");
+    await kernel.attachPod(plan, pod);
+    assert.deepEqual(await kernel.checkPod(plan, pod), []);
+    await kernel.detachPod(plan.host.link);
+    assert.deepEqual(await kernel.checkPod(plan, pod), [`host link "${plan.host.link}" is missing`]);
+  });
+
+  test(`${name} detachPod() of many at once deletes each, and tells those that were gone`, async () => {
+    const { kernel, makePod } = await setUp();
+    const plans = ["contract-8", "contract-9", "contract-10"].map((containerId) => podPlan(containerId));
+    for (const plan of plans.slice(0, 2)) await kernel.attachPod(plan, await makePod());
+    assert.deepEqual(await Promise.all(plans.map(({ host }) => kernel.detachPod(host.link))), [
+      "detached",
+      "detached",
+      "gone",
+    ]);
+    const left = (await kernel.listAttachments()).map(({ hostLink }) => hostLink);
+    for (const { host } of plans) assert.ok(!left.includes(host.link));
   });
 }

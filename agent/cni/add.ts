@@ -1,0 +1,90 @@
+import type { PodAddress, PoolUse, Reservation } from "../ipam/ipam.ts";
+import { hostLinkName } from "../net/host-link.ts";
+import { BRIDGE_MAC } from "../plan/node-network.ts";
+import { type PodPlan, planPodNetwork } from "../plan/pod-network.ts";
+import { CNI_CODE, CniError } from "./cni-error.ts";
+import type { CommandsContext, RequestOf } from "./commands.ts";
+import { prevResultOf } from "./prev-result.ts";
+import { formatResult } from "./result.ts";
+
+type Add = RequestOf<"ADD">;
+
+/** Reserve, plan, attach, answer. What a failure leaves is undone before it is told; a runtime that has gone gets its pod rolled back. */
+export async function add(context: CommandsContext, request: Add, signal: AbortSignal): Promise<string> {
+  const { kernel, ipam, attachments, bridge, mtu, nowMs } = context;
+  const { containerId, ifname, netns, config, wishes } = request;
+  throwIfGone(request, signal);
+  const prevResult = prevResultOf(config);
+  const hostLink = hostLinkName(containerId, ifname);
+  if (attachments.get(hostLink) !== undefined) {
+    throw interfaceExists(request, `container has it through host link "${hostLink}"`);
+  }
+  const pod = reserve(ipam.reserve(wishes.addresses));
+  const addresses = pod.map(({ address }) => address);
+  const network = config.name;
+  const plan = planPodNetwork({ network, containerId, ifname, mtu: mtu(), mac: wishes.mac, addresses: pod });
+  try {
+    await attach(kernel, plan, request);
+  } catch (error) {
+    ipam.release(addresses, nowMs());
+    throw error;
+  }
+  attachments.add(hostLink, { network, containerId, ifname, addresses });
+  if (signal.aborted) {
+    await kernel.detachPod(hostLink, addresses);
+    attachments.remove(hostLink, nowMs());
+    throwIfGone(request, signal);
+  }
+  const host = { name: bridge, mac: BRIDGE_MAC };
+  return formatResult({ plan, bridge: host, netns, dns: config.dns, prevResult }, config.cniVersion);
+}
+
+async function attach(kernel: CommandsContext["kernel"], plan: PodPlan, request: Add): Promise<void> {
+  const outcome = await kernel.attachPod(plan, request.fds);
+  switch (outcome) {
+    case "attached":
+      return;
+    case "pod interface exists":
+      throw interfaceExists(request, `network namespace "${request.netns}" has one of that name`);
+    case "host link exists":
+      throw interfaceExists(request, `host link "${plan.host.link}" is there already`);
+  }
+}
+
+function reserve(reservation: Reservation): readonly PodAddress[] {
+  switch (reservation.outcome) {
+    case "reserved":
+      return reservation.addresses;
+    case "exhausted": {
+      const pools = describePools(reservation.pools);
+      const message = `Cannot reserve an IPv${reservation.family} address: all are taken (${pools})`;
+      throw new CniError(CNI_CODE.poolExhausted, message);
+    }
+    case "no pool":
+      throw new CniError(CNI_CODE.tryAgainLater, "Cannot reserve an address: the node has no PodCIDR yet");
+    case "taken": {
+      const message = `Cannot reserve address ${reservation.address}: another pod or the node has it`;
+      throw new CniError(CNI_CODE.poolExhausted, message);
+    }
+    case "outside": {
+      const podCidrs = reservation.podCIDRs.join(", ");
+      const message = `Cannot reserve address ${reservation.address}: it is in no PodCIDR of this node (${podCidrs})`;
+      throw new CniError(CNI_CODE.invalidConfig, message);
+    }
+  }
+}
+
+export function describePools(pools: readonly PoolUse[]): string {
+  return pools.map(({ cidr, size, taken }) => `${cidr}: ${taken} of ${size} taken`).join(", ");
+}
+
+function interfaceExists({ ifname, containerId }: Add, cause: string): CniError {
+  const message = `Cannot add interface "${ifname}" to container "${containerId}": ${cause}`;
+  return new CniError(CNI_CODE.interfaceExists, message);
+}
+
+function throwIfGone({ containerId, ifname }: Add, signal: AbortSignal): void {
+  if (!signal.aborted) return;
+  const message = `Cannot add interface "${ifname}" to container "${containerId}": the runtime closed the connection`;
+  throw new CniError(CNI_CODE.tryAgainLater, message);
+}

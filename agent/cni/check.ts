@@ -1,0 +1,65 @@
+import { parseAddress } from "../net/address.ts";
+import { hostLinkName } from "../net/host-link.ts";
+import { planPodNetwork } from "../plan/pod-network.ts";
+import { CNI_CODE, CniError } from "./cni-error.ts";
+import type { CommandsContext, RequestOf } from "./commands.ts";
+import { type ExpectedInterface, expectedInterface, prevResultOf } from "./prev-result.ts";
+
+type Check = RequestOf<"CHECK">;
+
+/** Results before 1.1.0 tell no MTU: then both ends of the veth must agree. */
+const MTU_OF_HOST_END = 0;
+
+/** Compares the final result of the ADD with the kernel, for what we made; what later plugins added is no fault. Tells all that is missing. */
+export async function check(context: CommandsContext, request: Check): Promise<string> {
+  const { kernel, attachments } = context;
+  const { containerId, ifname, config, fds } = request;
+  const prevResult = prevResultOf(config);
+  if (prevResult === undefined)
+    throw new CniError(CNI_CODE.invalidConfig, "Cannot check: prevResult is missing");
+  const expected = expectedInterface(prevResult, ifname);
+  if (expected === undefined) throw failed(request, [`prevResult has no interface "${ifname}" in a sandbox`]);
+  const attachment = attachments.get(hostLinkName(containerId, ifname));
+  if (attachment === undefined) throw failed(request, ["the node has no such attachment"]);
+  const plan = planExpected(context, request, attachment.addresses, expected);
+  const faults = [
+    ...compareAddresses(attachment.addresses, expected.addresses),
+    ...(await kernel.checkPod(plan, fds)),
+    ...(await kernel.checkRuleset()),
+  ];
+  if (faults.length > 0) throw failed(request, faults);
+  return "";
+}
+
+/** The plan of the ADD, made again from what was reserved and from what the result says. */
+function planExpected(
+  { ipam }: CommandsContext,
+  { config, containerId, ifname }: Check,
+  addresses: readonly string[],
+  { mac, mtu }: ExpectedInterface,
+): ReturnType<typeof planPodNetwork> {
+  return planPodNetwork({
+    network: config.name,
+    containerId,
+    ifname,
+    mtu: mtu ?? MTU_OF_HOST_END,
+    mac,
+    addresses: addresses.map((address) => {
+      const family = address.includes(":") ? 6 : 4;
+      return { family, address, gateway: ipam.gatewayOf(address) ?? address };
+    }),
+  });
+}
+
+/** Later plugins may have added addresses of their own to the interface; ours must be among them. */
+function compareAddresses(reserved: readonly string[], told: readonly string[]): readonly string[] {
+  const canonical = new Set(told.map((address) => parseAddress(address) ?? address));
+  return reserved
+    .filter((address) => !canonical.has(address))
+    .map((address) => `prevResult does not have address ${address}, which is reserved for it`);
+}
+
+function failed({ containerId, ifname }: Check, faults: readonly string[]): CniError {
+  const message = `Interface "${ifname}" of container "${containerId}" is not as it was made: ${faults.join("; ")}`;
+  return new CniError(CNI_CODE.checkFailed, message);
+}

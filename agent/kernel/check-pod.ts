@@ -1,0 +1,145 @@
+import { addressBits } from "../net/cidr.ts";
+import { dumpAddresses, parseAddress } from "../netlink/address.ts";
+import { RT_TABLE_MAIN } from "../netlink/constants.ts";
+import { dumpFdb, getNeighbour, parseFdbEntry, parseNeighbour } from "../netlink/neighbour.ts";
+import type { Link } from "../netlink/parse-link.ts";
+import { dumpRoutes, parseRoute } from "../netlink/route.ts";
+import type { PodAddressPlan, PodPlan } from "../plan/pod-network.ts";
+import type { Faults } from "./kernel.ts";
+import { PORT_FLAGS } from "./pod-requests.ts";
+import { findLink, readOne } from "./read-one.ts";
+import type { Rtnetlink } from "./rtnetlink.ts";
+
+export interface CheckContext {
+  readonly rtnetlink: Rtnetlink;
+  readonly bridgeIndex: number;
+  /** rtnetlink socket inside the pod's namespace. */
+  readonly socket: number;
+}
+
+/** What of one attachment is not as planned. The host's side and the pod's side are read at the same time. */
+export async function checkPod(context: CheckContext, plan: PodPlan): Promise<Faults> {
+  const link = await findLink(context.rtnetlink, plan.host.link);
+  if (link === undefined) return [`host link "${plan.host.link}" is missing`];
+  const mtu = plan.mtu > 0 ? plan.mtu : link.mtu;
+  const [host, pod] = await Promise.all([checkHost(context, plan, link), checkInside(context, plan, mtu)]);
+  return [...host, ...pod];
+}
+
+async function checkHost(
+  { rtnetlink, bridgeIndex }: CheckContext,
+  plan: PodPlan,
+  link: Link,
+): Promise<Faults> {
+  const name = `host link "${link.name}"`;
+  const faults = [...diffPort(link, bridgeIndex).map((fault) => `${name} ${fault}`)];
+  const entries = (await rtnetlink.dump(dumpFdb({ linkIndex: link.index }))).map(parseFdbEntry);
+  if (!entries.some(({ mac, fixed }) => mac === plan.pod.mac && fixed)) {
+    faults.push(`forwarding entry ${plan.pod.mac} of ${name} is missing`);
+  }
+  for (const { address } of plan.pod.addresses) {
+    faults.push(
+      ...(await checkNeighbour({
+        rtnetlink,
+        linkIndex: bridgeIndex,
+        address,
+        mac: plan.pod.mac,
+        where: "bridge",
+      })),
+    );
+  }
+  return faults;
+}
+
+/** What of a host link is not as every host link of ours must be. */
+export function diffPort({ alias, up, masterIndex, bridgePort = {} }: Link, bridgeIndex: number): string[] {
+  const wrongFlags = PORT_FLAGS_ENTRIES.filter(([flag, value]) => bridgePort[flag] !== value);
+  return [
+    ...(alias === undefined ? ["has lost its alias"] : []),
+    ...(up ? [] : ["is down"]),
+    ...(masterIndex === bridgeIndex
+      ? wrongFlags.map(([flag, value]) => `has port flag ${flag} ${value ? "off" : "on"}`)
+      : ["is no port of the bridge"]),
+  ];
+}
+
+const PORT_FLAGS_ENTRIES = Object.entries(PORT_FLAGS) as readonly (readonly [
+  keyof typeof PORT_FLAGS,
+  boolean,
+])[];
+
+async function checkInside(
+  { rtnetlink, socket }: CheckContext,
+  { pod }: PodPlan,
+  mtu: number,
+): Promise<Faults> {
+  const link = await findLink(rtnetlink, pod.ifname, socket);
+  const name = `pod interface "${pod.ifname}"`;
+  if (link === undefined) return [`${name} is missing`];
+  const faults = [
+    ...(link.up ? [] : [`${name} is down`]),
+    ...(link.mac === pod.mac ? [] : [`${name} has MAC ${link.mac} instead of ${pod.mac}`]),
+    ...(link.mtu === mtu ? [] : [`${name} has MTU ${link.mtu} instead of ${mtu}`]),
+  ];
+  const addresses = (await rtnetlink.dump(dumpAddresses({ linkIndex: link.index }), socket)).map(
+    parseAddress,
+  );
+  for (const { address, prefixLength } of pod.addresses) {
+    if (addresses.some((found) => found.address === address && found.prefixLength === prefixLength)) continue;
+    faults.push(`address ${address}/${prefixLength} of ${name} is missing`);
+  }
+  for (const address of pod.addresses) {
+    faults.push(...(await checkRoutes(rtnetlink, socket, address)));
+    const { gateway } = address;
+    const entry = {
+      rtnetlink,
+      linkIndex: link.index,
+      address: gateway,
+      mac: pod.gatewayMac,
+      where: name,
+      socket,
+    };
+    faults.push(...(await checkNeighbour(entry)));
+  }
+  return faults;
+}
+
+/** The default route may by now lead elsewhere, through a later plugin's interface: only that there is one is ours to ask. */
+async function checkRoutes(
+  rtnetlink: Rtnetlink,
+  socket: number,
+  { family, gateway }: PodAddressPlan,
+): Promise<Faults> {
+  const routes = (await rtnetlink.dump(dumpRoutes({ family, table: RT_TABLE_MAIN }), socket)).map(parseRoute);
+  const toGateway = routes.some(
+    ({ destination }) => destination.base === gateway && destination.prefixLength === addressBits(family),
+  );
+  const byDefault = routes.some(({ destination }) => destination.prefixLength === 0);
+  return [
+    ...(toGateway ? [] : [`route to gateway ${gateway} is missing`]),
+    ...(byDefault ? [] : [`IPv${family} default route is missing`]),
+  ];
+}
+
+interface NeighbourCheck {
+  readonly rtnetlink: Rtnetlink;
+  readonly linkIndex: number;
+  readonly address: string;
+  readonly mac: string;
+  readonly where: string;
+  readonly socket?: number;
+}
+
+async function checkNeighbour({
+  rtnetlink,
+  linkIndex,
+  address,
+  mac,
+  where,
+  socket,
+}: NeighbourCheck): Promise<Faults> {
+  const entry = await readOne(rtnetlink, getNeighbour({ linkIndex, address }), parseNeighbour, socket);
+  if (entry === undefined || !entry.permanent)
+    return [`permanent neighbour ${address} of ${where} is missing`];
+  return entry.mac === mac ? [] : [`neighbour ${address} of ${where} is at ${entry.mac} instead of ${mac}`];
+}

@@ -1,0 +1,139 @@
+import { linkLocalOf } from "../net/mac.ts";
+import { deleteLink, deleteLinkGroup, getLink, setLink } from "../netlink/link.ts";
+import type { NetlinkRequest, Outcome } from "../netlink/message.ts";
+import { deleteNeighbour } from "../netlink/neighbour.ts";
+import { isNotFound } from "../netlink/netlink-error.ts";
+import { type Link, parseLink } from "../netlink/parse-link.ts";
+import { parseAlias } from "../plan/attachment.ts";
+import { otherEndMac } from "../plan/pod-network.ts";
+import { isOurs } from "./ownership.ts";
+import type { Rtnetlink } from "./rtnetlink.ts";
+
+export type DetachOutcome = "detached" | "gone";
+
+/**
+ * Deletes attachments. The kernel waits for RCU grace periods in each deletion of a link, 16 to 20 ms under its one lock; so what is asked
+ * for while a deletion runs is collected, and deleted by one message for the whole lot.
+ */
+export interface Detacher {
+  /** `addresses`: what the pod is known to have had, for a link that is gone. */
+  detach(hostLink: string, addresses: readonly string[]): Promise<DetachOutcome>;
+}
+
+interface Job {
+  readonly hostLink: string;
+  readonly addresses: readonly string[];
+  readonly settle: (outcome: DetachOutcome) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+/**
+ * Links that are deleted together are put into a group of this number and higher ones, which nobody else has: "cw" in ASCII, and a count so
+ * that a group that could not be deleted is not mixed with the next.
+ */
+const FIRST_DELETION_GROUP = 0x6377_0000;
+
+export function createDetacher(rtnetlink: Rtnetlink, bridgeIndex: () => number | undefined): Detacher {
+  let waiting: Job[] = [];
+  let isRunning = false;
+  let batches = 0;
+
+  const run = async (): Promise<void> => {
+    isRunning = true;
+    // The rest of this turn of the event loop may bring more: requests that came together go together.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (waiting.length > 0) {
+      const jobs = waiting;
+      waiting = [];
+      const group = FIRST_DELETION_GROUP + (batches++ & 0xffff);
+      await detachAll(rtnetlink, { jobs, group, bridgeIndex: bridgeIndex() });
+    }
+    isRunning = false;
+  };
+
+  return {
+    detach: (hostLink, addresses) =>
+      new Promise((settle, fail) => {
+        waiting.push({ hostLink, addresses, settle, fail });
+        if (!isRunning) void run();
+      }),
+  };
+}
+
+interface Batch {
+  readonly jobs: readonly Job[];
+  readonly group: number;
+  readonly bridgeIndex: number | undefined;
+}
+
+/** Never rejects: every job hears of its own end. */
+async function detachAll(rtnetlink: Rtnetlink, { jobs, group, bridgeIndex }: Batch): Promise<void> {
+  try {
+    const links = await findLinks(rtnetlink, jobs);
+    const own = jobs.filter((job) => isDeletable(links.get(job)));
+    if (bridgeIndex !== undefined) {
+      const stale = jobs.flatMap((job) => neighboursOf(job, links.get(job)));
+      await removeAll(
+        rtnetlink,
+        stale.map((address) => deleteNeighbour({ linkIndex: bridgeIndex, address })),
+      );
+    }
+    // By index: the name could by now belong to a link that somebody else made.
+    await deleteLinks(
+      rtnetlink,
+      own.flatMap((job) => links.get(job)?.index ?? []),
+      group,
+    );
+    for (const job of jobs) job.settle(own.includes(job) ? "detached" : "gone");
+  } catch (error) {
+    for (const job of jobs) job.fail(error);
+  }
+}
+
+async function findLinks(rtnetlink: Rtnetlink, jobs: readonly Job[]): Promise<ReadonlyMap<Job, Link>> {
+  const outcomes = (
+    await rtnetlink.tryExecute([{ requests: jobs.map(({ hostLink }) => getLink(hostLink)) }])
+  ).flat();
+  const links = new Map<Job, Link>();
+  for (const [index, job] of jobs.entries()) {
+    const link = linkOf(outcomes[index]);
+    if (link !== undefined) links.set(job, link);
+  }
+  return links;
+}
+
+function linkOf(outcome: Outcome | undefined): Link | undefined {
+  if (outcome?.status === "failed" && !isNotFound(outcome.error)) throw outcome.error;
+  const reply = outcome?.status === "done" ? outcome.replies[0] : undefined;
+  return reply === undefined ? undefined : parseLink(reply.payload);
+}
+
+function isDeletable(link: Link | undefined): boolean {
+  return link !== undefined && isOurs(link);
+}
+
+/** What the host may have an entry for: the pod's addresses, and the link-local one from which its kernel solicits routers. */
+function neighboursOf({ addresses }: Job, link: Link | undefined): readonly string[] {
+  if (link !== undefined && !isOurs(link)) return [];
+  const aliased = link?.alias === undefined ? [] : (parseAlias(link.alias)?.addresses ?? []);
+  const linkLocal = link?.mac === undefined ? [] : [linkLocalOf(otherEndMac(link.mac))];
+  return [...new Set([...addresses, ...aliased, ...linkLocal])];
+}
+
+async function deleteLinks(rtnetlink: Rtnetlink, indices: readonly number[], group: number): Promise<void> {
+  if (indices.length <= 1) return removeAll(rtnetlink, indices.map(deleteLink));
+  await removeAll(
+    rtnetlink,
+    indices.map((index) => setLink(index, { group })),
+  );
+  await removeAll(rtnetlink, [deleteLinkGroup(group)]);
+}
+
+/** Runs requests about things that are to go; what is gone already is as good as removed. All are tried, the first failure is thrown. */
+export async function removeAll(rtnetlink: Rtnetlink, requests: readonly NetlinkRequest[]): Promise<void> {
+  if (requests.length === 0) return;
+  const outcomes = (await rtnetlink.tryExecute([{ requests }])).flat();
+  for (const outcome of outcomes) {
+    if (outcome.status === "failed" && !isNotFound(outcome.error)) throw outcome.error;
+  }
+}

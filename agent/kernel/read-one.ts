@@ -1,0 +1,23 @@
+import { getLink } from "../netlink/link.ts";
+import { isNotFound } from "../netlink/netlink-error.ts";
+import { type Link, parseLink } from "../netlink/parse-link.ts";
+import type { NetlinkRequest } from "../netlink/message.ts";
+import type { Rtnetlink } from "./rtnetlink.ts";
+
+/** The answer to a question about one thing; undefined when there is no such thing. */
+export async function readOne<T>(
+  rtnetlink: Rtnetlink,
+  request: NetlinkRequest,
+  parse: (payload: Buffer) => T,
+  socket?: number,
+): Promise<T | undefined> {
+  const [outcome] = (await rtnetlink.tryExecute([{ socket, requests: [request] }])).flat();
+  if (outcome?.status === "failed" && !isNotFound(outcome.error)) throw outcome.error;
+  const reply = outcome?.status === "done" ? outcome.replies[0] : undefined;
+  return reply === undefined ? undefined : parse(reply.payload);
+}
+
+/** The link of that name, or undefined. */
+export function findLink(rtnetlink: Rtnetlink, name: string, socket?: number): Promise<Link | undefined> {
+  return readOne(rtnetlink, getLink(name), parseLink, socket);
+}
