@@ -3,8 +3,9 @@ import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import packageJson from "../package.json" with { type: "json" };
-import { createCommands } from "./cni/commands.ts";
+import { type Commands, createCommands } from "./cni/commands.ts";
 import { systemClock } from "./clock.ts";
+import type { CniCommand } from "./cni/request.ts";
 import { type CniServer, startCniServer } from "./cni/server.ts";
 import { type Config, ConfigError, describeFlags, loadConfig } from "./config.ts";
 import { startHealthServer } from "./health.ts";
@@ -18,9 +19,11 @@ import { createLog, type Log } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { planConflist } from "./plan/conflist.ts";
 import { createReadiness } from "./readiness.ts";
+import { createDrift } from "./reconcile/drift.ts";
 import { ensureHostFiles } from "./reconcile/host-files.ts";
 import { createNodeReconciler, type OwnNode } from "./reconcile/node.ts";
 import { createRunner } from "./reconcile/runner.ts";
+import { createSharedLock } from "./shared-lock.ts";
 import { shippedFile } from "./shipped.ts";
 
 const USAGE = `causeway ${packageJson.version}: Kubernetes CNI node agent
@@ -31,6 +34,9 @@ usage: causeway agent [flags]
 flags of agent:
 ${describeFlags()}
 `;
+
+/** Commands after which the kernel's notifications are about our own doing. */
+const CHANGING: ReadonlySet<CniCommand> = new Set(["ADD", "DEL", "GC"]);
 
 /** Node changes are served within this time. */
 const NODE_INTERVALS = { minIntervalMs: 50, retryIntervalMs: 1000, maxIntervalMs: 60_000 };
@@ -126,6 +132,12 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
     clock: systemClock,
     onChange: () => nodeRunner.trigger(),
   });
+  const collection = createSharedLock();
+  const drift = createDrift({
+    clock: systemClock,
+    isBusy: () => (server?.inWork() ?? 0) > 0,
+    trigger: () => nodeRunner.trigger(),
+  });
   const node = createNodeReconciler({
     ...config,
     kernel,
@@ -134,6 +146,8 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
     readiness,
     log,
     nowMs,
+    undisturbed: collection.exclusive,
+    onRepair: metrics.countRepair,
     ownNode() {
       const state = ownNode(source.view, config.nodeName);
       if (state.kind === "unassigned") {
@@ -142,15 +156,25 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
       return describeOwnNode(state);
     },
   });
-  const commands = createCommands({
-    kernel,
-    ipam,
-    attachments,
-    readiness,
-    bridge: config.bridge,
-    mtu: node.mtu,
-    nowMs,
-  });
+  const serveCommand = createCommands(
+    {
+      kernel,
+      ipam,
+      attachments,
+      readiness,
+      bridge: config.bridge,
+      mtu: node.mtu,
+      nowMs,
+    },
+    collection,
+  );
+  const commands: Commands = async (request, signal) => {
+    try {
+      return await serveCommand(request, signal);
+    } finally {
+      if (CHANGING.has(request.command)) drift.changed();
+    }
+  };
 
   const serve = (): void => {
     mkdirSync(dirname(config.socket), { recursive: true, mode: 0o700 });
@@ -210,9 +234,12 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
     },
   );
   nodeRunner.trigger();
+  const stopWatching = kernel.watch(drift.noticed);
 
   return async () => {
     readiness.set("shutdown", "the agent is stopping");
+    stopWatching();
+    drift.stop();
     await server?.stop();
     await Promise.all([nodeRunner.stop(), hostFileRunner.stop(), source.close()]);
     kernel.close();

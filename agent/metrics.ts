@@ -18,6 +18,8 @@ export interface Metrics {
   countFileWrite(path: string): void;
   /** Counts reconcile runs by part and outcome. */
   countReconcile(part: string, outcome: "ok" | "error"): void;
+  /** Counts what somebody changed and the agent put back. */
+  countRepair(kind: string): void;
   /** The exposition text and its content type. */
   expose(): Promise<{ readonly contentType: string; readonly text: string }>;
 }
@@ -64,6 +66,12 @@ export function createMetrics({
     labelNames: ["part", "outcome"] as const,
     registers,
   });
+  const repairs = new Counter({
+    name: "causeway_drift_repairs_total",
+    help: "Things that somebody changed and the agent put back, by kind.",
+    labelNames: ["kind"] as const,
+    registers,
+  });
   const gauge = (name: string, help: string, read: () => number): void => {
     new Gauge({
       name,
@@ -108,6 +116,7 @@ export function createMetrics({
     },
     countFileWrite: (path) => fileWrites.inc({ path }),
     countReconcile: (part, outcome) => reconciles.inc({ part, outcome }),
+    countRepair: (kind) => repairs.inc({ kind }),
     expose: async () => ({ contentType: register.contentType, text: await register.metrics() }),
   };
 }

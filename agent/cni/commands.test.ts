@@ -4,6 +4,7 @@ import { type Attachments, createAttachments } from "../ipam/attachments.ts";
 import { createIpam, type Ipam } from "../ipam/ipam.ts";
 import { type Cidr, parseCidr } from "../net/cidr.ts";
 import type { ReadinessPart } from "../readiness.ts";
+import { createSharedLock } from "../shared-lock.ts";
 import { createFakeKernel, type FakeKernel } from "../testing/fake-kernel.ts";
 import { CniError } from "./cni-error.ts";
 import { type Commands, createCommands } from "./commands.ts";
@@ -25,15 +26,18 @@ function setUp(...podCidrs: readonly string[]): Setup {
   const attachments = createAttachments(ipam);
   const reasons: Setup["reasons"] = [];
   const readiness = { reasons: () => reasons };
-  const commands = createCommands({
-    kernel,
-    ipam,
-    attachments,
-    readiness,
-    bridge: "cw0",
-    mtu: () => 1400,
-    nowMs: () => 0,
-  });
+  const commands = createCommands(
+    {
+      kernel,
+      ipam,
+      attachments,
+      readiness,
+      bridge: "cw0",
+      mtu: () => 1400,
+      nowMs: () => 0,
+    },
+    createSharedLock(),
+  );
   return { kernel, ipam, attachments, commands, reasons };
 }
 

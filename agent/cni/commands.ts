@@ -9,7 +9,7 @@ import { gc } from "./gc.ts";
 import { createKeyedLock } from "./keyed-lock.ts";
 import { SUPPORTED_VERSIONS } from "./network-config.ts";
 import type { CniRequest } from "./request.ts";
-import { createSharedLock } from "./shared-lock.ts";
+import type { SharedLock } from "../shared-lock.ts";
 import { status } from "./status.ts";
 
 /** What the commands need of the rest of the agent. */
@@ -27,12 +27,11 @@ export interface CommandsContext {
 /** Serves one CNI request and answers what the shim prints; throws CniError. An aborted signal means that the runtime gave up. */
 export type Commands = (request: CniRequest, signal: AbortSignal) => Promise<string>;
 
-export function createCommands(context: CommandsContext): Commands {
+/** `collection`: shared by requests about one pod, exclusive for what looks at all of them. */
+export function createCommands(context: CommandsContext, collection: SharedLock): Commands {
   // A runtime that gave up on an ADD sends DEL at once, and kubelets send several DELs: order per container is what makes the last
   // word the DEL's.
   const containers = createKeyedLock();
-  // GC decides by a list that is only true while nothing comes or goes.
-  const collection = createSharedLock();
   const inTurn = (containerId: string, work: () => Promise<string>): Promise<string> =>
     collection.shared(() => containers.run(containerId, work));
 
@@ -45,6 +44,7 @@ export function createCommands(context: CommandsContext): Commands {
       case "DEL":
         return inTurn(request.containerId, () => del(context, request));
       case "GC":
+        // It decides by a list that is only true while nothing comes or goes.
         return collection.exclusive(() => gc(context, request));
       case "STATUS":
         return status(context);

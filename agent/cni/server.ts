@@ -42,6 +42,8 @@ export interface CniServer {
   stop(): Promise<void>;
   /** Requests that wait for a place. */
   waiting(): number;
+  /** Requests that are not answered yet. */
+  inWork(): number;
 }
 
 export function startCniServer(input: ServerInput): CniServer {
@@ -95,6 +97,7 @@ export function startCniServer(input: ServerInput): CniServer {
       await Promise.all([...inWork.values()].map(({ done }) => done));
     },
     waiting: () => limiter.waiting(),
+    inWork: () => inWork.size,
   };
 }
 

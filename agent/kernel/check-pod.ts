@@ -32,7 +32,7 @@ async function checkHost(
   link: Link,
 ): Promise<Faults> {
   const name = `host link "${link.name}"`;
-  const faults = [...diffPort(link, bridgeIndex).map((fault) => `${name} ${fault}`)];
+  const faults = diffPort(link, bridgeIndex).map((fault) => `${name} ${fault}`);
   const entries = (await rtnetlink.dump(dumpFdb({ linkIndex: link.index }))).map(parseFdbEntry);
   if (!entries.some(({ mac, fixed }) => mac === plan.pod.mac && fixed)) {
     faults.push(`forwarding entry ${plan.pod.mac} of ${name} is missing`);

@@ -46,6 +46,15 @@ export interface Kernel {
    * belong to no attachment.
    */
   clearLeftovers(bridge: string): Promise<void>;
+  /** What of the host's side of attachments somebody has changed since their ADD: ports, flags, forwarding entries, neighbours. */
+  checkAttachments(): Promise<Faults>;
+  /** Puts back what {@link Kernel.checkAttachments} finds, and tells it. Must not run while a pod is attached or detached. */
+  repairAttachments(): Promise<readonly { readonly kind: string; readonly fault: string }[]>;
+  /**
+   * Calls `onChange` when the kernel tells of a change to a link, address or neighbour that may be ours, also of our own changes, and when
+   * it could not tell (its buffer was full). The returned function ends it.
+   */
+  watch(onChange: () => void): () => void;
   /** The bridge's own addresses: they tell the last known PodCIDRs of this node. Empty when there is no bridge. */
   listGateways(bridge: string): Promise<readonly GatewayAddress[]>;
   /** The links that carry the given addresses, and those of the default routes when none does. */

@@ -14,14 +14,17 @@ import type { Kernel } from "./kernel.ts";
 import { createNftables } from "./nftables.ts";
 import { isOurs } from "./ownership.ts";
 import { findLink } from "./read-one.ts";
+import { observeHost, planRepairs, type Repair } from "./repair-attachments.ts";
 import { createRtnetlink, type Rtnetlink } from "./rtnetlink.ts";
 import type { Native } from "./native.ts";
+import { watchKernel } from "./watch-kernel.ts";
 import { ensureForwarding, findUplinks, listLinks } from "./uplinks.ts";
 
 /** Interface indices from here on are ours to choose: the kernel counts up from 1 and will not come near. */
 const FIRST_LINK_INDEX = 1_000_000;
 
 export interface LinuxKernelInput {
+  readonly native: Pick<Native, "openNetlink" | "watch" | "close">;
   readonly rtnetlink: Rtnetlink;
   /** The same for NETLINK_NETFILTER. */
   readonly netfilter: Rtnetlink;
@@ -30,11 +33,11 @@ export interface LinuxKernelInput {
 /** Opens the kernel of this network namespace. */
 export function openLinuxKernel(native: Native): Kernel {
   const netfilter = createRtnetlink(native, NETLINK_NETFILTER);
-  return createLinuxKernel({ rtnetlink: createRtnetlink(native), netfilter });
+  return createLinuxKernel({ native, rtnetlink: createRtnetlink(native), netfilter });
 }
 
 /** The Linux kernel of this network namespace, through rtnetlink and nft. */
-export function createLinuxKernel({ rtnetlink, netfilter }: LinuxKernelInput): Kernel {
+export function createLinuxKernel({ native, rtnetlink, netfilter }: LinuxKernelInput): Kernel {
   const nftables = createNftables(netfilter);
   let bridge: Link | undefined;
   let lastLinkIndex = FIRST_LINK_INDEX;
@@ -48,7 +51,28 @@ export function createLinuxKernel({ rtnetlink, netfilter }: LinuxKernelInput): K
     );
   };
 
+  const listRepairs = async (): Promise<readonly Repair[]> => {
+    if (bridge === undefined) return [];
+    const links = await listHostLinks();
+    return planRepairs(await observeHost(rtnetlink, bridge, links));
+  };
+
   return {
+    checkAttachments: async () => (await listRepairs()).map(({ fault }) => fault),
+    async repairAttachments() {
+      const repairs = await listRepairs();
+      // A link that goes meanwhile takes its faults along.
+      await removeAll(
+        rtnetlink,
+        repairs.flatMap(({ requests }) => requests),
+      );
+      return repairs.map(({ kind, fault }) => ({ kind, fault }));
+    },
+    watch: (onChange) =>
+      watchKernel(native, {
+        isRelevant: (index) => index > FIRST_LINK_INDEX || index === bridge?.index,
+        onChange,
+      }),
     async attachPod(plan, sockets) {
       if (bridge === undefined)
         throw new Error(`Cannot attach "${plan.host.link}": the node has no bridge yet`);

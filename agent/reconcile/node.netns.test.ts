@@ -57,6 +57,8 @@ function startAgent(...podCIDRs: readonly string[]): Agent {
       nonMasqueradeCIDRs: [],
       ownNode: () => agent.node,
       nowMs: () => 0,
+      undisturbed: (work) => work(),
+      onRepair: () => undefined,
     }),
   };
   return agent;

@@ -18,6 +18,7 @@ export interface OwnNode {
 export interface NodeReconcilerInput {
   readonly kernel: Pick<
     Kernel,
+    | "checkAttachments"
     | "clearLeftovers"
     | "detachPod"
     | "ensureNode"
@@ -25,6 +26,7 @@ export interface NodeReconcilerInput {
     | "findUplinks"
     | "listAttachments"
     | "listGateways"
+    | "repairAttachments"
   >;
   readonly ipam: Ipam;
   readonly attachments: Attachments;
@@ -37,6 +39,10 @@ export interface NodeReconcilerInput {
   readonly nonMasqueradeCIDRs: readonly Cidr[];
   readonly ownNode: () => OwnNode;
   readonly nowMs: () => number;
+  /** Runs work while no pod is attached or detached. */
+  readonly undisturbed: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Hears of everything that somebody changed and that was put back. */
+  readonly onRepair: (kind: string) => void;
 }
 
 export interface NodeReconciler {
@@ -72,6 +78,16 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
       attachments.remove(hostLink, nowMs());
     }
     return changes;
+  };
+
+  const repairAttachments = async (): Promise<void> => {
+    if ((await kernel.checkAttachments()).length === 0) return;
+    // What was found may be an ADD or DEL on its way: it is looked at again when none is.
+    const repairs = await input.undisturbed(() => kernel.repairAttachments());
+    for (const { kind, fault } of repairs) {
+      log.warn({ kind, fault }, "Repaired an attachment");
+      input.onRepair(kind);
+    }
   };
 
   const learnPodCidrs = ({ podCIDRs, reason }: OwnNode): void => {
@@ -137,6 +153,7 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
       });
       const faults = await kernel.ensureNode(plan);
       if (faults.length > 0) throw new Error(faults.join("; "));
+      await repairAttachments();
       readiness.set("node network", undefined);
       const ruleset = planRuleset({
         bridge,

@@ -1,0 +1,207 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { planNodeNetwork } from "../plan/node-network.ts";
+import type { PodPlan } from "../plan/pod-network.ts";
+import { podPlan } from "../testing/kernel-contract.ts";
+import { closePod, makeNetns, type Netns, openPod, runOnHost } from "../testing/netns.ts";
+import { assertInsideTestNamespaces } from "../testing/privileged.ts";
+import type { Kernel, PodSockets } from "./kernel.ts";
+import { openLinuxKernel } from "./linux-kernel.ts";
+import { loadNative } from "./native.ts";
+
+assertInsideTestNamespaces();
+const native = loadNative();
+const nodePlan = planNodeNetwork({
+  bridge: "cw0",
+  mtu: 1400,
+  podCidrs: [
+    { family: 4, base: "10.244.1.0", prefixLength: 24 },
+    { family: 6, base: "fd00:10:244:1::", prefixLength: 64 },
+  ],
+  formerCidrs: [],
+  uplinks: [],
+});
+
+let kernel: Kernel;
+let netns: Netns;
+let sockets: PodSockets;
+let plan: PodPlan;
+let other: Netns;
+let otherSockets: PodSockets;
+
+before(async () => {
+  kernel = openLinuxKernel(native);
+  assert.deepEqual(await kernel.ensureNode(nodePlan), []);
+  [netns, other] = [await makeNetns(), await makeNetns()];
+  [sockets, otherSockets] = [await openPod(native, netns), await openPod(native, other)];
+  plan = podPlan("damaged");
+  await kernel.attachPod(plan, sockets);
+  await kernel.attachPod(podPlan("other"), otherSockets);
+});
+
+after(async () => {
+  closePod(native, sockets);
+  closePod(native, otherSockets);
+  await netns.remove();
+  await other.remove();
+  await runOnHost("ip", "link", "del", "cw0");
+  kernel.close();
+});
+
+/** Damage on the host's side, which the agent repairs. HOST, MAC, V4 and V6 stand for the pod's. */
+for (const { name, damage, want } of [
+  {
+    name: "taken out of the bridge",
+    damage: "ip link set HOST nomaster",
+    want: ['host link "HOST" is no port of the bridge'],
+  },
+  { name: "set down", damage: "ip link set HOST down", want: ['host link "HOST" is down'] },
+  {
+    name: "no longer isolated",
+    damage: "bridge link set dev HOST isolated off",
+    want: ['host link "HOST" has port flag isolated off'],
+  },
+  {
+    name: "learning and flooding",
+    damage: "bridge link set dev HOST learning on flood on",
+    want: ['host link "HOST" has port flag learning on', 'host link "HOST" has port flag unicastFlood on'],
+  },
+  {
+    name: "without its forwarding entry",
+    damage: "bridge fdb del MAC dev HOST master",
+    want: ['forwarding entry MAC of host link "HOST" is missing'],
+  },
+  {
+    name: "without its IPv4 neighbour",
+    damage: "ip neighbour del V4 dev cw0",
+    want: ["permanent neighbour V4 of bridge is missing"],
+  },
+  {
+    name: "with an IPv6 neighbour elsewhere",
+    damage: "ip neighbour replace V6 lladdr 0a:00:00:00:00:09 nud permanent dev cw0",
+    want: ["neighbour V6 of bridge is at 0a:00:00:00:00:09 instead of MAC"],
+  },
+]) {
+  test(`checkPod() tells of a pod ${name}, and repairAttachments() puts it back`, async () => {
+    const fill = (text: string): string =>
+      text
+        .replaceAll("HOST", plan.host.link)
+        .replaceAll("MAC", plan.pod.mac)
+        .replaceAll("V4", plan.pod.addresses[0]?.address ?? "")
+        .replaceAll("V6", plan.pod.addresses[1]?.address ?? "");
+    assert.deepEqual(await kernel.checkAttachments(), []);
+    await runOnHost("sh", "-c", fill(damage));
+    const faults = await kernel.checkPod(plan, sockets);
+    for (const fault of want.map(fill)) assert.ok(faults.includes(fault), `${fault} in ${faults.join("; ")}`);
+    assert.notDeepEqual(await kernel.checkAttachments(), []);
+    await kernel.repairAttachments();
+    assert.deepEqual(await kernel.checkAttachments(), []);
+    assert.deepEqual(await kernel.checkPod(plan, sockets), []);
+    for (const { address } of plan.pod.addresses) await other.run("ping", "-c1", "-W2", address);
+  });
+}
+
+/** Damage inside a pod, which only CHECK sees: the agent keeps no way into it. POD stands for its MAC. */
+for (const { name, damage, want } of [
+  {
+    name: "without its IPv4 address",
+    damage: "ip address del V4/32 dev eth0",
+    want: ['address V4/32 of pod interface "eth0" is missing'],
+  },
+  {
+    name: "without its default route",
+    damage: "ip route del default",
+    want: ["IPv4 default route is missing"],
+  },
+  {
+    name: "without the route to its gateway",
+    damage: "ip -6 route del fd00:10:244:1::1",
+    want: ["route to gateway fd00:10:244:1::1 is missing"],
+  },
+  {
+    name: "without its gateway's neighbour",
+    damage: "ip neighbour del 10.244.1.1 dev eth0",
+    want: ['permanent neighbour 10.244.1.1 of pod interface "eth0" is missing'],
+  },
+  {
+    name: "with another MTU",
+    damage: "ip link set eth0 mtu 1300",
+    want: ['pod interface "eth0" has MTU 1300 instead of 1400'],
+  },
+  {
+    name: "with another MAC",
+    damage: "ip link set eth0 address 02:00:00:00:00:09",
+    want: ['pod interface "eth0" has MAC 02:00:00:00:00:09 instead of POD'],
+  },
+  {
+    name: "whose interface is down",
+    damage: "ip link set eth0 down",
+    want: ['pod interface "eth0" is down'],
+  },
+  {
+    name: "whose interface is gone",
+    damage: "ip link set eth0 name eth9",
+    want: ['pod interface "eth0" is missing'],
+  },
+]) {
+  test(`checkPod() tells of a pod ${name}`, async () => {
+    const pod = await makeNetns();
+    const inside = await openPod(native, pod);
+    const whole = podPlan("inside");
+    await kernel.attachPod(whole, inside);
+    const fill = (text: string): string =>
+      text.replaceAll("POD", whole.pod.mac).replaceAll("V4", whole.pod.addresses[0]?.address ?? "");
+    await pod.run("sh", "-c", fill(damage));
+    const faults = await kernel.checkPod(whole, inside);
+    for (const fault of want.map(fill)) assert.ok(faults.includes(fault), `${fault} in ${faults.join("; ")}`);
+    await kernel.detachPod(whole.host.link);
+    closePod(native, inside);
+    await pod.remove();
+  });
+}
+
+test("checkPod() does not mind routes of later plugins", async () => {
+  await other.run("ip", "route", "add", "198.51.100.0/24", "via", "10.244.1.1");
+  const attachments = await kernel.listAttachments();
+  const attachment = attachments.find(({ containerId }) => containerId === "other");
+  const whole = podPlan("other");
+  const addresses = attachment?.addresses.map((address) => {
+    const family = address.includes(":") ? 6 : 4;
+    return {
+      family,
+      address,
+      prefixLength: family === 4 ? 32 : 128,
+      gateway: family === 4 ? "10.244.1.1" : "fd00:10:244:1::1",
+    };
+  });
+  const [link] = JSON.parse(await other.run("ip", "-j", "link", "show", "eth0")) as { address: string }[];
+  const pod = {
+    ...whole.pod,
+    mac: link?.address ?? "",
+    addresses: (addresses ?? []) as PodPlan["pod"]["addresses"],
+  };
+  assert.deepEqual(await kernel.checkPod({ ...whole, pod }, otherSockets), []);
+});
+
+test("checkRuleset() tells of a table that somebody deleted, and starts no nft while nothing has changed", async () => {
+  const chain = { name: "output", type: "filter", hook: "output", priority: 0, rules: [] } as const;
+  await kernel.ensureRuleset({ sets: [], chains: [chain] });
+  const { PATH } = process.env;
+  process.env["PATH"] = "/nonexistent";
+  try {
+    assert.deepEqual(await kernel.checkRuleset(), []);
+    assert.equal(await kernel.ensureRuleset({ sets: [], chains: [chain] }), "unchanged");
+  } finally {
+    process.env["PATH"] = PATH;
+  }
+  await runOnHost("nft", "delete", "table", "inet", "causeway");
+  assert.deepEqual(await kernel.checkRuleset(), ["nftables: table is missing"]);
+});
+
+test("watch() tells of a change to a link of ours", async () => {
+  let stop = (): void => undefined;
+  const changed = new Promise<void>((resolve) => (stop = kernel.watch(resolve)));
+  await runOnHost("ip", "link", "set", "cw0", "mtu", "1390");
+  await changed;
+  stop();
+});

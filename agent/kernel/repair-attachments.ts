@@ -1,0 +1,97 @@
+import { IN6_ADDR_GEN_MODE_NONE } from "../netlink/constants.ts";
+import { setLink } from "../netlink/link.ts";
+import type { NetlinkRequest } from "../netlink/message.ts";
+import {
+  dumpFdb,
+  dumpNeighbours,
+  type ObservedFdbEntry,
+  type ObservedNeighbour,
+  parseFdbEntry,
+  parseNeighbour,
+  replaceFdbEntry,
+  replaceNeighbour,
+} from "../netlink/neighbour.ts";
+import type { Link } from "../netlink/parse-link.ts";
+import { parseAlias } from "../plan/attachment.ts";
+import { otherEndMac } from "../plan/pod-network.ts";
+import { diffPort } from "./check-pod.ts";
+import { PORT_FLAGS } from "./pod-requests.ts";
+import type { Rtnetlink } from "./rtnetlink.ts";
+
+/** What the host has of all attachments. */
+export interface ObservedHost {
+  readonly bridge: Link;
+  /** Host links with their aliases. */
+  readonly links: readonly Link[];
+  readonly entries: readonly ObservedFdbEntry[];
+  readonly neighbours: readonly ObservedNeighbour[];
+}
+
+/** One thing that is not as an ADD left it, and what puts it back. */
+export interface Repair {
+  readonly kind: "port" | "forwarding entry" | "neighbour";
+  readonly fault: string;
+  readonly requests: readonly NetlinkRequest[];
+}
+
+export async function observeHost(
+  rtnetlink: Rtnetlink,
+  bridge: Link,
+  links: readonly Link[],
+): Promise<ObservedHost> {
+  const entries = (await rtnetlink.dump(dumpFdb({ masterIndex: bridge.index }))).map(parseFdbEntry);
+  const neighbours = (await rtnetlink.dump(dumpNeighbours({ linkIndex: bridge.index }))).map(parseNeighbour);
+  return { bridge, links, entries, neighbours };
+}
+
+/** Everything on the host's side that somebody has changed: ports taken out of the bridge, flags, entries. Pure. */
+export function planRepairs({ bridge, links, entries, neighbours }: ObservedHost): readonly Repair[] {
+  const known = new Map(neighbours.map((neighbour) => [neighbour.address, neighbour]));
+  const fixed = new Set(
+    entries.filter((entry) => entry.fixed).map(({ linkIndex, mac }) => `${linkIndex} ${mac}`),
+  );
+  return links.flatMap((link) => {
+    const attachment = link.alias === undefined ? undefined : parseAlias(link.alias);
+    if (attachment === undefined || link.mac === undefined) return [];
+    const mac = otherEndMac(link.mac);
+    const where = `host link "${link.name}"`;
+    const port = diffPort(link, bridge.index);
+    const repairs: Repair[] = [];
+    if (port.length > 0) {
+      repairs.push({
+        kind: "port",
+        fault: `${where} ${port.join(", ")}`,
+        requests: portRequests(link, bridge),
+      });
+    }
+    // A port that comes back to the bridge has lost its entry, whatever the dump says.
+    if (port.length > 0 || !fixed.has(`${link.index} ${mac}`)) {
+      const requests = [replaceFdbEntry({ linkIndex: link.index, mac, keeper: "master" })];
+      repairs.push({
+        kind: "forwarding entry",
+        fault: `forwarding entry ${mac} of ${where} is missing`,
+        requests,
+      });
+    }
+    for (const address of attachment.addresses) {
+      const neighbour = known.get(address);
+      if (neighbour?.permanent === true && neighbour.mac === mac) continue;
+      const requests = [replaceNeighbour({ linkIndex: bridge.index, address, mac })];
+      repairs.push({
+        kind: "neighbour",
+        fault: `permanent neighbour ${address} of the bridge is missing`,
+        requests,
+      });
+    }
+    return repairs;
+  });
+}
+
+function portRequests(link: Link, bridge: Link): readonly NetlinkRequest[] {
+  const addrGenMode = bridge.addrGenMode === undefined ? undefined : IN6_ADDR_GEN_MODE_NONE;
+  return [
+    ...(link.masterIndex === bridge.index ? [] : [setLink(link.index, { master: bridge.index })]),
+    setLink(link.index, { addrGenMode, bridgePort: PORT_FLAGS }),
+    setLink(link.index, { up: true }),
+  ];
+}
