@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { type FileHandle, open, readFile, rename, unlink } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readFile, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
 /** What a file must be. */
@@ -59,6 +59,15 @@ export async function readFileIfThere(path: string): Promise<Buffer | undefined>
   } catch (cause) {
     if (isNotFound(cause)) return undefined;
     throw new Error(`Cannot read "${path}": ${describeSystemError(cause)}`, { cause });
+  }
+}
+
+/** Makes a folder and those above it, where they are missing. */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o755 });
+  } catch (cause) {
+    throw new Error(`Cannot make folder "${path}": ${describeSystemError(cause)}`, { cause });
   }
 }
 

@@ -168,14 +168,19 @@ test("an ADD whose runtime is killed in the middle is rolled back", async () => 
     type: "causeway",
     socket: node.socket,
   });
-  // `timeout` stands for the runtime: it kills the shim while the agent has not answered yet.
-  const killed = await privileged({
-    command: ["timeout", "--preserve-status", "-s", "KILL", "0.3", join(node.cniBinDir, "causeway")],
+  const shim = await privileged({
+    command: ["sh", "-c", 'echo started; exec "$0"', join(node.cniBinDir, "causeway")],
     environment: { CNI_COMMAND: "ADD", CNI_CONTAINERID: "c1", CNI_NETNS: pod.path, CNI_IFNAME: "eth0" },
     stdin: config,
-  }).catch((error: unknown) => error);
+    background: true,
+  });
+  // Connected, and asleep: it has sent its frame and waits for the reply.
+  await eventually("the shim waits", () => {
+    const connections = readFileSync("/proc/net/unix", "utf8").split(node.socket).length - 1;
+    return connections === 2 && /^State:\tS/m.test(readFileSync(`/proc/${shim.pid}/status`, "utf8"));
+  });
+  await privileged({ command: ["kill", "-9", String(shim.pid)] });
   agent.child.kill("SIGCONT");
-  assert.ok(killed !== undefined);
   await eventually(
     "the ADD is refused",
     async () => (await agent.metric('causeway_cni_requests_total{command="ADD",code="11"}')) === 1,
@@ -291,7 +296,15 @@ test("deleted and damaged host files are back within 5 s", async () => {
     readdirSync(node.cniBinDir).includes("causeway") && readFileSync(conflist, "utf8") === planned;
   await eventually("both files are back", isBack);
   assert.ok(performance.now() - startMs < 5000);
-  assert.equal(await agent.metric(`causeway_host_file_writes_total{path="${conflist}"}`), 2);
+  const written = `causeway_host_file_writes_total{path="${conflist}"}`;
+  await eventually("both writes are counted", async () => (await agent.metric(written)) === 2, agent.log);
+});
+
+test("a socket that somebody deleted, with its folder, is back within 5 s (rancher/rke2#10423)", async () => {
+  await readyAgent("10.244.1.0/24");
+  rmSync(join(node.folder, "run"), { recursive: true });
+  // The shim waits for the socket as it does for an agent that restarts.
+  assert.deepEqual(await node.add("c1", await makePod()), ["10.244.1.2"]);
 });
 
 test("a rival configuration is reported in log and metrics", async () => {

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { setFlagsFromString } from "node:v8";
@@ -192,6 +192,12 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
   const shim = readFileSync(shippedFile("bin/causeway"));
   const hostFileRunner = createRunner(
     async () => {
+      // Somebody may have cleared /run: an agent that nobody reaches is none.
+      if (!existsSync(config.socket)) {
+        log.warn({ socket: config.socket }, "The socket is gone; listening again");
+        await server?.stop();
+        serve();
+      }
       const outcome = await ensureHostFiles({ ...config, shim, conflist: planConflist(config) });
       for (const path of outcome.written) {
         log.info({ path }, "Wrote host file");

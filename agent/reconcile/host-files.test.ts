@@ -117,14 +117,19 @@ test("ensureHostFiles() reports configurations that runtimes take before ours (c
 test("ensureHostFiles() leaves no conflist when the binary cannot be installed: binary before conflist", async () => {
   await withHost(async (input) => {
     rmSync(input.cniBinDir, { recursive: true });
-    await assert.rejects(ensureHostFiles(input), (error: Error) => {
-      assert.equal(
-        error.message,
-        `Cannot write "${input.cniBinDir}/causeway": ENOENT: no such file or directory`,
-      );
-      return true;
+    writeFileSync(input.cniBinDir, "a file in the folder's place");
+    await assert.rejects(ensureHostFiles(input), {
+      message: `Cannot make folder "${input.cniBinDir}": EEXIST: file already exists`,
     });
     assert.deepEqual(readdirSync(input.cniConfDir), []);
+  });
+});
+
+test("ensureHostFiles() makes folders that a new host does not have yet", async () => {
+  await withHost(async (input) => {
+    rmSync(input.cniBinDir, { recursive: true });
+    rmSync(input.cniConfDir, { recursive: true });
+    assert.equal((await ensureHostFiles(input)).written.length, 3);
   });
 });
 

@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { type FileContent, readFileIfThere, writeFileAtomic } from "../files.ts";
+import { type FileContent, makeFolder, readFileIfThere, writeFileAtomic } from "../files.ts";
 import { CONFLIST_NAME, PLUGIN_TYPE } from "../plan/conflist.ts";
 
 export interface HostFilesInput {
@@ -28,6 +28,8 @@ const CONF_ENDINGS = [".conf", ".conflist", ".json"];
  */
 export async function ensureHostFiles(input: HostFilesInput): Promise<HostFilesOutcome> {
   const { cniBinDir, cniConfDir, shim, conflist } = input;
+  // Where a runtime looks there is a folder, or none yet on a host that was just made. An existing one keeps its mode.
+  for (const folder of [cniBinDir, cniConfDir]) await makeFolder(folder);
   const written: string[] = [];
   const ensure = async (file: FileContent, isAsPlanned: (current: Buffer) => boolean): Promise<void> => {
     const current = await readFileIfThere(file.path);
