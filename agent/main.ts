@@ -218,11 +218,8 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
       onError: (error) => readiness.set("installation", messageOf(error)),
     },
   );
-  let isRecovered = false;
   const nodeRunner = createRunner(
     async () => {
-      if (!isRecovered) await node.recover();
-      isRecovered = true;
       await node.run();
       metrics.countReconcile("node", "ok");
       const isNodeReady = readiness
@@ -235,7 +232,7 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
       clock: systemClock,
       onError: (error) => {
         metrics.countReconcile("node", "error");
-        readiness.set("node network", messageOf(error));
+        log.error({ error: messageOf(error) }, "Cannot bring the node into its planned state; trying again");
       },
     },
   );

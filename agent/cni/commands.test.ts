@@ -281,6 +281,11 @@ for (const { name, more, want } of [
     want: ["foreign"],
   },
   {
+    name: "takes a null list, as libcni writes a nil slice, for an empty one",
+    more: { "cni.dev/valid-attachments": null },
+    want: ["foreign"],
+  },
+  {
     name: "understands the legacy key",
     more: { "cni.dev/attachments": [{ containerID: "a", ifname: "eth0" }] },
     want: ["a", "foreign"],

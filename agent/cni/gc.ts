@@ -34,7 +34,8 @@ function validAttachments(raw: JsonObject): ReadonlySet<string> {
     // Taking a missing list for an empty one would delete the network of every running pod.
     throw new CniError(CNI_CODE.invalidConfig, `Cannot collect garbage: "${VALID_KEYS[0]}" is missing`);
   }
-  const list = raw[key];
+  // Present but null is an empty list: libcni writes a nil slice so.
+  const list = raw[key] ?? [];
   const keys = Array.isArray(list) ? list.map(keyOfEntry) : [undefined];
   const known = keys.filter((entry) => entry !== undefined);
   if (known.length === keys.length) return new Set(known);

@@ -11,6 +11,7 @@ export interface AttachContext {
   readonly rtnetlink: Rtnetlink;
   readonly bridgeIndex: number;
   readonly hasIpv6: boolean;
+  /** An interface index that is free, as is the one after it. */
   readonly nextLinkIndex: () => number;
 }
 
@@ -46,7 +47,14 @@ async function tryAttach(
   { netns, rtnetlink: socket }: PodSockets,
   linkIndex: number,
 ): Promise<"attached" | NetlinkError> {
-  const { create, host, pod, routes } = podRequests({ plan, linkIndex, bridgeIndex, netns, hasIpv6 });
+  const { create, host, pod, routes } = podRequests({
+    plan,
+    linkIndex,
+    podLinkIndex: linkIndex + 1,
+    bridgeIndex,
+    netns,
+    hasIpv6,
+  });
   const [created = [], hosted = [], podded = [], routed = []] = await rtnetlink.tryExecute([
     { requests: create },
     { requests: host },

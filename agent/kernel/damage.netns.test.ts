@@ -124,9 +124,9 @@ for (const { name, damage, want } of [
     want: ['permanent neighbour 10.244.1.1 of pod interface "eth0" is missing'],
   },
   {
-    name: "with another MTU",
-    damage: "ip link set eth0 mtu 1300",
-    want: ['pod interface "eth0" has MTU 1300 instead of 1400'],
+    name: "with a larger MTU",
+    damage: "ip link set eth0 mtu 1500",
+    want: ['pod interface "eth0" has MTU 1500 instead of 1400'],
   },
   {
     name: "with another MAC",
@@ -195,7 +195,7 @@ test("checkRuleset() tells of a table that somebody deleted, and starts no nft w
     process.env["PATH"] = PATH;
   }
   await runOnHost("nft", "delete", "table", "inet", "causeway");
-  assert.deepEqual(await kernel.checkRuleset(), ["nftables: table is missing"]);
+  assert.deepEqual(await kernel.checkRuleset(), ["nftables: table inet causeway is missing"]);
 });
 
 test("watch() tells of a change to a link of ours", async () => {

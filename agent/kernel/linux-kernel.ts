@@ -43,6 +43,11 @@ export function createLinuxKernel({ native, rtnetlink, netfilter }: LinuxKernelI
   let lastLinkIndex = FIRST_LINK_INDEX;
   const detacher = createDetacher(rtnetlink, () => bridge?.index);
 
+  /** In steps of two: the pod's end gets the index after the host end's. */
+  const nextLinkIndex = (): number => {
+    lastLinkIndex += 2;
+    return lastLinkIndex;
+  };
   const listHostLinks = async (): Promise<Link[]> => {
     const links = await listLinks(rtnetlink);
     for (const { index } of links) lastLinkIndex = Math.max(lastLinkIndex, index);
@@ -77,7 +82,7 @@ export function createLinuxKernel({ native, rtnetlink, netfilter }: LinuxKernelI
       if (bridge === undefined)
         throw new Error(`Cannot attach "${plan.host.link}": the node has no bridge yet`);
       const hasIpv6 = bridge.addrGenMode !== undefined;
-      const context = { rtnetlink, bridgeIndex: bridge.index, hasIpv6, nextLinkIndex: () => ++lastLinkIndex };
+      const context = { rtnetlink, bridgeIndex: bridge.index, hasIpv6, nextLinkIndex };
       return attachPod(context, plan, sockets);
     },
     async checkPod(plan, { rtnetlink: socket }) {

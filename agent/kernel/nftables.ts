@@ -84,7 +84,7 @@ export function createNftables(netfilter: Pick<Rtnetlink, "execute">): Nftables 
 
 /** What the kernel's table has not as planned, in words. */
 export function diffRuleset(planned: Ruleset, observed: ObservedTable | undefined): readonly string[] {
-  if (observed === undefined) return ["table is missing"];
+  if (observed === undefined) return [`table ${TABLE.family} ${TABLE.name} is missing`];
   const describe = (
     kind: string,
     plans: readonly { name: string }[],
@@ -112,14 +112,21 @@ export function diffRuleset(planned: Ruleset, observed: ObservedTable | undefine
 }
 
 async function listTable(): Promise<ObservedTable | undefined> {
+  let said: string;
   try {
-    const { nftables } = JSON.parse(await runNft(["-j", "list", "table", TABLE.family, TABLE.name], "")) as {
-      nftables: readonly NftObject[];
-    };
-    return readTable(nftables);
+    said = await runNft(["-j", "list", "table", TABLE.family, TABLE.name], "");
   } catch (error) {
     if (error instanceof Error && error.message.includes("No such file or directory")) return undefined;
     throw error;
+  }
+  try {
+    const { nftables } = JSON.parse(said) as { nftables: readonly NftObject[] };
+    return readTable(nftables);
+  } catch (cause) {
+    // nft 1.0.6 breaks off, and exits 0, on a table that another program owns (flags owner).
+    throw new Error(`Cannot read nftables table ${TABLE.family} ${TABLE.name}: nft lists it in broken JSON`, {
+      cause,
+    });
   }
 }
 

@@ -12,8 +12,13 @@ import { LINK_GROUP, ROUTE_PROTOCOL } from "./ownership.ts";
 
 export interface PodRequestsInput {
   readonly plan: PodPlan;
-  /** Index of both ends of the veth, each in its namespace. */
+  /** Index of the host end. */
   readonly linkIndex: number;
+  /**
+   * Index of the pod's end, in its namespace. Another one than the host end's: the kernel takes a link whose peer has the same index for one
+   * without a peer, and lets it wait up to a second until it counts as up (linkwatch_urgent_event of net/core/link_watch.c).
+   */
+  readonly podLinkIndex: number;
   readonly bridgeIndex: number;
   /** Descriptor of the pod's namespace. */
   readonly netns: number;
@@ -43,9 +48,10 @@ export const PORT_FLAGS = {
 } as const satisfies BridgePort;
 
 /** Turns a plan into messages. Pure. */
-export function podRequests({ plan, linkIndex, bridgeIndex, netns, hasIpv6 }: PodRequestsInput): PodRequests {
+export function podRequests(input: PodRequestsInput): PodRequests {
+  const { plan, linkIndex, podLinkIndex, bridgeIndex, netns, hasIpv6 } = input;
   const { host, pod, mtu } = plan;
-  const peer = { name: pod.ifname, mac: pod.mac, mtu, index: linkIndex, netns };
+  const peer = { name: pod.ifname, mac: pod.mac, mtu, index: podLinkIndex, netns };
   return {
     create: [
       createVeth({
@@ -77,21 +83,26 @@ export function podRequests({ plan, linkIndex, bridgeIndex, netns, hasIpv6 }: Po
     pod: [
       // Without duplicate address detection, which holds up a pod for a second: the pool never gives an address twice.
       ...pod.addresses.map(({ address, prefixLength }) =>
-        addAddress({ linkIndex, address, prefixLength, noDad: true }),
+        addAddress({ linkIndex: podLinkIndex, address, prefixLength, noDad: true }),
       ),
-      setLink(linkIndex, { up: true }),
+      setLink(podLinkIndex, { up: true }),
       ...pod.addresses.map(({ gateway }) =>
-        replaceNeighbour({ linkIndex, address: gateway, mac: pod.gatewayMac }),
+        replaceNeighbour({ linkIndex: podLinkIndex, address: gateway, mac: pod.gatewayMac }),
       ),
     ],
     routes: pod.addresses.map(({ family, gateway }) => ({
       toGateway: addRoute({
         destination: cidrOf(gateway, addressBits(family)),
-        linkIndex,
+        linkIndex: podLinkIndex,
         scope: "link",
         protocol: ROUTE_PROTOCOL,
       }),
-      byDefault: addRoute({ destination: cidrOf(gateway, 0), gateway, linkIndex, protocol: ROUTE_PROTOCOL }),
+      byDefault: addRoute({
+        destination: cidrOf(gateway, 0),
+        gateway,
+        linkIndex: podLinkIndex,
+        protocol: ROUTE_PROTOCOL,
+      }),
     })),
   };
 }

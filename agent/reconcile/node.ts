@@ -4,8 +4,8 @@ import type { Kernel, Uplink } from "../kernel/kernel.ts";
 import type { Log } from "../log.ts";
 import { type Cidr, cidrOf, formatCidr, parseCidr } from "../net/cidr.ts";
 import { planNodeNetwork } from "../plan/node-network.ts";
-import { planRuleset, type Ruleset } from "../plan/ruleset.ts";
-import type { Readiness } from "../readiness.ts";
+import { planRuleset } from "../plan/ruleset.ts";
+import type { Readiness, ReadinessPart } from "../readiness.ts";
 
 /** What Kubernetes or the nodes file tells of this node. */
 export interface OwnNode {
@@ -46,11 +46,9 @@ export interface NodeReconcilerInput {
 }
 
 export interface NodeReconciler {
-  /** Rebuilds pools and attachments from the kernel; once, before the first `run`. */
-  recover(): Promise<void>;
   /**
-   * Plans the whole node, compares it with the kernel and applies the difference. May be repeated at any time; throws when something is
-   * not as planned in the end.
+   * The first time rebuilds pools and attachments from the kernel. Then, as every time, plans the whole node, compares it with the
+   * kernel and applies the difference. May be repeated at any time; throws when something is not as planned in the end.
    */
   run(): Promise<void>;
   /** MTU of pods as last planned. */
@@ -98,73 +96,87 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
       if (before !== after) log.info({ before, after }, "PodCIDRs of this node");
       podCidrs = told;
       ipam.setPodCidrs(told);
+      // Pods may be older than the pool: somebody deleted the bridge while the agent was away, so that it recovered them without PodCIDR.
+      for (const { addresses } of attachments.list()) ipam.claim(addresses);
     }
     readiness.set("pod CIDRs", podCidrs.length === 0 ? (reason ?? "the node has no PodCIDR") : undefined);
   };
 
-  const applyRuleset = async (ruleset: Ruleset): Promise<void> => {
+  /** Runs work that one part of readiness depends on, and tells that part how it ended. */
+  const inPart = async (part: ReadinessPart, work: () => Promise<void>): Promise<void> => {
     try {
-      if ((await kernel.ensureRuleset(ruleset)) === "applied") log.info("Applied the nftables ruleset");
-      readiness.set("masquerade", undefined);
+      await work();
+      readiness.set(part, undefined);
     } catch (error) {
-      readiness.set("masquerade", error instanceof Error ? error.message : String(error));
+      readiness.set(part, error instanceof Error ? error.message : String(error));
       throw error;
     }
   };
 
+  const recover = async (): Promise<void> => {
+    await kernel.clearLeftovers(bridge);
+    const gateways = await kernel.listGateways(bridge);
+    const cidr = ({ address, prefixLength }: (typeof gateways)[number]): Cidr =>
+      cidrOf(address, prefixLength);
+    podCidrs = gateways.filter(({ deprecated }) => !deprecated).map(cidr);
+    ipam.setPodCidrs(podCidrs);
+    for (const gateway of gateways.filter(({ deprecated }) => deprecated)) ipam.addFormerCidr(cidr(gateway));
+    const { adopted } = await reloadAttachments();
+    ipam.resume();
+    log.info(
+      { podCIDRs: podCidrs.map(formatCidr), attachments: adopted.length },
+      "Recovered state from the kernel",
+    );
+  };
+
+  const applyNetwork = async (node: OwnNode): Promise<void> => {
+    const { adopted, vanished } = await reloadAttachments();
+    if (adopted.length + vanished.length > 0) {
+      const names = vanished.map(({ hostLink }) => hostLink);
+      log.warn({ adopted, vanished: names }, "Attachments changed without a CNI call");
+    }
+    const uplinks = await kernel.findUplinks(node.addresses);
+    mtu = input.mtu > 0 ? input.mtu : smallestMtu(uplinks);
+    const plan = planNodeNetwork({
+      bridge,
+      mtu,
+      podCidrs,
+      formerCidrs: ipam.formerCidrs(),
+      uplinks: uplinks.map(({ name }) => name),
+    });
+    const faults = await kernel.ensureNode(plan);
+    if (faults.length > 0) throw new Error(faults.join("; "));
+    await repairAttachments();
+  };
+
+  const applyRuleset = async (): Promise<void> => {
+    const ruleset = planRuleset({
+      bridge,
+      podCidrs: [...podCidrs, ...ipam.formerCidrs()],
+      insideCidrs: nonMasqueradeCIDRs,
+      masquerade,
+    });
+    if ((await kernel.ensureRuleset(ruleset)) === "applied") log.info("Applied the nftables ruleset");
+  };
+
+  let isRecovered = false;
   return {
     mtu: () => mtu,
-    async recover() {
-      await kernel.clearLeftovers(bridge);
-      const gateways = await kernel.listGateways(bridge);
-      const cidr = ({ address, prefixLength }: (typeof gateways)[number]): Cidr =>
-        cidrOf(address, prefixLength);
-      podCidrs = gateways.filter(({ deprecated }) => !deprecated).map(cidr);
-      ipam.setPodCidrs(podCidrs);
-      for (const gateway of gateways.filter(({ deprecated }) => deprecated))
-        ipam.addFormerCidr(cidr(gateway));
-      const { adopted } = await reloadAttachments();
-      ipam.resume();
-      log.info(
-        { podCIDRs: podCidrs.map(formatCidr), attachments: adopted.length },
-        "Recovered state from the kernel",
-      );
-    },
     async run() {
+      await inPart("node network", async () => {
+        if (!isRecovered) await recover();
+        isRecovered = true;
+      });
       const node = input.ownNode();
       learnPodCidrs(node);
-      if (podCidrs.length === 0) return;
-      const { adopted, vanished } = await reloadAttachments();
-      if (adopted.length + vanished.length > 0) {
-        log.warn(
-          { adopted, vanished: vanished.map(({ hostLink }) => hostLink) },
-          "Attachments changed without a CNI call",
-        );
-      }
-      const uplinks = await kernel.findUplinks(node.addresses);
-      mtu = input.mtu > 0 ? input.mtu : smallestMtu(uplinks);
-      const formerCidrs = ipam.formerCidrs();
-      const plan = planNodeNetwork({
-        bridge,
-        mtu,
-        podCidrs,
-        formerCidrs,
-        uplinks: uplinks.map(({ name }) => name),
-      });
-      const faults = await kernel.ensureNode(plan);
-      if (faults.length > 0) throw new Error(faults.join("; "));
-      await repairAttachments();
-      readiness.set("node network", undefined);
-      const ruleset = planRuleset({
-        bridge,
-        podCidrs: [...podCidrs, ...formerCidrs],
-        insideCidrs: nonMasqueradeCIDRs,
-        masquerade,
-      });
-      await applyRuleset(ruleset);
+      if (podCidrs.length === 0) return readiness.set("node network", NOT_APPLIED);
+      await inPart("node network", () => applyNetwork(node));
+      await inPart("masquerade", applyRuleset);
     },
   };
 }
+
+const NOT_APPLIED = "bridge and forwarding wait for PodCIDRs";
 
 function smallestMtu(uplinks: readonly Uplink[]): number {
   return uplinks.length === 0 ? DEFAULT_MTU : Math.min(...uplinks.map((uplink) => uplink.mtu));

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Gets the real components that the e2e suites run against, without installing a daemon: Debian packages unpacked into
 # $CAUSEWAY_CACHE/packages/NAME (default: .cache in the repository). Only what is missing is fetched.
-# usage: e2e/lib/packages.sh SET...   SET: containerd
+# usage: e2e/lib/packages.sh SET   SET: containerd, libcni or podman
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 cache=${CAUSEWAY_CACHE:-$PWD/.cache}
@@ -94,6 +94,18 @@ ensure_installed() {
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
+# The driver is built anew when its source changes; the module comes through the Go module proxy.
+build_libcni_driver() {
+  local source=e2e/libcni/driver target=$cache/libcni-driver minor
+  if [ -e "$target" ] && [ -z "$(find $source -newer "$target" -type f -print -quit)" ]; then return; fi
+  minor=$(go env GOVERSION 2>/dev/null | sed -n 's/^go1\.\([0-9]*\).*/\1/p') || minor=0
+  [ "${minor:-0}" -ge 24 ] || fail "Go 1.24 or newer is needed to build the libcni driver: install it as https://go.dev/doc/install tells" \
+    "and put its bin folder into PATH"
+  echo "Building the libcni driver"
+  CGO_ENABLED=0 go build -C $source -trimpath -ldflags '-s -w' -o "$target.new" . || fail "cannot build the libcni driver"
+  mv "$target.new" "$target"
+}
+
 case ${1:-} in
 containerd)
   ensure_installed iproute2 iputils-ping libseccomp2 mount musl-tools nftables util-linux
@@ -105,5 +117,20 @@ containerd)
   # No older suite has the API of CRI as a package of its own.
   unpack sid cri-api golang-k8s-cri-api-dev
   ;;
-*) fail 'say which set: containerd' ;;
+libcni)
+  ensure_installed iproute2 iptables iputils-ping nftables util-linux
+  unpack bookworm cni-plugins containernetworking-plugins
+  # The first ones that speak CNI 1.1.0, with STATUS and GC, are younger than trixie.
+  unpack sid cni-plugins-newest containernetworking-plugins
+  unpack bookworm busybox busybox-static
+  build_libcni_driver
+  ;;
+podman)
+  # podman 5 has no CNI.
+  [ "$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" = bookworm ] || fail "podman of Debian 12 is needed, the last one with CNI"
+  # Installed, not unpacked: its conmon calls it by its path. crun, its other runtime, refuses mixed cgroup versions.
+  ensure_installed iproute2 iputils-ping mount nftables podman runc util-linux
+  unpack bookworm busybox busybox-static
+  ;;
+*) fail 'say which set: containerd, libcni or podman' ;;
 esac

@@ -1,0 +1,25 @@
+import { after, before, describe } from "node:test";
+import { createNodeLab } from "../libcni/node-lab.ts";
+import { testLifecycle } from "./lifecycle-tests.ts";
+import { testNetwork } from "./network-tests.ts";
+import type { PodmanLab } from "./podman-lab.ts";
+import { startPodman } from "./podman.ts";
+
+describe("podman", () => {
+  let lab: PodmanLab | undefined;
+  const getLab = (): PodmanLab => {
+    if (lab === undefined) throw new Error("The lab could not be made");
+    return lab;
+  };
+  const cleanUps = new AsyncDisposableStack();
+  before(async () => {
+    const node = await createNodeLab();
+    cleanUps.defer(node.close);
+    const podman = await startPodman(node);
+    cleanUps.defer(podman.close);
+    lab = { node, podman };
+  });
+  after(() => cleanUps.disposeAsync());
+  testNetwork(getLab);
+  testLifecycle(getLab);
+});
