@@ -243,8 +243,9 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
     readiness.set("shutdown", "the agent is stopping");
     stopWatching();
     drift.stop();
-    await server?.stop();
+    // The runners first: either could find the socket gone, which the server unlinks, and listen again.
     await Promise.all([nodeRunner.stop(), hostFileRunner.stop(), source.close()]);
+    await server?.stop();
     kernel.close();
     await health.close();
   };

@@ -41,6 +41,7 @@ function setUp(commands: Commands): Setup {
       });
     },
     close: (fd) => setup.closed.push(fd),
+    whenIdle: () => Promise.resolve(),
   };
   const server = startCniServer({
     transport,

@@ -25,6 +25,8 @@ export interface ShimTransport {
   ): { stop(): void };
   reply(connection: number, bytes: Uint8Array): void;
   close(fd: number): void;
+  /** Resolves when no connection is open any more. */
+  whenIdle(): Promise<void>;
 }
 
 export interface ServerInput {
@@ -94,6 +96,8 @@ export function startCniServer(input: ServerInput): CniServer {
   return {
     async stop() {
       listener.stop();
+      // Also those that were taken from the queue just now, and have not delivered their frame yet: a rolling upgrade fails no pod.
+      await transport.whenIdle();
       await Promise.all([...inWork.values()].map(({ done }) => done));
     },
     waiting: () => limiter.waiting(),

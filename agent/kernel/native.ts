@@ -32,6 +32,8 @@ export interface Native {
   drop(connection: Connection): void;
   /** Number of open connections. */
   pending(): number;
+  /** Resolves when no connection is open any more: each ends by its reply, or after `peerTimeoutMs`. */
+  whenIdle(): Promise<void>;
   /** Netlink socket, subscribed to `groups` (bits, RTMGRP_*), with extended acknowledgements and strict checking of dumps. */
   openNetlink(protocol: number, groups: number): number;
   /** Sets the options of {@link Native.openNetlink} on a socket that somebody else opened. */
@@ -85,6 +87,7 @@ export function loadNative({ peerTimeoutMs = 10_000 }: NativeOptions = {}): Nati
     reply: (connection, bytes) => connections.reply(connection, bytes),
     drop: (connection) => connections.drop(connection),
     pending: () => connections.count(),
+    whenIdle: () => connections.whenIdle(),
     openNetlink: (protocol, groups) => openNetlink(addon, protocol, groups),
     prepareNetlink: (fd) => prepareNetlink(addon, fd),
     close: (fd) => void checked(`close descriptor ${fd}`, "close", addon.close(checkFd(fd))),

@@ -26,6 +26,8 @@ export interface Connections {
   reply(id: Connection, bytes: Uint8Array): void;
   drop(id: Connection): void;
   count(): number;
+  /** Resolves when no connection is open any more. */
+  whenIdle(): Promise<void>;
 }
 
 /** Of a frame (docs/protocol.md) only the first 8 bytes are known here: magic and big-endian length of the rest. */
@@ -64,6 +66,7 @@ interface Open {
 export function createConnections(addon: Addon, peerTimeoutMs: number): Connections {
   const open = new Map<Connection, Open>();
   const probe = Buffer.alloc(1);
+  const waiting: (() => void)[] = [];
   let lastId = 0;
 
   function close(connection: Open): void {
@@ -73,6 +76,7 @@ export function createConnections(addon: Addon, peerTimeoutMs: number): Connecti
     addon.close(connection.fd);
     for (const fd of connection.fds) addon.close(fd);
     releaseMemory(connection.frame);
+    if (open.size === 0) for (const wake of waiting.splice(0)) wake();
   }
 
   function refuse(connection: Open, reason: string): void {
@@ -183,6 +187,9 @@ export function createConnections(addon: Addon, peerTimeoutMs: number): Connecti
       if (connection !== undefined) close(connection);
     },
     count: () => open.size,
+    async whenIdle() {
+      if (open.size > 0) await new Promise<void>((resolve) => waiting.push(resolve));
+    },
   };
 }
 

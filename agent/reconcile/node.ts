@@ -102,15 +102,19 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
     readiness.set("pod CIDRs", podCidrs.length === 0 ? (reason ?? "the node has no PodCIDR") : undefined);
   };
 
-  /** Runs work that one part of readiness depends on, and tells that part how it ended. */
-  const inPart = async (part: ReadinessPart, work: () => Promise<void>): Promise<void> => {
+  /** Runs work, and tells a part of readiness why it failed. */
+  const tellingPart = async (part: ReadinessPart, work: () => Promise<void>): Promise<void> => {
     try {
       await work();
-      readiness.set(part, undefined);
     } catch (error) {
       readiness.set(part, error instanceof Error ? error.message : String(error));
       throw error;
     }
+  };
+  /** The same for all that a part waits for: it is ready once this has succeeded. */
+  const inPart = async (part: ReadinessPart, work: () => Promise<void>): Promise<void> => {
+    await tellingPart(part, work);
+    readiness.set(part, undefined);
   };
 
   const recover = async (): Promise<void> => {
@@ -163,10 +167,8 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
   return {
     mtu: () => mtu,
     async run() {
-      await inPart("node network", async () => {
-        if (!isRecovered) await recover();
-        isRecovered = true;
-      });
+      if (!isRecovered) await tellingPart("node network", recover);
+      isRecovered = true;
       const node = input.ownNode();
       learnPodCidrs(node);
       if (podCidrs.length === 0) return readiness.set("node network", NOT_APPLIED);

@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { type AgentProcess, makeNode, type TestNode } from "./testing/agent-process.ts";
+import { eventually } from "./testing/eventually.ts";
+import { orderPath, startFaultyAgent } from "./testing/fault-agent.ts";
+import { proveFault } from "./testing/fault-table.ts";
+import { cancelOrder, type FaultOrder, giveOrder, passedSteps, release } from "./testing/fault-order.ts";
+import { makeNetns, type Netns } from "./testing/netns.ts";
+import { assertNodeState, dumpNodeState } from "./testing/node-state.ts";
+import { privileged } from "./testing/privileged.ts";
+import { countTaken } from "./testing/taken-addresses.ts";
+
+const CODE_TRY_LATER = 11;
+
+let node: TestNode;
+let agent: AgentProcess;
+let pod: Netns;
+let clean: string;
+let path: string;
+
+/** Not a hook of all tests: those run for each step of a test too. */
+async function setUp(t: TestContext): Promise<void> {
+  node = makeNode();
+  path = orderPath(node);
+  pod = await makeNetns();
+  t.after(async () => {
+    await pod.remove();
+    await node.remove();
+  });
+  node.writeNodes("10.244.1.0/24", "fd00:1::/64");
+  agent = await startAgent();
+  clean = await dumpNodeState();
+}
+
+async function startAgent(): Promise<AgentProcess> {
+  const started = startFaultyAgent(node);
+  await started.waitUntilReady();
+  return started;
+}
+
+async function assertClean(): Promise<void> {
+  assert.equal(await countTaken(agent), 0);
+  assert.equal(await agent.metric("causeway_attachments"), 0);
+  await assertNodeState(clean);
+}
+
+type Command = FaultOrder["command"];
+
+/** The steps of a request that nothing happens to. */
+async function listSteps(command: Command): Promise<readonly string[]> {
+  giveOrder(path, { command, containerId: "probe", step: -1, action: "none" });
+  await node.add("probe", pod);
+  await node.del("probe", pod.path);
+  // The agent notes the last step when the shim may have ended already.
+  await eventually("the reply is sent", () => passedSteps(path).at(-1) === "after the reply");
+  const steps = passedSteps(path);
+  assert.equal(steps.at(0), "request received");
+  console.log(`${command} has ${steps.length} steps: ${steps.join("; ")}`);
+  return steps;
+}
+
+async function call(command: Command, containerId: string): Promise<{ code: number; stdout: string }> {
+  const { exitCode, stdout } = await node.call(command, { containerId, netns: pod.path });
+  return { code: exitCode === 0 ? 0 : (JSON.parse(stdout) as { code: number }).code, stdout };
+}
+
+for (const command of ["ADD", "DEL"] as const) {
+  test(`the agent is killed at every step of ${command}: restart and DEL leave the node as it was`, async (t) => {
+    await setUp(t);
+    const steps = await listSteps(command);
+    for (const [step, name] of steps.entries()) {
+      await t.test(`${command}, step ${step}: ${name}`, async () => {
+        const containerId = `killed-${step}`;
+        giveOrder(path, { command, containerId, step, action: "kill" });
+        if (command === "DEL") await node.add(containerId, pod);
+        const { code, stdout } = await call(command, containerId);
+        assert.equal(code, command === "DEL" || name === "after the reply" ? 0 : CODE_TRY_LATER, stdout);
+        await eventually("the agent is killed", () => agent.child.signalCode === "SIGKILL");
+        cancelOrder(path);
+        // Every other time the shim is alone with what the killed agent left.
+        if (step % 2 === 1) await node.del(containerId, pod.path);
+        agent = await startAgent();
+        await node.del(containerId, pod.path);
+        await assertClean();
+      });
+    }
+    proveFault(t, `agent killed during ${command}`);
+  });
+
+  test(`the shim is killed at every step of ${command}: nothing is left`, async (t) => {
+    await setUp(t);
+    const steps = await listSteps(command);
+    for (const step of heldSteps(steps)) {
+      await t.test(`${command}, step ${step}: ${steps[step]}`, async () => {
+        const containerId = `alone-${step}`;
+        if (command === "DEL") await node.add(containerId, pod);
+        giveOrder(path, { command, containerId, step, action: "hold" });
+        await callAndKill(command, containerId, step);
+        release(path);
+        await eventually("the request has ended", async () => (await countTaken(agent)) === 0);
+        await assertClean();
+        await node.del(containerId, pod.path);
+        await assertClean();
+      });
+    }
+    proveFault(t, `shim killed during ${command}`);
+  });
+}
+
+test("the namespace is removed at every step of ADD: DEL leaves nothing", async (t) => {
+  await setUp(t);
+  const steps = await listSteps("ADD");
+  for (const step of heldSteps(steps)) {
+    await t.test(`step ${step}: ${steps[step]}`, async () => {
+      const containerId = `homeless-${step}`;
+      giveOrder(path, { command: "ADD", containerId, step, action: "hold" });
+      const adding = call("ADD", containerId);
+      await eventually("the request is held", () => passedSteps(path).length > step);
+      await pod.remove();
+      release(path);
+      await adding;
+      await node.del(containerId, pod.path);
+      await assertClean();
+      pod = await makeNetns();
+    });
+  }
+  proveFault(t, "netns removed during ADD");
+});
+
+/** A request can be held where it works with the kernel. */
+function heldSteps(steps: readonly string[]): number[] {
+  const ends = new Set(["request received", "before the reply", "after the reply"]);
+  return [...steps.keys()].filter((step) => !ends.has(steps[step] ?? ""));
+}
+
+/** Starts the shim, and kills it once the agent holds its request. */
+async function callAndKill(command: Command, containerId: string, step: number): Promise<void> {
+  const { pid } = await privileged({
+    command: ["sh", "-c", 'echo started; exec "$0"', join(node.cniBinDir, "causeway")],
+    environment: {
+      CNI_COMMAND: command,
+      CNI_CONTAINERID: containerId,
+      CNI_NETNS: pod.path,
+      CNI_IFNAME: "eth0",
+    },
+    stdin: JSON.stringify({ cniVersion: "1.0.0", name: "causeway", type: "causeway", socket: node.socket }),
+    background: true,
+  });
+  await eventually("the request is held", () => passedSteps(path).length > step);
+  await privileged({ command: ["kill", "-9", String(pid)] });
+}

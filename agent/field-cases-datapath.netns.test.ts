@@ -1,0 +1,153 @@
+/** Cases from the field about what pods' packets meet on the node; docs/field-cases.md lists all of them with their tests. */
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, test } from "node:test";
+import { hostLinkName } from "./net/host-link.ts";
+import { type AgentProcess, makeNode, type TestNode } from "./testing/agent-process.ts";
+import { makeNetns, type Netns, runOnHost } from "./testing/netns.ts";
+import { dumpNodeState } from "./testing/node-state.ts";
+import { privileged } from "./testing/privileged.ts";
+
+const V4 = "10.244.1.0/24";
+const V6 = "fd00:1::/64";
+
+let node: TestNode;
+let agent: AgentProcess;
+let pods: Netns[];
+
+beforeEach(async () => {
+  node = makeNode();
+  node.writeNodes(V4, V6);
+  pods = [await makeNetns(), await makeNetns()];
+  agent = node.start("--standalone", "--nodes-file", node.nodesFile);
+  await agent.waitUntilReady();
+});
+
+afterEach(async () => {
+  await runOnHost(
+    "sh",
+    "-c",
+    "nft delete table inet services 2>/dev/null; ip link del churn 2>/dev/null; true",
+  );
+  for (const pod of pods) await pod.remove();
+  await node.remove();
+});
+
+async function addBoth(): Promise<{ readonly a: Netns; readonly b: Netns; readonly toB: readonly string[] }> {
+  const [a, b] = [pods[0] ?? assert.fail(), pods[1] ?? assert.fail()];
+  await node.add("a", a);
+  return { a, b, toB: await node.add("b", b) };
+}
+
+async function ping(from: Netns, targets: readonly string[]): Promise<void> {
+  for (const target of targets) await from.run("ping", "-n", "-c1", "-W1", target);
+}
+
+test("strict reverse path filters and an ARP that answers nobody do not matter to pods: addresses are asked of nobody", async () => {
+  await runOnHost(
+    "sysctl",
+    "-qw",
+    ...["all", "default", "cw0"].flatMap((link) => [
+      `net.ipv4.conf.${link}.rp_filter=1`,
+      `net.ipv4.conf.${link}.arp_ignore=8`,
+    ]),
+  );
+  const { a, toB } = await addBoth();
+  await ping(a, [...toB, "10.244.1.1", "fd00:1::1"]);
+});
+
+test("IPv6 forwarding goes on only after the uplink was told to go on accepting router advertisements", async () => {
+  await agent.end("SIGKILL");
+  const advertised = "net.ipv6.conf.up0.accept_ra";
+  await runOnHost("sysctl", "-qw", "net.ipv6.conf.all.forwarding=0");
+  await runOnHost("ip", "link", "add", "up0", "type", "veth", "peer", "name", "up1");
+  await runOnHost("ip", "address", "add", "192.0.2.10/24", "dev", "up0");
+  assert.equal(await runOnHost("sysctl", "-n", advertised), "1\n");
+  await node.start("--standalone", "--nodes-file", node.nodesFile).waitUntilReady();
+  assert.equal(await runOnHost("sysctl", "-n", "net.ipv6.conf.all.forwarding", advertised), "1\n2\n");
+  await runOnHost("ip", "link", "del", "up0");
+});
+
+/** What a service proxy does: a virtual address leads to a pod, and what a pod sends to itself gets the node's address. */
+const SERVICES = `table inet services {
+  chain prerouting {
+    type nat hook prerouting priority dstnat
+    ip daddr 10.96.0.10 dnat ip to 10.244.1.3
+    ip6 daddr fd00:96::10 dnat ip6 to fd00:1::3
+  }
+  chain postrouting {
+    type nat hook postrouting priority srcnat - 1
+    ip saddr 10.244.1.3 ip daddr 10.244.1.3 masquerade
+    ip6 saddr fd00:1::3 ip6 daddr fd00:1::3 masquerade
+  }
+}`;
+
+test("a service leads a pod to a pod of the same node and to itself where bridges do not call the packet filter", async () => {
+  const { a, b } = await addBoth();
+  await privileged({ command: ["nft", "-f", "-"], stdin: SERVICES });
+  const { exitCode } = await privileged({ command: ["test", "-e", "/proc/sys/net/bridge"] });
+  // The module is loaded: what it does in this namespace is turned off.
+  if (exitCode === 0) {
+    const names = ["iptables", "ip6tables"].map((name) => `net.bridge.bridge-nf-call-${name}=0`);
+    await runOnHost("sysctl", "-qw", ...names);
+  }
+  for (const client of [a, b]) await ping(client, ["10.96.0.10", "fd00:96::10"]);
+});
+
+for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+  test(`${signal} of the agent changes nothing in the kernel, and neither does its next start`, async () => {
+    const { a, toB } = await addBoth();
+    await ping(a, toB);
+    const before = await dumpNodeState();
+    await agent.end(signal);
+    assert.equal(await dumpNodeState(), before);
+    await ping(a, toB);
+    const next = node.start("--standalone", "--nodes-file", node.nodesFile);
+    await next.waitUntilReady();
+    assert.equal(await dumpNodeState(), before);
+  });
+}
+
+test("ADD, CHECK and DEL do not mind links that come and go: no list of links is taken while it changes", async () => {
+  const churn = await privileged({
+    command: [
+      "sh",
+      "-c",
+      "echo ready; while :; do ip link add churn type bridge; ip link set churn up; ip link del churn; done",
+    ],
+    background: true,
+  });
+  try {
+    for (let round = 0; round < 15; round++) {
+      await Promise.all(
+        pods.map(async (pod, index) => {
+          const call = { containerId: `churn-${index}-${round}`, netns: pod.path };
+          const added = await node.call("ADD", call);
+          assert.equal(added.exitCode, 0, added.stdout);
+          const config = { cniVersion: "1.0.0", name: "causeway", type: "causeway", socket: node.socket };
+          const prevResult: unknown = JSON.parse(added.stdout);
+          const stdin = JSON.stringify({ ...config, prevResult });
+          const checked = await node.call("CHECK", { ...call, stdin });
+          assert.equal(checked.exitCode, 0, checked.stdout);
+          await node.del(call.containerId, pod.path);
+        }),
+      );
+    }
+  } finally {
+    await privileged({ command: ["kill", "-9", String(churn.pid)] });
+  }
+});
+
+test("both ends of a pod's link have their names from the start: none is left to the kernel, whatever names are in use", async () => {
+  await runOnHost("ip", "link", "add", "veth0", "type", "veth", "peer", "name", "veth1");
+  const monitor = await privileged({
+    command: ["sh", "-c", `echo ready; exec ip -o monitor link >${node.folder}/monitor`],
+    background: true,
+  });
+  const given = await Promise.all(pods.map((pod, index) => node.add(`c${index}`, pod)));
+  assert.equal(new Set(given.flat()).size, 4);
+  await privileged({ command: ["kill", "-9", String(monitor.pid)] });
+  const seen = await runOnHost("cat", `${node.folder}/monitor`);
+  for (const containerId of ["c0", "c1"]) assert.match(seen, new RegExp(hostLinkName(containerId, "eth0")));
+  assert.doesNotMatch(seen, /\bveth\d/);
+  await runOnHost("ip", "link", "del", "veth0");
+});

@@ -1,0 +1,147 @@
+/**
+ * Loaded into an agent under test before its program (`NODE_OPTIONS=--import`): stops it at any step of a CNI request. It wraps the addon, through
+ * which every frame, netlink message and reply passes, so that the shipped program is tested as it ships and knows nothing of faults.
+ */
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Addon } from "../native/addon.ts";
+import { FAULT_VARIABLE, type FaultOrder, reportPath, releasePath } from "./fault-order.ts";
+
+const HOLD_POLL_MS = 2;
+
+/** Type and flags of linux/netlink.h and linux/rtnetlink.h. */
+const HEADER_LENGTH = 16;
+const NLMSG_ERROR = 2;
+const NLM_F_CREATE = 0x400;
+const NAMES: Readonly<Record<number, string>> = {
+  16: "set link",
+  17: "delete link",
+  19: "set link",
+  20: "add address",
+  21: "delete address",
+  24: "add route",
+  25: "delete route",
+  28: "add neighbour",
+  29: "delete neighbour",
+};
+
+const path = process.env[FAULT_VARIABLE] ?? "";
+
+/** The order whose request is in work. */
+let order: FaultOrder | undefined;
+let connection = -1;
+let podFds: readonly number[] = [];
+let passed = 0;
+
+const dlopen = process.dlopen.bind(process);
+process.dlopen = (module: { exports: unknown }, file: string, flags?: number) => {
+  if (flags === undefined) dlopen(module, file);
+  else dlopen(module, file, flags);
+  if (file.endsWith("kernel.node")) module.exports = instrument(module.exports as Addon);
+};
+
+function instrument(addon: Addon): Addon {
+  return {
+    ...addon,
+    receive(fd, bytes, fds) {
+      const size = addon.receive(fd, bytes, fds);
+      if (size > 0) arm(fd, Buffer.from(bytes.subarray(0, size)).toString("latin1"), fds);
+      return size;
+    },
+    request: (steps) => (isWatched(steps) ? runStepwise(addon, steps) : addon.request(steps)),
+    send(fd, bytes) {
+      const isReply = order !== undefined && fd === connection;
+      if (isReply) pass("before the reply");
+      const size = addon.send(fd, bytes);
+      if (isReply) pass("after the reply");
+      if (isReply) order = undefined;
+      return size;
+    },
+  };
+}
+
+function arm(fd: number, frame: string, fds: readonly number[]): void {
+  if (!frame.startsWith("CWAY") || !existsSync(path)) return;
+  const next = JSON.parse(readFileSync(path, "utf8")) as FaultOrder;
+  const words = [`CNI_COMMAND=${next.command}\0`, `CNI_CONTAINERID=${next.containerId}\0`];
+  if (!words.every((word) => frame.includes(word))) return;
+  order = next;
+  connection = fd;
+  podFds = [...fds];
+  passed = 0;
+  pass("request received");
+}
+
+/** Notes that a step is done; true when the order wants something now that is not the end of the process. */
+function pass(name: string): boolean {
+  if (order === undefined) return false;
+  appendFileSync(reportPath(path), `${name}\n`);
+  const isMeant = passed++ === order.step;
+  if (isMeant && order.action === "kill") process.kill(process.pid, "SIGKILL");
+  return isMeant && order.action === "hold";
+}
+
+async function holdIf(isMeant: boolean): Promise<void> {
+  if (!isMeant) return;
+  while (!existsSync(releasePath(path))) await delay(HOLD_POLL_MS);
+}
+
+/**
+ * Whether a batch belongs to the request: an ADD's goes through the pod's socket too. What only reads is no step, and what the agent repairs
+ * meanwhile is another matter.
+ */
+function isWatched(steps: Parameters<Addon["request"]>[0]): boolean {
+  if (order === undefined) return false;
+  if (order.command === "ADD") return steps.some(({ fd }) => podFds.includes(fd));
+  return steps.some(({ bytes }) => split(Buffer.from(bytes)).some(isChange));
+}
+
+/** Sends a batch message by message, with the answers and the end of the sequence as `Addon.request` has them. */
+async function runStepwise(addon: Addon, steps: Parameters<Addon["request"]>[0]): Promise<Buffer[]> {
+  const answers: Buffer[] = [];
+  const messages = steps.map(({ fd, bytes }) => ({ fd, parts: split(Buffer.from(bytes)) }));
+  await holdIf(pass("before a batch"));
+  for (const { fd, parts } of messages) {
+    const step: Buffer[] = [];
+    for (const bytes of parts) {
+      step.push(...(await addon.request([{ fd, bytes }])));
+      if (isChange(bytes)) await holdIf(pass(nameOf(bytes, podFds.includes(fd))));
+    }
+    answers.push(ownCopy(step));
+    if (step.some(hasError)) break;
+  }
+  return answers;
+}
+
+/** The receiver frees an answer's memory: it must not be a part of Node's common pool. */
+function ownCopy(pieces: readonly Buffer[]): Buffer {
+  const copy = Buffer.allocUnsafeSlow(pieces.reduce((sum, { length }) => sum + length, 0));
+  copy.set(Buffer.concat(pieces));
+  return copy;
+}
+
+function split(batch: Buffer): Buffer[] {
+  const parts: Buffer[] = [];
+  for (let at = 0; at < batch.length; at += batch.readUInt32LE(at)) {
+    parts.push(batch.subarray(at, at + batch.readUInt32LE(at)));
+  }
+  return parts;
+}
+
+/** RTM_GET* is the third of each group of four. */
+function isChange(message: Buffer): boolean {
+  return message.readUInt16LE(4) % 4 !== 2;
+}
+
+function nameOf(message: Buffer, isInPod: boolean): string {
+  const type = message.readUInt16LE(4);
+  const isCreate = type === 16 && (message.readUInt16LE(6) & NLM_F_CREATE) !== 0;
+  const name = isCreate ? "create veth" : (NAMES[type] ?? `message ${type}`);
+  return `after "${name}"${isInPod ? " in the pod" : ""}`;
+}
+
+function hasError(answer: Buffer): boolean {
+  return split(answer).some(
+    (message) => message.readUInt16LE(4) === NLMSG_ERROR && message.readInt32LE(HEADER_LENGTH) !== 0,
+  );
+}

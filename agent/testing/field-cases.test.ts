@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+
+const REPOSITORY = new URL("../../", import.meta.url);
+
+/** Rows that must be there: install, addresses, life of a sandbox, DEL, and what else the CNI contract touches. */
+const REQUIRED = [[1, 8], [11], [14, 16], [18, 19], [21, 35], [55], [57], [66, 69]].flatMap(
+  ([first = 0, last = first]) => Array.from({ length: last - first + 1 }, (_, index) => first + index),
+);
+
+interface Row {
+  readonly number: number;
+  readonly threads: string;
+  readonly harm: string;
+  readonly proof: string;
+}
+
+/** Rows of the first table; those of the later ones have fewer columns. */
+const rows: readonly Row[] = readFileSync(new URL("docs/field-cases.md", REPOSITORY), "utf8")
+  .split("\n")
+  .map((line) => /^\| (\d+) \| (.+?) \| (.+?) \| (.+) \|$/.exec(line))
+  .filter((match) => match !== null)
+  .map(([, number, threads = "", harm = "", proof = ""]) => {
+    return { number: Number(number), threads, harm, proof };
+  });
+
+interface NamedTest {
+  readonly file: string;
+  readonly name: string;
+}
+
+const CANNOT_OCCUR = /^Cannot occur: .{20,}$/;
+
+/** The tests of a row; a proof that is neither tests nor a reason throws. */
+function testsOf({ number, proof }: Row): readonly NamedTest[] {
+  if (CANNOT_OCCUR.test(proof)) return [];
+  return proof.split("<br>").map((entry) => {
+    const [, file, name] = /^`([^`]+)`: `([^`]+)`$/.exec(entry) ?? [];
+    if (file === undefined || name === undefined) throw new Error(`Cannot read row ${number}: ${entry}`);
+    return { file, name };
+  });
+}
+
+/** Names of the tests in a source text, templates as they are written. */
+function testNames(text: string): ReadonlySet<string> {
+  const calls = text.matchAll(/\b(?:test|testInLab)\(\s*(["`])((?:\\.|(?!\1)[^\\])*)\1/g);
+  return new Set([...calls].map((match) => match[2] ?? ""));
+}
+
+test("docs/field-cases.md has every row that must be there, once and in order", () => {
+  const numbers = rows.map(({ number }) => number);
+  assert.deepEqual(
+    REQUIRED.filter((number) => !numbers.includes(number)),
+    [],
+  );
+  assert.deepEqual(
+    numbers,
+    [...new Set(numbers)].toSorted((a, b) => a - b),
+  );
+});
+
+test("docs/field-cases.md names a thread for every row", () => {
+  assert.deepEqual(
+    rows.filter(({ threads }) => !/#\d+|10-network-magic/.test(threads)).map(({ number }) => number),
+    [],
+  );
+});
+
+test("docs/field-cases.md names tests that exist", () => {
+  const named = rows.flatMap(testsOf);
+  assert.ok(named.length > REQUIRED.length, "the table is read");
+  const missing = named.filter(({ file, name }) => {
+    const url = new URL(file, REPOSITORY);
+    return !existsSync(url) || !testNames(readFileSync(url, "utf8")).has(name);
+  });
+  assert.deepEqual(missing, []);
+});
