@@ -5,6 +5,7 @@ import type { Program } from "./program.ts";
 /** What differs between two attachments by nature: their names, numbers and addresses. */
 const OWN = new Set([
   "ifindex",
+  "link",
   "link_index",
   "ifname",
   "dev",

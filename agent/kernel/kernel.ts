@@ -61,6 +61,8 @@ export interface Kernel {
   findUplinks(addresses: readonly string[]): Promise<readonly Uplink[]>;
   /** Makes bridge, addresses and forwarding as planned, and verifies: returns what is still not as planned, with the remedy. */
   ensureNode(plan: NodePlan): Promise<Faults>;
+  /** Settings of the machine that are not ours to change, and that cost pods traffic, with the remedy. */
+  listHazards(): Promise<readonly string[]>;
   /** What of the nftables table is not as {@link Kernel.ensureRuleset} last left it. Cheap while no ruleset of the machine has changed. */
   checkRuleset(): Promise<Faults>;
   /** Replaces the nftables table in one transaction and verifies it. Does nothing when the table is as planned. */

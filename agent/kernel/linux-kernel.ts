@@ -6,6 +6,7 @@ import { deleteNeighbour, dumpNeighbours, parseNeighbour } from "../netlink/neig
 import type { Link } from "../netlink/parse-link.ts";
 import { parseAlias } from "../plan/attachment.ts";
 import { attachPod } from "./attach-pod.ts";
+import { describeBridgeNetfilter } from "./bridge-netfilter.ts";
 import { checkPod } from "./check-pod.ts";
 import { createDetacher, removeAll } from "./detach-pods.ts";
 import { diffBridge, ensureBridge, listAddresses } from "./ensure-bridge.ts";
@@ -138,6 +139,7 @@ export function createLinuxKernel({ native, rtnetlink, netfilter }: LinuxKernelI
         ...ipv6Faults,
       ];
     },
+    listHazards: () => describeBridgeNetfilter(procSysctls),
     ensureRuleset: nftables.ensure,
     checkRuleset: nftables.check,
     close() {

@@ -26,6 +26,7 @@ export interface NodeReconcilerInput {
     | "findUplinks"
     | "listAttachments"
     | "listGateways"
+    | "listHazards"
     | "repairAttachments"
   >;
   readonly ipam: Ipam;
@@ -133,6 +134,14 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
     );
   };
 
+  let hazards = "";
+  const warnOfHazards = async (): Promise<void> => {
+    const found = (await kernel.listHazards()).join("; ");
+    if (found !== hazards && found !== "")
+      log.warn({ hazards: found }, "This machine's settings cost pods traffic");
+    hazards = found;
+  };
+
   const applyNetwork = async (node: OwnNode): Promise<void> => {
     const { adopted, vanished } = await reloadAttachments();
     if (adopted.length + vanished.length > 0) {
@@ -151,6 +160,7 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
     const faults = await kernel.ensureNode(plan);
     if (faults.length > 0) throw new Error(faults.join("; "));
     await repairAttachments();
+    await warnOfHazards();
   };
 
   const applyRuleset = async (): Promise<void> => {
