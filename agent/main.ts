@@ -136,7 +136,10 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
   const drift = createDrift({
     clock: systemClock,
     isBusy: () => (server?.inWork() ?? 0) > 0,
-    trigger: () => nodeRunner.trigger(),
+    trigger() {
+      kernelWatch.rearm();
+      nodeRunner.trigger();
+    },
   });
   const node = createNodeReconciler({
     ...config,
@@ -237,11 +240,11 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
     },
   );
   nodeRunner.trigger();
-  const stopWatching = kernel.watch(drift.noticed);
+  const kernelWatch = kernel.watch(drift.noticed);
 
   return async () => {
     readiness.set("shutdown", "the agent is stopping");
-    stopWatching();
+    kernelWatch.stop();
     drift.stop();
     // The runners first: either could find the socket gone, which the server unlinks, and listen again.
     await Promise.all([nodeRunner.stop(), hostFileRunner.stop(), source.close()]);

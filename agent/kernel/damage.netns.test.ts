@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { planNodeNetwork } from "../plan/node-network.ts";
 import type { PodPlan } from "../plan/pod-network.ts";
+import { eventually } from "../testing/eventually.ts";
 import { podPlan } from "../testing/kernel-contract.ts";
 import { closePod, makeNetns, type Netns, openPod, runOnHost } from "../testing/netns.ts";
 import { assertInsideTestNamespaces } from "../testing/privileged.ts";
@@ -198,10 +199,15 @@ test("checkRuleset() tells of a table that somebody deleted, and starts no nft w
   assert.deepEqual(await kernel.checkRuleset(), ["nftables: table inet causeway is missing"]);
 });
 
-test("watch() tells of a change to a link of ours", async () => {
-  let stop = (): void => undefined;
-  const changed = new Promise<void>((resolve) => (stop = kernel.watch(resolve)));
-  await runOnHost("ip", "link", "set", "cw0", "mtu", "1390");
-  await changed;
-  stop();
+test("watch() tells of a change to a link of ours, once until it is armed again", async () => {
+  let count = 0;
+  const watch = kernel.watch(() => count++);
+  const change = (mtu: number): Promise<string> => runOnHost("ip", "link", "set", "cw0", "mtu", String(mtu));
+  await change(1390);
+  await eventually("the first change is told", () => count === 1);
+  await change(1389);
+  watch.rearm();
+  await change(1388);
+  await eventually("the change after rearm() is told", () => count === 2);
+  watch.stop();
 });

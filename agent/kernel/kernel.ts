@@ -2,6 +2,7 @@ import type { Attachment } from "../plan/attachment.ts";
 import type { GatewayAddress, NodePlan } from "../plan/node-network.ts";
 import type { PodPlan } from "../plan/pod-network.ts";
 import type { Ruleset } from "../plan/ruleset.ts";
+import type { KernelWatch } from "./watch-kernel.ts";
 
 /** Descriptors of one pod, received from the shim: its network namespace and an rtnetlink socket opened inside it. */
 export interface PodSockets {
@@ -52,9 +53,9 @@ export interface Kernel {
   repairAttachments(): Promise<readonly { readonly kind: string; readonly fault: string }[]>;
   /**
    * Calls `onChange` when the kernel tells of a change to a link, address or neighbour that may be ours, also of our own changes, and when
-   * it could not tell (its buffer was full). The returned function ends it.
+   * it could not tell (its buffer was full). Once; then again after `rearm`.
    */
-  watch(onChange: () => void): () => void;
+  watch(onChange: () => void): KernelWatch;
   /** The bridge's own addresses: they tell the last known PodCIDRs of this node. Empty when there is no bridge. */
   listGateways(bridge: string): Promise<readonly GatewayAddress[]>;
   /** The links that carry the given addresses, and those of the default routes when none does. */

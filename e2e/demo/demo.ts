@@ -25,9 +25,9 @@ async function step(name: string, act: () => Promise<string> | string): Promise<
   process.stdout.write(` ${note}\n`);
 }
 
-// A private /run for named namespaces and the socket, a private /tmp for the host folders.
-for (const folder of ["/run", "/tmp"]) run(["mount", "-t", "tmpfs", "tmpfs", folder]);
-const folder = mkdtempSync("/tmp/demo-");
+// A private /run, which ends with the demo: for named namespaces, the socket and the host folders.
+run(["mount", "-t", "tmpfs", "tmpfs", "/run"]);
+const folder = mkdtempSync("/run/demo-");
 const host = {
   bin: join(folder, "cni/bin"),
   conf: join(folder, "cni/net.d"),
