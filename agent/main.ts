@@ -12,6 +12,7 @@ import { startHealthServer } from "./health.ts";
 import { createAttachments } from "./ipam/attachments.ts";
 import { createIpam } from "./ipam/ipam.ts";
 import { openLinuxKernel } from "./kernel/linux-kernel.ts";
+import { warmUp } from "./kernel/warm-up.ts";
 import { loadNative } from "./kernel/native.ts";
 import { openNodeView } from "./kube/open-node-view.ts";
 import { ownNode } from "./kube/own-node.ts";
@@ -63,14 +64,11 @@ async function main([command, ...args]: readonly string[]): Promise<number> {
   }
 }
 
-/**
- * A node agent is small and mostly idle: memory that V8 keeps for speed is taken from pods. Its young generation stays at its first size,
- * and the old one is collected before it has grown to several times of what lives.
- */
-const MEMORY_FLAGS = ["--optimize-for-size", "--semi-space-growth-factor=1"];
+/** A node agent is small and mostly idle: memory that V8 keeps for speed is taken from pods. Its young generation stays at its first size. */
+const MEMORY_FLAG = "--semi-space-growth-factor=1";
 
 async function agent(args: readonly string[]): Promise<number> {
-  for (const flag of MEMORY_FLAGS) setFlagsFromString(flag);
+  setFlagsFromString(MEMORY_FLAG);
   let config: Config;
   try {
     config = loadConfig({ args, environment: process.env, hostName: hostname().toLowerCase() });
@@ -180,6 +178,7 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
   };
 
   const serve = (): void => {
+    warmUp();
     mkdirSync(dirname(config.socket), { recursive: true, mode: 0o700 });
     server = startCniServer({
       transport: native,

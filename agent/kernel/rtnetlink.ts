@@ -108,7 +108,9 @@ export function createRtnetlink(native: RtnetlinkNative, protocol: number = NETL
   }
 
   async function tryExecute(steps: readonly RtnetlinkStep[]): Promise<Outcome[][]> {
-    for (const { socket } of steps) if (socket !== undefined) native.prepareNetlink(socket);
+    for (const socket of new Set(steps.map((step) => step.socket))) {
+      if (socket !== undefined) native.prepareNetlink(socket);
+    }
     if (steps.every(({ socket }) => socket !== undefined)) return await run(steps, -1);
     return await pool.use(async (host) => await run(steps, host));
   }
