@@ -3,6 +3,7 @@ import { findTools } from "../lib/tools.ts";
 import { testAgentAway } from "./agent-away-tests.ts";
 import { testLifecycle } from "./lifecycle-tests.ts";
 import { testNetwork } from "./network-tests.ts";
+import { testPeers } from "./peer-tests.ts";
 import { createPodLab, type PodLab } from "./pod-lab.ts";
 import { testStarting } from "./starting-tests.ts";
 
@@ -22,6 +23,7 @@ for (const containerd of [tools.containerdOld, tools.containerdNew]) {
       await lab?.close();
     });
     testStarting(getLab, containerd);
+    testPeers(getLab);
     testNetwork(getLab);
     testLifecycle(getLab);
     testAgentAway(getLab);
