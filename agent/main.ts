@@ -87,7 +87,7 @@ async function agent(args: readonly string[]): Promise<number> {
     await stop();
     return 0;
   } catch (error) {
-    log.error({ error: error instanceof Error ? error.message : String(error) }, "Cannot start");
+    log.error({ error: messageOf(error) }, "Cannot start");
     return 1;
   }
 }

@@ -1,4 +1,4 @@
-import { parseAddress } from "../net/address.ts";
+import { familyOf, parseAddress } from "../net/address.ts";
 import { hostLinkName } from "../net/host-link.ts";
 import { planPodNetwork } from "../plan/pod-network.ts";
 import { CNI_CODE, CniError } from "./cni-error.ts";
@@ -45,8 +45,7 @@ function planExpected(
     mtu: mtu ?? MTU_OF_HOST_END,
     mac,
     addresses: addresses.map((address) => {
-      const family = address.includes(":") ? 6 : 4;
-      return { family, address, gateway: ipam.gatewayOf(address) ?? address };
+      return { family: familyOf(address), address, gateway: ipam.gatewayOf(address) ?? address };
     }),
   });
 }

@@ -1,12 +1,13 @@
 import { linkLocalOf } from "../net/mac.ts";
 import { deleteLink, deleteLinkGroup, getLink, setLink } from "../netlink/link.ts";
-import type { NetlinkRequest, Outcome } from "../netlink/message.ts";
+import type { NetlinkRequest } from "../netlink/message.ts";
 import { deleteNeighbour } from "../netlink/neighbour.ts";
 import { isNotFound } from "../netlink/netlink-error.ts";
 import { type Link, parseLink } from "../netlink/parse-link.ts";
 import { parseAlias } from "../plan/attachment.ts";
 import { otherEndMac } from "../plan/pod-network.ts";
 import { isOurs } from "./ownership.ts";
+import { readOutcome } from "./read-one.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
 
 export type DetachOutcome = "detached" | "gone";
@@ -70,7 +71,10 @@ interface Batch {
 async function detachAll(rtnetlink: Rtnetlink, { jobs, group, bridgeIndex }: Batch): Promise<void> {
   try {
     const links = await findLinks(rtnetlink, jobs);
-    const own = jobs.filter((job) => isDeletable(links.get(job)));
+    const own = jobs.filter((job) => {
+      const link = links.get(job);
+      return link !== undefined && isOurs(link);
+    });
     if (bridgeIndex !== undefined) {
       const stale = jobs.flatMap((job) => neighboursOf(job, links.get(job)));
       await removeAll(
@@ -96,20 +100,10 @@ async function findLinks(rtnetlink: Rtnetlink, jobs: readonly Job[]): Promise<Re
   ).flat();
   const links = new Map<Job, Link>();
   for (const [index, job] of jobs.entries()) {
-    const link = linkOf(outcomes[index]);
+    const link = readOutcome(outcomes[index], parseLink);
     if (link !== undefined) links.set(job, link);
   }
   return links;
-}
-
-function linkOf(outcome: Outcome | undefined): Link | undefined {
-  if (outcome?.status === "failed" && !isNotFound(outcome.error)) throw outcome.error;
-  const reply = outcome?.status === "done" ? outcome.replies[0] : undefined;
-  return reply === undefined ? undefined : parseLink(reply.payload);
-}
-
-function isDeletable(link: Link | undefined): boolean {
-  return link !== undefined && isOurs(link);
 }
 
 /** What the host may have an entry for: the pod's addresses, and the link-local one from which its kernel solicits routers. */

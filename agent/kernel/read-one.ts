@@ -1,7 +1,7 @@
 import { getLink } from "../netlink/link.ts";
 import { isNotFound } from "../netlink/netlink-error.ts";
 import { type Link, parseLink } from "../netlink/parse-link.ts";
-import type { NetlinkRequest } from "../netlink/message.ts";
+import type { NetlinkRequest, Outcome } from "../netlink/message.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
 
 /** The answer to a question about one thing; undefined when there is no such thing. */
@@ -12,6 +12,11 @@ export async function readOne<T>(
   socket?: number,
 ): Promise<T | undefined> {
   const [outcome] = (await rtnetlink.tryExecute([{ socket, requests: [request] }])).flat();
+  return readOutcome(outcome, parse);
+}
+
+/** What one question was answered; undefined when there is no such thing. Throws any other refusal. */
+export function readOutcome<T>(outcome: Outcome | undefined, parse: (payload: Buffer) => T): T | undefined {
   if (outcome?.status === "failed" && !isNotFound(outcome.error)) throw outcome.error;
   const reply = outcome?.status === "done" ? outcome.replies[0] : undefined;
   return reply === undefined ? undefined : parse(reply.payload);

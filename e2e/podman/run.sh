@@ -2,4 +2,4 @@
 # Runs containers with Debian 12's podman, whose network is ours through its CNI backend. As root; everything happens in namespaces and a
 # temporary folder of its own, which are gone afterwards.
 # usage: e2e/podman/run.sh
-exec "$(dirname "$0")/../libcni/suite.sh" podman e2e/podman/podman.e2e.ts
+exec "$(dirname "$0")/../lib/suite.sh" podman e2e/podman/podman.e2e.ts

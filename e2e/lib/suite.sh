@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs one suite as root: gets its packages, builds what changed, runs its tests in a temporary folder, and removes whatever they leave.
-# usage: e2e/libcni/suite.sh SET FILE   SET: of e2e/lib/packages.sh   FILE: with the tests
+# usage: e2e/lib/suite.sh SET FILE   SET: of e2e/lib/packages.sh   FILE: with the tests
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 PATH=$PWD/node_modules/.bin:$PATH
