@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { ConfigError, describeFlags, loadConfig, OPTIONS } from "./config.ts";
+import { ConfigError, describeFlags, loadConfig } from "./config.ts";
+import { OPTIONS } from "./options.ts";
 
 function load(
   args: readonly string[],
@@ -42,8 +43,15 @@ test("loadConfig() has the defaults of the design", () => {
     http: { address: "127.0.0.1", port: 9655 },
     bridge: "cw0",
     mtu: 0,
-    masquerade: true,
+    overlay: "auto",
+    vxlanDevice: "cw-vx",
+    vxlanVni: 4096,
+    vxlanPort: 4789,
+    vxlanTxChecksum: true,
+    masquerade: [4, 6],
+    masqueradeRandomPorts: true,
     nonMasqueradeCIDRs: [],
+    nodeCondition: false,
     logLevel: "info",
     logFormat: "json",
   });
@@ -78,7 +86,7 @@ test("loadConfig() reports all faults together, each with key and value", () => 
     assert.deepEqual(faults.toSorted(), [
       "colour is no setting",
       'http "9655" must be ADDRESS:PORT, an IPv6 address in brackets',
-      'masquerade "maybe" must be true or false',
+      'masquerade "maybe" must be true, false, ipv4 or ipv6',
       "mtu 12 must be 0 or 1280 to 65535",
       'socket "agent.sock" must be an absolute path',
     ]);
@@ -92,6 +100,14 @@ for (const { args, want } of [
   { args: ["--log-level", "loud"], want: 'logLevel "loud" must be trace, debug, info, warn or error' },
   { args: ["--standalone"], want: "nodesFile is missing: standalone needs it" },
   { args: ["--nodes-file", "/n.yaml"], want: 'nodesFile "/n.yaml" is of no use: standalone is false' },
+  { args: ["--overlay", "yes"], want: 'overlay "yes" must be auto, never or always' },
+  { args: ["--vxlan-vni", "0"], want: "vxlanVni 0 must be 1 to 16777215" },
+  { args: ["--vxlan-port", "65536"], want: "vxlanPort 65536 must be 1 to 65535" },
+  { args: ["--vxlan-device", "cw0"], want: 'vxlanDevice "cw0" is the name of the bridge too' },
+  {
+    args: ["--vxlan-device", "longer-than-14c"],
+    want: 'vxlanDevice "longer-than-14c" must be a link name of at most 14 characters',
+  },
   { args: ["--unknown"], want: "Unknown option '--unknown'" },
   {
     args: ["--http", "[::1:9655"],
@@ -124,6 +140,16 @@ test("loadConfig() refuses a file that is not there", () => {
     /^config "\/nowhere.yaml" cannot be read: ENOENT/,
   );
 });
+
+for (const { value, families } of [
+  { value: "false", families: [] },
+  { value: "ipv4", families: [4] },
+  { value: "ipv6", families: [6] },
+]) {
+  test(`loadConfig() takes masquerade ${value} as families ${families.join()}`, () => {
+    assert.deepEqual(load(["--masquerade", value]).masquerade, families);
+  });
+}
 
 test("loadConfig() accepts an IPv6 listen address in brackets", () => {
   assert.deepEqual(load(["--http", "[::1]:80"]).http, { address: "::1", port: 80 });

@@ -16,6 +16,8 @@ async function withServer(
     attachments: () => 3,
     isReady: readiness.isReady,
     rivals: () => 0,
+    nodes: () => ({ known: 3, skipped: 1 }),
+    peers: () => ({ direct: 2, overlay: 0, held: 0, unreachable: 0 }),
   });
   metrics.observeRequest("ADD", 0, 0.0015);
   metrics.observeRequest("ADD", 101, 0.0002);

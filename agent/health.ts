@@ -1,5 +1,5 @@
 import { createServer, type Server, type ServerResponse } from "node:http";
-import type { ListenAddress } from "./config.ts";
+import type { ListenAddress } from "./options.ts";
 import { describeSystemError } from "./files.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Readiness } from "./readiness.ts";

@@ -16,14 +16,17 @@ import { warmUp } from "./kernel/warm-up.ts";
 import { loadNative } from "./kernel/native.ts";
 import { openNodeView } from "./kube/open-node-view.ts";
 import { ownNode } from "./kube/own-node.ts";
+import { messageOf } from "./errors.ts";
 import { createLog, type Log } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { planConflist } from "./plan/conflist.ts";
 import { createReadiness } from "./readiness.ts";
+import { createClusterReconciler } from "./reconcile/cluster.ts";
 import { createDrift } from "./reconcile/drift.ts";
 import { ensureHostFiles } from "./reconcile/host-files.ts";
 import { createNodeReconciler, type OwnNode } from "./reconcile/node.ts";
 import { createRunner } from "./reconcile/runner.ts";
+import { createScopedRunner } from "./reconcile/scoped-runner.ts";
 import { createSharedLock } from "./shared-lock.ts";
 import { shippedFile } from "./shipped.ts";
 
@@ -119,6 +122,8 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
     attachments: () => attachments.list().length,
     isReady: readiness.isReady,
     rivals: () => rivals.length,
+    nodes: () => ({ known: source.view.nodes().size, skipped: source.view.skipped().size }),
+    peers: () => cluster.counts(),
   });
   const health = await startHealthServer({ listen: config.http, readiness, metrics });
   log.info({ version: packageJson.version, node: config.nodeName, port: health.port }, "Started");
@@ -128,16 +133,18 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
     version: packageJson.version,
     log,
     clock: systemClock,
-    onChange: () => nodeRunner.trigger(),
+    onChange() {
+      const own = JSON.stringify(ownNode(source.view, config.nodeName));
+      nodeRunner.trigger(own === lastOwnNode ? "cluster" : "all");
+      lastOwnNode = own;
+    },
   });
+  let lastOwnNode = "";
   const collection = createSharedLock();
   const drift = createDrift({
     clock: systemClock,
     isBusy: () => (server?.inWork() ?? 0) > 0,
-    trigger() {
-      kernelWatch.rearm();
-      nodeRunner.trigger();
-    },
+    trigger: () => nodeRunner.trigger("all"),
   });
   const node = createNodeReconciler({
     ...config,
@@ -156,6 +163,17 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
       }
       return describeOwnNode(state);
     },
+  });
+  const cluster = createClusterReconciler({
+    ...config,
+    kernel,
+    readiness,
+    log,
+    local: node.local,
+    cluster: () => ({ nodes: source.view.nodes(), isComplete: source.view.isComplete() }),
+    onRepair: metrics.countRepair,
+    onProblem: (note) =>
+      source.report({ type: "Warning", reason: "NodesUnreachable", action: "RouteToNodes", note }),
   });
   const serveCommand = createCommands(
     {
@@ -220,14 +238,17 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
       onError: (error) => readiness.set("installation", messageOf(error)),
     },
   );
-  const nodeRunner = createRunner(
-    async () => {
-      await node.run();
-      metrics.countReconcile("node", "ok");
+  const nodeRunner = createScopedRunner(
+    async (scope) => {
+      if (scope !== "cluster") kernelWatch.rearm();
+      if (scope === "all") await node.run();
+      const answer = await cluster.run({ verify: scope !== "cluster" });
+      metrics.countReconcile("node", answer === undefined ? "ok" : "error");
       const isNodeReady = readiness
         .reasons()
         .every(({ part }) => part === "socket" || part === "installation");
       if (server === undefined && isNodeReady) serve();
+      return answer;
     },
     {
       ...NODE_INTERVALS,
@@ -238,8 +259,11 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
       },
     },
   );
-  nodeRunner.trigger();
-  const kernelWatch = kernel.watch(drift.noticed);
+  const kernelWatch = kernel.watch((concern) => {
+    if (concern === "pods") drift.noticed();
+    else nodeRunner.trigger(concern === "peers" ? "peers" : "all");
+  });
+  nodeRunner.trigger("all");
 
   return async () => {
     readiness.set("shutdown", "the agent is stopping");
@@ -263,10 +287,6 @@ function describeOwnNode(state: ReturnType<typeof ownNode>): OwnNode {
     case "unknown":
       return { addresses: [], podCIDRs: [], reason: state.reason };
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 process.exitCode = await main(process.argv.slice(2));

@@ -9,6 +9,16 @@ export interface MetricsInput {
   readonly attachments: () => number;
   readonly isReady: () => boolean;
   readonly rivals: () => number;
+  readonly nodes: () => { readonly known: number; readonly skipped: number };
+  /** Prefixes of other nodes by the way they are reached. */
+  readonly peers: () => PeerCounts;
+}
+
+export interface PeerCounts {
+  readonly direct: number;
+  readonly overlay: number;
+  readonly held: number;
+  readonly unreachable: number;
 }
 
 export interface Metrics {
@@ -36,6 +46,8 @@ export function createMetrics({
   attachments,
   isReady,
   rivals,
+  nodes,
+  peers,
 }: MetricsInput): Metrics {
   const register = new Registry();
   const registers = [register];
@@ -95,6 +107,24 @@ export function createMetrics({
         this.set({ ...labels, state: "cooling" }, cooling);
         this.set({ ...labels, state: "free" }, size - taken - cooling);
       }
+    },
+  });
+  new Gauge({
+    name: "causeway_nodes",
+    help: "Nodes of the cluster, this one included: known, or skipped because their objects cannot be used.",
+    labelNames: ["state"] as const,
+    registers,
+    collect() {
+      for (const [state, count] of Object.entries(nodes())) this.set({ state }, count);
+    },
+  });
+  new Gauge({
+    name: "causeway_peers",
+    help: "PodCIDRs of other nodes by the way to them; held ones keep theirs while this node's own link is down.",
+    labelNames: ["route"] as const,
+    registers,
+    collect() {
+      for (const [route, count] of Object.entries(peers())) this.set({ route }, count);
     },
   });
   gauge("causeway_attachments", "Pod interfaces that exist on this node.", attachments);

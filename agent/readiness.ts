@@ -3,6 +3,7 @@ export type ReadinessPart =
   | "pod CIDRs"
   | "node network"
   | "masquerade"
+  | "routes"
   | "socket"
   | "installation"
   | "shutdown";
@@ -23,6 +24,7 @@ export function createReadiness(
     ["pod CIDRs", "PodCIDRs of this node are not known yet"],
     ["node network", "bridge and forwarding are not applied yet"],
     ["masquerade", "nftables ruleset is not applied yet"],
+    ["routes", "routes to other nodes are not applied yet"],
     ["socket", "the agent does not listen for the shim yet"],
     ["installation", "host files are not installed yet"],
   ]);

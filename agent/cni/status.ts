@@ -5,7 +5,7 @@ import { CNI_CODE, CniError } from "./cni-error.ts";
 import type { CommandsContext } from "./commands.ts";
 
 /** Parts without which running pods lose traffic too. */
-const CONNECTIVITY: ReadonlySet<ReadinessPart> = new Set(["node network", "masquerade"]);
+const CONNECTIVITY: ReadonlySet<ReadinessPart> = new Set(["node network", "masquerade", "routes"]);
 
 /** Silent when an ADD could be served; else 50, or 51 when pods that run may have lost connectivity. */
 export async function status({ readiness, ipam, attachments, nowMs }: CommandsContext): Promise<string> {

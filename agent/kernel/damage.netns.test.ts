@@ -32,7 +32,7 @@ let otherSockets: PodSockets;
 
 before(async () => {
   kernel = openLinuxKernel(native);
-  assert.deepEqual(await kernel.ensureNode(nodePlan), []);
+  assert.deepEqual((await kernel.ensureNode(nodePlan)).faults, []);
   [netns, other] = [await makeNetns(), await makeNetns()];
   [sockets, otherSockets] = [await openPod(native, netns), await openPod(native, other)];
   plan = podPlan("damaged");
@@ -191,7 +191,7 @@ test("checkRuleset() tells of a table that somebody deleted, and starts no nft w
   process.env["PATH"] = "/nonexistent";
   try {
     assert.deepEqual(await kernel.checkRuleset(), []);
-    assert.equal(await kernel.ensureRuleset({ sets: [], chains: [chain] }), "unchanged");
+    assert.deepEqual(await kernel.ensureRuleset({ sets: [], chains: [chain] }), []);
   } finally {
     process.env["PATH"] = PATH;
   }

@@ -44,7 +44,9 @@ for (const { name, values, written } of [
 ]) {
   test(`ensureIpv6Forwarding() ${name}`, async () => {
     const machine = sysctls(values);
-    assert.deepEqual(await ensureIpv6Forwarding(machine, ["up0"]), []);
+    const { changes, faults } = await ensureIpv6Forwarding(machine, ["up0"]);
+    assert.deepEqual(faults, []);
+    assert.equal(changes.length, written.length === 0 ? 0 : 1);
     assert.deepEqual(machine.written, written);
   });
 }
@@ -54,14 +56,14 @@ test("ensureIpv6Forwarding() says precisely what to set where /proc/sys is read-
     { [FORWARDING]: "0", [ACCEPT_RA]: "1" },
     "EROFS: read-only file system, open '/proc/sys'",
   );
-  assert.deepEqual(await ensureIpv6Forwarding(machine, ["up0"]), [
+  assert.deepEqual((await ensureIpv6Forwarding(machine, ["up0"])).faults, [
     "IPv6 forwarding is off and the agent may not set it (EROFS: read-only file system); on the node run: " +
       "sysctl -w net.ipv6.conf.up0.accept_ra=2 && sysctl -w net.ipv6.conf.all.forwarding=1",
   ]);
 });
 
 test("ensureIpv6Forwarding() says that a kernel has no IPv6", async () => {
-  assert.deepEqual(await ensureIpv6Forwarding(sysctls({}), ["up0"]), [
+  assert.deepEqual((await ensureIpv6Forwarding(sysctls({}), ["up0"])).faults, [
     `IPv6 is not usable on this node: cannot read ${FORWARDING} (ENOENT: no such file or directory)`,
   ]);
 });

@@ -1,4 +1,5 @@
 import { readFile, writeFile } from "node:fs/promises";
+import type { NodeOutcome } from "./kernel.ts";
 
 /** Reads and writes sysctls of this network namespace; a value is the file's text without the line end. */
 export interface Sysctls {
@@ -18,17 +19,17 @@ function sysctlPath(name: string): string {
 /**
  * Turns IPv6 forwarding on, for which netlink has no message. A router does not accept router advertisements (RFC 4861 section 6.2.3; the
  * kernel follows with accept_ra=1), so an uplink that got its default route from one must be told to go on first, or the node loses the
- * world (cilium/cilium#21819). Returns what the operator must do where /proc/sys is read-only; empty when all is as it must be.
+ * world (cilium/cilium#21819). Tells whether it was off, and what the operator must do where /proc/sys is read-only.
  */
 export async function ensureIpv6Forwarding(
   sysctls: Sysctls,
   uplinks: readonly string[],
-): Promise<readonly string[]> {
+): Promise<NodeOutcome> {
   const forwarding = "net/ipv6/conf/all/forwarding";
   try {
-    if ((await sysctls.read(forwarding)) === "1") return [];
+    if ((await sysctls.read(forwarding)) === "1") return { changes: [], faults: [] };
   } catch (error) {
-    return [`IPv6 is not usable on this node: cannot read ${forwarding} (${describe(error)})`];
+    return failed(`IPv6 is not usable on this node: cannot read ${forwarding} (${describe(error)})`);
   }
   const accepting: string[] = [];
   for (const uplink of uplinks) {
@@ -39,13 +40,17 @@ export async function ensureIpv6Forwarding(
   try {
     for (const name of accepting) await sysctls.write(name, "2");
     await sysctls.write(forwarding, "1");
-    return [];
+    return { changes: [{ kind: "forwarding", fault: `${forwarding} is 0` }], faults: [] };
   } catch (error) {
     const settings = remedy.map((setting) => `sysctl -w ${setting.replaceAll("/", ".")}`).join(" && ");
-    return [
+    return failed(
       `IPv6 forwarding is off and the agent may not set it (${describe(error)}); on the node run: ${settings}`,
-    ];
+    );
   }
+}
+
+function failed(fault: string): NodeOutcome {
+  return { changes: [], faults: [fault] };
 }
 
 function describe(error: unknown): string {

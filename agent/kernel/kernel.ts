@@ -1,7 +1,10 @@
 import type { Attachment } from "../plan/attachment.ts";
 import type { GatewayAddress, NodePlan } from "../plan/node-network.ts";
 import type { PodPlan } from "../plan/pod-network.ts";
+import type { PeersPlan } from "../plan/peers.ts";
 import type { Ruleset } from "../plan/ruleset.ts";
+import type { Underlay } from "../plan/underlay.ts";
+import type { PeersOptions, PeersOutcome } from "./ensure-peers.ts";
 import type { KernelWatch } from "./watch-kernel.ts";
 
 /** Descriptors of one pod, received from the shim: its network namespace and an rtnetlink socket opened inside it. */
@@ -17,14 +20,35 @@ export interface ObservedAttachment extends Attachment {
   readonly hostLink: string;
 }
 
-/** A link that can carry traffic to other nodes. */
-export interface Uplink {
-  readonly name: string;
-  readonly mtu: number;
-}
-
 /** What differs from a plan, in words. Empty: all is as planned. */
 export type Faults = readonly string[];
+
+/** Something that was not as planned, and was put right. */
+export interface Change {
+  readonly kind:
+    | "address"
+    | "bridge"
+    | "forwarding"
+    | "forwarding entry"
+    | "neighbour"
+    | "port"
+    | "route"
+    | "ruleset"
+    | "tunnel"
+    | "tunnel forwarding entry"
+    | "tunnel neighbour";
+  readonly fault: string;
+}
+
+/** What has become of the node. */
+export interface NodeOutcome {
+  readonly changes: readonly Change[];
+  /** What is still not as planned, with the remedy. */
+  readonly faults: Faults;
+}
+
+/** What a notification of the kernel is about: pods come and go all the time, the rest seldom changes. */
+export type Concern = "node" | "peers" | "pods";
 
 /**
  * The one seam to the machine. Expected answers are values, everything else is a thrown error that names action, object and cause.
@@ -50,23 +74,26 @@ export interface Kernel {
   /** What of the host's side of attachments somebody has changed since their ADD: ports, flags, forwarding entries, neighbours. */
   checkAttachments(): Promise<Faults>;
   /** Puts back what {@link Kernel.checkAttachments} finds, and tells it. Must not run while a pod is attached or detached. */
-  repairAttachments(): Promise<readonly { readonly kind: string; readonly fault: string }[]>;
+  repairAttachments(): Promise<readonly Change[]>;
   /**
-   * Calls `onChange` when the kernel tells of a change to a link, address or neighbour that may be ours, also of our own changes, and when
-   * it could not tell (its buffer was full). Once; then again after `rearm`.
+   * Calls `onChange` when the kernel tells of a change that may concern us: of links, addresses, neighbours, routes, forwarding and our
+   * nftables tables; some of our own changes are told as well. Also when it could not tell, because its buffer was full. Each concern once;
+   * then again after `rearm`.
    */
-  watch(onChange: () => void): KernelWatch;
+  watch(onChange: (concern: Concern) => void): KernelWatch;
   /** The bridge's own addresses: they tell the last known PodCIDRs of this node. Empty when there is no bridge. */
   listGateways(bridge: string): Promise<readonly GatewayAddress[]>;
-  /** The links that carry the given addresses, and those of the default routes when none does. */
-  findUplinks(addresses: readonly string[]): Promise<readonly Uplink[]>;
-  /** Makes bridge, addresses and forwarding as planned, and verifies: returns what is still not as planned, with the remedy. */
-  ensureNode(plan: NodePlan): Promise<Faults>;
+  /** How the node with these addresses is connected to others. */
+  observeUnderlay(addresses: readonly string[]): Promise<Underlay>;
+  /** Makes bridge, addresses and forwarding as planned, and verifies. */
+  ensureNode(plan: NodePlan): Promise<NodeOutcome>;
+  /** Makes the ways to other nodes as planned: see {@link Peers.ensure}. */
+  ensurePeers(plan: PeersPlan, options: PeersOptions): Promise<PeersOutcome>;
   /** Settings of the machine that are not ours to change, and that cost pods traffic, with the remedy. */
   listHazards(): Promise<readonly string[]>;
   /** What of the nftables table is not as {@link Kernel.ensureRuleset} last left it. Cheap while no ruleset of the machine has changed. */
   checkRuleset(): Promise<Faults>;
-  /** Replaces the nftables table in one transaction and verifies it. Does nothing when the table is as planned. */
-  ensureRuleset(ruleset: Ruleset): Promise<"unchanged" | "applied">;
+  /** Makes the nftables table as planned, verifies it, and tells what was not as planned before; nothing then. */
+  ensureRuleset(ruleset: Ruleset): Promise<Faults>;
   close(): void;
 }

@@ -5,11 +5,13 @@ import { NETLINK_NETFILTER } from "../netlink/nft-generation.ts";
 import { deleteNeighbour, dumpNeighbours, parseNeighbour } from "../netlink/neighbour.ts";
 import type { Link } from "../netlink/parse-link.ts";
 import { parseAlias } from "../plan/attachment.ts";
+import { TABLE } from "../plan/ruleset.ts";
 import { attachPod } from "./attach-pod.ts";
 import { describeBridgeNetfilter } from "./bridge-netfilter.ts";
 import { checkPod } from "./check-pod.ts";
 import { createDetacher, removeAll } from "./detach-pods.ts";
 import { diffBridge, ensureBridge, listAddresses } from "./ensure-bridge.ts";
+import { createPeers } from "./ensure-peers.ts";
 import { ensureIpv6Forwarding, procSysctls } from "./ipv6-forwarding.ts";
 import type { Kernel } from "./kernel.ts";
 import { createNftables } from "./nftables.ts";
@@ -18,8 +20,12 @@ import { findLink } from "./read-one.ts";
 import { observeHost, planRepairs, type Repair } from "./repair-attachments.ts";
 import { createRtnetlink, type Rtnetlink } from "./rtnetlink.ts";
 import type { Native } from "./native.ts";
-import { watchKernel } from "./watch-kernel.ts";
-import { ensureForwarding, findUplinks, listLinks } from "./uplinks.ts";
+import { ensureForwarding, listLinks, observeUnderlay } from "./underlay.ts";
+import { type LinkRole, watchKernel } from "./watch-kernel.ts";
+import { watchNftables } from "./watch-nftables.ts";
+
+/** NETLINK_GENERIC of linux/netlink.h. */
+const NETLINK_GENERIC = 16;
 
 /** Interface indices from here on are ours to choose: the kernel counts up from 1 and will not come near. */
 const FIRST_LINK_INDEX = 1_000_000;
@@ -27,20 +33,26 @@ const FIRST_LINK_INDEX = 1_000_000;
 export interface LinuxKernelInput {
   readonly native: Pick<Native, "openNetlink" | "watch" | "close">;
   readonly rtnetlink: Rtnetlink;
-  /** The same for NETLINK_NETFILTER. */
+  /** The same for NETLINK_NETFILTER and NETLINK_GENERIC. */
   readonly netfilter: Rtnetlink;
+  readonly generic: Rtnetlink;
 }
 
 /** Opens the kernel of this network namespace. */
 export function openLinuxKernel(native: Native): Kernel {
   const netfilter = createRtnetlink(native, NETLINK_NETFILTER);
-  return createLinuxKernel({ native, rtnetlink: createRtnetlink(native), netfilter });
+  const generic = createRtnetlink(native, NETLINK_GENERIC);
+  return createLinuxKernel({ native, rtnetlink: createRtnetlink(native), netfilter, generic });
 }
 
 /** The Linux kernel of this network namespace, through rtnetlink and nft. */
-export function createLinuxKernel({ native, rtnetlink, netfilter }: LinuxKernelInput): Kernel {
+export function createLinuxKernel({ native, rtnetlink, netfilter, generic }: LinuxKernelInput): Kernel {
   const nftables = createNftables(netfilter);
+  const peers = createPeers({ rtnetlink, generic });
   let bridge: Link | undefined;
+  let uplinks: ReadonlySet<number> = new Set();
+  /** Changes of nftables up to this generation are known, or our own. */
+  let verifiedGeneration: Promise<number> = Promise.resolve(0);
   let lastLinkIndex = FIRST_LINK_INDEX;
   const detacher = createDetacher(rtnetlink, () => bridge?.index);
 
@@ -48,6 +60,12 @@ export function createLinuxKernel({ native, rtnetlink, netfilter }: LinuxKernelI
   const nextLinkIndex = (): number => {
     lastLinkIndex += 2;
     return lastLinkIndex;
+  };
+  const roleOf = (index: number): LinkRole => {
+    if (index > FIRST_LINK_INDEX) return "pod";
+    if (index === bridge?.index) return "bridge";
+    if (peers.hasTunnel(index)) return "tunnel";
+    return uplinks.has(index) ? "uplink" : "foreign";
   };
   const listHostLinks = async (): Promise<Link[]> => {
     const links = await listLinks(rtnetlink);
@@ -74,11 +92,21 @@ export function createLinuxKernel({ native, rtnetlink, netfilter }: LinuxKernelI
       );
       return repairs.map(({ kind, fault }) => ({ kind, fault }));
     },
-    watch: (onChange) =>
-      watchKernel(native, {
-        isRelevant: (index) => index > FIRST_LINK_INDEX || index === bridge?.index,
-        onChange,
-      }),
+    watch: (onChange) => {
+      const links = watchKernel(native, { roleOf, onChange });
+      const tables = watchNftables(native, {
+        table: TABLE.name,
+        isKnown: async (generation) => generation <= (await verifiedGeneration),
+        onChange: () => onChange("node"),
+      });
+      return {
+        rearm: links.rearm,
+        stop() {
+          links.stop();
+          tables.stop();
+        },
+      };
+    },
     async attachPod(plan, sockets) {
       if (bridge === undefined)
         throw new Error(`Cannot attach "${plan.host.link}": the node has no bridge yet`);
@@ -126,25 +154,43 @@ export function createLinuxKernel({ native, rtnetlink, netfilter }: LinuxKernelI
           return { family: cidrOf(address, prefixLength).family, address, prefixLength, deprecated };
         });
     },
-    findUplinks: (addresses) => findUplinks(rtnetlink, addresses),
-    async ensureNode(plan) {
-      bridge = await ensureBridge(rtnetlink, plan);
-      const left = Object.keys(diffBridge(plan, bridge));
-      await ensureForwarding(rtnetlink, plan.uplinks);
-      const ipv6Faults = plan.families.includes(6)
-        ? await ensureIpv6Forwarding(procSysctls, plan.uplinks)
-        : [];
-      return [
-        ...(left.length === 0 ? [] : [`bridge "${plan.bridge}" does not keep its ${left.join(", ")}`]),
-        ...ipv6Faults,
-      ];
+    async observeUnderlay(addresses) {
+      const { uplinkIndices, ...underlay } = await observeUnderlay(rtnetlink, addresses);
+      uplinks = uplinkIndices;
+      return underlay;
     },
+    async ensureNode(plan) {
+      const ensured = await ensureBridge(rtnetlink, plan);
+      bridge = ensured.link;
+      const left = Object.keys(diffBridge(plan, bridge));
+      const opened = await ensureForwarding(rtnetlink, plan.uplinks);
+      const ipv6 = plan.families.includes(6)
+        ? await ensureIpv6Forwarding(procSysctls, plan.uplinks)
+        : { changes: [], faults: [] };
+      return {
+        changes: [
+          ...ensured.changes,
+          ...opened.map((name) => ({ kind: "forwarding" as const, fault: `link "${name}" did not forward` })),
+          ...ipv6.changes,
+        ],
+        faults: [
+          ...(left.length === 0 ? [] : [`bridge "${plan.bridge}" does not keep its ${left.join(", ")}`]),
+          ...ipv6.faults,
+        ],
+      };
+    },
+    ensurePeers: peers.ensure,
     listHazards: () => describeBridgeNetfilter(procSysctls),
-    ensureRuleset: nftables.ensure,
+    ensureRuleset(ruleset) {
+      const ensured = nftables.ensure(ruleset);
+      verifiedGeneration = ensured.then(nftables.verifiedGeneration, nftables.verifiedGeneration);
+      return ensured;
+    },
     checkRuleset: nftables.check,
     close() {
       rtnetlink.close();
       netfilter.close();
+      generic.close();
     },
   };
 }

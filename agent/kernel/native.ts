@@ -46,7 +46,7 @@ export interface Native {
    */
   request(steps: readonly NativeStep[]): Promise<Buffer[]>;
   /**
-   * Calls `onData` with what a subscribed socket receives, and `onError` with the name of an error: "ENOBUFS" when messages were lost, so
+   * Calls `onData` with what a subscribed socket receives, which is valid during the call only, and `onError` with the name of an error: "ENOBUFS" when messages were lost, so
    * that everything has to be read anew.
    */
   watch(fd: number, onData: (bytes: Buffer) => void, onError: (code: string) => void): Watch;
@@ -77,7 +77,7 @@ const RECEIVE_BUFFER_BYTES = 1024 * 1024;
 const DATAGRAM_BYTES = 64 * 1024;
 const DATAGRAMS_PER_TURN = 64;
 
-const { EAGAIN, EINTR } = constants.errno;
+const { EADDRINUSE, EAGAIN, EINTR } = constants.errno;
 
 export function loadNative({ peerTimeoutMs = 10_000 }: NativeOptions = {}): Native {
   const addon = loadAddon();
@@ -101,16 +101,36 @@ function checkFd(fd: number): number {
   throw new RangeError(`Cannot use file descriptor ${fd}`);
 }
 
+/** Port ids of our netlink sockets: "cw" in ASCII and a count, which begins anywhere since another program may count as we do. */
+const OWN_PORTS = 0x6377;
+const MAX_PORT_ATTEMPTS = 1000;
+let lastPort = Math.floor(Math.random() * 0x10000);
+
+function nextPort(): number {
+  lastPort = (lastPort + 1) & 0xffff;
+  return OWN_PORTS * 0x10000 + lastPort;
+}
+
+/** Whether a notification is about a change that came through one of our sockets: the kernel puts their port id into most of these. */
+export function isOwnPort(port: number): boolean {
+  return port >>> 16 === OWN_PORTS;
+}
+
 function openNetlink(addon: Addon, protocol: number, groups: number): number {
   const what = `open netlink socket of protocol ${protocol}`;
   const fd = checked(what, "socket", addon.socket(AF_NETLINK, SOCK_RAW, protocol));
   try {
     prepareNetlink(addon, fd);
-    // struct sockaddr_nl: family, padding, port (0: the kernel chooses), groups.
+    // struct sockaddr_nl: family, padding, port, groups.
     const address = Buffer.alloc(12);
     writeU16.call(address, AF_NETLINK, 0);
     writeU32.call(address, groups, 8);
-    checked(what, "bind", addon.bind(fd, address));
+    let result = -EADDRINUSE;
+    for (let attempt = 0; result === -EADDRINUSE && attempt < MAX_PORT_ATTEMPTS; attempt++) {
+      writeU32.call(address, nextPort(), 4);
+      result = addon.bind(fd, address);
+    }
+    checked(what, "bind", result);
     return fd;
   } catch (error) {
     addon.close(fd);
@@ -169,7 +189,7 @@ function watch(addon: Addon, fd: number, { onData, onError }: WatchHandlers): Wa
     for (let turn = 0; turn < DATAGRAMS_PER_TURN; turn++) {
       const size = stopped ? -EAGAIN : addon.receive(fd, bytes, []);
       if (size === -EAGAIN) return;
-      if (size >= 0) onData(Buffer.from(bytes.subarray(0, size)));
+      if (size >= 0) onData(bytes.subarray(0, size));
       else if (size !== -EINTR) return onError(errorCode(size));
     }
   }

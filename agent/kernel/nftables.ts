@@ -37,9 +37,11 @@ type NftElement = string | { readonly prefix: { readonly addr: string; readonly 
 export interface Nftables {
   /**
    * Replaces the table when it differs from the plan, in one transaction, and reads it back: what nft accepted but the kernel does not
-   * have is an error.
+   * have is an error. Tells what differed.
    */
-  ensure(ruleset: Ruleset): Promise<"unchanged" | "applied">;
+  ensure(ruleset: Ruleset): Promise<readonly string[]>;
+  /** The last generation at which all was seen to be as planned; 0 before. */
+  verifiedGeneration(): number;
   /** What differs from the ruleset of the last `ensure`. */
   check(): Promise<readonly string[]>;
 }
@@ -69,12 +71,14 @@ export function createNftables(netfilter: Pick<Rtnetlink, "execute">): Nftables 
   return {
     async ensure(ruleset) {
       current = ruleset;
-      if ((await differences(ruleset)).length === 0) return "unchanged";
+      const found = await differences(ruleset);
+      if (found.length === 0) return found;
       await runNft(["-f", "-"], formatRuleset(ruleset));
       const left = await differences(ruleset);
-      if (left.length === 0) return "applied";
+      if (left.length === 0) return found;
       throw new Error(`Cannot verify nftables table ${TABLE.family} ${TABLE.name}: ${left.join("; ")}`);
     },
+    verifiedGeneration: () => verified?.generation ?? 0,
     async check() {
       if (current === undefined) return [`nftables table ${TABLE.family} ${TABLE.name} was never applied`];
       return (await differences(current)).map((difference) => `nftables: ${difference}`);

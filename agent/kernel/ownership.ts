@@ -13,6 +13,9 @@ export const ROUTE_PROTOCOL = 99;
 /** Alias of the bridge. */
 export const BRIDGE_ALIAS = `${ALIAS_OWNER} bridge`;
 
+/** Alias of a VXLAN device. */
+export const TUNNEL_ALIAS = `${ALIAS_OWNER} vxlan`;
+
 /** Whether a link is ours: by its alias, or by its group as long as it has no alias. */
 export function isOurs({ alias, group }: Pick<Link, "alias" | "group">): boolean {
   return alias === undefined ? group === LINK_GROUP : alias.startsWith(`${ALIAS_OWNER} `);

@@ -1,57 +1,166 @@
-import { readS32 } from "netlink/dist/structs.js";
-import { RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR, RTMGRP_LINK } from "../netlink/constants.ts";
-import { parseMessages } from "../netlink/message.ts";
-import type { Native } from "./native.ts";
+import { readS32, readU16, readU32 } from "netlink/dist/structs.js";
+import {
+  NLM_F_REPLACE,
+  RT_TABLE_MAIN,
+  RTM_DELADDR,
+  RTM_DELLINK,
+  RTM_DELNEIGH,
+  RTM_DELROUTE,
+  RTM_NEWADDR,
+  RTM_NEWLINK,
+  RTM_NEWNEIGH,
+  RTM_NEWNETCONF,
+  RTM_NEWROUTE,
+  RTMGRP_IPV4_IFADDR,
+  RTMGRP_IPV4_ROUTE,
+  RTMGRP_IPV6_IFADDR,
+  RTMGRP_IPV6_ROUTE,
+  RTMGRP_LINK,
+  RTMGRP_NEIGH,
+  RTNLGRP_IPV4_NETCONF,
+  RTNLGRP_IPV6_NETCONF,
+} from "../netlink/constants.ts";
+import type { Concern } from "./kernel.ts";
+import { isOwnPort, type Native } from "./native.ts";
+import { ROUTE_PROTOCOL } from "./ownership.ts";
 
-/** NETLINK_ROUTE of linux/netlink.h and RTMGRP_NEIGH of linux/rtnetlink.h. */
+/** NETLINK_ROUTE of linux/netlink.h. */
 const NETLINK_ROUTE = 0;
-const RTMGRP_NEIGH = 0x4;
 
-/** ifi_index, ifa_index and ndm_ifindex stand at the same place in their structs (linux/rtnetlink.h, if_addr.h, neighbour.h). */
-const INDEX_OFFSET = 4;
+const GROUPS =
+  RTMGRP_LINK |
+  RTMGRP_NEIGH |
+  RTMGRP_IPV4_IFADDR |
+  RTMGRP_IPV6_IFADDR |
+  RTMGRP_IPV4_ROUTE |
+  RTMGRP_IPV6_ROUTE |
+  (1 << (RTNLGRP_IPV4_NETCONF - 1)) |
+  (1 << (RTNLGRP_IPV6_NETCONF - 1));
 
-const GROUPS = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_NEIGH;
+/** What a link is to us. */
+export type LinkRole = "pod" | "bridge" | "tunnel" | "uplink" | "foreign";
 
 export interface WatchKernelInput {
-  /** Whether the link of this index may be ours. */
-  readonly isRelevant: (linkIndex: number) => boolean;
-  readonly onChange: () => void;
+  readonly roleOf: (linkIndex: number) => LinkRole;
+  readonly onChange: (concern: Concern) => void;
 }
 
-/** Tells of one change; the next one is told after `rearm`. */
+/** Tells of each concern once; again after `rearm`. */
 export interface KernelWatch {
-  /** Listens from now on. To be called before the look at everything that follows a change. */
+  /** To be called before the look at everything that follows a change. */
   rearm(): void;
   stop(): void;
 }
 
 /**
- * Listens to the kernel's notifications about links, addresses and neighbours. Only the interface index of a message is looked at, and after
- * a relevant one nothing until `rearm`: pods that come and go make ten messages each, which would tell nothing new.
+ * Listens to the kernel's notifications. Of a message only its head is read, and after one concern is told no other message about it, until
+ * `rearm`: pods that come and go make ten messages each, which would tell nothing new.
  */
 export function watchKernel(
   native: Pick<Native, "openNetlink" | "watch" | "close">,
-  { isRelevant, onChange }: WatchKernelInput,
+  { roleOf, onChange }: WatchKernelInput,
 ): KernelWatch {
-  let stop = (): void => undefined;
-  const concerns = ({ payload }: { payload: Buffer }): boolean =>
-    payload.length >= INDEX_OFFSET + 4 && isRelevant(readS32.call(payload, INDEX_OFFSET));
-  const told = (): void => {
-    stop();
-    onChange();
+  const told = new Set<Concern>();
+  const tell = (concern: Concern | undefined): void => {
+    if (concern === undefined || told.has(concern)) return;
+    told.add(concern);
+    onChange(concern);
   };
-  const rearm = (): void => {
-    stop();
-    // A new socket: what the old one has queued is older than the look at everything that comes next.
-    const fd = native.openNetlink(NETLINK_ROUTE, GROUPS);
-    // An error means that messages were lost: whatever they said, the answer is the same.
-    const watch = native.watch(fd, (bytes) => parseMessages(bytes).some(concerns) && told(), told);
-    stop = () => {
-      stop = () => undefined;
+  const fd = native.openNetlink(NETLINK_ROUTE, GROUPS);
+  const watch = native.watch(
+    fd,
+    (bytes) => {
+      for (let offset = 0; offset + INDEX_OFFSET + 4 <= bytes.length; ) {
+        const length = readU32.call(bytes, offset);
+        if (length < HEADER_BYTES) return;
+        tell(concernOf(bytes, offset, roleOf));
+        offset += (length + 3) & ~3;
+      }
+    },
+    // An error means that messages were lost: they may have said anything.
+    () => {
+      for (const concern of ["node", "peers", "pods"] as const) tell(concern);
+    },
+  );
+  return {
+    rearm: () => told.clear(),
+    stop() {
       watch.stop();
       native.close(fd);
-    };
+    },
   };
-  rearm();
-  return { rearm, stop: () => stop() };
+}
+
+/** struct nlmsghdr of linux/netlink.h: length, type, flags, sequence number, port. */
+const HEADER_BYTES = 16;
+
+/** ifi_index, ifa_index and ndm_ifindex stand at the same place in their structs (linux/rtnetlink.h, if_addr.h, neighbour.h). */
+const INDEX_OFFSET = HEADER_BYTES + 4;
+
+/**
+ * What the message at `start` is about; undefined for what is not ours, and for what we did ourselves. Not parsed as other messages are: on a
+ * busy node there are thousands, of which hardly one matters.
+ */
+function concernOf(
+  bytes: Buffer,
+  start: number,
+  roleOf: (linkIndex: number) => LinkRole,
+): Concern | undefined {
+  if (isOwnPort(readU32.call(bytes, start + 12))) return undefined;
+  const type = readU16.call(bytes, start + 4);
+  const role = roleOf(readS32.call(bytes, start + INDEX_OFFSET));
+  switch (type) {
+    case RTM_NEWLINK:
+    case RTM_DELLINK:
+      if (role === "pod") return "pods";
+      // The bridge tells of itself when a port comes, too.
+      if (role === "bridge" && type === RTM_NEWLINK && isUp(bytes, start)) return "pods";
+      return role === "foreign" ? undefined : "node";
+    case RTM_NEWADDR:
+    case RTM_DELADDR:
+      // Also of a link that was none of ours: it may become an uplink by its address.
+      return role === "pod" ? undefined : "node";
+    case RTM_NEWNEIGH:
+    case RTM_DELNEIGH:
+      if (role === "tunnel") return "peers";
+      return role === "bridge" || role === "pod" ? "pods" : undefined;
+    case RTM_NEWROUTE:
+    case RTM_DELROUTE:
+      return concernOfRoute(bytes, start);
+    case RTM_NEWNETCONF:
+      return concernOfSettings(bytes, start, roleOf);
+    default:
+      return undefined;
+  }
+}
+
+/** ifi_flags of struct ifinfomsg, and IFF_UP of net/if.h. */
+function isUp(bytes: Buffer, start: number): boolean {
+  return ((bytes[start + INDEX_OFFSET + 4] ?? 0) & 1) !== 0;
+}
+
+/** struct rtmsg: destination length, table and protocol are its second, fifth and sixth byte. */
+function concernOfRoute(bytes: Buffer, start: number): Concern | undefined {
+  const header = start + HEADER_BYTES;
+  if (bytes[header + 4] !== RT_TABLE_MAIN) return undefined;
+  // A route that takes the place of ours is told, ours that has gone with it is not (fib_table_insert of net/ipv4/fib_trie.c).
+  const isReplacing = (readU16.call(bytes, start + 6) & NLM_F_REPLACE) !== 0;
+  if (bytes[header + 5] === ROUTE_PROTOCOL || isReplacing) return "peers";
+  return bytes[header + 1] === 0 ? "node" : undefined;
+}
+
+/** linux/netconf.h: struct netconfmsg is one byte, padded to four; the first attribute is the index, and -1 means all links. */
+const NETCONFA_IFINDEX_ALL = -1;
+
+function concernOfSettings(
+  bytes: Buffer,
+  start: number,
+  roleOf: (linkIndex: number) => LinkRole,
+): Concern | undefined {
+  const offset = start + HEADER_BYTES + 4 + 4;
+  if (bytes.length < offset + 4) return undefined;
+  const index = readS32.call(bytes, offset);
+  if (index === NETCONFA_IFINDEX_ALL) return "node";
+  const role = roleOf(index);
+  return role === "pod" || role === "foreign" ? undefined : "node";
 }

@@ -46,6 +46,13 @@ export function u32Attribute(type: number, value: number): Attribute {
   return [bytes];
 }
 
+/** 16 bits in network order: a port. */
+export function u16NetworkAttribute(type: number, value: number): Attribute {
+  const bytes = frame(type, 2);
+  bytes.writeUInt16BE(value, HEADER_BYTES);
+  return [bytes];
+}
+
 /** Text that ends with NUL. */
 export function textAttribute(type: number, text: string): Attribute {
   const bytes = frame(type, Buffer.byteLength(text) + 1);

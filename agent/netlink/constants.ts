@@ -35,6 +35,9 @@ export const RTM_NEWNEIGH: number = RouteMessageType.NEWNEIGH;
 export const RTM_DELNEIGH: number = RouteMessageType.DELNEIGH;
 export const RTM_GETNEIGH: number = RouteMessageType.GETNEIGH;
 
+/** linux/rtnetlink.h: settings of a link (linux/netconf.h), which the package does not know. */
+export const RTM_NEWNETCONF = 80;
+
 /** sys/socket.h */
 export const AF_UNSPEC = 0;
 export const AF_INET = 2;
@@ -47,10 +50,15 @@ export const NLMSGERR_ATTR_OFFS = 2;
 
 /** linux/rtnetlink.h: groups that a socket may subscribe to, as bits of `sockaddr_nl.nl_groups`. */
 export const RTMGRP_LINK = 0x1;
+export const RTMGRP_NEIGH = 0x4;
 export const RTMGRP_IPV4_IFADDR = 0x10;
 export const RTMGRP_IPV4_ROUTE = 0x40;
 export const RTMGRP_IPV6_IFADDR = 0x100;
 export const RTMGRP_IPV6_ROUTE = 0x400;
+
+/** linux/rtnetlink.h: numbers of groups that have no RTMGRP_*; their bits are 1 << (number - 1). */
+export const RTNLGRP_IPV4_NETCONF = 24;
+export const RTNLGRP_IPV6_NETCONF = 25;
 
 /** linux/rtnetlink.h: leaves the counters out of a link; they are most of it. */
 export const RTEXT_FILTER_SKIP_STATS = 1 << 3;
@@ -89,6 +97,13 @@ export const IFLA_BRPORT_MCAST_FLOOD = 27;
 export const IFLA_BRPORT_BCAST_FLOOD = 30;
 export const IFLA_BRPORT_NEIGH_SUPPRESS = 32;
 export const IFLA_BRPORT_ISOLATED = 33;
+
+/** linux/if_link.h: a VXLAN device. */
+export const IFLA_VXLAN_ID = 1;
+export const IFLA_VXLAN_LOCAL = 4;
+export const IFLA_VXLAN_LEARNING = 7;
+export const IFLA_VXLAN_PORT = 15;
+export const IFLA_VXLAN_LOCAL6 = 17;
 
 /** linux/if_link.h: per-family settings inside IFLA_AF_SPEC. */
 export const IFLA_INET_CONF = 1;
@@ -138,3 +153,18 @@ export const NDA_DST = 1;
 export const NDA_LLADDR = 2;
 export const NDA_IFINDEX = 8;
 export const NDA_MASTER = 9;
+
+/** linux/genetlink.h */
+export const GENL_ID_CTRL = 16;
+export const CTRL_CMD_GETFAMILY = 3;
+export const CTRL_ATTR_FAMILY_ID = 1;
+export const CTRL_ATTR_FAMILY_NAME = 2;
+
+/** linux/ethtool_netlink.h */
+export const ETHTOOL_MSG_FEATURES_SET = 12;
+export const ETHTOOL_A_HEADER_DEV_INDEX = 1;
+export const ETHTOOL_A_FEATURES_HEADER = 1;
+export const ETHTOOL_A_FEATURES_WANTED = 3;
+export const ETHTOOL_A_BITSET_BITS = 3;
+export const ETHTOOL_A_BITSET_BITS_BIT = 1;
+export const ETHTOOL_A_BITSET_BIT_NAME = 2;

@@ -102,6 +102,26 @@ static void bridge(void)
 	end("bridge");
 }
 
+static void vxlan(void)
+{
+	begin(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, sizeof(struct ifinfomsg));
+	put_text(IFLA_IFNAME, "cw-vx");
+	put(IFLA_ADDRESS, HOST_MAC, 6);
+	put_u32(IFLA_MTU, 1450);
+	put_u32(IFLA_GROUP, 99);
+	struct rtattr *info = open_nest(IFLA_LINKINFO);
+	put_text(IFLA_INFO_KIND, "vxlan");
+	struct rtattr *data = open_nest(IFLA_INFO_DATA);
+	put_u32(IFLA_VXLAN_ID, 4096);
+	put_address(IFLA_VXLAN_LOCAL, AF_INET, "192.0.2.1");
+	put_u8(IFLA_VXLAN_LEARNING, 0);
+	unsigned short udp_port = htons(4789);
+	put(IFLA_VXLAN_PORT, &udp_port, sizeof udp_port);
+	close_nest(data);
+	close_nest(info);
+	end("vxlan");
+}
+
 static void port(void)
 {
 	struct ifinfomsg *link = begin(RTM_NEWLINK, NLM_F_ACK, sizeof *link);
@@ -209,6 +229,7 @@ int main(void)
 	print_constants();
 	veth();
 	bridge();
+	vxlan();
 	port();
 	links();
 	address();

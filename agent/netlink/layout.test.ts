@@ -21,6 +21,7 @@ import { encodeBatch, type NetlinkRequest } from "./message.ts";
 import { addFdbEntry, dumpFdb, replaceNeighbour } from "./neighbour.ts";
 import { dumpRoutes, replaceRoute } from "./route.ts";
 import { createVeth } from "./veth.ts";
+import { createVxlan } from "./vxlan.ts";
 
 /** net/if.h, for IFF_UP, stands before the kernel's headers, which then do not define it again. */
 const HEADERS = [
@@ -30,6 +31,8 @@ const HEADERS = [
   "stdlib.h",
   "sys/socket.h",
   "net/if.h",
+  "linux/ethtool_netlink.h",
+  "linux/genetlink.h",
   "linux/if_addr.h",
   "linux/if_link.h",
   "linux/ip.h",
@@ -70,6 +73,16 @@ const MESSAGES: Readonly<Record<string, NetlinkRequest>> = {
     mtu: 1500,
     multicastSnooping: false,
     ageingTimeMs: 300_000,
+  }),
+  vxlan: createVxlan({
+    name: "cw-vx",
+    mac: hostMac,
+    mtu: 1450,
+    group: 99,
+    vni: 4096,
+    port: 4789,
+    local: "192.0.2.1",
+    learning: false,
   }),
   port: setLink(42, {
     up: true,

@@ -33,6 +33,7 @@ const unsaid: Omit<Link, "name"> = {
   peerIndex: undefined,
   netnsId: undefined,
   bridgePort: undefined,
+  vxlan: undefined,
   addrGenMode: undefined,
   inetConf: undefined,
 };

@@ -12,6 +12,7 @@ import {
   IFLA_IFNAME,
   IFLA_INET_CONF,
   IFLA_INET6_ADDR_GEN_MODE,
+  IFLA_INFO_DATA,
   IFLA_INFO_KIND,
   IFLA_INFO_SLAVE_DATA,
   IFLA_INFO_SLAVE_KIND,
@@ -23,6 +24,7 @@ import {
 } from "./constants.ts";
 import { type InetConf, parseInetConf } from "./inet-conf.ts";
 import { MalformedMessageError } from "./malformed-message-error.ts";
+import { parseVxlan, type Vxlan } from "./vxlan.ts";
 
 /** A link as the kernel describes it. */
 export interface Link {
@@ -43,6 +45,7 @@ export interface Link {
   readonly peerIndex: number | undefined;
   readonly netnsId: number | undefined;
   readonly bridgePort: BridgePort | undefined;
+  readonly vxlan: Vxlan | undefined;
   /** IN6_ADDR_GEN_MODE_*; undefined without IPv6. */
   readonly addrGenMode: number | undefined;
   readonly inetConf: InetConf | undefined;
@@ -72,11 +75,13 @@ export function parseLink(payload: Buffer): Link {
   };
 }
 
-function parseLinkInfo(linkInfo: Buffer | undefined): Pick<Link, "kind" | "bridgePort"> {
+function parseLinkInfo(linkInfo: Buffer | undefined): Pick<Link, "kind" | "bridgePort" | "vxlan"> {
   const attributes = readAttributes("link kind", linkInfo);
   const isPort = readText("link kind", attributes, IFLA_INFO_SLAVE_KIND) === "bridge";
+  const kind = readText("link kind", attributes, IFLA_INFO_KIND);
   return {
-    kind: readText("link kind", attributes, IFLA_INFO_KIND),
+    kind,
+    vxlan: kind === "vxlan" ? parseVxlan(attributes.get(IFLA_INFO_DATA)) : undefined,
     bridgePort: isPort ? parseBridgePort(attributes.get(IFLA_INFO_SLAVE_DATA)) : undefined,
   };
 }

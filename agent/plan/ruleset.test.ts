@@ -14,17 +14,30 @@ function cidrs(...texts: readonly string[]): Cidr[] {
 
 const own = cidrs("10.244.1.0/24", "fd00:10:244:1::/64");
 
+const masquerade = { families: [4, 6], randomPorts: true } as const;
+
 for (const { name, input } of [
-  { name: "dual-stack", input: { podCidrs: own, insideCidrs: [], masquerade: true } },
-  { name: "ipv4", input: { podCidrs: own.slice(0, 1), insideCidrs: [], masquerade: true } },
-  { name: "ipv6", input: { podCidrs: own.slice(1), insideCidrs: [], masquerade: true } },
-  { name: "no-masquerade", input: { podCidrs: own, insideCidrs: [], masquerade: false } },
+  { name: "dual-stack", input: { podCidrs: own, insideCidrs: [], masquerade } },
+  { name: "ipv4", input: { podCidrs: own.slice(0, 1), insideCidrs: [], masquerade } },
+  { name: "ipv6", input: { podCidrs: own.slice(1), insideCidrs: [], masquerade } },
+  {
+    name: "no-masquerade",
+    input: { podCidrs: own, insideCidrs: [], masquerade: { ...masquerade, families: [] } },
+  },
+  {
+    name: "ipv6-off",
+    input: { podCidrs: own, insideCidrs: [], masquerade: { ...masquerade, families: [4] } },
+  },
+  {
+    name: "kept-ports",
+    input: { podCidrs: own, insideCidrs: [], masquerade: { ...masquerade, randomPorts: false } },
+  },
   {
     name: "cluster",
     input: {
       podCidrs: own,
       insideCidrs: cidrs("10.244.0.0/24", "10.244.2.0/23", "fd00:10:244::/56", "192.0.2.7/32"),
-      masquerade: true,
+      masquerade,
     },
   },
 ]) {

@@ -12,7 +12,13 @@ export interface RulesetInput {
   readonly podCidrs: readonly Cidr[];
   /** Destinations that pods reach under their own address: all PodCIDRs of the cluster and what the operator adds. */
   readonly insideCidrs: readonly Cidr[];
-  readonly masquerade: boolean;
+  readonly masquerade: MasqueradeInput;
+}
+
+export interface MasqueradeInput {
+  readonly families: readonly Family[];
+  /** Source ports at random, see {@link planRuleset}. */
+  readonly randomPorts: boolean;
 }
 
 /** A set with its elements, as they are written and as `nft -j list` gives them back. */
@@ -49,10 +55,13 @@ const PRIORITY_SOURCE_NAT = 100;
 
 /** Plans the whole table: what leaves the cluster's pod network is masqueraded, redirects about the bridge are dropped. */
 export function planRuleset(input: RulesetInput): Ruleset {
-  const families = [...new Set(input.podCidrs.map((cidr) => cidr.family))].toSorted((a, b) => a - b);
+  const families = [...new Set(input.podCidrs.map((cidr) => cidr.family))]
+    .filter((family) => input.masquerade.families.includes(family))
+    .toSorted((a, b) => a - b);
+  const masquerade = families.length > 0 ? [planMasquerade(families, input.masquerade.randomPorts)] : [];
   return {
-    sets: input.masquerade ? families.flatMap((family) => planSets(family, input)) : [],
-    chains: [...(input.masquerade ? [planMasquerade(families)] : []), planRedirectDrop(input.bridge)],
+    sets: families.flatMap((family) => planSets(family, input)),
+    chains: [...masquerade, planRedirectDrop(input.bridge)],
   };
 }
 
@@ -66,7 +75,7 @@ function planSets(family: Family, { podCidrs, insideCidrs }: RulesetInput): NftS
   ];
 }
 
-function planMasquerade(families: readonly Family[]): NftChain {
+function planMasquerade(families: readonly Family[], randomPorts: boolean): NftChain {
   return {
     name: "postrouting",
     type: "nat",
@@ -76,7 +85,8 @@ function planMasquerade(families: readonly Family[]): NftChain {
       const ip = family === 4 ? "ip" : "ip6";
       // fully-random: two pods that choose one source port at the same time must not lose a packet to a clash
       // (the 5 s DNS time-outs of weaveworks/weave#3287).
-      const text = `${ip} saddr @pods${family} ${ip} daddr != @inside${family} masquerade fully-random`;
+      const masquerade = randomPorts ? "masquerade fully-random" : "masquerade";
+      const text = `${ip} saddr @pods${family} ${ip} daddr != @inside${family} ${masquerade}`;
       return { name: `masquerade${family}`, text };
     }),
   };

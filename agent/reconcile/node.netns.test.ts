@@ -11,6 +11,7 @@ import { eventually } from "../testing/eventually.ts";
 import { closePod, makeNetns, openPod, runOnHost } from "../testing/netns.ts";
 import { assertInsideTestNamespaces } from "../testing/privileged.ts";
 import { silentLog } from "../testing/silent-log.ts";
+import { createClusterReconciler } from "./cluster.ts";
 import { createNodeReconciler, type NodeReconciler, type OwnNode } from "./node.ts";
 
 assertInsideTestNamespaces();
@@ -30,7 +31,7 @@ interface Agent {
   readonly ipam: ReturnType<typeof createIpam>;
   readonly attachments: ReturnType<typeof createAttachments>;
   readonly readiness: Readiness;
-  readonly reconciler: NodeReconciler;
+  readonly reconciler: Pick<NodeReconciler, "run">;
   node: OwnNode;
 }
 
@@ -41,26 +42,51 @@ function startAgent(...podCIDRs: readonly string[]): Agent {
   readiness.set("socket", undefined);
   readiness.set("installation", undefined);
   const reason = podCIDRs.length === 0 ? "the API server does not answer" : undefined;
+  const onRepair = (): void => undefined;
+  const node = createNodeReconciler({
+    kernel,
+    ipam,
+    attachments,
+    readiness,
+    log: silentLog,
+    bridge: "cw0",
+    mtu: 0,
+    overlay: "never",
+    ownNode: () => agent.node,
+    nowMs: () => 0,
+    undisturbed: (work) => work(),
+    onRepair,
+  });
+  const cluster = createClusterReconciler({
+    kernel,
+    readiness,
+    log: silentLog,
+    nodeName: "node-1",
+    bridge: "cw0",
+    overlay: "never",
+    vxlanDevice: "cw-vx",
+    vxlanVni: 4096,
+    vxlanPort: 4789,
+    vxlanTxChecksum: true,
+    masquerade: [4, 6],
+    masqueradeRandomPorts: true,
+    nonMasqueradeCIDRs: [],
+    cluster: () => ({ nodes: new Map(), isComplete: true }),
+    local: node.local,
+    onRepair,
+    onProblem: () => undefined,
+  });
   const agent: Agent = {
     ipam,
     attachments,
     readiness,
     node: { addresses: [], podCIDRs, reason },
-    reconciler: createNodeReconciler({
-      kernel,
-      ipam,
-      attachments,
-      readiness,
-      log: silentLog,
-      bridge: "cw0",
-      mtu: 0,
-      masquerade: true,
-      nonMasqueradeCIDRs: [],
-      ownNode: () => agent.node,
-      nowMs: () => 0,
-      undisturbed: (work) => work(),
-      onRepair: () => undefined,
-    }),
+    reconciler: {
+      async run() {
+        await node.run();
+        await cluster.run({ verify: true });
+      },
+    },
   };
   return agent;
 }

@@ -1,11 +1,15 @@
 import type { Attachments, ReloadChanges } from "../ipam/attachments.ts";
 import type { Ipam } from "../ipam/ipam.ts";
-import type { Kernel, Uplink } from "../kernel/kernel.ts";
+import type { Kernel } from "../kernel/kernel.ts";
 import type { Log } from "../log.ts";
 import { type Cidr, cidrOf, formatCidr, parseCidr } from "../net/cidr.ts";
 import { planNodeNetwork } from "../plan/node-network.ts";
-import { planRuleset } from "../plan/ruleset.ts";
-import type { Readiness, ReadinessPart } from "../readiness.ts";
+import type { OverlayMode } from "../plan/peer-routes.ts";
+import { DEFAULT_MTU, planMtu } from "../plan/pod-mtu.ts";
+import type { Readiness } from "../readiness.ts";
+import type { LocalNetwork } from "./cluster.ts";
+import { inPart } from "./in-part.ts";
+import { createChangeTeller } from "./tell-changes.ts";
 
 /** What Kubernetes or the nodes file tells of this node. */
 export interface OwnNode {
@@ -22,11 +26,10 @@ export interface NodeReconcilerInput {
     | "clearLeftovers"
     | "detachPod"
     | "ensureNode"
-    | "ensureRuleset"
-    | "findUplinks"
     | "listAttachments"
     | "listGateways"
     | "listHazards"
+    | "observeUnderlay"
     | "repairAttachments"
   >;
   readonly ipam: Ipam;
@@ -36,8 +39,7 @@ export interface NodeReconcilerInput {
   readonly bridge: string;
   /** 0 takes the uplink's. */
   readonly mtu: number;
-  readonly masquerade: boolean;
-  readonly nonMasqueradeCIDRs: readonly Cidr[];
+  readonly overlay: OverlayMode;
   readonly ownNode: () => OwnNode;
   readonly nowMs: () => number;
   /** Runs work while no pod is attached or detached. */
@@ -54,16 +56,18 @@ export interface NodeReconciler {
   run(): Promise<void>;
   /** MTU of pods as last planned. */
   mtu(): number;
+  /** This node's side of what is between nodes, as last made; undefined before. */
+  local(): LocalNetwork | undefined;
 }
 
-/** MTU where no uplink tells one: Ethernet's. */
-const DEFAULT_MTU = 1500;
-
 export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler {
-  const { kernel, ipam, attachments, readiness, log, bridge, masquerade, nonMasqueradeCIDRs, nowMs } = input;
+  const { kernel, ipam, attachments, readiness, log, bridge, nowMs } = input;
+  const tellChanges = createChangeTeller(input);
   /** PodCIDRs that the kernel had when the agent started: good until somebody tells others. */
   let podCidrs: readonly Cidr[] = [];
-  let mtu = DEFAULT_MTU;
+  let mtu: number | undefined;
+  let appliedPlan = "";
+  let local: Omit<LocalNetwork, "podCidrs" | "formerCidrs"> | undefined;
 
   /** Brings the table in step with the kernel: namespaces die without a DEL, and a shim deletes links while the agent is away. */
   const reloadAttachments = async (): Promise<ReloadChanges> => {
@@ -82,11 +86,7 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
   const repairAttachments = async (): Promise<void> => {
     if ((await kernel.checkAttachments()).length === 0) return;
     // What was found may be an ADD or DEL on its way: it is looked at again when none is.
-    const repairs = await input.undisturbed(() => kernel.repairAttachments());
-    for (const { kind, fault } of repairs) {
-      log.warn({ kind, fault }, "Repaired an attachment");
-      input.onRepair(kind);
-    }
+    tellChanges(await input.undisturbed(() => kernel.repairAttachments()), { isRepair: true });
   };
 
   const learnPodCidrs = ({ podCIDRs, reason }: OwnNode): void => {
@@ -101,21 +101,6 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
       for (const { addresses } of attachments.list()) ipam.claim(addresses);
     }
     readiness.set("pod CIDRs", podCidrs.length === 0 ? (reason ?? "the node has no PodCIDR") : undefined);
-  };
-
-  /** Runs work, and tells a part of readiness why it failed. */
-  const tellingPart = async (part: ReadinessPart, work: () => Promise<void>): Promise<void> => {
-    try {
-      await work();
-    } catch (error) {
-      readiness.set(part, error instanceof Error ? error.message : String(error));
-      throw error;
-    }
-  };
-  /** The same for all that a part waits for: it is ready once this has succeeded. */
-  const inPart = async (part: ReadinessPart, work: () => Promise<void>): Promise<void> => {
-    await tellingPart(part, work);
-    readiness.set(part, undefined);
   };
 
   const recover = async (): Promise<void> => {
@@ -148,48 +133,40 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
       const names = vanished.map(({ hostLink }) => hostLink);
       log.warn({ adopted, vanished: names }, "Attachments changed without a CNI call");
     }
-    const uplinks = await kernel.findUplinks(node.addresses);
-    mtu = input.mtu > 0 ? input.mtu : smallestMtu(uplinks);
+    const underlay = await kernel.observeUnderlay(node.addresses);
+    mtu = planMtu({ ...input, underlay, ownAddresses: node.addresses, before: mtu });
     const plan = planNodeNetwork({
       bridge,
       mtu,
       podCidrs,
       formerCidrs: ipam.formerCidrs(),
-      uplinks: uplinks.map(({ name }) => name),
+      uplinks: underlay.uplinks.map(({ name }) => name),
     });
-    const faults = await kernel.ensureNode(plan);
-    if (faults.length > 0) throw new Error(faults.join("; "));
+    const outcome = await kernel.ensureNode(plan);
+    const text = JSON.stringify(plan);
+    tellChanges(outcome.changes, { isRepair: text === appliedPlan });
+    if (outcome.faults.length > 0) throw new Error(outcome.faults.join("; "));
+    appliedPlan = text;
+    local = { addresses: node.addresses, underlay };
     await repairAttachments();
     await warnOfHazards();
   };
 
-  const applyRuleset = async (): Promise<void> => {
-    const ruleset = planRuleset({
-      bridge,
-      podCidrs: [...podCidrs, ...ipam.formerCidrs()],
-      insideCidrs: nonMasqueradeCIDRs,
-      masquerade,
-    });
-    if ((await kernel.ensureRuleset(ruleset)) === "applied") log.info("Applied the nftables ruleset");
-  };
-
   let isRecovered = false;
   return {
-    mtu: () => mtu,
+    mtu: () => mtu ?? DEFAULT_MTU,
+    local: () => local && { ...local, podCidrs, formerCidrs: ipam.formerCidrs() },
     async run() {
-      if (!isRecovered) await tellingPart("node network", recover);
-      isRecovered = true;
-      const node = input.ownNode();
-      learnPodCidrs(node);
-      if (podCidrs.length === 0) return readiness.set("node network", NOT_APPLIED);
-      await inPart("node network", () => applyNetwork(node));
-      await inPart("masquerade", applyRuleset);
+      await inPart(readiness, "node network", async () => {
+        if (!isRecovered) await recover();
+        isRecovered = true;
+        const node = input.ownNode();
+        learnPodCidrs(node);
+        if (podCidrs.length > 0) await applyNetwork(node);
+      });
+      if (podCidrs.length === 0) readiness.set("node network", NOT_APPLIED);
     },
   };
 }
 
 const NOT_APPLIED = "bridge and forwarding wait for PodCIDRs";
-
-function smallestMtu(uplinks: readonly Uplink[]): number {
-  return uplinks.length === 0 ? DEFAULT_MTU : Math.min(...uplinks.map((uplink) => uplink.mtu));
-}

@@ -10,7 +10,7 @@ interface Setup {
   readonly runs: number[];
   readonly errors: unknown[];
   /** What the work does next. */
-  work: () => Promise<void>;
+  work: () => Promise<"again" | void>;
 }
 
 function setUp(): Setup {
@@ -87,6 +87,28 @@ test("createRunner() backs off after failures, also when triggered meanwhile, an
   runner.trigger();
   await clock.advance(50);
   assert.deepEqual(runs, [0, 1000, 3000, 7000, 7050]);
+});
+
+test("createRunner() does not let a long wait after failures keep a later change from being served", async () => {
+  const setup = setUp();
+  const { clock, runner, runs } = setup;
+  setup.work = () => Promise.reject(new Error("no"));
+  runner.trigger();
+  await clock.advance(7000);
+  assert.deepEqual(runs, [0, 1000, 3000, 7000]);
+  runner.trigger();
+  await clock.advance(1000);
+  assert.deepEqual(runs.at(-1), 8000);
+});
+
+test("createRunner() tries again, with growing waits, what the work could only do in part", async () => {
+  const setup = setUp();
+  const { clock, runner, runs, errors } = setup;
+  setup.work = () => Promise.resolve("again");
+  runner.trigger();
+  await clock.advance(3000);
+  assert.deepEqual(runs, [0, 1000, 3000]);
+  assert.deepEqual(errors, []);
 });
 
 test("stop() ends timers and waits for the run under way", async () => {

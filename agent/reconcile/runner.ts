@@ -19,7 +19,8 @@ export interface Runner {
   stop(): Promise<void>;
 }
 
-export function createRunner(work: () => Promise<void>, options: RunnerOptions): Runner {
+/** `work` answers "again" when a part of it is to be tried once more although it has not failed. */
+export function createRunner(work: () => Promise<"again" | void>, options: RunnerOptions): Runner {
   const { minIntervalMs, retryIntervalMs, maxIntervalMs, clock, onError } = options;
   let running: Promise<void> | undefined;
   let isTriggered = false;
@@ -38,8 +39,8 @@ export function createRunner(work: () => Promise<void>, options: RunnerOptions):
     isTriggered = false;
     running = work()
       .then(
-        () => {
-          failures = 0;
+        (answer) => {
+          failures = answer === "again" ? failures + 1 : 0;
         },
         (error: unknown) => {
           failures++;
@@ -49,17 +50,18 @@ export function createRunner(work: () => Promise<void>, options: RunnerOptions):
       .then(() => {
         running = undefined;
         lastEndMs = clock.nowMs();
-        // A trigger may not shorten the wait after a failure: what fails is often what triggers.
-        if (failures > 0) schedule(retryDelayMs());
+        // What fails is often what triggers: a trigger does not shorten the first wait after a failure.
+        if (failures > 0) schedule(isTriggered ? retryIntervalMs : retryDelayMs());
         else schedule(isTriggered ? minIntervalMs : maxIntervalMs);
       });
   }
 
   return {
     trigger() {
-      const isQueued = isTriggered || failures > 0;
+      const isQueued = isTriggered;
       isTriggered = true;
-      if (running === undefined && !isQueued) schedule(lastEndMs + minIntervalMs - clock.nowMs());
+      const intervalMs = failures > 0 ? retryIntervalMs : minIntervalMs;
+      if (running === undefined && !isQueued) schedule(lastEndMs + intervalMs - clock.nowMs());
     },
     async stop() {
       isStopped = true;

@@ -1,0 +1,93 @@
+import { addressFromBytes, addressToBytes, familyOf } from "../net/address.ts";
+import { macToBytes } from "../net/mac.ts";
+import {
+  attribute,
+  nested,
+  readAttributes,
+  reading,
+  readU8,
+  readU32,
+  textAttribute,
+  u8Attribute,
+  u16NetworkAttribute,
+  u32Attribute,
+} from "./attributes.ts";
+import {
+  IFLA_ADDRESS,
+  IFLA_GROUP,
+  IFLA_IFNAME,
+  IFLA_INFO_DATA,
+  IFLA_INFO_KIND,
+  IFLA_LINKINFO,
+  IFLA_MTU,
+  IFLA_VXLAN_ID,
+  IFLA_VXLAN_LEARNING,
+  IFLA_VXLAN_LOCAL,
+  IFLA_VXLAN_LOCAL6,
+  IFLA_VXLAN_PORT,
+  NLM_F_CREATE,
+  NLM_F_EXCL,
+  RTM_NEWLINK,
+} from "./constants.ts";
+import { linkHeader } from "./link-header.ts";
+import type { NetlinkRequest } from "./message.ts";
+
+/** What makes two VXLAN devices speak to each other, and where one sends from. */
+export interface Vxlan {
+  readonly vni: number;
+  /** UDP port of the other side, on which the device listens too. */
+  readonly port: number;
+  /** Source address of the outer header; its family is that of the whole device. */
+  readonly local: string;
+  /** Whether MACs are learned from what arrives. */
+  readonly learning: boolean;
+}
+
+export interface VxlanSpec extends Vxlan {
+  readonly name: string;
+  readonly mac: string;
+  readonly mtu: number;
+  readonly group?: number | undefined;
+}
+
+/**
+ * A VXLAN device that is bound to no lower link, so that outer packets follow the routes; EEXIST if the name, or the number on this port and
+ * family, is taken. It is down.
+ */
+export function createVxlan(spec: VxlanSpec): NetlinkRequest {
+  const local = familyOf(spec.local) === 4 ? IFLA_VXLAN_LOCAL : IFLA_VXLAN_LOCAL6;
+  const data = nested(
+    IFLA_INFO_DATA,
+    u32Attribute(IFLA_VXLAN_ID, spec.vni),
+    attribute(local, addressToBytes(spec.local)),
+    u8Attribute(IFLA_VXLAN_LEARNING, Number(spec.learning)),
+    u16NetworkAttribute(IFLA_VXLAN_PORT, spec.port),
+  );
+  return {
+    type: RTM_NEWLINK,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    payload: [
+      linkHeader({}),
+      ...textAttribute(IFLA_IFNAME, spec.name),
+      ...attribute(IFLA_ADDRESS, macToBytes(spec.mac)),
+      ...u32Attribute(IFLA_MTU, spec.mtu),
+      ...(spec.group === undefined ? [] : u32Attribute(IFLA_GROUP, spec.group)),
+      ...nested(IFLA_LINKINFO, textAttribute(IFLA_INFO_KIND, "vxlan"), data),
+    ],
+    what: `create VXLAN device "${spec.name}"`,
+  };
+}
+
+/** Reads IFLA_INFO_DATA of a VXLAN device. One without a fixed source address has none that is ours: undefined. */
+export function parseVxlan(data: Buffer | undefined): Vxlan | undefined {
+  const attributes = readAttributes("VXLAN device", data);
+  const local = attributes.get(IFLA_VXLAN_LOCAL) ?? attributes.get(IFLA_VXLAN_LOCAL6);
+  const port = attributes.get(IFLA_VXLAN_PORT);
+  if (local === undefined || port?.length !== 2) return undefined;
+  return {
+    vni: readU32("VXLAN device", attributes, IFLA_VXLAN_ID) ?? 0,
+    port: port.readUInt16BE(0),
+    local: reading("VXLAN device", () => addressFromBytes(local)),
+    learning: readU8("VXLAN device", attributes, IFLA_VXLAN_LEARNING) === 1,
+  };
+}

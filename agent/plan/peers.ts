@@ -1,0 +1,104 @@
+import type { Family } from "../net/address.ts";
+import { macOf } from "../net/mac.ts";
+import type { Claim, Claims, ClusterMember } from "./cluster-claims.ts";
+import { MIN_MTU } from "./node-network.ts";
+import { addressOf, FAMILIES, type PeerPlan, type PeerRoute } from "./peer-routes.ts";
+import type { Underlay } from "./underlay.ts";
+
+/** What VXLAN puts around a pod's packet: inner Ethernet, VXLAN, UDP, and the outer IP header (RFC 7348 section 5). */
+export const VXLAN_OVERHEAD: Readonly<Record<Family, number>> = { 4: 50, 6: 70 };
+
+export interface VxlanSettings {
+  readonly vxlanDevice: string;
+  readonly vxlanVni: number;
+  readonly vxlanPort: number;
+  readonly vxlanTxChecksum: boolean;
+}
+
+/** A VXLAN device. */
+export interface TunnelPlan {
+  readonly name: string;
+  readonly underlay: Family;
+  readonly local: string;
+  readonly mac: string;
+  readonly mtu: number;
+  readonly vni: number;
+  readonly port: number;
+  /** Whether the network card may compute checksums of inner packets. */
+  readonly txChecksum: boolean;
+}
+
+/** Everything between this node and others. */
+export interface PeersPlan {
+  /** By destination. */
+  readonly routes: ReadonlyMap<string, PeerRoute>;
+  /** Destinations whose routes stay as they are. */
+  readonly held: ReadonlySet<string>;
+  readonly tunnels: readonly TunnelPlan[];
+  /** Names that tunnels can have: those not planned are ours to delete. */
+  readonly tunnelNames: readonly string[];
+  /** Number of destinations to which there is no way. */
+  readonly unreachable: number;
+  /** What an operator must know, as sentences. */
+  readonly problems: readonly string[];
+}
+
+export interface PeersInput {
+  readonly claims: Claims;
+  readonly own: ClusterMember | undefined;
+  /** Prefixes of this node, as text, also while the node itself is not known. */
+  readonly ownCidrs: ReadonlySet<string>;
+  readonly ownAddresses: readonly string[];
+  readonly planPeer: (claim: Claim) => PeerPlan;
+  readonly underlay: Pick<Underlay, "addresses">;
+  readonly settings: VxlanSettings;
+}
+
+/** Plans routes and tunnels to all nodes but this one. */
+export function planPeers(input: PeersInput): PeersPlan {
+  const { claims, own, ownCidrs, ownAddresses, planPeer, underlay, settings } = input;
+  const routes = new Map<string, PeerRoute>();
+  const held = new Set<string>();
+  const problems = new Set(claims.conflicts);
+  const families = new Set<Family>();
+  let unreachable = 0;
+  for (const [key, claim] of claims.claims) {
+    if (claim.node === own || ownCidrs.has(key)) continue;
+    const plan = planPeer(claim);
+    if (plan.kind === "direct" || plan.kind === "overlay") routes.set(key, plan);
+    else {
+      if (plan.kind === "held") held.add(key);
+      else unreachable++;
+      problems.add(`node "${claim.node.name}" cannot be reached at ${key}: ${plan.reason}`);
+    }
+    if (plan.kind === "overlay") families.add(plan.underlay);
+  }
+  const tunnels = FAMILIES.filter((family) => families.has(family)).flatMap((family) => {
+    const local = addressOf(family, ownAddresses);
+    const mtu = local === undefined ? undefined : underlay.addresses.get(local);
+    return local === undefined || mtu === undefined ? [] : [planTunnel(family, { local, mtu, settings })];
+  });
+  const tunnelNames = FAMILIES.map((family) => tunnelName(settings.vxlanDevice, family));
+  return { routes, held, tunnels, tunnelNames, unreachable, problems: [...problems] };
+}
+
+/** Two devices at most: one kernel socket sends over IPv4 or IPv6, and pairs of nodes may share only one of them. */
+export function tunnelName(device: string, underlay: Family): string {
+  return underlay === 4 ? device : `${device}6`;
+}
+
+function planTunnel(
+  underlay: Family,
+  { local, mtu, settings }: { local: string; mtu: number; settings: VxlanSettings },
+): TunnelPlan {
+  return {
+    name: tunnelName(settings.vxlanDevice, underlay),
+    underlay,
+    local,
+    mac: macOf(local),
+    mtu: Math.max(MIN_MTU, mtu - VXLAN_OVERHEAD[underlay]),
+    vni: settings.vxlanVni,
+    port: settings.vxlanPort,
+    txChecksum: settings.vxlanTxChecksum,
+  };
+}

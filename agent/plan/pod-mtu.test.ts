@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type PodMtuInput, planMtu } from "./pod-mtu.ts";
+
+const input: PodMtuInput = {
+  mtu: 0,
+  overlay: "auto",
+  ownAddresses: ["192.0.2.10"],
+  underlay: { uplinks: [{ name: "wan0", mtu: 1500 }], addresses: new Map([["192.0.2.10", 9000]]) },
+  before: undefined,
+};
+const off = { uplinks: [{ name: "wan0", mtu: 1500 }], addresses: new Map<string, number>() };
+
+for (const { name, change, want } of [
+  { name: "follows the link of the node's address, not that of the default route", change: {}, want: 8950 },
+  { name: "is the link's own where the overlay is never used", change: { overlay: "never" }, want: 9000 },
+  { name: "is what the operator says", change: { mtu: 1234 }, want: 1234 },
+  {
+    name: "leaves room for an outer IPv6 header where there is no IPv4",
+    change: {
+      ownAddresses: ["2001:db8::10"],
+      underlay: { uplinks: [], addresses: new Map([["2001:db8::10", 1500]]) },
+    },
+    want: 1430,
+  },
+  {
+    name: "is the smallest of the node's links",
+    change: {
+      underlay: {
+        uplinks: [],
+        addresses: new Map([
+          ["192.0.2.10", 9000],
+          ["2001:db8::10", 1500],
+        ]),
+      },
+    },
+    want: 1450,
+  },
+  {
+    name: "follows the default route while the node's address is not known",
+    change: { ownAddresses: [], underlay: off },
+    want: 1450,
+  },
+  {
+    name: "is Ethernet's without any uplink",
+    change: { ownAddresses: [], underlay: { ...off, uplinks: [] } },
+    want: 1450,
+  },
+  { name: "stays while the node's link is down", change: { underlay: off, before: 8950 }, want: 8950 },
+  {
+    name: "is never less than what IPv6 needs",
+    change: { underlay: { uplinks: [], addresses: new Map([["192.0.2.10", 1300]]) } },
+    want: 1280,
+  },
+] as readonly { name: string; change: Partial<PodMtuInput>; want: number }[]) {
+  test(`planMtu() ${name}`, () => assert.equal(planMtu({ ...input, ...change }), want));
+}

@@ -1,0 +1,32 @@
+import { MIN_MTU } from "./node-network.ts";
+import { addressOf, type OverlayMode } from "./peer-routes.ts";
+import { VXLAN_OVERHEAD } from "./peers.ts";
+import type { Underlay } from "./underlay.ts";
+
+/** MTU where no link tells one: Ethernet's. */
+export const DEFAULT_MTU = 1500;
+
+export interface PodMtuInput {
+  /** As configured; 0 takes the uplink's. */
+  readonly mtu: number;
+  readonly overlay: OverlayMode;
+  readonly ownAddresses: readonly string[];
+  readonly underlay: Pick<Underlay, "uplinks" | "addresses">;
+  /** As planned before. */
+  readonly before: number | undefined;
+}
+
+/**
+ * MTU of pods: that of the link which carries the node's address, not of the one with the default route (antrea-io/antrea#5868), less what
+ * the overlay puts around a packet if it may be used. While that link is down, it stays.
+ */
+export function planMtu({ mtu, overlay, ownAddresses, underlay, before }: PodMtuInput): number {
+  if (mtu > 0) return mtu;
+  const carried = [...underlay.addresses.values()];
+  if (carried.length === 0 && ownAddresses.length > 0 && before !== undefined) return before;
+  const sizes = carried.length > 0 ? carried : underlay.uplinks.map((uplink) => uplink.mtu);
+  const smallest = sizes.length === 0 ? DEFAULT_MTU : Math.min(...sizes);
+  if (overlay === "never") return smallest;
+  const hasOnlyIpv6 = ownAddresses.length > 0 && addressOf(4, ownAddresses) === undefined;
+  return Math.max(MIN_MTU, smallest - VXLAN_OVERHEAD[hasOnlyIpv6 ? 6 : 4]);
+}

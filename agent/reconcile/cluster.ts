@@ -1,0 +1,150 @@
+import type { Change, Kernel } from "../kernel/kernel.ts";
+import type { Log } from "../log.ts";
+import type { Family } from "../net/address.ts";
+import { type Cidr, formatCidr } from "../net/cidr.ts";
+import { addressAt } from "../net/cidr.ts";
+import { type Claims, type ClusterMember, settleClaims } from "../plan/cluster-claims.ts";
+import { createPeerPlanner, type OverlayMode } from "../plan/peer-routes.ts";
+import { type PeersPlan, planPeers, type VxlanSettings } from "../plan/peers.ts";
+import { planRuleset, type Ruleset } from "../plan/ruleset.ts";
+import type { Underlay } from "../plan/underlay.ts";
+import type { Readiness } from "../readiness.ts";
+import { inPart } from "./in-part.ts";
+import { createChangeTeller } from "./tell-changes.ts";
+import { createProblemTeller } from "./tell-problems.ts";
+
+/** All nodes as their source knows them. */
+export interface ClusterView {
+  readonly nodes: ReadonlyMap<string, ClusterMember>;
+  /** False until all are known: before that, one that is missing may still exist. */
+  readonly isComplete: boolean;
+}
+
+/** This node's side of what is between nodes, as last made. */
+export interface LocalNetwork {
+  readonly addresses: readonly string[];
+  readonly podCidrs: readonly Cidr[];
+  /** PodCIDRs that the node had before and that pods still use. */
+  readonly formerCidrs: readonly Cidr[];
+  readonly underlay: Underlay;
+}
+
+/** Prefixes of other nodes by the way they are reached. */
+export interface PeerCounts {
+  readonly direct: number;
+  readonly overlay: number;
+  readonly held: number;
+  readonly unreachable: number;
+}
+
+export interface ClusterReconcilerInput extends VxlanSettings {
+  readonly kernel: Pick<Kernel, "ensurePeers" | "ensureRuleset">;
+  readonly readiness: Pick<Readiness, "set">;
+  readonly log: Log;
+  readonly nodeName: string;
+  readonly bridge: string;
+  readonly overlay: OverlayMode;
+  readonly masquerade: readonly Family[];
+  readonly masqueradeRandomPorts: boolean;
+  readonly nonMasqueradeCIDRs: readonly Cidr[];
+  readonly cluster: () => ClusterView;
+  /** Undefined before this node's own network is there. */
+  readonly local: () => LocalNetwork | undefined;
+  readonly onRepair: (kind: string) => void;
+  /** Hears of what an operator must act on. */
+  readonly onProblem: (note: string) => void;
+}
+
+export interface ClusterReconciler {
+  /**
+   * Plans masquerade and the ways to all other nodes, and makes them so. Without `verify` what was made before is taken as still there. "again"
+   * when the kernel refused a part that may work later.
+   */
+  run(options: { readonly verify: boolean }): Promise<"again" | undefined>;
+  counts(): PeerCounts;
+}
+
+const NO_PEERS: PeerCounts = { direct: 0, overlay: 0, held: 0, unreachable: 0 };
+
+export function createClusterReconciler(input: ClusterReconcilerInput): ClusterReconciler {
+  const { kernel, readiness, log, nodeName } = input;
+  const tellChanges = createChangeTeller(input);
+  const tellProblems = createProblemTeller({ log, report: input.onProblem });
+  const planRulesetOnce = rememberLast(planRuleset);
+  const plannerOnce = rememberLast(createPeerPlanner);
+  let appliedRuleset: Ruleset | undefined;
+  let appliedPeers: PeersPlan | undefined;
+  let counts = NO_PEERS;
+
+  const applyRuleset = async (local: LocalNetwork, { claims }: Claims): Promise<void> => {
+    const ruleset = planRulesetOnce(
+      {
+        bridge: input.bridge,
+        podCidrs: [...local.podCidrs, ...local.formerCidrs],
+        insideCidrs: [...input.nonMasqueradeCIDRs, ...[...claims.values()].map(({ cidr }) => cidr)],
+        masquerade: { families: input.masquerade, randomPorts: input.masqueradeRandomPorts },
+      },
+      `${[...local.podCidrs, ...local.formerCidrs].map(formatCidr).join()} ${[...claims.keys()].join()}`,
+    );
+    const found = await kernel.ensureRuleset(ruleset);
+    const faults = found.map((fault): Change => ({ kind: "ruleset", fault }));
+    tellChanges(faults, { isRepair: appliedRuleset === ruleset });
+    appliedRuleset = ruleset;
+  };
+
+  const plan = (local: LocalNetwork, claims: Claims, own: ClusterMember | undefined): PeersPlan => {
+    const { addresses: ownAddresses, podCidrs, underlay } = local;
+    const ownGateways = podCidrs.map((cidr) => addressAt(cidr, 1n));
+    const { subnets, addresses } = underlay;
+    const planPeer = plannerOnce(
+      { overlay: input.overlay, ownAddresses, ownGateways, underlay },
+      JSON.stringify([ownAddresses, ownGateways, subnets, [...addresses.keys()]]),
+    );
+    const ownCidrs = new Set(podCidrs.map(formatCidr));
+    return planPeers({ claims, own, ownCidrs, ownAddresses, planPeer, underlay, settings: input });
+  };
+
+  const applyPeers = async (peers: PeersPlan, prune: boolean, verify: boolean) => {
+    const outcome = await kernel.ensurePeers(peers, { prune, verify });
+    tellChanges(outcome.changes, { isRepair: isSamePlan(appliedPeers, peers) });
+    appliedPeers = peers;
+    counts = countRoutes(peers);
+    tellProblems([...peers.problems, ...outcome.conflicts, ...outcome.refusals]);
+    return outcome.refusals.length > 0 ? "again" : undefined;
+  };
+
+  return {
+    counts: () => counts,
+    async run({ verify }) {
+      const local = input.local();
+      if (local === undefined) return undefined;
+      const { nodes, isComplete } = input.cluster();
+      const own = nodes.get(nodeName);
+      const claims = settleClaims(nodes.values(), own);
+      await inPart(readiness, "masquerade", () => applyRuleset(local, claims));
+      return inPart(readiness, "routes", () => applyPeers(plan(local, claims, own), isComplete, verify));
+    },
+  };
+}
+
+/** A function that gives its last answer again as long as the key is the same. */
+function rememberLast<Input, Output>(make: (input: Input) => Output) {
+  let last: { readonly key: string; readonly output: Output } | undefined;
+  return (input: Input, key: string): Output => {
+    if (last?.key !== key) last = { key, output: make(input) };
+    return last.output;
+  };
+}
+
+function isSamePlan(a: PeersPlan | undefined, b: PeersPlan): boolean {
+  if (a === undefined || a.routes.size !== b.routes.size) return false;
+  if (JSON.stringify(a.tunnels) !== JSON.stringify(b.tunnels)) return false;
+  for (const [key, route] of b.routes) if (a.routes.get(key) !== route) return false;
+  return true;
+}
+
+function countRoutes({ routes, held, unreachable }: PeersPlan): PeerCounts {
+  let direct = 0;
+  for (const { kind } of routes.values()) if (kind === "direct") direct++;
+  return { direct, overlay: routes.size - direct, held: held.size, unreachable };
+}

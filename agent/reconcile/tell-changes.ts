@@ -1,0 +1,35 @@
+import type { Change } from "../kernel/kernel.ts";
+import type { Log } from "../log.ts";
+
+/** How many changes of one run are logged one by one: a cluster has thousands of routes. */
+const MAX_LOGGED = 10;
+
+export interface ChangeTellerInput {
+  readonly log: Log;
+  /** Hears of everything that somebody changed and that was put back. */
+  readonly onRepair: (kind: string) => void;
+}
+
+/** Tells what a run has changed. With the same plan as before it was somebody else who made it necessary. */
+export type TellChanges = (changes: readonly Change[], options: { readonly isRepair: boolean }) => void;
+
+export function createChangeTeller({ log, onRepair }: ChangeTellerInput): TellChanges {
+  return (changes, { isRepair }) => {
+    if (changes.length === 0) return;
+    if (!isRepair) {
+      log.info({ changes: countByKind(changes) }, "Applied the plan");
+      return;
+    }
+    for (const { kind } of changes) onRepair(kind);
+    for (const { kind, fault } of changes.slice(0, MAX_LOGGED))
+      log.warn({ kind, fault }, "Put back what somebody changed");
+    if (changes.length > MAX_LOGGED)
+      log.warn({ changes: countByKind(changes) }, "Put back what somebody changed");
+  };
+}
+
+function countByKind(changes: readonly Change[]): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const { kind } of changes) counts[kind] = (counts[kind] ?? 0) + 1;
+  return counts;
+}

@@ -1,0 +1,26 @@
+import type { Log } from "../log.ts";
+
+/** How many problems are named in the log, and in what is reported to the cluster, at one time. */
+const MAX_NAMED = 10;
+
+export interface ProblemTellerInput {
+  readonly log: Pick<Log, "info" | "warn">;
+  /** Hears of new problems, at most a few of them by name. */
+  readonly report: (note: string) => void;
+}
+
+/** Tells each problem when it comes up, and when all are over: what lasts is not said again and again. */
+export function createProblemTeller({ log, report }: ProblemTellerInput) {
+  let known: ReadonlySet<string> = new Set();
+  return (problems: readonly string[]): void => {
+    const fresh = problems.filter((problem) => !known.has(problem));
+    if (problems.length === 0 && known.size > 0) log.info({}, "All nodes can be reached again");
+    known = new Set(problems);
+    if (fresh.length === 0) return;
+    const named = fresh.slice(0, MAX_NAMED);
+    for (const problem of named) log.warn({}, `Other nodes: ${problem}`);
+    const more = fresh.length - named.length;
+    if (more > 0) log.warn({ more }, "Other nodes: there are more problems of this kind");
+    report(more > 0 ? `${named.join("; ")}; and ${more} more` : named.join("; "));
+  };
+}
