@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Cidr, parseCidr } from "../net/cidr.ts";
 import { assertGolden } from "../testing/golden.ts";
-import { formatRuleset, planRuleset } from "./ruleset.ts";
+import { formatRuleset, planRuleset, type RulesetInput } from "./ruleset.ts";
 
 function cidrs(...texts: readonly string[]): Cidr[] {
   return texts.map((text) => {
@@ -14,7 +14,7 @@ function cidrs(...texts: readonly string[]): Cidr[] {
 
 const own = cidrs("10.244.1.0/24", "fd00:10:244:1::/64");
 
-const masquerade = { families: [4, 6], randomPorts: true } as const;
+const masquerade: RulesetInput["masquerade"] = { families: [4, 6], randomPorts: true };
 
 for (const { name, input } of [
   { name: "dual-stack", input: { podCidrs: own, insideCidrs: [], masquerade } },
@@ -26,7 +26,7 @@ for (const { name, input } of [
   },
   {
     name: "ipv6-off",
-    input: { podCidrs: own, insideCidrs: [], masquerade: { ...masquerade, families: [4] } },
+    input: { podCidrs: own, insideCidrs: [], masquerade: { ...masquerade, families: [4 as const] } },
   },
   {
     name: "kept-ports",
