@@ -23,6 +23,7 @@ import { planConflist } from "./plan/conflist.ts";
 import { createReadiness } from "./readiness.ts";
 import { createClusterReconciler } from "./reconcile/cluster.ts";
 import { createDrift } from "./reconcile/drift.ts";
+import { inTurn } from "./reconcile/in-turn.ts";
 import { ensureHostFiles } from "./reconcile/host-files.ts";
 import { createNodeReconciler, type OwnNode } from "./reconcile/node.ts";
 import { createRunner } from "./reconcile/runner.ts";
@@ -241,8 +242,13 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
   const nodeRunner = createScopedRunner(
     async (scope) => {
       if (scope !== "cluster") kernelWatch.rearm();
-      if (scope === "all") await node.run();
-      const answer = await cluster.run({ verify: scope !== "cluster" });
+      let answer: "again" | undefined;
+      await inTurn([
+        () => (scope === "all" ? node.run() : Promise.resolve()),
+        async () => {
+          answer = await cluster.run({ verify: scope !== "cluster" });
+        },
+      ]);
       metrics.countReconcile("node", answer === undefined ? "ok" : "error");
       const isNodeReady = readiness
         .reasons()

@@ -10,6 +10,7 @@ import { planRuleset, type Ruleset } from "../plan/ruleset.ts";
 import type { Underlay } from "../plan/underlay.ts";
 import type { Readiness } from "../readiness.ts";
 import { inPart } from "./in-part.ts";
+import { inTurn } from "./in-turn.ts";
 import { createChangeTeller } from "./tell-changes.ts";
 import { createProblemTeller } from "./tell-problems.ts";
 
@@ -104,13 +105,13 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
     return planPeers({ claims, own, ownCidrs, ownAddresses, planPeer, underlay, settings: input });
   };
 
-  const applyPeers = async (peers: PeersPlan, prune: boolean, verify: boolean) => {
+  const applyPeers = async (peers: PeersPlan, prune: boolean, verify: boolean): Promise<boolean> => {
     const outcome = await kernel.ensurePeers(peers, { prune, verify });
     tellChanges(outcome.changes, { isRepair: isSamePlan(appliedPeers, peers) });
     appliedPeers = peers;
     counts = countRoutes(peers);
     tellProblems([...peers.problems, ...outcome.conflicts, ...outcome.refusals]);
-    return outcome.refusals.length > 0 ? "again" : undefined;
+    return outcome.refusals.length === 0;
   };
 
   return {
@@ -121,8 +122,16 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
       const { nodes, isComplete } = input.cluster();
       const own = nodes.get(nodeName);
       const claims = settleClaims(nodes.values(), own);
-      await inPart(readiness, "masquerade", () => applyRuleset(local, claims));
-      return inPart(readiness, "routes", () => applyPeers(plan(local, claims, own), isComplete, verify));
+      let isDone = false;
+      // The ruleset first: no connection to a new node's pods is to begin under this node's address.
+      await inTurn([
+        () => inPart(readiness, "masquerade", () => applyRuleset(local, claims)),
+        () =>
+          inPart(readiness, "routes", async () => {
+            isDone = await applyPeers(plan(local, claims, own), isComplete, verify);
+          }),
+      ]);
+      return isDone ? undefined : "again";
     },
   };
 }

@@ -56,11 +56,11 @@ export function testNetwork(getLab: () => PodLab): void {
     }
   });
 
-  test("a pod's link has the uplink's MTU, and its host end is an isolated bridge port with our alias", async (t) => {
+  test("a pod's link has the uplink's MTU less what the overlay adds, and its host end is an isolated bridge port with our alias", async (t) => {
     const lab = getLab();
     const pod = await runOne(t, lab);
     const inside = (await pod.view.links()).find(({ ifname }) => ifname === "eth0");
-    assert.equal(inside?.mtu, lab.network.mtu);
+    assert.equal(inside?.mtu, lab.network.podMtu);
     assert.ok(inside?.flags.includes("LOWER_UP"));
     const outer = (await lab.nodeView.links()).find(({ ifalias }) => ifalias?.includes(pod.id) === true);
     assert.match(outer?.ifname ?? "", /^cw[a-z2-7]{13}$/);
@@ -69,7 +69,7 @@ export function testNetwork(getLab: () => PodLab): void {
       { master: outer?.master, mtu: outer?.mtu, isolated, flood, mcast_flood, bcast_flood },
       {
         master: "cw0",
-        mtu: lab.network.mtu,
+        mtu: lab.network.podMtu,
         isolated: true,
         flood: false,
         mcast_flood: false,
@@ -85,9 +85,9 @@ export function testNetwork(getLab: () => PodLab): void {
       return (await lab.nodeView.links()).find(({ ifname }) => ifname === "cw0")?.mtu;
     };
     const { id } = await runOne(t, lab);
-    assert.equal(await bridgeMtu(), lab.network.mtu);
+    assert.equal(await bridgeMtu(), lab.network.podMtu);
     await lab.pods.remove(id);
-    assert.equal(await bridgeMtu(), lab.network.mtu);
+    assert.equal(await bridgeMtu(), lab.network.podMtu);
   });
 
   test("lo is up in a pod, and answers on both families", async (t) => {

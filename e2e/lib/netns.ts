@@ -14,7 +14,10 @@ export interface LabNetwork {
   readonly nodeAddresses: readonly [string, string];
   /** Addresses outside of the link's subnets, so that they are reached through the default routes. */
   readonly outsideAddresses: readonly [string, string];
+  /** Of the node's uplink. */
   readonly mtu: number;
+  /** Of pods: the overlay, which may be used, puts 50 bytes around a packet. */
+  readonly podMtu: number;
   remove(): Promise<void>;
 }
 
@@ -55,7 +58,7 @@ export async function createLabNetwork(tag: string): Promise<LabNetwork> {
     await remove();
     throw error;
   }
-  return { node, outside, nodeAddresses: NODE, outsideAddresses: WORLD, mtu: MTU, remove };
+  return { node, outside, nodeAddresses: NODE, outsideAddresses: WORLD, mtu: MTU, podMtu: MTU - 50, remove };
 }
 
 /** Removes a named namespace; one that is gone already is no error. */

@@ -30,7 +30,7 @@ export function testNetwork(getLab: () => PodmanLab): void {
     assert.match(container.addresses[1], /^fd00:10:244:7::[0-9a-f]+$/);
     assert.deepEqual(container.gateways, GATEWAYS);
     const link = (await container.view.links()).find(({ ifname }) => ifname === "eth0");
-    assert.deepEqual([link?.address, link?.mtu], [container.mac, lab.node.network.mtu]);
+    assert.deepEqual([link?.address, link?.mtu], [container.mac, lab.node.network.podMtu]);
   });
 
   testInLab("a container pings the gateway, another container and the world outside", getLab, async (lab) => {

@@ -1,0 +1,183 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Change } from "../kernel/kernel.ts";
+import { parseCidr } from "../net/cidr.ts";
+import type { ClusterMember } from "../plan/cluster-claims.ts";
+import type { PeersPlan } from "../plan/peers.ts";
+import type { Ruleset } from "../plan/ruleset.ts";
+import { createReadiness } from "../readiness.ts";
+import { silentLog } from "../testing/silent-log.ts";
+import { createClusterReconciler, type ClusterView } from "./cluster.ts";
+
+function cidr(text: string) {
+  return parseCidr(text) ?? assert.fail(text);
+}
+
+function node(name: string, address: string, ...podCIDRs: readonly string[]): ClusterMember {
+  return { name, createdMs: 1, addresses: [address], podCIDRs };
+}
+
+const OWN = node("own", "192.0.2.10", "10.244.1.0/24");
+const NEAR = node("near", "192.0.2.11", "10.244.2.0/24");
+const FAR = node("far", "203.0.113.7", "10.244.3.0/24");
+
+function view(isComplete: boolean, ...nodes: readonly ClusterMember[]): ClusterView {
+  return { nodes: new Map(nodes.map((member) => [member.name, member])), isComplete };
+}
+
+/** A reconciler over a kernel that notes what it is told, and answers what the test wants. */
+function setUp() {
+  const seen: { plan: PeersPlan; prune: boolean; verify: boolean }[] = [];
+  const rulesets: Ruleset[] = [];
+  const told = { repairs: [] as string[], notes: [] as string[] };
+  const setup = {
+    seen,
+    rulesets,
+    ...told,
+    view: view(true, OWN, NEAR, FAR),
+    changes: [] as Change[],
+    refusals: [] as string[],
+    rulesetFault: undefined as Error | undefined,
+    readiness: createReadiness(() => undefined),
+    run: (verify = false) => reconciler.run({ verify }),
+    counts: () => reconciler.counts(),
+  };
+  const reconciler = createClusterReconciler({
+    kernel: {
+      ensurePeers(plan, options) {
+        seen.push({ plan, ...options });
+        return Promise.resolve({ changes: setup.changes, conflicts: [], refusals: setup.refusals });
+      },
+      ensureRuleset(ruleset) {
+        rulesets.push(ruleset);
+        return setup.rulesetFault === undefined ? Promise.resolve([]) : Promise.reject(setup.rulesetFault);
+      },
+    },
+    readiness: setup.readiness,
+    log: silentLog,
+    nodeName: "own",
+    bridge: "cw0",
+    overlay: "never",
+    vxlanDevice: "cw-vx",
+    vxlanVni: 4096,
+    vxlanPort: 4789,
+    vxlanTxChecksum: true,
+    masquerade: [4, 6],
+    masqueradeRandomPorts: true,
+    nonMasqueradeCIDRs: [cidr("172.16.0.0/12")],
+    cluster: () => setup.view,
+    local: () => ({
+      addresses: OWN.addresses,
+      podCidrs: [cidr("10.244.1.0/24")],
+      formerCidrs: [],
+      underlay: {
+        uplinks: [{ name: "up0", mtu: 1500 }],
+        subnets: [{ cidr: cidr("192.0.2.0/24"), linkIndex: 2 }],
+        addresses: new Map([["192.0.2.10", 1500]]),
+      },
+    }),
+    onRepair: (kind) => told.repairs.push(kind),
+    onProblem: (note) => told.notes.push(note),
+  });
+  return setup;
+}
+
+const routed = ({ plan }: { plan: PeersPlan }): string[] => [...plan.routes.keys()];
+
+test("run() routes to all nodes but this one, and masquerades nothing that stays in the cluster", async () => {
+  const { run, seen, rulesets, counts } = setUp();
+  await run();
+  assert.deepEqual(seen.map(routed), [["10.244.2.0/24"]]);
+  assert.deepEqual(counts(), { direct: 1, overlay: 0, held: 0, unreachable: 1 });
+  const inside = rulesets[0]?.sets.find(({ name }) => name === "inside4")?.elements;
+  assert.deepEqual(inside, [
+    "10.244.1.0/24",
+    "10.244.2.0/23",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "224.0.0.0/4",
+  ]);
+});
+
+test("run() lets nothing be removed before all nodes are known: an agent that starts in an outage takes no route away", async () => {
+  const setup = setUp();
+  setup.view = view(false);
+  await setup.run(true);
+  setup.view = view(true, OWN, NEAR);
+  await setup.run();
+  assert.deepEqual(
+    setup.seen.map(({ prune }) => prune),
+    [false, true],
+  );
+  assert.deepEqual(setup.seen.map(routed), [[], ["10.244.2.0/24"]]);
+});
+
+test("run() never routes this node's own prefix away, whoever claims it, and also while this node is not known", async () => {
+  const setup = setUp();
+  const thief = { ...node("thief", "192.0.2.66", "10.244.1.0/24"), createdMs: 9 };
+  setup.view = view(true, OWN, thief);
+  await setup.run();
+  setup.view = view(false, thief);
+  await setup.run();
+  assert.deepEqual(setup.seen.map(routed), [[], []]);
+  assert.match(setup.notes.join(), /node "thief" claims 10.244.1.0\/24, which belongs to node "own"/);
+});
+
+test("run() follows a node that was made again under its old name with another prefix and address", async () => {
+  const setup = setUp();
+  await setup.run();
+  setup.view = view(true, OWN, node("near", "192.0.2.99", "10.244.9.0/24"));
+  await setup.run();
+  const [, { plan } = assert.fail()] = setup.seen;
+  assert.deepEqual(
+    [...plan.routes].map(([key, { gateway }]) => [key, gateway]),
+    [["10.244.9.0/24", "192.0.2.99"]],
+  );
+});
+
+test("run() tells what no plan has made necessary apart, as a repair", async () => {
+  const setup = setUp();
+  setup.changes = [{ kind: "route", fault: "add route 10.244.2.0/24" }];
+  await setup.run();
+  assert.deepEqual(setup.repairs, []);
+  await setup.run(true);
+  assert.deepEqual(setup.repairs, ["route"]);
+  setup.view = view(true, OWN, NEAR, node("new", "192.0.2.12", "10.244.5.0/24"));
+  await setup.run();
+  assert.deepEqual(setup.repairs, ["route"]);
+});
+
+test("run() gives the kernel the same ruleset and routes as long as no node changes: nothing is compared by value", async () => {
+  const { run, seen, rulesets } = setUp();
+  await run();
+  await run();
+  assert.equal(rulesets[0], rulesets[1]);
+  const [first, second] = seen.map(({ plan }) => plan.routes.get("10.244.2.0/24"));
+  assert.equal(first, second);
+});
+
+test("run() reports a node that cannot be reached once, with the reason", async () => {
+  const setup = setUp();
+  await setup.run();
+  await setup.run();
+  assert.deepEqual(setup.notes, [
+    'node "far" cannot be reached at 10.244.3.0/24: its address 203.0.113.7 is on no subnet of this node, and the overlay is off',
+  ]);
+});
+
+test("run() wants another try when the kernel refused a route, and stays ready: one bad Node must not stop all pods", async () => {
+  const setup = setUp();
+  setup.refusals = ["Cannot add route 10.244.2.0/24 via 192.0.2.11: ENETUNREACH"];
+  assert.equal(await setup.run(), "again");
+  assert.ok(setup.readiness.reasons().every(({ part }) => part !== "routes"));
+  setup.refusals = [];
+  assert.equal(await setup.run(), undefined);
+});
+
+test("run() makes routes also while nft fails, and tells the failure", async () => {
+  const setup = setUp();
+  setup.rulesetFault = new Error("Cannot run nft: ENOENT");
+  await assert.rejects(setup.run(), /Cannot run nft/);
+  assert.equal(setup.seen.length, 1);
+  assert.ok(setup.readiness.reasons().some(({ reason }) => reason === "Cannot run nft: ENOENT"));
+});
