@@ -29,6 +29,8 @@ export async function startCauseway(id: string, host: Host, podCIDR: string): Pr
     "--cni-bin-dir": `${folder}/bin`,
     "--cni-conf-dir": `${folder}/net.d`,
     "--http": `${host.address}:9655`,
+    // All that are compared have the uplink's MTU.
+    "--overlay": "never",
   };
   const close = await startAgent(host, ["--standalone", ...Object.entries(flags).flat()]);
   return createPlugin({

@@ -34,7 +34,10 @@ export interface Native {
   pending(): number;
   /** Resolves when no connection is open any more: each ends by its reply, or after `peerTimeoutMs`. */
   whenIdle(): Promise<void>;
-  /** Netlink socket, subscribed to `groups` (bits, RTMGRP_*), with extended acknowledgements and strict checking of dumps. */
+  /**
+   * Netlink socket, subscribed to `groups` (bits, RTMGRP_*), with extended acknowledgements and strict checking of dumps. One with groups
+   * has room for the notifications of some thousand changes.
+   */
   openNetlink(protocol: number, groups: number): number;
   /** Sets the options of {@link Native.openNetlink} on a socket that somebody else opened. */
   prepareNetlink(fd: number): void;
@@ -46,7 +49,7 @@ export interface Native {
    */
   request(steps: readonly NativeStep[]): Promise<Buffer[]>;
   /**
-   * Calls `onData` with what a subscribed socket receives, which is valid during the call only, and `onError` with the name of an error: "ENOBUFS" when messages were lost, so
+   * Calls `onData` with what a subscribed socket receives, valid during the call only and {@link COLLECT_MS} late, and `onError` with the name of an error: "ENOBUFS" when messages were lost, so
    * that everything has to be read anew.
    */
   watch(fd: number, onData: (bytes: Buffer) => void, onError: (code: string) => void): Watch;
@@ -70,12 +73,18 @@ const NETLINK_OPTIONS: readonly number[] = [
   SocketOption.GET_STRICT_CHK,
 ];
 
-/** Room for the acknowledgements of many batches, and for bursts of events on a subscribed socket. */
+/** Room for the acknowledgements of many batches. */
 const RECEIVE_BUFFER_BYTES = 1024 * 1024;
+
+/** Room for what a storm of pods makes the kernel tell: some 15 messages a pod, each of which it counts with 4 KB. */
+const WATCH_BUFFER_BYTES = 16 * 1024 * 1024;
+
+/** To be woken by each message of a storm costs much more than the messages: after the first they are left to pile up for this time. */
+export const COLLECT_MS = 50;
 
 /** Twice what the kernel puts into one datagram of events. */
 const DATAGRAM_BYTES = 64 * 1024;
-const DATAGRAMS_PER_TURN = 64;
+const DATAGRAMS_PER_TURN = 256;
 
 const { EADDRINUSE, EAGAIN, EINTR } = constants.errno;
 
@@ -120,7 +129,7 @@ function openNetlink(addon: Addon, protocol: number, groups: number): number {
   const what = `open netlink socket of protocol ${protocol}`;
   const fd = checked(what, "socket", addon.socket(AF_NETLINK, SOCK_RAW, protocol));
   try {
-    prepareNetlink(addon, fd);
+    prepareNetlink(addon, fd, groups === 0 ? RECEIVE_BUFFER_BYTES : WATCH_BUFFER_BYTES);
     // struct sockaddr_nl: family, padding, port, groups.
     const address = Buffer.alloc(12);
     writeU16.call(address, AF_NETLINK, 0);
@@ -138,14 +147,14 @@ function openNetlink(addon: Addon, protocol: number, groups: number): number {
   }
 }
 
-function prepareNetlink(addon: Addon, fd: number): void {
+function prepareNetlink(addon: Addon, fd: number, bufferBytes: number = RECEIVE_BUFFER_BYTES): void {
   checkFd(fd);
   const set = (level: number, name: number, value: number) => addon.setOption(fd, level, name, value);
   const what = "prepare netlink socket";
   for (const option of NETLINK_OPTIONS) checked(what, "setsockopt", set(SOL_NETLINK, option, 1));
   // Past net.core.rmem_max, which takes CAP_NET_ADMIN; else as far as that goes.
-  if (set(SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES) < 0) {
-    checked(what, "setsockopt", set(SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES));
+  if (set(SOL_SOCKET, SO_RCVBUFFORCE, bufferBytes) < 0) {
+    checked(what, "setsockopt", set(SOL_SOCKET, SO_RCVBUF, bufferBytes));
   }
 }
 
@@ -183,22 +192,40 @@ interface WatchHandlers {
 
 function watch(addon: Addon, fd: number, { onData, onError }: WatchHandlers): Watch {
   const bytes = Buffer.allocUnsafe(DATAGRAM_BYTES);
-  let stopped = false;
+  let stopListening = listen();
+  let timer: NodeJS.Timeout | undefined;
+  let isStopped = false;
 
-  function onReadable(): void {
-    for (let turn = 0; turn < DATAGRAMS_PER_TURN; turn++) {
-      const size = stopped ? -EAGAIN : addon.receive(fd, bytes, []);
-      if (size === -EAGAIN) return;
-      if (size >= 0) onData(bytes.subarray(0, size));
-      else if (size !== -EINTR) return onError(errorCode(size));
-    }
+  function listen(): () => void {
+    const poll = checked("watch netlink socket", "epoll_ctl", addon.poll(fd, UV_READABLE, onReadable));
+    return () => addon.unpoll(poll);
   }
 
-  const poll = checked("watch netlink socket", "epoll_ctl", addon.poll(fd, UV_READABLE, onReadable));
+  function onReadable(): void {
+    stopListening();
+    timer = setTimeout(collect, COLLECT_MS);
+  }
+
+  /** What one turn leaves in the socket makes it readable at once. */
+  function collect(): void {
+    timer = undefined;
+    for (let turn = 0; turn < DATAGRAMS_PER_TURN && !isStopped; turn++) {
+      const size = addon.receive(fd, bytes, []);
+      if (size === -EAGAIN) break;
+      if (size >= 0) onData(bytes.subarray(0, size));
+      else if (size !== -EINTR) {
+        onError(errorCode(size));
+        break;
+      }
+    }
+    if (!isStopped) stopListening = listen();
+  }
+
   return {
     stop() {
-      stopped = true;
-      addon.unpoll(poll);
+      isStopped = true;
+      if (timer === undefined) stopListening();
+      else clearTimeout(timer);
     },
   };
 }
