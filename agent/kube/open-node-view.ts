@@ -24,7 +24,7 @@ export interface OpenedNodeView {
   close(): Promise<void>;
 }
 
-/** Opens the source that the configuration names: the nodes file, or this node's object in the Kubernetes API. */
+/** Opens the source that the configuration names: the nodes file, or the Node objects of the Kubernetes API. */
 export function openNodeView(input: OpenNodeViewInput): OpenedNodeView {
   const { config, version, log, clock, onChange } = input;
   if (config.nodesFile !== undefined) {
@@ -34,7 +34,7 @@ export function openNodeView(input: OpenNodeViewInput): OpenedNodeView {
   const { nodeName, kubeconfig, apiServer } = config;
   const credentials = createCredentials({ kubeconfig, apiServer });
   const client = createApiClient({ credentials, userAgent: `causeway/${version}` });
-  const view = createNodeReflector({ client, nodeName, log, clock, onChange, random: Math.random });
+  const view = createNodeReflector({ client, log, clock, onChange, random: Math.random });
   const nodeUid = (): string | undefined => view.nodes().get(nodeName)?.uid;
   const events = createNodeEvents({ client, nodeName, nodeUid, clock, dateMs: Date.now, log });
   return {
