@@ -43,6 +43,19 @@ for (const { name, damage, kind } of [
     kind: "forwarding entry",
   },
   { name: "deleted the bridge", damage: "ip link del cw0", kind: "port" },
+  { name: "deleted the gateway", damage: "ip address flush dev cw0", kind: "address" },
+  { name: "set the bridge down", damage: "ip link set cw0 down", kind: "bridge" },
+  {
+    name: "switched the bridge's forwarding off",
+    damage: "sysctl -qw net.ipv4.conf.cw0.forwarding=0",
+    kind: "bridge",
+  },
+  { name: "flushed all nftables rules", damage: "nft flush ruleset", kind: "ruleset" },
+  {
+    name: "took a prefix out of the masquerade's sets",
+    damage: "nft delete element inet causeway inside4 { 169.254.0.0/16 }",
+    kind: "ruleset",
+  },
 ]) {
   test(`somebody ${name}: it is put back from the kernel's notification, counted, and traffic flows again`, async () => {
     assert.equal(await reaches("10.244.1.2"), true);

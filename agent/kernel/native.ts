@@ -203,13 +203,15 @@ function watch(addon: Addon, fd: number, { onData, onError }: WatchHandlers): Wa
 
   function onReadable(): void {
     stopListening();
+    stopListening = () => undefined;
     timer = setTimeout(collect, COLLECT_MS);
   }
 
   /** What one turn leaves in the socket makes it readable at once. */
   function collect(): void {
     timer = undefined;
-    for (let turn = 0; turn < DATAGRAMS_PER_TURN && !isStopped; turn++) {
+    for (let turn = 0; turn < DATAGRAMS_PER_TURN; turn++) {
+      if (isStopped) return;
       const size = addon.receive(fd, bytes, []);
       if (size === -EAGAIN) break;
       if (size >= 0) onData(bytes.subarray(0, size));
@@ -218,14 +220,14 @@ function watch(addon: Addon, fd: number, { onData, onError }: WatchHandlers): Wa
         break;
       }
     }
-    if (!isStopped) stopListening = listen();
+    stopListening = listen();
   }
 
   return {
     stop() {
       isStopped = true;
-      if (timer === undefined) stopListening();
-      else clearTimeout(timer);
+      stopListening();
+      clearTimeout(timer);
     },
   };
 }
