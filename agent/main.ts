@@ -5,6 +5,7 @@ import { setFlagsFromString } from "node:v8";
 import packageJson from "../package.json" with { type: "json" };
 import { type Commands, createCommands } from "./cni/commands.ts";
 import { systemClock } from "./clock.ts";
+import { createHeapKeeper } from "./compact-heap.ts";
 import type { CniCommand } from "./cni/request.ts";
 import { type CniServer, startCniServer } from "./cni/server.ts";
 import { type Config, ConfigError, describeFlags, loadConfig } from "./config.ts";
@@ -68,11 +69,14 @@ async function main([command, ...args]: readonly string[]): Promise<number> {
   }
 }
 
-/** A node agent is small and mostly idle: memory that V8 keeps for speed is taken from pods. Its young generation stays at its first size. */
-const MEMORY_FLAG = "--semi-space-growth-factor=1";
+/**
+ * A node agent is small and mostly idle: memory that V8 keeps for speed is taken from pods. Its young generation stays at its first size, and the
+ * old one is collected when it has grown by half: with 5,000 nodes, 50 changes a second and V8's own ideas it came to 220 MB.
+ */
+const MEMORY_FLAGS = ["--semi-space-growth-factor=1", "--heap-growing-percent=50"];
 
 async function agent(args: readonly string[]): Promise<number> {
-  setFlagsFromString(MEMORY_FLAG);
+  for (const flag of MEMORY_FLAGS) setFlagsFromString(flag);
   let config: Config;
   try {
     config = loadConfig({ args, environment: process.env, hostName: hostname().toLowerCase() });
@@ -112,6 +116,7 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
   let rivals: readonly string[] = [];
   let server: CniServer | undefined;
 
+  const heap = createHeapKeeper();
   const readiness = createReadiness((part, reason) => {
     if (reason === undefined) log.info({ part }, "Ready");
     else log.warn({ part, reason }, "Not ready");
@@ -254,6 +259,7 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
         .reasons()
         .every(({ part }) => part === "socket" || part === "installation");
       if (server === undefined && isNodeReady) serve();
+      if (scope === "all" && server?.inWork() === 0) heap.settle();
       return answer;
     },
     {

@@ -51,7 +51,7 @@ export interface Nftables {
  * look.
  */
 export function createNftables(netfilter: Pick<Rtnetlink, "execute">): Nftables {
-  let verified: { readonly generation: number; readonly text: string } | undefined;
+  let verified: { readonly generation: number; readonly ruleset: Ruleset } | undefined;
   let current: Ruleset | undefined;
 
   const readGeneration = async (): Promise<number> => {
@@ -60,16 +60,31 @@ export function createNftables(netfilter: Pick<Rtnetlink, "execute">): Nftables 
   };
   /** The generation is read first: a change while nft lists makes the next look a real one. */
   const differences = async (ruleset: Ruleset): Promise<readonly string[]> => {
-    const text = formatRuleset(ruleset);
     const generation = await readGeneration();
-    if (verified?.generation === generation && verified.text === text) return [];
+    if (verified?.generation === generation && isSame(verified.ruleset, ruleset)) return [];
     const found = diffRuleset(ruleset, await listTable());
-    verified = found.length === 0 ? { generation, text } : undefined;
+    verified = found.length === 0 ? { generation, ruleset } : undefined;
     return found;
+  };
+  /**
+   * Puts other elements into the sets of a table that is known to be as it was left. To list thousands of them afterwards would cost as much as
+   * to write them: nft has succeeded, and the generation is the next one, so that nobody else has changed anything.
+   */
+  const replaceElements = async (ruleset: Ruleset): Promise<boolean> => {
+    const generation = await readGeneration();
+    if (verified?.generation !== generation || !hasSameForm(verified.ruleset, ruleset)) return false;
+    await runNft(["-f", "-"], formatRuleset(ruleset));
+    if ((await readGeneration()) !== generation + 1) return false;
+    verified = { generation: generation + 1, ruleset };
+    return true;
   };
 
   return {
     async ensure(ruleset) {
+      if (current !== undefined && !isSame(current, ruleset) && (await replaceElements(ruleset))) {
+        current = ruleset;
+        return ["the elements of its sets are others"];
+      }
       current = ruleset;
       const found = await differences(ruleset);
       if (found.length === 0) return found;
@@ -84,6 +99,17 @@ export function createNftables(netfilter: Pick<Rtnetlink, "execute">): Nftables 
       return (await differences(current)).map((difference) => `nftables: ${difference}`);
     },
   };
+}
+
+function isSame(a: Ruleset, b: Ruleset): boolean {
+  return a === b || formatRuleset(a) === formatRuleset(b);
+}
+
+/** Whether two rulesets differ in the elements of their sets at most. */
+function hasSameForm(a: Ruleset, b: Ruleset): boolean {
+  const form = ({ sets, chains }: Ruleset): string =>
+    JSON.stringify([sets.map(({ name, type }) => [name, type]), chains]);
+  return form(a) === form(b);
 }
 
 /** What the kernel's table has not as planned, in words. */

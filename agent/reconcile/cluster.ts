@@ -78,15 +78,14 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
   let counts = NO_PEERS;
 
   const applyRuleset = async (local: LocalNetwork, { claims }: Claims): Promise<void> => {
-    const ruleset = planRulesetOnce(
-      {
-        bridge: input.bridge,
-        podCidrs: [...local.podCidrs, ...local.formerCidrs],
-        insideCidrs: [...input.nonMasqueradeCIDRs, ...[...claims.values()].map(({ cidr }) => cidr)],
-        masquerade: { families: input.masquerade, randomPorts: input.masqueradeRandomPorts },
-      },
-      `${[...local.podCidrs, ...local.formerCidrs].map(formatCidr).join()} ${[...claims.keys()].join()}`,
-    );
+    const podCidrs = [...local.podCidrs, ...local.formerCidrs];
+    const key = `${podCidrs.map(formatCidr).join()} ${[...claims.keys()].join()}`;
+    const ruleset = planRulesetOnce(key, () => ({
+      bridge: input.bridge,
+      podCidrs,
+      insideCidrs: [...input.nonMasqueradeCIDRs, ...[...claims.values()].map(({ cidr }) => cidr)],
+      masquerade: { families: input.masquerade, randomPorts: input.masqueradeRandomPorts },
+    }));
     const found = await kernel.ensureRuleset(ruleset);
     const faults = found.map((fault): Change => ({ kind: "ruleset", fault }));
     tellChanges(faults, { isRepair: appliedRuleset === ruleset });
@@ -97,10 +96,10 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
     const { addresses: ownAddresses, podCidrs, underlay } = local;
     const ownGateways = podCidrs.map((cidr) => addressAt(cidr, 1n));
     const { subnets, addresses } = underlay;
-    const planPeer = plannerOnce(
-      { overlay: input.overlay, ownAddresses, ownGateways, underlay },
-      JSON.stringify([ownAddresses, ownGateways, subnets, [...addresses.keys()]]),
-    );
+    const key = JSON.stringify([ownAddresses, ownGateways, subnets, [...addresses.keys()]]);
+    const planPeer = plannerOnce(key, () => {
+      return { overlay: input.overlay, ownAddresses, ownGateways, underlay };
+    });
     const ownCidrs = new Set(podCidrs.map(formatCidr));
     return planPeers({ claims, own, ownCidrs, ownAddresses, planPeer, underlay, settings: input });
   };
@@ -139,8 +138,8 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
 /** A function that gives its last answer again as long as the key is the same. */
 function rememberLast<Input, Output>(make: (input: Input) => Output) {
   let last: { readonly key: string; readonly output: Output } | undefined;
-  return (input: Input, key: string): Output => {
-    if (last?.key !== key) last = { key, output: make(input) };
+  return (key: string, input: () => Input): Output => {
+    if (last?.key !== key) last = { key, output: make(input()) };
     return last.output;
   };
 }

@@ -89,6 +89,24 @@ test("createRunner() backs off after failures, also when triggered meanwhile, an
   assert.deepEqual(runs, [0, 1000, 3000, 7000, 7050]);
 });
 
+test("createRunner() rests in proportion to the work, so that a storm of changes leaves the node most of its CPU", async () => {
+  const setup = setUp();
+  const { clock, runner, runs } = setup;
+  const takes = (ms: number) => () => new Promise<void>((resolve) => void clock.after(ms, resolve));
+  setup.work = takes(20);
+  for (let ms = 0; ms < 400; ms += 10) {
+    runner.trigger();
+    await clock.advance(10);
+  }
+  assert.deepEqual(runs, [0, 100, 200, 300, 400]);
+  setup.work = takes(1000);
+  runner.trigger();
+  await clock.advance(1100);
+  runner.trigger();
+  await clock.advance(500);
+  assert.deepEqual(runs.slice(5), [500, 2000]);
+});
+
 test("createRunner() does not let a long wait after failures keep a later change from being served", async () => {
   const setup = setUp();
   const { clock, runner, runs } = setup;

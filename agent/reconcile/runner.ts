@@ -19,6 +19,10 @@ export interface Runner {
   stop(): Promise<void>;
 }
 
+/** After a run the runner rests for this many times as long, up to a limit: a cluster in turmoil must not take the node's CPU. */
+const REST_FACTOR = 4;
+const MAX_REST_MS = 500;
+
 /** `work` answers "again" when a part of it is to be tried once more although it has not failed. */
 export function createRunner(work: () => Promise<"again" | void>, options: RunnerOptions): Runner {
   const { minIntervalMs, retryIntervalMs, maxIntervalMs, clock, onError } = options;
@@ -27,6 +31,7 @@ export function createRunner(work: () => Promise<"again" | void>, options: Runne
   let isStopped = false;
   let failures = 0;
   let lastEndMs = Number.NEGATIVE_INFINITY;
+  let restMs = minIntervalMs;
   let cancelTimer = (): void => undefined;
 
   const schedule = (delayMs: number): void => {
@@ -37,6 +42,7 @@ export function createRunner(work: () => Promise<"again" | void>, options: Runne
 
   function run(): void {
     isTriggered = false;
+    const startMs = clock.nowMs();
     running = work()
       .then(
         (answer) => {
@@ -50,9 +56,10 @@ export function createRunner(work: () => Promise<"again" | void>, options: Runne
       .then(() => {
         running = undefined;
         lastEndMs = clock.nowMs();
+        restMs = Math.max(minIntervalMs, Math.min(REST_FACTOR * (lastEndMs - startMs), MAX_REST_MS));
         // What fails is often what triggers: a trigger does not shorten the first wait after a failure.
         if (failures > 0) schedule(isTriggered ? retryIntervalMs : retryDelayMs());
-        else schedule(isTriggered ? minIntervalMs : maxIntervalMs);
+        else schedule(isTriggered ? restMs : maxIntervalMs);
       });
   }
 
@@ -60,7 +67,7 @@ export function createRunner(work: () => Promise<"again" | void>, options: Runne
     trigger() {
       const isQueued = isTriggered;
       isTriggered = true;
-      const intervalMs = failures > 0 ? retryIntervalMs : minIntervalMs;
+      const intervalMs = failures > 0 ? retryIntervalMs : restMs;
       if (running === undefined && !isQueued) schedule(lastEndMs + intervalMs - clock.nowMs());
     },
     async stop() {

@@ -1,0 +1,30 @@
+import { getHeapStatistics, setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+
+/** The heap may grow by this before it is compacted again: what some thousand nodes, or pods, leave as garbage. */
+const GROWTH_BYTES = 12 * 1024 * 1024;
+
+type CollectGarbage = (options: { type: "major"; execution: "sync"; flavor: "last-resort" }) => void;
+
+/**
+ * Gives memory back after a big piece of work. V8 keeps what it once took for as long as nobody needs it, and an agent that listed 5,000 nodes
+ * or started would sit on 30 MB of garbage for days. Takes some 45 ms in which nothing else runs.
+ */
+export interface HeapKeeper {
+  /** Compacts the heap if it has grown since the last time. To be called when nobody waits for an answer. */
+  settle(): void;
+}
+
+export function createHeapKeeper(): HeapKeeper {
+  // The function is there for contexts that are made after this.
+  setFlagsFromString("--expose-gc");
+  const collectGarbage = runInNewContext("gc") as CollectGarbage;
+  let settledBytes = 0;
+  return {
+    settle() {
+      if (getHeapStatistics().total_heap_size - settledBytes < GROWTH_BYTES) return;
+      collectGarbage({ type: "major", execution: "sync", flavor: "last-resort" });
+      settledBytes = getHeapStatistics().total_heap_size;
+    },
+  };
+}
