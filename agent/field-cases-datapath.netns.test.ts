@@ -26,7 +26,7 @@ afterEach(async () => {
   await runOnHost(
     "sh",
     "-c",
-    "nft delete table inet services 2>/dev/null; ip link del churn 2>/dev/null; true",
+    "nft delete table inet services 2>/dev/null; nft delete table bridge causeway 2>/dev/null; ip link del churn 2>/dev/null; true",
   );
   for (const pod of pods) await pod.remove();
   await node.remove();
@@ -81,16 +81,62 @@ const SERVICES = `table inet services {
   }
 }`;
 
-test("a service leads a pod to a pod of the same node and to itself where bridges do not call the packet filter", async () => {
-  const { a, b } = await addBoth();
-  await privileged({ command: ["nft", "-f", "-"], stdin: SERVICES });
-  const { exitCode } = await privileged({ command: ["test", "-e", "/proc/sys/net/bridge"] });
-  // The module is loaded: what it does in this namespace is turned off.
-  if (exitCode === 0) {
-    const names = ["iptables", "ip6tables"].map((name) => `net.bridge.bridge-nf-call-${name}=0`);
-    await runOnHost("sysctl", "-qw", ...names);
+for (const { name, value } of [
+  { name: "where bridges call the packet filter", value: 1 },
+  { name: "where they do not", value: 0 },
+]) {
+  test(`a service leads a pod to a pod of the same node and to itself ${name} (kubernetes/kubernetes#87426)`, async () => {
+    const { a, b, toB } = await addBoth();
+    await privileged({ command: ["nft", "-f", "-"], stdin: SERVICES });
+    const { exitCode } = await privileged({ command: ["test", "-e", "/proc/sys/net/bridge"] });
+    // Without the module bridges do not call it, and there is nothing to turn on.
+    if (exitCode === 0) {
+      const names = ["iptables", "ip6tables"].map((family) => `net.bridge.bridge-nf-call-${family}=${value}`);
+      await runOnHost("sysctl", "-qw", ...names);
+    }
+    for (const client of [a, b]) await ping(client, ["10.96.0.10", "fd00:96::10"]);
+    await ping(a, toB);
+  });
+}
+
+test("pods cannot speak to each other on layer 2: a frame straight to the other's MAC is dropped, and only by our rule", async () => {
+  const { a, toB } = await addBoth();
+  const mac = "0a:58:0a:f4:01:03";
+  for (const target of toB) {
+    await a.run("ip", "neighbour", "replace", target, "lladdr", mac, "dev", "eth0");
+    await a.run("ip", "route", "replace", target, "dev", "eth0");
   }
-  for (const client of [a, b]) await ping(client, ["10.96.0.10", "fd00:96::10"]);
+  const isReached = (target: string): Promise<boolean> =>
+    a.run("ping", "-n", "-c1", "-W1", target).then(
+      () => true,
+      () => false,
+    );
+  for (const target of toB) assert.equal(await isReached(target), false, target);
+  await agent.end("SIGKILL");
+  await runOnHost("nft", "delete", "table", "bridge", "causeway");
+  for (const target of toB) assert.equal(await isReached(target), true, target);
+});
+
+test("pods hear nothing of each other's broadcasts and solicitations: a spoofed neighbour reaches nobody", async () => {
+  const { a, b } = await addBoth();
+  const macOfA = "0a:58:0a:f4:01:02";
+  const rules = `table netdev heard {
+  chain ingress {
+    type filter hook ingress device "eth0" priority 0
+    ether saddr ${macOfA} counter
+  }
+}`;
+  const heard = async (): Promise<string | undefined> =>
+    /counter packets (\d+)/.exec(await b.run("nft", "list", "table", "netdev", "heard"))?.[1];
+  await b.run("sh", "-c", `nft '${rules}'`);
+  await a.run("ip", "neighbour", "replace", "10.244.1.99", "lladdr", "ff:ff:ff:ff:ff:ff", "dev", "eth0");
+  await a.run("ip", "route", "replace", "10.244.1.99", "dev", "eth0");
+  await a.run("sh", "-c", "ping -n -c3 -i0.1 -W1 10.244.1.99; ping -n -c3 -i0.1 -W1 ff02::1%eth0; true");
+  assert.equal(await heard(), "0");
+  // What is forwarded comes from the gateway; a frame that does come from the other is counted.
+  await runOnHost("bridge", "link", "set", "dev", hostLinkName("b", "eth0"), "bcast_flood", "on");
+  await a.run("sh", "-c", "ping -n -c3 -i0.1 -W1 10.244.1.99; true");
+  assert.notEqual(await heard(), "0");
 });
 
 for (const signal of ["SIGTERM", "SIGKILL"] as const) {

@@ -138,7 +138,11 @@ test("after a reboot the same containers are deleted without a namespace and add
   await first.end("SIGKILL");
   // What a reboot leaves: the files, and nothing in the kernel.
   for (const pod of before) await pod.remove();
-  await runOnHost("sh", "-c", "ip link del cw0; nft delete table inet causeway");
+  await runOnHost(
+    "sh",
+    "-c",
+    "ip link del cw0; nft delete table inet causeway; nft delete table bridge causeway",
+  );
   const { exitCode } = await node.call("DEL", { containerId: "c0", netns: before[0]?.path ?? "" });
   assert.equal(exitCode, 0, "not even an agent is needed");
   const second = await readyAgent();

@@ -33,7 +33,11 @@ describe("replay of what real runtimes called", () => {
   /** What a reboot leaves of the node's network: nothing. */
   const reboot = async (): Promise<void> => {
     await agent.end("SIGKILL");
-    await runOnHost("sh", "-ec", "ip link del group 25463; nft delete table inet causeway");
+    await runOnHost(
+      "sh",
+      "-ec",
+      "ip link del group 25463; nft delete table inet causeway; nft delete table bridge causeway",
+    );
     await startAgent();
   };
 

@@ -157,7 +157,8 @@ static void set_host_end(struct batch *batch, unsigned index) {
   struct rtattr *info = open_nest(batch, IFLA_LINKINFO);
   put_text(batch, IFLA_INFO_SLAVE_KIND, "bridge");
   struct rtattr *port = open_nest(batch, IFLA_INFO_SLAVE_DATA);
-  put_u8(batch, IFLA_BRPORT_ISOLATED, 1);
+  put_u8(batch, IFLA_BRPORT_ISOLATED, 0);
+  put_u8(batch, IFLA_BRPORT_MODE, 1);
   for (size_t i = 0; i < sizeof off / sizeof *off; i++) put_u8(batch, off[i], 0);
   close_nest(batch, port);
   close_nest(batch, info);

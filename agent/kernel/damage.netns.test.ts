@@ -58,9 +58,9 @@ for (const { name, damage, want } of [
   },
   { name: "set down", damage: "ip link set HOST down", want: ['host link "HOST" is down'] },
   {
-    name: "no longer isolated",
-    damage: "bridge link set dev HOST isolated off",
-    want: ['host link "HOST" has port flag isolated off'],
+    name: "isolated",
+    damage: "bridge link set dev HOST isolated on hairpin off",
+    want: ['host link "HOST" has port flag isolated on', 'host link "HOST" has port flag hairpin off'],
   },
   {
     name: "learning and flooding",
@@ -186,12 +186,13 @@ test("checkPod() does not mind routes of later plugins", async () => {
 
 test("checkRuleset() tells of a table that somebody deleted, and starts no nft while nothing has changed", async () => {
   const chain = { name: "output", type: "filter", hook: "output", priority: 0, rules: [] } as const;
-  await kernel.ensureRuleset({ sets: [], chains: [chain] });
+  const ruleset = [{ family: "inet", sets: [], chains: [chain] }] as const;
+  await kernel.ensureRuleset(ruleset);
   const { PATH } = process.env;
   process.env["PATH"] = "/nonexistent";
   try {
     assert.deepEqual(await kernel.checkRuleset(), []);
-    assert.deepEqual(await kernel.ensureRuleset({ sets: [], chains: [chain] }), []);
+    assert.deepEqual(await kernel.ensureRuleset(ruleset), []);
   } finally {
     process.env["PATH"] = PATH;
   }

@@ -1,3 +1,4 @@
+import { LINK_GROUP } from "../net/host-link.ts";
 import {
   deleteAddress,
   dumpAddresses,
@@ -11,7 +12,7 @@ import type { Link } from "../netlink/parse-link.ts";
 import type { GatewayAddress, NodePlan } from "../plan/node-network.ts";
 import { changeLink, diffRoutedLink, existingLink } from "./change-link.ts";
 import type { Change } from "./kernel.ts";
-import { BRIDGE_ALIAS, isOurs, LINK_GROUP } from "./ownership.ts";
+import { BRIDGE_ALIAS, isOurs } from "./ownership.ts";
 import { findLink } from "./read-one.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
 

@@ -1,3 +1,4 @@
+import { LINK_GROUP } from "../net/host-link.ts";
 import { disableFeature, getEthtoolFamily, parseFamily } from "../netlink/ethtool.ts";
 import { deleteLink } from "../netlink/link.ts";
 import { isNotSupported } from "../netlink/netlink-error.ts";
@@ -5,7 +6,7 @@ import type { Link } from "../netlink/parse-link.ts";
 import { createVxlan } from "../netlink/vxlan.ts";
 import type { TunnelPlan } from "../plan/peers.ts";
 import { changeLink, diffRoutedLink, existingLink } from "./change-link.ts";
-import { isOurs, LINK_GROUP, TUNNEL_ALIAS } from "./ownership.ts";
+import { isOurs, TUNNEL_ALIAS } from "./ownership.ts";
 import { findLink, readOne } from "./read-one.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
 

@@ -90,7 +90,7 @@ export interface Kernel {
   /** Makes the ways to other nodes as planned: see {@link Peers.ensure}. */
   ensurePeers(plan: PeersPlan, options: PeersOptions): Promise<PeersOutcome>;
   /** Settings of the machine that are not ours to change, and that cost pods traffic, with the remedy. */
-  listHazards(): Promise<readonly string[]>;
+  listHazards(bridge: string): Promise<readonly string[]>;
   /** What of the nftables table is not as {@link Kernel.ensureRuleset} last left it. Cheap while no ruleset of the machine has changed. */
   checkRuleset(): Promise<Faults>;
   /** Makes the nftables table as planned, verifies it, and tells what was not as planned before; nothing then. */

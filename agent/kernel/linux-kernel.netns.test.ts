@@ -100,7 +100,7 @@ test("attachPod() makes exactly the planned pod: link, addresses, routes and nei
   assert.match(neighbours, /^fd00:10:244:1::1 lladdr 0a:58:00:00:00:01 (router )?PERMANENT/m);
 });
 
-test("attachPod() makes an isolated port that neither learns nor floods, with the bridge's entries for the pod", async () => {
+test("attachPod() makes a port that neither learns nor floods, with the bridge's entries for the pod", async () => {
   const pod = await makePod();
   const plan = podPlan("golden-2");
   await kernel.attachPod(plan, pod);
@@ -109,6 +109,7 @@ test("attachPod() makes an isolated port that neither learns nor floods, with th
   assert.deepEqual(
     {
       isolated: port["isolated"],
+      hairpin: port["hairpin"],
       learning: port["learning"],
       flood: port["flood"],
       mcast_flood: port["mcast_flood"],
@@ -116,7 +117,8 @@ test("attachPod() makes an isolated port that neither learns nor floods, with th
       mac: link?.address,
     },
     {
-      isolated: true,
+      isolated: false,
+      hairpin: true,
       learning: false,
       flood: false,
       mcast_flood: false,

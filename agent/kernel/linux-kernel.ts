@@ -5,9 +5,8 @@ import { NETLINK_NETFILTER } from "../netlink/nft-generation.ts";
 import { deleteNeighbour, dumpNeighbours, parseNeighbour } from "../netlink/neighbour.ts";
 import type { Link } from "../netlink/parse-link.ts";
 import { parseAlias } from "../plan/attachment.ts";
-import { TABLE } from "../plan/ruleset.ts";
+import { TABLE_NAME } from "../plan/ruleset.ts";
 import { attachPod } from "./attach-pod.ts";
-import { describeBridgeNetfilter } from "./bridge-netfilter.ts";
 import { checkPod } from "./check-pod.ts";
 import { createDetacher, removeAll } from "./detach-pods.ts";
 import { diffBridge, ensureBridge, listAddresses } from "./ensure-bridge.ts";
@@ -95,7 +94,7 @@ export function createLinuxKernel({ native, rtnetlink, netfilter, generic }: Lin
     watch: (onChange) => {
       const links = watchKernel(native, { roleOf, onChange });
       const tables = watchNftables(native, {
-        table: TABLE.name,
+        table: TABLE_NAME,
         isKnown: async (generation) => generation <= (await verifiedGeneration),
         onChange: () => onChange("node"),
       });
@@ -180,7 +179,7 @@ export function createLinuxKernel({ native, rtnetlink, netfilter, generic }: Lin
       };
     },
     ensurePeers: peers.ensure,
-    listHazards: () => describeBridgeNetfilter(procSysctls),
+    listHazards: nftables.listHazards,
     ensureRuleset(ruleset) {
       const ensured = nftables.ensure(ruleset);
       verifiedGeneration = ensured.then(nftables.verifiedGeneration, nftables.verifiedGeneration);

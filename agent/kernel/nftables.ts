@@ -4,11 +4,13 @@ import {
   formatRuleset,
   type NftChain,
   type NftSet,
+  type NftTable,
   type Ruleset,
   ruleComment,
-  TABLE,
+  TABLE_NAME,
 } from "../plan/ruleset.ts";
 
+import { describeDropPolicies, type ListedObject } from "./foreign-chains.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
 
 /** nft takes milliseconds; one that hangs must not hold up the node for ever. */
@@ -33,7 +35,7 @@ interface NftObject {
 
 type NftElement = string | { readonly prefix: { readonly addr: string; readonly len: number } };
 
-/** Our table. Works through the nft program, the only documented interface of nftables. */
+/** Our tables. Works through the nft program, the only documented interface of nftables. */
 export interface Nftables {
   /**
    * Replaces the table when it differs from the plan, in one transaction, and reads it back: what nft accepted but the kernel does not
@@ -42,6 +44,8 @@ export interface Nftables {
   ensure(ruleset: Ruleset): Promise<readonly string[]>;
   /** The last generation at which all was seen to be as planned; 0 before. */
   verifiedGeneration(): number;
+  /** Chains of others that may cost pods traffic, in words; asked of nft only when some ruleset of the machine has changed. */
+  listHazards(bridge: string): Promise<readonly string[]>;
   /** What differs from the ruleset of the last `ensure`. */
   check(): Promise<readonly string[]>;
 }
@@ -53,6 +57,7 @@ export interface Nftables {
 export function createNftables(netfilter: Pick<Rtnetlink, "execute">): Nftables {
   let verified: { readonly generation: number; readonly ruleset: Ruleset } | undefined;
   let current: Ruleset | undefined;
+  let hazards: { readonly generation: number; readonly found: readonly string[] } | undefined;
 
   const readGeneration = async (): Promise<number> => {
     const [[[reply] = []] = []] = await netfilter.execute([{ requests: [getGeneration()] }]);
@@ -62,7 +67,8 @@ export function createNftables(netfilter: Pick<Rtnetlink, "execute">): Nftables 
   const differences = async (ruleset: Ruleset): Promise<readonly string[]> => {
     const generation = await readGeneration();
     if (verified?.generation === generation && isSame(verified.ruleset, ruleset)) return [];
-    const found = diffRuleset(ruleset, await listTable());
+    const found: string[] = [];
+    for (const table of ruleset) found.push(...diffTable(table, await listTable(table.family)));
     verified = found.length === 0 ? { generation, ruleset } : undefined;
     return found;
   };
@@ -73,7 +79,7 @@ export function createNftables(netfilter: Pick<Rtnetlink, "execute">): Nftables 
   const replaceElements = async (ruleset: Ruleset): Promise<boolean> => {
     const generation = await readGeneration();
     if (verified?.generation !== generation || !hasSameForm(verified.ruleset, ruleset)) return false;
-    await runNft(["-f", "-"], formatRuleset(ruleset));
+    await applyTables(ruleset);
     if ((await readGeneration()) !== generation + 1) return false;
     verified = { generation: generation + 1, ruleset };
     return true;
@@ -88,17 +94,45 @@ export function createNftables(netfilter: Pick<Rtnetlink, "execute">): Nftables 
       current = ruleset;
       const found = await differences(ruleset);
       if (found.length === 0) return found;
-      await runNft(["-f", "-"], formatRuleset(ruleset));
+      await applyTables(ruleset);
       const left = await differences(ruleset);
       if (left.length === 0) return found;
-      throw new Error(`Cannot verify nftables table ${TABLE.family} ${TABLE.name}: ${left.join("; ")}`);
+      throw new Error(`Cannot verify nftables tables: ${left.join("; ")}`);
     },
     verifiedGeneration: () => verified?.generation ?? 0,
+    async listHazards(bridge) {
+      const generation = await readGeneration();
+      if (hazards?.generation !== generation) {
+        const { nftables: objects } = JSON.parse(await runNft(["-j", "list", "chains"], "")) as {
+          nftables: readonly ListedObject[];
+        };
+        hazards = { generation, found: describeDropPolicies(objects, bridge) };
+      }
+      return hazards.found;
+    },
     async check() {
-      if (current === undefined) return [`nftables table ${TABLE.family} ${TABLE.name} was never applied`];
+      if (current === undefined) return ["nftables tables were never applied"];
       return (await differences(current)).map((difference) => `nftables: ${difference}`);
     },
   };
+}
+
+async function applyTables(ruleset: Ruleset): Promise<void> {
+  try {
+    await runNft(["-f", "-"], formatRuleset(ruleset));
+  } catch (cause) {
+    if (await knowsBridgeFamily()) throw cause;
+    const remedy = "it needs CONFIG_NF_TABLES_BRIDGE, which distributions' kernels have";
+    throw new Error(`Cannot apply nftables tables: this kernel has no family bridge; ${remedy}`, { cause });
+  }
+}
+
+/** Asked only after a failure, since nft's own words are the same for whatever the kernel does not know. */
+async function knowsBridgeFamily(): Promise<boolean> {
+  return runNft(["--check", "--file", "-"], `add table bridge ${TABLE_NAME}\n`).then(
+    () => true,
+    () => false,
+  );
 }
 
 function isSame(a: Ruleset, b: Ruleset): boolean {
@@ -107,14 +141,17 @@ function isSame(a: Ruleset, b: Ruleset): boolean {
 
 /** Whether two rulesets differ in the elements of their sets at most. */
 function hasSameForm(a: Ruleset, b: Ruleset): boolean {
-  const form = ({ sets, chains }: Ruleset): string =>
-    JSON.stringify([sets.map(({ name, type }) => [name, type]), chains]);
+  const form = (ruleset: Ruleset): string =>
+    JSON.stringify(
+      ruleset.map(({ sets, ...table }) => ({ ...table, sets: sets.map(({ name, type }) => [name, type]) })),
+    );
   return form(a) === form(b);
 }
 
-/** What the kernel's table has not as planned, in words. */
-export function diffRuleset(planned: Ruleset, observed: ObservedTable | undefined): readonly string[] {
-  if (observed === undefined) return [`table ${TABLE.family} ${TABLE.name} is missing`];
+/** What a table of the kernel has not as planned, in words. */
+function diffTable(planned: NftTable, observed: ObservedTable | undefined): readonly string[] {
+  const table = `table ${planned.family} ${TABLE_NAME}`;
+  if (observed === undefined) return [`${table} is missing`];
   const describe = (
     kind: string,
     plans: readonly { name: string }[],
@@ -127,7 +164,7 @@ export function diffRuleset(planned: Ruleset, observed: ObservedTable | undefine
       .filter((name) => wanted.get(name) !== found.get(name))
       .map(
         (name) =>
-          `${kind} ${name} is ${found.get(name) ?? "missing"} instead of ${wanted.get(name) ?? "absent"}`,
+          `${table}: ${kind} ${name} is ${found.get(name) ?? "missing"} instead of ${wanted.get(name) ?? "absent"}`,
       );
   };
   const plannedSets = planned.sets.map((set) => ({ ...set, elements: set.elements.toSorted() }));
@@ -141,10 +178,10 @@ export function diffRuleset(planned: Ruleset, observed: ObservedTable | undefine
   ];
 }
 
-async function listTable(): Promise<ObservedTable | undefined> {
+async function listTable(family: NftTable["family"]): Promise<ObservedTable | undefined> {
   let said: string;
   try {
-    said = await runNft(["-j", "list", "table", TABLE.family, TABLE.name], "");
+    said = await runNft(["-j", "list", "table", family, TABLE_NAME], "");
   } catch (error) {
     if (error instanceof Error && error.message.includes("No such file or directory")) return undefined;
     throw error;
@@ -154,7 +191,7 @@ async function listTable(): Promise<ObservedTable | undefined> {
     return readTable(nftables);
   } catch (cause) {
     // nft 1.0.6 breaks off, and exits 0, on a table that another program owns (flags owner).
-    throw new Error(`Cannot read nftables table ${TABLE.family} ${TABLE.name}: nft lists it in broken JSON`, {
+    throw new Error(`Cannot read nftables table ${family} ${TABLE_NAME}: nft lists it in broken JSON`, {
       cause,
     });
   }

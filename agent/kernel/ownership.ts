@@ -1,11 +1,6 @@
+import { LINK_GROUP } from "../net/host-link.ts";
 import type { Link } from "../netlink/parse-link.ts";
 import { ALIAS_OWNER } from "../plan/attachment.ts";
-
-/**
- * Link group of everything that we make ("cw" in ASCII). It is set in the very message that creates a link, which an alias cannot be, so
- * that a link half made when the agent was killed is known as ours.
- */
-export const LINK_GROUP = 0x6377;
 
 /** rtnetlink route protocol number of our routes (docs/dataplane.md). */
 export const ROUTE_PROTOCOL = 99;

@@ -1,4 +1,5 @@
 import { addressBits, cidrOf } from "../net/cidr.ts";
+import { LINK_GROUP } from "../net/host-link.ts";
 import { addAddress } from "../netlink/address.ts";
 import type { BridgePort } from "../netlink/bridge.ts";
 import { IN6_ADDR_GEN_MODE_NONE } from "../netlink/constants.ts";
@@ -8,7 +9,7 @@ import { replaceFdbEntry, replaceNeighbour } from "../netlink/neighbour.ts";
 import { addRoute } from "../netlink/route.ts";
 import { createVeth } from "../netlink/veth.ts";
 import type { PodPlan } from "../plan/pod-network.ts";
-import { LINK_GROUP, ROUTE_PROTOCOL } from "./ownership.ts";
+import { ROUTE_PROTOCOL } from "./ownership.ts";
 
 export interface PodRequestsInput {
   readonly plan: PodPlan;
@@ -38,9 +39,14 @@ export interface PodRequests {
   readonly routes: readonly { readonly toGateway: NetlinkRequest; readonly byDefault: NetlinkRequest }[];
 }
 
-/** Flags of every host link: nothing is learned or flooded, so the static forwarding entry is all that the bridge knows of a pod. */
+/**
+ * Flags of every host link: nothing is learned or flooded, so the static forwarding entry is all that the bridge knows of a pod. What a pod may
+ * send is the guard's matter (plan/ruleset.ts). A frame may leave where it came from: that is how a pod reaches itself through a service where
+ * br_netfilter translates on the bridge.
+ */
 export const PORT_FLAGS = {
-  isolated: true,
+  isolated: false,
+  hairpin: true,
   learning: false,
   unicastFlood: false,
   multicastFlood: false,

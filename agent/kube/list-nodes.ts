@@ -12,7 +12,6 @@ export interface NodeList extends NodeMap {
 
 export interface ListNodesInput {
   readonly client: ApiClient;
-  readonly fieldSelector: string | undefined;
   readonly signal: AbortSignal;
   /** Hears every piece that arrives. */
   readonly onProgress: () => void;
@@ -33,18 +32,12 @@ const PAGE_SIZE = 500;
  * The first page asks for no version, so the list is consistent with the newest writes. `resourceVersion=0` would be cheaper for the
  * server but may lack nodes that are there, and routes are removed because of what is not in the list.
  */
-export async function listNodes({
-  client,
-  fieldSelector,
-  signal,
-  onProgress,
-}: ListNodesInput): Promise<NodeList> {
+export async function listNodes({ client, signal, onProgress }: ListNodesInput): Promise<NodeList> {
   const map = createNodeMap();
   let token = "";
   for (;;) {
     const query = {
       limit: String(PAGE_SIZE),
-      ...(fieldSelector === undefined ? {} : { fieldSelector }),
       ...(token === "" ? {} : { continue: token }),
     };
     const body = await client.send({ method: "GET", path: NODES_PATH, query, signal });

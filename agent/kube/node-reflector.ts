@@ -11,8 +11,6 @@ import { createWatchdog, type Watchdog } from "./watchdog.ts";
 
 export interface NodeReflectorOptions {
   readonly client: ApiClient;
-  /** Restricts the view to one node; without it all nodes of the cluster are followed. */
-  readonly nodeName?: string | undefined;
   readonly onChange: () => void;
   readonly log: NodeViewLog;
   readonly clock: Clock;
@@ -47,8 +45,7 @@ type Stage = "list" | "connect" | "stream";
  * state once. Work begins at once; `onChange` is never called before this function has returned.
  */
 export function createNodeReflector(options: NodeReflectorOptions): NodeView {
-  const { client, nodeName, onChange, log, clock, random } = options;
-  const fieldSelector = nodeName === undefined ? undefined : `metadata.name=${nodeName}`;
+  const { client, onChange, log, clock, random } = options;
   const closing = new AbortController();
   let map: NodeMap = createNodeMap();
   /** Where the next watch goes on; undefined when a list is due. */
@@ -70,7 +67,7 @@ export function createNodeReflector(options: NodeReflectorOptions): NodeView {
     stage = "list";
     const { resourceVersion: listed, ...fresh } = await guarded(
       { silenceMs: ANSWER_SILENCE_MS, totalMs: LIST_TOTAL_MS },
-      (dog) => listNodes({ client, fieldSelector, signal: dog.signal, onProgress: () => dog.touch() }),
+      (dog) => listNodes({ client, signal: dog.signal, onProgress: () => dog.touch() }),
     );
     map = fresh;
     isComplete = true;
@@ -88,7 +85,6 @@ export function createNodeReflector(options: NodeReflectorOptions): NodeView {
     await guarded({ silenceMs: ANSWER_SILENCE_MS }, async (dog) => {
       const events = watchNodes({
         client,
-        fieldSelector,
         resourceVersion: from,
         timeoutS: Math.round(MIN_WATCH_S * (1 + random())),
         signal: dog.signal,

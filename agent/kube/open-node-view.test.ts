@@ -35,7 +35,7 @@ function open(t: TestContext, config: (folder: string) => Config): OpenedNodeVie
   return source;
 }
 
-test("openNodeView() follows our own Node, at the given API server, and reports events on it", async (t) => {
+test("openNodeView() follows all nodes, at the given API server, and reports events on it", async (t) => {
   const server = await startApiServer();
   t.after(server.close);
   server.store.put({ name: "other", podCIDRs: ["10.1.0.0/24"] });
@@ -48,7 +48,7 @@ test("openNodeView() follows our own Node, at the given API server, and reports 
   });
   await eventually("the node is there", view.isComplete, view.fault);
   assert.equal(ownNode(view, "me").kind, "unassigned");
-  assert.deepEqual([...view.nodes().keys()], ["me"]);
+  assert.deepEqual([...view.nodes().keys()], ["me", "other"]);
   report(REPORT);
   await eventually("the event arrived", () => server.events.length === 1);
   assert.deepEqual(server.events[0]?.["regarding"], {

@@ -15,7 +15,6 @@ export interface NodeEvent {
 
 export interface WatchNodesInput {
   readonly client: ApiClient;
-  readonly fieldSelector: string | undefined;
   readonly resourceVersion: string;
   /** After this time the server ends the watch cleanly. */
   readonly timeoutS: number;
@@ -36,13 +35,12 @@ const MAX_LINE_BYTES = MAX_OBJECT_BYTES + 1024;
  * cleanly; throws ApiError when it was cut, refused, expired (410, as HTTP status or ERROR event) or not understood.
  */
 export async function* watchNodes(input: WatchNodesInput): AsyncGenerator<NodeEvent> {
-  const { client, fieldSelector, resourceVersion, timeoutS, signal, onOpen, onProgress } = input;
+  const { client, resourceVersion, timeoutS, signal, onOpen, onProgress } = input;
   const query = {
     watch: "true",
     allowWatchBookmarks: "true",
     resourceVersion,
     timeoutSeconds: String(timeoutS),
-    ...(fieldSelector === undefined ? {} : { fieldSelector }),
   };
   const body = await client.send({ method: "GET", path: NODES_PATH, query, signal });
   onOpen();

@@ -3,6 +3,12 @@ import { fnv1a64 } from "./fnv1a.ts";
 /** Every host end of a veth that is ours begins with this. */
 export const HOST_LINK_PREFIX = "cw";
 
+/**
+ * Link group of everything that we make ("cw" in ASCII). It is set in the very message that creates a link, which an alias cannot be, so
+ * that a link half made when the agent was killed is known as ours.
+ */
+export const LINK_GROUP = 0x6377;
+
 const BASE32 = "abcdefghijklmnopqrstuvwxyz234567";
 
 /**

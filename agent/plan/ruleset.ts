@@ -1,10 +1,12 @@
 import type { Family } from "../net/address.ts";
 import { type Cidr, cidrOf } from "../net/cidr.ts";
 import { fnv1a64 } from "../net/fnv1a.ts";
+import { LINK_GROUP } from "../net/host-link.ts";
 import { formatNftPrefix, mergeCidrs } from "../net/merge-cidrs.ts";
+import { BRIDGE_MAC } from "./node-network.ts";
 
-/** Family and name of the only nftables table that is ours. */
-export const TABLE = { family: "inet", name: "causeway" } as const;
+/** Name of our nftables tables: one of family inet, one of family bridge. */
+export const TABLE_NAME = "causeway";
 
 export interface RulesetInput {
   readonly bridge: string;
@@ -31,16 +33,20 @@ export interface NftSet {
 export interface NftChain {
   readonly name: string;
   readonly type: "nat" | "filter";
-  readonly hook: "postrouting" | "output";
+  readonly hook: "prerouting" | "postrouting" | "output";
   readonly priority: number;
   /** Rule text without the comment. */
   readonly rules: readonly { readonly name: string; readonly text: string }[];
 }
 
-export interface Ruleset {
+export interface NftTable {
+  readonly family: "inet" | "bridge";
   readonly sets: readonly NftSet[];
   readonly chains: readonly NftChain[];
 }
+
+/** All tables of ours, each called {@link TABLE_NAME}. */
+export type Ruleset = readonly NftTable[];
 
 /** Destinations that never leave through a router under another address: link-local and multicast (RFC 3927, 4291, 5771). */
 const NEVER_MASQUERADED: readonly Cidr[] = [
@@ -53,16 +59,29 @@ const NEVER_MASQUERADED: readonly Cidr[] = [
 /** NF_IP_PRI_NAT_SRC of linux/netfilter_ipv4.h. */
 const PRIORITY_SOURCE_NAT = 100;
 
-/** Plans the whole table: what leaves the cluster's pod network is masqueraded, redirects about the bridge are dropped. */
+/**
+ * Before br_netfilter, which calls the packet filter of IPv4 and IPv6 for frames on a bridge at priority 0
+ * (NF_BR_PRI_BRNF of linux/netfilter_bridge.h).
+ */
+const PRIORITY_GUARD = -300;
+
+/**
+ * Plans all tables: what leaves the cluster's pod network is masqueraded, redirects about the bridge are dropped, and pods speak to nobody but
+ * their gateway on layer 2.
+ */
 export function planRuleset(input: RulesetInput): Ruleset {
   const families = [...new Set(input.podCidrs.map((cidr) => cidr.family))]
     .filter((family) => input.masquerade.families.includes(family))
     .toSorted((a, b) => a - b);
   const masquerade = families.length > 0 ? [planMasquerade(families, input.masquerade.randomPorts)] : [];
-  return {
-    sets: families.flatMap((family) => planSets(family, input)),
-    chains: [...masquerade, planRedirectDrop(input.bridge)],
-  };
+  return [
+    {
+      family: "inet",
+      sets: families.flatMap((family) => planSets(family, input)),
+      chains: [...masquerade, planRedirectDrop(input.bridge)],
+    },
+    { family: "bridge", sets: [], chains: [planGuard()] },
+  ];
 }
 
 function planSets(family: Family, { podCidrs, insideCidrs }: RulesetInput): NftSet[] {
@@ -94,7 +113,7 @@ function planMasquerade(families: readonly Family[], randomPorts: boolean): NftC
 
 /**
  * Pods of one node talk through the host's IP stack, so every packet leaves the bridge where it came in and the host would tell
- * the sender to take the short way, which isolated ports do not offer. send_redirects of one link cannot turn this off (it is
+ * the sender to take the short way, which the guard does not allow. send_redirects of one link cannot turn this off (it is
  * ORed with that of "all"), and IPv6 has no such switch.
  */
 function planRedirectDrop(bridge: string): NftChain {
@@ -111,6 +130,22 @@ function planRedirectDrop(bridge: string): NftChain {
 }
 
 /**
+ * A pod's frames may go to the gateway only, or to a group, which ports do not flood. Isolated ports would do the same, but for one case: with
+ * br_netfilter calling iptables the bridge itself translates the destination of a service and forwards the frame to the pod's port
+ * (br_nf_pre_routing_finish of net/bridge/br_netfilter_hooks.c), and isolated ports drop it (kubernetes/kubernetes#87426).
+ */
+function planGuard(): NftChain {
+  const toOthers = `ether daddr != ${BRIDGE_MAC} ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00`;
+  return {
+    name: "prerouting",
+    type: "filter",
+    hook: "prerouting",
+    priority: PRIORITY_GUARD,
+    rules: [{ name: "guard", text: `iifgroup ${LINK_GROUP} ${toOthers} drop` }],
+  };
+}
+
+/**
  * Comment by which a rule is recognised in the kernel, since nft does not give rules back as they were written: its name and a hash
  * of its text, so that a rule of an earlier release is not taken for today's.
  */
@@ -119,11 +154,15 @@ export function ruleComment({ name, text }: NftChain["rules"][number]): string {
 }
 
 /**
- * The table as input of `nft -f`: one transaction that replaces the whole table, so that nothing of an earlier state stays. The
- * first `add` makes the `delete` work on a table that is not there.
+ * All tables as input of `nft -f`: one transaction that replaces them whole, so that nothing of an earlier state stays. The first `add` makes
+ * the `delete` work on a table that is not there.
  */
-export function formatRuleset({ sets, chains }: Ruleset): string {
-  const table = `${TABLE.family} ${TABLE.name}`;
+export function formatRuleset(ruleset: Ruleset): string {
+  return ruleset.map(formatTable).join("");
+}
+
+function formatTable({ family, sets, chains }: NftTable): string {
+  const table = `${family} ${TABLE_NAME}`;
   const lines = [`add table ${table}`, `delete table ${table}`, `table ${table} {`];
   for (const { name, type, elements } of sets) {
     lines.push(`\tset ${name} {`, `\t\ttype ${type}`, "\t\tflags interval");

@@ -89,7 +89,7 @@ test("run() routes to all nodes but this one, and masquerades nothing that stays
   await run();
   assert.deepEqual(seen.map(routed), [["10.244.2.0/24"]]);
   assert.deepEqual(counts(), { direct: 1, overlay: 0, held: 0, unreachable: 1 });
-  const inside = rulesets[0]?.sets.find(({ name }) => name === "inside4")?.elements;
+  const inside = rulesets[0]?.[0]?.sets.find(({ name }) => name === "inside4")?.elements;
   assert.deepEqual(inside, [
     "10.244.1.0/24",
     "10.244.2.0/23",

@@ -23,7 +23,11 @@ const V6 = "fd00:10:244:1::/64";
 after(() => kernel.close());
 
 afterEach(async () => {
-  await runOnHost("sh", "-c", "ip link del cw0; nft delete table inet causeway; true");
+  await runOnHost(
+    "sh",
+    "-c",
+    "ip link del cw0; nft delete table inet causeway; nft delete table bridge causeway; true",
+  );
 });
 
 /** What one life of the agent holds in memory. */

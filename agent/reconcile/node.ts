@@ -121,9 +121,13 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
 
   let hazards = "";
   const warnOfHazards = async (): Promise<void> => {
-    const found = (await kernel.listHazards()).join("; ");
+    // Nothing depends on it: where nft fails, the masquerade tells.
+    const found = await kernel.listHazards(bridge).then(
+      (list) => list.join("; "),
+      () => "",
+    );
     if (found !== hazards && found !== "")
-      log.warn({ hazards: found }, "This machine's settings cost pods traffic");
+      log.warn({ hazards: found }, "Rules of others may cost pods traffic");
     hazards = found;
   };
 

@@ -97,7 +97,11 @@ export function makeNode(): TestNode {
     },
     async remove() {
       for (const agent of agents) await agent.end("SIGKILL");
-      await runOnHost("sh", "-c", "ip link del cw0; nft delete table inet causeway; true");
+      await runOnHost(
+        "sh",
+        "-c",
+        "ip link del cw0; nft delete table inet causeway; nft delete table bridge causeway; true",
+      );
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -98,7 +98,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     const known = snapshots.get(id);
     if (id !== "" && (known === undefined || faults.get("list")?.kind === "expire"))
       return sendStatus(response, { ...GONE, message: "The provided continue parameter is too old" });
-    const snapshot = known ?? { nodes: selectNodes(store, query), version: store.version() };
+    const snapshot = known ?? { nodes: store.list(), version: store.version() };
     const start = Number(offset);
     const limit = ignoresLimit ? 0 : Number(query["limit"] ?? 0);
     const page = snapshot.nodes.slice(start, limit === 0 ? undefined : start + limit);
@@ -128,12 +128,10 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
       response.end(watchLine("ERROR", JSON.stringify(statusObject(GONE))));
       return;
     }
-    const selected = fieldName(query);
-    const sendEntry = ({ type, name, json }: JournalEntry): void => {
-      if (selected === undefined || selected === name) response.write(watchLine(type, nodeJson(json)));
+    const sendEntry = ({ type, json }: JournalEntry): void => {
+      response.write(watchLine(type, nodeJson(json)));
     };
-    if (from === 0)
-      for (const { json } of selectNodes(store, query)) response.write(watchLine("ADDED", nodeJson(json)));
+    if (from === 0) for (const { json } of store.list()) response.write(watchLine("ADDED", nodeJson(json)));
     for (const entry of missed) sendEntry(entry);
     const bookmarks = query["allowWatchBookmarks"] === "true";
     const watcher: Watcher = { response, bookmarks, forget: () => undefined };
@@ -216,16 +214,6 @@ function verbOf(method: string | undefined, url: URL): SeenRequest["verb"] {
   if (method === "POST" && url.pathname === EVENTS_PATH) return "create";
   if (method !== "GET" || url.pathname !== NODES_PATH) return "other";
   return ["true", "1"].includes(url.searchParams.get("watch") ?? "") ? "watch" : "list";
-}
-
-function selectNodes(store: NodeStore, query: Readonly<Record<string, string>>): readonly StoredNode[] {
-  const selected = fieldName(query);
-  return store.list().filter(({ name }) => selected === undefined || selected === name);
-}
-
-function fieldName(query: Readonly<Record<string, string>>): string | undefined {
-  const [key, name] = (query["fieldSelector"] ?? "").split("=");
-  return key === "metadata.name" ? name : undefined;
 }
 
 /** Objects of a watch say what they are; those in a list do not. */

@@ -31,6 +31,8 @@ export interface NodeStore {
   /** Ordered by name. The array is a snapshot. */
   list(): readonly StoredNode[];
   version(): number;
+  /** Lets versions move on, as writes of other kinds of objects do. */
+  advance(versions: number): void;
   /** Events after `version`, or undefined when the journal does not reach back that far. */
   since(version: number): readonly JournalEntry[] | undefined;
   /** Forgets the journal: every older version is gone from now on. */
@@ -75,6 +77,9 @@ export function createNodeStore(): NodeStore {
     },
     list: () => [...nodes.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     version: () => version,
+    advance(versions) {
+      version += versions;
+    },
     since: (from) => (from < oldest ? undefined : journal.filter((entry) => entry.version > from)),
     compact() {
       journal = [];

@@ -27,7 +27,6 @@ export interface ReflectorSetup {
 }
 
 export interface ReflectorSetupOptions extends ApiServerOptions {
-  readonly nodeName?: string;
   /** Before the view opens. */
   readonly prepare?: (server: ApiServer, folder: string) => void;
   readonly user?: Readonly<Record<string, unknown>>;
@@ -55,7 +54,6 @@ export async function setUpReflector(
   const setup = { server, clock, log, folder, changes: 0, attemptEnd, retry };
   const view = createNodeReflector({
     client,
-    nodeName: options.nodeName,
     onChange() {
       setup.changes++;
       options.onChange?.(view);

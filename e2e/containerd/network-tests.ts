@@ -56,7 +56,7 @@ export function testNetwork(getLab: () => PodLab): void {
     }
   });
 
-  test("a pod's link has the uplink's MTU less what the overlay adds, and its host end is an isolated bridge port with our alias", async (t) => {
+  test("a pod's link has the uplink's MTU less what the overlay adds, and its host end is a bridge port that floods nothing, with our alias", async (t) => {
     const lab = getLab();
     const pod = await runOne(t, lab);
     const inside = (await pod.view.links()).find(({ ifname }) => ifname === "eth0");
@@ -64,13 +64,13 @@ export function testNetwork(getLab: () => PodLab): void {
     assert.ok(inside?.flags.includes("LOWER_UP"));
     const outer = (await lab.nodeView.links()).find(({ ifalias }) => ifalias?.includes(pod.id) === true);
     assert.match(outer?.ifname ?? "", /^cw[a-z2-7]{13}$/);
-    const { isolated, flood, mcast_flood, bcast_flood } = outer?.linkinfo?.info_slave_data ?? {};
+    const { hairpin, flood, mcast_flood, bcast_flood } = outer?.linkinfo?.info_slave_data ?? {};
     assert.deepEqual(
-      { master: outer?.master, mtu: outer?.mtu, isolated, flood, mcast_flood, bcast_flood },
+      { master: outer?.master, mtu: outer?.mtu, hairpin, flood, mcast_flood, bcast_flood },
       {
         master: "cw0",
         mtu: lab.network.podMtu,
-        isolated: true,
+        hairpin: true,
         flood: false,
         mcast_flood: false,
         bcast_flood: false,

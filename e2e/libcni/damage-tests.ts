@@ -115,7 +115,7 @@ const ON_NODE: readonly Damage[] = [
   {
     name: "the port's isolation is lifted",
     side: "node",
-    ip: ({ hostLink }) => `link set ${hostLink} type bridge_slave isolated off`,
+    ip: ({ hostLink }) => `link set ${hostLink} type bridge_slave isolated on`,
     names: ({ hostLink }) => [hostLink, "isolated"],
   },
   {
