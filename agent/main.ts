@@ -237,6 +237,7 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
       }
       rivals = outcome.rivals;
       readiness.set("installation", undefined);
+      if (readiness.isReady()) source.ready();
     },
     {
       ...HOST_FILE_INTERVALS,

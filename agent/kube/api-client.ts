@@ -4,7 +4,8 @@ import { asApiError, garbageError, statusError } from "./api-error.ts";
 import type { Credentials } from "./credentials.ts";
 
 export interface ApiRequest {
-  readonly method: "GET" | "POST";
+  /** PATCH is a strategic merge patch. */
+  readonly method: "GET" | "POST" | "PATCH";
   /** Below the server's base URL, beginning with a slash. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
@@ -27,6 +28,12 @@ export interface ApiClientOptions {
   /** `causeway/VERSION`, for the API server's audit log. */
   readonly userAgent: string;
 }
+
+const CONTENT_TYPES: Readonly<Record<ApiRequest["method"], string>> = {
+  GET: "application/json",
+  POST: "application/json",
+  PATCH: "application/strategic-merge-patch+json",
+};
 
 /** Idle connections are probed this often, so that a dead peer is noticed and load balancers keep the entry. */
 const TCP_PROBE_MS = 30_000;
@@ -57,7 +64,7 @@ export function createApiClient({ credentials, userAgent }: ApiClientOptions): A
         ...headers,
         accept: "application/json",
         "user-agent": userAgent,
-        ...(payload === undefined ? {} : { "content-type": "application/json" }),
+        ...(payload === undefined ? {} : { "content-type": CONTENT_TYPES[method] }),
       },
     };
     const message = (isTls ? httpsRequest : httpRequest)(url, options);

@@ -13,12 +13,18 @@ import { ownNode } from "./own-node.ts";
 
 const REPORT = { type: "Warning", reason: "Test", action: "Test", note: "a note" } as const;
 
-type Config = Omit<OpenNodeViewInput["config"], "standalone">;
+type Config = Omit<OpenNodeViewInput["config"], "standalone" | "nodeCondition"> & { nodeCondition?: boolean };
 
 function open(t: TestContext, config: (folder: string) => Config): OpenedNodeView {
   const folder = mkdtempSync(join(tmpdir(), "causeway-view-"));
   const clock = createFakeClock();
-  const settings = { nodesFile: undefined, kubeconfig: undefined, apiServer: undefined, ...config(folder) };
+  const settings = {
+    nodesFile: undefined,
+    kubeconfig: undefined,
+    apiServer: undefined,
+    nodeCondition: false,
+    ...config(folder),
+  };
   const source = openNodeView({
     config: { ...settings, standalone: settings.nodesFile !== undefined },
     version: "1.2.3",
@@ -73,3 +79,24 @@ test("openNodeView() takes all nodes of the file in standalone mode; events go n
   assert.deepEqual([...view.nodes().keys()], ["me", "other"]);
   report(REPORT);
 });
+
+for (const { nodeCondition, patches } of [
+  { nodeCondition: true, patches: 1 },
+  { nodeCondition: false, patches: 0 },
+]) {
+  test(`openNodeView() ${nodeCondition ? "writes" : "never writes"} the Node's condition when it is ${nodeCondition ? "" : "not "}told to`, async (t) => {
+    const server = await startApiServer();
+    t.after(server.close);
+    server.store.put({ name: "me", podCIDRs: [] });
+    const { view, ready, report } = open(t, (folder) => {
+      const kubeconfig = join(folder, "kubeconfig");
+      writeKubeconfig({ path: kubeconfig, server: server.url, user: { token: "secret" } });
+      return { nodeName: "me", kubeconfig, nodeCondition };
+    });
+    await eventually("the node is there", view.isComplete, view.fault);
+    ready();
+    report(REPORT);
+    await eventually("what was sent has arrived", () => server.events.length === 1);
+    await eventually("the condition is as configured", () => server.patches.length === patches);
+  });
+}

@@ -2,13 +2,17 @@ import type { Config } from "../config.ts";
 import { createApiClient } from "./api-client.ts";
 import { createCredentials } from "./credentials.ts";
 import { createNodeEvents, type NodeEvents } from "./events.ts";
+import { createNodeCondition } from "./node-condition.ts";
 import { createNodeReflector } from "./node-reflector.ts";
 import type { Clock } from "../clock.ts";
 import type { NodeView, NodeViewLog } from "./node-view.ts";
 import { watchNodesFile } from "./nodes-file.ts";
 
 export interface OpenNodeViewInput {
-  readonly config: Pick<Config, "standalone" | "nodesFile" | "nodeName" | "kubeconfig" | "apiServer">;
+  readonly config: Pick<
+    Config,
+    "standalone" | "nodesFile" | "nodeName" | "kubeconfig" | "apiServer" | "nodeCondition"
+  >;
   /** Version of the agent, for the API server's audit log. */
   readonly version: string;
   readonly log: NodeViewLog;
@@ -21,6 +25,8 @@ export interface OpenedNodeView {
   readonly view: NodeView;
   /** Nobody listens in standalone mode: the log and /readyz say the same. */
   readonly report: NodeEvents["report"];
+  /** The node serves pods: where the configuration says so, its Node object is told. */
+  readonly ready: () => void;
   close(): Promise<void>;
 }
 
@@ -29,7 +35,7 @@ export function openNodeView(input: OpenNodeViewInput): OpenedNodeView {
   const { config, version, log, clock, onChange } = input;
   if (config.nodesFile !== undefined) {
     const view = watchNodesFile({ path: config.nodesFile, log, clock, onChange });
-    return { view, report: () => undefined, close: () => view.close() };
+    return { view, report: () => undefined, ready: () => undefined, close: () => view.close() };
   }
   const { nodeName, kubeconfig, apiServer } = config;
   const credentials = createCredentials({ kubeconfig, apiServer });
@@ -37,11 +43,15 @@ export function openNodeView(input: OpenNodeViewInput): OpenedNodeView {
   const view = createNodeReflector({ client, log, clock, onChange, random: Math.random });
   const nodeUid = (): string | undefined => view.nodes().get(nodeName)?.uid;
   const events = createNodeEvents({ client, nodeName, nodeUid, clock, dateMs: Date.now, log });
+  const condition = config.nodeCondition
+    ? createNodeCondition({ client, nodeName, nodeUid, clock, dateMs: Date.now, log, random: Math.random })
+    : undefined;
   return {
     view,
     report: (event) => events.report(event),
+    ready: () => condition?.ready(),
     async close() {
-      await Promise.all([view.close(), events.close()]);
+      await Promise.all([view.close(), events.close(), condition?.close()]);
       client.close();
     },
   };

@@ -5,7 +5,7 @@ import { type ApiFault, misbehave, sendStatus, statusObject } from "./api-faults
 import { eventFault } from "./event-rules.ts";
 import { createNodeStore, type JournalEntry, type NodeStore, type StoredNode } from "./node-store.ts";
 
-export type ApiVerb = "list" | "watch" | "create";
+export type ApiVerb = "list" | "watch" | "create" | "patch";
 
 export interface SeenRequest {
   readonly verb: ApiVerb | "other";
@@ -34,6 +34,8 @@ export interface ApiServer {
   readonly requests: readonly SeenRequest[];
   /** Bodies of events that were accepted. */
   readonly events: readonly Readonly<Record<string, unknown>>[];
+  /** Accepted patches of the status of nodes, by the name of the node. */
+  readonly patches: readonly { readonly node: string; readonly body: unknown }[];
   /** Sets what goes wrong with a verb; undefined ends it. */
   setFault(verb: ApiVerb, fault: ApiFault | undefined): void;
   /** Refuses all other tokens with 401; undefined lets everybody in. */
@@ -61,6 +63,7 @@ interface Watcher {
 }
 
 const NODES_PATH = "/api/v1/nodes";
+const STATUS_PATH = /^\/api\/v1\/nodes\/([^/]+)\/status$/;
 const EVENTS_PATH = "/apis/events.k8s.io/v1/namespaces/default/events";
 const GONE = { code: 410, reason: "Expired", message: "too old resource version" };
 
@@ -69,6 +72,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   const store = createNodeStore();
   const requests: SeenRequest[] = [];
   const events: Readonly<Record<string, unknown>>[] = [];
+  const patches: { node: string; body: unknown }[] = [];
   const faults = new Map<ApiVerb, ApiFault>();
   const snapshots = new Map<string, Snapshot>();
   const watchers = new Set<Watcher>();
@@ -90,6 +94,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     if (fault !== undefined && fault.kind !== "expire") return misbehave(fault, request, response);
     if (verb === "list") return list(query, response);
     if (verb === "watch") return watch(query, response);
+    if (verb === "patch") return void patchStatus(url, request, response);
     return void createEvent(request, response);
   };
 
@@ -155,14 +160,24 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   }
 
   async function createEvent(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
-    const body = JSON.parse(Buffer.concat(chunks).toString("utf8")) as Readonly<Record<string, unknown>>;
+    const body = (await readBody(request)) as Readonly<Record<string, unknown>>;
     const message = eventFault(body);
     if (message !== undefined) return sendStatus(response, { code: 422, reason: "Invalid", message });
     events.push(body);
     response.writeHead(201, { "content-type": "application/json" });
     response.end(JSON.stringify(body));
+  }
+
+  async function patchStatus(url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const node = STATUS_PATH.exec(url.pathname)?.[1] ?? "";
+    if (store.list().every(({ name }) => name !== node))
+      return sendStatus(response, { code: 404, reason: "NotFound", message: `nodes "${node}" not found` });
+    const type = request.headers["content-type"];
+    if (type !== "application/strategic-merge-patch+json")
+      return sendStatus(response, { code: 415, reason: "UnsupportedMediaType", message: `type ${type}` });
+    patches.push({ node, body: await readBody(request) });
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(JSON.stringify({ kind: "Node" }));
   }
 
   const server = tls === undefined ? createServer(handle) : createTlsServer(tls, handle);
@@ -181,6 +196,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     store,
     requests,
     events,
+    patches,
     setFault(verb, fault) {
       if (fault === undefined) faults.delete(verb);
       else faults.set(verb, fault);
@@ -210,8 +226,15 @@ function endWatch({ response, forget }: Watcher, how: "cut" | "end"): void {
   else response.socket?.resetAndDestroy();
 }
 
+async function readBody(request: AsyncIterable<Buffer>): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk);
+  return JSON.parse(Buffer.concat(chunks).toString("utf8"));
+}
+
 function verbOf(method: string | undefined, url: URL): SeenRequest["verb"] {
   if (method === "POST" && url.pathname === EVENTS_PATH) return "create";
+  if (method === "PATCH" && STATUS_PATH.test(url.pathname)) return "patch";
   if (method !== "GET" || url.pathname !== NODES_PATH) return "other";
   return ["true", "1"].includes(url.searchParams.get("watch") ?? "") ? "watch" : "list";
 }
