@@ -16,10 +16,10 @@ for (const { name, change, want } of [
   { name: "is the link's own where the overlay is never used", change: { overlay: "never" }, want: 9000 },
   { name: "is what the operator says", change: { mtu: 1234 }, want: 1234 },
   {
-    name: "leaves room for an outer IPv6 header where there is no IPv4",
+    name: "leaves room for an outer IPv6 header where the node has an IPv6 address: a peer may have nothing else",
     change: {
-      ownAddresses: ["2001:db8::10"],
-      underlay: { uplinks: [], addresses: new Map([["2001:db8::10", 1500]]) },
+      ownAddresses: ["192.0.2.10", "2001:db8::10"],
+      underlay: { uplinks: [], addresses: new Map([["192.0.2.10", 1500]]) },
     },
     want: 1430,
   },

@@ -18,7 +18,8 @@ export interface PodMtuInput {
 
 /**
  * MTU of pods: that of the link which carries the node's address, not of the one with the default route (antrea-io/antrea#5868), less what
- * the overlay puts around a packet if it may be used. While that link is down, it stays.
+ * the overlay puts around a packet if it may be used. A node with an IPv6 address leaves room for an outer IPv6 header: some peer may have no
+ * IPv4, and no router cuts IPv6 packets to the size of the peer's link. While the node's link is down, the MTU stays.
  */
 export function planMtu({ mtu, overlay, ownAddresses, underlay, before }: PodMtuInput): number {
   if (mtu > 0) return mtu;
@@ -27,6 +28,6 @@ export function planMtu({ mtu, overlay, ownAddresses, underlay, before }: PodMtu
   const sizes = carried.length > 0 ? carried : underlay.uplinks.map((uplink) => uplink.mtu);
   const smallest = sizes.length === 0 ? DEFAULT_MTU : Math.min(...sizes);
   if (overlay === "never") return smallest;
-  const hasOnlyIpv6 = ownAddresses.length > 0 && addressOf(4, ownAddresses) === undefined;
-  return Math.max(MIN_MTU, smallest - VXLAN_OVERHEAD[hasOnlyIpv6 ? 6 : 4]);
+  const hasIpv6 = addressOf(6, ownAddresses) !== undefined;
+  return Math.max(MIN_MTU, smallest - VXLAN_OVERHEAD[hasIpv6 ? 6 : 4]);
 }

@@ -16,6 +16,8 @@ export interface AgentInput {
   readonly cniConfDir: string;
   /** Unix socket of a relay to {@link AGENT_HTTP}. */
   readonly httpRelay: string;
+  /** Added to those that follow from the above. */
+  readonly flags?: readonly string[];
 }
 
 export interface HttpAnswer {
@@ -43,7 +45,17 @@ export const AGENT_HTTP = { address: "127.0.0.1", port: 9655 } as const;
 
 /** Starts the agent and returns at once; {@link Agent.waitUntilReady} says when pods can start. */
 export async function startAgent(input: AgentInput): Promise<Agent> {
-  const { folder, netns, nodesFile, nodeName, socket, cniBinDir, cniConfDir, httpRelay } = input;
+  const {
+    folder,
+    netns,
+    nodesFile,
+    nodeName,
+    socket,
+    cniBinDir,
+    cniConfDir,
+    httpRelay,
+    flags: more = [],
+  } = input;
   const flags = {
     "nodes-file": nodesFile,
     "node-name": nodeName,
@@ -56,7 +68,7 @@ export async function startAgent(input: AgentInput): Promise<Agent> {
   const flagArguments = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]);
   const onlyNetAdmin = ["setpriv", "--bounding-set=-all,+net_admin", "--inh-caps=-all,+net_admin"];
   const program = [process.execPath, join(REPOSITORY, "dist", "causeway.mjs"), "agent", "--standalone"];
-  const command = [...netns.enter, ...onlyNetAdmin, ...program, ...flagArguments];
+  const command = [...netns.enter, ...onlyNetAdmin, ...program, ...flagArguments, ...more];
   const agent = await startProcess({ name: "agent", command, folder });
   return {
     pid: agent.pid,

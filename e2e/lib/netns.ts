@@ -16,7 +16,7 @@ export interface LabNetwork {
   readonly outsideAddresses: readonly [string, string];
   /** Of the node's uplink. */
   readonly mtu: number;
-  /** Of pods: the overlay, which may be used, puts 50 bytes around a packet. */
+  /** Of pods: the overlay, which may be used, puts up to 70 bytes around a packet. */
   readonly podMtu: number;
   remove(): Promise<void>;
 }
@@ -58,7 +58,7 @@ export async function createLabNetwork(tag: string): Promise<LabNetwork> {
     await remove();
     throw error;
   }
-  return { node, outside, nodeAddresses: NODE, outsideAddresses: WORLD, mtu: MTU, podMtu: MTU - 50, remove };
+  return { node, outside, nodeAddresses: NODE, outsideAddresses: WORLD, mtu: MTU, podMtu: MTU - 70, remove };
 }
 
 /** Removes a named namespace; one that is gone already is no error. */

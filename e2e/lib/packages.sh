@@ -132,5 +132,8 @@ podman)
   ensure_installed iproute2 iputils-ping mount nftables podman runc util-linux
   unpack bookworm busybox busybox-static
   ;;
-*) fail 'say which set: containerd, libcni or podman' ;;
+nodes)
+  ensure_installed iproute2 iputils-ping nftables procps
+  ;;
+*) fail 'say which set: containerd, libcni, nodes or podman' ;;
 esac

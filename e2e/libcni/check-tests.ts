@@ -94,7 +94,7 @@ export function testCheck(getLab: () => CniLab): void {
       assertSuccess(await libcni.check({ conflist, pod }));
       const later = await addPod(lab);
       const link = (await later.view.links()).find(({ ifname }) => ifname === "eth0");
-      assert.equal(link?.mtu, 1350);
+      assert.equal(link?.mtu, 1330);
       assertSuccess(await libcni.check({ conflist, pod: later }));
     } finally {
       await setMtu(node.network.mtu);

@@ -40,7 +40,7 @@ const IN_POD: readonly Damage[] = [
     name: "the MTU is raised",
     side: "pod",
     ip: () => "link set eth0 mtu 1500",
-    names: () => ["eth0", "MTU 1500", "1400"],
+    names: () => ["eth0", "MTU 1500", "1380"],
   },
   {
     name: "the MAC is changed",
