@@ -45,7 +45,7 @@ ${describeFlags()}
 const CHANGING: ReadonlySet<CniCommand> = new Set(["ADD", "DEL", "GC"]);
 
 /** Node changes are served within this time. */
-const NODE_INTERVALS = { minIntervalMs: 50, retryIntervalMs: 1000, maxIntervalMs: 60_000 };
+const NODE_INTERVALS = { minIntervalMs: 50, retryIntervalMs: 200, maxIntervalMs: 60_000 };
 
 /** A host file that someone deletes or damages is back within this time. */
 const HOST_FILE_INTERVALS = { minIntervalMs: 100, retryIntervalMs: 1000, maxIntervalMs: 2000 };

@@ -7,10 +7,11 @@ import {
   replaceAddress,
 } from "../netlink/address.ts";
 import { createBridge } from "../netlink/bridge.ts";
-import type { LinkChange } from "../netlink/link.ts";
+import { type LinkChange, setLink } from "../netlink/link.ts";
 import type { Link } from "../netlink/parse-link.ts";
 import type { GatewayAddress, NodePlan } from "../plan/node-network.ts";
 import { changeLink, diffRoutedLink, existingLink } from "./change-link.ts";
+import { removeAll } from "./detach-pods.ts";
 import type { Change } from "./kernel.ts";
 import { BRIDGE_ALIAS, isOurs } from "./ownership.ts";
 import { findLink } from "./read-one.ts";
@@ -22,8 +23,16 @@ export interface EnsuredBridge {
   readonly changes: readonly Change[];
 }
 
-/** Makes the bridge, its settings and its addresses as planned. */
-export async function ensureBridge(rtnetlink: Rtnetlink, plan: NodePlan): Promise<EnsuredBridge> {
+/**
+ * Makes the bridge, its settings and its addresses as planned. `listPorts` gives the host links that pods of a bridge that somebody deleted still
+ * have: they come to the new one before it is up. A bridge that is up before its ports has no carrier at first, and the kernel may take a
+ * second to notice that it has got one (linkwatch_nextevent of net/core/link_watch.c).
+ */
+export async function ensureBridge(
+  rtnetlink: Rtnetlink,
+  plan: NodePlan,
+  listPorts: () => Promise<readonly Link[]>,
+): Promise<EnsuredBridge> {
   const changes: Change[] = [];
   let link = await findLink(rtnetlink, plan.bridge);
   if (link === undefined) {
@@ -33,6 +42,11 @@ export async function ensureBridge(rtnetlink: Rtnetlink, plan: NodePlan): Promis
       { requests: [createBridge({ name, mac, group: LINK_GROUP, multicastSnooping: false })] },
     ]);
     link = await existingLink(rtnetlink, plan.bridge);
+    const master = link.index;
+    await removeAll(
+      rtnetlink,
+      (await listPorts()).map(({ index }) => setLink(index, { master })),
+    );
   }
   if (link.kind !== "bridge" || !isOurs(link)) {
     const cause = "a link of that name exists that the agent has not made; remove it or set --bridge";

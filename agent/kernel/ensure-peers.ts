@@ -19,6 +19,7 @@ import {
   deleteRoute,
   dumpRoutes,
   parseRoute,
+  type Route,
   type RouteSpec,
   replaceRoute,
 } from "../netlink/route.ts";
@@ -181,15 +182,22 @@ function follow(seen: KnownEntries, planned: PeerEntries, { routes, neighbours, 
   }
 }
 
+/** All routes that are ours. */
+export async function listPeerRoutes(rtnetlink: Rtnetlink): Promise<readonly Route[]> {
+  const filter = { table: RT_TABLE_MAIN, protocol: ROUTE_PROTOCOL };
+  const routes: Route[] = [];
+  for (const family of FAMILIES)
+    for (const payload of await rtnetlink.dump(dumpRoutes({ ...filter, family })))
+      routes.push(parseRoute(payload));
+  return routes;
+}
+
 async function observe(rtnetlink: Rtnetlink, tunnels: readonly number[]): Promise<KnownEntries> {
   const entries: KnownEntries = { routes: new Map(), neighbours: new Map(), fdb: new Map() };
-  for (const family of FAMILIES) {
-    const filter = { family, table: RT_TABLE_MAIN, protocol: ROUTE_PROTOCOL };
-    for (const payload of await rtnetlink.dump(dumpRoutes(filter))) {
-      const { type: _type, scope: _scope, multipath: _multipath, ...route } = parseRoute(payload);
-      entries.routes.set(isOrdinary(route) ? routeKey(route) : `${routeKey(route)} ${route.metric}`, route);
-    }
-  }
+  for (const { type: _type, scope: _scope, multipath: _multipath, ...route } of await listPeerRoutes(
+    rtnetlink,
+  ))
+    entries.routes.set(isOrdinary(route) ? routeKey(route) : `${routeKey(route)} ${route.metric}`, route);
   for (const linkIndex of tunnels) {
     for (const payload of await rtnetlink.dump(dumpNeighbours({ linkIndex }))) {
       const { permanent, mac, ...neighbour } = parseNeighbour(payload);

@@ -1,3 +1,4 @@
+import type { Cidr } from "../net/cidr.ts";
 import type { Attachment } from "../plan/attachment.ts";
 import type { GatewayAddress, NodePlan } from "../plan/node-network.ts";
 import type { PodPlan } from "../plan/pod-network.ts";
@@ -89,6 +90,8 @@ export interface Kernel {
   ensureNode(plan: NodePlan): Promise<NodeOutcome>;
   /** Makes the ways to other nodes as planned: see {@link Peers.ensure}. */
   ensurePeers(plan: PeersPlan, options: PeersOptions): Promise<PeersOutcome>;
+  /** Destinations of our routes to other nodes: what is known of the cluster before anybody tells. */
+  listPeerCidrs(): Promise<readonly Cidr[]>;
   /** Settings of the machine that are not ours to change, and that cost pods traffic, with the remedy. */
   listHazards(bridge: string): Promise<readonly string[]>;
   /** What of the nftables table is not as {@link Kernel.ensureRuleset} last left it. Cheap while no ruleset of the machine has changed. */

@@ -10,7 +10,7 @@ import { attachPod } from "./attach-pod.ts";
 import { checkPod } from "./check-pod.ts";
 import { createDetacher, removeAll } from "./detach-pods.ts";
 import { diffBridge, ensureBridge, listAddresses } from "./ensure-bridge.ts";
-import { createPeers } from "./ensure-peers.ts";
+import { createPeers, listPeerRoutes } from "./ensure-peers.ts";
 import { ensureIpv6Forwarding, procSysctls } from "./ipv6-forwarding.ts";
 import type { Kernel } from "./kernel.ts";
 import { createNftables } from "./nftables.ts";
@@ -159,7 +159,7 @@ export function createLinuxKernel({ native, rtnetlink, netfilter, generic }: Lin
       return underlay;
     },
     async ensureNode(plan) {
-      const ensured = await ensureBridge(rtnetlink, plan);
+      const ensured = await ensureBridge(rtnetlink, plan, listHostLinks);
       bridge = ensured.link;
       const left = Object.keys(diffBridge(plan, bridge));
       const opened = await ensureForwarding(rtnetlink, plan.uplinks);
@@ -179,6 +179,7 @@ export function createLinuxKernel({ native, rtnetlink, netfilter, generic }: Lin
       };
     },
     ensurePeers: peers.ensure,
+    listPeerCidrs: async () => (await listPeerRoutes(rtnetlink)).map(({ destination }) => destination),
     listHazards: nftables.listHazards,
     ensureRuleset(ruleset) {
       const ensured = nftables.ensure(ruleset);

@@ -48,6 +48,7 @@ function setUp() {
         seen.push({ plan, ...options });
         return Promise.resolve({ changes: setup.changes, conflicts: [], refusals: setup.refusals });
       },
+      listPeerCidrs: () => Promise.resolve([cidr("10.244.77.0/24")]),
       ensureRuleset(ruleset) {
         rulesets.push(ruleset);
         return setup.rulesetFault === undefined ? Promise.resolve([]) : Promise.reject(setup.rulesetFault);
@@ -110,6 +111,17 @@ test("run() lets nothing be removed before all nodes are known: an agent that st
     [false, true],
   );
   assert.deepEqual(setup.seen.map(routed), [[], ["10.244.2.0/24"]]);
+});
+
+test("run() masquerades nothing to nodes that were routed to before a restart, until all nodes are known", async () => {
+  const setup = setUp();
+  const inside = () => setup.rulesets.at(-1)?.[0]?.sets.find(({ name }) => name === "inside4")?.elements;
+  setup.view = view(false);
+  await setup.run(true);
+  assert.ok(inside()?.includes("10.244.77.0/24"));
+  setup.view = view(true, OWN, NEAR);
+  await setup.run();
+  assert.ok(!inside()?.includes("10.244.77.0/24"));
 });
 
 test("run() never routes this node's own prefix away, whoever claims it, and also while this node is not known", async () => {

@@ -39,7 +39,7 @@ export interface PeerCounts {
 }
 
 export interface ClusterReconcilerInput extends VxlanSettings {
-  readonly kernel: Pick<Kernel, "ensurePeers" | "ensureRuleset">;
+  readonly kernel: Pick<Kernel, "ensurePeers" | "ensureRuleset" | "listPeerCidrs">;
   readonly readiness: Pick<Readiness, "set">;
   readonly log: Log;
   readonly nodeName: string;
@@ -77,13 +77,23 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
   let appliedPeers: PeersPlan | undefined;
   let counts = NO_PEERS;
 
-  const applyRuleset = async (local: LocalNetwork, { claims }: Claims): Promise<void> => {
+  const applyRuleset = async (
+    local: LocalNetwork,
+    { claims }: Claims,
+    isComplete: boolean,
+  ): Promise<void> => {
     const podCidrs = [...local.podCidrs, ...local.formerCidrs];
-    const key = `${podCidrs.map(formatCidr).join()} ${[...claims.keys()].join()}`;
+    // Until all nodes are known, those that were routed to before a restart are inside as well: their traffic goes on.
+    const remembered = isComplete ? [] : await kernel.listPeerCidrs();
+    const key = [podCidrs.map(formatCidr), [...claims.keys()], remembered.map(formatCidr)].join(" ");
     const ruleset = planRulesetOnce(key, () => ({
       bridge: input.bridge,
       podCidrs,
-      insideCidrs: [...input.nonMasqueradeCIDRs, ...[...claims.values()].map(({ cidr }) => cidr)],
+      insideCidrs: [
+        ...input.nonMasqueradeCIDRs,
+        ...[...claims.values()].map(({ cidr }) => cidr),
+        ...remembered,
+      ],
       masquerade: { families: input.masquerade, randomPorts: input.masqueradeRandomPorts },
     }));
     const found = await kernel.ensureRuleset(ruleset);
@@ -124,7 +134,7 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
       let isDone = false;
       // The ruleset first: no connection to a new node's pods is to begin under this node's address.
       await inTurn([
-        () => inPart(readiness, "masquerade", () => applyRuleset(local, claims)),
+        () => inPart(readiness, "masquerade", () => applyRuleset(local, claims, isComplete)),
         () =>
           inPart(readiness, "routes", async () => {
             isDone = await applyPeers(plan(local, claims, own), isComplete, verify);

@@ -23,6 +23,9 @@ export interface Runner {
 const REST_FACTOR = 4;
 const MAX_REST_MS = 500;
 
+/** After failures, however many, a change is served within this time. */
+const MAX_TRIGGERED_RETRY_MS = 1000;
+
 /** `work` answers "again" when a part of it is to be tried once more although it has not failed. */
 export function createRunner(work: () => Promise<"again" | void>, options: RunnerOptions): Runner {
   const { minIntervalMs, retryIntervalMs, maxIntervalMs, clock, onError } = options;
@@ -39,6 +42,8 @@ export function createRunner(work: () => Promise<"again" | void>, options: Runne
     if (!isStopped) cancelTimer = clock.after(Math.max(0, delayMs), run);
   };
   const retryDelayMs = (): number => Math.min(retryIntervalMs * 2 ** (failures - 1), maxIntervalMs);
+  // What fails is often what triggers: after failures a trigger shortens long waits only.
+  const triggeredRetryMs = (): number => Math.min(retryDelayMs(), MAX_TRIGGERED_RETRY_MS);
 
   function run(): void {
     isTriggered = false;
@@ -57,8 +62,7 @@ export function createRunner(work: () => Promise<"again" | void>, options: Runne
         running = undefined;
         lastEndMs = clock.nowMs();
         restMs = Math.max(minIntervalMs, Math.min(REST_FACTOR * (lastEndMs - startMs), MAX_REST_MS));
-        // What fails is often what triggers: a trigger does not shorten the first wait after a failure.
-        if (failures > 0) schedule(isTriggered ? retryIntervalMs : retryDelayMs());
+        if (failures > 0) schedule(isTriggered ? triggeredRetryMs() : retryDelayMs());
         else schedule(isTriggered ? restMs : maxIntervalMs);
       });
   }
@@ -67,7 +71,7 @@ export function createRunner(work: () => Promise<"again" | void>, options: Runne
     trigger() {
       const isQueued = isTriggered;
       isTriggered = true;
-      const intervalMs = failures > 0 ? retryIntervalMs : restMs;
+      const intervalMs = failures > 0 ? triggeredRetryMs() : restMs;
       if (running === undefined && !isQueued) schedule(lastEndMs + intervalMs - clock.nowMs());
     },
     async stop() {

@@ -1,6 +1,9 @@
 import { after, before, describe } from "node:test";
+import { testChanges } from "./change-tests.ts";
 import { type ClusterLab, createClusterLab } from "./cluster-lab.ts";
 import { testReach } from "./reach-tests.ts";
+import { testRepairs } from "./repair-tests.ts";
+import { testStability } from "./stability-tests.ts";
 
 describe("nodes", () => {
   let lab: ClusterLab | undefined;
@@ -15,4 +18,7 @@ describe("nodes", () => {
     await lab?.close();
   });
   testReach(getLab);
+  testRepairs(getLab);
+  testChanges(getLab);
+  testStability(getLab);
 });

@@ -2,7 +2,8 @@ import { join } from "node:path";
 import { observeCommand } from "../lib/command.ts";
 import type { Netns } from "../lib/netns.ts";
 import { REPOSITORY } from "../lib/tools.ts";
-import { type LabPod, TCP_PORT } from "./cluster-lab.ts";
+import { waitFor } from "../lib/wait-for.ts";
+import { type LabNode, type LabPod, TCP_PORT } from "./cluster-lab.ts";
 
 /** Bytes of IP and ICMP header in front of a ping's data. */
 const HEADER_BYTES = { 4: 28, 6: 48 } as const;
@@ -64,4 +65,15 @@ export async function echoAll(from: Netns, targets: readonly string[]): Promise<
 export async function mtuOf({ netns }: Pick<LabPod, "netns">, link = "eth0"): Promise<number> {
   const { stdout } = await observeCommand([...netns.enter, "ip", "link", "show", link]);
   return Number(/mtu (\d+)/.exec(stdout)?.[1]);
+}
+
+/** Waits until a pod of the node pings all targets. */
+export async function reachAll(node: LabNode, targets: readonly string[]): Promise<void> {
+  for (const target of targets) {
+    await waitFor(
+      `a ping from ${node.name} to ${target}`,
+      async () => (await pings(node.pods[0].netns, target, { timeoutS: 0.2 })) || undefined,
+      { timeoutMs: 5000, intervalMs: 5 },
+    );
+  }
 }
