@@ -127,8 +127,8 @@ async function createNode({ place, netns, folder: labFolder, cleanUps }: NodeInp
     socket,
     agent: running,
     async startAgent(...flags) {
-      const place = { folder, netns, nodesFile, nodeName: name, socket, cniBinDir, cniConfDir, httpRelay };
-      agent = await startAgent({ ...place, flags });
+      const files = { folder, nodesFile, socket, cniBinDir, cniConfDir, httpRelay };
+      agent = await startAgent({ ...files, netns, nodeName: name, flags });
       await agent.waitUntilReady();
       return agent;
     },

@@ -12,14 +12,14 @@ export interface NodePlace {
 
 /** Two nodes on one segment, one behind a router, and a pair that has IPv6 only, one of it on each side of the router. */
 export const PLACES: readonly NodePlace[] = [
-  place(1, "a", ["192.0.2.11", "2001:db8:2::11"]),
-  place(2, "a", ["192.0.2.12", "2001:db8:2::12"]),
-  place(3, "b", ["203.0.113.13", "2001:db8:3::13"]),
-  place(4, "a", ["2001:db8:2::14"]),
-  place(5, "b", ["2001:db8:3::15"]),
+  placeOf(1, "a", ["192.0.2.11", "2001:db8:2::11"]),
+  placeOf(2, "a", ["192.0.2.12", "2001:db8:2::12"]),
+  placeOf(3, "b", ["203.0.113.13", "2001:db8:3::13"]),
+  placeOf(4, "a", ["2001:db8:2::14"]),
+  placeOf(5, "b", ["2001:db8:3::15"]),
 ];
 
-function place(number: number, segment: "a" | "b", addresses: readonly string[]): NodePlace {
+function placeOf(number: number, segment: "a" | "b", addresses: readonly string[]): NodePlace {
   const podCIDRs = [`10.244.${number}.0/24`, `fd00:10:244:${number}::/64`] as const;
   return { name: `n${number}`, segment, addresses, podCIDRs };
 }

@@ -1,0 +1,92 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+/** A line of output and when it came, on the clock of performance.now(). */
+export interface TimedLine {
+  readonly text: string;
+  readonly atMs: number;
+}
+
+export interface Process {
+  readonly pid: number;
+  /** Waits for a line of its output that matches and came at or after `sinceMs`. */
+  line(pattern: RegExp, sinceMs?: number): Promise<TimedLine>;
+  write(text: string): void;
+  end(): Promise<void>;
+}
+
+const DEADLINE_MS = 60_000;
+
+/** Starts a process; its stdout and stderr are one stream of lines. */
+export function start(command: string, args: readonly string[]): Process {
+  const child: ChildProcess = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
+  const lines: TimedLine[] = [];
+  const waiting = new Set<() => void>();
+  for (const stream of [child.stdout, child.stderr]) {
+    if (stream === null) continue;
+    createInterface(stream).on("line", (text) => {
+      lines.push({ text, atMs: performance.now() });
+      for (const wake of waiting) wake();
+    });
+  }
+  return {
+    pid: child.pid ?? 0,
+    line: (pattern, sinceMs = 0) =>
+      new Promise((resolve, reject) => {
+        const look = (): void => {
+          const found = lines.find(({ text, atMs }) => atMs >= sinceMs && pattern.test(text));
+          if (found === undefined) return;
+          finish();
+          resolve(found);
+        };
+        const fail = (): void => {
+          finish();
+          reject(
+            new Error(
+              `No line ${pattern} from ${command}: ${lines
+                .slice(-5)
+                .map(({ text }) => text)
+                .join("; ")}`,
+            ),
+          );
+        };
+        const timer = setTimeout(fail, DEADLINE_MS);
+        const finish = (): void => {
+          clearTimeout(timer);
+          waiting.delete(look);
+          child.off("exit", fail);
+        };
+        waiting.add(look);
+        child.once("exit", fail);
+        look();
+      }),
+    write: (text) => void child.stdin?.write(text),
+    end: () =>
+      new Promise((resolve) => {
+        child.once("exit", () => resolve());
+        child.kill("SIGTERM");
+      }),
+  };
+}
+
+/** The repository's file at `path`. */
+export function repositoryFile(path: string): string {
+  return fileURLToPath(new URL(`../../${path}`, import.meta.url));
+}
+
+/** CPU time of a process with all its threads, in milliseconds (schedstat: Documentation/scheduler/sched-stats.rst). */
+export function cpuMs(pid: number): number {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  const ns = threads.map((thread) =>
+    Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]),
+  );
+  return ns.reduce((sum, value) => sum + value, 0) / 1e6;
+}
+
+/** A line of /proc/PID/status, as VmRSS or VmHWM, in MB. */
+export function memoryMb(pid: number, name: "VmRSS" | "VmHWM"): number {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) / 1024;
+}
