@@ -2,7 +2,7 @@ import { getHeapStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
 /** The heap may grow by this before it is compacted again: what some thousand nodes, or pods, leave as garbage. */
-const GROWTH_BYTES = 12 * 1024 * 1024;
+const GROWTH_BYTES = 6 * 1024 * 1024;
 
 type CollectGarbage = (options: { type: "major"; execution: "sync"; flavor: "last-resort" }) => void;
 

@@ -153,28 +153,36 @@ export function ruleComment({ name, text }: NftChain["rules"][number]): string {
   return `${name} ${fnv1a64(new TextEncoder().encode(text)).toString(16).padStart(16, "0")}`;
 }
 
-/**
- * All tables as input of `nft -f`: one transaction that replaces them whole, so that nothing of an earlier state stays. The first `add` makes
- * the `delete` work on a table that is not there.
- */
+/** All tables as input of `nft -f`: one transaction that replaces them whole, so that nothing of an earlier state stays. */
 export function formatRuleset(ruleset: Ruleset): string {
   return ruleset.map(formatTable).join("");
 }
 
-function formatTable({ family, sets, chains }: NftTable): string {
+/** One table whole. The first `add` makes the `delete` work on a table that is not there. */
+export function formatTable({ family, sets, chains }: NftTable): string {
   const table = `${family} ${TABLE_NAME}`;
-  const lines = [`add table ${table}`, `delete table ${table}`, `table ${table} {`];
-  for (const { name, type, elements } of sets) {
-    lines.push(`\tset ${name} {`, `\t\ttype ${type}`, "\t\tflags interval");
-    if (elements.length > 0) lines.push(`\t\telements = { ${elements.join(", ")} }`);
-    lines.push("\t}");
-  }
-  for (const { name, type, hook, priority, rules } of chains) {
-    lines.push(`\tchain ${name} {`);
-    lines.push(`\t\ttype ${type} hook ${hook} priority ${priority}; policy accept;`);
-    for (const rule of rules) lines.push(`\t\t${rule.text} comment "${ruleComment(rule)}"`);
-    lines.push("\t}");
-  }
-  lines.push("}", "");
-  return lines.join("\n");
+  return [
+    `add table ${table}`,
+    `delete table ${table}`,
+    `table ${table} {`,
+    ...sets.flatMap(formatSet),
+    ...chains.flatMap(formatChain),
+    "}",
+    "",
+  ].join("\n");
+}
+
+function formatSet({ name, type, elements }: NftSet): readonly string[] {
+  const content = elements.length === 0 ? [] : [`\t\telements = { ${elements.join(", ")} }`];
+  return [`\tset ${name} {`, `\t\ttype ${type}`, "\t\tflags interval", ...content, "\t}"];
+}
+
+/** A chain with its rules, as lines inside a table. */
+export function formatChain({ name, type, hook, priority, rules }: NftChain): readonly string[] {
+  return [
+    `\tchain ${name} {`,
+    `\t\ttype ${type} hook ${hook} priority ${priority}; policy accept;`,
+    ...rules.map((rule) => `\t\t${rule.text} comment "${ruleComment(rule)}"`),
+    "\t}",
+  ];
 }
