@@ -285,6 +285,12 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
     // The runners first: either could find the socket gone, which the server unlinks, and listen again.
     await Promise.all([nodeRunner.stop(), hostFileRunner.stop(), source.close()]);
     await server?.stop();
+    await node.saveLastGiven().catch((error: unknown) => {
+      log.warn(
+        { error: messageOf(error) },
+        "Cannot keep the addresses last given; the next start may give one again soon",
+      );
+    });
     kernel.close();
     await health.close();
   };

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { BRIDGE_ALIAS } from "../agent/kernel/ownership.ts";
+import { BRIDGE_ALIAS } from "../agent/plan/bridge-alias.ts";
 import { LINK_GROUP } from "../agent/net/host-link.ts";
 import { addressAt, type Cidr } from "../agent/net/cidr.ts";
 import { BRIDGE_MAC } from "../agent/plan/node-network.ts";

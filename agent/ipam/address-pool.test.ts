@@ -113,3 +113,20 @@ test("createAddressPool() never gives one address twice, whatever the order of c
     }),
   );
 });
+
+test("resume() goes on behind the address last given: one above all in use may have been freed a moment ago", () => {
+  const pool = createAddressPool(cidr("10.0.0.0/29"));
+  pool.claim("10.0.0.2");
+  pool.resume("10.0.0.4");
+  assert.equal(pool.lastGiven(), "10.0.0.4");
+  assert.deepEqual(drain(pool), ["10.0.0.5", "10.0.0.6", "10.0.0.3", "10.0.0.4"]);
+  assert.equal(pool.lastGiven(), "10.0.0.4");
+});
+
+test("resume() behind an address of another PodCIDR counts from the highest claimed one", () => {
+  const pool = createAddressPool(cidr("10.0.0.0/29"));
+  pool.claim("10.0.0.3");
+  pool.resume("10.9.0.5");
+  assert.equal(pool.lastGiven(), undefined);
+  assert.equal(pool.allocate(), "10.0.0.4");
+});

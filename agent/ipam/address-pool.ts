@@ -24,10 +24,12 @@ export interface AddressPool {
   /** Gives an address back; one that is not taken is ignored. */
   release(address: string, nowMs: number): void;
   /**
-   * To be called after the claims of a restart: never-given addresses are counted from behind the highest claimed one, because
-   * those below it may have been freed a moment before the restart.
+   * To be called after the claims of a restart: never-given addresses are counted from behind the one that was last given before it, because
+   * those below it may have been freed a moment before the restart. Where that is not known, from behind the highest claimed one.
    */
-  resume(): void;
+  resume(lastGiven?: string): void;
+  /** The address that was last given, also before a restart. */
+  lastGiven(): string | undefined;
   isTaken(address: string): boolean;
   taken(): number;
   /** Free addresses that are still in their cool-down. */
@@ -57,6 +59,7 @@ export function createAddressPool(cidr: Cidr): AddressPool {
   /** The never-given offsets: a ring that begins at `ringStart`, of which `ringPassed` are behind us. */
   let ringStart = first;
   let ringPassed = 0;
+  let lastOffset: number | undefined;
 
   const nextNeverGiven = (): number | undefined => {
     for (; ringPassed < size; ringPassed++) {
@@ -83,6 +86,7 @@ export function createAddressPool(cidr: Cidr): AddressPool {
       const offset = nextNeverGiven() ?? freed.keys().next().value;
       if (offset === undefined) return undefined;
       take(offset);
+      lastOffset = offset;
       return addressAt(cidr, BigInt(offset));
     },
     claim(address) {
@@ -96,11 +100,13 @@ export function createAddressPool(cidr: Cidr): AddressPool {
       if (offset === undefined || !taken.delete(offset)) return;
       freed.set(offset, nowMs);
     },
-    resume() {
-      const highest = [...taken].reduce((high, offset) => Math.max(high, offset), first - 1);
-      ringStart = highest < last ? highest + 1 : first;
+    resume(lastGiven) {
+      lastOffset = lastGiven === undefined ? undefined : offsetOf(lastGiven);
+      const behind = lastOffset ?? [...taken].reduce((high, offset) => Math.max(high, offset), first - 1);
+      ringStart = behind < last ? behind + 1 : first;
       ringPassed = 0;
     },
+    lastGiven: () => (lastOffset === undefined ? undefined : addressAt(cidr, BigInt(lastOffset))),
     isTaken(address) {
       const offset = offsetOf(address);
       return offset !== undefined && taken.has(offset);

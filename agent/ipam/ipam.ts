@@ -44,8 +44,10 @@ export interface Ipam {
   /** Takes addresses that exist in the kernel; those outside every pool are remembered by nobody and need not be. */
   claim(addresses: readonly string[]): void;
   release(addresses: readonly string[], nowMs: number): void;
-  /** To be called once all attachments of a restart are claimed. */
-  resume(): void;
+  /** To be called once all attachments of a restart are claimed, with the addresses that were last given before it. */
+  resume(lastGiven?: readonly string[]): void;
+  /** The address that each PodCIDR last gave. */
+  lastGiven(): readonly string[];
   /** PodCIDRs that new pods no longer get addresses from, with pods that still have one. */
   formerCidrs(): readonly Cidr[];
   use(nowMs: number): readonly PoolUse[];
@@ -107,10 +109,11 @@ export function createIpam(): Ipam {
       for (const address of addresses) for (const pool of all()) pool.release(address, nowMs);
       former = former.filter((pool) => pool.taken() > 0);
     },
-    resume() {
-      for (const pool of all()) pool.resume();
+    resume(lastGiven = []) {
+      for (const pool of all()) pool.resume(lastGiven.find((address) => cidrContains(pool.cidr, address)));
       former = former.filter((pool) => pool.taken() > 0);
     },
+    lastGiven: () => current.map((pool) => pool.lastGiven()).filter((address) => address !== undefined),
     formerCidrs: () => former.map((pool) => pool.cidr),
     use: (nowMs) => all().map((pool) => useOf(pool, nowMs)),
   };

@@ -9,11 +9,12 @@ import {
 import { createBridge } from "../netlink/bridge.ts";
 import { type LinkChange, setLink } from "../netlink/link.ts";
 import type { Link } from "../netlink/parse-link.ts";
+import { BRIDGE_ALIAS } from "../plan/bridge-alias.ts";
 import type { GatewayAddress, NodePlan } from "../plan/node-network.ts";
 import { changeLink, diffRoutedLink, existingLink } from "./change-link.ts";
 import { removeAll } from "./detach-pods.ts";
 import type { Change } from "./kernel.ts";
-import { BRIDGE_ALIAS, isOurs } from "./ownership.ts";
+import { isOurs } from "./ownership.ts";
 import { findLink } from "./read-one.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
 
@@ -62,7 +63,8 @@ export async function ensureBridge(
 
 /** What must change of the bridge. Empty when all is as planned. */
 export function diffBridge({ mac, mtu }: NodePlan, link: Link): LinkChange {
-  return diffRoutedLink({ alias: BRIDGE_ALIAS, mac, mtu }, link);
+  const alias = link.alias?.startsWith(BRIDGE_ALIAS) === true ? link.alias : BRIDGE_ALIAS;
+  return diffRoutedLink({ alias, mac, mtu }, link);
 }
 
 export async function listAddresses(rtnetlink: Rtnetlink, linkIndex?: number): Promise<ObservedAddress[]> {

@@ -84,6 +84,10 @@ export interface Kernel {
   watch(onChange: (concern: Concern) => void): KernelWatch;
   /** The bridge's own addresses: they tell the last known PodCIDRs of this node. Empty when there is no bridge. */
   listGateways(bridge: string): Promise<readonly GatewayAddress[]>;
+  /** Addresses that were last given to pods: see {@link formatBridgeAlias}. Empty when there is no bridge, or it has none. */
+  readLastGiven(bridge: string): Promise<readonly string[]>;
+  /** Keeps them with the bridge. */
+  saveLastGiven(addresses: readonly string[]): Promise<void>;
   /** How the node with these addresses is connected to others. */
   observeUnderlay(addresses: readonly string[]): Promise<Underlay>;
   /** Makes bridge, addresses and forwarding as planned, and verifies. */

@@ -1,10 +1,11 @@
 import { cidrOf } from "../net/cidr.ts";
 import { HOST_LINK_PREFIX } from "../net/host-link.ts";
-import { deleteLink } from "../netlink/link.ts";
+import { deleteLink, setLink } from "../netlink/link.ts";
 import { NETLINK_NETFILTER } from "../netlink/nft-generation.ts";
 import { deleteNeighbour, dumpNeighbours, parseNeighbour } from "../netlink/neighbour.ts";
 import type { Link } from "../netlink/parse-link.ts";
 import { parseAlias } from "../plan/attachment.ts";
+import { formatBridgeAlias, parseBridgeAlias } from "../plan/bridge-alias.ts";
 import { TABLE_NAME } from "../plan/ruleset.ts";
 import { attachPod } from "./attach-pod.ts";
 import { checkPod } from "./check-pod.ts";
@@ -152,6 +153,15 @@ export function createLinuxKernel({ native, rtnetlink, netfilter, generic }: Lin
         .map(({ address, prefixLength, deprecated }) => {
           return { family: cidrOf(address, prefixLength).family, address, prefixLength, deprecated };
         });
+    },
+    async readLastGiven(name) {
+      const link = await findLink(rtnetlink, name);
+      return link?.alias === undefined ? [] : parseBridgeAlias(link.alias);
+    },
+    async saveLastGiven(addresses) {
+      if (bridge === undefined) return;
+      // A bridge that was deleted meanwhile gets its alias with its successor.
+      await removeAll(rtnetlink, [setLink(bridge.index, { alias: formatBridgeAlias(addresses) })]);
     },
     async observeUnderlay(addresses) {
       const { uplinkIndices, ...underlay } = await observeUnderlay(rtnetlink, addresses);

@@ -1,45 +1,17 @@
-import { spawn } from "node:child_process";
 import { getGeneration, parseGeneration } from "../netlink/nft-generation.ts";
-import {
-  formatRuleset,
-  type NftChain,
-  type NftSet,
-  type NftTable,
-  type Ruleset,
-  ruleComment,
-  TABLE_NAME,
-} from "../plan/ruleset.ts";
-
+import { asObserved, diffTable, type ObservedTable, type TablePair } from "../plan/diff-table.ts";
+import { formatRuleset, type Ruleset, TABLE_NAME } from "../plan/ruleset.ts";
+import { formatUpdate } from "../plan/ruleset-update.ts";
 import { describeDropPolicies, type ListedObject } from "./foreign-chains.ts";
+import { listTable } from "./list-table.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
-
-/** nft takes milliseconds; one that hangs must not hold up the node for ever. */
-const NFT_TIMEOUT_MS = 10_000;
-
-/** The table as the kernel has it, with rules known by their comments. */
-interface ObservedTable {
-  readonly sets: readonly NftSet[];
-  readonly chains: readonly (Omit<NftChain, "rules"> & { readonly comments: readonly string[] })[];
-}
-
-/** An object of `nft -j list`; see libnftables-json(5). */
-interface NftObject {
-  readonly set?: {
-    readonly name: string;
-    readonly type: NftSet["type"];
-    readonly elem?: readonly NftElement[];
-  };
-  readonly chain?: Pick<NftChain, "name" | "type" | "hook"> & { readonly prio: number };
-  readonly rule?: { readonly chain: string; readonly comment?: string };
-}
-
-type NftElement = string | { readonly prefix: { readonly addr: string; readonly len: number } };
+import { runNft } from "./run-nft.ts";
 
 /** Our tables. Works through the nft program, the only documented interface of nftables. */
 export interface Nftables {
   /**
-   * Replaces the table when it differs from the plan, in one transaction, and reads it back: what nft accepted but the kernel does not
-   * have is an error. Tells what differed.
+   * Changes what differs from the plan, so that packets meet what was or what will be, and sees to it that the kernel has it: what nft accepted
+   * but the kernel does not have is an error. Tells what differed.
    */
   ensure(ruleset: Ruleset): Promise<readonly string[]>;
   /** The last generation at which all was seen to be as planned; 0 before. */
@@ -50,6 +22,14 @@ export interface Nftables {
   check(): Promise<readonly string[]>;
 }
 
+/** All tables at one generation of the namespace's rulesets. */
+interface Observation {
+  readonly generation: number;
+  /** Whether nobody has changed anything since all was as planned: then what was planned stands for the kernel's. */
+  readonly isKnown: boolean;
+  readonly tables: readonly TablePair[];
+}
+
 /**
  * `netfilter` is asked for the generation of the namespace's rulesets: as long as it is the one that was verified, no nft process has to
  * look.
@@ -58,47 +38,53 @@ export function createNftables(netfilter: Pick<Rtnetlink, "execute">): Nftables 
   let verified: { readonly generation: number; readonly ruleset: Ruleset } | undefined;
   let current: Ruleset | undefined;
   let hazards: { readonly generation: number; readonly found: readonly string[] } | undefined;
+  const inTurn = createTurns();
 
   const readGeneration = async (): Promise<number> => {
     const [[[reply] = []] = []] = await netfilter.execute([{ requests: [getGeneration()] }]);
     return parseGeneration(reply?.payload ?? Buffer.alloc(0));
   };
   /** The generation is read first: a change while nft lists makes the next look a real one. */
-  const differences = async (ruleset: Ruleset): Promise<readonly string[]> => {
+  const observe = async (ruleset: Ruleset): Promise<Observation> => {
     const generation = await readGeneration();
-    if (verified?.generation === generation && isSame(verified.ruleset, ruleset)) return [];
-    const found: string[] = [];
-    for (const table of ruleset) found.push(...diffTable(table, await listTable(table.family)));
+    const known = verified?.generation === generation ? verified.ruleset : undefined;
+    if (known === ruleset) return { generation, isKnown: true, tables: [] };
+    const tables: TablePair[] = [];
+    for (const planned of ruleset) {
+      const { family } = planned;
+      const observed = known === undefined ? await listTable(family) : observedOf(known, family);
+      tables.push({ planned, observed });
+    }
+    return { generation, isKnown: known !== undefined, tables };
+  };
+  /** What differs; when nothing does, this is remembered. */
+  const judge = (ruleset: Ruleset, { generation, tables }: Observation): readonly string[] => {
+    const found = tables.flatMap(diffTable);
     verified = found.length === 0 ? { generation, ruleset } : undefined;
     return found;
   };
-  /**
-   * Puts other elements into the sets of a table that is known to be as it was left. To list thousands of them afterwards would cost as much as
-   * to write them: nft has succeeded, and the generation is the next one, so that nobody else has changed anything.
-   */
-  const replaceElements = async (ruleset: Ruleset): Promise<boolean> => {
-    const generation = await readGeneration();
-    if (verified?.generation !== generation || !hasSameForm(verified.ruleset, ruleset)) return false;
-    await applyTables(ruleset);
-    if ((await readGeneration()) !== generation + 1) return false;
-    verified = { generation: generation + 1, ruleset };
-    return true;
+  const verify = async (ruleset: Ruleset): Promise<void> => {
+    const left = judge(ruleset, await observe(ruleset));
+    if (left.length > 0) throw new Error(`Cannot verify nftables tables: ${left.join("; ")}`);
+  };
+
+  const ensure = async (ruleset: Ruleset): Promise<readonly string[]> => {
+    current = ruleset;
+    const before = await observe(ruleset);
+    const found = judge(ruleset, before);
+    if (found.length === 0) return found;
+    const count = await update(ruleset, before.tables);
+    // To list thousands of elements would cost more than to change one. nft has succeeded, and each transaction is one generation
+    // (nf_tables_commit of net/netfilter/nf_tables_api.c): if there are no more, nobody else has changed anything.
+    const isOurs =
+      count !== undefined && before.isKnown && (await readGeneration()) === before.generation + count;
+    if (isOurs) verified = { generation: before.generation + count, ruleset };
+    else await verify(ruleset);
+    return found;
   };
 
   return {
-    async ensure(ruleset) {
-      if (current !== undefined && !isSame(current, ruleset) && (await replaceElements(ruleset))) {
-        current = ruleset;
-        return ["the elements of its sets are others"];
-      }
-      current = ruleset;
-      const found = await differences(ruleset);
-      if (found.length === 0) return found;
-      await applyTables(ruleset);
-      const left = await differences(ruleset);
-      if (left.length === 0) return found;
-      throw new Error(`Cannot verify nftables tables: ${left.join("; ")}`);
-    },
+    ensure: (ruleset) => inTurn(() => ensure(ruleset)),
     verifiedGeneration: () => verified?.generation ?? 0,
     async listHazards(bridge) {
       const generation = await readGeneration();
@@ -110,14 +96,46 @@ export function createNftables(netfilter: Pick<Rtnetlink, "execute">): Nftables 
       }
       return hazards.found;
     },
-    async check() {
-      if (current === undefined) return ["nftables tables were never applied"];
-      return (await differences(current)).map((difference) => `nftables: ${difference}`);
-    },
+    check: () =>
+      inTurn(async () => {
+        if (current === undefined) return ["nftables tables were never applied"];
+        const found = judge(current, await observe(current));
+        return found.map((difference) => `nftables: ${difference}`);
+      }),
   };
 }
 
-async function applyTables(ruleset: Ruleset): Promise<void> {
+/** Who looks while another changes would take what is half done for damage. */
+function createTurns(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const turn = last.then(work);
+    last = turn.catch(() => undefined); // the caller gets the failure, the next only the end
+    return turn;
+  };
+}
+
+function observedOf(ruleset: Ruleset, family: string): ObservedTable | undefined {
+  const table = ruleset.find((candidate) => candidate.family === family);
+  return table && asObserved(table);
+}
+
+/**
+ * Gives the number of transactions that it took; undefined when something that is not looked at, as objects of others in our tables, stood in
+ * the way and went with them.
+ */
+async function update(ruleset: Ruleset, tables: readonly TablePair[]): Promise<number | undefined> {
+  const texts = formatUpdate(tables);
+  try {
+    for (const text of texts) await runNft(["-f", "-"], text);
+    return texts.length;
+  } catch {
+    await replaceTables(ruleset);
+    return undefined;
+  }
+}
+
+async function replaceTables(ruleset: Ruleset): Promise<void> {
   try {
     await runNft(["-f", "-"], formatRuleset(ruleset));
   } catch (cause) {
@@ -133,107 +151,4 @@ async function knowsBridgeFamily(): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-function isSame(a: Ruleset, b: Ruleset): boolean {
-  return a === b || formatRuleset(a) === formatRuleset(b);
-}
-
-/** Whether two rulesets differ in the elements of their sets at most. */
-function hasSameForm(a: Ruleset, b: Ruleset): boolean {
-  const form = (ruleset: Ruleset): string =>
-    JSON.stringify(
-      ruleset.map(({ sets, ...table }) => ({ ...table, sets: sets.map(({ name, type }) => [name, type]) })),
-    );
-  return form(a) === form(b);
-}
-
-/** What a table of the kernel has not as planned, in words. */
-function diffTable(planned: NftTable, observed: ObservedTable | undefined): readonly string[] {
-  const table = `table ${planned.family} ${TABLE_NAME}`;
-  if (observed === undefined) return [`${table} is missing`];
-  const describe = (
-    kind: string,
-    plans: readonly { name: string }[],
-    facts: readonly { name: string }[],
-  ): string[] => {
-    const wanted = new Map(plans.map((item) => [item.name, JSON.stringify(item)]));
-    const found = new Map(facts.map((item) => [item.name, JSON.stringify(item)]));
-    const names = [...new Set([...wanted.keys(), ...found.keys()])];
-    return names
-      .filter((name) => wanted.get(name) !== found.get(name))
-      .map(
-        (name) =>
-          `${table}: ${kind} ${name} is ${found.get(name) ?? "missing"} instead of ${wanted.get(name) ?? "absent"}`,
-      );
-  };
-  const plannedSets = planned.sets.map((set) => ({ ...set, elements: set.elements.toSorted() }));
-  const plannedChains = planned.chains.map(({ rules, ...chain }) => ({
-    ...chain,
-    comments: rules.map(ruleComment),
-  }));
-  return [
-    ...describe("set", plannedSets, observed.sets),
-    ...describe("chain", plannedChains, observed.chains),
-  ];
-}
-
-async function listTable(family: NftTable["family"]): Promise<ObservedTable | undefined> {
-  let said: string;
-  try {
-    said = await runNft(["-j", "list", "table", family, TABLE_NAME], "");
-  } catch (error) {
-    if (error instanceof Error && error.message.includes("No such file or directory")) return undefined;
-    throw error;
-  }
-  try {
-    const { nftables } = JSON.parse(said) as { nftables: readonly NftObject[] };
-    return readTable(nftables);
-  } catch (cause) {
-    // nft 1.0.6 breaks off, and exits 0, on a table that another program owns (flags owner).
-    throw new Error(`Cannot read nftables table ${family} ${TABLE_NAME}: nft lists it in broken JSON`, {
-      cause,
-    });
-  }
-}
-
-function readTable(objects: readonly NftObject[]): ObservedTable {
-  const comments = (chain: string): string[] =>
-    objects.flatMap(({ rule }) => (rule?.chain === chain ? [rule.comment ?? "without comment"] : []));
-  return {
-    sets: objects.flatMap(({ set }) => {
-      if (set === undefined) return [];
-      return [{ name: set.name, type: set.type, elements: (set.elem ?? []).map(formatElement).toSorted() }];
-    }),
-    chains: objects.flatMap(({ chain }) => {
-      if (chain === undefined) return [];
-      const { name, type, hook, prio } = chain;
-      return [{ name, type, hook, priority: prio, comments: comments(name) }];
-    }),
-  };
-}
-
-function formatElement(element: NftElement): string {
-  return typeof element === "string" ? element : `${element.prefix.addr}/${element.prefix.len}`;
-}
-
-/** Runs nft and gives its stdout; an error carries the first line of what nft said. */
-async function runNft(args: readonly string[], input: string): Promise<string> {
-  const child = spawn("nft", args, {
-    stdio: ["pipe", "pipe", "pipe"],
-    timeout: NFT_TIMEOUT_MS,
-    killSignal: "SIGKILL",
-  });
-  const chunks: { readonly out: Buffer[]; readonly err: Buffer[] } = { out: [], err: [] };
-  child.stdout.on("data", (chunk: Buffer) => chunks.out.push(chunk));
-  child.stderr.on("data", (chunk: Buffer) => chunks.err.push(chunk));
-  child.stdin.on("error", () => undefined); // nft that ends early reports itself by its exit code
-  child.stdin.end(input);
-  const code = await new Promise<number | string>((resolve, reject) => {
-    child.once("error", (cause) => reject(new Error(`Cannot run nft: ${cause.message}`, { cause })));
-    child.once("close", (status, signal) => resolve(status ?? signal ?? "unknown"));
-  });
-  if (code === 0) return Buffer.concat(chunks.out).toString("utf8");
-  const reason = Buffer.concat(chunks.err).toString("utf8").trim().split("\n").slice(0, 2).join(" ");
-  throw new Error(`Cannot run nft ${args.join(" ")}: exit ${code} (${reason})`);
 }

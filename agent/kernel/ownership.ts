@@ -5,9 +5,6 @@ import { ALIAS_OWNER } from "../plan/attachment.ts";
 /** rtnetlink route protocol number of our routes (docs/dataplane.md). */
 export const ROUTE_PROTOCOL = 99;
 
-/** Alias of the bridge. */
-export const BRIDGE_ALIAS = `${ALIAS_OWNER} bridge`;
-
 /** Alias of a VXLAN device. */
 export const TUNNEL_ALIAS = `${ALIAS_OWNER} vxlan`;
 

@@ -7,6 +7,8 @@ export interface ObservedTable {
 }
 
 export interface ObservedChain extends Omit<NftChain, "rules"> {
+  /** What becomes of a packet that no rule has decided upon; ours accept it. */
+  readonly policy: string;
   readonly comments: readonly string[];
 }
 
@@ -23,7 +25,11 @@ const MAX_NAMED = 3;
 export function asObserved({ sets, chains }: NftTable): ObservedTable {
   return {
     sets,
-    chains: chains.map(({ rules, ...chain }) => ({ ...chain, comments: rules.map(ruleComment) })),
+    chains: chains.map(({ rules, ...chain }) => ({
+      ...chain,
+      policy: "accept",
+      comments: rules.map(ruleComment),
+    })),
   };
 }
 
@@ -42,20 +48,18 @@ function diffByName<Item extends { readonly name: string }>(
   planned: readonly Item[],
   observed: readonly Item[],
   diff: (planned: Item, observed: Item) => readonly string[],
-): string[] {
+): readonly string[] {
   const found = new Map(observed.map((item) => [item.name, item]));
   const wanted = new Set(planned.map(({ name }) => name));
+  const unknown = observed.filter(({ name }) => !wanted.has(name));
   return [
     ...planned.flatMap((item) => {
       const other = found.get(item.name);
-      return other === undefined ? ["is missing"].map(nameIt(item)) : diff(item, other).map(nameIt(item));
+      const differences = other === undefined ? ["is missing"] : diff(item, other);
+      return differences.map((difference) => `${kind} ${item.name} ${difference}`);
     }),
-    ...observed.filter(({ name }) => !wanted.has(name)).map((item) => nameIt(item)("is not planned")),
+    ...unknown.map(({ name }) => `${kind} ${name} is not planned`),
   ];
-
-  function nameIt({ name }: Item): (difference: string) => string {
-    return (difference) => `${kind} ${name} ${difference}`;
-  }
 }
 
 function diffSet(planned: NftSet, observed: NftSet): readonly string[] {
@@ -86,18 +90,10 @@ function listSome(elements: readonly string[]): string {
 }
 
 function diffChain(planned: ObservedChain, observed: ObservedChain): readonly string[] {
-  const place = ({ type, hook, priority }: ObservedChain): string =>
-    `type ${type} hook ${hook} priority ${priority}`;
-  const rules = ({ comments }: ObservedChain): string => `[${comments.join(", ")}]`;
+  const place = ({ type, hook, priority, policy }: ObservedChain): string =>
+    `type ${type} hook ${hook} priority ${priority} policy ${policy}`;
+  const rules = ({ comments }: ObservedChain): string => `rules [${comments.join(", ")}]`;
   return [place, rules]
     .filter((describe) => describe(planned) !== describe(observed))
     .map((describe) => `has ${describe(observed)} instead of ${describe(planned)}`);
-}
-
-/** Whether a chain is hooked in where it is planned, whatever its rules. */
-export function isSamePlace(planned: Omit<NftChain, "rules">, observed: Omit<NftChain, "rules">): boolean {
-  const { name, type, hook, priority } = observed;
-  return (
-    planned.name === name && planned.type === type && planned.hook === hook && planned.priority === priority
-  );
 }

@@ -1,5 +1,5 @@
-import { diffElements, diffTable, isSamePlace, type TablePair } from "./diff-table.ts";
-import { formatChain, formatTable, type NftSet, TABLE_NAME } from "./ruleset.ts";
+import { diffElements, diffTable, type ObservedChain, type TablePair } from "./diff-table.ts";
+import { formatChain, formatTable, type NftChain, type NftSet, TABLE_NAME } from "./ruleset.ts";
 
 /**
  * Turns what the kernel has into what is planned: input of `nft -f`, a transaction each, in the order in which they must succeed. The first
@@ -14,26 +14,17 @@ export function formatUpdate(pairs: readonly TablePair[]): readonly string[] {
     .filter((text) => text !== "");
 }
 
-/** Whether the table needs nothing taken away but elements and rules. */
-function isKept({ planned, observed }: TablePair): boolean {
-  if (observed === undefined) return true;
-  const areSetsKept = observed.sets.every((found) =>
-    planned.sets.some(({ name, type }) => name === found.name && type === found.type),
-  );
-  return areSetsKept && observed.chains.every((found) => planned.chains.some((chain) => isSamePlace(chain, found)));
-}
-
 function formatSets(pair: TablePair): string {
   if (!isKept(pair)) return "";
   const { planned, observed } = pair;
   const table = `${planned.family} ${TABLE_NAME}`;
   const found = new Map(observed?.sets.map((set) => [set.name, set]));
-  const lines = planned.sets.flatMap((set) => formatSetChange(table, set, found.get(set.name)));
+  const lines = planned.sets.flatMap((set) => formatSet(table, set, found.get(set.name)));
   return lines.length === 0 ? "" : [`add table ${table}`, ...lines, ""].join("\n");
 }
 
 /** What goes makes room for what comes: a set of intervals refuses those that overlap. */
-function formatSetChange(table: string, planned: NftSet, observed: NftSet | undefined): readonly string[] {
+function formatSet(table: string, planned: NftSet, observed: NftSet | undefined): readonly string[] {
   const { name, type } = planned;
   const { removed, added } = diffElements(planned, observed ?? { name, type, elements: [] });
   const change = (verb: "add" | "delete", elements: readonly string[]): readonly string[] =>
@@ -48,10 +39,28 @@ function formatSetChange(table: string, planned: NftSet, observed: NftSet | unde
 function formatRules(pair: TablePair): string {
   const { planned, observed } = pair;
   if (!isKept(pair)) return formatTable(planned);
+  if (
+    observed !== undefined &&
+    diffTable({ planned, observed: { ...observed, sets: planned.sets } }).length === 0
+  )
+    return "";
   const table = `${planned.family} ${TABLE_NAME}`;
-  const areSame = diffTable({ planned: { ...planned, sets: [] }, observed: observed && { ...observed, sets: [] } });
-  if (areSame.length === 0) return "";
-  return [`add table ${table}`, `flush table ${table}`, `table ${table} {`, ...planned.chains.flatMap(formatChain), "}", ""].join(
-    "\n",
+  const chains = planned.chains.flatMap(formatChain);
+  return [`add table ${table}`, `flush table ${table}`, `table ${table} {`, ...chains, "}", ""].join("\n");
+}
+
+/** Whether nothing but elements and rules must be taken away. Else the table is replaced whole. */
+function isKept({ planned, observed }: TablePair): boolean {
+  if (observed === undefined) return true;
+  const isSet = (found: NftSet): boolean =>
+    planned.sets.some(({ name, type }) => name === found.name && type === found.type);
+  const isChain = (found: ObservedChain): boolean =>
+    planned.chains.some((chain) => isSamePlace(chain, found));
+  return observed.sets.every(isSet) && observed.chains.every(isChain);
+}
+
+function isSamePlace(planned: NftChain, { name, type, hook, priority }: ObservedChain): boolean {
+  return (
+    planned.name === name && planned.type === type && planned.hook === hook && planned.priority === priority
   );
 }

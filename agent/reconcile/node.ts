@@ -30,7 +30,9 @@ export interface NodeReconcilerInput {
     | "listGateways"
     | "listHazards"
     | "observeUnderlay"
+    | "readLastGiven"
     | "repairAttachments"
+    | "saveLastGiven"
   >;
   readonly ipam: Ipam;
   readonly attachments: Attachments;
@@ -54,6 +56,8 @@ export interface NodeReconciler {
    * kernel and applies the difference. May be repeated at any time; throws when something is not as planned in the end.
    */
   run(): Promise<void>;
+  /** Keeps the addresses that were last given in the kernel, as each run does: before a stop. */
+  saveLastGiven(): Promise<void>;
   /** MTU of pods as last planned. */
   mtu(): number;
   /** This node's side of what is between nodes, as last made; undefined before. */
@@ -112,7 +116,7 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
     ipam.setPodCidrs(podCidrs);
     for (const gateway of gateways.filter(({ deprecated }) => deprecated)) ipam.addFormerCidr(cidr(gateway));
     const { adopted } = await reloadAttachments();
-    ipam.resume();
+    ipam.resume(await kernel.readLastGiven(bridge));
     log.info(
       { podCIDRs: podCidrs.map(formatCidr), attachments: adopted.length },
       "Recovered state from the kernel",
@@ -129,6 +133,15 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
     if (found !== hazards && found !== "")
       log.warn({ hazards: found }, "Rules of others may cost pods traffic");
     hazards = found;
+  };
+
+  /** Written only when it differs: every pod that starts changes it. */
+  let savedLastGiven = "";
+  const saveLastGiven = async (): Promise<void> => {
+    const lastGiven = ipam.lastGiven();
+    if (lastGiven.join() === savedLastGiven) return;
+    await kernel.saveLastGiven(lastGiven);
+    savedLastGiven = lastGiven.join();
   };
 
   const applyNetwork = async (node: OwnNode): Promise<void> => {
@@ -152,12 +165,16 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
     if (outcome.faults.length > 0) throw new Error(outcome.faults.join("; "));
     appliedPlan = text;
     local = { addresses: node.addresses, underlay };
+    // A new bridge has nothing of the old one's alias.
+    if (outcome.changes.some(({ kind }) => kind === "bridge")) savedLastGiven = "";
+    await saveLastGiven();
     await repairAttachments();
     await warnOfHazards();
   };
 
   let isRecovered = false;
   return {
+    saveLastGiven,
     mtu: () => mtu ?? DEFAULT_MTU,
     local: () => local && { ...local, podCidrs, formerCidrs: ipam.formerCidrs() },
     async run() {

@@ -1,0 +1,25 @@
+import { spawn } from "node:child_process";
+
+/** nft takes milliseconds; one that hangs must not hold up the node for ever. */
+const NFT_TIMEOUT_MS = 10_000;
+
+/** Runs nft and gives its stdout; an error carries the first line of what nft said. */
+export async function runNft(args: readonly string[], input: string): Promise<string> {
+  const child = spawn("nft", args, {
+    stdio: ["pipe", "pipe", "pipe"],
+    timeout: NFT_TIMEOUT_MS,
+    killSignal: "SIGKILL",
+  });
+  const chunks: { readonly out: Buffer[]; readonly err: Buffer[] } = { out: [], err: [] };
+  child.stdout.on("data", (chunk: Buffer) => chunks.out.push(chunk));
+  child.stderr.on("data", (chunk: Buffer) => chunks.err.push(chunk));
+  child.stdin.on("error", () => undefined); // nft that ends early reports itself by its exit code
+  child.stdin.end(input);
+  const code = await new Promise<number | string>((resolve, reject) => {
+    child.once("error", (cause) => reject(new Error(`Cannot run nft: ${cause.message}`, { cause })));
+    child.once("close", (status, signal) => resolve(status ?? signal ?? "unknown"));
+  });
+  if (code === 0) return Buffer.concat(chunks.out).toString("utf8");
+  const reason = Buffer.concat(chunks.err).toString("utf8").trim().split("\n").slice(0, 2).join(" ");
+  throw new Error(`Cannot run nft ${args.join(" ")}: exit ${code} (${reason})`);
+}

@@ -1,0 +1,174 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { asObserved, diffTable, type ObservedTable } from "./diff-table.ts";
+import type { NftTable } from "./ruleset.ts";
+import { formatUpdate } from "./ruleset-update.ts";
+
+const planned: NftTable = {
+  family: "inet",
+  sets: [
+    { name: "pods4", type: "ipv4_addr", elements: ["10.244.1.0/24"] },
+    { name: "inside4", type: "ipv4_addr", elements: ["10.244.0.0/22", "10.244.8.0/24"] },
+  ],
+  chains: [
+    {
+      name: "output",
+      type: "filter",
+      hook: "output",
+      priority: 0,
+      rules: [{ name: "first", text: "ip daddr @inside4 accept" }],
+    },
+  ],
+};
+
+const asPlanned = asObserved(planned);
+const [pods4, inside4] = asPlanned.sets;
+const [output] = asPlanned.chains;
+assert.ok(pods4 !== undefined && inside4 !== undefined && output !== undefined);
+
+const ADD_CHAINS = [
+  "add table inet causeway",
+  "flush table inet causeway",
+  "table inet causeway {",
+  "\tchain output {",
+  "\t\ttype filter hook output priority 0; policy accept;",
+  '\t\tip daddr @inside4 accept comment "first f58b0b4ee5be31ba"',
+  "\t}",
+  "}",
+  "",
+];
+
+const REPLACE = [
+  "add table inet causeway",
+  "delete table inet causeway",
+  "table inet causeway {",
+  "\tset pods4 {",
+  "\t\ttype ipv4_addr",
+  "\t\tflags interval",
+  "\t\telements = { 10.244.1.0/24 }",
+  "\t}",
+  "\tset inside4 {",
+  "\t\ttype ipv4_addr",
+  "\t\tflags interval",
+  "\t\telements = { 10.244.0.0/22, 10.244.8.0/24 }",
+  "\t}",
+  ...ADD_CHAINS.slice(3),
+];
+
+const cases: readonly {
+  readonly name: string;
+  readonly observed: ObservedTable | undefined;
+  readonly found: readonly string[];
+  readonly want: readonly (readonly string[])[];
+}[] = [
+  { name: "what is as planned", observed: asPlanned, found: [], want: [] },
+  {
+    name: "a missing table, its sets before the rules that look into them",
+    observed: undefined,
+    found: ["table inet causeway is missing"],
+    want: [
+      [
+        "add table inet causeway",
+        "add set inet causeway pods4 { type ipv4_addr; flags interval; }",
+        "add element inet causeway pods4 { 10.244.1.0/24 }",
+        "add set inet causeway inside4 { type ipv4_addr; flags interval; }",
+        "add element inet causeway inside4 { 10.244.0.0/22, 10.244.8.0/24 }",
+        "",
+      ],
+      ADD_CHAINS,
+    ],
+  },
+  {
+    name: "elements alone, in one transaction, what goes before what comes",
+    observed: {
+      ...asPlanned,
+      sets: [pods4, { ...inside4, elements: ["10.244.8.0/24", "10.244.0.0/24", "10.244.2.0/23"] }],
+    },
+    found: [
+      "table inet causeway: set inside4 lacks 10.244.0.0/22",
+      "table inet causeway: set inside4 has 10.244.0.0/24, 10.244.2.0/23 too much",
+    ],
+    want: [
+      [
+        "add table inet causeway",
+        "delete element inet causeway inside4 { 10.244.0.0/24, 10.244.2.0/23 }",
+        "add element inet causeway inside4 { 10.244.0.0/22 }",
+        "",
+      ],
+    ],
+  },
+  {
+    name: "rules alone: the sets stay",
+    observed: { ...asPlanned, chains: [{ ...output, comments: ["first 0", "without comment"] }] },
+    found: [
+      "table inet causeway: chain output has rules [first 0, without comment] instead of [first f58b0b4ee5be31ba]",
+    ],
+    want: [ADD_CHAINS],
+  },
+  {
+    name: "a policy that somebody has changed",
+    observed: { ...asPlanned, chains: [{ ...output, policy: "drop" }] },
+    found: [
+      "table inet causeway: chain output has type filter hook output priority 0 policy drop " +
+        "instead of type filter hook output priority 0 policy accept",
+    ],
+    want: [ADD_CHAINS],
+  },
+  {
+    name: "a table with a chain of somebody else, whole",
+    observed: { ...asPlanned, chains: [output, { ...output, name: "theirs" }] },
+    found: ["table inet causeway: chain theirs is not planned"],
+    want: [REPLACE],
+  },
+  {
+    name: "a chain of another hook, with the table",
+    observed: { ...asPlanned, chains: [{ ...output, hook: "prerouting" }] },
+    found: [
+      "table inet causeway: chain output has type filter hook prerouting priority 0 policy accept " +
+        "instead of type filter hook output priority 0 policy accept",
+    ],
+    want: [REPLACE],
+  },
+  {
+    name: "a set of another type, with the table",
+    observed: { ...asPlanned, sets: [pods4, { ...inside4, type: "ipv6_addr" }] },
+    found: ["table inet causeway: set inside4 has type ipv6_addr instead of ipv4_addr"],
+    want: [REPLACE],
+  },
+];
+
+for (const { name, observed, found, want } of cases) {
+  test(`formatUpdate() changes ${name}`, () => {
+    assert.deepEqual(diffTable({ planned, observed }), found);
+    assert.deepEqual(
+      formatUpdate([{ planned, observed }]).map((text) => text.split("\n")),
+      want,
+    );
+  });
+}
+
+test("formatUpdate() brings the sets of all tables first, and leaves alone a table that is as planned", () => {
+  const bridge: NftTable = { ...planned, family: "bridge", sets: [] };
+  const [first, second] = formatUpdate([
+    { planned, observed: undefined },
+    { planned: bridge, observed: undefined },
+  ]);
+  assert.doesNotMatch(first ?? "", /bridge|chain/);
+  assert.match(second ?? "", /table inet[^]*table bridge/);
+  const alone = formatUpdate([
+    { planned, observed: asPlanned },
+    { planned: bridge, observed: undefined },
+  ]);
+  assert.equal(alone.length, 1);
+  assert.doesNotMatch(alone.join(), /inet/);
+});
+
+test("diffTable() names three of thousands of elements", () => {
+  const elements = Array.from({ length: 1000 }, (_, index) => `10.${index >> 8}.${index & 255}.0/24`);
+  const found = diffTable({
+    planned: { ...planned, sets: [pods4, { ...inside4, elements }] },
+    observed: { ...asPlanned, sets: [pods4, { ...inside4, elements: [] }] },
+  });
+  const want = "set inside4 lacks 10.0.0.0/24, 10.0.1.0/24, 10.0.2.0/24 and 997 more";
+  assert.deepEqual(found, [`table inet causeway: ${want}`]);
+});
