@@ -32,7 +32,7 @@ const ADD_CHAINS = [
   "table inet causeway {",
   "\tchain output {",
   "\t\ttype filter hook output priority 0; policy accept;",
-  '\t\tip daddr @inside4 accept comment "first f58b0b4ee5be31ba"',
+  '\t\tip daddr @inside4 accept comment "first e34f1a7cb68d82a3"',
   "\t}",
   "}",
   "",
@@ -101,7 +101,7 @@ const cases: readonly {
     name: "rules alone: the sets stay",
     observed: { ...asPlanned, chains: [{ ...output, comments: ["first 0", "without comment"] }] },
     found: [
-      "table inet causeway: chain output has rules [first 0, without comment] instead of [first f58b0b4ee5be31ba]",
+      "table inet causeway: chain output has rules [first 0, without comment] instead of rules [first e34f1a7cb68d82a3]",
     ],
     want: [ADD_CHAINS],
   },

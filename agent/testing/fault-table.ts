@@ -22,6 +22,21 @@ export const FAULTS = {
     seen: "the agent finishes the deletion",
     after: "DEL again succeeds",
   },
+  "shim killed before each call of ADD": {
+    fault: "SIGKILL of the shim before each of its own system calls of ADD",
+    seen: "a frame that breaks off is dropped, an attachment that nobody waits for is taken back",
+    after: "DEL succeeds and leaves nothing",
+  },
+  "shim killed before each call of DEL": {
+    fault: "SIGKILL of the shim before each of its own system calls of DEL",
+    seen: "the agent deletes, or has not been asked",
+    after: "DEL again succeeds and leaves nothing",
+  },
+  "shim killed before each call of DEL, agent away": {
+    fault: "the same without an agent",
+    seen: "the link is there or gone, never half",
+    after: "DEL again succeeds; the next agent has the address free",
+  },
   "netns removed during ADD": {
     fault: "the pod's namespace loses its last process at every step of ADD",
     seen: "ADD succeeds or fails; the namespace goes with the last descriptor",

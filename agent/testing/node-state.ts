@@ -14,8 +14,18 @@ const DUMPS = [
   "nft list ruleset",
 ];
 
-/** What follows from the presence of ports, which the bridge notices a moment later, and the numbers that the kernel counts up. */
-const CHANGING = [/^\d+: /gm, /NO-CARRIER,|,?LOWER_UP/g, / state [A-Z]+/g, / linkdown/g, / +$/gm];
+/**
+ * What follows from the presence of ports, which the bridge notices a moment later, the numbers that the kernel counts up, and the addresses last
+ * given that the bridge's alias tells.
+ */
+const CHANGING = [
+  /^\d+: /gm,
+  /(?<=alias causeway bridge) [^\s\\]+/g,
+  /NO-CARRIER,|,?LOWER_UP/g,
+  / state [A-Z]+/g,
+  / linkdown/g,
+  / +$/gm,
+];
 
 /** The host's network as text, by command, to be compared with that of another time. */
 export async function dumpNodeState(): Promise<string> {

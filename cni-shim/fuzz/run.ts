@@ -7,7 +7,7 @@ import { basename } from "node:path";
 import { describeRun, readStatistics } from "./statistics.ts";
 
 const [target = "", runs = "0", ...folders] = process.argv.slice(2);
-const prefix = `${target.slice(0, -basename(target).length)}`;
+const prefix = target.slice(0, -basename(target).length);
 const args = [`-runs=${runs}`, "-print_final_stats=1", `-artifact_prefix=${prefix}`, ...folders];
 const child = spawn(target, args, { stdio: ["ignore", "ignore", "pipe"] });
 let said = "";

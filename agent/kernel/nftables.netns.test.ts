@@ -1,0 +1,221 @@
+import assert from "node:assert/strict";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { after, afterEach, beforeEach, test } from "node:test";
+import fc from "fast-check";
+import { type Cidr, cidrOf, parseCidr } from "../net/cidr.ts";
+import { NETLINK_NETFILTER } from "../netlink/nft-generation.ts";
+import { planRuleset, type Ruleset } from "../plan/ruleset.ts";
+import { eventually } from "../testing/eventually.ts";
+import { makeNetns, runOnHost } from "../testing/netns.ts";
+import { assertInsideTestNamespaces, privileged } from "../testing/privileged.ts";
+import { loadNative } from "./native.ts";
+import { createNftables, type Nftables } from "./nftables.ts";
+import { createRtnetlink } from "./rtnetlink.ts";
+
+assertInsideTestNamespaces();
+const netfilter = createRtnetlink(loadNative(), NETLINK_NETFILTER);
+const OWN = ["10.244.1.0/24", "fd00:10:244:1::/64"].map(cidr);
+const { PATH = "" } = process.env;
+
+let nftables: Nftables;
+let folder: string;
+
+beforeEach(() => {
+  nftables = createNftables(netfilter);
+  folder = mkdtempSync(join(tmpdir(), "nft-"));
+});
+
+afterEach(async () => {
+  process.env["PATH"] = PATH;
+  rmSync(folder, { recursive: true });
+  await runOnHost("nft", "flush", "ruleset");
+});
+
+after(() => netfilter.close());
+
+function cidr(text: string): Cidr {
+  return parseCidr(text) ?? assert.fail(text);
+}
+
+function inside(...insideCidrs: readonly Cidr[]): Ruleset {
+  const masquerade = { families: [4, 6] as const, randomPorts: true };
+  return planRuleset({ bridge: "cw0", podCidrs: OWN, insideCidrs, masquerade });
+}
+
+/** What another agent, which knows nothing, finds not to be as planned. */
+function differences(ruleset: Ruleset): Promise<readonly string[]> {
+  return createNftables(netfilter).ensure(ruleset);
+}
+
+/** From now on nft is this script; `nft` in it is the real one. */
+function replaceNft(script: string): void {
+  const file = join(folder, "nft");
+  writeFileSync(file, `#!/bin/sh\nPATH=\${PATH#*:}\n${script}\n`);
+  chmodSync(file, 0o700);
+  process.env["PATH"] = `${folder}${delimiter}${PATH}`;
+}
+
+/** Writes down what nft is asked, and gives what was since. */
+function recordNft(): () => string {
+  const log = join(folder, "log");
+  replaceNft(`echo "$@" >> ${log}; if [ "$1" = -f ]; then tee -a ${log} | nft "$@"; else nft "$@"; fi`);
+  return () => {
+    const said = readFileSync(log, "utf8");
+    writeFileSync(log, "");
+    return said;
+  };
+}
+
+/** Prefixes so close to each other that they meet, merge and part all the time. */
+const prefixes = fc.array(
+  fc.tuple(fc.boolean(), fc.nat(63), fc.integer({ min: 0, max: 6 })).map(([isIpv6, place, bits]) => {
+    return isIpv6
+      ? cidrOf(`fd00:10:244:${(place + 256).toString(16)}::`, 64 - bits)
+      : cidrOf(`10.244.${place + 64}.0`, 24 - bits);
+  }),
+  { maxLength: 24 },
+);
+
+test("ensure() brings the kernel to every plan of a random sequence, whatever merges and parts", async () => {
+  const sequences = fc.asyncProperty(fc.array(prefixes, { minLength: 2, maxLength: 12 }), async (plans) => {
+    for (const plan of plans) {
+      const ruleset = inside(...plan);
+      await nftables.ensure(ruleset);
+      assert.deepEqual(await differences(ruleset), []);
+    }
+  });
+  await fc.assert(sequences, { numRuns: 25 });
+});
+
+test("ensure() changes the elements that differ in one transaction, and lists nothing while nobody else changes anything", async () => {
+  await nftables.ensure(inside(cidr("10.244.2.0/24")));
+  const said = recordNft();
+  const ruleset = inside(cidr("10.244.2.0/24"), cidr("10.244.3.0/24"));
+  const lacks = "table inet causeway: set inside4 lacks 10.244.2.0/23";
+  const found = [lacks, "table inet causeway: set inside4 has 10.244.2.0/24 too much"];
+  assert.deepEqual(await nftables.ensure(ruleset), found);
+  const lines = [
+    "-f -",
+    "add table inet causeway",
+    "delete element inet causeway inside4 { 10.244.2.0/24 }",
+    "add element inet causeway inside4 { 10.244.2.0/23 }",
+    "",
+  ];
+  assert.equal(said(), lines.join("\n"));
+  assert.deepEqual(await nftables.ensure(inside(cidr("10.244.2.0/23"))), []);
+  assert.deepEqual(await nftables.check(), []);
+  assert.equal(said(), "");
+});
+
+for (const { name, damage } of [
+  {
+    name: "an element that is to go",
+    damage: ["nft delete element inet causeway inside4 { 10.244.4.0/24 }"],
+  },
+  { name: "the table", damage: ["nft delete table inet causeway"] },
+  { name: "the table of family bridge alone", damage: ["nft delete table bridge causeway"] },
+  { name: "a rule of the guard", damage: ["nft flush chain bridge causeway prerouting"] },
+]) {
+  test(`ensure() makes the next plan so when somebody has taken away ${name} meanwhile`, async () => {
+    await nftables.ensure(inside(cidr("10.244.4.0/24")));
+    for (const command of damage) await runOnHost("sh", "-c", command);
+    const ruleset = inside(cidr("10.244.6.0/24"));
+    assert.notDeepEqual(await nftables.ensure(ruleset), []);
+    assert.deepEqual(await differences(ruleset), []);
+  });
+}
+
+test("ensure() takes out of its tables what somebody has put there, and replaces a set that does not take its elements", async () => {
+  const ruleset = inside(cidr("10.244.4.0/24"));
+  const theirs = [
+    "add table inet causeway",
+    "add set inet causeway inside4 { type ipv4_addr; }",
+    "add chain inet causeway theirs { type filter hook forward priority 0; policy drop; }",
+    "add table bridge causeway",
+    "add chain bridge causeway prerouting { type filter hook prerouting priority -300; policy drop; }",
+  ];
+  for (const kept of [theirs, theirs.slice(0, 2)]) {
+    await runOnHost("sh", "-c", `echo '${kept.join("\n")}' | nft -f -`);
+    await nftables.ensure(ruleset);
+    assert.deepEqual(await differences(ruleset), []);
+    assert.doesNotMatch(await runOnHost("nft", "list", "ruleset"), /theirs|policy drop/);
+    await runOnHost("nft", "flush", "ruleset");
+  }
+});
+
+test("check() waits for a change that is under way, and does not take what is half done for damage", async () => {
+  await nftables.ensure(inside());
+  const plans = Array.from({ length: 20 }, (_, index) => inside(cidr(`10.244.${index + 20}.0/24`)));
+  const found = await Promise.all(
+    plans.flatMap((plan) => [nftables.ensure(plan).then(() => []), nftables.check()]),
+  );
+  assert.deepEqual(found.flat(), []);
+});
+
+test("ensure() names the kernel option when the kernel has no family bridge", async () => {
+  replaceNft(`input=$(cat); case "$input" in *bridge*) echo "Could not process rule: Operation not supported" >&2; exit 1;; esac
+echo "$input" | nft "$@"`);
+  await assert.rejects(nftables.ensure(inside()), /no family bridge; it needs CONFIG_NF_TABLES_BRIDGE/);
+});
+
+/** Every packet to the other side leaves with mark 2 when its address is seen to be inside, by both rules. */
+function marking(elements: readonly string[], variant: string): Ruleset {
+  const other = "ip daddr 10.244.2.5";
+  const rules = [
+    { name: "outside", text: `${other} ip daddr != @inside4 meta mark set 1` },
+    { name: "inside", text: `${other} ip daddr @inside4 ${variant} meta mark set mark or 2` },
+  ];
+  const chain = { name: "marking", type: "filter", hook: "postrouting", priority: 0, rules } as const;
+  return [{ family: "inet", sets: [{ name: "inside4", type: "ipv4_addr", elements }], chains: [chain] }];
+}
+
+test("no packet meets half of a change: not of elements that merge and part, not of rules", async () => {
+  const far = await makeNetns();
+  await runOnHost(
+    "ip",
+    "link",
+    "add",
+    "far0",
+    "type",
+    "veth",
+    "peer",
+    "name",
+    "eth0",
+    "netns",
+    String(far.pid),
+  );
+  await runOnHost("sh", "-c", "ip addr add 10.244.2.1/24 dev far0; ip link set far0 up");
+  await far.run("sh", "-c", "ip addr add 10.244.2.5/24 dev eth0; ip link set eth0 up");
+  const others = Array.from({ length: 244 }, (_, index) => `10.${index}.7.0/24`);
+  const parted = [...others, "10.244.0.0/24", "10.244.2.0/23"];
+  const merged = [...others, "10.244.0.0/22"];
+  await nftables.ensure(marking(parted, ""));
+  const probe = `table inet probe {
+  chain leaving {
+    type filter hook postrouting priority 10
+    ip daddr 10.244.2.5 counter comment "all"
+    ip daddr 10.244.2.5 meta mark != 2 counter comment "wrong"
+  }
+}`;
+  await privileged({ command: ["nft", "-f", "-"], stdin: probe });
+  const count = async (name: string): Promise<number> => {
+    const said = await runOnHost("nft", "list", "table", "inet", "probe");
+    return Number(new RegExp(`packets (\\d+) bytes \\d+ comment "${name}"`).exec(said)?.[1]);
+  };
+  const flood = await privileged({
+    command: ["sh", "-c", "echo ready; exec ping -f -q 10.244.2.5 >/dev/null"],
+    background: true,
+  });
+  await eventually("packets flow", async () => (await count("all")) > 0);
+  for (let round = 0; round < 9; round++) {
+    const variant = round % 3 === 0 ? "counter" : "";
+    await nftables.ensure(marking(merged, variant));
+    await nftables.ensure(marking(parted, variant));
+  }
+  await privileged({ command: ["kill", String(flood.pid)] });
+  assert.equal(await count("wrong"), 0);
+  assert.ok((await count("all")) > 1000);
+  await far.remove();
+});
