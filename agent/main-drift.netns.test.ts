@@ -51,6 +51,7 @@ for (const { name, damage, kind } of [
     kind: "bridge",
   },
   { name: "flushed all nftables rules", damage: "nft flush ruleset", kind: "ruleset" },
+  { name: "deleted the guard between pods", damage: "nft delete table bridge causeway", kind: "ruleset" },
   {
     name: "took a prefix out of the masquerade's sets",
     damage: "nft delete element inet causeway inside4 { 169.254.0.0/16 }",

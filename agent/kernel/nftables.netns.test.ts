@@ -160,6 +160,18 @@ echo "$input" | nft "$@"`);
   await assert.rejects(nftables.ensure(inside()), /no family bridge; it needs CONFIG_NF_TABLES_BRIDGE/);
 });
 
+test("listHazards() names a chain of others that drops, and asks nft again only when a ruleset has changed", async () => {
+  assert.deepEqual(await nftables.listHazards("cw0"), []);
+  const chain = "chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }";
+  await runOnHost("sh", "-c", `echo 'add table ip filter; add ${chain}' | nft -f -`);
+  assert.match((await nftables.listHazards("cw0")).join(), /^nftables chain ip filter FORWARD drops/);
+  const said = recordNft();
+  assert.equal((await nftables.listHazards("cw0")).length, 1);
+  await runOnHost("nft", "delete", "table", "ip", "filter");
+  assert.deepEqual(await nftables.listHazards("cw0"), []);
+  assert.equal(said(), "-j list chains\n");
+});
+
 /** Every packet to the other side leaves with mark 2 when its address is seen to be inside, by both rules. */
 function marking(elements: readonly string[], variant: string): Ruleset {
   const other = "ip daddr 10.244.2.5";
@@ -188,9 +200,11 @@ test("no packet meets half of a change: not of elements that merge and part, not
   );
   await runOnHost("sh", "-c", "ip addr add 10.244.2.1/24 dev far0; ip link set far0 up");
   await far.run("sh", "-c", "ip addr add 10.244.2.5/24 dev eth0; ip link set eth0 up");
-  const others = Array.from({ length: 244 }, (_, index) => `10.${index}.7.0/24`);
-  const parted = [...others, "10.244.0.0/24", "10.244.2.0/23"];
-  const merged = [...others, "10.244.0.0/22"];
+  const others = (third: number): readonly string[] =>
+    Array.from({ length: 244 }, (_, index) => `10.${index}.${third}.0/24`);
+  const parted = [...others(7), "10.244.0.0/24", "10.244.2.0/23"];
+  const merged = [...others(7), "10.244.0.0/22"];
+  const replaced = [...others(9), "10.244.0.0/22"];
   await nftables.ensure(marking(parted, ""));
   const probe = `table inet probe {
   chain leaving {
@@ -211,8 +225,7 @@ test("no packet meets half of a change: not of elements that merge and part, not
   await eventually("packets flow", async () => (await count("all")) > 0);
   for (let round = 0; round < 9; round++) {
     const variant = round % 3 === 0 ? "counter" : "";
-    await nftables.ensure(marking(merged, variant));
-    await nftables.ensure(marking(parted, variant));
+    for (const elements of [merged, replaced, parted]) await nftables.ensure(marking(elements, variant));
   }
   await privileged({ command: ["kill", String(flood.pid)] });
   assert.equal(await count("wrong"), 0);

@@ -26,6 +26,8 @@ const [pods4, inside4] = asPlanned.sets;
 const [output] = asPlanned.chains;
 assert.ok(pods4 !== undefined && inside4 !== undefined && output !== undefined);
 
+const many = Array.from({ length: 51 }, (_, index) => `10.0.${index}.0/24`);
+
 const ADD_CHAINS = [
   "add table inet causeway",
   "flush table inet causeway",
@@ -93,6 +95,22 @@ const cases: readonly {
         "add table inet causeway",
         "delete element inet causeway inside4 { 10.244.0.0/24, 10.244.2.0/23 }",
         "add element inet causeway inside4 { 10.244.0.0/22 }",
+        "",
+      ],
+    ],
+  },
+  {
+    name: "many elements by writing all of them anew, in one transaction",
+    observed: { ...asPlanned, sets: [pods4, { ...inside4, elements: many }] },
+    found: [
+      "table inet causeway: set inside4 lacks 10.244.0.0/22, 10.244.8.0/24",
+      "table inet causeway: set inside4 has 10.0.0.0/24, 10.0.1.0/24, 10.0.2.0/24 and 48 more too much",
+    ],
+    want: [
+      [
+        "add table inet causeway",
+        "flush set inet causeway inside4",
+        "add element inet causeway inside4 { 10.244.0.0/22, 10.244.8.0/24 }",
         "",
       ],
     ],

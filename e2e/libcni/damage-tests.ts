@@ -113,7 +113,7 @@ const ON_NODE: readonly Damage[] = [
     names: ({ hostLink }) => [hostLink, "bridge"],
   },
   {
-    name: "the port's isolation is lifted",
+    name: "the port is isolated from the others",
     side: "node",
     ip: ({ hostLink }) => `link set ${hostLink} type bridge_slave isolated on`,
     names: ({ hostLink }) => [hostLink, "isolated"],
