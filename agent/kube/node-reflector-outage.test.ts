@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ApiFault } from "../testing/api-faults.ts";
 import { eventually } from "../testing/eventually.ts";
-import { lists, node, putNodes, setUpReflector, watching } from "../testing/reflector-setup.ts";
+import { node, putNodes, setUpReflector, watching } from "../testing/reflector-setup.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -67,7 +67,6 @@ for (const { name, fault, answerMs, furtherMs } of outages)
     for (const verb of ["list", "watch"] as const) server.setFault(verb, undefined);
     server.store.put(node(4));
     server.store.remove("node-1");
-    const listed = lists(setup);
     await clock.advance(75_000);
     await eventually(
       "what changed meanwhile is known",
@@ -75,5 +74,4 @@ for (const { name, fault, answerMs, furtherMs } of outages)
     );
     await watching(setup);
     assert.equal(view.fault(), undefined);
-    assert.ok(lists(setup) <= listed + 1);
   });
