@@ -42,3 +42,8 @@ export function toCniError(error: unknown): CniError {
   const message = error instanceof Error ? error.message : String(error);
   return new CniError(CNI_CODE.ioFailure, message, { cause: error });
 }
+
+/** Error 7 about one value of the configuration. */
+export function invalidValue(key: string, value: unknown, cause: string): CniError {
+  return new CniError(CNI_CODE.invalidConfig, `Cannot use ${key} ${JSON.stringify(value)}: ${cause}`);
+}

@@ -6,6 +6,7 @@ import { type Cidr, parseCidr } from "../net/cidr.ts";
 import type { ReadinessPart } from "../readiness.ts";
 import { createSharedLock } from "../shared-lock.ts";
 import { createFakeKernel, type FakeKernel } from "../testing/fake-kernel.ts";
+import { NO_SETTINGS } from "../plan/pod-settings.ts";
 import { CniError } from "./cni-error.ts";
 import { type Commands, createCommands } from "./commands.ts";
 import { type CniVersion, parseNetworkConfig } from "./network-config.ts";
@@ -49,7 +50,7 @@ let nextFd = 100;
 
 function addRequest(containerId: string): Extract<CniRequest, { command: "ADD" }> {
   const fds = { netns: nextFd++, rtnetlink: nextFd++ };
-  const wishes = { addresses: new Map(), mac: undefined };
+  const wishes = { addresses: new Map(), mac: undefined, settings: NO_SETTINGS };
   return {
     command: "ADD",
     containerId,
@@ -417,7 +418,7 @@ for (const { name, wish, code, message } of [
   test(`ADD with a wished address that is ${name} is code ${code}`, async () => {
     const { commands, ipam } = setUp("10.244.1.0/24");
     await commands(addRequest("c1"), never);
-    const wishes = { addresses: new Map([[4 as const, wish]]), mac: undefined };
+    const wishes = { addresses: new Map([[4 as const, wish]]), mac: undefined, settings: NO_SETTINGS };
     assert.deepEqual(await failure(commands({ ...addRequest("c2"), wishes }, never)), { code, message });
     assert.equal(ipam.use(0)[0]?.taken, 1);
   });
@@ -425,7 +426,11 @@ for (const { name, wish, code, message } of [
 
 test("ADD honours a wished address and MAC, and gives the other family as usual", async () => {
   const { commands } = setUp("10.244.1.0/24", "fd00:1::/64");
-  const wishes = { addresses: new Map([[4 as const, "10.244.1.77"]]), mac: "02:00:00:00:00:07" };
+  const wishes = {
+    addresses: new Map([[4 as const, "10.244.1.77"]]),
+    mac: "02:00:00:00:00:07",
+    settings: NO_SETTINGS,
+  };
   const result = JSON.parse(await commands({ ...addRequest("c1"), wishes }, never)) as {
     ips: { address: string }[];
     interfaces: { mac: string }[];

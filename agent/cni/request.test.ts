@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { requestFrame } from "../testing/request-frame.ts";
 import { CniError } from "./cni-error.ts";
 import { decodeRequestFrame, encodeReplyFrame, type RequestFrame } from "./frame.ts";
+import { NO_SETTINGS } from "../plan/pod-settings.ts";
 import { parseRequest } from "./request.ts";
 
 const conf = JSON.stringify({ cniVersion: "1.0.0", name: "causeway", type: "causeway" });
@@ -33,7 +34,7 @@ test("parseRequest() understands an ADD", () => {
   const request = parseRequest(frameOf(add), [7, 8]);
   assert.ok(request.command === "ADD");
   const { config, wishes, ...rest } = request;
-  assert.deepEqual(wishes, { addresses: new Map(), mac: undefined });
+  assert.deepEqual(wishes, { addresses: new Map(), mac: undefined, settings: NO_SETTINGS });
   assert.deepEqual(rest, {
     command: "ADD",
     containerId: "c1",

@@ -4,11 +4,8 @@ import { runNft } from "./run-nft.ts";
 
 /** An object of `nft -j list`; see libnftables-json(5). */
 interface NftObject {
-  readonly set?: {
-    readonly name: string;
-    readonly type: NftSet["type"];
-    readonly elem?: readonly NftElement[];
-  };
+  readonly set?: ListedSet;
+  readonly map?: ListedSet & { readonly map: string };
   readonly chain?: Pick<NftChain, "name" | "type" | "hook"> & {
     readonly prio: number;
     readonly policy: string;
@@ -16,7 +13,22 @@ interface NftObject {
   readonly rule?: { readonly chain: string; readonly comment?: string };
 }
 
-type NftElement = string | { readonly prefix: { readonly addr: string; readonly len: number } };
+interface ListedSet {
+  readonly name: string;
+  readonly type: string | readonly string[];
+  readonly flags?: readonly string[];
+  readonly elem?: readonly (ListedElement | readonly [ListedElement, ListedValue])[];
+}
+
+type ListedValue =
+  | string
+  | number
+  | { readonly prefix: { readonly addr: string; readonly len: number } }
+  | { readonly concat: readonly (string | number)[] };
+
+type ListedElement =
+  | ListedValue
+  | { readonly elem: { readonly val: ListedValue; readonly comment?: string } };
 
 /** Our table of a family as the kernel has it; undefined: there is none. */
 export async function listTable(family: NftTable["family"]): Promise<ObservedTable | undefined> {
@@ -42,9 +54,9 @@ function readTable(objects: readonly NftObject[]): ObservedTable {
   const comments = (chain: string): string[] =>
     objects.flatMap(({ rule }) => (rule?.chain === chain ? [rule.comment ?? "without comment"] : []));
   return {
-    sets: objects.flatMap(({ set }) => {
-      if (set === undefined) return [];
-      return [{ name: set.name, type: set.type, elements: (set.elem ?? []).map(formatElement) }];
+    sets: objects.flatMap(({ set, map }) => {
+      const listed = set ?? map;
+      return listed === undefined ? [] : [readSet(listed, map?.map)];
     }),
     chains: objects.flatMap(({ chain }) => {
       if (chain === undefined) return [];
@@ -54,6 +66,30 @@ function readTable(objects: readonly NftObject[]): ObservedTable {
   };
 }
 
-function formatElement(element: NftElement): string {
-  return typeof element === "string" ? element : `${element.prefix.addr}/${element.prefix.len}`;
+function readSet({ name, type, flags = [], elem = [] }: ListedSet, values: string | undefined): NftSet {
+  return {
+    name,
+    type: typeof type === "string" ? type : type.join(" . "),
+    values,
+    isInterval: flags.includes("interval"),
+    elements: elem.map((item) =>
+      isPair(item) ? `${formatKey(item[0])} : ${formatValue(item[1])}` : formatKey(item),
+    ),
+  };
+}
+
+function isPair(item: unknown): item is readonly [ListedElement, ListedValue] {
+  return Array.isArray(item);
+}
+
+function formatKey(element: ListedElement): string {
+  if (typeof element !== "object" || !("elem" in element)) return formatValue(element);
+  const { val, comment } = element.elem;
+  return comment === undefined ? formatValue(val) : `${formatValue(val)} comment "${comment}"`;
+}
+
+function formatValue(value: ListedValue): string {
+  if (typeof value !== "object") return String(value);
+  if ("prefix" in value) return `${value.prefix.addr}/${value.prefix.len}`;
+  return value.concat.join(" . ");
 }

@@ -180,7 +180,13 @@ function marking(elements: readonly string[], variant: string): Ruleset {
     { name: "inside", text: `${other} ip daddr @inside4 ${variant} meta mark set mark or 2` },
   ];
   const chain = { name: "marking", type: "filter", hook: "postrouting", priority: 0, rules } as const;
-  return [{ family: "inet", sets: [{ name: "inside4", type: "ipv4_addr", elements }], chains: [chain] }];
+  return [
+    {
+      family: "inet",
+      sets: [{ name: "inside4", type: "ipv4_addr", values: undefined, isInterval: true, elements }],
+      chains: [chain],
+    },
+  ];
 }
 
 test("no packet meets half of a change: not of elements that merge and part, not of rules", async () => {

@@ -35,8 +35,13 @@ export const RTM_NEWNEIGH: number = RouteMessageType.NEWNEIGH;
 export const RTM_DELNEIGH: number = RouteMessageType.DELNEIGH;
 export const RTM_GETNEIGH: number = RouteMessageType.GETNEIGH;
 
-/** linux/rtnetlink.h: settings of a link (linux/netconf.h), which the package does not know. */
+/** linux/rtnetlink.h: what the package does not know. */
+export const RTM_NEWQDISC = 36;
+export const RTM_DELQDISC = 37;
+export const RTM_GETQDISC = 38;
+export const RTM_NEWTFILTER = 44;
 export const RTM_NEWNETCONF = 80;
+export const RTM_NEWLINKPROP = 108;
 
 /** sys/socket.h */
 export const AF_UNSPEC = 0;
@@ -55,6 +60,67 @@ export const RTMGRP_IPV4_IFADDR = 0x10;
 export const RTMGRP_IPV4_ROUTE = 0x40;
 export const RTMGRP_IPV6_IFADDR = 0x100;
 export const RTMGRP_IPV6_ROUTE = 0x400;
+
+/** linux/rtnetlink.h: traffic control (struct tcmsg). */
+export const TCA_KIND = 1;
+export const TCA_OPTIONS = 2;
+export const RTNLGRP_TC = 4;
+
+/** linux/pkt_sched.h */
+export const TC_H_ROOT = 0xffff_ffff;
+export const TC_H_INGRESS = 0xffff_fff1;
+export const TCA_TBF_PARMS = 1;
+export const TCA_TBF_RATE64 = 4;
+export const TCA_TBF_BURST = 6;
+
+/** linux/pkt_cls.h and linux/tc_act/tc_mirred.h: a filter that redirects all. */
+export const TCA_U32_SEL = 5;
+export const TCA_U32_ACT = 7;
+export const TC_U32_TERMINAL = 1;
+export const TCA_ACT_KIND = 1;
+export const TCA_ACT_OPTIONS = 2;
+export const TC_ACT_STOLEN = 4;
+export const TCA_MIRRED_PARMS = 2;
+export const TCA_EGRESS_REDIR = 1;
+
+/** linux/if_ether.h */
+export const ETH_P_ALL = 3;
+
+/** linux/netfilter/nfnetlink.h and linux/netfilter/nf_tables.h */
+export const NFNL_MSG_BATCH_BEGIN = 16;
+export const NFNL_MSG_BATCH_END = 17;
+export const NFNL_SUBSYS_CTNETLINK = 1;
+export const NFNL_SUBSYS_NFTABLES = 10;
+export const NFPROTO_INET = 1;
+export const NFT_MSG_NEWSETELEM = 12;
+export const NFT_MSG_DELSETELEM = 14;
+export const NFTA_SET_ELEM_LIST_TABLE = 1;
+export const NFTA_SET_ELEM_LIST_SET = 2;
+export const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
+export const NFTA_LIST_ELEM = 1;
+export const NFTA_SET_ELEM_KEY = 1;
+export const NFTA_SET_ELEM_DATA = 2;
+export const NFTA_SET_ELEM_USERDATA = 6;
+export const NFTA_DATA_VALUE = 1;
+
+/** linux/netfilter/nfnetlink_conntrack.h */
+export const IPCTNL_MSG_CT_GET = 1;
+export const IPCTNL_MSG_CT_DELETE = 2;
+export const CTA_TUPLE_ORIG = 1;
+export const CTA_TUPLE_REPLY = 2;
+export const CTA_ID = 12;
+export const CTA_FILTER = 25;
+export const CTA_FILTER_ORIG_FLAGS = 1;
+export const CTA_FILTER_REPLY_FLAGS = 2;
+export const CTA_TUPLE_IP = 1;
+export const CTA_TUPLE_PROTO = 2;
+export const CTA_IP_V4_SRC = 1;
+export const CTA_IP_V4_DST = 2;
+export const CTA_IP_V6_SRC = 3;
+export const CTA_IP_V6_DST = 4;
+export const CTA_PROTO_NUM = 1;
+export const CTA_PROTO_SRC_PORT = 2;
+export const CTA_PROTO_DST_PORT = 3;
 
 /** linux/rtnetlink.h: numbers of groups that have no RTMGRP_*; their bits are 1 << (number - 1). */
 export const RTNLGRP_IPV4_NETCONF = 24;
@@ -76,6 +142,8 @@ export const IFLA_GROUP = 27;
 export const IFLA_NET_NS_FD = 28;
 export const IFLA_EXT_MASK = 29;
 export const IFLA_LINK_NETNSID = 37;
+export const IFLA_PROP_LIST = 52;
+export const IFLA_ALT_IFNAME = 53;
 
 export const IFLA_INFO_KIND = 1;
 export const IFLA_INFO_DATA = 2;

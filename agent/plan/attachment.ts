@@ -1,3 +1,5 @@
+import type { PodSettings } from "./pod-settings.ts";
+
 /** What the kernel keeps of an attachment: written into the host link's alias when it is made, read back after a restart. */
 export interface Attachment {
   /** CNI network name of the conflist: GC of one network never touches another's. */
@@ -6,6 +8,8 @@ export interface Attachment {
   /** Interface name in the pod. */
   readonly ifname: string;
   readonly addresses: readonly string[];
+  /** Kept beside the alias, see {@link formatAltNames}. */
+  readonly settings?: PodSettings;
 }
 
 /** First word of every alias of ours; the shim looks for it before it deletes a link. */

@@ -1,4 +1,11 @@
-import { type NftChain, type NftSet, type NftTable, ruleComment, TABLE_NAME } from "./ruleset.ts";
+import {
+  formatSetTypes,
+  type NftChain,
+  type NftSet,
+  type NftTable,
+  ruleComment,
+  TABLE_NAME,
+} from "./ruleset.ts";
 
 /** A table as the kernel has it, with rules known by their comments. */
 export interface ObservedTable {
@@ -65,10 +72,20 @@ function diffByName<Item extends { readonly name: string }>(
 function diffSet(planned: NftSet, observed: NftSet): readonly string[] {
   const { removed, added } = diffElements(planned, observed);
   return [
-    ...(planned.type === observed.type ? [] : [`has type ${observed.type} instead of ${planned.type}`]),
+    ...(isSameType(planned, observed)
+      ? []
+      : [`has ${describeType(observed)} instead of ${describeType(planned)}`]),
     ...(added.length === 0 ? [] : [`lacks ${listSome(added)}`]),
     ...(removed.length === 0 ? [] : [`has ${listSome(removed)} too much`]),
   ];
+}
+
+export function isSameType(a: NftSet, b: NftSet): boolean {
+  return describeType(a) === describeType(b);
+}
+
+function describeType(set: NftSet): string {
+  return formatSetTypes(set).join(" ");
 }
 
 /** The elements that a set must lose and get to be as planned. */
@@ -76,6 +93,7 @@ export function diffElements(
   planned: NftSet,
   observed: NftSet,
 ): { readonly removed: readonly string[]; readonly added: readonly string[] } {
+  if (planned.elements === observed.elements) return { removed: [], added: [] };
   const wanted = new Set(planned.elements);
   const found = new Set(observed.elements);
   return {

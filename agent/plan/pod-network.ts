@@ -4,6 +4,7 @@ import { hostLinkName } from "../net/host-link.ts";
 import { macFromBytes, macOf, macToBytes } from "../net/mac.ts";
 import { type Attachment, formatAlias } from "./attachment.ts";
 import { BRIDGE_MAC } from "./node-network.ts";
+import { formatAltNames, NO_SETTINGS, type PodSettings } from "./pod-settings.ts";
 
 /** One address of a pod: a host prefix, with the gateway that it is routed through. */
 export interface PodAddressPlan {
@@ -22,7 +23,10 @@ export interface PodPlan {
     readonly link: string;
     readonly mac: string;
     readonly alias: string;
+    readonly altNames: readonly string[];
   };
+  readonly containerId: string;
+  readonly settings: PodSettings;
   readonly pod: {
     readonly ifname: string;
     readonly mac: string;
@@ -39,6 +43,7 @@ export interface PodNetworkInput {
   readonly mtu: number;
   /** Instead of the one that follows from the addresses. */
   readonly mac?: string | undefined;
+  readonly settings?: PodSettings | undefined;
   readonly addresses: readonly {
     readonly family: Family;
     readonly address: string;
@@ -48,11 +53,19 @@ export interface PodNetworkInput {
 
 /** Plans the network of one pod interface. At least one address is given. */
 export function planPodNetwork(input: PodNetworkInput): PodPlan {
-  const { network, containerId, ifname, mtu, addresses } = input;
+  const { network, containerId, ifname, mtu, addresses, settings = NO_SETTINGS } = input;
   const attachment: Attachment = { network, containerId, ifname, addresses: addresses.map((a) => a.address) };
   const mac = input.mac ?? podMac(attachment.addresses);
+  const link = hostLinkName(containerId, ifname);
   return {
-    host: { link: hostLinkName(containerId, ifname), mac: otherEndMac(mac), alias: formatAlias(attachment) },
+    containerId,
+    settings,
+    host: {
+      link,
+      mac: otherEndMac(mac),
+      alias: formatAlias(attachment),
+      altNames: formatAltNames(link, settings),
+    },
     pod: {
       ifname,
       mac,

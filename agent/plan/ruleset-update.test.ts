@@ -4,11 +4,13 @@ import { asObserved, diffTable, type ObservedTable } from "./diff-table.ts";
 import type { NftTable } from "./ruleset.ts";
 import { formatUpdate } from "./ruleset-update.ts";
 
+const prefixes = { type: "ipv4_addr", values: undefined, isInterval: true };
+
 const planned: NftTable = {
   family: "inet",
   sets: [
-    { name: "pods4", type: "ipv4_addr", elements: ["10.244.1.0/24"] },
-    { name: "inside4", type: "ipv4_addr", elements: ["10.244.0.0/22", "10.244.8.0/24"] },
+    { ...prefixes, name: "pods4", elements: ["10.244.1.0/24"] },
+    { ...prefixes, name: "inside4", elements: ["10.244.0.0/22", "10.244.8.0/24"] },
   ],
   chains: [
     {
@@ -150,7 +152,9 @@ const cases: readonly {
   {
     name: "a set of another type, with the table",
     observed: { ...asPlanned, sets: [pods4, { ...inside4, type: "ipv6_addr" }] },
-    found: ["table inet causeway: set inside4 has type ipv6_addr instead of ipv4_addr"],
+    found: [
+      "table inet causeway: set inside4 has type ipv6_addr flags interval instead of type ipv4_addr flags interval",
+    ],
     want: [REPLACE],
   },
 ];

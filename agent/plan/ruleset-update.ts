@@ -1,5 +1,13 @@
-import { diffElements, diffTable, type ObservedChain, type TablePair } from "./diff-table.ts";
-import { formatChain, formatTable, type NftChain, type NftSet, TABLE_NAME } from "./ruleset.ts";
+import { diffElements, diffTable, isSameType, type ObservedChain, type TablePair } from "./diff-table.ts";
+import {
+  formatChain,
+  formatSetTypes,
+  formatTable,
+  kindOf,
+  type NftChain,
+  type NftSet,
+  TABLE_NAME,
+} from "./ruleset.ts";
 
 /** nft 1.0.6 takes 2 ms for each that it deletes out of 5,000 elements, and 170 ms to write all of them anew. */
 const MAX_DELETED = 50;
@@ -28,16 +36,27 @@ function formatSets(pair: TablePair): string {
 
 /** What goes makes room for what comes: a set of intervals refuses those that overlap. */
 function formatSet(table: string, planned: NftSet, observed: NftSet | undefined): readonly string[] {
-  const { name, type } = planned;
-  if (observed === undefined)
-    return [`add set ${table} ${name} { type ${type}; flags interval; }`, ...change("add", planned.elements)];
+  const { name } = planned;
+  if (observed === undefined) {
+    const types = formatSetTypes(planned).map((line) => `${line};`);
+    return [
+      `add ${kindOf(planned)} ${table} ${name} { ${types.join(" ")} }`,
+      ...change("add", planned.elements),
+    ];
+  }
   const { removed, added } = diffElements(planned, observed);
-  if (removed.length > MAX_DELETED) return [`flush set ${table} ${name}`, ...change("add", planned.elements)];
-  return [...change("delete", removed), ...change("add", added)];
+  if (removed.length > MAX_DELETED)
+    return [`flush ${kindOf(planned)} ${table} ${name}`, ...change("add", planned.elements)];
+  return [...change("delete", removed.map(keyOf)), ...change("add", added)];
 
   function change(verb: "add" | "delete", elements: readonly string[]): readonly string[] {
     return elements.length === 0 ? [] : [`${verb} element ${table} ${name} { ${elements.join(", ")} }`];
   }
+}
+
+/** What stands before comment and value. */
+function keyOf(element: string): string {
+  return element.replace(/ (comment "|: ).*$/, "");
 }
 
 function formatRules(pair: TablePair): string {
@@ -57,7 +76,7 @@ function formatRules(pair: TablePair): string {
 function isKept({ planned, observed }: TablePair): boolean {
   if (observed === undefined) return true;
   const isSet = (found: NftSet): boolean =>
-    planned.sets.some(({ name, type }) => name === found.name && type === found.type);
+    planned.sets.some((set) => set.name === found.name && isSameType(set, found));
   const isChain = (found: ObservedChain): boolean =>
     planned.chains.some((chain) => isSamePlace(chain, found));
   return observed.sets.every(isSet) && observed.chains.every(isChain);

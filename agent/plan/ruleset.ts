@@ -3,6 +3,7 @@ import { type Cidr, cidrOf } from "../net/cidr.ts";
 import { fnv1a64 } from "../net/fnv1a.ts";
 import { LINK_GROUP } from "../net/host-link.ts";
 import { formatNftPrefix, mergeCidrs } from "../net/merge-cidrs.ts";
+import { formatPortElement, type PortElement } from "./host-ports.ts";
 import { BRIDGE_MAC } from "./node-network.ts";
 
 /** Name of our nftables tables: one of family inet, one of family bridge. */
@@ -23,10 +24,16 @@ export interface MasqueradeInput {
   readonly randomPorts: boolean;
 }
 
-/** A set with its elements, as they are written and as `nft -j list` gives them back. */
+/** A set or map with its elements, as they are written; `nft -j list` gives the same back. */
 export interface NftSet {
   readonly name: string;
-  readonly type: "ipv4_addr" | "ipv6_addr";
+  /** Of the keys: `ipv4_addr`, or several joined by ` . `. */
+  readonly type: string;
+  /** Type of the values: then it is a map. */
+  readonly values: string | undefined;
+  /** Elements are prefixes. */
+  readonly isInterval: boolean;
+  /** `KEY [comment "TEXT"] [: VALUE]`. */
   readonly elements: readonly string[];
 }
 
@@ -60,55 +67,152 @@ const NEVER_MASQUERADED: readonly Cidr[] = [
 const PRIORITY_SOURCE_NAT = 100;
 
 /**
+ * After kube-proxy, which translates destinations at NF_IP_PRI_NAT_DST (-100) with iptables and with nftables: what it has taken for a service
+ * stays one, since a connection is translated once. docs/dataplane.md has the argument.
+ */
+const PRIORITY_HOST_PORTS = -90;
+
+/**
  * Before br_netfilter, which calls the packet filter of IPv4 and IPv6 for frames on a bridge at priority 0
  * (NF_BR_PRI_BRNF of linux/netfilter_bridge.h).
  */
 const PRIORITY_GUARD = -300;
 
 /**
- * Plans all tables: what leaves the cluster's pod network is masqueraded, redirects about the bridge are dropped, and pods speak to nobody but
- * their gateway on layer 2.
+ * Plans all tables: what leaves the cluster's pod network is masqueraded, host ports lead to their pods, redirects about the bridge are dropped,
+ * and pods speak to nobody but their gateway on layer 2.
  */
 export function planRuleset(input: RulesetInput): Ruleset {
-  const families = [...new Set(input.podCidrs.map((cidr) => cidr.family))]
-    .filter((family) => input.masquerade.families.includes(family))
-    .toSorted((a, b) => a - b);
-  const masquerade = families.length > 0 ? [planMasquerade(families, input.masquerade.randomPorts)] : [];
+  const families = [...new Set(input.podCidrs.map((cidr) => cidr.family))].toSorted((a, b) => a - b);
+  const masqueraded = families.filter((family) => input.masquerade.families.includes(family));
   return [
     {
       family: "inet",
-      sets: families.flatMap((family) => planSets(family, input)),
-      chains: [...masquerade, planRedirectDrop(input.bridge)],
+      sets: [...masqueraded.flatMap((family) => planSets(family, input)), ...families.flatMap(planPortSets)],
+      chains: [
+        planSourceNat(families, masqueraded, input),
+        planRedirectDrop(input.bridge),
+        planLocalnetGuard(input.bridge),
+        planHostPorts("prerouting", families),
+        planHostPorts("output", families),
+      ],
     },
     { family: "bridge", sets: [], chains: [planGuard()] },
   ];
 }
 
 function planSets(family: Family, { podCidrs, insideCidrs }: RulesetInput): NftSet[] {
-  const type = family === 4 ? "ipv4_addr" : "ipv6_addr";
+  const prefixes = { type: addressType(family), values: undefined, isInterval: true };
   const elements = (...lists: readonly (readonly Cidr[])[]): string[] =>
     mergeCidrs(lists.flat().filter((cidr) => cidr.family === family)).map(formatNftPrefix);
   return [
-    { name: `pods${family}`, type, elements: elements(podCidrs) },
-    { name: `inside${family}`, type, elements: elements(podCidrs, insideCidrs, NEVER_MASQUERADED) },
+    { ...prefixes, name: `pods${family}`, elements: elements(podCidrs) },
+    { ...prefixes, name: `inside${family}`, elements: elements(podCidrs, insideCidrs, NEVER_MASQUERADED) },
   ];
 }
 
-function planMasquerade(families: readonly Family[], randomPorts: boolean): NftChain {
+function planSourceNat(
+  families: readonly Family[],
+  masqueraded: readonly Family[],
+  { bridge, masquerade }: RulesetInput,
+): NftChain {
   return {
     name: "postrouting",
     type: "nat",
     hook: "postrouting",
     priority: PRIORITY_SOURCE_NAT,
-    rules: families.map((family) => {
-      const ip = family === 4 ? "ip" : "ip6";
-      // fully-random: two pods that choose one source port at the same time must not lose a packet to a clash
-      // (the 5 s DNS time-outs of weaveworks/weave#3287).
-      const masquerade = randomPorts ? "masquerade fully-random" : "masquerade";
-      const text = `${ip} saddr @pods${family} ${ip} daddr != @inside${family} ${masquerade}`;
-      return { name: `masquerade${family}`, text };
+    rules: [
+      ...masqueraded.map((family) => {
+        const ip = keywordOf(family);
+        // fully-random: two pods that choose one source port at the same time must not lose a packet to a clash
+        // (the 5 s DNS time-outs of weaveworks/weave#3287).
+        const text = `${ip} saddr @pods${family} ${ip} daddr != @inside${family} masquerade`;
+        return {
+          name: `masquerade${family}`,
+          text: masquerade.randomPorts ? `${text} fully-random` : text,
+        };
+      }),
+      // A pod would drop what comes from its own address, and cannot answer the node's loopback address.
+      ...families.map((family) => {
+        const ip = keywordOf(family);
+        const text = `oifname "${bridge}" ${ip} saddr . ${ip} daddr @hairpin${family} masquerade`;
+        return { name: `hairpin${family}`, text };
+      }),
+      { name: "localnet", text: `oifname "${bridge}" ip saddr 127.0.0.0/8 masquerade` },
+    ],
+  };
+}
+
+/**
+ * A port of the node leads to a pod, whoever asks: another machine, a pod, or the node itself. One look-up for ports of one address and one for
+ * those of all, however many there are. `fib daddr type local` first: the same port of any other machine is none of ours (CVE-2025-67499).
+ */
+function planHostPorts(hook: "prerouting" | "output", families: readonly Family[]): NftChain {
+  const local = "fib daddr type local";
+  return {
+    name: `hostports-${hook}`,
+    type: "nat",
+    hook,
+    priority: PRIORITY_HOST_PORTS,
+    rules: families.flatMap((family) => {
+      const ip = keywordOf(family);
+      const port = "meta l4proto . th dport";
+      return [
+        {
+          name: `address${family}`,
+          text: `${local} dnat ${ip} to ${ip} daddr . ${port} map @addressports${family}`,
+        },
+        { name: `any${family}`, text: `${local} dnat ${ip} to ${port} map @ports${family}` },
+      ];
     }),
   };
+}
+
+/** Maps of host ports, whose elements are each attachment's own: see {@link withHostPorts}. */
+function planPortSets(family: Family): readonly NftSet[] {
+  const address = addressType(family);
+  const port = "inet_proto . inet_service";
+  const values = `${address} . inet_service`;
+  const common = { isInterval: false, elements: [] };
+  return [
+    { ...common, name: `addressports${family}`, type: `${address} . ${port}`, values },
+    { ...common, name: `ports${family}`, type: port, values },
+    { ...common, name: `hairpin${family}`, type: `${address} . ${address}`, values: undefined },
+  ];
+}
+
+/** The same ruleset with the host ports of all attachments. */
+export function withHostPorts(ruleset: Ruleset, elements: readonly PortElement[]): Ruleset {
+  if (elements.length === 0) return ruleset;
+  const bySet = Map.groupBy(elements, ({ set }) => set);
+  return ruleset.map((table) => ({
+    ...table,
+    sets: table.sets.map((set) => {
+      const own = bySet.get(set.name);
+      return own === undefined ? set : { ...set, elements: own.map(formatPortElement) };
+    }),
+  }));
+}
+
+/**
+ * With route_localnet on the bridge, which ports on 127.0.0.1 need for the answers, pods could reach whatever listens there on the node
+ * (CVE-2020-8558). Answers to the node have the bridge's address here, which is translated back later.
+ */
+function planLocalnetGuard(bridge: string): NftChain {
+  return {
+    name: "localnet",
+    type: "filter",
+    hook: "prerouting",
+    priority: PRIORITY_GUARD,
+    rules: [
+      { name: "localnet", text: `iifname "${bridge}" ip daddr 127.0.0.0/8 drop` },
+      { name: "localnet-source", text: `iifname "${bridge}" ip saddr 127.0.0.0/8 drop` },
+    ],
+  };
+}
+
+function keywordOf(family: Family): "ip" | "ip6" {
+  return family === 4 ? "ip" : "ip6";
 }
 
 /**
@@ -172,9 +276,31 @@ export function formatTable({ family, sets, chains }: NftTable): string {
   ].join("\n");
 }
 
-function formatSet({ name, type, elements }: NftSet): readonly string[] {
+function formatSet(set: NftSet): readonly string[] {
+  const { elements } = set;
   const content = elements.length === 0 ? [] : [`\t\telements = { ${elements.join(", ")} }`];
-  return [`\tset ${name} {`, `\t\ttype ${type}`, "\t\tflags interval", ...content, "\t}"];
+  return [
+    `\t${kindOf(set)} ${set.name} {`,
+    ...formatSetTypes(set).map((line) => `\t\t${line}`),
+    ...content,
+    "\t}",
+  ];
+}
+
+export function kindOf({ values }: NftSet): "set" | "map" {
+  return values === undefined ? "set" : "map";
+}
+
+/** Statements about a set that are not elements. */
+export function formatSetTypes({ type, values, isInterval }: NftSet): readonly string[] {
+  return [
+    `type ${values === undefined ? type : `${type} : ${values}`}`,
+    ...(isInterval ? ["flags interval"] : []),
+  ];
+}
+
+function addressType(family: Family): string {
+  return family === 4 ? "ipv4_addr" : "ipv6_addr";
 }
 
 /** A chain with its rules, as lines inside a table. */

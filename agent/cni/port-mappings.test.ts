@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parsePortMappings } from "./port-mappings.ts";
+
+const plain = { hostPort: 8080, containerPort: 80, protocol: "tcp" };
+const parsed = { protocol: "tcp", hostPort: 8080, containerPort: 80, hostIp: undefined };
+
+for (const { name, list, want } of [
+  { name: "no capability", list: undefined, want: [] },
+  { name: "an entry", list: [plain], want: [parsed] },
+  { name: "an entry without protocol", list: [{ hostPort: 8080, containerPort: 80 }], want: [parsed] },
+  {
+    name: "keys and protocol as CRI-O writes them",
+    list: [{ HostPort: 8080, ContainerPort: 80, Protocol: "TCP", HostIP: "" }],
+    want: [parsed],
+  },
+  { name: "a container port that is not mapped", list: [{ ...plain, hostPort: 0 }], want: [] },
+  { name: "an entry twice", list: [plain, plain], want: [parsed] },
+  {
+    name: "one port of two protocols and two addresses",
+    list: [
+      { ...plain, hostIP: "192.0.2.1" },
+      { ...plain, hostIP: "2001:DB8:0::1" },
+      { ...plain, protocol: "udp" },
+      { ...plain, protocol: "sctp" },
+    ],
+    want: [
+      { ...parsed, hostIp: "192.0.2.1" },
+      { ...parsed, hostIp: "2001:db8::1" },
+      { ...parsed, protocol: "udp" },
+      { ...parsed, protocol: "sctp" },
+    ],
+  },
+]) {
+  test(`parsePortMappings() understands ${name}`, () => {
+    assert.deepEqual(parsePortMappings(list), want);
+  });
+}
+
+for (const { name, list, message } of [
+  { name: "no list", list: {}, message: "Cannot use runtimeConfig.portMappings {}: it is no list" },
+  {
+    name: "no object",
+    list: [80],
+    message: "Cannot use runtimeConfig.portMappings[0] 80: it is no object",
+  },
+  {
+    name: "a host port out of range",
+    list: [plain, { ...plain, hostPort: 65_536 }],
+    message: "Cannot use runtimeConfig.portMappings[1].hostPort 65536: a port is a number from 1 to 65535",
+  },
+  {
+    name: "a container port of 0",
+    list: [{ ...plain, containerPort: 0 }],
+    message: "Cannot use runtimeConfig.portMappings[0].containerPort 0: a port is a number from 1 to 65535",
+  },
+  {
+    name: "an unknown protocol",
+    list: [{ ...plain, protocol: "dccp" }],
+    message: 'Cannot use runtimeConfig.portMappings[0].protocol "dccp": supported are tcp, udp, sctp',
+  },
+  {
+    name: "a host address that is none",
+    list: [{ ...plain, hostIP: "localhost" }],
+    message: 'Cannot use runtimeConfig.portMappings[0].hostIP "localhost": it is no address',
+  },
+  {
+    name: "the IPv6 loopback address",
+    list: [{ ...plain, hostIP: "::1" }],
+    message:
+      'Cannot use runtimeConfig.portMappings[0].hostIP "::1": Linux forwards nothing that comes from or goes to ::1',
+  },
+  {
+    name: "two container ports behind one host port",
+    list: [plain, { ...plain, containerPort: 81 }],
+    message:
+      'Cannot use runtimeConfig.portMappings[1] {"hostPort":8080,"containerPort":81,"protocol":"tcp"}: tcp *:8080 is in the list already',
+  },
+]) {
+  test(`parsePortMappings() refuses ${name}`, () => {
+    assert.throws(() => parsePortMappings(list), { name: "CniError", code: 7, message });
+  });
+}

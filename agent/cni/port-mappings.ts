@@ -1,0 +1,56 @@
+import { parseAddress } from "../net/address.ts";
+import { describeHostPort, type HostPort, overlaps, PROTOCOLS } from "../plan/host-ports.ts";
+import { invalidValue } from "./cni-error.ts";
+import { valueAt } from "./json-keys.ts";
+import { isObject } from "./network-config.ts";
+
+const KEY = "runtimeConfig.portMappings";
+
+/**
+ * Capability `portMappings`: a list of `{hostPort, containerPort, protocol, hostIP}`. Entries that say the same are one; entries without a host
+ * port map nothing, and runtimes differ in whether they pass them on. Throws CniError 7 with key and value.
+ */
+export function parsePortMappings(list: unknown): readonly HostPort[] {
+  if (list === undefined) return [];
+  if (!Array.isArray(list)) throw invalidValue(KEY, list, "it is no list");
+  const hostPorts: HostPort[] = [];
+  for (const [index, entry] of (list as readonly unknown[]).entries()) {
+    const parsed = parseEntry(`${KEY}[${index}]`, entry);
+    if (parsed === undefined) continue;
+    const other = hostPorts.find((candidate) => overlaps(candidate, parsed));
+    if (other === undefined) hostPorts.push(parsed);
+    else if (other.hostIp !== parsed.hostIp || other.containerPort !== parsed.containerPort)
+      throw invalidValue(`${KEY}[${index}]`, entry, `${describeHostPort(other)} is in the list already`);
+  }
+  return hostPorts;
+}
+
+function parseEntry(key: string, entry: unknown): HostPort | undefined {
+  if (!isObject(entry)) throw invalidValue(key, entry, "it is no object");
+  const hostPort = valueAt(entry, "hostPort") ?? 0;
+  if (hostPort === 0) return undefined;
+  const protocol = valueAt(entry, "protocol") ?? "tcp";
+  const known = PROTOCOLS.find((name) => typeof protocol === "string" && name === protocol.toLowerCase());
+  if (known === undefined)
+    throw invalidValue(`${key}.protocol`, protocol, `supported are ${PROTOCOLS.join(", ")}`);
+  return {
+    protocol: known,
+    hostPort: parsePort(`${key}.hostPort`, hostPort),
+    containerPort: parsePort(`${key}.containerPort`, valueAt(entry, "containerPort")),
+    hostIp: parseHostIp(`${key}.hostIP`, valueAt(entry, "hostIP") ?? ""),
+  };
+}
+
+function parsePort(key: string, value: unknown): number {
+  if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= 65_535) return value;
+  throw invalidValue(key, value, "a port is a number from 1 to 65535");
+}
+
+function parseHostIp(key: string, value: unknown): string | undefined {
+  if (value === "") return undefined;
+  const address = typeof value === "string" ? parseAddress(value) : undefined;
+  if (address === undefined) throw invalidValue(key, value, "it is no address");
+  if (address === "::1")
+    throw invalidValue(key, value, "Linux forwards nothing that comes from or goes to ::1");
+  return address;
+}
