@@ -13,7 +13,7 @@ async function withServer(
     version: "1.2.3",
     nodeVersion: "v24",
     pools: () => [{ cidr: "10.244.1.0/24", family: 4, size: 253, taken: 3, cooling: 2 }],
-    attachments: () => 3,
+    attachments: () => [],
     isReady: readiness.isReady,
     rivals: () => 0,
     nodes: () => ({ known: 3, skipped: 1 }),
@@ -51,7 +51,7 @@ test("/metrics shows requests, latency, addresses, readiness, build and process"
       'causeway_addresses{cidr="10.244.1.0/24",family="4",state="taken"} 3',
       'causeway_addresses{cidr="10.244.1.0/24",family="4",state="cooling"} 2',
       'causeway_addresses{cidr="10.244.1.0/24",family="4",state="free"} 248',
-      "causeway_attachments 3",
+      "causeway_attachments 0",
       "causeway_ready 0",
       'causeway_build_info{version="1.2.3",node_version="v24"} 1',
     ]) {

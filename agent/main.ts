@@ -11,6 +11,7 @@ import { type CniServer, startCniServer } from "./cni/server.ts";
 import { type Config, ConfigError, describeFlags, loadConfig } from "./config.ts";
 import { startHealthServer } from "./health.ts";
 import { createAttachments } from "./ipam/attachments.ts";
+import { createHostPortTable } from "./ipam/host-port-table.ts";
 import { createIpam } from "./ipam/ipam.ts";
 import { openLinuxKernel } from "./kernel/linux-kernel.ts";
 import { warmUp } from "./kernel/warm-up.ts";
@@ -109,9 +110,12 @@ function nextSignal(): Promise<NodeJS.Signals> {
 /** Wires everything in the order of the design: health, recovery, node known, datapath, socket, binary, conflist. */
 async function startAgent(config: Config, log: Log): Promise<() => Promise<void>> {
   const native = loadNative();
-  const kernel = openLinuxKernel(native);
+  const kernel = openLinuxKernel(native, (error) =>
+    log.warn({ error: messageOf(error) }, "Cannot clear tracked connections of host ports"),
+  );
   const ipam = createIpam();
-  const attachments = createAttachments(ipam);
+  const hostPorts = createHostPortTable();
+  const attachments = createAttachments(ipam, hostPorts);
   const nowMs = systemClock.nowMs;
   let rivals: readonly string[] = [];
   let server: CniServer | undefined;
@@ -125,7 +129,7 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
     version: packageJson.version,
     nodeVersion: process.version,
     pools: () => ipam.use(nowMs()),
-    attachments: () => attachments.list().length,
+    attachments: attachments.list,
     isReady: readiness.isReady,
     rivals: () => rivals.length,
     nodes: () => ({ known: source.view.nodes().size, skipped: source.view.skipped().size }),
@@ -185,6 +189,7 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
     {
       kernel,
       ipam,
+      hostPorts,
       attachments,
       readiness,
       bridge: config.bridge,

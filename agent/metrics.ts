@@ -1,12 +1,15 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { PoolUse } from "./ipam/ipam.ts";
+import type { Attachment } from "./plan/attachment.ts";
+import { PROTOCOLS } from "./plan/host-ports.ts";
+import { NO_SETTINGS } from "./plan/pod-settings.ts";
 
 export interface MetricsInput {
   readonly version: string;
   readonly nodeVersion: string;
   /** Read at every scrape: the state itself is the truth, no counter is kept beside it. */
   readonly pools: () => readonly PoolUse[];
-  readonly attachments: () => number;
+  readonly attachments: () => readonly Attachment[];
   readonly isReady: () => boolean;
   readonly rivals: () => number;
   readonly nodes: () => { readonly known: number; readonly skipped: number };
@@ -130,7 +133,32 @@ export function createMetrics({
       for (const [route, count] of Object.entries(peers())) this.set({ route }, count);
     },
   });
-  gauge("causeway_attachments", "Pod interfaces that exist on this node.", attachments);
+  gauge("causeway_attachments", "Pod interfaces that exist on this node.", () => attachments().length);
+  new Gauge({
+    name: "causeway_host_ports",
+    help: "Ports of this node that lead to pods, by protocol.",
+    labelNames: ["protocol"] as const,
+    registers,
+    collect() {
+      const ports = attachments().flatMap(({ settings = NO_SETTINGS }) => settings.hostPorts);
+      for (const protocol of PROTOCOLS)
+        this.set({ protocol }, ports.filter((port) => port.protocol === protocol).length);
+    },
+  });
+  new Gauge({
+    name: "causeway_bandwidth_limits",
+    help: "Limits of pods, by direction: ingress is what a pod receives.",
+    labelNames: ["direction"] as const,
+    registers,
+    collect() {
+      for (const direction of ["ingress", "egress"] as const) {
+        const limited = attachments().filter(
+          ({ settings = NO_SETTINGS }) => settings.bandwidth[direction] !== undefined,
+        );
+        this.set({ direction }, limited.length);
+      }
+    },
+  });
   gauge("causeway_ready", "1 when the node can start pods, else 0; /readyz says why not.", () =>
     isReady() ? 1 : 0,
   );

@@ -1,5 +1,7 @@
 import type { PodAddress, PoolUse, Reservation } from "../ipam/ipam.ts";
 import { hostLinkName } from "../net/host-link.ts";
+import { familyOf } from "../net/address.ts";
+import { describeHostPort, type HostPort, isAnyAddress } from "../plan/host-ports.ts";
 import { BRIDGE_MAC } from "../plan/node-network.ts";
 import { type PodPlan, planPodNetwork } from "../plan/pod-network.ts";
 import { CNI_CODE, CniError } from "./cni-error.ts";
@@ -11,7 +13,7 @@ type Add = RequestOf<"ADD">;
 
 /** Reserve, plan, attach, answer. What a failure leaves is undone before it is told; a runtime that has gone gets its pod rolled back. */
 export async function add(context: CommandsContext, request: Add, signal: AbortSignal): Promise<string> {
-  const { kernel, ipam, attachments, bridge, mtu, nowMs } = context;
+  const { kernel, ipam, hostPorts, attachments, bridge, mtu, nowMs } = context;
   const { containerId, ifname, netns, config, wishes } = request;
   throwIfGone(request, signal);
   const prevResult = prevResultOf(config);
@@ -22,16 +24,20 @@ export async function add(context: CommandsContext, request: Add, signal: AbortS
   const pod = reserve(ipam.reserve(wishes.addresses));
   const addresses = pod.map(({ address }) => address);
   const network = config.name;
-  const plan = planPodNetwork({ network, containerId, ifname, mtu: mtu(), mac: wishes.mac, addresses: pod });
+  const { mac, settings } = wishes;
+  const plan = planPodNetwork({ network, containerId, ifname, mtu: mtu(), mac, settings, addresses: pod });
   try {
+    requireFamilies(settings.hostPorts, pod);
+    reservePorts(context, hostLink, settings.hostPorts);
     await attach(kernel, plan, request);
   } catch (error) {
     ipam.release(addresses, nowMs());
+    hostPorts.release(hostLink);
     throw error;
   }
-  attachments.add(hostLink, { network, containerId, ifname, addresses });
+  attachments.add(hostLink, plan.attachment);
   if (signal.aborted) {
-    await kernel.detachPod(hostLink, addresses);
+    await kernel.detachPod(hostLink, plan.attachment);
     attachments.remove(hostLink, nowMs());
     throwIfGone(request, signal);
   }
@@ -72,6 +78,32 @@ function reserve(reservation: Reservation): readonly PodAddress[] {
       throw new CniError(CNI_CODE.invalidConfig, message);
     }
   }
+}
+
+/** A port of one address needs a pod address of its family to lead to. */
+function requireFamilies(hostPorts: readonly HostPort[], pod: readonly PodAddress[]): void {
+  for (const port of hostPorts) {
+    const { hostIp } = port;
+    if (hostIp === undefined || isAnyAddress(hostIp)) continue;
+    if (pod.some(({ address }) => familyOf(address) === familyOf(hostIp))) continue;
+    const cause = `the pod has no IPv${familyOf(hostIp)} address`;
+    throw new CniError(
+      CNI_CODE.invalidConfig,
+      `Cannot lead host port ${describeHostPort(port)} to the pod: ${cause}`,
+    );
+  }
+}
+
+function reservePorts(
+  { hostPorts: table, attachments }: CommandsContext,
+  hostLink: string,
+  hostPorts: readonly HostPort[],
+): void {
+  const conflict = table.reserve(hostLink, hostPorts);
+  if (conflict === undefined) return;
+  const owner = attachments.get(conflict.hostLink)?.containerId;
+  const whose = owner === undefined ? `host link "${conflict.hostLink}"` : `container "${owner}"`;
+  throw new CniError(CNI_CODE.tryAgainLater, `Cannot reserve host port ${conflict.port}: ${whose} has it`);
 }
 
 export function describePools(pools: readonly PoolUse[]): string {

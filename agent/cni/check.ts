@@ -1,5 +1,6 @@
 import { familyOf, parseAddress } from "../net/address.ts";
 import { hostLinkName } from "../net/host-link.ts";
+import type { Attachment } from "../plan/attachment.ts";
 import { planPodNetwork } from "../plan/pod-network.ts";
 import { CNI_CODE, CniError } from "./cni-error.ts";
 import type { CommandsContext, RequestOf } from "./commands.ts";
@@ -21,7 +22,7 @@ export async function check(context: CommandsContext, request: Check): Promise<s
   if (expected === undefined) throw failed(request, [`prevResult has no interface "${ifname}" in a sandbox`]);
   const attachment = attachments.get(hostLinkName(containerId, ifname));
   if (attachment === undefined) throw failed(request, ["the node has no such attachment"]);
-  const plan = planExpected(context, request, attachment.addresses, expected);
+  const plan = planExpected(context, request, attachment, expected);
   const faults = [
     ...compareAddresses(attachment.addresses, expected.addresses),
     ...(await kernel.checkPod(plan, fds)),
@@ -35,7 +36,7 @@ export async function check(context: CommandsContext, request: Check): Promise<s
 function planExpected(
   { ipam }: CommandsContext,
   { config, containerId, ifname }: Check,
-  addresses: readonly string[],
+  { addresses, settings }: Attachment,
   { mac, mtu }: ExpectedInterface,
 ): ReturnType<typeof planPodNetwork> {
   return planPodNetwork({
@@ -44,6 +45,7 @@ function planExpected(
     ifname,
     mtu: mtu ?? MTU_OF_HOST_END,
     mac,
+    settings,
     addresses: addresses.map((address) => {
       return { family: familyOf(address), address, gateway: ipam.gatewayOf(address) ?? address };
     }),

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Attachments, createAttachments } from "../ipam/attachments.ts";
+import { createHostPortTable } from "../ipam/host-port-table.ts";
 import { createIpam, type Ipam } from "../ipam/ipam.ts";
 import { type Cidr, parseCidr } from "../net/cidr.ts";
 import type { ReadinessPart } from "../readiness.ts";
@@ -24,13 +25,15 @@ function setUp(...podCidrs: readonly string[]): Setup {
   const kernel = createFakeKernel();
   const ipam = createIpam();
   ipam.setPodCidrs(podCidrs.map(parseCidr).filter((cidr): cidr is Cidr => cidr !== undefined));
-  const attachments = createAttachments(ipam);
+  const hostPorts = createHostPortTable();
+  const attachments = createAttachments(ipam, hostPorts);
   const reasons: Setup["reasons"] = [];
   const readiness = { reasons: () => reasons };
   const commands = createCommands(
     {
       kernel,
       ipam,
+      hostPorts,
       attachments,
       readiness,
       bridge: "cw0",
@@ -86,7 +89,13 @@ test("ADD gives the pod an address of each family and remembers it; DEL frees bo
     ["10.244.1.2/32", "fd00:1::2/128"],
   );
   assert.deepEqual(attachments.list(), [
-    { network: "causeway", containerId: "c1", ifname: "eth0", addresses: ["10.244.1.2", "fd00:1::2"] },
+    {
+      network: "causeway",
+      containerId: "c1",
+      ifname: "eth0",
+      addresses: ["10.244.1.2", "fd00:1::2"],
+      settings: NO_SETTINGS,
+    },
   ]);
   assert.equal(await commands(delRequest("c1"), never), "");
   assert.deepEqual(

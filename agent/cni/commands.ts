@@ -1,4 +1,5 @@
 import type { Attachments } from "../ipam/attachments.ts";
+import type { HostPortTable } from "../ipam/host-port-table.ts";
 import type { Ipam } from "../ipam/ipam.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Readiness } from "../readiness.ts";
@@ -16,6 +17,7 @@ import { status } from "./status.ts";
 export interface CommandsContext {
   readonly kernel: Pick<Kernel, "attachPod" | "checkPod" | "checkRuleset" | "detachPod" | "listAttachments">;
   readonly ipam: Pick<Ipam, "reserve" | "release" | "use" | "gatewayOf">;
+  readonly hostPorts: HostPortTable;
   readonly attachments: Pick<Attachments, "get" | "add" | "remove" | "list">;
   readonly readiness: Pick<Readiness, "reasons">;
   readonly bridge: string;

@@ -12,7 +12,7 @@ export async function detach(
   { kernel, attachments, nowMs }: CommandsContext,
   hostLink: string,
 ): Promise<void> {
-  await kernel.detachPod(hostLink, attachments.get(hostLink)?.addresses);
+  await kernel.detachPod(hostLink, attachments.get(hostLink));
   // Only now: an address whose link still exists must not be given to another pod.
   attachments.remove(hostLink, nowMs());
 }

@@ -50,7 +50,5 @@ function parseHostIp(key: string, value: unknown): string | undefined {
   if (value === "") return undefined;
   const address = typeof value === "string" ? parseAddress(value) : undefined;
   if (address === undefined) throw invalidValue(key, value, "it is no address");
-  if (address === "::1")
-    throw invalidValue(key, value, "Linux forwards nothing that comes from or goes to ::1");
   return address;
 }

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { type Cidr, parseCidr } from "../net/cidr.ts";
 import type { Attachment } from "../plan/attachment.ts";
 import { createAttachments } from "./attachments.ts";
+import { createHostPortTable } from "./host-port-table.ts";
 import { createIpam, type Ipam } from "./ipam.ts";
 
 function cidrs(...texts: readonly string[]): Cidr[] {
@@ -23,18 +24,21 @@ const taken = (ipam: Ipam): number[] => ipam.use(0).map((pool) => pool.taken);
 
 test("beginReload() adopts what the kernel has and tells what vanished", () => {
   const ipam = ipamOf("10.244.1.0/24");
-  const attachments = createAttachments(ipam);
+  const attachments = createAttachments(ipam, createHostPortTable());
   attachments.beginReload()(new Map([["cwa", attachment("a", "10.244.1.2")]]));
   assert.deepEqual(taken(ipam), [1]);
   const changes = attachments.beginReload()(new Map([["cwb", attachment("b", "10.244.1.3")]]));
-  assert.deepEqual(changes, { adopted: ["cwb"], vanished: [{ hostLink: "cwa", addresses: ["10.244.1.2"] }] });
+  assert.deepEqual(changes, {
+    adopted: ["cwb"],
+    vanished: [{ hostLink: "cwa", attachment: attachment("a", "10.244.1.2") }],
+  });
   attachments.remove("cwa", 0);
   assert.deepEqual(attachments.list(), [attachment("b", "10.244.1.3")]);
   assert.deepEqual(taken(ipam), [1]);
 });
 
 test("beginReload() leaves an attachment alone that was added after the dump began", () => {
-  const attachments = createAttachments(ipamOf("10.244.1.0/24"));
+  const attachments = createAttachments(ipamOf("10.244.1.0/24"), createHostPortTable());
   const finish = attachments.beginReload();
   attachments.add("cwa", attachment("a", "10.244.1.2"));
   assert.deepEqual(finish(new Map()), { adopted: [], vanished: [] });
@@ -42,7 +46,7 @@ test("beginReload() leaves an attachment alone that was added after the dump beg
 
 test("beginReload() does not revive an attachment that was removed after the dump began", () => {
   const ipam = ipamOf("10.244.1.0/24");
-  const attachments = createAttachments(ipam);
+  const attachments = createAttachments(ipam, createHostPortTable());
   const observed = new Map([["cwa", attachment("a", "10.244.1.2")]]);
   attachments.beginReload()(observed);
   const finish = attachments.beginReload();
@@ -53,7 +57,7 @@ test("beginReload() does not revive an attachment that was removed after the dum
 
 test("setPodCidrs() of a re-created Node: new pods from the new CIDR, old attachments live on until they go", () => {
   const ipam = ipamOf("10.244.1.0/24");
-  const attachments = createAttachments(ipam);
+  const attachments = createAttachments(ipam, createHostPortTable());
   attachments.beginReload()(new Map([["cwa", attachment("a", "10.244.1.2")]]));
   ipam.setPodCidrs(cidrs("10.244.7.0/24"));
   assert.deepEqual(ipam.formerCidrs(), cidrs("10.244.1.0/24"));

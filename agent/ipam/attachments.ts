@@ -1,13 +1,14 @@
 import type { Attachment } from "../plan/attachment.ts";
+import type { HostPortTable } from "./host-port-table.ts";
 import type { Ipam } from "./ipam.ts";
 
-/** Cache of the kernel's attachments, by host link, that keeps the address pools in step. */
+/** Cache of the kernel's attachments, by host link, that keeps address pools and host ports in step. */
 export interface Attachments {
   get(hostLink: string): Attachment | undefined;
   list(): readonly Attachment[];
-  /** Remembers an attachment whose addresses are reserved already. */
+  /** Remembers an attachment whose addresses and host ports are reserved already. */
   add(hostLink: string, attachment: Attachment): void;
-  /** Forgets an attachment and frees its addresses; an unknown one is ignored. */
+  /** Forgets an attachment and frees its addresses and host ports; an unknown one is ignored. */
   remove(hostLink: string, nowMs: number): void;
   /**
    * Begins a comparison with the kernel: call it before the dump, and the function that it returns with the dump's answer. What was
@@ -20,10 +21,13 @@ export interface ReloadChanges {
   /** Host links that the kernel had and we did not know. */
   readonly adopted: readonly string[];
   /** What we knew and the kernel no longer has; the caller clears up what is left of it, then removes it. */
-  readonly vanished: readonly { readonly hostLink: string; readonly addresses: readonly string[] }[];
+  readonly vanished: readonly { readonly hostLink: string; readonly attachment: Attachment }[];
 }
 
-export function createAttachments(ipam: Pick<Ipam, "claim" | "release">): Attachments {
+export function createAttachments(
+  ipam: Pick<Ipam, "claim" | "release">,
+  hostPorts: HostPortTable,
+): Attachments {
   const table = new Map<string, Attachment>();
   const reloads = new Set<Set<string>>();
   const touch = (hostLink: string): void => {
@@ -42,6 +46,7 @@ export function createAttachments(ipam: Pick<Ipam, "claim" | "release">): Attach
       if (attachment === undefined) return;
       table.delete(hostLink);
       ipam.release(attachment.addresses, nowMs);
+      hostPorts.release(hostLink);
     },
     beginReload() {
       const touched = new Set<string>();
@@ -51,11 +56,12 @@ export function createAttachments(ipam: Pick<Ipam, "claim" | "release">): Attach
         const isSettled = (hostLink: string): boolean => !touched.has(hostLink);
         const vanished = [...table]
           .filter(([hostLink]) => !observed.has(hostLink) && isSettled(hostLink))
-          .map(([hostLink, { addresses }]) => ({ hostLink, addresses }));
+          .map(([hostLink, attachment]) => ({ hostLink, attachment }));
         const adopted = [...observed].filter(([hostLink]) => !table.has(hostLink) && isSettled(hostLink));
         for (const [hostLink, attachment] of adopted) {
           table.set(hostLink, attachment);
           ipam.claim(attachment.addresses);
+          hostPorts.reserve(hostLink, attachment.settings?.hostPorts ?? []);
         }
         return { adopted: adopted.map(([hostLink]) => hostLink), vanished };
       };

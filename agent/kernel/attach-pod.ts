@@ -42,15 +42,18 @@ export async function attachPod(
 
 /** An error that is returned left nothing behind; one that is thrown came after the link was made, which has been deleted again. */
 async function tryAttach(
-  { rtnetlink, bridgeIndex, hasIpv6 }: AttachContext,
+  { rtnetlink, bridgeIndex, hasIpv6, nextLinkIndex }: AttachContext,
   plan: PodPlan,
   { netns, rtnetlink: socket }: PodSockets,
   linkIndex: number,
 ): Promise<"attached" | NetlinkError> {
+  const hasIfb = plan.attachment.settings.bandwidth.egress !== undefined;
+  const ifbIndex = hasIfb ? nextLinkIndex() : 0;
   const { create, host, pod, routes } = podRequests({
     plan,
     linkIndex,
     podLinkIndex: linkIndex + 1,
+    ifbIndex,
     bridgeIndex,
     netns,
     hasIpv6,
@@ -65,7 +68,9 @@ async function tryAttach(
   if (createError !== undefined) return createError;
   const error = firstError([...hosted, ...podded]) ?? firstRouteError(routed);
   if (error === undefined) return "attached";
-  await rtnetlink.tryExecute([{ requests: [deleteLink(linkIndex)] }]);
+  await rtnetlink.tryExecute([
+    { requests: [deleteLink(linkIndex), ...(hasIfb ? [deleteLink(ifbIndex)] : [])] },
+  ]);
   throw error;
 }
 

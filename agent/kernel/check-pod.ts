@@ -4,9 +4,11 @@ import { RT_TABLE_MAIN } from "../netlink/constants.ts";
 import { dumpFdb, getNeighbour, parseFdbEntry, parseNeighbour } from "../netlink/neighbour.ts";
 import type { Link } from "../netlink/parse-link.ts";
 import { dumpRoutes, parseRoute } from "../netlink/route.ts";
+import { ifbName } from "../plan/ifb.ts";
 import type { PodAddressPlan, PodPlan } from "../plan/pod-network.ts";
 import type { Faults } from "./kernel.ts";
 import { PORT_FLAGS } from "./pod-requests.ts";
+import { observeShaping, planShapingRepairs } from "./shaping.ts";
 import { findLink, readOne } from "./read-one.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
 
@@ -21,9 +23,23 @@ export interface CheckContext {
 export async function checkPod(context: CheckContext, plan: PodPlan): Promise<Faults> {
   const link = await findLink(context.rtnetlink, plan.host.link);
   if (link === undefined) return [`host link "${plan.host.link}" is missing`];
+  const missing = plan.host.altNames.filter((name) => !link.altNames.includes(name));
+  const names = missing.map((name) => `host link "${link.name}" has lost its name "${name}"`);
   const mtu = plan.mtu > 0 ? plan.mtu : link.mtu;
   const [host, pod] = await Promise.all([checkHost(context, plan, link), checkInside(context, plan, mtu)]);
-  return [...host, ...pod];
+  return [...names, ...host, ...(await checkShaping(context, plan, link)), ...pod];
+}
+
+async function checkShaping(
+  { rtnetlink }: CheckContext,
+  { attachment }: PodPlan,
+  link: Link,
+): Promise<Faults> {
+  const { bandwidth } = attachment.settings;
+  if (bandwidth.ingress === undefined && bandwidth.egress === undefined) return [];
+  const ifb = await findLink(rtnetlink, ifbName(link.name));
+  const observed = await observeShaping(rtnetlink, [{ link, bandwidth }], ifb === undefined ? [] : [ifb]);
+  return observed.flatMap((shaping) => planShapingRepairs(shaping, () => 0)).map(({ fault }) => fault);
 }
 
 async function checkHost(

@@ -31,7 +31,7 @@ let other: Netns;
 let otherSockets: PodSockets;
 
 before(async () => {
-  kernel = openLinuxKernel(native);
+  kernel = openLinuxKernel(native, assert.ifError);
   assert.deepEqual((await kernel.ensureNode(nodePlan)).faults, []);
   [netns, other] = [await makeNetns(), await makeNetns()];
   [sockets, otherSockets] = [await openPod(native, netns), await openPod(native, other)];

@@ -4,8 +4,10 @@ import type { NetlinkRequest } from "../netlink/message.ts";
 import { deleteNeighbour } from "../netlink/neighbour.ts";
 import { isNotFound } from "../netlink/netlink-error.ts";
 import { type Link, parseLink } from "../netlink/parse-link.ts";
-import { parseAlias } from "../plan/attachment.ts";
+import { type Attachment, parseAlias } from "../plan/attachment.ts";
+import { ifbName } from "../plan/ifb.ts";
 import { otherEndMac } from "../plan/pod-network.ts";
+import { parseAltNames } from "../plan/pod-settings.ts";
 import { isOurs } from "./ownership.ts";
 import { readOutcome } from "./read-one.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
@@ -17,13 +19,22 @@ export type DetachOutcome = "detached" | "gone";
  * for while a deletion runs is collected, and deleted by one message for the whole lot.
  */
 export interface Detacher {
-  /** `addresses`: what the pod is known to have had, for a link that is gone. */
-  detach(hostLink: string, addresses: readonly string[]): Promise<DetachOutcome>;
+  /** `known`: what the pod is known to have had, for a link that is gone. */
+  detach(hostLink: string, known: KnownAttachment): Promise<DetachOutcome>;
+}
+
+export type KnownAttachment = Partial<Pick<Attachment, "addresses" | "settings">>;
+
+export interface DetacherInput {
+  readonly rtnetlink: Rtnetlink;
+  readonly bridgeIndex: () => number | undefined;
+  /** Ends the host ports of those that have any, before their links go. */
+  readonly removeHostPorts: (hostLinks: readonly string[]) => Promise<void>;
 }
 
 interface Job {
   readonly hostLink: string;
-  readonly addresses: readonly string[];
+  readonly known: KnownAttachment;
   readonly settle: (outcome: DetachOutcome) => void;
   readonly fail: (error: unknown) => void;
 }
@@ -34,7 +45,7 @@ interface Job {
  */
 const FIRST_DELETION_GROUP = 0x6377_0000;
 
-export function createDetacher(rtnetlink: Rtnetlink, bridgeIndex: () => number | undefined): Detacher {
+export function createDetacher({ rtnetlink, bridgeIndex, removeHostPorts }: DetacherInput): Detacher {
   let waiting: Job[] = [];
   let isRunning = false;
   let batches = 0;
@@ -47,29 +58,31 @@ export function createDetacher(rtnetlink: Rtnetlink, bridgeIndex: () => number |
       const jobs = waiting;
       waiting = [];
       const group = FIRST_DELETION_GROUP + (batches++ & 0xffff);
-      await detachAll(rtnetlink, { jobs, group, bridgeIndex: bridgeIndex() });
+      await detachAll(rtnetlink, { jobs, group, bridgeIndex: bridgeIndex(), removeHostPorts });
     }
     isRunning = false;
   };
 
   return {
-    detach: (hostLink, addresses) =>
+    detach: (hostLink, known) =>
       new Promise((settle, fail) => {
-        waiting.push({ hostLink, addresses, settle, fail });
+        waiting.push({ hostLink, known, settle, fail });
         if (!isRunning) void run();
       }),
   };
 }
 
-interface Batch {
+interface Batch extends Pick<DetacherInput, "removeHostPorts"> {
   readonly jobs: readonly Job[];
   readonly group: number;
   readonly bridgeIndex: number | undefined;
 }
 
 /** Never rejects: every job hears of its own end. */
-async function detachAll(rtnetlink: Rtnetlink, { jobs, group, bridgeIndex }: Batch): Promise<void> {
+async function detachAll(rtnetlink: Rtnetlink, batch: Batch): Promise<void> {
+  const { jobs, group, bridgeIndex, removeHostPorts } = batch;
   try {
+    await removeHostPorts(jobs.map(({ hostLink }) => hostLink));
     const links = await findLinks(rtnetlink, jobs);
     const own = jobs.filter((job) => {
       const link = links.get(job);
@@ -82,12 +95,9 @@ async function detachAll(rtnetlink: Rtnetlink, { jobs, group, bridgeIndex }: Bat
         stale.map((address) => deleteNeighbour({ linkIndex: bridgeIndex, address })),
       );
     }
+    const ifbs = await findIfbs(rtnetlink, jobs, links);
     // By index: the name could by now belong to a link that somebody else made.
-    await deleteLinks(
-      rtnetlink,
-      own.flatMap((job) => links.get(job)?.index ?? []),
-      group,
-    );
+    await deleteLinks(rtnetlink, [...own.flatMap((job) => links.get(job)?.index ?? []), ...ifbs], group);
     for (const job of jobs) job.settle(own.includes(job) ? "detached" : "gone");
   } catch (error) {
     for (const job of jobs) job.fail(error);
@@ -95,19 +105,47 @@ async function detachAll(rtnetlink: Rtnetlink, { jobs, group, bridgeIndex }: Bat
 }
 
 async function findLinks(rtnetlink: Rtnetlink, jobs: readonly Job[]): Promise<ReadonlyMap<Job, Link>> {
-  const outcomes = (
-    await rtnetlink.tryExecute([{ requests: jobs.map(({ hostLink }) => getLink(hostLink)) }])
-  ).flat();
+  const found = await findNamed(
+    rtnetlink,
+    jobs.map(({ hostLink }) => hostLink),
+  );
   const links = new Map<Job, Link>();
   for (const [index, job] of jobs.entries()) {
-    const link = readOutcome(outcomes[index], parseLink);
+    const link = found[index];
     if (link !== undefined) links.set(job, link);
   }
   return links;
 }
 
+async function findNamed(
+  rtnetlink: Rtnetlink,
+  names: readonly string[],
+): Promise<readonly (Link | undefined)[]> {
+  if (names.length === 0) return [];
+  const outcomes = (await rtnetlink.tryExecute([{ requests: names.map(getLink) }])).flat();
+  return outcomes.map((outcome) => readOutcome(outcome, parseLink));
+}
+
+/** Indices of the ifbs of those that have one: an ifb does not go with the link that it serves. */
+async function findIfbs(
+  rtnetlink: Rtnetlink,
+  jobs: readonly Job[],
+  links: ReadonlyMap<Job, Link>,
+): Promise<readonly number[]> {
+  const shaped = jobs.filter((job) => {
+    const link = links.get(job);
+    const settings = link === undefined ? job.known.settings : parseAltNames(link.name, link.altNames);
+    return settings?.bandwidth.egress !== undefined;
+  });
+  const found = await findNamed(
+    rtnetlink,
+    shaped.map(({ hostLink }) => ifbName(hostLink)),
+  );
+  return found.flatMap((link) => (link?.kind === "ifb" && isOurs(link) ? [link.index] : []));
+}
+
 /** What the host may have an entry for: the pod's addresses, and the link-local one from which its kernel solicits routers. */
-function neighboursOf({ addresses }: Job, link: Link | undefined): readonly string[] {
+function neighboursOf({ known: { addresses = [] } }: Job, link: Link | undefined): readonly string[] {
   if (link !== undefined && !isOurs(link)) return [];
   const aliased = link?.alias === undefined ? [] : (parseAlias(link.alias)?.addresses ?? []);
   const linkLocal = link?.mac === undefined ? [] : [linkLocalOf(otherEndMac(link.mac))];

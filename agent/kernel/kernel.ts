@@ -5,6 +5,7 @@ import type { PodPlan } from "../plan/pod-network.ts";
 import type { PeersPlan } from "../plan/peers.ts";
 import type { Ruleset } from "../plan/ruleset.ts";
 import type { Underlay } from "../plan/underlay.ts";
+import type { KnownAttachment } from "./detach-pods.ts";
 import type { PeersOptions, PeersOutcome } from "./ensure-peers.ts";
 import type { KernelWatch } from "./watch-kernel.ts";
 
@@ -28,6 +29,7 @@ export type Faults = readonly string[];
 export interface Change {
   readonly kind:
     | "address"
+    | "bandwidth"
     | "bridge"
     | "forwarding"
     | "forwarding entry"
@@ -61,10 +63,12 @@ export interface Kernel {
   /** What of an attachment is not as planned, in words; empty when all is. MTU 0: that of the host end. */
   checkPod(plan: PodPlan, sockets: PodSockets): Promise<Faults>;
   /**
-   * Deletes a host link of ours, with it the pod's end, and the bridge's neighbours for the pod's addresses: those of the link's alias and
-   * `addresses`, for a link that is gone. A link of that name that is not ours is left alone.
+   * Deletes a host link of ours, with it the pod's end, its host ports and limits, and the bridge's neighbours for the pod's addresses: those of
+   * the link itself and `known`, for a link that is gone. A link of that name that is not ours is left alone.
    */
-  detachPod(hostLink: string, addresses?: readonly string[]): Promise<"detached" | "gone">;
+  detachPod(hostLink: string, known?: KnownAttachment): Promise<"detached" | "gone">;
+  /** Sees from the next `ensureRuleset` on to the host ports of attachments that somebody else made, or that were there before the agent. */
+  adoptHostPorts(attachments: readonly ObservedAttachment[]): Promise<void>;
   /** All attachments, from one dump of the links. */
   listAttachments(): Promise<readonly ObservedAttachment[]>;
   /**
@@ -72,7 +76,7 @@ export interface Kernel {
    * belong to no attachment.
    */
   clearLeftovers(bridge: string): Promise<void>;
-  /** What of the host's side of attachments somebody has changed since their ADD: ports, flags, forwarding entries, neighbours. */
+  /** What of the host's side of attachments somebody has changed since their ADD: ports, flags, forwarding entries, neighbours, limits. */
   checkAttachments(): Promise<Faults>;
   /** Puts back what {@link Kernel.checkAttachments} finds, and tells it. Must not run while a pod is attached or detached. */
   repairAttachments(): Promise<readonly Change[]>;

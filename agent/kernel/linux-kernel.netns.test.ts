@@ -27,7 +27,7 @@ let kernel: Kernel;
 const pods = new Map<PodSockets, Netns>();
 
 before(async () => {
-  kernel = openLinuxKernel(native);
+  kernel = openLinuxKernel(native, assert.ifError);
   assert.deepEqual((await kernel.ensureNode(nodePlan)).faults, []);
 });
 
@@ -176,7 +176,7 @@ test("detachPod() forgets the neighbours of a pod whose namespace died first", a
   await kernel.attachPod(plan, pod);
   await runOnHost("ip", "link", "del", plan.host.link);
   const addresses = plan.pod.addresses.map(({ address }) => address);
-  assert.equal(await kernel.detachPod(plan.host.link, addresses), "gone");
+  assert.equal(await kernel.detachPod(plan.host.link, { addresses }), "gone");
   assert.ok(!(await runOnHost("ip", "neighbour", "show", "nud", "all")).includes(plan.pod.mac));
 });
 

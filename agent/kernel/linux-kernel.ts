@@ -1,10 +1,12 @@
 import { cidrOf } from "../net/cidr.ts";
-import { HOST_LINK_PREFIX } from "../net/host-link.ts";
 import { deleteLink, setLink } from "../netlink/link.ts";
 import { NETLINK_NETFILTER } from "../netlink/nft-generation.ts";
 import { deleteNeighbour, dumpNeighbours, parseNeighbour } from "../netlink/neighbour.ts";
 import type { Link } from "../netlink/parse-link.ts";
 import { parseAlias } from "../plan/attachment.ts";
+import { ifbName } from "../plan/ifb.ts";
+import type { PortBinding } from "../plan/host-ports.ts";
+import { NO_SETTINGS, parseAltNames } from "../plan/pod-settings.ts";
 import { formatBridgeAlias, parseBridgeAlias } from "../plan/bridge-alias.ts";
 import { TABLE_NAME } from "../plan/ruleset.ts";
 import { attachPod } from "./attach-pod.ts";
@@ -13,9 +15,11 @@ import { createDetacher, removeAll } from "./detach-pods.ts";
 import { diffBridge, ensureBridge, listAddresses } from "./ensure-bridge.ts";
 import { createPeers, listPeerRoutes } from "./ensure-peers.ts";
 import { ensureIpv6Forwarding, procSysctls } from "./ipv6-forwarding.ts";
-import type { Kernel } from "./kernel.ts";
+import type { Kernel, ObservedAttachment } from "./kernel.ts";
 import { createNftables } from "./nftables.ts";
-import { isOurs } from "./ownership.ts";
+import { createConnectionKeeper } from "./forget-connections.ts";
+import { ensureLocalnet } from "./localnet.ts";
+import { isHostLink, isOurs } from "./ownership.ts";
 import { findLink } from "./read-one.ts";
 import { observeHost, planRepairs, type Repair } from "./repair-attachments.ts";
 import { createRtnetlink, type Rtnetlink } from "./rtnetlink.ts";
@@ -31,6 +35,8 @@ const NETLINK_GENERIC = 16;
 const FIRST_LINK_INDEX = 1_000_000;
 
 export interface LinuxKernelInput {
+  /** Hears of what failed while nobody waited for it. */
+  readonly onError: (error: unknown) => void;
   readonly native: Pick<Native, "openNetlink" | "watch" | "close">;
   readonly rtnetlink: Rtnetlink;
   /** The same for NETLINK_NETFILTER and NETLINK_GENERIC. */
@@ -39,22 +45,29 @@ export interface LinuxKernelInput {
 }
 
 /** Opens the kernel of this network namespace. */
-export function openLinuxKernel(native: Native): Kernel {
+export function openLinuxKernel(native: Native, onError: LinuxKernelInput["onError"]): Kernel {
   const netfilter = createRtnetlink(native, NETLINK_NETFILTER);
   const generic = createRtnetlink(native, NETLINK_GENERIC);
-  return createLinuxKernel({ native, rtnetlink: createRtnetlink(native), netfilter, generic });
+  return createLinuxKernel({ native, rtnetlink: createRtnetlink(native), netfilter, generic, onError });
 }
 
 /** The Linux kernel of this network namespace, through rtnetlink and nft. */
-export function createLinuxKernel({ native, rtnetlink, netfilter, generic }: LinuxKernelInput): Kernel {
-  const nftables = createNftables(netfilter);
+export function createLinuxKernel(input: LinuxKernelInput): Kernel {
+  const { native, rtnetlink, netfilter, generic } = input;
+  const connections = createConnectionKeeper(input);
+  const nftables = createNftables({ netfilter, onRestored: connections.added });
   const peers = createPeers({ rtnetlink, generic });
   let bridge: Link | undefined;
   let uplinks: ReadonlySet<number> = new Set();
-  /** Changes of nftables up to this generation are known, or our own. */
-  let verifiedGeneration: Promise<number> = Promise.resolve(0);
   let lastLinkIndex = FIRST_LINK_INDEX;
-  const detacher = createDetacher(rtnetlink, () => bridge?.index);
+  const detacher = createDetacher({
+    rtnetlink,
+    bridgeIndex: () => bridge?.index,
+    async removeHostPorts(hostLinks) {
+      const removed = await nftables.removeHostPorts(hostLinks);
+      if (removed.length > 0) connections.removed(removed);
+    },
+  });
 
   /** In steps of two: the pod's end gets the index after the host end's. */
   const nextLinkIndex = (): number => {
@@ -67,18 +80,18 @@ export function createLinuxKernel({ native, rtnetlink, netfilter, generic }: Lin
     if (peers.hasTunnel(index)) return "tunnel";
     return uplinks.has(index) ? "uplink" : "foreign";
   };
-  const listHostLinks = async (): Promise<Link[]> => {
+  const listAllLinks = async (): Promise<Link[]> => {
     const links = await listLinks(rtnetlink);
     for (const { index } of links) lastLinkIndex = Math.max(lastLinkIndex, index);
-    return links.filter(
-      (link) => link.name.startsWith(HOST_LINK_PREFIX) && link.kind === "veth" && isOurs(link),
-    );
+    return links;
   };
+  const listHostLinks = async (): Promise<Link[]> => (await listAllLinks()).filter(isHostLink);
 
   const listRepairs = async (): Promise<readonly Repair[]> => {
     if (bridge === undefined) return [];
-    const links = await listHostLinks();
-    return planRepairs(await observeHost(rtnetlink, bridge, links));
+    const links = await listAllLinks();
+    const hostLinks = links.filter(isHostLink);
+    return planRepairs(await observeHost(rtnetlink, bridge, { links, hostLinks }), nextLinkIndex);
   };
 
   return {
@@ -96,7 +109,8 @@ export function createLinuxKernel({ native, rtnetlink, netfilter, generic }: Lin
       const links = watchKernel(native, { roleOf, onChange });
       const tables = watchNftables(native, {
         table: TABLE_NAME,
-        isKnown: async (generation) => generation <= (await verifiedGeneration),
+        // What was verified is known, and what came of our own changes since.
+        isKnown: async (generation) => generation <= (await nftables.verifiedGeneration()),
         onChange: () => onChange("node"),
       });
       return {
@@ -112,24 +126,45 @@ export function createLinuxKernel({ native, rtnetlink, netfilter, generic }: Lin
         throw new Error(`Cannot attach "${plan.host.link}": the node has no bridge yet`);
       const hasIpv6 = bridge.addrGenMode !== undefined;
       const context = { rtnetlink, bridgeIndex: bridge.index, hasIpv6, nextLinkIndex };
-      return attachPod(context, plan, sockets);
+      const outcome = await attachPod(context, plan, sockets);
+      const binding = bindingOf({ hostLink: plan.host.link, ...plan.attachment });
+      if (outcome !== "attached" || binding === undefined) return outcome;
+      try {
+        bridge = await ensureLocalnet(rtnetlink, bridge, [...nftables.hostPorts(), binding]);
+        await nftables.addHostPorts(binding);
+      } catch (error) {
+        await detacher.detach(plan.host.link, {});
+        throw error;
+      }
+      connections.added([binding]);
+      return outcome;
     },
     async checkPod(plan, { rtnetlink: socket }) {
       if (bridge === undefined) return ["the node has no bridge yet"];
       return checkPod({ rtnetlink, bridgeIndex: bridge.index, socket }, plan);
     },
-    detachPod: (hostLink, addresses = []) => detacher.detach(hostLink, addresses),
+    detachPod: (hostLink, known = {}) => detacher.detach(hostLink, known),
     async listAttachments() {
-      return (await listHostLinks()).flatMap(({ name, alias }) => {
+      return (await listHostLinks()).flatMap(({ name, alias, altNames }) => {
         const attachment = alias === undefined ? undefined : parseAlias(alias);
-        return attachment === undefined ? [] : [{ hostLink: name, ...attachment }];
+        if (attachment === undefined) return [];
+        const settings = altNames.length === 0 ? {} : { settings: parseAltNames(name, altNames) };
+        return [{ hostLink: name, ...attachment, ...settings }];
       });
     },
+    adoptHostPorts: (attachments) =>
+      nftables.adoptHostPorts(attachments.flatMap((attachment) => bindingOf(attachment) ?? [])),
     async clearLeftovers(name) {
-      const links = await listHostLinks();
+      const all = await listAllLinks();
+      const links = all.filter(isHostLink);
+      const ifbs = new Set(links.map((link) => ifbName(link.name)));
+      const leftovers = [
+        ...links.filter(({ alias }) => alias === undefined),
+        ...all.filter((link) => link.kind === "ifb" && isOurs(link) && !ifbs.has(link.name)),
+      ];
       await removeAll(
         rtnetlink,
-        links.filter(({ alias }) => alias === undefined).map(({ index }) => deleteLink(index)),
+        leftovers.map(({ index }) => deleteLink(index)),
       );
       const own = await findLink(rtnetlink, name);
       if (own === undefined || !isOurs(own)) return;
@@ -170,7 +205,7 @@ export function createLinuxKernel({ native, rtnetlink, netfilter, generic }: Lin
     },
     async ensureNode(plan) {
       const ensured = await ensureBridge(rtnetlink, plan, listHostLinks);
-      bridge = ensured.link;
+      bridge = await ensureLocalnet(rtnetlink, ensured.link, nftables.hostPorts());
       const left = Object.keys(diffBridge(plan, bridge));
       const opened = await ensureForwarding(rtnetlink, plan.uplinks);
       const ipv6 = plan.families.includes(6)
@@ -191,11 +226,7 @@ export function createLinuxKernel({ native, rtnetlink, netfilter, generic }: Lin
     ensurePeers: peers.ensure,
     listPeerCidrs: async () => (await listPeerRoutes(rtnetlink)).map(({ destination }) => destination),
     listHazards: nftables.listHazards,
-    ensureRuleset(ruleset) {
-      const ensured = nftables.ensure(ruleset);
-      verifiedGeneration = ensured.then(nftables.verifiedGeneration, nftables.verifiedGeneration);
-      return ensured;
-    },
+    ensureRuleset: nftables.ensure,
     checkRuleset: nftables.check,
     close() {
       rtnetlink.close();
@@ -203,4 +234,11 @@ export function createLinuxKernel({ native, rtnetlink, netfilter, generic }: Lin
       generic.close();
     },
   };
+}
+
+/** The host ports of an attachment; undefined when it has none. */
+function bindingOf(attachment: ObservedAttachment): PortBinding | undefined {
+  const { hostLink, containerId, addresses, settings = NO_SETTINGS } = attachment;
+  const { hostPorts } = settings;
+  return hostPorts.length === 0 ? undefined : { hostLink, containerId, addresses, hostPorts };
 }

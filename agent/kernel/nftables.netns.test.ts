@@ -20,10 +20,14 @@ const OWN = ["10.244.1.0/24", "fd00:10:244:1::/64"].map(cidr);
 const { PATH = "" } = process.env;
 
 let nftables: Nftables;
+let restored = 0;
+const onRestored = (): void => {
+  restored += 1;
+};
 let folder: string;
 
 beforeEach(() => {
-  nftables = createNftables(netfilter);
+  nftables = createNftables({ netfilter, onRestored });
   folder = mkdtempSync(join(tmpdir(), "nft-"));
 });
 
@@ -46,7 +50,7 @@ function inside(...insideCidrs: readonly Cidr[]): Ruleset {
 
 /** What another agent, which knows nothing, finds not to be as planned. */
 function differences(ruleset: Ruleset): Promise<readonly string[]> {
-  return createNftables(netfilter).ensure(ruleset);
+  return createNftables({ netfilter, onRestored }).ensure(ruleset);
 }
 
 /** From now on nft is this script; `nft` in it is the real one. */

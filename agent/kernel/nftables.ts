@@ -1,8 +1,16 @@
 import { getGeneration, parseGeneration } from "../netlink/nft-generation.ts";
-import { asObserved, diffTable, type ObservedTable, type TablePair } from "../plan/diff-table.ts";
-import { formatRuleset, type Ruleset, TABLE_NAME } from "../plan/ruleset.ts";
+import {
+  asObserved,
+  diffElements,
+  diffTable,
+  type ObservedTable,
+  type TablePair,
+} from "../plan/diff-table.ts";
+import { type PortBinding, planPortElements } from "../plan/host-ports.ts";
+import { formatRuleset, type Ruleset, TABLE_NAME, withHostPorts } from "../plan/ruleset.ts";
 import { formatUpdate } from "../plan/ruleset-update.ts";
 import { describeDropPolicies, type ListedObject } from "./foreign-chains.ts";
+import { changePortElements } from "./host-port-rules.ts";
 import { listTable } from "./list-table.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
 import { runNft } from "./run-nft.ts";
@@ -14,12 +22,29 @@ export interface Nftables {
    * but the kernel does not have is an error. Tells what differed.
    */
   ensure(ruleset: Ruleset): Promise<readonly string[]>;
-  /** The last generation at which all was seen to be as planned; 0 before. */
-  verifiedGeneration(): number;
+  /** The last generation at which all was seen to be as planned, once what is being done is done; 0 before. */
+  verifiedGeneration(): Promise<number>;
   /** Chains of others that may cost pods traffic, in words; asked of nft only when some ruleset of the machine has changed. */
   listHazards(bridge: string): Promise<readonly string[]>;
   /** What differs from the ruleset of the last `ensure`. */
   check(): Promise<readonly string[]>;
+  /** Leads host ports to their attachment, now and in every `ensure` from here on. What has failed is as if it had not been asked for. */
+  addHostPorts(binding: PortBinding): Promise<void>;
+  /** The end of the host ports of these attachments; gives what they were. Costs nothing for those that have none. */
+  removeHostPorts(hostLinks: readonly string[]): Promise<readonly PortBinding[]>;
+  /** The same as `addHostPorts` for attachments that are older than the agent: the next `ensure` sees to them. */
+  adoptHostPorts(bindings: readonly PortBinding[]): Promise<void>;
+  hostPorts(): readonly PortBinding[];
+}
+
+export interface NftablesInput {
+  /**
+   * Is asked for the generation of the namespace's rulesets, so that no nft process has to look as long as it is the one that was verified; and
+   * to change the elements of host ports.
+   */
+  readonly netfilter: Pick<Rtnetlink, "execute" | "tryExecute">;
+  /** Host ports did not lead to their pods until now, because somebody took them away or nobody was there. */
+  readonly onRestored: (bindings: readonly PortBinding[]) => void;
 }
 
 /** All tables at one generation of the namespace's rulesets. */
@@ -30,16 +55,16 @@ interface Observation {
   readonly tables: readonly TablePair[];
 }
 
-/**
- * `netfilter` is asked for the generation of the namespace's rulesets: as long as it is the one that was verified, no nft process has to
- * look.
- */
-export function createNftables(netfilter: Pick<Rtnetlink, "execute">): Nftables {
+export function createNftables({ netfilter, onRestored }: NftablesInput): Nftables {
+  const bindings = new Map<string, PortBinding>();
+  /** The ruleset without host ports: those that are wanted are in it whenever this is set. */
   let verified: { readonly generation: number; readonly ruleset: Ruleset } | undefined;
   let current: Ruleset | undefined;
   let hazards: { readonly generation: number; readonly found: readonly string[] } | undefined;
   const inTurn = createTurns();
 
+  const complete = (ruleset: Ruleset): Ruleset =>
+    withHostPorts(ruleset, [...bindings.values()].flatMap(planPortElements));
   const readGeneration = async (): Promise<number> => {
     const [[[reply] = []] = []] = await netfilter.execute([{ requests: [getGeneration()] }]);
     return parseGeneration(reply?.payload ?? Buffer.alloc(0));
@@ -49,10 +74,12 @@ export function createNftables(netfilter: Pick<Rtnetlink, "execute">): Nftables 
     const generation = await readGeneration();
     const known = verified?.generation === generation ? verified.ruleset : undefined;
     if (known === ruleset) return { generation, isKnown: true, tables: [] };
+    const completeKnown = known && complete(known);
     const tables: TablePair[] = [];
-    for (const planned of ruleset) {
+    for (const planned of complete(ruleset)) {
       const { family } = planned;
-      const observed = known === undefined ? await listTable(family) : observedOf(known, family);
+      const observed =
+        completeKnown === undefined ? await listTable(family) : observedOf(completeKnown, family);
       tables.push({ planned, observed });
     }
     return { generation, isKnown: known !== undefined, tables };
@@ -73,7 +100,8 @@ export function createNftables(netfilter: Pick<Rtnetlink, "execute">): Nftables 
     const before = await observe(ruleset);
     const found = judge(ruleset, before);
     if (found.length === 0) return found;
-    const count = await update(ruleset, before.tables);
+    const count = await update(complete(ruleset), before.tables);
+    if (before.tables.some(lacksHostPorts)) onRestored([...bindings.values()]);
     // To list thousands of elements would cost more than to change one. nft has succeeded, and each transaction is one generation
     // (nf_tables_commit of net/netfilter/nf_tables_api.c): if there are no more, nobody else has changed anything.
     const isOurs =
@@ -83,9 +111,51 @@ export function createNftables(netfilter: Pick<Rtnetlink, "execute">): Nftables 
     return found;
   };
 
+  /** Brings the elements of some attachments into the kernel, or out of it; `bindings` has been changed already. */
+  const changeElements = async (verb: "add" | "delete", changed: readonly PortBinding[]): Promise<void> => {
+    const before = verified;
+    verified = undefined;
+    const outcome = await changePortElements(netfilter, {
+      verb,
+      bindings: changed,
+      generation: before?.generation,
+    });
+    if (before !== undefined && outcome === "next generation")
+      verified = { ruleset: before.ruleset, generation: nextGeneration(before.generation) };
+    if (outcome === "refused" && current !== undefined) await ensure(current);
+  };
+
   return {
+    addHostPorts: (binding) =>
+      inTurn(async () => {
+        bindings.set(binding.hostLink, binding);
+        try {
+          await changeElements("add", [binding]);
+        } catch (error) {
+          bindings.delete(binding.hostLink);
+          throw error;
+        }
+      }),
+    async removeHostPorts(hostLinks) {
+      if (!hostLinks.some((hostLink) => bindings.has(hostLink))) return [];
+      return inTurn(async () => {
+        const removed = hostLinks.flatMap((hostLink) => bindings.get(hostLink) ?? []);
+        for (const { hostLink } of removed) bindings.delete(hostLink);
+        await changeElements("delete", removed);
+        return removed;
+      });
+    },
+    async adoptHostPorts(adopted) {
+      if (adopted.length === 0) return;
+      // At once: a DEL that comes next has to find them.
+      for (const binding of adopted) bindings.set(binding.hostLink, binding);
+      await inTurn(async () => {
+        verified = undefined;
+      });
+    },
+    hostPorts: () => [...bindings.values()],
     ensure: (ruleset) => inTurn(() => ensure(ruleset)),
-    verifiedGeneration: () => verified?.generation ?? 0,
+    verifiedGeneration: () => inTurn(() => Promise.resolve(verified?.generation ?? 0)),
     async listHazards(bridge) {
       const generation = await readGeneration();
       if (hazards?.generation !== generation) {
@@ -103,6 +173,19 @@ export function createNftables(netfilter: Pick<Rtnetlink, "execute">): Nftables 
         return found.map((difference) => `nftables: ${difference}`);
       }),
   };
+}
+
+/** nf_tables_commit of net/netfilter/nf_tables_api.c: 32 bits, without 0. */
+function nextGeneration(generation: number): number {
+  return (generation + 1) >>> 0 || 1;
+}
+
+function lacksHostPorts({ planned, observed }: TablePair): boolean {
+  return planned.sets.some((set) => {
+    if (set.values === undefined) return false;
+    const found = observed?.sets.find(({ name }) => name === set.name);
+    return found === undefined ? set.elements.length > 0 : diffElements(set, found).added.length > 0;
+  });
 }
 
 /** Who looks while another changes would take what is half done for damage. */

@@ -1,4 +1,4 @@
-import { LINK_GROUP } from "../net/host-link.ts";
+import { HOST_LINK_PREFIX, LINK_GROUP } from "../net/host-link.ts";
 import type { Link } from "../netlink/parse-link.ts";
 import { ALIAS_OWNER } from "../plan/attachment.ts";
 
@@ -11,4 +11,9 @@ export const TUNNEL_ALIAS = `${ALIAS_OWNER} vxlan`;
 /** Whether a link is ours: by its alias, or by its group as long as it has no alias. */
 export function isOurs({ alias, group }: Pick<Link, "alias" | "group">): boolean {
   return alias === undefined ? group === LINK_GROUP : alias.startsWith(`${ALIAS_OWNER} `);
+}
+
+/** Whether a link is the host end of an attachment, whole or half made. */
+export function isHostLink(link: Pick<Link, "name" | "kind" | "alias" | "group">): boolean {
+  return link.name.startsWith(HOST_LINK_PREFIX) && link.kind === "veth" && isOurs(link);
 }

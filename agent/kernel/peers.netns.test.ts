@@ -22,7 +22,7 @@ let uplink = 0;
 const host = (command: string): Promise<string> => runOnHost("sh", "-c", command);
 
 beforeEach(async () => {
-  kernel = openLinuxKernel(native);
+  kernel = openLinuxKernel(native, assert.ifError);
   await host(`ip link add up0 mtu 1450 type veth peer name far0 && ip link set far0 up && ip address add ${OWN[4]}/24 dev up0 &&
     ip address add ${OWN[6]}/64 dev up0 nodad && ip link set up0 up`);
   uplink = Number.parseInt(await host("ip -o link show up0"), 10);
@@ -153,7 +153,7 @@ test("ensurePeers() finds nothing to do the second time, whether it looks or not
       refusals: [],
     });
   }
-  const again = openLinuxKernel(native);
+  const again = openLinuxKernel(native, assert.ifError);
   assert.deepEqual((await again.ensurePeers(plan, PRUNE)).changes, []);
   again.close();
 });

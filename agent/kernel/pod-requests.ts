@@ -3,13 +3,14 @@ import { LINK_GROUP } from "../net/host-link.ts";
 import { addAddress } from "../netlink/address.ts";
 import type { BridgePort } from "../netlink/bridge.ts";
 import { IN6_ADDR_GEN_MODE_NONE } from "../netlink/constants.ts";
-import { setLink } from "../netlink/link.ts";
+import { addAltNames, setLink } from "../netlink/link.ts";
 import type { NetlinkRequest } from "../netlink/message.ts";
 import { replaceFdbEntry, replaceNeighbour } from "../netlink/neighbour.ts";
 import { addRoute } from "../netlink/route.ts";
 import { createVeth } from "../netlink/veth.ts";
 import type { PodPlan } from "../plan/pod-network.ts";
 import { ROUTE_PROTOCOL } from "./ownership.ts";
+import { shapingRequests } from "./shaping.ts";
 
 export interface PodRequestsInput {
   readonly plan: PodPlan;
@@ -20,6 +21,8 @@ export interface PodRequestsInput {
    * without a peer, and lets it wait up to a second until it counts as up (linkwatch_urgent_event of net/core/link_watch.c).
    */
   readonly podLinkIndex: number;
+  /** Index of the ifb, where the pod needs one. */
+  readonly ifbIndex: number;
   readonly bridgeIndex: number;
   /** Descriptor of the pod's namespace. */
   readonly netns: number;
@@ -31,7 +34,7 @@ export interface PodRequestsInput {
 export interface PodRequests {
   /** In the host's namespace: the veth with both ends. */
   readonly create: readonly NetlinkRequest[];
-  /** In the host's namespace: the rest of the host end, and the bridge's permanent entries for the pod. */
+  /** In the host's namespace: the rest of the host end, its limits, and the bridge's permanent entries for the pod. */
   readonly host: readonly NetlinkRequest[];
   /** In the pod's namespace: addresses, link up, permanent entries for the gateways. */
   readonly pod: readonly NetlinkRequest[];
@@ -55,8 +58,9 @@ export const PORT_FLAGS = {
 
 /** Turns a plan into messages. Pure. */
 export function podRequests(input: PodRequestsInput): PodRequests {
-  const { plan, linkIndex, podLinkIndex, bridgeIndex, netns, hasIpv6 } = input;
-  const { host, pod, mtu } = plan;
+  const { plan, linkIndex, podLinkIndex, ifbIndex, bridgeIndex, netns, hasIpv6 } = input;
+  const { host, pod, mtu, attachment } = plan;
+  const { bandwidth } = attachment.settings;
   const peer = { name: pod.ifname, mac: pod.mac, mtu, index: podLinkIndex, netns };
   return {
     create: [
@@ -79,6 +83,9 @@ export function podRequests(input: PodRequestsInput): PodRequests {
         addrGenMode: hasIpv6 ? IN6_ADDR_GEN_MODE_NONE : undefined,
         bridgePort: PORT_FLAGS,
       }),
+      ...(host.altNames.length === 0 ? [] : [addAltNames(linkIndex, host.altNames)]),
+      // Before the link is up: no packet is to pass unlimited.
+      ...shapingRequests({ bandwidth, hostLink: host.link, linkIndex, ifbIndex, mtu }),
       // A message of its own: the kernel sets flags before it looks at the settings of address families.
       setLink(linkIndex, { up: true }),
       replaceFdbEntry({ linkIndex, mac: pod.mac, keeper: "master" }),

@@ -14,8 +14,10 @@ import {
 import type { Link } from "../netlink/parse-link.ts";
 import { parseAlias } from "../plan/attachment.ts";
 import { otherEndMac } from "../plan/pod-network.ts";
+import { parseAltNames } from "../plan/pod-settings.ts";
 import { diffPort } from "./check-pod.ts";
 import { PORT_FLAGS } from "./pod-requests.ts";
+import { type ObservedShaping, observeShaping, planShapingRepairs } from "./shaping.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
 
 /** What the host has of all attachments. */
@@ -25,32 +27,47 @@ export interface ObservedHost {
   readonly links: readonly Link[];
   readonly entries: readonly ObservedFdbEntry[];
   readonly neighbours: readonly ObservedNeighbour[];
+  readonly shaping: readonly ObservedShaping[];
 }
 
 /** One thing that is not as an ADD left it, and what puts it back. */
 export interface Repair {
-  readonly kind: "port" | "forwarding entry" | "neighbour";
+  readonly kind: "port" | "forwarding entry" | "neighbour" | "bandwidth";
   readonly fault: string;
   readonly requests: readonly NetlinkRequest[];
 }
 
+/** `links` are all links of the node, `hostLinks` those of attachments. */
 export async function observeHost(
   rtnetlink: Rtnetlink,
   bridge: Link,
-  links: readonly Link[],
+  { links, hostLinks }: { readonly links: readonly Link[]; readonly hostLinks: readonly Link[] },
 ): Promise<ObservedHost> {
   const entries = (await rtnetlink.dump(dumpFdb({ masterIndex: bridge.index }))).map(parseFdbEntry);
   const neighbours = (await rtnetlink.dump(dumpNeighbours({ linkIndex: bridge.index }))).map(parseNeighbour);
-  return { bridge, links, entries, neighbours };
+  const limited = hostLinks.flatMap((link) => {
+    const { bandwidth } = parseAltNames(link.name, link.altNames);
+    return bandwidth.ingress === undefined && bandwidth.egress === undefined ? [] : [{ link, bandwidth }];
+  });
+  const shaping = await observeShaping(rtnetlink, limited, links);
+  return { bridge, links: hostLinks, entries, neighbours, shaping };
 }
 
 /** Everything on the host's side that somebody has changed: ports taken out of the bridge, flags, entries. Pure. */
-export function planRepairs({ bridge, links, entries, neighbours }: ObservedHost): readonly Repair[] {
+export function planRepairs(
+  { bridge, links, entries, neighbours, shaping }: ObservedHost,
+  nextLinkIndex: () => number,
+): readonly Repair[] {
   const known = new Map(neighbours.map((neighbour) => [neighbour.address, neighbour]));
   const fixed = new Set(
     entries.filter((entry) => entry.fixed).map(({ linkIndex, mac }) => `${linkIndex} ${mac}`),
   );
-  return links.flatMap((link) => {
+  const limits = shaping.flatMap((observed) =>
+    planShapingRepairs(observed, nextLinkIndex).map(({ fault, requests }): Repair => {
+      return { kind: "bandwidth", fault, requests };
+    }),
+  );
+  const others = links.flatMap((link) => {
     const attachment = link.alias === undefined ? undefined : parseAlias(link.alias);
     if (attachment === undefined || link.mac === undefined) return [];
     const mac = otherEndMac(link.mac);
@@ -85,6 +102,7 @@ export function planRepairs({ bridge, links, entries, neighbours }: ObservedHost
     }
     return repairs;
   });
+  return [...others, ...limits];
 }
 
 function portRequests(link: Link, bridge: Link): readonly NetlinkRequest[] {

@@ -26,6 +26,7 @@ export function warmUp(): void {
       plan,
       linkIndex: 2 * round + 2,
       podLinkIndex: 2 * round + 3,
+      ifbIndex: 0,
       bridgeIndex: 1,
       netns: 0,
       hasIpv6: true,

@@ -5,11 +5,14 @@ import {
   RTM_DELADDR,
   RTM_DELLINK,
   RTM_DELNEIGH,
+  RTM_DELQDISC,
   RTM_DELROUTE,
+  RTM_DELTFILTER,
   RTM_NEWADDR,
   RTM_NEWLINK,
   RTM_NEWNEIGH,
   RTM_NEWNETCONF,
+  RTM_NEWQDISC,
   RTM_NEWROUTE,
   RTMGRP_IPV4_IFADDR,
   RTMGRP_IPV4_ROUTE,
@@ -17,6 +20,7 @@ import {
   RTMGRP_IPV6_ROUTE,
   RTMGRP_LINK,
   RTMGRP_NEIGH,
+  RTMGRP_TC,
   RTNLGRP_IPV4_NETCONF,
   RTNLGRP_IPV6_NETCONF,
 } from "../netlink/constants.ts";
@@ -30,6 +34,7 @@ const NETLINK_ROUTE = 0;
 const GROUPS =
   RTMGRP_LINK |
   RTMGRP_NEIGH |
+  RTMGRP_TC |
   RTMGRP_IPV4_IFADDR |
   RTMGRP_IPV6_IFADDR |
   RTMGRP_IPV4_ROUTE |
@@ -94,7 +99,7 @@ export function watchKernel(
 /** struct nlmsghdr of linux/netlink.h: length, type, flags, sequence number, port. */
 const HEADER_BYTES = 16;
 
-/** ifi_index, ifa_index and ndm_ifindex stand at the same place in their structs (linux/rtnetlink.h, if_addr.h, neighbour.h). */
+/** ifi_index, ifa_index, ndm_ifindex and tcm_ifindex stand at the same place in their structs (linux/rtnetlink.h, if_addr.h, neighbour.h). */
 const INDEX_OFFSET = HEADER_BYTES + 4;
 
 /**
@@ -124,6 +129,10 @@ function concernOf(
     case RTM_DELNEIGH:
       if (role === "tunnel") return "peers";
       return role === "bridge" || role === "pod" ? "pods" : undefined;
+    case RTM_NEWQDISC:
+    case RTM_DELQDISC:
+    case RTM_DELTFILTER:
+      return role === "pod" ? "pods" : undefined;
     case RTM_NEWROUTE:
     case RTM_DELROUTE:
       return concernOfRoute(bytes, start);

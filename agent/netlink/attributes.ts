@@ -5,6 +5,7 @@ import {
   getU8,
   getU32,
   parseAttributes,
+  putU64,
   writeU16,
   writeU32,
 } from "netlink/dist/structs.js";
@@ -13,7 +14,7 @@ import { MalformedMessageError } from "./malformed-message-error.ts";
 /** Attributes as they go on the wire, each padded to 4 bytes. No piece at all: attribute left out. */
 export type Attribute = readonly Uint8Array[];
 
-/** Attributes of one level by type. The kernel repeats no type that we read. */
+/** Attributes of one level by type: those that the kernel repeats are read otherwise. */
 export type Attributes = ReadonlyMap<number, Buffer>;
 
 /** struct nlattr of linux/netlink.h: length without the padding, type. */
@@ -53,6 +54,18 @@ export function u16NetworkAttribute(type: number, value: number): Attribute {
   return [bytes];
 }
 
+/** 32 bits in network order, as nfnetlink wants them. */
+export function u32NetworkAttribute(type: number, value: number): Attribute {
+  const bytes = frame(type, 4);
+  bytes.writeUInt32BE(value, HEADER_BYTES);
+  return [bytes];
+}
+
+/** 64 bits in the machine's order. */
+export function u64Attribute(type: number, value: number): Attribute {
+  return attribute(type, putU64(BigInt(value)));
+}
+
 /** Text that ends with NUL. */
 export function textAttribute(type: number, text: string): Attribute {
   const bytes = frame(type, Buffer.byteLength(text) + 1);
@@ -89,6 +102,14 @@ export function readAttributes(what: string, bytes: Buffer | undefined): Attribu
   if (bytes === undefined) return attributes;
   reading(what, () => parseAttributes(bytes, ({ type, data }) => attributes.set(type, data)));
   return attributes;
+}
+
+/** Texts of a list, which repeats one type. */
+export function readTexts(what: string, list: Buffer | undefined): readonly string[] {
+  if (list === undefined) return [];
+  const texts: string[] = [];
+  reading(what, () => parseAttributes(list, ({ data }) => texts.push(getString(data))));
+  return texts;
 }
 
 /** Runs a codec of the package and gives its errors our name. */

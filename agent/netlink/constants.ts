@@ -40,6 +40,8 @@ export const RTM_NEWQDISC = 36;
 export const RTM_DELQDISC = 37;
 export const RTM_GETQDISC = 38;
 export const RTM_NEWTFILTER = 44;
+export const RTM_DELTFILTER = 45;
+export const RTM_GETTFILTER = 46;
 export const RTM_NEWNETCONF = 80;
 export const RTM_NEWLINKPROP = 108;
 
@@ -64,11 +66,12 @@ export const RTMGRP_IPV6_ROUTE = 0x400;
 /** linux/rtnetlink.h: traffic control (struct tcmsg). */
 export const TCA_KIND = 1;
 export const TCA_OPTIONS = 2;
-export const RTNLGRP_TC = 4;
+export const RTMGRP_TC = 0x8;
 
 /** linux/pkt_sched.h */
 export const TC_H_ROOT = 0xffff_ffff;
 export const TC_H_INGRESS = 0xffff_fff1;
+export const TC_LINKLAYER_ETHERNET = 1;
 export const TCA_TBF_PARMS = 1;
 export const TCA_TBF_RATE64 = 4;
 export const TCA_TBF_BURST = 6;
@@ -89,6 +92,7 @@ export const ETH_P_ALL = 3;
 /** linux/netfilter/nfnetlink.h and linux/netfilter/nf_tables.h */
 export const NFNL_MSG_BATCH_BEGIN = 16;
 export const NFNL_MSG_BATCH_END = 17;
+export const NFNL_BATCH_GENID = 1;
 export const NFNL_SUBSYS_CTNETLINK = 1;
 export const NFNL_SUBSYS_NFTABLES = 10;
 export const NFPROTO_INET = 1;

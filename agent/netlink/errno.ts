@@ -28,6 +28,7 @@ export const ERRNO = {
   71: ["EPROTO", "protocol error"],
   74: ["EBADMSG", "bad message"],
   76: ["ENOTUNIQ", "name not unique"],
+  85: ["ERESTART", "changed meanwhile"],
   90: ["EMSGSIZE", "message too long"],
   93: ["EPROTONOSUPPORT", "protocol not supported"],
   95: ["EOPNOTSUPP", "operation not supported"],

@@ -50,11 +50,16 @@ static void close_nest(struct rtattr *nest)
 	nest->rta_len = (unsigned short)(message.bytes + message.header.nlmsg_len - (unsigned char *)nest);
 }
 
+static void print_bytes(void)
+{
+	for (unsigned i = 0; i < message.header.nlmsg_len; i++)
+		printf("%02x", message.bytes[i]);
+}
+
 static void end(const char *name)
 {
 	printf("message %s ", name);
-	for (unsigned i = 0; i < message.header.nlmsg_len; i++)
-		printf("%02x", message.bytes[i]);
+	print_bytes();
 	printf("\n");
 }
 
@@ -224,9 +229,127 @@ static void neighbours(void)
 	end("dumpFdb");
 }
 
+static void shaping(void)
+{
+	struct ifinfomsg *link = begin(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, sizeof *link);
+	link->ifi_index = 44;
+	link->ifi_flags = link->ifi_change = IFF_UP;
+	put_text(IFLA_IFNAME, "cihost");
+	put_u32(IFLA_MTU, 1450);
+	put_u32(IFLA_GROUP, 99);
+	struct rtattr *info = open_nest(IFLA_LINKINFO);
+	put_text(IFLA_INFO_KIND, "ifb");
+	close_nest(info);
+	end("ifb");
+
+	struct tcmsg *qdisc = begin(RTM_NEWQDISC, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, sizeof *qdisc);
+	*qdisc = (struct tcmsg){.tcm_ifindex = 44, .tcm_handle = 0x10000, .tcm_parent = TC_H_ROOT};
+	put_text(TCA_KIND, "tbf");
+	struct rtattr *options = open_nest(TCA_OPTIONS);
+	struct tc_tbf_qopt tbf = {.rate = {.linklayer = TC_LINKLAYER_ETHERNET, .rate = 0xffffffff}, .limit = 70000};
+	put(TCA_TBF_PARMS, &tbf, sizeof tbf);
+	put_u32(TCA_TBF_BURST, 20000);
+	__u64 rate = 12500000000;
+	put(TCA_TBF_RATE64, &rate, sizeof rate);
+	close_nest(options);
+	end("tbf");
+
+	qdisc = begin(RTM_NEWQDISC, NLM_F_ACK | NLM_F_CREATE, sizeof *qdisc);
+	*qdisc = (struct tcmsg){.tcm_ifindex = 42, .tcm_handle = 0xffff0000, .tcm_parent = TC_H_INGRESS};
+	put_text(TCA_KIND, "ingress");
+	end("ingress");
+
+	struct tcmsg *filter = begin(RTM_NEWTFILTER, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, sizeof *filter);
+	*filter = (struct tcmsg){
+	    .tcm_ifindex = 42, .tcm_parent = 0xffff0000, .tcm_info = TC_H_MAKE(1 << 16, htons(ETH_P_ALL))};
+	put_text(TCA_KIND, "u32");
+	options = open_nest(TCA_OPTIONS);
+	struct {
+		struct tc_u32_sel head;
+		struct tc_u32_key key;
+	} selector = {.head = {.flags = TC_U32_TERMINAL, .nkeys = 1}};
+	put(TCA_U32_SEL, &selector, sizeof selector);
+	struct rtattr *actions = open_nest(TCA_U32_ACT), *action = open_nest(1);
+	put_text(TCA_ACT_KIND, "mirred");
+	struct rtattr *settings = open_nest(TCA_ACT_OPTIONS);
+	struct tc_mirred mirred = {.action = TC_ACT_STOLEN, .eaction = TCA_EGRESS_REDIR, .ifindex = 44};
+	put(TCA_MIRRED_PARMS, &mirred, sizeof mirred);
+	close_nest(settings);
+	close_nest(action);
+	close_nest(actions);
+	close_nest(options);
+	end("redirect");
+}
+
+static void names(void)
+{
+	struct ifinfomsg *link = begin(RTM_NEWLINKPROP, NLM_F_ACK, sizeof *link);
+	link->ifi_index = 42;
+	struct rtattr *list = open_nest(IFLA_PROP_LIST);
+	put_text(IFLA_ALT_IFNAME, "cwhost.tcp.8080.80");
+	put_text(IFLA_ALT_IFNAME, "cwhost.in.1000000.8000");
+	close_nest(list);
+	end("altNames");
+}
+
+static void begin_nfnetlink(int type, int flags, int family, int resource)
+{
+	struct nfgenmsg *head = begin(type, flags, sizeof *head);
+	*head = (struct nfgenmsg){.nfgen_family = (unsigned char)family, .res_id = htons((unsigned short)resource)};
+}
+
+static void elements(void)
+{
+	const unsigned char key[12] = {192, 0, 2, 1, IPPROTO_TCP, 0, 0, 0, 8080 >> 8, 8080 & 255};
+	const unsigned char value[8] = {10, 244, 1, 7, 0, 80};
+	const char comment[] = {0, 3, 'c', '1', 0};
+	unsigned generation = htonl(77);
+	begin_nfnetlink(NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES);
+	put(NFNL_BATCH_GENID, &generation, sizeof generation);
+	printf("message elements ");
+	print_bytes();
+	begin_nfnetlink(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM, NLM_F_ACK | NLM_F_CREATE, NFPROTO_INET, 0);
+	put_text(NFTA_SET_ELEM_LIST_TABLE, "causeway");
+	put_text(NFTA_SET_ELEM_LIST_SET, "addressports4");
+	struct rtattr *list = open_nest(NFTA_SET_ELEM_LIST_ELEMENTS), *element = open_nest(NFTA_LIST_ELEM);
+	struct rtattr *nest = open_nest(NFTA_SET_ELEM_KEY);
+	put(NFTA_DATA_VALUE, key, sizeof key);
+	close_nest(nest);
+	nest = open_nest(NFTA_SET_ELEM_DATA);
+	put(NFTA_DATA_VALUE, value, sizeof value);
+	close_nest(nest);
+	put(NFTA_SET_ELEM_USERDATA, comment, sizeof comment);
+	close_nest(element);
+	close_nest(list);
+	print_bytes();
+	begin_nfnetlink(NFNL_MSG_BATCH_END, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES);
+	print_bytes();
+	printf("\n");
+}
+
+static void connections(void)
+{
+	unsigned short port = htons(8080);
+	begin_nfnetlink(NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, NLM_F_DUMP, AF_INET, 0);
+	struct rtattr *tuple = open_nest(CTA_TUPLE_ORIG), *protocol = open_nest(CTA_TUPLE_PROTO);
+	put_u8(CTA_PROTO_NUM, IPPROTO_UDP);
+	put(CTA_PROTO_DST_PORT, &port, sizeof port);
+	close_nest(protocol);
+	close_nest(tuple);
+	struct rtattr *filter = open_nest(CTA_FILTER);
+	put_u32(CTA_FILTER_ORIG_FLAGS, 1 << 3 | 1 << 5);
+	put_u32(CTA_FILTER_REPLY_FLAGS, 0);
+	close_nest(filter);
+	end("dumpConnections");
+}
+
 int main(void)
 {
 	print_constants();
+	shaping();
+	names();
+	elements();
+	connections();
 	veth();
 	bridge();
 	vxlan();

@@ -14,12 +14,19 @@ import { HEADER_LENGTH } from "netlink/dist/structs.js";
 import { cidrOf } from "../net/cidr.ts";
 import { addAddress } from "./address.ts";
 import { createBridge } from "./bridge.ts";
+import { dumpConnections } from "./conntrack.ts";
 import * as constants from "./constants.ts";
 import { ERRNO } from "./errno.ts";
-import { deleteLinkGroup, dumpLinks, setLink } from "./link.ts";
+import { createIfb } from "./ifb.ts";
+import { addAltNames, deleteLinkGroup, dumpLinks, setLink } from "./link.ts";
 import { encodeBatch, type NetlinkRequest } from "./message.ts";
 import { addFdbEntry, dumpFdb, replaceNeighbour } from "./neighbour.ts";
+import { NFGENMSG_BYTES } from "./nfgenmsg.ts";
+import { changeElements } from "./nft-elements.ts";
+import { addIngress, replaceTokenBucket } from "./qdisc.ts";
+import { addRedirect } from "./redirect.ts";
 import { dumpRoutes, replaceRoute } from "./route.ts";
+import { TC_HEADER_BYTES } from "./tc-header.ts";
 import { createVeth } from "./veth.ts";
 import { createVxlan } from "./vxlan.ts";
 
@@ -61,6 +68,8 @@ const WANT: Readonly<Record<string, number>> = {
   "sizeof(struct ifaddrmsg)": __LENGTH_Address,
   "sizeof(struct rtmsg)": __LENGTH_Route,
   "sizeof(struct ndmsg)": __LENGTH_Neighbor,
+  "sizeof(struct tcmsg)": TC_HEADER_BYTES,
+  "sizeof(struct nfgenmsg)": NFGENMSG_BYTES,
   "offsetof(struct ifaddrmsg, ifa_flags)": 2,
   "offsetof(struct rtmsg, rtm_protocol)": 5,
   "offsetof(struct rtmsg, rtm_scope)": 6,
@@ -137,6 +146,25 @@ const MESSAGES: Readonly<Record<string, NetlinkRequest>> = {
   fdbMaster: addFdbEntry({ linkIndex: 42, mac: podMac, keeper: "master" }),
   fdbSelf: addFdbEntry({ linkIndex: 42, mac: podMac, keeper: "self", destination: "fd00::9" }),
   dumpFdb: dumpFdb({ linkIndex: 42, masterIndex: 3 }),
+  ifb: createIfb({ name: "cihost", index: 44, mtu: 1450, group: 99 }),
+  tbf: replaceTokenBucket(44, { rate: 12_500_000_000, burst: 20_000, limit: 70_000 }),
+  ingress: addIngress(42),
+  redirect: addRedirect(42, 44),
+  altNames: addAltNames(42, ["cwhost.tcp.8080.80", "cwhost.in.1000000.8000"]),
+  elements: changeElements({
+    table: "causeway",
+    verb: "add",
+    generation: 77,
+    elements: [
+      {
+        set: "addressports4",
+        key: [Uint8Array.of(192, 0, 2, 1), Uint8Array.of(6), Uint8Array.of(8080 >> 8, 8080 & 255)],
+        data: [Uint8Array.of(10, 244, 1, 7), Uint8Array.of(0, 80)],
+        comment: "c1",
+      },
+    ],
+  }),
+  dumpConnections: dumpConnections(4, { protocol: 17, destinationPort: 8080 }),
 };
 
 function source(): string {

@@ -28,6 +28,7 @@ const unsaid: Omit<Link, "name"> = {
   up: false,
   lowerUp: false,
   alias: undefined,
+  altNames: [],
   masterIndex: undefined,
   group: 0,
   peerIndex: undefined,

@@ -13,6 +13,7 @@ import {
   AF_INET6,
   IFLA_ADDRESS,
   IFLA_AF_SPEC,
+  IFLA_ALT_IFNAME,
   IFLA_EXT_MASK,
   IFLA_GROUP,
   IFLA_IFALIAS,
@@ -22,11 +23,13 @@ import {
   IFLA_LINKINFO,
   IFLA_MASTER,
   IFLA_MTU,
+  IFLA_PROP_LIST,
   NLM_F_DUMP,
   RTEXT_FILTER_SKIP_STATS,
   RTM_DELLINK,
   RTM_GETLINK,
   RTM_NEWLINK,
+  RTM_NEWLINKPROP,
 } from "./constants.ts";
 import { type InetConf, inetConfAttribute } from "./inet-conf.ts";
 import { linkHeader } from "./link-header.ts";
@@ -90,6 +93,19 @@ export function setLink(link: LinkRef, change: LinkChange): NetlinkRequest {
       ...afSpecAttribute(change),
     ],
     what: `set ${describeLink(link)}`,
+  };
+}
+
+/** Gives a link further names; EEXIST if one is taken by any link. Linux 5.5 and later. */
+export function addAltNames(index: number, names: readonly string[]): NetlinkRequest {
+  return {
+    type: RTM_NEWLINKPROP,
+    flags: 0,
+    payload: [
+      linkHeader({ index }),
+      ...nested(IFLA_PROP_LIST, ...names.map((name) => textAttribute(IFLA_ALT_IFNAME, name))),
+    ],
+    what: `name link ${index} "${names.join('", "')}"`,
   };
 }
 

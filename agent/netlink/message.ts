@@ -35,7 +35,15 @@ export interface NetlinkRequest {
   readonly what: string;
   /** A dump that fails with this code has no entries: a routing table that was never used answers ENOENT. */
   readonly emptyOn?: string;
+  /**
+   * Messages around this one, under its sequence number and without an acknowledgement of their own: a transaction of nfnetlink, whose parts
+   * succeed or fail together. It is answered once by the acknowledgement of this message, or by the first error of any.
+   */
+  readonly around?: { readonly before: readonly MessageBody[]; readonly after: readonly MessageBody[] };
 }
+
+/** A message without what its place in a batch decides. */
+export type MessageBody = Pick<NetlinkRequest, "type" | "flags" | "payload">;
 
 /** One message of the kernel. */
 export interface NetlinkMessage {
@@ -60,24 +68,37 @@ export function isDump(request: NetlinkRequest): boolean {
  * sender can free it.
  */
 export function encodeBatch(requests: readonly NetlinkRequest[], firstSeq: number): Buffer {
-  const lengths = requests.map(({ payload }) =>
-    payload.reduce((length, piece) => length + piece.length, HEADER_LENGTH),
-  );
-  const batch = Buffer.allocUnsafeSlow(lengths.reduce((sum, length) => sum + length, 0));
+  const messages = requests.flatMap(messagesOf);
+  const batch = Buffer.allocUnsafeSlow(messages.reduce((sum, { length }) => sum + length, 0));
   let offset = 0;
   const append = (piece: Uint8Array): void => {
     batch.set(piece, offset);
     offset += piece.length;
   };
-  for (const [index, request] of requests.entries()) {
-    const length = lengths[index] ?? 0;
-    if (align(length) !== length)
-      throw new RangeError(`Cannot encode "${request.what}": payload not aligned`);
-    const flags = request.flags | NLM_F_REQUEST | (isDump(request) ? 0 : NLM_F_ACK);
-    append(formatHeader({ length, type: request.type, flags, seq: (firstSeq + index) >>> 0, port: 0 }));
-    request.payload.forEach(append);
+  for (const { index, length, type, flags, payload } of messages) {
+    append(formatHeader({ length, type, flags, seq: (firstSeq + index) >>> 0, port: 0 }));
+    payload.forEach(append);
   }
   return batch;
+}
+
+interface PlacedMessage extends MessageBody {
+  /** Of the request that it belongs to. */
+  readonly index: number;
+  readonly length: number;
+}
+
+function messagesOf(request: NetlinkRequest, index: number): readonly PlacedMessage[] {
+  const place = ({ type, flags, payload }: MessageBody, extraFlags: number): PlacedMessage => {
+    const length = payload.reduce((sum, piece) => sum + piece.length, HEADER_LENGTH);
+    if (align(length) !== length)
+      throw new RangeError(`Cannot encode "${request.what}": payload not aligned`);
+    return { index, length, type, flags: flags | NLM_F_REQUEST | extraFlags, payload };
+  };
+  const own = place(request, isDump(request) ? 0 : NLM_F_ACK);
+  if (request.around === undefined) return [own];
+  const { before, after } = request.around;
+  return [...before.map((body) => place(body, 0)), own, ...after.map((body) => place(body, 0))];
 }
 
 /** Splits what was received; throws {@link MalformedMessageError}. */

@@ -1,6 +1,7 @@
 import { readAttributes } from "./attributes.ts";
 import { MalformedMessageError } from "./malformed-message-error.ts";
 import type { NetlinkRequest } from "./message.ts";
+import { NFGENMSG_BYTES, nfgenmsg } from "./nfgenmsg.ts";
 
 /** NETLINK_NETFILTER of linux/netlink.h. */
 export const NETLINK_NETFILTER = 12;
@@ -9,15 +10,12 @@ export const NETLINK_NETFILTER = 12;
 const GET_GENERATION = (10 << 8) | 16;
 const NFTA_GEN_ID = 1;
 
-/** struct nfgenmsg: family, version, resource. */
-const NFGENMSG_BYTES = 4;
-
 /** Asks for the generation of the namespace's rulesets: it changes with every transaction of anybody. */
 export function getGeneration(): NetlinkRequest {
   return {
     type: GET_GENERATION,
     flags: 0,
-    payload: [new Uint8Array(NFGENMSG_BYTES)],
+    payload: [nfgenmsg(0)],
     what: "get nftables generation",
   };
 }

@@ -1,13 +1,11 @@
 import { readAttributes, readText } from "./attributes.ts";
 import type { NetlinkMessage } from "./message.ts";
+import { NFGENMSG_BYTES } from "./nfgenmsg.ts";
 import { parseGeneration } from "./nft-generation.ts";
 
 /** NFNL_SUBSYS_NFTABLES of linux/netfilter/nfnetlink.h and NFT_MSG_NEWGEN of linux/netfilter/nf_tables.h. */
 const SUBSYSTEM = 10;
 const NEW_GENERATION = 15;
-
-/** struct nfgenmsg: family, version, resource. */
-const NFGENMSG_BYTES = 4;
 
 /** NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_RULE_TABLE, NFTA_SET_TABLE, NFTA_SET_ELEM_LIST_TABLE, NFTA_OBJ_TABLE: the table is always first. */
 const NFTA_TABLE = 1;

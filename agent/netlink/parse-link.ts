@@ -1,6 +1,6 @@
 import { __LENGTH_Link, parseLink as parseLinkHeader } from "netlink/dist/rt/structs.js";
 import { macFromBytes } from "../net/mac.ts";
-import { readAttributes, reading, readS32, readText, readU8, readU32 } from "./attributes.ts";
+import { readAttributes, reading, readS32, readText, readTexts, readU8, readU32 } from "./attributes.ts";
 import { type BridgePort, parseBridgePort } from "./bridge.ts";
 import {
   AF_INET,
@@ -21,6 +21,7 @@ import {
   IFLA_LINKINFO,
   IFLA_MASTER,
   IFLA_MTU,
+  IFLA_PROP_LIST,
 } from "./constants.ts";
 import { type InetConf, parseInetConf } from "./inet-conf.ts";
 import { MalformedMessageError } from "./malformed-message-error.ts";
@@ -39,6 +40,8 @@ export interface Link {
   /** The carrier is there. */
   readonly lowerUp: boolean;
   readonly alias: string | undefined;
+  /** Alternative names, by which the link can be asked for too. */
+  readonly altNames: readonly string[];
   readonly masterIndex: number | undefined;
   readonly group: number;
   /** Index of the other end of a veth (IFLA_LINK), in the namespace `netnsId` if that is there. */
@@ -66,6 +69,7 @@ export function parseLink(payload: Buffer): Link {
     up: header.flags?.up === true,
     lowerUp: header.flags?.lowerUp === true,
     alias: readText("link", attributes, IFLA_IFALIAS),
+    altNames: readTexts("alternative names", attributes.get(IFLA_PROP_LIST)),
     masterIndex: readU32("link", attributes, IFLA_MASTER),
     group: readU32("link", attributes, IFLA_GROUP) ?? 0,
     peerIndex: readU32("link", attributes, IFLA_LINK),

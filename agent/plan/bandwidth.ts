@@ -34,7 +34,7 @@ const MIN_BURST_PACKETS = 8;
 const LATENCY_S = 0.05;
 
 /** Below this TCP cannot keep a window open. */
-const MIN_LIMIT_PACKETS = 32;
+const MIN_LIMIT_PACKETS = 48;
 
 const MAX_U32 = 0xffff_ffff;
 

@@ -24,8 +24,13 @@ test("planPodNetwork() plans host prefixes, permanent MACs and the alias of a du
       alias: "causeway 1 causeway c1 eth0 fd00::5,10.244.1.5",
       altNames: ["cw6u7qfm575feue.tcp.8080.80"],
     },
-    containerId: "c1",
-    settings,
+    attachment: {
+      network: "causeway",
+      containerId: "c1",
+      ifname: "eth0",
+      addresses: ["fd00::5", "10.244.1.5"],
+      settings,
+    },
     pod: {
       ifname: "eth0",
       mac: "0a:58:0a:f4:01:05",

@@ -25,8 +25,8 @@ export interface PodPlan {
     readonly alias: string;
     readonly altNames: readonly string[];
   };
-  readonly containerId: string;
-  readonly settings: PodSettings;
+  /** What is kept of it all. */
+  readonly attachment: Attachment & { readonly settings: PodSettings };
   readonly pod: {
     readonly ifname: string;
     readonly mac: string;
@@ -54,12 +54,12 @@ export interface PodNetworkInput {
 /** Plans the network of one pod interface. At least one address is given. */
 export function planPodNetwork(input: PodNetworkInput): PodPlan {
   const { network, containerId, ifname, mtu, addresses, settings = NO_SETTINGS } = input;
-  const attachment: Attachment = { network, containerId, ifname, addresses: addresses.map((a) => a.address) };
+  const podAddresses = addresses.map(({ address }) => address);
+  const attachment = { network, containerId, ifname, addresses: podAddresses, settings };
   const mac = input.mac ?? podMac(attachment.addresses);
   const link = hostLinkName(containerId, ifname);
   return {
-    containerId,
-    settings,
+    attachment,
     host: {
       link,
       mac: otherEndMac(mac),

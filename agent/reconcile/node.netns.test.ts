@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, test } from "node:test";
 import { createAttachments } from "../ipam/attachments.ts";
+import { createHostPortTable } from "../ipam/host-port-table.ts";
 import { createIpam } from "../ipam/ipam.ts";
 import { openLinuxKernel } from "../kernel/linux-kernel.ts";
 import { loadNative } from "../kernel/native.ts";
@@ -16,7 +17,7 @@ import { createNodeReconciler, type NodeReconciler, type OwnNode } from "./node.
 
 assertInsideTestNamespaces();
 const native = loadNative();
-const kernel = openLinuxKernel(native);
+const kernel = openLinuxKernel(native, assert.ifError);
 const V4 = "10.244.1.0/24";
 const V6 = "fd00:10:244:1::/64";
 
@@ -41,7 +42,7 @@ interface Agent {
 
 function startAgent(...podCIDRs: readonly string[]): Agent {
   const ipam = createIpam();
-  const attachments = createAttachments(ipam);
+  const attachments = createAttachments(ipam, createHostPortTable());
   const readiness = createReadiness(() => undefined);
   readiness.set("socket", undefined);
   readiness.set("installation", undefined);

@@ -22,6 +22,7 @@ export interface OwnNode {
 export interface NodeReconcilerInput {
   readonly kernel: Pick<
     Kernel,
+    | "adoptHostPorts"
     | "checkAttachments"
     | "clearLeftovers"
     | "detachPod"
@@ -80,8 +81,10 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
     const changes = finishReload(
       new Map(observed.map(({ hostLink, ...attachment }) => [hostLink, attachment])),
     );
-    for (const { hostLink, addresses } of changes.vanished) {
-      await kernel.detachPod(hostLink, addresses);
+    const adopted = new Set(changes.adopted);
+    await kernel.adoptHostPorts(observed.filter(({ hostLink }) => adopted.has(hostLink)));
+    for (const { hostLink, attachment } of changes.vanished) {
+      await kernel.detachPod(hostLink, attachment);
       attachments.remove(hostLink, nowMs());
     }
     return changes;
