@@ -288,6 +288,75 @@ test("UDP that kept sending to a port before there was a pod, and to a pod that 
   await eventually("the sender comes to the second pod", async () => (await answers()).startsWith("second"));
 });
 
+/** What service proxies do for a service 10.96.0.10:8080 and a NodePort 30080, both of pod 10.244.1.3: at the hooks of kube-proxy. */
+for (const { name, table } of [
+  { name: "nftables", table: "services" },
+  // As iptables-nft writes them.
+  { name: "iptables", table: "nat" },
+]) {
+  test(`services and NodePorts of kube-proxy in ${name} mode keep their ports, host ports beside them work (kubernetes/kubernetes#66103)`, async () => {
+    const web = await addPod("web", ...BOTH, { hostPort: 30_080, containerPort: 80, protocol: "tcp" });
+    await addPod("backend");
+    await runOnHost(
+      "nft",
+      `table ip ${table} {
+        chain KUBE-SERVICES {
+          ip daddr 10.96.0.10 tcp dport 8080 dnat to 10.244.1.3:80
+          fib daddr type local tcp dport 30080 dnat to 10.244.1.3:80
+        }
+        chain PREROUTING { type nat hook prerouting priority dstnat; jump KUBE-SERVICES; }
+        chain OUTPUT { type nat hook output priority -100; jump KUBE-SERVICES; }
+      }`,
+    );
+    const asked = ["tcp,10.96.0.10,8080", `tcp,${HOST4},30080`, `tcp,${HOST4},8080`];
+    const names = async (from: Netns | undefined): Promise<string[]> =>
+      (await ask(from, ...asked)).map((answer) => answer.split(" ")[0] ?? "");
+    for (const from of [web, undefined]) assert.deepEqual(await names(from), ["backend", "backend", "web"]);
+    assert.deepEqual((await ask(outside, ...asked)).slice(1), ["backend 192.0.2.1", "web 192.0.2.1"]);
+    await runOnHost("nft", "delete", "table", "ip", table);
+  });
+}
+
+test("a service whose address IPVS has made local keeps its port (kubernetes/kubernetes#131765)", async (context) => {
+  const web = await addPod("web", ...BOTH);
+  context.after(() => runOnHost("ip", "link", "del", "kube-ipvs0"));
+  await runOnHost(
+    "sh",
+    "-ec",
+    `ip link add kube-ipvs0 type veth peer name ipvs-peer; ip address add 10.96.0.10/32 dev kube-ipvs0
+    ip link set kube-ipvs0 up; ip -6 address add fd00:96::10/128 dev kube-ipvs0 nodad`,
+  );
+  // In the place of IPVS, which takes packets where the node's own programs get theirs.
+  await serve(undefined, "service", 8080);
+  const services = ["tcp,10.96.0.10,8080", "tcp,fd00:96::10,8080"];
+  await eventually("the service has its port", async () =>
+    (await ask(web, ...services)).every((answer) => answer.startsWith("service ")),
+  );
+  assert.deepEqual(await ask(outside, ...targets(HOST4)), ["web 192.0.2.1", "web 192.0.2.1"]);
+});
+
+test("SCTP to a host port comes to the pod", async () => {
+  const pod = await addPod("web", { hostPort: 8080, containerPort: 80, protocol: "SCTP" });
+  await pod.run(
+    "nft",
+    "table inet seen { chain input { type filter hook input priority 0; sctp dport 80 counter; }; }",
+  );
+  const seen = async (): Promise<string | undefined> =>
+    /counter packets (\d+)/.exec(await pod.run("nft", "list", "table", "inet", "seen"))?.[1];
+  const send = (port: number): Promise<string> =>
+    outside.run(
+      process.execPath,
+      new URL("testing/send-sctp.ts", import.meta.url).pathname,
+      "192.0.2.1",
+      HOST4,
+      String(port),
+    );
+  await send(8081);
+  assert.equal(await seen(), "0");
+  await send(8080);
+  assert.equal(await seen(), "1");
+});
+
 test("CHECK finds a host port that has lost its element or its name, and GC takes the rest", async () => {
   const pod = await addPod("web");
   await node.del("web");

@@ -110,9 +110,11 @@ function nextSignal(): Promise<NodeJS.Signals> {
 /** Wires everything in the order of the design: health, recovery, node known, datapath, socket, binary, conflist. */
 async function startAgent(config: Config, log: Log): Promise<() => Promise<void>> {
   const native = loadNative();
-  const kernel = openLinuxKernel(native, (error) =>
-    log.warn({ error: messageOf(error) }, "Cannot clear tracked connections of host ports"),
-  );
+  const kernel = openLinuxKernel(native, {
+    after: systemClock.after,
+    onError: (error) =>
+      log.warn({ error: messageOf(error) }, "Cannot clear tracked connections of host ports"),
+  });
   const ipam = createIpam();
   const hostPorts = createHostPortTable();
   const attachments = createAttachments(ipam, hostPorts);

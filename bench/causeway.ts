@@ -12,8 +12,15 @@ const STOP_TIMEOUT_MS = 10_000;
 /** CAP_NET_ADMIN is all that the agent gets, as in production. */
 const CAPABILITIES = ["--bounding-set=-all,+net_admin", "--inh-caps=-all,+net_admin"];
 
+export interface CausewayInput {
+  readonly id: string;
+  readonly host: Host;
+  readonly podCIDR: string;
+  readonly hasPorts: boolean;
+}
+
 /** Our agent on a host of its own, called through our shim. */
-export async function startCauseway(id: string, host: Host, podCIDR: string): Promise<Program> {
+export async function startCauseway({ id, host, podCIDR, hasPorts }: CausewayInput): Promise<Program> {
   const folder = `${WORK_FOLDER}/${id}`;
   const socket = `${folder}/agent.sock`;
   // The agent watches the folder of its nodes file: no other file of the bench may come and go there.
@@ -32,10 +39,11 @@ export async function startCauseway(id: string, host: Host, podCIDR: string): Pr
     // All that are compared have the uplink's MTU.
     "--overlay": "never",
   };
-  const close = await startAgent(host, ["--standalone", ...Object.entries(flags).flat()]);
+  const close = await startAgent(id, host, ["--standalone", ...Object.entries(flags).flat()]);
   return createPlugin({
     id,
-    name: "Causeway",
+    name: hasPorts ? "Causeway, 2 host ports" : "Causeway",
+    hasPorts,
     host,
     bridge: "cw0",
     plugin: `${folder}/bin/causeway`,
@@ -45,11 +53,11 @@ export async function startCauseway(id: string, host: Host, podCIDR: string): Pr
 }
 
 /** Starts the agent and waits until it is ready; gives the function that stops it, and throws what it said if it does not start. */
-async function startAgent(host: Host, flags: readonly string[]): Promise<() => Promise<void>> {
+async function startAgent(id: string, host: Host, flags: readonly string[]): Promise<() => Promise<void>> {
   const bundle = new URL("../dist/causeway.mjs", import.meta.url).pathname;
   const agent = [process.execPath, bundle, "agent", ...flags];
   // A file, because this process reads no pipe while it waits for the launcher.
-  const logPath = `${WORK_FOLDER}/agent.log`;
+  const logPath = `${WORK_FOLDER}/${id}.log`;
   const log = openSync(logPath, "w");
   const child = spawn("nsenter", [`--net=${netnsPath(host.netns)}`, "setpriv", ...CAPABILITIES, ...agent], {
     stdio: ["ignore", log, log],

@@ -8,19 +8,20 @@ import { enterMachine, type Host, makeHost } from "./machine.ts";
 import { measure, type Row } from "./measure.ts";
 import { BUDGET_PODS, type Options, parseOptions } from "./options.ts";
 import type { Program } from "./program.ts";
-import { createReference } from "./reference.ts";
+import { createReference, createReferenceWithPorts } from "./reference.ts";
 import { checkSameState } from "./same-state.ts";
 import { median } from "./statistics.ts";
 import { formatTable, summarizeRows } from "./table.ts";
 
 const POD_CIDR = "10.244.0.0/22";
 
-const [FLOOR, CAUSEWAY] = ["floor", "causeway"] as const;
+const [FLOOR, CAUSEWAY, PORTS] = ["floor", "causeway", "causeway-ports"] as const;
 
 /** Ratios of medians that the project has promised. */
 const BUDGETS: readonly Budget[] = [
   { row: "VERSION, one by one", program: CAUSEWAY, of: FLOOR, atMost: 2 },
   { row: "ADD, one by one", program: CAUSEWAY, of: FLOOR, atMost: 3 },
+  { row: "ADD, one by one", program: PORTS, of: CAUSEWAY, atMost: 2 },
   { row: "ADD, one by one", program: CAUSEWAY, of: "bookworm-masq", atMost: 1 / 10 },
   { row: "ADD, one by one", program: CAUSEWAY, of: "newest-masq", atMost: 1 / 10 },
 ];
@@ -70,18 +71,24 @@ function programOf(programs: readonly Program[], id: string): Program {
 async function startPrograms({ pods }: Options, plugins: string): Promise<Program[]> {
   let hosts = 0;
   const hostOf = (id: string): Host => makeHost(id, hosts++, pods);
+  const causeway = (id: string, hasPorts: boolean): Promise<Program> =>
+    startCauseway({ id, host: hostOf(id), podCIDR: POD_CIDR, hasPorts });
   const podCidr = parseCidr(POD_CIDR);
   if (podCidr === undefined) throw new RangeError(`Cannot use PodCIDR "${POD_CIDR}"`);
   const references = plugins.split(",").flatMap((plugin) => {
     const [name = "", version = "", folder = ""] = plugin.split("=");
-    return [true, false].map((ipMasq) => {
+    const common = { version, folder, podCIDR: POD_CIDR };
+    const plain = [true, false].map((ipMasq) => {
       const id = `${name}-${ipMasq ? "masq" : "plain"}`;
-      return createReference({ id, version, folder, ipMasq, host: hostOf(id), podCIDR: POD_CIDR });
+      return createReference({ ...common, id, ipMasq, host: hostOf(id) });
     });
+    const id = `${name}-ports`;
+    return plain.concat(createReferenceWithPorts({ ...common, id, host: hostOf(id) }));
   });
   return [
     createFloor(FLOOR, hostOf(FLOOR), podCidr),
-    await startCauseway(CAUSEWAY, hostOf(CAUSEWAY), POD_CIDR),
+    await causeway(CAUSEWAY, false),
+    await causeway(PORTS, true),
     ...references,
   ];
 }

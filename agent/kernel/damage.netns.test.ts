@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { systemClock } from "../clock.ts";
 import { after, before, test } from "node:test";
 import { planNodeNetwork } from "../plan/node-network.ts";
 import type { PodPlan } from "../plan/pod-network.ts";
@@ -31,7 +32,7 @@ let other: Netns;
 let otherSockets: PodSockets;
 
 before(async () => {
-  kernel = openLinuxKernel(native, assert.ifError);
+  kernel = openLinuxKernel(native, { after: systemClock.after, onError: assert.ifError });
   assert.deepEqual((await kernel.ensureNode(nodePlan)).faults, []);
   [netns, other] = [await makeNetns(), await makeNetns()];
   [sockets, otherSockets] = [await openPod(native, netns), await openPod(native, other)];

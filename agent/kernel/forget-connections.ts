@@ -1,11 +1,5 @@
 import { type Family, familyOf } from "../net/address.ts";
-import {
-  type Connection,
-  type ConnectionFilter,
-  deleteConnection,
-  dumpConnections,
-  parseConnection,
-} from "../netlink/conntrack.ts";
+import { type Connection, deleteConnection, dumpConnections, parseConnection } from "../netlink/conntrack.ts";
 import { hasFamily, type HostPort, isAnyAddress, type PortBinding } from "../plan/host-ports.ts";
 import { removeAll } from "./detach-pods.ts";
 import { listAddresses } from "./ensure-bridge.ts";
@@ -21,71 +15,105 @@ export interface ConnectionKeeper {
   added(bindings: readonly PortBinding[]): void;
   /** These pods are gone. */
   removed(bindings: readonly PortBinding[]): void;
-  /** Resolves when all that was asked for is done. */
-  whenIdle(): Promise<void>;
+  /** What is still to be done is left undone. */
+  stop(): void;
 }
 
 export interface ConnectionKeeperInput {
   readonly rtnetlink: Rtnetlink;
   readonly netfilter: Rtnetlink;
-  /** Nobody waits: each look goes through the kernel's whole table, which takes longer than an ADD. */
+  /** Runs work later; gives the function that calls it off. */
+  readonly after: (ms: number, work: () => void) => () => void;
+  /** Nobody waits: see {@link PAUSE_MS}. */
   readonly onError: (error: unknown) => void;
 }
 
-export function createConnectionKeeper({
-  rtnetlink,
-  netfilter,
-  onError,
-}: ConnectionKeeperInput): ConnectionKeeper {
-  /** One after the other, so that other work finds free threads. */
-  let last: Promise<void> = Promise.resolve();
-  const enqueue = (work: () => Promise<void>): void => {
-    last = last.then(work).catch(onError);
-  };
-
-  const forget = async (
-    family: Family,
-    filter: ConnectionFilter,
-    isStale: (connection: Connection) => boolean,
-  ): Promise<void> => {
-    const found = (await netfilter.dump(dumpConnections(family, filter))).map(parseConnection);
-    await removeAll(netfilter, found.filter(isStale).map(deleteConnection));
-  };
-
-  return {
-    added: (bindings) =>
-      enqueue(async () => {
-        const local = new Set((await listAddresses(rtnetlink)).map(({ address }) => address));
-        for (const { addresses, hostPorts } of bindings) {
-          for (const { family, port, address } of eachPort(addresses, hostPorts)) {
-            const filter = { protocol: PROTOCOL_NUMBERS[port.protocol], destinationPort: port.hostPort };
-            await forget(family, filter, (connection) => isAstray(connection, { port, address, local }));
-          }
-        }
-      }),
-    removed: (bindings) =>
-      enqueue(async () => {
-        for (const address of bindings.flatMap((binding) => binding.addresses)) {
-          const family = familyOf(address);
-          await forget(family, { replySource: address }, ({ replySource }) => replySource === address);
-          await forget(family, { source: address }, ({ source }) => source === address);
-        }
-      }),
-    whenIdle: () => last,
-  };
+/** What is to be looked for at one port. */
+interface PortChange {
+  readonly family: Family;
+  readonly port: Pick<HostPort, "protocol" | "hostPort">;
+  /** Where it leads now. */
+  readonly targets: PortTarget[];
+  /** Pods that it led to. */
+  readonly formerAddresses: string[];
 }
 
-function eachPort(addresses: readonly string[], hostPorts: readonly HostPort[]) {
-  return addresses.flatMap((address) => {
-    const family = familyOf(address);
-    return hostPorts.filter((port) => hasFamily(port, family)).map((port) => ({ family, port, address }));
-  });
-}
-
-interface Target {
+interface PortTarget {
   readonly port: HostPort;
   /** The pod's. */
   readonly address: string;
+}
+
+/**
+ * For each port the kernel walks through its whole table, 262,144 buckets on most nodes: 9 ms in which that CPU does nothing else, six times an
+ * ADD. So it is done after the ADD, one port after the other, and with a pause that leaves most of the time to others.
+ */
+const PAUSE_MS = 50;
+
+export function createConnectionKeeper(input: ConnectionKeeperInput): ConnectionKeeper {
+  const { rtnetlink, netfilter, after, onError } = input;
+  const changes = new Map<string, PortChange>();
+  let isRunning = false;
+  let cancel = (): void => undefined;
+
+  const changeOf = (family: Family, port: HostPort): PortChange => {
+    const key = `${family} ${port.protocol} ${port.hostPort}`;
+    const change = changes.get(key) ?? { family, port, targets: [], formerAddresses: [] };
+    changes.set(key, change);
+    return change;
+  };
+  const note = (
+    bindings: readonly PortBinding[],
+    take: (change: PortChange, target: PortTarget) => void,
+  ): void => {
+    for (const { addresses, hostPorts } of bindings) {
+      for (const address of addresses) {
+        const family = familyOf(address);
+        for (const port of hostPorts)
+          if (hasFamily(port, family)) take(changeOf(family, port), { port, address });
+      }
+    }
+    if (isRunning) return;
+    isRunning = true;
+    cancel = after(PAUSE_MS, next);
+  };
+  const next = (): void => {
+    const [entry] = changes;
+    isRunning = entry !== undefined;
+    if (entry === undefined) return;
+    const [key, change] = entry;
+    changes.delete(key);
+    void forget(change)
+      .catch(onError)
+      .then(() => {
+        cancel = after(PAUSE_MS, next);
+      });
+  };
+  const forget = async ({ family, port, targets, formerAddresses }: PortChange): Promise<void> => {
+    const former = new Set(formerAddresses);
+    const local = new Set((await listAddresses(rtnetlink)).map(({ address }) => address));
+    const filter = { family, protocol: PROTOCOL_NUMBERS[port.protocol], destinationPort: port.hostPort };
+    const found = (await netfilter.dump(dumpConnections(filter))).map(parseConnection);
+    const stale = found.filter(
+      (connection) =>
+        former.has(connection.replySource) ||
+        targets.some((target) => isAstray(connection, { ...target, local })),
+    );
+    await removeAll(netfilter, stale.map(deleteConnection));
+  };
+
+  return {
+    added: (bindings) => note(bindings, ({ targets }, target) => targets.push(target)),
+    removed: (bindings) =>
+      note(bindings, ({ formerAddresses }, { address }) => formerAddresses.push(address)),
+    stop() {
+      cancel();
+      changes.clear();
+    },
+  };
+}
+
+interface Target extends PortTarget {
   /** Addresses of this node. */
   readonly local: ReadonlySet<string>;
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { systemClock } from "../clock.ts";
 import { after, before, test } from "node:test";
 import { linkLocalOf } from "../net/mac.ts";
 import { planNodeNetwork } from "../plan/node-network.ts";
@@ -27,7 +28,7 @@ let kernel: Kernel;
 const pods = new Map<PodSockets, Netns>();
 
 before(async () => {
-  kernel = openLinuxKernel(native, assert.ifError);
+  kernel = openLinuxKernel(native, { after: systemClock.after, onError: assert.ifError });
   assert.deepEqual((await kernel.ensureNode(nodePlan)).faults, []);
 });
 

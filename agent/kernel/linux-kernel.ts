@@ -34,9 +34,7 @@ const NETLINK_GENERIC = 16;
 /** Interface indices from here on are ours to choose: the kernel counts up from 1 and will not come near. */
 const FIRST_LINK_INDEX = 1_000_000;
 
-export interface LinuxKernelInput {
-  /** Hears of what failed while nobody waited for it. */
-  readonly onError: (error: unknown) => void;
+export interface LinuxKernelInput extends LinuxKernelOptions {
   readonly native: Pick<Native, "openNetlink" | "watch" | "close">;
   readonly rtnetlink: Rtnetlink;
   /** The same for NETLINK_NETFILTER and NETLINK_GENERIC. */
@@ -44,11 +42,18 @@ export interface LinuxKernelInput {
   readonly generic: Rtnetlink;
 }
 
+export interface LinuxKernelOptions {
+  /** Runs work later; gives the function that calls it off. */
+  readonly after: (ms: number, work: () => void) => () => void;
+  /** Hears of what failed while nobody waited for it. */
+  readonly onError: (error: unknown) => void;
+}
+
 /** Opens the kernel of this network namespace. */
-export function openLinuxKernel(native: Native, onError: LinuxKernelInput["onError"]): Kernel {
+export function openLinuxKernel(native: Native, options: LinuxKernelOptions): Kernel {
   const netfilter = createRtnetlink(native, NETLINK_NETFILTER);
   const generic = createRtnetlink(native, NETLINK_GENERIC);
-  return createLinuxKernel({ native, rtnetlink: createRtnetlink(native), netfilter, generic, onError });
+  return createLinuxKernel({ native, rtnetlink: createRtnetlink(native), netfilter, generic, ...options });
 }
 
 /** The Linux kernel of this network namespace, through rtnetlink and nft. */
@@ -229,6 +234,7 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
     ensureRuleset: nftables.ensure,
     checkRuleset: nftables.check,
     close() {
+      connections.stop();
       rtnetlink.close();
       netfilter.close();
       generic.close();

@@ -45,7 +45,7 @@ function cidr(text: string): Cidr {
 
 function inside(...insideCidrs: readonly Cidr[]): Ruleset {
   const masquerade = { families: [4, 6] as const, randomPorts: true };
-  return planRuleset({ bridge: "cw0", podCidrs: OWN, insideCidrs, masquerade });
+  return planRuleset({ bridge: "cw0", podCidrs: OWN, insideCidrs, masquerade, serviceAddresses: [] });
 }
 
 /** What another agent, which knows nothing, finds not to be as planned. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { systemClock } from "../clock.ts";
 import { afterEach, beforeEach, test } from "node:test";
 import { type Cidr, parseCidr } from "../net/cidr.ts";
 import { macOf } from "../net/mac.ts";
@@ -22,7 +23,7 @@ let uplink = 0;
 const host = (command: string): Promise<string> => runOnHost("sh", "-c", command);
 
 beforeEach(async () => {
-  kernel = openLinuxKernel(native, assert.ifError);
+  kernel = openLinuxKernel(native, { after: systemClock.after, onError: assert.ifError });
   await host(`ip link add up0 mtu 1450 type veth peer name far0 && ip link set far0 up && ip address add ${OWN[4]}/24 dev up0 &&
     ip address add ${OWN[6]}/64 dev up0 nodad && ip link set up0 up`);
   uplink = Number.parseInt(await host("ip -o link show up0"), 10);
@@ -153,7 +154,7 @@ test("ensurePeers() finds nothing to do the second time, whether it looks or not
       refusals: [],
     });
   }
-  const again = openLinuxKernel(native, assert.ifError);
+  const again = openLinuxKernel(native, { after: systemClock.after, onError: assert.ifError });
   assert.deepEqual((await again.ensurePeers(plan, PRUNE)).changes, []);
   again.close();
 });

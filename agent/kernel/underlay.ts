@@ -4,7 +4,7 @@ import { RT_TABLE_MAIN } from "../netlink/constants.ts";
 import { dumpLinks, setLink } from "../netlink/link.ts";
 import { type Link, parseLink } from "../netlink/parse-link.ts";
 import { dumpRoutes, parseRoute } from "../netlink/route.ts";
-import { sortSubnets, type Underlay } from "../plan/underlay.ts";
+import { SERVICE_LINK, sortSubnets, type Underlay } from "../plan/underlay.ts";
 import { listAddresses } from "./ensure-bridge.ts";
 import { isOurs } from "./ownership.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
@@ -31,6 +31,9 @@ export async function observeUnderlay(
   const uplinks = [...new Set(indices)].flatMap((index) => byIndex.get(index) ?? []);
   return {
     uplinks: uplinks.map(({ name, mtu }) => ({ name, mtu })),
+    serviceAddresses: addresses
+      .filter(({ linkIndex }) => byIndex.get(linkIndex)?.name === SERVICE_LINK)
+      .map(({ address }) => address),
     uplinkIndices: new Set(uplinks.map(({ index }) => index)),
     subnets: sortSubnets(addresses.flatMap((address) => subnetOf(address, byIndex.get(address.linkIndex)))),
     addresses: new Map(

@@ -1,6 +1,5 @@
-import { addressToBytes, type Family } from "../net/address.ts";
+import type { Family } from "../net/address.ts";
 import {
-  type Attribute,
   type Attributes,
   attribute,
   nested,
@@ -51,17 +50,17 @@ export interface Connection {
   readonly key: { readonly tuple: Buffer; readonly id: Buffer };
 }
 
-/** What a dump is about: connections to a port, or those that an address answers. */
-export type ConnectionFilter =
-  | { readonly protocol: number; readonly destinationPort: number }
-  | { readonly replySource: string }
-  | { readonly source: string };
+/** Connections to a port. */
+export interface ConnectionFilter {
+  readonly family: Family;
+  readonly protocol: number;
+  readonly destinationPort: number;
+}
 
 const GET = (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_GET;
 const DELETE = (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_DELETE;
 
 /** CTA_FILTER_F_* of net/netfilter/nf_conntrack_netlink.c, which no header has. */
-const FILTER_SOURCE = 1 << 0;
 const FILTER_PROTOCOL = 1 << 3;
 const FILTER_DESTINATION_PORT = 1 << 5;
 
@@ -69,35 +68,23 @@ const FILTER_DESTINATION_PORT = 1 << 5;
  * Connections of one family. Linux before 5.8 does not know the filter and gives all: what comes must be looked at. The kernel walks through
  * its whole table in any case, which takes milliseconds.
  */
-export function dumpConnections(family: Family, filter: ConnectionFilter): NetlinkRequest {
+export function dumpConnections({ family, protocol, destinationPort }: ConnectionFilter): NetlinkRequest {
+  const ports = nested(
+    CTA_TUPLE_PROTO,
+    u8Attribute(CTA_PROTO_NUM, protocol),
+    u16NetworkAttribute(CTA_PROTO_DST_PORT, destinationPort),
+  );
+  const flags = nested(
+    CTA_FILTER,
+    u32Attribute(CTA_FILTER_ORIG_FLAGS, FILTER_PROTOCOL | FILTER_DESTINATION_PORT),
+    u32Attribute(CTA_FILTER_REPLY_FLAGS, 0),
+  );
   return {
     type: GET,
     flags: NLM_F_DUMP,
-    payload: [nfgenmsg(familyToAf(family)), ...filterAttributes(family, filter)],
+    payload: [nfgenmsg(familyToAf(family)), ...nested(CTA_TUPLE_ORIG, ports), ...flags],
     what: "list tracked connections",
   };
-}
-
-function filterAttributes(family: Family, filter: ConnectionFilter): Attribute {
-  const flags = (orig: number, reply: number): Attribute =>
-    nested(
-      CTA_FILTER,
-      u32Attribute(CTA_FILTER_ORIG_FLAGS, orig),
-      u32Attribute(CTA_FILTER_REPLY_FLAGS, reply),
-    );
-  if ("protocol" in filter) {
-    const protocol = nested(
-      CTA_TUPLE_PROTO,
-      u8Attribute(CTA_PROTO_NUM, filter.protocol),
-      u16NetworkAttribute(CTA_PROTO_DST_PORT, filter.destinationPort),
-    );
-    return [...nested(CTA_TUPLE_ORIG, protocol), ...flags(FILTER_PROTOCOL | FILTER_DESTINATION_PORT, 0)];
-  }
-  const source = (address: string): Attribute =>
-    nested(CTA_TUPLE_IP, attribute(family === 4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC, addressToBytes(address)));
-  if ("source" in filter)
-    return [...nested(CTA_TUPLE_ORIG, source(filter.source)), ...flags(FILTER_SOURCE, 0)];
-  return [...nested(CTA_TUPLE_REPLY, source(filter.replySource)), ...flags(0, FILTER_SOURCE)];
 }
 
 /** ENOENT if it has ended. */

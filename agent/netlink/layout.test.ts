@@ -164,7 +164,7 @@ const MESSAGES: Readonly<Record<string, NetlinkRequest>> = {
       },
     ],
   }),
-  dumpConnections: dumpConnections(4, { protocol: 17, destinationPort: 8080 }),
+  dumpConnections: dumpConnections({ family: 4, protocol: 17, destinationPort: 8080 }),
 };
 
 function source(): string {

@@ -5,7 +5,7 @@ import { planShaper, type Shaper } from "./bandwidth.ts";
 const UNLIMITED = 2 ** 32 - 1;
 
 const cases: readonly { name: string; rate: number; burst: number; want: Shaper }[] = [
-  { name: "1 Mbit/s", rate: 1e6, burst: UNLIMITED, want: { rate: 125_000, burst: 12_112, limit: 60_560 } },
+  { name: "1 Mbit/s", rate: 1e6, burst: UNLIMITED, want: { rate: 125_000, burst: 12_112, limit: 84_784 } },
   {
     name: "1 Gbit/s",
     rate: 1e9,
@@ -18,7 +18,7 @@ const cases: readonly { name: string; rate: number; burst: number; want: Shaper 
     burst: 800_000,
     want: { rate: 125e6, burst: 100_000, limit: 6_350_000 },
   },
-  { name: "1 kbit/s", rate: 1000, burst: 8, want: { rate: 125, burst: 12_112, limit: 60_560 } },
+  { name: "1 kbit/s", rate: 1000, burst: 8, want: { rate: 125, burst: 12_112, limit: 84_784 } },
   {
     name: "1 Pbit/s, more than 32 bits hold",
     rate: 1e15,

@@ -33,6 +33,10 @@ for (const { name, input } of [
     input: { podCidrs: own, insideCidrs: [], masquerade: { ...masquerade, randomPorts: false } },
   },
   {
+    name: "ipvs",
+    input: { podCidrs: own, insideCidrs: [], masquerade, serviceAddresses: ["10.96.0.1", "fd00:96::1"] },
+  },
+  {
     name: "cluster",
     input: {
       podCidrs: own,
@@ -42,7 +46,7 @@ for (const { name, input } of [
   },
 ]) {
   test(`formatRuleset() writes the table: ${name}`, () => {
-    const text = formatRuleset(planRuleset({ bridge: "cw0", ...input }));
+    const text = formatRuleset(planRuleset({ bridge: "cw0", serviceAddresses: [], ...input }));
     assertGolden(text, new URL(`golden/ruleset-${name}.nft`, import.meta.url));
   });
 }

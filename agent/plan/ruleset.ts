@@ -1,4 +1,4 @@
-import type { Family } from "../net/address.ts";
+import { type Family, familyOf } from "../net/address.ts";
 import { type Cidr, cidrOf } from "../net/cidr.ts";
 import { fnv1a64 } from "../net/fnv1a.ts";
 import { LINK_GROUP } from "../net/host-link.ts";
@@ -16,6 +16,8 @@ export interface RulesetInput {
   /** Destinations that pods reach under their own address: all PodCIDRs of the cluster and what the operator adds. */
   readonly insideCidrs: readonly Cidr[];
   readonly masquerade: MasqueradeInput;
+  /** See {@link Underlay}. */
+  readonly serviceAddresses: readonly string[];
 }
 
 export interface MasqueradeInput {
@@ -88,7 +90,10 @@ export function planRuleset(input: RulesetInput): Ruleset {
   return [
     {
       family: "inet",
-      sets: [...masqueraded.flatMap((family) => planSets(family, input)), ...families.flatMap(planPortSets)],
+      sets: [
+        ...masqueraded.flatMap((family) => planSets(family, input)),
+        ...families.flatMap((family) => planPortSets(family, input)),
+      ],
       chains: [
         planSourceNat(families, masqueraded, input),
         planRedirectDrop(input.bridge),
@@ -145,7 +150,8 @@ function planSourceNat(
 
 /**
  * A port of the node leads to a pod, whoever asks: another machine, a pod, or the node itself. One look-up for ports of one address and one for
- * those of all, however many there are. `fib daddr type local` first: the same port of any other machine is none of ours (CVE-2025-67499).
+ * those of all, however many there are. `fib daddr type local`: the same port of any other machine is none of ours (CVE-2025-67499), nor is one
+ * of a service whose address IPVS has made local.
  */
 function planHostPorts(hook: "prerouting" | "output", families: readonly Family[]): NftChain {
   const local = "fib daddr type local";
@@ -162,14 +168,17 @@ function planHostPorts(hook: "prerouting" | "output", families: readonly Family[
           name: `address${family}`,
           text: `${local} dnat ${ip} to ${ip} daddr . ${port} map @addressports${family}`,
         },
-        { name: `any${family}`, text: `${local} dnat ${ip} to ${port} map @ports${family}` },
+        {
+          name: `any${family}`,
+          text: `${ip} daddr != @services${family} ${local} dnat ${ip} to ${port} map @ports${family}`,
+        },
       ];
     }),
   };
 }
 
 /** Maps of host ports, whose elements are each attachment's own: see {@link withHostPorts}. */
-function planPortSets(family: Family): readonly NftSet[] {
+function planPortSets(family: Family, { serviceAddresses }: RulesetInput): readonly NftSet[] {
   const address = addressType(family);
   const port = "inet_proto . inet_service";
   const values = `${address} . inet_service`;
@@ -177,6 +186,13 @@ function planPortSets(family: Family): readonly NftSet[] {
   return [
     { ...common, name: `addressports${family}`, type: `${address} . ${port}`, values },
     { ...common, name: `ports${family}`, type: port, values },
+    {
+      ...common,
+      name: `services${family}`,
+      type: address,
+      values: undefined,
+      elements: serviceAddresses.filter((candidate) => familyOf(candidate) === family),
+    },
     { ...common, name: `hairpin${family}`, type: `${address} . ${address}`, values: undefined },
   ];
 }

@@ -21,7 +21,15 @@ export interface Underlay {
   readonly subnets: readonly Subnet[];
   /** Those of the node's addresses that a link which is up has, with that link's MTU. */
   readonly addresses: ReadonlyMap<string, number>;
+  /**
+   * Addresses of services, which kube-proxy in IPVS mode puts on a link of its own: the kernel takes them for the node's, and they are not
+   * (kubernetes/kubernetes#131765).
+   */
+  readonly serviceAddresses: readonly string[];
 }
+
+/** The link of kube-proxy in IPVS mode (DefaultDummyDevice of pkg/proxy/ipvs). */
+export const SERVICE_LINK = "kube-ipvs0";
 
 /** Orders subnets as {@link Underlay} has them, without those that hold a single address: nobody else is on them. */
 export function sortSubnets(subnets: readonly Subnet[]): readonly Subnet[] {

@@ -75,6 +75,7 @@ function setUp() {
         uplinks: [{ name: "up0", mtu: 1500 }],
         subnets: [{ cidr: cidr("192.0.2.0/24"), linkIndex: 2 }],
         addresses: new Map([["192.0.2.10", 1500]]),
+        serviceAddresses: [],
       },
     }),
     onRepair: (kind) => told.repairs.push(kind),

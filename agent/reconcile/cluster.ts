@@ -85,10 +85,13 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
     const podCidrs = [...local.podCidrs, ...local.formerCidrs];
     // Until all nodes are known, those that were routed to before a restart are inside as well: their traffic goes on.
     const remembered = isComplete ? [] : await kernel.listPeerCidrs();
-    const key = [podCidrs.map(formatCidr), [...claims.keys()], remembered.map(formatCidr)].join(" ");
+    const { serviceAddresses } = local.underlay;
+    const cidrs = [podCidrs.map(formatCidr), [...claims.keys()], remembered.map(formatCidr)];
+    const key = [...cidrs, serviceAddresses].join(" ");
     const ruleset = planRulesetOnce(key, () => ({
       bridge: input.bridge,
       podCidrs,
+      serviceAddresses,
       insideCidrs: [
         ...input.nonMasqueradeCIDRs,
         ...[...claims.values()].map(({ cidr }) => cidr),

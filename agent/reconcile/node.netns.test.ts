@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { systemClock } from "../clock.ts";
 import { after, afterEach, test } from "node:test";
 import { createAttachments } from "../ipam/attachments.ts";
 import { createHostPortTable } from "../ipam/host-port-table.ts";
@@ -17,7 +18,7 @@ import { createNodeReconciler, type NodeReconciler, type OwnNode } from "./node.
 
 assertInsideTestNamespaces();
 const native = loadNative();
-const kernel = openLinuxKernel(native, assert.ifError);
+const kernel = openLinuxKernel(native, { after: systemClock.after, onError: assert.ifError });
 const V4 = "10.244.1.0/24";
 const V6 = "fd00:10:244:1::/64";
 

@@ -2,7 +2,7 @@ import { after, before, describe } from "node:test";
 import { findTools } from "../lib/tools.ts";
 import { testAgentAway } from "./agent-away-tests.ts";
 import { testLifecycle } from "./lifecycle-tests.ts";
-import { testNetwork } from "./network-tests.ts";
+import { testNetwork, testSettings } from "./network-tests.ts";
 import { testPeers } from "./peer-tests.ts";
 import { createPodLab, type PodLab } from "./pod-lab.ts";
 import { testStarting } from "./starting-tests.ts";
@@ -25,6 +25,7 @@ for (const containerd of [tools.containerdOld, tools.containerdNew]) {
     testStarting(getLab, containerd);
     testPeers(getLab);
     testNetwork(getLab);
+    testSettings(getLab);
     testLifecycle(getLab);
     testAgentAway(getLab);
   });

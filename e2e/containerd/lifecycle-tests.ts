@@ -94,7 +94,7 @@ export function testLifecycle(getLab: () => PodLab): void {
     t.after(lab.pods.removeAll);
     const before = await observeNode(lab);
     const names = Array.from({ length: PARALLEL_PODS }, (_, index) => `parallel-${index}`);
-    const pods = await Promise.all(names.map(lab.pods.run));
+    const pods = await Promise.all(names.map((name) => lab.pods.run(name)));
     assert.equal(new Set(pods.flatMap(({ status }) => status.ips)).size, 2 * PARALLEL_PODS);
     for (const { enter } of pods) {
       for (const gateway of GATEWAYS)

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { runCommand } from "../lib/command.ts";
-import { askMirror, startMirror } from "../lib/mirror.ts";
+import { askMirror, MIRROR_PORT, startMirror } from "../lib/mirror.ts";
 import { BUSYBOX_IMAGE, GATEWAYS, type PodLab } from "./pod-lab.ts";
 import type { Pod } from "./pods.ts";
 
@@ -131,6 +131,51 @@ export function testNetwork(getLab: () => PodLab): void {
       const { code, output } = await cri.execute(container, ["ping", "-c", "1", "-W", "2", target]);
       assert.equal(code, 0, output);
     }
+  });
+}
+
+/** What a kubelet gives the runtime for hostPort and for the bandwidth annotations of a pod. */
+export function testSettings(getLab: () => PodLab): void {
+  test("port_mappings of CRI lead to the pod from outside and through 127.0.0.1, and end with it", async (t) => {
+    const lab = getLab();
+    t.after(lab.pods.removeAll);
+    await lab.agents.ready();
+    const { outside, node } = lab.network;
+    const portMappings = [
+      { protocol: "TCP", container_port: MIRROR_PORT, host_port: 8080 },
+      { protocol: "UDP", container_port: 53, host_port: 8053, host_ip: lab.network.nodeAddresses[0] ?? "" },
+    ] as const;
+    const pod = await lab.pods.run("web", { portMappings });
+    const server = await startMirror("mirror-web", pod.enter, lab.folder);
+    t.after(() => server.stop());
+    for (const [index, address] of lab.network.nodeAddresses.entries()) {
+      const seen = await askMirror(lab.busybox, outside.enter, address, 8080);
+      assert.equal(seen, lab.network.routerAddresses[index]);
+    }
+    assert.equal(await askMirror(lab.busybox, node.enter, "127.0.0.1", 8080), GATEWAYS[0]);
+    const refused = lab.pods.run("late", { portMappings: [{ ...portMappings[1], host_ip: "" }] });
+    await assert.rejects(refused, /Cannot reserve host port udp \S+:8053: container "[0-9a-f]{64}" has it/);
+    await lab.pods.remove(pod.id);
+    const table = await runCommand([...node.enter, "nft", "list", "table", "inet", "causeway"]);
+    assert.ok(!table.includes(pod.id.slice(0, 32)), table);
+  });
+
+  test("the bandwidth annotations limit the pod in both directions, and end with it", async (t) => {
+    const lab = getLab();
+    t.after(lab.pods.removeAll);
+    await lab.agents.ready();
+    const annotations = {
+      "kubernetes.io/ingress-bandwidth": "3M",
+      "kubernetes.io/egress-bandwidth": "5M",
+    };
+    const pod = await lab.pods.run("slow", { annotations });
+    const queues = (): Promise<string> => runCommand([...lab.network.node.enter, "tc", "qdisc", "show"]);
+    assert.match(await queues(), /tbf \S+ dev cw\w{13} root refcnt \d+ rate 3Mbit/);
+    assert.match(await queues(), /tbf \S+ dev ci\w{13} root refcnt \d+ rate 5Mbit/);
+    await lab.pods.remove(pod.id);
+    assert.doesNotMatch(await queues(), /tbf/);
+    const links = await lab.nodeView.links();
+    assert.ok(!links.some(({ ifname }) => ifname.startsWith("ci")));
   });
 }
 

@@ -15,7 +15,7 @@ export interface Pod {
 export interface Pods {
   /** What CRI is told of a pod of this name. */
   input(name: string): PodInput;
-  run(name: string): Promise<Pod>;
+  run(name: string, more?: Omit<PodInput, "name" | "cgroupParent">): Promise<Pod>;
   /** The pod of a sandbox that was made otherwise than by `run`. */
   describe(id: string, input: PodInput): Promise<Pod>;
   /** Stops and removes, as a kubelet does. */
@@ -40,7 +40,10 @@ export function createPods(containerd: Containerd, cgroupParent: string): Pods {
     input,
     describe,
     remove,
-    run: async (name) => describe(await cri.runPod(input(name)), input(name)),
+    async run(name, more = {}) {
+      const pod = { ...input(name), ...more };
+      return describe(await cri.runPod(pod), pod);
+    },
     async removeAll() {
       await Promise.all((await cri.listPods()).map(remove));
     },

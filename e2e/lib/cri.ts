@@ -7,6 +7,16 @@ const API_PROTO = "usr/share/gocode/src/k8s.io/cri-api/pkg/apis/runtime/v1/api.p
 export interface PodInput {
   readonly name: string;
   readonly cgroupParent: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly portMappings?: readonly PortMapping[];
+}
+
+/** As CRI has it. */
+export interface PortMapping {
+  readonly protocol: "TCP" | "UDP" | "SCTP";
+  readonly container_port: number;
+  readonly host_port: number;
+  readonly host_ip?: string;
 }
 
 export interface PodStatus {
@@ -104,10 +114,12 @@ function openClient(socket: string, apiProto: string): { call: Call; close: () =
 }
 
 /** Fixed servers: without them the runtime would copy the resolv.conf of the machine. */
-function podConfig({ name, cgroupParent }: PodInput): object {
+function podConfig({ name, cgroupParent, annotations = {}, portMappings = [] }: PodInput): object {
   return {
     metadata: { name, uid: `uid-${name}`, namespace: "default", attempt: 0 },
     hostname: name,
+    annotations,
+    port_mappings: portMappings,
     dns_config: { servers: ["192.0.2.53"] },
     linux: { cgroup_parent: cgroupParent, security_context: { namespace_options: {} } },
   };

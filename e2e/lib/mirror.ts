@@ -3,7 +3,7 @@ import { runCommand } from "./command.ts";
 import { type ManagedProcess, startProcess } from "./process.ts";
 
 /** Port of every mirror; each runs in a network namespace of its own. */
-const PORT = 7777;
+export const MIRROR_PORT = 7777;
 
 /** Starts a TCP server behind `enter` that tells every client the source address it sees of it. */
 export async function startMirror(
@@ -12,13 +12,18 @@ export async function startMirror(
   folder: string,
 ): Promise<ManagedProcess> {
   const script = join(import.meta.dirname, "mirror-server.ts");
-  const command = [...enter, process.execPath, script, String(PORT)];
+  const command = [...enter, process.execPath, script, String(MIRROR_PORT)];
   const server = await startProcess({ name, command, folder });
   await server.waitForLine(/^listening$/, 5000);
   return server;
 }
 
-/** The source address that the mirror at `address` sees of a client behind `enter`. */
-export async function askMirror(busybox: string, enter: readonly string[], address: string): Promise<string> {
-  return (await runCommand([...enter, busybox, "nc", "-w", "3", address, String(PORT)])).trim();
+/** The source address that the mirror at `address`, or behind another port there, sees of a client behind `enter`. */
+export async function askMirror(
+  busybox: string,
+  enter: readonly string[],
+  address: string,
+  port: number = MIRROR_PORT,
+): Promise<string> {
+  return (await runCommand([...enter, busybox, "nc", "-w", "3", address, String(port)])).trim();
 }

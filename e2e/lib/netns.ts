@@ -12,6 +12,8 @@ export interface LabNetwork {
   readonly node: Netns;
   readonly outside: Netns;
   readonly nodeAddresses: readonly [string, string];
+  /** Of the world outside on the link, from which it speaks to the node. */
+  readonly routerAddresses: readonly [string, string];
   /** Addresses outside of the link's subnets, so that they are reached through the default routes. */
   readonly outsideAddresses: readonly [string, string];
   /** Of the node's uplink. */
@@ -58,7 +60,16 @@ export async function createLabNetwork(tag: string): Promise<LabNetwork> {
     await remove();
     throw error;
   }
-  return { node, outside, nodeAddresses: NODE, outsideAddresses: WORLD, mtu: MTU, podMtu: MTU - 70, remove };
+  return {
+    node,
+    outside,
+    nodeAddresses: NODE,
+    routerAddresses: ROUTER,
+    outsideAddresses: WORLD,
+    mtu: MTU,
+    podMtu: MTU - 70,
+    remove,
+  };
 }
 
 /** Removes a named namespace; one that is gone already is no error. */

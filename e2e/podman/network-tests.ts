@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { GATEWAYS, POD_CIDRS } from "../libcni/node-lab.ts";
+import { askMirror, MIRROR_PORT, startMirror } from "../lib/mirror.ts";
+import { findTool, GATEWAYS, POD_CIDRS } from "../libcni/node-lab.ts";
 import { assertEnded, assertRefused, type PodmanLab, ping, startContainer, testInLab } from "./podman-lab.ts";
 
 /** What a container gets, and whom it reaches. */
@@ -65,6 +66,16 @@ export function testNetwork(getLab: () => PodmanLab): void {
     const container = await startContainer(lab, "static", options);
     assert.deepEqual(container.addresses, addresses);
     for (const gateway of GATEWAYS) await ping(container.enter, gateway);
+  });
+
+  testInLab("--publish leads a port of the node to the container", getLab, async (lab) => {
+    const { network, folder } = lab.node;
+    const busybox = findTool("packages/busybox/bin/busybox");
+    const container = await startContainer(lab, "web", ["--publish", `8080:${MIRROR_PORT}`]);
+    const server = await startMirror("mirror-web", container.enter, folder);
+    const seen = await askMirror(busybox, network.outside.enter, network.nodeAddresses[0] ?? "", 8080);
+    await server.stop();
+    assert.equal(seen, network.routerAddresses[0]);
   });
 
   testInLab(
