@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { type AgentProcess, makeNode, type TestNode } from "./testing/agent-process.ts";
@@ -50,7 +51,7 @@ type Command = FaultOrder["command"];
 /** The steps of a request that nothing happens to. */
 async function listSteps(command: Command): Promise<readonly string[]> {
   giveOrder(path, { command, containerId: "probe", step: -1, action: "none" });
-  await node.add("probe", pod);
+  await add("probe");
   await node.del("probe", pod.path);
   // The agent notes the last step when the shim may have ended already.
   await eventually("the reply is sent", () => passedSteps(path).at(-1) === "after the reply");
@@ -61,8 +62,32 @@ async function listSteps(command: Command): Promise<readonly string[]> {
 }
 
 async function call(command: Command, containerId: string): Promise<{ code: number; stdout: string }> {
-  const { exitCode, stdout } = await node.call(command, { containerId, netns: pod.path });
+  const { exitCode, stdout } = await node.call(command, { containerId, netns: pod.path, stdin: stdin() });
   return { code: exitCode === 0 ? 0 : (JSON.parse(stdout) as { code: number }).code, stdout };
+}
+
+async function add(containerId: string): Promise<void> {
+  const { code, stdout } = await call("ADD", containerId);
+  assert.equal(code, 0, stdout);
+}
+
+/** A pod with everything that a pod can have. */
+function stdin(): string {
+  const runtimeConfig = {
+    portMappings: [
+      { hostPort: 8080, containerPort: 80, protocol: "tcp" },
+      { hostPort: 8080, containerPort: 80, protocol: "udp" },
+    ],
+    bandwidth: { ingressRate: 1e6, ingressBurst: 1e6, egressRate: 1e6, egressBurst: 1e6 },
+  };
+  const { socket } = node;
+  return JSON.stringify({
+    cniVersion: "1.0.0",
+    name: "causeway",
+    type: "causeway",
+    socket,
+    runtimeConfig,
+  });
 }
 
 for (const command of ["ADD", "DEL"] as const) {
@@ -73,7 +98,7 @@ for (const command of ["ADD", "DEL"] as const) {
       await t.test(`${command}, step ${step}: ${name}`, async () => {
         const containerId = `killed-${step}`;
         giveOrder(path, { command, containerId, step, action: "kill" });
-        if (command === "DEL") await node.add(containerId, pod);
+        if (command === "DEL") await add(containerId);
         const { code, stdout } = await call(command, containerId);
         assert.equal(code, command === "DEL" || name === "after the reply" ? 0 : CODE_TRY_LATER, stdout);
         await eventually("the agent is killed", () => agent.child.signalCode === "SIGKILL");
@@ -94,7 +119,7 @@ for (const command of ["ADD", "DEL"] as const) {
     for (const step of heldSteps(steps)) {
       await t.test(`${command}, step ${step}: ${steps[step]}`, async () => {
         const containerId = `alone-${step}`;
-        if (command === "DEL") await node.add(containerId, pod);
+        if (command === "DEL") await add(containerId);
         giveOrder(path, { command, containerId, step, action: "hold" });
         await callAndKill(command, containerId, step);
         release(path);
@@ -144,9 +169,11 @@ async function callAndKill(command: Command, containerId: string, step: number):
       CNI_NETNS: pod.path,
       CNI_IFNAME: "eth0",
     },
-    stdin: JSON.stringify({ cniVersion: "1.0.0", name: "causeway", type: "causeway", socket: node.socket }),
+    stdin: stdin(),
     background: true,
   });
   await eventually("the request is held", () => passedSteps(path).length > step);
   await privileged({ command: ["kill", "-9", String(pid)] });
+  // Only then its connection is closed, which is what the agent is to find.
+  await eventually("the shim has ended", () => !existsSync(`/proc/${pid}`));
 }

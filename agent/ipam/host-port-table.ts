@@ -2,7 +2,7 @@ import { describeHostPort, type HostPort, overlaps } from "../plan/host-ports.ts
 
 /** Which attachment has which ports of the node. */
 export interface HostPortTable {
-  /** Takes ports for an attachment, all or none; tells the first one that another attachment has. Nothing is awaited in between. */
+  /** Takes ports for an attachment, in place of those that it has, all or none; tells the first one that another attachment has. Nothing is awaited in between. */
   reserve(hostLink: string, hostPorts: readonly HostPort[]): PortConflict | undefined;
   /** Gives back what an attachment has; one that has none is ignored. */
   release(hostLink: string): void;
@@ -25,6 +25,16 @@ export function createHostPortTable(): HostPortTable {
   const owned = new Map<string, readonly HostPort[]>();
   const keyOf = ({ protocol, hostPort }: HostPort): string => `${protocol} ${hostPort}`;
 
+  const release = (hostLink: string): void => {
+    for (const hostPort of owned.get(hostLink) ?? []) {
+      const key = keyOf(hostPort);
+      const left = (taken.get(key) ?? []).filter((entry) => entry.hostLink !== hostLink);
+      if (left.length === 0) taken.delete(key);
+      else taken.set(key, left);
+    }
+    owned.delete(hostLink);
+  };
+
   return {
     reserve(hostLink, hostPorts) {
       for (const wanted of hostPorts) {
@@ -32,6 +42,7 @@ export function createHostPortTable(): HostPortTable {
         if (conflict !== undefined && conflict.hostLink !== hostLink)
           return { port: describeHostPort(conflict.hostPort), hostLink: conflict.hostLink };
       }
+      release(hostLink);
       if (hostPorts.length === 0) return undefined;
       owned.set(hostLink, hostPorts);
       for (const hostPort of hostPorts) {
@@ -40,14 +51,6 @@ export function createHostPortTable(): HostPortTable {
       }
       return undefined;
     },
-    release(hostLink) {
-      for (const hostPort of owned.get(hostLink) ?? []) {
-        const key = keyOf(hostPort);
-        const left = (taken.get(key) ?? []).filter((entry) => entry.hostLink !== hostLink);
-        if (left.length === 0) taken.delete(key);
-        else taken.set(key, left);
-      }
-      owned.delete(hostLink);
-    },
+    release,
   };
 }

@@ -8,7 +8,7 @@ import { type Attachment, parseAlias } from "../plan/attachment.ts";
 import { ifbName } from "../plan/ifb.ts";
 import { otherEndMac } from "../plan/pod-network.ts";
 import { parseAltNames } from "../plan/pod-settings.ts";
-import { isOurs } from "./ownership.ts";
+import { FIRST_DELETION_GROUP, isOurs } from "./ownership.ts";
 import { readOutcome } from "./read-one.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
 
@@ -38,12 +38,6 @@ interface Job {
   readonly settle: (outcome: DetachOutcome) => void;
   readonly fail: (error: unknown) => void;
 }
-
-/**
- * Links that are deleted together are put into a group of this number and higher ones, which nobody else has: "cw" in ASCII, and a count so
- * that a group that could not be deleted is not mixed with the next.
- */
-const FIRST_DELETION_GROUP = 0x6377_0000;
 
 export function createDetacher({ rtnetlink, bridgeIndex, removeHostPorts }: DetacherInput): Detacher {
   let waiting: Job[] = [];

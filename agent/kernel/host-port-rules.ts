@@ -16,7 +16,7 @@ export interface ElementsInput {
 }
 
 /**
- * Changes the elements of some attachments in one transaction, without the nft program: that takes 3 ms to start (docs/performance.md).
+ * Changes the elements of some attachments in one transaction, without the nft program, which takes dozens of times as long (docs/benchmarks.md).
  * "Refused": the tables are not as they were left, so that a look at all of them is due.
  */
 export async function changePortElements(

@@ -8,9 +8,17 @@ export const ROUTE_PROTOCOL = 99;
 /** Alias of a VXLAN device. */
 export const TUNNEL_ALIAS = `${ALIAS_OWNER} vxlan`;
 
+/**
+ * Links that are deleted together are put into one of 65,536 groups from this number on, which nobody else has: "cw" in ASCII, and a count so
+ * that a group that could not be deleted is not mixed with the next.
+ */
+export const FIRST_DELETION_GROUP = LINK_GROUP * 0x10000;
+
 /** Whether a link is ours: by its alias, or by its group as long as it has no alias. */
 export function isOurs({ alias, group }: Pick<Link, "alias" | "group">): boolean {
-  return alias === undefined ? group === LINK_GROUP : alias.startsWith(`${ALIAS_OWNER} `);
+  return alias === undefined
+    ? group === LINK_GROUP || group >>> 16 === LINK_GROUP
+    : alias.startsWith(`${ALIAS_OWNER} `);
 }
 
 /** Whether a link is the host end of an attachment, whole or half made. */

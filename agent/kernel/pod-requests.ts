@@ -85,7 +85,7 @@ export function podRequests(input: PodRequestsInput): PodRequests {
       }),
       ...(host.altNames.length === 0 ? [] : [addAltNames(linkIndex, host.altNames)]),
       // Before the link is up: no packet is to pass unlimited.
-      ...shapingRequests({ bandwidth, hostLink: host.link, linkIndex, ifbIndex, mtu }),
+      ...shapingRequests({ bandwidth, hostLink: host.link, linkIndex, ifbIndex, mtu, hasIpv6 }),
       // A message of its own: the kernel sets flags before it looks at the settings of address families.
       setLink(linkIndex, { up: true }),
       replaceFdbEntry({ linkIndex, mac: pod.mac, keeper: "master" }),

@@ -1,9 +1,9 @@
 import { LINK_GROUP } from "../net/host-link.ts";
 import { createIfb } from "../netlink/ifb.ts";
-import { deleteLink } from "../netlink/link.ts";
+import { deleteLink, setLink } from "../netlink/link.ts";
 import type { NetlinkRequest } from "../netlink/message.ts";
 import type { Link } from "../netlink/parse-link.ts";
-import { TC_H_INGRESS, TC_H_ROOT } from "../netlink/constants.ts";
+import { IN6_ADDR_GEN_MODE_NONE, TC_H_INGRESS, TC_H_ROOT } from "../netlink/constants.ts";
 import {
   addIngress,
   deleteIngress,
@@ -24,6 +24,8 @@ export interface ShapingInput {
   /** Index that the ifb gets, where one is needed. */
   readonly ifbIndex: number;
   readonly mtu: number;
+  /** Whether this kernel has IPv6. */
+  readonly hasIpv6: boolean;
 }
 
 /** The messages that limit what a pod receives, on the way out of its host link, and what it sends, on the way out of an ifb. Pure. */
@@ -33,6 +35,7 @@ export function shapingRequests({
   linkIndex,
   ifbIndex,
   mtu,
+  hasIpv6,
 }: ShapingInput): readonly NetlinkRequest[] {
   return [
     ...(ingress === undefined ? [] : [replaceTokenBucket(linkIndex, planShaper(ingress, mtu))]),
@@ -41,6 +44,8 @@ export function shapingRequests({
       : [
           createIfb({ name: ifbName(hostLink), index: ifbIndex, mtu, group: LINK_GROUP }),
           replaceTokenBucket(ifbIndex, planShaper(egress, mtu)),
+          ...(hasIpv6 ? [setLink(ifbIndex, { addrGenMode: IN6_ADDR_GEN_MODE_NONE })] : []),
+          setLink(ifbIndex, { up: true }),
           addIngress(linkIndex),
           addRedirect(linkIndex, ifbIndex),
         ]),
@@ -91,6 +96,7 @@ export function planShapingRepairs(
   nextLinkIndex: () => number,
 ): readonly ShapingFault[] {
   const { index: linkIndex, name: hostLink, mtu } = link;
+  const common = { hostLink, linkIndex, mtu, hasIpv6: link.addrGenMode !== undefined };
   const faults: ShapingFault[] = [];
   const isLimited = (index: number, limit: RateLimit): boolean => {
     const { rate, limit: queue } = planShaper(limit, mtu);
@@ -103,7 +109,7 @@ export function planShapingRepairs(
     const limit = { ...bandwidth, egress: undefined };
     faults.push({
       fault: `the limit of what comes to host link "${hostLink}" is missing`,
-      requests: shapingRequests({ bandwidth: limit, hostLink, linkIndex, ifbIndex: 0, mtu }),
+      requests: shapingRequests({ ...common, bandwidth: limit, ifbIndex: 0 }),
     });
   }
   if (bandwidth.egress === undefined) return faults;
@@ -120,7 +126,7 @@ export function planShapingRepairs(
       requests: [
         deleteLink(ifbName(hostLink)),
         deleteIngress(linkIndex),
-        ...shapingRequests({ bandwidth: limit, hostLink, linkIndex, ifbIndex, mtu }),
+        ...shapingRequests({ ...common, bandwidth: limit, ifbIndex }),
       ],
     });
   }

@@ -21,7 +21,7 @@ export interface IfbSpec {
 }
 
 /**
- * An intermediate functional block (drivers/net/ifb.c): what is redirected to it passes its queue and goes on where it came from. It is up.
+ * An intermediate functional block (drivers/net/ifb.c): what is redirected to it passes its queue and goes on where it came from. It is down.
  * EEXIST if the name is taken, EOPNOTSUPP if the kernel has none.
  */
 export function createIfb({ name, index, mtu, group }: IfbSpec): NetlinkRequest {
@@ -29,7 +29,7 @@ export function createIfb({ name, index, mtu, group }: IfbSpec): NetlinkRequest 
     type: RTM_NEWLINK,
     flags: NLM_F_CREATE | NLM_F_EXCL,
     payload: [
-      linkHeader({ index, up: true }),
+      linkHeader({ index }),
       ...textAttribute(IFLA_IFNAME, name),
       ...u32Attribute(IFLA_MTU, mtu),
       ...optional(group, (number) => u32Attribute(IFLA_GROUP, number)),

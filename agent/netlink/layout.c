@@ -233,7 +233,6 @@ static void shaping(void)
 {
 	struct ifinfomsg *link = begin(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, sizeof *link);
 	link->ifi_index = 44;
-	link->ifi_flags = link->ifi_change = IFF_UP;
 	put_text(IFLA_IFNAME, "cihost");
 	put_u32(IFLA_MTU, 1450);
 	put_u32(IFLA_GROUP, 99);

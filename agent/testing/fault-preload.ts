@@ -23,6 +23,9 @@ const NAMES: Readonly<Record<number, string>> = {
   25: "delete route",
   28: "add neighbour",
   29: "delete neighbour",
+  36: "set qdisc",
+  44: "set filter",
+  108: "add names",
 };
 
 const path = process.env[FAULT_VARIABLE] ?? "";
@@ -92,7 +95,8 @@ async function holdIf(isMeant: boolean): Promise<void> {
  */
 function isWatched(steps: Parameters<Addon["request"]>[0]): boolean {
   if (order === undefined) return false;
-  if (order.command === "ADD") return steps.some(({ fd }) => podFds.includes(fd));
+  if (order.command === "ADD")
+    return steps.some(({ fd, bytes }) => podFds.includes(fd) || isTransaction(Buffer.from(bytes)));
   return steps.some(({ bytes }) => split(Buffer.from(bytes)).some(isChange));
 }
 
@@ -120,23 +124,33 @@ function ownCopy(pieces: readonly Buffer[]): Buffer {
   return copy;
 }
 
+/** Messages of one sequence number stay together: they are one transaction. */
 function split(batch: Buffer): Buffer[] {
   const parts: Buffer[] = [];
-  for (let at = 0; at < batch.length; at += batch.readUInt32LE(at)) {
-    parts.push(batch.subarray(at, at + batch.readUInt32LE(at)));
+  for (let start = 0, end = 0; start < batch.length; start = end) {
+    const seq = batch.readUInt32LE(start + 8);
+    while (end < batch.length && batch.readUInt32LE(end + 8) === seq) end += batch.readUInt32LE(end);
+    parts.push(batch.subarray(start, end));
   }
   return parts;
 }
 
-/** RTM_GET* is the third of each group of four. */
+/** NFNL_MSG_BATCH_BEGIN has the number of RTM_NEWLINK, but a struct nfgenmsg with the number of nftables' subsystem, 10. */
+function isTransaction(batch: Buffer): boolean {
+  return batch.readUInt16LE(4) === 16 && batch.readUInt32LE(0) < 32 && batch[HEADER_LENGTH + 3] === 10;
+}
+
+/** RTM_GET* is the third of each group of four; of nfnetlink only transactions are anything else. */
 function isChange(message: Buffer): boolean {
-  return message.readUInt16LE(4) % 4 !== 2;
+  const type = message.readUInt16LE(4);
+  return type < 256 && type % 4 !== 2;
 }
 
 function nameOf(message: Buffer, isInPod: boolean): string {
+  if (isTransaction(message)) return 'after "change elements"';
   const type = message.readUInt16LE(4);
   const isCreate = type === 16 && (message.readUInt16LE(6) & NLM_F_CREATE) !== 0;
-  const name = isCreate ? "create veth" : (NAMES[type] ?? `message ${type}`);
+  const name = isCreate ? "create link" : (NAMES[type] ?? `message ${type}`);
   return `after "${name}"${isInPod ? " in the pod" : ""}`;
 }
 
