@@ -3,6 +3,23 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { cidrOf } from "../net/cidr.ts";
 import { addAddress, parseAddress } from "./address.ts";
+import { type Attribute, attribute, nested, u16NetworkAttribute, u8Attribute } from "./attributes.ts";
+import { parseConnection } from "./conntrack.ts";
+import {
+  AF_INET,
+  CTA_ID,
+  CTA_IP_V4_DST,
+  CTA_IP_V4_SRC,
+  CTA_PROTO_DST_PORT,
+  CTA_PROTO_NUM,
+  CTA_TUPLE_IP,
+  CTA_TUPLE_ORIG,
+  CTA_TUPLE_PROTO,
+  CTA_TUPLE_REPLY,
+} from "./constants.ts";
+import { nfgenmsg } from "./nfgenmsg.ts";
+import { parseQdisc, replaceTokenBucket } from "./qdisc.ts";
+import { addRedirect, parseRedirect } from "./redirect.ts";
 import { setLink } from "./link.ts";
 import { MalformedMessageError } from "./malformed-message-error.ts";
 import { addFdbEntry, addNeighbour, parseFdbEntry, parseNeighbour } from "./neighbour.ts";
@@ -41,7 +58,31 @@ const cases: readonly {
     parse: parseFdbEntry,
     good: [addFdbEntry({ linkIndex: 1, mac, keeper: "self", destination: "fd00::7" }).payload],
   },
+  {
+    parse: parseQdisc,
+    good: [replaceTokenBucket(1, { rate: 12_500_000_000, burst: 9000, limit: 9000 }).payload],
+  },
+  { parse: parseRedirect, good: [addRedirect(1, 2).payload] },
+  {
+    parse: parseConnection,
+    good: [
+      [
+        nfgenmsg(AF_INET),
+        ...nested(CTA_TUPLE_ORIG, tuple()),
+        ...nested(CTA_TUPLE_REPLY, tuple()),
+        ...attribute(CTA_ID, Buffer.alloc(4)),
+      ],
+    ],
+  },
 ];
+
+function tuple(): Attribute {
+  const address = Uint8Array.of(192, 0, 2, 1);
+  return [
+    ...nested(CTA_TUPLE_IP, attribute(CTA_IP_V4_SRC, address), attribute(CTA_IP_V4_DST, address)),
+    ...nested(CTA_TUPLE_PROTO, u8Attribute(CTA_PROTO_NUM, 17), u16NetworkAttribute(CTA_PROTO_DST_PORT, 53)),
+  ];
+}
 
 const changes = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 4 });
 
