@@ -6,6 +6,7 @@ import { after, afterEach, beforeEach, test } from "node:test";
 import fc from "fast-check";
 import { type Cidr, cidrOf, parseCidr } from "../net/cidr.ts";
 import { NETLINK_NETFILTER } from "../netlink/nft-generation.ts";
+import type { PortBinding } from "../plan/host-ports.ts";
 import { planRuleset, type Ruleset } from "../plan/ruleset.ts";
 import { eventually } from "../testing/eventually.ts";
 import { makeNetns, runOnHost } from "../testing/netns.ts";
@@ -20,13 +21,14 @@ const OWN = ["10.244.1.0/24", "fd00:10:244:1::/64"].map(cidr);
 const { PATH = "" } = process.env;
 
 let nftables: Nftables;
-let restored = 0;
-const onRestored = (): void => {
-  restored += 1;
+let restored: (readonly string[])[];
+const onRestored = (bindings: readonly PortBinding[]): void => {
+  restored.push(bindings.map(({ hostLink }) => hostLink));
 };
 let folder: string;
 
 beforeEach(() => {
+  restored = [];
   nftables = createNftables({ netfilter, onRestored });
   folder = mkdtempSync(join(tmpdir(), "nft-"));
 });
@@ -71,6 +73,71 @@ function recordNft(): () => string {
     return said;
   };
 }
+
+function bindingOf(hostLink: string, pod: number, ...ports: readonly number[]): PortBinding {
+  return {
+    hostLink,
+    containerId: `container-${pod}`,
+    addresses: [`10.244.1.${pod}`, `fd00:10:244:1::${pod}`],
+    hostPorts: ports.map((hostPort) => {
+      return { protocol: "tcp", hostPort, containerPort: 80, hostIp: undefined };
+    }),
+  };
+}
+
+test("host ports come and go without an nft process while nobody else changes anything, and are known to be as planned", async () => {
+  const ruleset = inside();
+  await nftables.ensure(ruleset);
+  const said = recordNft();
+  writeFileSync(join(folder, "log"), "");
+  await nftables.addHostPorts(bindingOf("cwa", 2, 8080, 8081));
+  await nftables.addHostPorts(bindingOf("cwb", 3, 8082));
+  assert.equal((await nftables.removeHostPorts(["cwa", "unknown"])).length, 1);
+  assert.deepEqual(await nftables.check(), []);
+  assert.deepEqual(await nftables.ensure(ruleset), []);
+  assert.equal(said(), "");
+  process.env["PATH"] = PATH;
+  const other = createNftables({ netfilter, onRestored });
+  await other.adoptHostPorts([bindingOf("cwb", 3, 8082)]);
+  assert.deepEqual(await other.ensure(ruleset), []);
+  assert.deepEqual(restored, []);
+});
+
+test("host ports are changed beside somebody who changes rulesets of his own all the time, without a look at ours", async () => {
+  await nftables.ensure(inside());
+  await runOnHost("nft", "add table ip busy");
+  const said = recordNft();
+  writeFileSync(join(folder, "log"), "");
+  await nftables.addHostPorts(bindingOf("cwa", 2, 8080));
+  assert.equal(said(), "");
+  process.env["PATH"] = PATH;
+  assert.deepEqual(await nftables.check(), []);
+  assert.equal((await nftables.verifiedGeneration()) > 0, true);
+});
+
+test("a hundred ports of a pod and more come in one transaction, or none of them", async () => {
+  await nftables.ensure(inside());
+  const ports = Array.from({ length: 250 }, (_, index) => 20_000 + index);
+  await nftables.addHostPorts(bindingOf("cwa", 2, ...ports));
+  assert.deepEqual(await nftables.check(), []);
+  const listed = await runOnHost("nft", "list", "map", "inet", "causeway", "ports6");
+  assert.equal(listed.match(/tcp \. 2\d{4} /g)?.length, 250);
+  await nftables.removeHostPorts(["cwa"]);
+  assert.deepEqual(await nftables.check(), []);
+  replaceNft("exit 1");
+  await runOnHost("nft", "delete table inet causeway");
+  await assert.rejects(nftables.addHostPorts(bindingOf("cwb", 3, 8080)));
+  assert.deepEqual(nftables.hostPorts(), []);
+});
+
+test("ensure() tells whose host ports it has restored", async () => {
+  const ruleset = inside();
+  await nftables.ensure(ruleset);
+  await nftables.addHostPorts(bindingOf("cwa", 2, 8080));
+  await runOnHost("nft", "flush map inet causeway ports4");
+  await nftables.ensure(ruleset);
+  assert.deepEqual(restored, [["cwa"]]);
+});
 
 /** Prefixes so close to each other that they meet, merge and part all the time. */
 const prefixes = fc.array(
