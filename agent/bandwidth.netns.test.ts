@@ -113,6 +113,7 @@ test("DEL leaves nothing of a limit, with the agent, without it, and when the na
   await addPod("web", BOTH);
   await agent.end("SIGKILL");
   await node.del("web");
+  assert.doesNotMatch(await runOnHost("ip", "-brief", "link"), /^c[wi][a-z2-7]{13}/m);
   agent = await startAgent();
   await assertNodeState(before);
 });

@@ -686,8 +686,8 @@ struct link {
 	char kind[16];
 };
 
-/* Large enough for any single link; the kernel's own default for one message is 8 KiB. */
-static unsigned char answer[32768];
+/* Large enough for any single link: its alternative names, which tell a pod's host ports, may take 64 KiB alone. */
+static unsigned char answer[80 * 1024];
 
 /* Length of attribute `type` among `length` bytes of attributes and its place in *value, or -1 when it is absent. */
 static ssize_t find_attribute(const unsigned char *at, size_t length, uint16_t type, const unsigned char **value)
@@ -804,25 +804,39 @@ static void host_link_name(const char *container_id, const char *ifname, char na
 	name[15] = '\0';
 }
 
-/* Ours by its alias; a veth of exactly that name without any alias is an ADD of ours that was cut short. */
-static bool is_ours(const struct link *link)
+/* Ours by its alias; without any alias a link of exactly that name and kind is ours too, as an ADD that was cut short leaves it. */
+static bool is_ours(const struct link *link, const char *kind)
 {
-	if (link->alias[0] == '\0') return strcmp(link->kind, "veth") == 0;
+	if (link->alias[0] == '\0') return strcmp(link->kind, kind) == 0;
 	return strcmp(link->alias, "causeway ") == 0;
 }
 
-/* What DEL does without the agent: deletes the attachment's veth. A link that is gone, or somebody else's, is success. */
+/* Deletes a link of ours. One that is gone, or somebody else's, is success. Returns 0 or an errno. */
+static int remove_link(int fd, const char *name, const char *kind)
+{
+	struct link link;
+	int error = get_link(fd, name, &link);
+	if (error == 0 && is_ours(&link, kind)) error = delete_link(fd, link.index);
+	return error == ENODEV ? 0 : error;
+}
+
+/*
+ * What DEL does without the agent: deletes the attachment's veth, and the ifb that limits what its pod sends (agent/plan/ifb.ts), if there is
+ * one. Elements of its host ports lead nowhere then; the agent deletes them when it comes.
+ */
 static int remove_host_link(const char *container_id, const char *ifname)
 {
 	char name[IFNAMSIZ];
-	struct link link;
 	host_link_name(container_id, ifname, name);
 	const int fd = open_rtnetlink();
 	if (fd == -1) return -1;
-	int error = get_link(fd, name, &link);
-	if (error == 0) error = is_ours(&link) ? delete_link(fd, link.index) : ENODEV;
+	int error = remove_link(fd, name, "veth");
+	if (error == 0) {
+		name[1] = 'i';
+		error = remove_link(fd, name, "ifb");
+	}
 	close(fd);
-	if (error == 0 || error == ENODEV) return 0;
+	if (error == 0) return 0;
 	return FAIL(CODE_IO, "Cannot delete link \"", name, "\": ", describe(error));
 }
 
