@@ -15,7 +15,7 @@ import { listTable } from "./list-table.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
 import { runNft } from "./run-nft.ts";
 
-/** Our tables. Works through the nft program, the only documented interface of nftables. */
+/** Our tables. Works through the nft program, the only documented interface of nftables, but for the elements of host ports: those are many and urgent. */
 export interface Nftables {
   /**
    * Changes what differs from the plan, so that packets meet what was or what will be, and sees to it that the kernel has it: what nft accepted
