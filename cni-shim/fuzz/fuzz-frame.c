@@ -90,7 +90,7 @@ static void read_answer(const uint8_t *data, size_t size)
 	struct link link = {0};
 	if (parse_answer(copy, size, &link) == 0) {
 		if (memchr(link.alias, '\0', sizeof link.alias) == NULL || memchr(link.kind, '\0', sizeof link.kind) == NULL) abort();
-		if (is_ours(&link) && link.alias[0] == '\0' && strcmp(link.kind, "veth") != 0) abort();
+		if (is_ours(&link, "veth") && link.alias[0] == '\0' && strcmp(link.kind, "veth") != 0) abort();
 	}
 	free(copy);
 }
