@@ -4,6 +4,7 @@ import {
   getString,
   getU8,
   getU32,
+  getU64,
   parseAttributes,
   putU64,
   writeU16,
@@ -132,5 +133,6 @@ function readWith<Value>(get: (data: Buffer) => Value) {
 
 export const readU8 = readWith(getU8);
 export const readU32 = readWith(getU32);
+export const readU64 = readWith(getU64);
 export const readS32 = readWith(getS32);
 export const readText = readWith((data) => getString(data));

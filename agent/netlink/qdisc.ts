@@ -1,4 +1,4 @@
-import { readS32, readU32, readU64, writeU32 } from "netlink/dist/structs.js";
+import { readS32, readU32, writeU32 } from "netlink/dist/structs.js";
 import {
   type Attribute,
   attribute,
@@ -6,6 +6,7 @@ import {
   optional,
   readAttributes,
   readText,
+  readU64,
   textAttribute,
   u32Attribute,
   u64Attribute,
@@ -139,9 +140,9 @@ function parseTokenBucket(options: Buffer | undefined): Omit<TokenBucket, "burst
   const parameters = attributes.get(TCA_TBF_PARMS);
   if (parameters === undefined || parameters.length < TBF_BYTES)
     throw new MalformedMessageError("Cannot read tbf: no parameters");
-  const wide = attributes.get(TCA_TBF_RATE64);
+  const wide = readU64("tbf", attributes, TCA_TBF_RATE64);
   return {
-    rate: wide === undefined ? readU32.call(parameters, RATE_OFFSET) : Number(readU64.call(wide, 0)),
+    rate: wide === undefined ? readU32.call(parameters, RATE_OFFSET) : Number(wide),
     limit: readU32.call(parameters, LIMIT_OFFSET),
   };
 }
