@@ -104,7 +104,7 @@ for (const { parse, good } of cases) {
     };
     for (const pieces of good) {
       const payload = Buffer.concat(pieces);
-      for (let end = 0; end <= payload.length; end += 1) attempt(payload.subarray(0, end));
+      for (let cut = 0; cut <= payload.length; cut += 1) attempt(payload.subarray(0, cut));
       for (let offset = 0; offset < payload.length; offset += 1)
         for (let value = 0; value < 256; value += 1)
           attempt(Buffer.from(payload).fill(value, offset, offset + 1));
