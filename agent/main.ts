@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import packageJson from "../package.json" with { type: "json" };
+import { CNI_CODE } from "./cni/cni-error.ts";
 import { type Commands, createCommands } from "./cni/commands.ts";
 import { systemClock } from "./clock.ts";
 import { createHeapKeeper } from "./compact-heap.ts";
@@ -30,7 +31,7 @@ import { inTurn } from "./reconcile/in-turn.ts";
 import { ensureHostFiles } from "./reconcile/host-files.ts";
 import { createNodeReconciler, type OwnNode } from "./reconcile/node.ts";
 import { createRunner } from "./reconcile/runner.ts";
-import { createScopedRunner } from "./reconcile/scoped-runner.ts";
+import { createScopedRunner, type Scope } from "./reconcile/scoped-runner.ts";
 import { createSharedLock } from "./shared-lock.ts";
 import { shippedFile } from "./shipped.ts";
 
@@ -131,6 +132,7 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
   const hostPorts = createHostPortTable();
   const attachments = createAttachments(ipam, hostPorts);
   const nowMs = systemClock.nowMs;
+  const startedMs = nowMs();
   let rivals: readonly string[] = [];
   let server: CniServer | undefined;
 
@@ -146,8 +148,14 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
     attachments: attachments.list,
     isReady: readiness.isReady,
     rivals: () => rivals.length,
-    nodes: () => ({ known: source.view.nodes().size, skipped: source.view.skipped().size }),
+    codes: Object.values(CNI_CODE),
+    requests: () => ({ inWork: server?.inWork() ?? 0, waiting: server?.waiting() ?? 0 }),
+    nodes: () => ({ known: source.view.nodes().size, malformed: source.view.skipped().size }),
     peers: () => cluster.counts(),
+    watch() {
+      const { watchRestarts, lastEventMs = startedMs } = source.view.stats();
+      return { restarts: watchRestarts, lastEventAgeSeconds: (nowMs() - lastEventMs) / 1000 };
+    },
   });
   const health = await startHealthServer({ listen: config.http, readiness, metrics });
   log.info({ version: packageJson.version, node: config.nodeName, port: health.port }, "Started");
@@ -196,6 +204,7 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
     local: node.local,
     cluster: () => ({ nodes: source.view.nodes(), isComplete: source.view.isComplete() }),
     onRepair: metrics.countRepair,
+    onRulesetError: metrics.countNftError,
     onProblem: (note) =>
       source.report({ type: "Warning", reason: "NodesUnreachable", action: "RouteToNodes", note }),
   });
@@ -243,7 +252,9 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
         await server?.stop();
         serve();
       }
-      const outcome = await ensureHostFiles({ ...config, shim, conflist: planConflist(config) });
+      const outcome = await metrics.measureReconcile("host files", () =>
+        ensureHostFiles({ ...config, shim, conflist: planConflist(config) }),
+      );
       for (const path of outcome.written) {
         log.info({ path }, "Wrote host file");
         metrics.countFileWrite(path);
@@ -264,17 +275,20 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
       onError: (error) => readiness.set("installation", messageOf(error)),
     },
   );
+  const reconcile = async (scope: Scope): Promise<"again" | undefined> => {
+    let answer: "again" | undefined;
+    await inTurn([
+      () => (scope === "all" ? node.run() : Promise.resolve()),
+      async () => {
+        answer = await cluster.run({ verify: scope !== "cluster" });
+      },
+    ]);
+    return answer;
+  };
   const nodeRunner = createScopedRunner(
     async (scope) => {
       if (scope !== "cluster") kernelWatch.rearm();
-      let answer: "again" | undefined;
-      await inTurn([
-        () => (scope === "all" ? node.run() : Promise.resolve()),
-        async () => {
-          answer = await cluster.run({ verify: scope !== "cluster" });
-        },
-      ]);
-      metrics.countReconcile("node", answer === undefined ? "ok" : "error");
+      const answer = await metrics.measureReconcile(scope, () => reconcile(scope));
       const isNodeReady = readiness
         .reasons()
         .every(({ part }) => part === "socket" || part === "installation");
@@ -285,10 +299,8 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
     {
       ...NODE_INTERVALS,
       clock: systemClock,
-      onError: (error) => {
-        metrics.countReconcile("node", "error");
-        log.error({ error: messageOf(error) }, "Cannot bring the node into its planned state; trying again");
-      },
+      onError: (error) =>
+        log.error({ error: messageOf(error) }, "Cannot bring the node into its planned state; trying again"),
     },
   );
   const kernelWatch = kernel.watch((concern) => {
