@@ -51,6 +51,7 @@ test("loadConfig() has the defaults of the design", () => {
     masquerade: [4, 6],
     masqueradeRandomPorts: true,
     nonMasqueradeCIDRs: [],
+    nodeEvents: true,
     nodeCondition: false,
     logLevel: "info",
     logFormat: "json",

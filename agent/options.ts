@@ -204,6 +204,12 @@ export const OPTIONS = {
     help: "destinations that pods reach under their own address; may be repeated",
     multiple: true,
   },
+  nodeEvents: {
+    flag: "node-events",
+    schema: v.optional(flag, true),
+    value: "true|false",
+    help: "tell of a node's problems by Kubernetes Events about it, besides the log",
+  },
   nodeCondition: {
     flag: "node-condition",
     schema: v.optional(flag, false),

