@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import packageJson from "../package.json" with { type: "json" };
+import { CNI_CODE } from "./cni/cni-error.ts";
 import { type Commands, createCommands } from "./cni/commands.ts";
 import { systemClock } from "./clock.ts";
 import { createHeapKeeper } from "./compact-heap.ts";
@@ -14,6 +15,7 @@ import { createAttachments } from "./ipam/attachments.ts";
 import { createHostPortTable } from "./ipam/host-port-table.ts";
 import { createIpam } from "./ipam/ipam.ts";
 import { openLinuxKernel } from "./kernel/linux-kernel.ts";
+import { setIpv6Forwarding } from "./kernel/set-ipv6-forwarding.ts";
 import { warmUp } from "./kernel/warm-up.ts";
 import { loadNative } from "./kernel/native.ts";
 import { openNodeView } from "./kube/open-node-view.ts";
@@ -29,13 +31,14 @@ import { inTurn } from "./reconcile/in-turn.ts";
 import { ensureHostFiles } from "./reconcile/host-files.ts";
 import { createNodeReconciler, type OwnNode } from "./reconcile/node.ts";
 import { createRunner } from "./reconcile/runner.ts";
-import { createScopedRunner } from "./reconcile/scoped-runner.ts";
+import { createScopedRunner, type Scope } from "./reconcile/scoped-runner.ts";
 import { createSharedLock } from "./shared-lock.ts";
 import { shippedFile } from "./shipped.ts";
 
 const USAGE = `causeway ${packageJson.version}: Kubernetes CNI node agent
 
 usage: causeway agent [flags]
+       causeway set-ipv6-forwarding
        causeway --version | --help
 
 flags of agent:
@@ -56,6 +59,8 @@ async function main([command, ...args]: readonly string[]): Promise<number> {
   switch (command) {
     case "agent":
       return agent(args);
+    case "set-ipv6-forwarding":
+      return enableIpv6Forwarding();
     case "--version":
       process.stdout.write(`${packageJson.version}\n`);
       return 0;
@@ -101,6 +106,14 @@ async function agent(args: readonly string[]): Promise<number> {
   }
 }
 
+/** For an init container that may write /proc/sys, where the agent itself may not. */
+async function enableIpv6Forwarding(): Promise<number> {
+  const { changes, faults } = await setIpv6Forwarding(loadNative());
+  for (const { fault } of changes) process.stdout.write(`Set IPv6 forwarding: ${fault}\n`);
+  for (const fault of faults) process.stderr.write(`causeway: ${fault}\n`);
+  return faults.length === 0 ? 0 : 1;
+}
+
 function nextSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, resolve);
@@ -119,6 +132,7 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
   const hostPorts = createHostPortTable();
   const attachments = createAttachments(ipam, hostPorts);
   const nowMs = systemClock.nowMs;
+  const startedMs = nowMs();
   let rivals: readonly string[] = [];
   let server: CniServer | undefined;
 
@@ -134,8 +148,14 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
     attachments: attachments.list,
     isReady: readiness.isReady,
     rivals: () => rivals.length,
-    nodes: () => ({ known: source.view.nodes().size, skipped: source.view.skipped().size }),
+    codes: Object.values(CNI_CODE),
+    requests: () => ({ inWork: server?.inWork() ?? 0, waiting: server?.waiting() ?? 0 }),
+    nodes: () => ({ known: source.view.nodes().size, malformed: source.view.skipped().size }),
     peers: () => cluster.counts(),
+    watch() {
+      const { watchRestarts, lastEventMs = startedMs } = source.view.stats();
+      return { restarts: watchRestarts, lastEventAgeSeconds: (nowMs() - lastEventMs) / 1000 };
+    },
   });
   const health = await startHealthServer({ listen: config.http, readiness, metrics });
   log.info({ version: packageJson.version, node: config.nodeName, port: health.port }, "Started");
@@ -184,6 +204,7 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
     local: node.local,
     cluster: () => ({ nodes: source.view.nodes(), isComplete: source.view.isComplete() }),
     onRepair: metrics.countRepair,
+    onRulesetError: metrics.countNftError,
     onProblem: (note) =>
       source.report({ type: "Warning", reason: "NodesUnreachable", action: "RouteToNodes", note }),
   });
@@ -231,7 +252,9 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
         await server?.stop();
         serve();
       }
-      const outcome = await ensureHostFiles({ ...config, shim, conflist: planConflist(config) });
+      const outcome = await metrics.measureReconcile("host files", () =>
+        ensureHostFiles({ ...config, shim, conflist: planConflist(config) }),
+      );
       for (const path of outcome.written) {
         log.info({ path }, "Wrote host file");
         metrics.countFileWrite(path);
@@ -252,17 +275,20 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
       onError: (error) => readiness.set("installation", messageOf(error)),
     },
   );
+  const reconcile = async (scope: Scope): Promise<"again" | undefined> => {
+    let answer: "again" | undefined;
+    await inTurn([
+      () => (scope === "all" ? node.run() : Promise.resolve()),
+      async () => {
+        answer = await cluster.run({ verify: scope !== "cluster" });
+      },
+    ]);
+    return answer;
+  };
   const nodeRunner = createScopedRunner(
     async (scope) => {
       if (scope !== "cluster") kernelWatch.rearm();
-      let answer: "again" | undefined;
-      await inTurn([
-        () => (scope === "all" ? node.run() : Promise.resolve()),
-        async () => {
-          answer = await cluster.run({ verify: scope !== "cluster" });
-        },
-      ]);
-      metrics.countReconcile("node", answer === undefined ? "ok" : "error");
+      const answer = await metrics.measureReconcile(scope, () => reconcile(scope));
       const isNodeReady = readiness
         .reasons()
         .every(({ part }) => part === "socket" || part === "installation");
@@ -273,10 +299,8 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
     {
       ...NODE_INTERVALS,
       clock: systemClock,
-      onError: (error) => {
-        metrics.countReconcile("node", "error");
-        log.error({ error: messageOf(error) }, "Cannot bring the node into its planned state; trying again");
-      },
+      onError: (error) =>
+        log.error({ error: messageOf(error) }, "Cannot bring the node into its planned state; trying again"),
     },
   );
   const kernelWatch = kernel.watch((concern) => {

@@ -11,7 +11,7 @@ import { watchNodesFile } from "./nodes-file.ts";
 export interface OpenNodeViewInput {
   readonly config: Pick<
     Config,
-    "standalone" | "nodesFile" | "nodeName" | "kubeconfig" | "apiServer" | "nodeCondition"
+    "standalone" | "nodesFile" | "nodeName" | "kubeconfig" | "apiServer" | "nodeEvents" | "nodeCondition"
   >;
   /** Version of the agent, for the API server's audit log. */
   readonly version: string;
@@ -23,7 +23,7 @@ export interface OpenNodeViewInput {
 /** Where the agent learns of nodes, and where it tells operators about its own. */
 export interface OpenedNodeView {
   readonly view: NodeView;
-  /** Nobody listens in standalone mode: the log and /readyz say the same. */
+  /** Nobody listens in standalone mode, or where the configuration says so: the log and /readyz say the same. */
   readonly report: NodeEvents["report"];
   /** The node serves pods: where the configuration says so, its Node object is told. */
   readonly ready: () => void;
@@ -42,16 +42,18 @@ export function openNodeView(input: OpenNodeViewInput): OpenedNodeView {
   const client = createApiClient({ credentials, userAgent: `causeway/${version}` });
   const view = createNodeReflector({ client, log, clock, onChange, random: Math.random });
   const nodeUid = (): string | undefined => view.nodes().get(nodeName)?.uid;
-  const events = createNodeEvents({ client, nodeName, nodeUid, clock, dateMs: Date.now, log });
+  const events = config.nodeEvents
+    ? createNodeEvents({ client, nodeName, nodeUid, clock, dateMs: Date.now, log })
+    : undefined;
   const condition = config.nodeCondition
     ? createNodeCondition({ client, nodeName, nodeUid, clock, dateMs: Date.now, log, random: Math.random })
     : undefined;
   return {
     view,
-    report: (event) => events.report(event),
+    report: (event) => events?.report(event),
     ready: () => condition?.ready(),
     async close() {
-      await Promise.all([view.close(), events.close(), condition?.close()]);
+      await Promise.all([view.close(), events?.close(), condition?.close()]);
       client.close();
     },
   };

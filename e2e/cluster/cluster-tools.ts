@@ -1,12 +1,17 @@
 import { runCommand } from "../lib/command.ts";
-import { type ContainerdTools, findPackaged, inspectContainerd, REPOSITORY } from "../lib/tools.ts";
+import {
+  type ContainerdTools,
+  findCached,
+  findPackaged,
+  inspectContainerd,
+  REPOSITORY,
+} from "../lib/tools.ts";
 
 /** What `packages.sh cluster` has got: paths of programs, and of folders with several. */
 export interface ClusterTools {
   readonly containerd: ContainerdTools;
   readonly runc: string;
   readonly cniPlugins: string;
-  readonly busybox: string;
   readonly criApi: string;
   readonly etcd: string;
   readonly prometheus: string;
@@ -22,12 +27,11 @@ export async function findClusterTools(): Promise<ClusterTools> {
     containerd: await inspectContainerd(find("containerd-newest/usr/bin")),
     runc: find("runc/usr/sbin/runc"),
     cniPlugins: find("cni-plugins/usr/lib/cni"),
-    busybox: find("busybox/bin/busybox"),
     criApi: find("cri-api"),
     etcd: find("etcd/usr/bin/etcd"),
     prometheus: find("prometheus/usr/bin/prometheus"),
     kubernetes: kubernetes.trim(),
-    helm: find("kubectl/helm"),
-    kubectl: find("kubectl/kubectl"),
+    helm: findCached("cluster", "helm-4/helm"),
+    kubectl: findCached("cluster", "helm-4/kubectl"),
   };
 }

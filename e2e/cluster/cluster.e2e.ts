@@ -1,7 +1,9 @@
 import { after, before, describe } from "node:test";
 import { type Cluster, createCluster } from "./cluster.ts";
 import { findClusterTools } from "./cluster-tools.ts";
+import { testReach } from "./reach-tests.ts";
 import { testReadiness } from "./readiness-tests.ts";
+import { testServices } from "./service-tests.ts";
 
 const tools = await findClusterTools();
 
@@ -18,4 +20,6 @@ describe("a dual-stack cluster", () => {
     await cluster?.close();
   });
   testReadiness(getCluster);
+  testReach(getCluster);
+  testServices(getCluster);
 });

@@ -4,6 +4,7 @@ import { runCommand } from "../lib/command.ts";
 import { PAUSE_IMAGE, removeCgroup } from "../lib/containerd.ts";
 import { buildPauseImage, buildProgramImage, compileStatic } from "../lib/image.ts";
 import { REPOSITORY } from "../lib/tools.ts";
+import { IMAGE_ARCHIVE } from "./causeway.ts";
 import { type ClusterNode, createClusterNode } from "./cluster-node.ts";
 import { type ClusterPlan, type Family, planCluster } from "./cluster-plan.ts";
 import type { ClusterTools } from "./cluster-tools.ts";
@@ -104,7 +105,7 @@ async function writeImages(folder: string): Promise<readonly string[]> {
   const peer = join(folder, "peer.tar");
   const program = { reference: PEER_IMAGE, source: PEER_SOURCE, entrypoint: ["/peer"] };
   writeFileSync(peer, await buildProgramImage(program));
-  return [pause, peer];
+  return [pause, peer, IMAGE_ARCHIVE];
 }
 
 function helmFolders(folder: string): readonly string[] {

@@ -4,11 +4,11 @@ import { familyOf, ofFamily } from "./addresses.ts";
 import { askFrom, askFromPod } from "./ask.ts";
 import type { Cluster } from "./cluster.ts";
 import { WORLD } from "./fabric.ts";
+import { findUnreached } from "./reach.ts";
 import { startWorldServer } from "./world-server.ts";
-import { deployPeers, type Peer, removePeers } from "./workloads.ts";
+import { deployPeers, removePeers } from "./workloads.ts";
 
 const REPLICAS = 40;
-const AT_ONCE = 4;
 
 /** Pods reach pods, and the world outside, and are reached through host ports. */
 export function testReach(getCluster: () => Cluster): void {
@@ -22,14 +22,7 @@ export function testReach(getCluster: () => Cluster): void {
       );
       for (const { name, addresses } of peers)
         assert.deepEqual(addresses.map(familyOf), cluster.plan.families, name);
-      const wrong: string[] = [];
-      const left = [...peers];
-      const work = async (): Promise<void> => {
-        for (let peer = left.pop(); peer !== undefined; peer = left.pop())
-          wrong.push(...(await findWrong(cluster, peer, peers)));
-      };
-      await Promise.all(Array.from({ length: AT_ONCE }, work));
-      assert.deepEqual(wrong, []);
+      assert.deepEqual(await findUnreached(cluster, peers), []);
       await removePeers(cluster, "crowd");
     });
 
@@ -92,18 +85,4 @@ export function testReach(getCluster: () => Cluster): void {
       await removePeers(cluster, "client");
     });
   });
-}
-
-/** The ways from a pod to others on which the wrong one answers, or it sees another address than the pod's own. */
-async function findWrong(cluster: Cluster, from: Peer, peers: readonly Peer[]): Promise<readonly string[]> {
-  const answers = await askFromPod(
-    cluster,
-    from,
-    peers.flatMap(({ addresses }) => addresses),
-  );
-  return peers.flatMap((peer) =>
-    peer.addresses
-      .filter((address) => answers.get(address) !== `${peer.name} ${ofFamily(from.addresses, address)}`)
-      .map((address) => `${from.name} (${from.node}) → ${address} (${peer.node}): ${answers.get(address)}`),
-  );
 }

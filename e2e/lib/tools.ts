@@ -32,10 +32,15 @@ export async function findTools(): Promise<Tools> {
   };
 }
 
-/** Path of something that `packages.sh` has put into the cache for a set; throws when it is not there. */
+/** Path of something below `packages` in the cache; throws when `packages.sh` has not put it there. */
 export function findPackaged(set: string, path: string): string {
+  return findCached(set, join("packages", path));
+}
+
+/** Path of something that `packages.sh` has put into the cache for a set; throws when it is not there. */
+export function findCached(set: string, path: string): string {
   const cache = process.env["CAUSEWAY_CACHE"] ?? join(REPOSITORY, ".cache");
-  const full = join(cache, "packages", path);
+  const full = join(cache, path);
   if (!existsSync(full)) throw new Error(`Cannot find "${full}": run e2e/lib/packages.sh ${set} first`);
   return full;
 }
