@@ -21,6 +21,9 @@ export const API_PORT = 6443;
 const POD_CIDRS = { 4: "10.244.0.0/16", 6: "fd00:10:244::/56" } as const;
 const SERVICE_CIDRS = { 4: "10.96.0.0/16", 6: "fd00:10:96::/112" } as const;
 
+/** Of the service "kubernetes", through which pods reach the API server: the first one of the CIDR. */
+export const API_SERVICE = ["10.96.0.1", "fd00:10:96::1"] as const;
+
 export function planCluster(
   families: readonly [Family, ...Family[]],
   nodeNames: readonly string[],

@@ -1,6 +1,7 @@
-import { after, before, describe } from "node:test";
+import { after, afterEach, before, describe } from "node:test";
 import { type Cluster, createCluster } from "./cluster.ts";
 import { findClusterTools } from "./cluster-tools.ts";
+import { dumpCluster } from "./dump.ts";
 import { testReach } from "./reach-tests.ts";
 import { testReadiness } from "./readiness-tests.ts";
 import { testServices } from "./service-tests.ts";
@@ -18,6 +19,9 @@ describe("a dual-stack cluster", () => {
   });
   after(async () => {
     await cluster?.close();
+  });
+  afterEach(async (test) => {
+    if (cluster !== undefined && "passed" in test && !test.passed) await dumpCluster(cluster, test.name);
   });
   testReadiness(getCluster);
   testReach(getCluster);

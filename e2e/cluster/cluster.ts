@@ -6,7 +6,7 @@ import { buildPauseImage, buildProgramImage, compileStatic } from "../lib/image.
 import { REPOSITORY } from "../lib/tools.ts";
 import { IMAGE_ARCHIVE } from "./causeway.ts";
 import { type ClusterNode, createClusterNode } from "./cluster-node.ts";
-import { type ClusterPlan, type Family, planCluster } from "./cluster-plan.ts";
+import { API_SERVICE, type ClusterPlan, type Family, planCluster } from "./cluster-plan.ts";
 import type { ClusterTools } from "./cluster-tools.ts";
 import { type ControlPlane, startControlPlane } from "./control-plane.ts";
 import { CONTROL_PLANE, createFabric, type Fabric } from "./fabric.ts";
@@ -29,7 +29,9 @@ export interface Cluster {
   readonly peer: string;
   /** Takes files of this run. */
   readonly folder: string;
-  kubectl(args: readonly string[], input?: string): Promise<string>;
+  /** The words that run kubectl as the administrator. */
+  kubectlCommand(args: readonly string[]): readonly string[];
+  kubectl(args: readonly string[]): Promise<string>;
   helm(...args: readonly string[]): Promise<string>;
   close(): Promise<void>;
 }
@@ -53,7 +55,7 @@ export async function createCluster({ tools, families, proxyModes }: ClusterInpu
   const plan = planCluster(families, names);
   const fabric = await createFabric(`${tag}-fabric`);
   cleanUps.defer(fabric.remove);
-  const pki = await createPki(folder, CONTROL_PLANE);
+  const pki = await createPki(folder, [...CONTROL_PLANE, ...API_SERVICE]);
   const controlPlane = await startControlPlane({ plan, tools, netns: fabric.netns, folder, pki });
   cleanUps.defer(controlPlane.stop);
 
@@ -77,6 +79,7 @@ export async function createCluster({ tools, families, proxyModes }: ClusterInpu
     `KUBECONFIG=${controlPlane.kubeconfig}`,
     ...helmFolders(folder),
   ];
+  const kubectlCommand = (args: readonly string[]): readonly string[] => [...enter, tools.kubectl, ...args];
   const finish = cleanUps.move();
   return {
     plan,
@@ -87,8 +90,8 @@ export async function createCluster({ tools, families, proxyModes }: ClusterInpu
     nodes,
     peer,
     folder,
-    kubectl: (args, input = "") =>
-      runCommand([...enter, tools.kubectl, ...args], { input, timeoutMs: 120_000 }),
+    kubectlCommand,
+    kubectl: (args) => runCommand(kubectlCommand(args), { timeoutMs: 120_000 }),
     helm: (...args) => runCommand([...enter, tools.helm, ...args], { timeoutMs: 180_000 }),
     close: () => finish.disposeAsync(),
   };

@@ -5,10 +5,14 @@ import type { Peer } from "./workloads.ts";
 
 const AT_ONCE = 4;
 
-/** The ways between any two of these pods on which the wrong one answers, or it sees another address than the asking pod's own. */
-export async function findUnreached(cluster: Cluster, peers: readonly Peer[]): Promise<readonly string[]> {
+/** The ways between any two of these pods, or to all from those of `asking`, on which the wrong one answers, or it sees another address than the asking pod's own. */
+export async function findUnreached(
+  cluster: Cluster,
+  peers: readonly Peer[],
+  asking = peers,
+): Promise<readonly string[]> {
   const wrong: string[] = [];
-  const left = [...peers];
+  const left = [...asking];
   const work = async (): Promise<void> => {
     for (let peer = left.pop(); peer !== undefined; peer = left.pop())
       wrong.push(...(await findUnreachedFrom(cluster, peer, peers)));

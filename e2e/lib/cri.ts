@@ -29,6 +29,12 @@ export interface PodStatus {
   readonly netnsPath: string;
 }
 
+export interface Sandbox {
+  readonly id: string;
+  readonly podName: string;
+  readonly isReady: boolean;
+}
+
 /** The part of CRI v1 that a kubelet uses for sandboxes; errors are gRPC's, with the runtime's text. */
 export interface CriClient {
   version(): Promise<string>;
@@ -36,6 +42,7 @@ export interface CriClient {
   runPod(pod: PodInput, timeoutMs?: number): Promise<string>;
   podStatus(id: string): Promise<PodStatus>;
   listPods(): Promise<readonly string[]>;
+  listSandboxes(): Promise<readonly Sandbox[]>;
   stopPod(id: string): Promise<void>;
   removePod(id: string): Promise<void>;
   /** Creates and starts a container of the image in the pod. */
@@ -71,6 +78,12 @@ export function connectCri(socket: string, apiFolder: string): CriClient {
     async listPods() {
       const { items = [] } = await call("ListPodSandbox");
       return items.map((item: { id: string }) => item.id);
+    },
+    async listSandboxes() {
+      const { items = [] } = await call("ListPodSandbox");
+      return items.map(({ id, metadata, state = "SANDBOX_READY" }: Reply) => {
+        return { id, podName: metadata.name, isReady: state === "SANDBOX_READY" };
+      });
     },
     async stopPod(id) {
       await call("StopPodSandbox", { pod_sandbox_id: id });
