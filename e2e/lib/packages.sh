@@ -162,6 +162,7 @@ make_base_image() {
   work=$(mktemp -d "$cache/.base-XXXXXX")
   debootstrap --variant=minbase --include=ca-certificates bookworm "$work" "$(mirror)" >"$work.log" || fail "debootstrap failed: see $work.log"
   rm -rf "$work"/usr/share/{doc,info,lintian,locale,man}/* "$work"/var/cache/apt/* "$work"/var/lib/apt/lists/* "$work"/var/log/*
+  rm -f "$work/etc/apt/sources.list"
   for source in /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources; do
     if [ -s "$source" ]; then cp "$source" "$work$source"; fi
   done
