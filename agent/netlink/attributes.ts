@@ -7,9 +7,8 @@ import {
   getU64,
   parseAttributes,
   putU64,
-  writeU16,
-  writeU32,
 } from "netlink/dist/structs.js";
+import { writeU16, writeU32 } from "./host-order.ts";
 import { MalformedMessageError } from "./malformed-message-error.ts";
 
 /** Attributes as they go on the wire, each padded to 4 bytes. No piece at all: attribute left out. */
@@ -22,11 +21,13 @@ export type Attributes = ReadonlyMap<number, Buffer>;
 const HEADER_BYTES = 4;
 const NLA_F_NESTED = 1 << 15;
 
-/** Header and room. One buffer for all, because a pod takes about a hundred attributes; the package makes three of each. */
-function frame(type: number, size: number): Buffer {
-  const bytes = Buffer.alloc(align(HEADER_BYTES + size));
-  writeU16.call(bytes, HEADER_BYTES + size, 0);
-  writeU16.call(bytes, type, 2);
+const encoder = new TextEncoder();
+
+/** Header and room. One array for all, because a pod takes about a hundred attributes; the package makes three of each. */
+function frame(type: number, size: number): Uint8Array {
+  const bytes = new Uint8Array(align(HEADER_BYTES + size));
+  writeU16(bytes, 0, HEADER_BYTES + size);
+  writeU16(bytes, 2, type);
   return bytes;
 }
 
@@ -38,28 +39,24 @@ export function attribute(type: number, data: Uint8Array): Attribute {
 
 export function u8Attribute(type: number, value: number): Attribute {
   const bytes = frame(type, 1);
-  bytes.writeUInt8(value, HEADER_BYTES);
+  bytes[HEADER_BYTES] = value;
   return [bytes];
 }
 
 export function u32Attribute(type: number, value: number): Attribute {
   const bytes = frame(type, 4);
-  writeU32.call(bytes, value, HEADER_BYTES);
+  writeU32(bytes, HEADER_BYTES, value);
   return [bytes];
 }
 
 /** 16 bits in network order: a port. */
 export function u16NetworkAttribute(type: number, value: number): Attribute {
-  const bytes = frame(type, 2);
-  bytes.writeUInt16BE(value, HEADER_BYTES);
-  return [bytes];
+  return attribute(type, Uint8Array.of(value >>> 8, value));
 }
 
 /** 32 bits in network order, as nfnetlink wants them. */
 export function u32NetworkAttribute(type: number, value: number): Attribute {
-  const bytes = frame(type, 4);
-  bytes.writeUInt32BE(value, HEADER_BYTES);
-  return [bytes];
+  return attribute(type, Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value));
 }
 
 /** 64 bits in the machine's order. */
@@ -69,9 +66,7 @@ export function u64Attribute(type: number, value: number): Attribute {
 
 /** Text that ends with NUL. */
 export function textAttribute(type: number, text: string): Attribute {
-  const bytes = frame(type, Buffer.byteLength(text) + 1);
-  bytes.write(text, HEADER_BYTES);
-  return [bytes];
+  return attribute(type, encoder.encode(`${text}\0`));
 }
 
 /**
