@@ -13,6 +13,11 @@ export function writeU16(bytes: Uint8Array, offset: number, value: number): void
   bytes[offset + 1] = value >>> SHIFTS_16[1];
 }
 
+/** 0 where there are no bytes. */
+export function readU16(bytes: Uint8Array, offset: number): number {
+  return ((bytes[offset] ?? 0) << SHIFTS_16[0]) | ((bytes[offset + 1] ?? 0) << SHIFTS_16[1]);
+}
+
 export function u32Bytes(value: number): Uint8Array {
   const bytes = new Uint8Array(4);
   writeU32(bytes, 0, value);
