@@ -3,7 +3,7 @@ import { macToBytes } from "../net/mac.ts";
 import { type BatchTemplate, createBatchTemplate, fillTemplate } from "../netlink/batch-template.ts";
 import { u32Bytes } from "../netlink/host-order.ts";
 import { encodeBatch, type NetlinkRequest, type Requests } from "../netlink/message.ts";
-import { podRequests, type PodRequestsInput } from "./pod-requests.ts";
+import { padAlias, podRequests, type PodRequestsInput } from "./pod-requests.ts";
 
 /** The messages that make one attachment, in the order in which they are sent (see {@link podRequests}). */
 export type PodBatches = Readonly<Record<Part, Requests>>;
@@ -21,7 +21,7 @@ type Field =
   | "alias"
   | `address${Family}`;
 
-/** Pods of one node are of few kinds: those of one runtime differ only in the length of their aliases. */
+/** Pods of one node are of few kinds: an alias is padded, gateways and MTU seldom change. */
 const MAX_TEMPLATES = 64;
 
 /** Encodes pods, by a template for each kind. Host ports and limits make a pod one of its own, whose requests are encoded one by one. */
@@ -66,8 +66,8 @@ function listParts(input: PodRequestsInput): Readonly<Record<Part, readonly Netl
 function kindOf({ plan, bridgeIndex, hasIpv6 }: PodRequestsInput): string {
   const { host, pod, mtu } = plan;
   const gateways = pod.addresses.map(({ gateway }) => gateway).join();
-  const aliasBytes = Buffer.byteLength(host.alias);
-  return `${pod.ifname} ${mtu} ${bridgeIndex} ${hasIpv6} ${gateways} ${pod.gatewayMac} ${aliasBytes}`;
+  const aliasLength = padAlias(host.alias).length;
+  return `${pod.ifname} ${mtu} ${bridgeIndex} ${hasIpv6} ${gateways} ${pod.gatewayMac} ${aliasLength}`;
 }
 
 function valuesOf({
@@ -84,7 +84,7 @@ function valuesOf({
     ["link", Buffer.from(host.link)],
     ["hostMac", macToBytes(host.mac)],
     ["podMac", macToBytes(pod.mac)],
-    ["alias", Buffer.from(host.alias)],
+    ["alias", Buffer.from(padAlias(host.alias))],
   ]);
   for (const { family, address } of pod.addresses) values.set(`address${family}`, addressToBytes(address));
   return values;
@@ -110,7 +110,7 @@ function makeTemplate(input: PodRequestsInput): BatchTemplate<Field> {
         ...host,
         link: "^".repeat(host.link.length),
         mac: SAMPLE_MACS.host,
-        alias: "~".repeat(Buffer.byteLength(host.alias)),
+        alias: "~".repeat(padAlias(host.alias).length),
       },
       pod: {
         ...pod,
