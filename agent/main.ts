@@ -10,10 +10,12 @@ import { createHeapKeeper } from "./compact-heap.ts";
 import type { CniCommand } from "./cni/request.ts";
 import { type CniServer, startCniServer } from "./cni/server.ts";
 import { type Config, ConfigError, describeFlags, loadConfig } from "./config.ts";
+import { findAgent } from "./find-agent.ts";
 import { startHealthServer } from "./health.ts";
 import { createAttachments } from "./ipam/attachments.ts";
 import { createHostPortTable } from "./ipam/host-port-table.ts";
 import { createIpam } from "./ipam/ipam.ts";
+import type { Kernel } from "./kernel/kernel.ts";
 import { openLinuxKernel } from "./kernel/linux-kernel.ts";
 import { setIpv6Forwarding } from "./kernel/set-ipv6-forwarding.ts";
 import { warmUp } from "./kernel/warm-up.ts";
@@ -32,16 +34,18 @@ import { ensureHostFiles } from "./reconcile/host-files.ts";
 import { createNodeReconciler, type OwnNode } from "./reconcile/node.ts";
 import { createRunner } from "./reconcile/runner.ts";
 import { createScopedRunner, type Scope } from "./reconcile/scoped-runner.ts";
+import { uninstall } from "./reconcile/uninstall.ts";
 import { createSharedLock } from "./shared-lock.ts";
 import { shippedFile } from "./shipped.ts";
 
 const USAGE = `causeway ${packageJson.version}: Kubernetes CNI node agent
 
-usage: causeway agent [flags]
-       causeway set-ipv6-forwarding
+usage: causeway agent [flags]                run the agent
+       causeway uninstall [--all] [flags]    remove what the agent has made; with --all also pods' links, routes and rules
+       causeway set-ipv6-forwarding          let the node forward IPv6, where the agent may not
        causeway --version | --help
 
-flags of agent:
+flags:
 ${describeFlags()}
 `;
 
@@ -61,6 +65,8 @@ async function main([command, ...args]: readonly string[]): Promise<number> {
       return agent(args);
     case "set-ipv6-forwarding":
       return enableIpv6Forwarding();
+    case "uninstall":
+      return uninstallNode(args);
     case "--version":
       process.stdout.write(`${packageJson.version}\n`);
       return 0;
@@ -83,14 +89,8 @@ const MEMORY_FLAGS = ["--semi-space-growth-factor=1", "--heap-growing-percent=50
 
 async function agent(args: readonly string[]): Promise<number> {
   for (const flag of MEMORY_FLAGS) setFlagsFromString(flag);
-  let config: Config;
-  try {
-    config = loadConfig({ args, environment: process.env, hostName: hostname().toLowerCase() });
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    for (const fault of error.faults) process.stderr.write(`causeway: ${fault}\n`);
-    return 2;
-  }
+  const config = readConfig(args);
+  if (config === undefined) return 2;
   const log = createLog(config);
   try {
     const stop = await startAgent(config, log);
@@ -112,6 +112,42 @@ async function enableIpv6Forwarding(): Promise<number> {
   for (const { fault } of changes) process.stdout.write(`Set IPv6 forwarding: ${fault}\n`);
   for (const fault of faults) process.stderr.write(`causeway: ${fault}\n`);
   return faults.length === 0 ? 0 : 1;
+}
+
+/** Undefined after the faults have been told. */
+function readConfig(args: readonly string[]): Config | undefined {
+  try {
+    return loadConfig({ args, environment: process.env, hostName: hostname().toLowerCase() });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    for (const fault of error.faults) process.stderr.write(`causeway: ${fault}\n`);
+    return undefined;
+  }
+}
+
+async function uninstallNode(args: readonly string[]): Promise<number> {
+  const config = readConfig(args.filter((arg) => arg !== "--all"));
+  if (config === undefined) return 2;
+  const onError = (error: unknown): number => {
+    process.stderr.write(`causeway: ${messageOf(error)}\n`);
+    return 1;
+  };
+  let kernel: Kernel | undefined;
+  try {
+    const running = await findAgent(config);
+    if (running !== undefined) {
+      const remedy = "stop it first, else it puts everything back: delete its DaemonSet, or end its process";
+      throw new Error(`Cannot uninstall: an agent is running (${running}); ${remedy}`);
+    }
+    kernel = openLinuxKernel(loadNative(), { after: systemClock.after, onError });
+    const tell = (sentence: string): unknown => process.stdout.write(`${sentence}\n`);
+    await uninstall({ ...config, kernel, all: args.includes("--all"), tell });
+    return 0;
+  } catch (error) {
+    return onError(error);
+  } finally {
+    kernel?.close();
+  }
 }
 
 function nextSignal(): Promise<NodeJS.Signals> {
@@ -255,6 +291,7 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
       const outcome = await metrics.measureReconcile("host files", () =>
         ensureHostFiles({ ...config, shim, conflist: planConflist(config) }),
       );
+      for (const path of outcome.removed) log.info({ path }, "Removed our configuration of another name");
       for (const path of outcome.written) {
         log.info({ path }, "Wrote host file");
         metrics.countFileWrite(path);
@@ -311,6 +348,7 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
 
   return async () => {
     readiness.set("shutdown", "the agent is stopping");
+    const isUninstalled = await source.isUninstalled();
     kernelWatch.stop();
     drift.stop();
     // The runners first: either could find the socket gone, which the server unlinks, and listen again.
@@ -322,6 +360,13 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
         "Cannot keep the addresses last given; the next start may give one again soon",
       );
     });
+    if (isUninstalled)
+      await uninstall({
+        ...config,
+        kernel,
+        all: false,
+        tell: (sentence) => log.info({}, `Uninstalling: ${sentence}`),
+      }).catch((error: unknown) => log.error({ error: messageOf(error) }, "Cannot uninstall all host files"));
     kernel.close();
     await health.close();
   };

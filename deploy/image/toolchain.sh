@@ -5,8 +5,8 @@ set -eu
 step=$1 architecture=$2
 
 case $architecture in
-amd64) machine=x86_64 ;;
-arm64) machine=aarch64 ;;
+amd64) machine=x86_64 max_shim_size=40960 ;;
+arm64) machine=aarch64 max_shim_size=81920 ;;
 *)
   echo "toolchain: cannot build for \"$architecture\", only for amd64 and arm64" >&2
   exit 1
@@ -28,14 +28,14 @@ install() {
 build() {
   gcc=$machine-linux-gnu-gcc
   # What musl-gcc of musl-tools does, which is there for this machine's architecture only.
-  make -s -C cni-shim MUSL_CC="$gcc -specs /usr/lib/$machine-linux-musl/musl-gcc.specs" HOST_CC="$gcc"
+  make -s -C cni-shim MUSL_CC="$gcc -specs /usr/lib/$machine-linux-musl/musl-gcc.specs" HOST_CC="$gcc" MAX_SIZE="$max_shim_size"
   make -s -C agent/native CC="$gcc"
-  npm run -s build:agent
+  npm run -s build:agent -- --metafile=dist/metafile.json
   mkdir -p image/opt/causeway/bin image/usr/share/doc/causeway
   cp dist/causeway.mjs dist/kernel.node image/opt/causeway/
   cp dist/bin/causeway image/opt/causeway/bin/
   cp LICENSE image/usr/share/doc/causeway/
-  npm sbom --omit=dev --sbom-format=cyclonedx >image/usr/share/doc/causeway/sbom.cdx.json
+  node deploy/image/write-bill.ts dist/metafile.json image/usr/share/doc/causeway
 }
 
 "$step"

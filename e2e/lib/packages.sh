@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Gets the real components that the e2e suites run against, without installing a daemon: Debian packages unpacked into
 # $CAUSEWAY_CACHE/packages/NAME (default: .cache in the repository). Only what is missing is fetched.
-# usage: e2e/lib/packages.sh SET   SET: chart, cluster, containerd, image, libcni, nodes or podman
+# usage: e2e/lib/packages.sh SET   SET: chart, cluster, containerd, image, libcni, nodes, podman or prometheus
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 cache=${CAUSEWAY_CACHE:-$PWD/.cache}
@@ -162,6 +162,7 @@ make_base_image() {
   work=$(mktemp -d "$cache/.base-XXXXXX")
   debootstrap --variant=minbase --include=ca-certificates bookworm "$work" "$(mirror)" >"$work.log" || fail "debootstrap failed: see $work.log"
   rm -rf "$work"/usr/share/{doc,info,lintian,locale,man}/* "$work"/var/cache/apt/* "$work"/var/lib/apt/lists/* "$work"/var/log/*
+  rm -f "$work/etc/apt/sources.list"
   for source in /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources; do
     if [ -s "$source" ]; then cp "$source" "$work$source"; fi
   done
@@ -227,5 +228,9 @@ image)
 nodes)
   ensure_installed iproute2 iputils-ping nftables procps
   ;;
-*) fail 'say which set: chart, cluster, containerd, image, libcni, nodes or podman' ;;
+prometheus)
+  ensure_installed iproute2 nftables util-linux
+  unpack bookworm prometheus prometheus
+  ;;
+*) fail 'say which set: chart, cluster, containerd, image, libcni, nodes, podman or prometheus' ;;
 esac

@@ -144,7 +144,8 @@ async function round(): Promise<{ passed: string[]; failed: string[] }> {
       const { servers, wanted } = await findServers();
       checks.push(...servers.map(checkServer));
       const nodes = new Set(servers.map(({ node }) => node)).size;
-      if (nodes < wanted) failed.push(`failed  ${wanted - nodes} of ${wanted} nodes have no server pod with an address yet`);
+      if (nodes < wanted)
+        failed.push(`failed  ${wanted - nodes} of ${wanted} nodes have no server pod with an address yet`);
       return "";
     },
   });
