@@ -34,7 +34,11 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- $api = dict "apiServer" (printf "https://%s:%d" (include "causeway.urlHost" .host) (int .port)) -}}
 {{- end -}}
 {{- end -}}
-{{- merge $paths $api .Values.config | toYaml -}}
+{{- $own := dict -}}
+{{- if .Values.uninstall.onDelete -}}
+{{- $own = dict "daemonSet" (printf "%s/causeway" .Release.Namespace) -}}
+{{- end -}}
+{{- merge $paths $api $own .Values.config | toYaml -}}
 {{- end }}
 
 {{- /* Where the kubelet asks; the node's own address, which it takes by itself, unless the agent listens elsewhere. */ -}}
