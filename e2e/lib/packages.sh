@@ -184,7 +184,7 @@ chart)
   prometheus_operator_models 6.0.0
   ;;
 cluster)
-  ensure_installed ethtool iproute2 iptables iputils-ping libseccomp2 mount musl-tools nftables openssl procps unzip util-linux
+  ensure_installed curl ethtool iproute2 iptables iputils-ping libseccomp2 mount musl-tools nftables openssl procps unzip util-linux
   unpack_newest_containerd
   unpack bookworm runc runc
   unpack bookworm cni-plugins containernetworking-plugins
