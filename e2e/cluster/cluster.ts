@@ -66,7 +66,7 @@ export async function createCluster({ tools, families, proxyModes }: ClusterInpu
   const nodes = proxyModes.map((proxyMode, index) =>
     createClusterNode({ ...common, proxyMode, number: index + 1, name: `n${index + 1}` }),
   );
-  for (const node of nodes) cleanUps.defer(node.powerOff);
+  cleanUps.defer(async () => void (await Promise.all(nodes.map((node) => node.powerOff()))));
   await Promise.all(nodes.map((node) => bootWithImages(node, images)));
 
   const enter = [
