@@ -13,6 +13,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   kube: ["net", "root"],
   cni: ["kernel", "ipam", "plan", "net", "root"],
   reconcile: ["kernel", "ipam", "plan", "net", "root"],
+  report: ["cni", "kernel", "kube", "ipam", "plan", "net", "root"],
   root: ["ipam", "plan", "net"],
 };
 
