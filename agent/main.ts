@@ -16,13 +16,17 @@ import { createIpam } from "./ipam/ipam.ts";
 import { openLinuxKernel } from "./kernel/linux-kernel.ts";
 import { warmUp } from "./kernel/warm-up.ts";
 import { loadNative } from "./kernel/native.ts";
-import { openNodeView } from "./kube/open-node-view.ts";
 import { ownNode } from "./kube/own-node.ts";
 import { messageOf } from "./errors.ts";
 import { createLog, type Log } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
+import { createNodePage } from "./page/node-page.ts";
 import { planConflist } from "./plan/conflist.ts";
 import { createReadiness } from "./readiness.ts";
+import { createActivity } from "./report/activity.ts";
+import { querySocket } from "./report/query.ts";
+import { createQueryServer } from "./report/query-server.ts";
+import { createReporter, SHOWN_PEERS } from "./report/reporter.ts";
 import { createClusterReconciler } from "./reconcile/cluster.ts";
 import { createDrift } from "./reconcile/drift.ts";
 import { inTurn } from "./reconcile/in-turn.ts";
@@ -32,10 +36,12 @@ import { createRunner } from "./reconcile/runner.ts";
 import { createScopedRunner } from "./reconcile/scoped-runner.ts";
 import { createSharedLock } from "./shared-lock.ts";
 import { shippedFile } from "./shipped.ts";
+import { status } from "./status/status.ts";
 
 const USAGE = `causeway ${packageJson.version}: Kubernetes CNI node agent
 
 usage: causeway agent [flags]
+       causeway status [--json] [--all] [--socket PATH]
        causeway --version | --help
 
 flags of agent:
@@ -56,6 +62,14 @@ async function main([command, ...args]: readonly string[]): Promise<number> {
   switch (command) {
     case "agent":
       return agent(args);
+    case "status":
+      return status({
+        args,
+        write: (text) => process.stdout.write(text),
+        writeError: (text) => process.stderr.write(text),
+        colours: process.stdout.isTTY && process.env["NO_COLOR"] === undefined,
+        dateMs: Date.now,
+      });
     case "--version":
       process.stdout.write(`${packageJson.version}\n`);
       return 0;
@@ -108,7 +122,9 @@ function nextSignal(): Promise<NodeJS.Signals> {
 }
 
 /** Wires everything in the order of the design: health, recovery, node known, datapath, socket, binary, conflist. */
-async function startAgent(config: Config, log: Log): Promise<() => Promise<void>> {
+async function startAgent(config: Config, plainLog: Log): Promise<() => Promise<void>> {
+  const activity = createActivity(Date.now);
+  const log = activity.noting(plainLog);
   const native = loadNative();
   const kernel = openLinuxKernel(native, {
     after: systemClock.after,
@@ -137,9 +153,16 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
     nodes: () => ({ known: source.view.nodes().size, skipped: source.view.skipped().size }),
     peers: () => cluster.counts(),
   });
-  const health = await startHealthServer({ listen: config.http, readiness, metrics });
+  const pages = createNodePage({ report: async () => report({ maxPeers: SHOWN_PEERS }), nowMs });
+  const health = await startHealthServer({ listen: config.http, readiness, metrics, pages });
   log.info({ version: packageJson.version, node: config.nodeName, port: health.port }, "Started");
 
+  const onRepair = (kind: string, fault: string): void => {
+    metrics.countRepair(kind);
+    activity.repaired(kind, fault);
+  };
+  // Only here: the Kubernetes client is most of the program, and other commands must not wait for it.
+  const { openNodeView } = await import("./kube/open-node-view.ts");
   const source = openNodeView({
     config,
     version: packageJson.version,
@@ -167,7 +190,7 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
     log,
     nowMs,
     undisturbed: collection.exclusive,
-    onRepair: metrics.countRepair,
+    onRepair,
     ownNode() {
       const state = ownNode(source.view, config.nodeName);
       if (state.kind === "unassigned") {
@@ -183,10 +206,36 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
     log,
     local: node.local,
     cluster: () => ({ nodes: source.view.nodes(), isComplete: source.view.isComplete() }),
-    onRepair: metrics.countRepair,
+    onRepair,
     onProblem: (note) =>
       source.report({ type: "Warning", reason: "NodesUnreachable", action: "RouteToNodes", note }),
   });
+  const report = createReporter({
+    version: packageJson.version,
+    nodeVersion: process.version,
+    pid: process.pid,
+    config,
+    kernel,
+    ipam,
+    readiness,
+    activity,
+    view: () => source.view,
+    cluster,
+    mtu: node.mtu,
+    rivals: () => rivals,
+    nowMs,
+    dateMs: Date.now,
+  });
+  const queries = createQueryServer({
+    transport: native,
+    path: querySocket(config.socket),
+    answers: {
+      report: async () => JSON.stringify(await report({ maxPeers: SHOWN_PEERS })),
+      "report all": async () => JSON.stringify(await report({ maxPeers: Number.POSITIVE_INFINITY })),
+    },
+    log,
+  });
+  queries.ensure();
   const serveCommand = createCommands(
     {
       kernel,
@@ -215,9 +264,13 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
       transport: native,
       socket: config.socket,
       commands,
-      log,
+      // Requests are told by themselves.
+      log: plainLog,
       monotonicNs: process.hrtime.bigint,
-      observe: metrics.observeRequest,
+      observe(call) {
+        metrics.observeRequest(call.command, call.code, call.ms / 1000);
+        activity.served(call);
+      },
     });
     readiness.set("socket", undefined);
     hostFileRunner.trigger();
@@ -231,6 +284,7 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
         await server?.stop();
         serve();
       }
+      queries.ensure();
       const outcome = await ensureHostFiles({ ...config, shim, conflist: planConflist(config) });
       for (const path of outcome.written) {
         log.info({ path }, "Wrote host file");
@@ -291,6 +345,7 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
     drift.stop();
     // The runners first: either could find the socket gone, which the server unlinks, and listen again.
     await Promise.all([nodeRunner.stop(), hostFileRunner.stop(), source.close()]);
+    queries.stop();
     await server?.stop();
     await node.saveLastGiven().catch((error: unknown) => {
       log.warn(
