@@ -108,8 +108,8 @@ export function isOurConflist(text: string): boolean {
 }
 
 /**
- * Removes conflists that an agent of another `--cni-conf-name`, or an uninstallation, left: those of names that are ours anyway, and those that are ours to the letter. One that
- * somebody made of ours, for a chain of his own, stays.
+ * Removes conflists that an agent of another `--cni-conf-name`, or an uninstallation, left: those of names that are ours anyway, and those that are
+ * ours to the letter. One that somebody made of ours, for a chain of his own, stays.
  */
 async function removeFormerConflists(
   { cniConfDir, conflist }: HostFilesInput,
