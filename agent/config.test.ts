@@ -40,6 +40,7 @@ test("loadConfig() has the defaults of the design", () => {
     socket: "/run/causeway/agent.sock",
     cniBinDir: "/opt/cni/bin",
     cniConfDir: "/etc/cni/net.d",
+    cniConfName: "10-causeway.conflist",
     http: { address: "127.0.0.1", port: 9655 },
     bridge: "cw0",
     mtu: 0,
@@ -107,6 +108,15 @@ for (const { args, want } of [
   {
     args: ["--vxlan-device", "longer-than-14c"],
     want: 'vxlanDevice "longer-than-14c" must be a link name of at most 14 characters',
+  },
+  {
+    args: ["--cni-conf-name", "a.conf"],
+    want: 'cniConfName "a.conf" must be a file name that ends in ".conflist"',
+  },
+  { args: ["--daemon-set", "causeway"], want: 'daemonSet "causeway" must be NAMESPACE/NAME' },
+  {
+    args: ["--daemon-set", "a/b", "--standalone", "--nodes-file", "/n.yaml"],
+    want: 'daemonSet "a/b" is of no use: standalone is true',
   },
   { args: ["--unknown"], want: "Unknown option '--unknown'" },
   {

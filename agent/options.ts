@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import * as v from "valibot";
 import type { Family } from "./net/address.ts";
 import { type Cidr, parseCidr } from "./net/cidr.ts";
+import { CONFLIST_NAME } from "./plan/conflist.ts";
 import { MIN_MTU } from "./plan/node-network.ts";
 
 /** DNS label rules of node names (RFC 1123 subdomain). */
@@ -127,6 +128,29 @@ export const OPTIONS = {
     schema: v.optional(path, "/etc/cni/net.d"),
     value: "PATH",
     help: "folder where the runtime looks for CNI configurations",
+  },
+  cniConfName: {
+    flag: "cni-conf-name",
+    schema: v.optional(
+      v.pipe(
+        text,
+        v.regex(
+          /^[a-zA-Z0-9_-][a-zA-Z0-9._-]{0,200}\.conflist$/,
+          'must be a file name that ends in ".conflist"',
+        ),
+      ),
+      CONFLIST_NAME,
+    ),
+    value: "NAME",
+    help: "file name of our CNI configuration there: runtimes take the first one of the folder",
+  },
+  daemonSet: {
+    flag: "daemon-set",
+    schema: v.optional(
+      v.pipe(text, v.regex(/^[a-z0-9-]{1,63}\/[a-z0-9.-]{1,253}$/, "must be NAMESPACE/NAME")),
+    ),
+    value: "NAMESPACE/NAME",
+    help: "the agent's DaemonSet: an agent that is stopped after that was deleted removes its host files",
   },
   http: {
     flag: "http",

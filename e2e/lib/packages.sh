@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Gets the real components that the e2e suites run against, without installing a daemon: Debian packages unpacked into
 # $CAUSEWAY_CACHE/packages/NAME (default: .cache in the repository). Only what is missing is fetched.
-# usage: e2e/lib/packages.sh SET   SET: containerd, libcni or podman
+# usage: e2e/lib/packages.sh SET   SET: containerd, libcni, nodes, podman or prometheus
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 cache=${CAUSEWAY_CACHE:-$PWD/.cache}
@@ -135,5 +135,9 @@ podman)
 nodes)
   ensure_installed iproute2 iputils-ping nftables procps
   ;;
-*) fail 'say which set: containerd, libcni, nodes or podman' ;;
+prometheus)
+  ensure_installed iproute2 nftables util-linux
+  unpack bookworm prometheus prometheus
+  ;;
+*) fail 'say which set: containerd, libcni, nodes, podman or prometheus' ;;
 esac
