@@ -15,19 +15,23 @@ const CAPABILITIES = ["--bounding-set=-all,+net_admin", "--inh-caps=-all,+net_ad
 export interface CausewayInput {
   readonly id: string;
   readonly host: Host;
-  readonly podCIDR: string;
-  readonly hasPorts: boolean;
+  /** One, or one of each family. */
+  readonly podCIDRs: readonly string[];
+  readonly hasPorts?: boolean;
+  /** What is told of it in the table, after its name. */
+  readonly remark?: string;
 }
 
 /** Our agent on a host of its own, called through our shim. */
-export async function startCauseway({ id, host, podCIDR, hasPorts }: CausewayInput): Promise<Program> {
+export async function startCauseway(input: CausewayInput): Promise<Program> {
+  const { id, host, podCIDRs, hasPorts = false, remark = "" } = input;
   const folder = `${WORK_FOLDER}/${id}`;
   const socket = `${folder}/agent.sock`;
   // The agent watches the folder of its nodes file: no other file of the bench may come and go there.
   for (const part of ["bin", "net.d", "nodes"]) mkdirSync(`${folder}/${part}`, { recursive: true });
   const nodes = writeWork(
     `${id}/nodes/nodes.yaml`,
-    JSON.stringify([{ name: "bench", addresses: [host.address], podCIDRs: [podCIDR] }]),
+    JSON.stringify([{ name: "bench", addresses: [host.address], podCIDRs }]),
   );
   const flags = {
     "--nodes-file": nodes,
@@ -42,10 +46,12 @@ export async function startCauseway({ id, host, podCIDR, hasPorts }: CausewayInp
   const close = await startAgent(id, host, ["--standalone", ...Object.entries(flags).flat()]);
   return createPlugin({
     id,
-    name: hasPorts ? "Causeway, 2 host ports" : "Causeway",
+    name: `Causeway${hasPorts ? ", 2 host ports" : ""}${remark}`,
     hasPorts,
     host,
-    bridge: "cw0",
+    answers: ["CHECK", "STATUS"],
+    isDualStack: podCIDRs.length > 1,
+    share: 1,
     plugin: `${folder}/bin/causeway`,
     config: { cniVersion: "1.0.0", name: "causeway", type: "causeway", socket },
     close,
