@@ -27,3 +27,9 @@ export const COMMAND_BUDGETS: readonly Budget[] = [
     { row: `DEL, ${BUDGET_PODS} at once, total`, program: CAUSEWAY, of, atMost: 1 / 35 },
   ]),
 ];
+
+export const DATAPATH_BUDGETS: readonly Budget[] = [];
+
+export const FOOTPRINT_BUDGETS: readonly Budget[] = [
+  { row: "start to ready", program: "full", of: "none", atMost: 2 },
+];

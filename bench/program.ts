@@ -34,8 +34,8 @@ export interface PluginInput {
   readonly plugin: string;
   /** Network configuration. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** Whether every pod asks for two ports of the host. */
-  readonly hasPorts?: boolean;
+  /** How many ports of the host every pod asks for, half of them TCP. */
+  readonly ports?: number;
   /** Where the plugin finds programs. */
   readonly path?: string;
   readonly close?: () => Promise<void>;
@@ -43,21 +43,9 @@ export interface PluginInput {
 
 /** A CNI plugin, called as libcni calls it for containerd: configuration on stdin, with the result of ADD for CHECK and DEL. */
 export function createPlugin(input: PluginInput): Program {
-  const {
-    id,
-    name,
-    host,
-    answers,
-    isDualStack,
-    share,
-    plugin,
-    config,
-    hasPorts = false,
-    path,
-    close,
-  } = input;
+  const { id, name, host, answers, isDualStack, share, plugin, config, ports = 0, path, close } = input;
   const environmentOf = createEnvironment(host, plugin.slice(0, plugin.lastIndexOf("/")), path);
-  const configOf = (pod: number): object => (hasPorts ? { ...config, ...portsOf(pod) } : config);
+  const configOf = (pod: number): object => (ports > 0 ? { ...config, ...portsOf(pod, ports) } : config);
   const configPaths = host.podNetns.map((_, pod) =>
     writeWork(`${id}-${pod}.add.conf`, JSON.stringify(configOf(pod))),
   );
@@ -93,13 +81,16 @@ export function createPlugin(input: PluginInput): Program {
   };
 }
 
-/** Two ports of the host for a pod, as a runtime passes them: one that has a number of its own, TCP and UDP. */
-export function portsOf(pod: number): object {
-  const port = { hostPort: 20_000 + pod, containerPort: 80 };
-  const portMappings = [
-    { ...port, protocol: "tcp" },
-    { ...port, protocol: "udp" },
-  ];
+/** Ports of the host for a pod, as a runtime passes them: numbers of its own, each for TCP and UDP. */
+export function portsOf(pod: number, ports: number): object {
+  const portMappings = Array.from({ length: ports }, (_, index) => {
+    const number = Math.floor(index / 2);
+    return {
+      hostPort: 20_000 + (pod * ports) / 2 + number,
+      containerPort: 80 + number,
+      protocol: index % 2 === 0 ? "tcp" : "udp",
+    };
+  });
   return { runtimeConfig: { portMappings } };
 }
 

@@ -5,7 +5,14 @@ import { createFloor } from "./floor.ts";
 import { EXTRA_PODS, type FilledProgram } from "./full-node.ts";
 import { type Host, makeHost } from "./machine.ts";
 import type { Program } from "./program.ts";
-import { type Backend, createReference, createReferenceWithPorts, type Release } from "./reference.ts";
+import {
+  type Backend,
+  createReference,
+  createReferenceWithPorts,
+  newestOf,
+  parseReleases,
+  type Release,
+} from "./reference.ts";
 
 /** Everything that is measured, each on a host of its own. */
 export interface Programs {
@@ -20,15 +27,17 @@ export interface Programs {
 const IPV4 = ["10.244.0.0/22"] as const;
 const DUAL = [...IPV4, "fd00:10:244::/64"] as const;
 
+/** Host ports of each pod, where it has some. */
+const PORTS = 2;
+
 /** The part of pods and bursts that slow programs and variants are measured with. */
 const SOME = 0.3;
 
-/** `plugins` lists the reference plugins: NAME=VERSION=FOLDER, separated by commas. */
+/** For `plugins` see {@link parseReleases}. */
 export async function startPrograms(pods: number, plugins: string): Promise<Programs> {
   const hostOf = createHosts();
-  const releases = new Map(plugins.split(",").map(parseRelease));
-  const newest = releases.get("newest");
-  if (newest === undefined) throw new RangeError('Cannot compare: no plugins "newest" were given');
+  const releases = parseReleases(plugins);
+  const newest = newestOf(releases);
   const ours = [
     createFloor({ id: "floor", host: hostOf("floor", pods), podCidrs: cidrs(IPV4) }),
     await startCauseway({ id: "causeway", host: hostOf("causeway", pods), podCIDRs: IPV4 }),
@@ -36,7 +45,7 @@ export async function startPrograms(pods: number, plugins: string): Promise<Prog
       id: "causeway-ports",
       host: hostOf("causeway-ports", pods),
       podCIDRs: IPV4,
-      hasPorts: true,
+      ports: PORTS,
     }),
   ];
   const oursDualStack = [
@@ -102,7 +111,15 @@ function referencesOf({ name, release, hostOf, pods }: ReferencesInput): Program
     ...backends.map((ipMasq) => {
       const id = `${name}-ports${suffix(ipMasq)}`;
       const host = hostOf(id, pods);
-      return createReferenceWithPorts({ id, release, host, podCIDRs: IPV4, ipMasq, share: SOME });
+      return createReferenceWithPorts({
+        id,
+        release,
+        host,
+        podCIDRs: IPV4,
+        ipMasq,
+        share: SOME,
+        ports: PORTS,
+      });
     }),
   ];
 }
@@ -139,14 +156,6 @@ async function startFilled(hostOf: HostOf, pods: number, release: Release): Prom
 function createHosts(): HostOf {
   let count = 0;
   return (id, pods) => makeHost(id, count++, pods);
-}
-
-function parseRelease(text: string): [name: string, release: Release] {
-  const [name = "", version = "", folder = ""] = text.split("=");
-  const [major = 0, minor = 0] = version.split(".").map(Number);
-  // The first release of version 1.1.0 of the specification, which has STATUS; the nftables backends are as old.
-  const hasStatus = major > 1 || minor >= 6;
-  return [name, { version, folder, answers: hasStatus ? ["CHECK", "STATUS"] : ["CHECK"] }];
 }
 
 function cidrs(texts: readonly string[]): Cidr[] {

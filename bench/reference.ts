@@ -15,6 +15,25 @@ export interface Release {
   readonly answers: readonly ("CHECK" | "STATUS")[];
 }
 
+/** By name; `plugins` is what plugins.sh prints: NAME=VERSION=FOLDER, separated by commas. */
+export function parseReleases(plugins: string): ReadonlyMap<string, Release> {
+  return new Map(
+    plugins.split(",").map((text) => {
+      const [name = "", version = "", folder = ""] = text.split("=");
+      const [major = 0, minor = 0] = version.split(".").map(Number);
+      // The first release of version 1.1.0 of the specification, which has STATUS; the nftables backends are as old.
+      const hasStatus = major > 1 || minor >= 6;
+      return [name, { version, folder, answers: hasStatus ? ["CHECK", "STATUS"] : ["CHECK"] }];
+    }),
+  );
+}
+
+export function newestOf(releases: ReadonlyMap<string, Release>): Release {
+  const newest = releases.get("newest");
+  if (newest === undefined) throw new RangeError('Cannot compare: no plugins "newest" were given');
+  return newest;
+}
+
 export interface ReferenceInput {
   readonly id: string;
   readonly release: Release;
@@ -51,19 +70,21 @@ export function createReference(input: ReferenceInput): Program {
 
 export interface ReferenceWithPortsInput extends Omit<ReferenceInput, "plugin"> {
   readonly ipMasq: Backend;
+  /** How many host ports each pod has. */
+  readonly ports: number;
 }
 
-/** Bridge with ipMasq and portmap behind it, for two ports of the host. */
+/** Bridge with ipMasq and portmap behind it. */
 export function createReferenceWithPorts(input: ReferenceWithPortsInput): Program {
-  const { id, release, ipMasq: backend, host, share } = input;
+  const { id, release, ipMasq: backend, host, share, ports } = input;
   const { folder, version } = release;
-  const name = `bridge ${version} + portmap, 2 host ports (${backend})`;
+  const name = `bridge ${version} + portmap, ${ports} host ports (${backend})`;
   const environmentOf = createEnvironment(host, folder, backend === "nftables" ? nftablesOnly() : undefined);
   const bridgeConfig = referenceConfig({ ...input, plugin: "bridge" });
   const bridgeFile = writeWork(`${id}.conf`, JSON.stringify(bridgeConfig));
   const common = { cniVersion: "1.0.0", name: "bench", type: "portmap", backend, snat: true };
   const portmapFiles = host.podNetns.map((_, pod) =>
-    writeWork(`${id}-${pod}.conf`, JSON.stringify({ ...common, ...portsOf(pod) }).slice(0, -1)),
+    writeWork(`${id}-${pod}.conf`, JSON.stringify({ ...common, ...portsOf(pod, ports) }).slice(0, -1)),
   );
   return {
     id,

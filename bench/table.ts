@@ -54,18 +54,23 @@ export function formatTable(rows: readonly RowSummary[]): string {
       formatRatio(line.ofCauseway),
     ]),
   ]);
-  const widths = HEAD.map((_, column) =>
-    Math.max(...[HEAD, ...cells].map((row) => row[column]?.length ?? 0)),
-  );
-  const format = (row: readonly string[]): string =>
-    row
+  return alignColumns([HEAD, ...cells]);
+}
+
+/** The first line is the head; the first column is text, the others are numbers. */
+export function alignColumns(lines: readonly (readonly string[])[]): string {
+  const [head = []] = lines;
+  const widths = head.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  const [first = "", ...others] = lines.map((line) =>
+    line
       .map((cell, column) =>
         column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0),
       )
       .join("  ")
-      .trimEnd();
+      .trimEnd(),
+  );
   const rule = "-".repeat(widths.reduce((sum, width) => sum + width + 2, -2));
-  return [format(HEAD), rule, ...cells.map(format)].join("\n");
+  return [first, rule, ...others].join("\n");
 }
 
 function formatMs(value: number | undefined): string {

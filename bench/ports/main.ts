@@ -23,7 +23,7 @@ const CHANGES = 100;
 enterMachine();
 ip(["route add local 198.18.0.0/15 dev lo"]);
 const host = makeHost("ports", 0, PODS);
-const causeway = await startCauseway({ id: "ports", host, podCIDRs: [POD_CIDR], hasPorts: true });
+const causeway = await startCauseway({ id: "ports", host, podCIDRs: [POD_CIDR], ports: 2 });
 try {
   const few: number[] = [];
   const many: number[] = [];
