@@ -45,6 +45,19 @@ test("judge() compares the rounds that both have", () => {
   assert.equal(verdict?.outcome, "met");
 });
 
+test("judge() fails what no round keeps, and only that", () => {
+  const outcomeOf = (rounds: number[][]): string | undefined => {
+    const measurements = [
+      { id: "floor", name: "raw", rounds: [[1], [1], [1]] },
+      { id: "causeway", name: "Causeway", rounds },
+    ];
+    const row = { name: "ADD", ours: "causeway", measurements };
+    return judge([row], [{ row: "ADD", program: "causeway", of: "floor", atMost: 2 }])[0]?.outcome;
+  };
+  assert.equal(outcomeOf([[9], [9], [2.5]]), "missed");
+  assert.equal(outcomeOf([[9], [9], [2.7]]), "failed");
+});
+
 test("judge() refuses a budget for something that was not measured", () => {
   const budget = { row: "CHECK", program: "causeway", of: "floor", atMost: 2 };
   assert.throws(() => judge(rows, [budget]), /^RangeError: Cannot judge "CHECK"/);
