@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chownSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { chownSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import packageJson from "../../package.json" with { type: "json" };
@@ -156,6 +156,22 @@ export function testAgent(getLab: () => ImageLab): void {
     await running().stop();
     agent = await lab.startAgent('extraCapabilities=["DAC_OVERRIDE"]');
     await running().waitUntilReady();
+  });
+
+  test("a folder that somebody has made anew is named, since the container still has the old one", async () => {
+    const { cniConfDir } = getLab();
+    rmSync(cniConfDir, { recursive: true });
+    mkdirSync(cniConfDir);
+    const said = async (): Promise<void> => {
+      const { status, text } = await running().readyz();
+      assert.equal(status, 503);
+      assert.match(text, /installation: .*ENOENT/);
+    };
+    await waitUntilHolds("the reason", said, { timeoutMs: 20_000, intervalMs: 100 });
+    await running().stop();
+    agent = await getLab().startAgent();
+    await running().waitUntilReady();
+    assert.deepEqual(readdirSync(cniConfDir), ["10-causeway.conflist"]);
   });
 }
 
