@@ -51,8 +51,14 @@ export async function ensureHostFiles(input: HostFilesInput): Promise<HostFilesO
     { path: join(cniConfDir, cniConfName), content: Buffer.from(conflist), mode: 0o644 },
     (current) => servesConflist(current.toString("utf8"), conflist),
   );
-  const removed = await removeFormerConflists(input);
-  return { written, removed, rivals: await listRivals(input) };
+  const others = await listOtherConfigurations(input);
+  const removed = await removeFormerConflists(input, others);
+  // Runtimes take the first (containerd/containerd#9171).
+  const rivals = others
+    .filter((name) => name < cniConfName)
+    .map((name) => join(cniConfDir, name))
+    .filter((path) => !removed.includes(path));
+  return { written, removed, rivals };
 }
 
 /** Names that conflists of ours have whatever the configuration says. */
@@ -102,13 +108,15 @@ export function isOurConflist(text: string): boolean {
 }
 
 /**
- * Removes conflists that an agent of another `--cni-conf-name`, or an uninstallation, left: those of names that are ours anyway, and those that are ours to the letter. One that
- * somebody made of ours, for a chain of his own, stays.
+ * Removes conflists that an agent of another `--cni-conf-name`, or an uninstallation, left: those of names that are ours anyway, and those that are
+ * ours to the letter. One that somebody made of ours, for a chain of his own, stays.
  */
-async function removeFormerConflists(input: HostFilesInput): Promise<readonly string[]> {
-  const { cniConfDir, conflist } = input;
+async function removeFormerConflists(
+  { cniConfDir, conflist }: HostFilesInput,
+  others: readonly string[],
+): Promise<readonly string[]> {
   const removed: string[] = [];
-  for (const name of await listOtherConfigurations(input)) {
+  for (const name of others) {
     if (!name.endsWith(".conflist")) continue;
     const path = join(cniConfDir, name);
     const text = (await readFileIfThere(path))?.toString("utf8") ?? "";
@@ -116,10 +124,4 @@ async function removeFormerConflists(input: HostFilesInput): Promise<readonly st
     if (isOurs && (await removeFile(path))) removed.push(path);
   }
   return removed;
-}
-
-/** Configurations in the folder that sort before ours: runtimes take the first (containerd/containerd#9171). */
-async function listRivals(input: HostFilesInput): Promise<readonly string[]> {
-  const names = await listOtherConfigurations(input);
-  return names.filter((name) => name < input.cniConfName).map((name) => join(input.cniConfDir, name));
 }
