@@ -30,7 +30,7 @@ build() {
   # What musl-gcc of musl-tools does, which is there for this machine's architecture only.
   make -s -C cni-shim MUSL_CC="$gcc -specs /usr/lib/$machine-linux-musl/musl-gcc.specs" HOST_CC="$gcc" MAX_SIZE="$max_shim_size"
   make -s -C agent/native CC="$gcc"
-  npm run -s build:agent -- --metafile=dist/metafile.json
+  npm run -s build:agent
   mkdir -p image/opt/causeway/bin image/usr/share/doc/causeway
   cp dist/causeway.mjs dist/kernel.node image/opt/causeway/
   cp dist/bin/causeway image/opt/causeway/bin/
