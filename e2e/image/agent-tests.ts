@@ -159,9 +159,9 @@ export function testAgent(getLab: () => ImageLab): void {
   });
 
   test("a folder that somebody has made anew is named, since the container still has the old one", async () => {
-    const { cniConfDir } = getLab();
-    rmSync(cniConfDir, { recursive: true });
-    mkdirSync(cniConfDir);
+    const { cniBinDir } = getLab();
+    rmSync(cniBinDir, { recursive: true });
+    mkdirSync(cniBinDir);
     const said = async (): Promise<void> => {
       const { status, text } = await running().readyz();
       assert.equal(status, 503);
@@ -171,7 +171,7 @@ export function testAgent(getLab: () => ImageLab): void {
     await running().stop();
     agent = await getLab().startAgent();
     await running().waitUntilReady();
-    assert.deepEqual(readdirSync(cniConfDir), ["10-causeway.conflist"]);
+    assert.deepEqual(readdirSync(cniBinDir).toSorted(), ["causeway", "loopback"]);
   });
 }
 
