@@ -17,6 +17,7 @@ import { createHostPortTable } from "./ipam/host-port-table.ts";
 import { createIpam } from "./ipam/ipam.ts";
 import type { Kernel } from "./kernel/kernel.ts";
 import { openLinuxKernel } from "./kernel/linux-kernel.ts";
+import { setIpv6Forwarding } from "./kernel/set-ipv6-forwarding.ts";
 import { warmUp } from "./kernel/warm-up.ts";
 import { loadNative } from "./kernel/native.ts";
 import { ownNode } from "./kube/own-node.ts";
@@ -47,6 +48,7 @@ const USAGE = `causeway ${packageJson.version}: Kubernetes CNI node agent
 usage: causeway agent [flags]                run the agent
        causeway status [--json] [--all] [--socket PATH]
        causeway uninstall [--all] [flags]    remove what the agent has made; with --all also pods' links, routes and rules
+       causeway set-ipv6-forwarding          let the node forward IPv6, where the agent may not
        causeway --version | --help
 
 flags:
@@ -75,6 +77,8 @@ async function main([command, ...args]: readonly string[]): Promise<number> {
         colours: process.stdout.isTTY && process.env["NO_COLOR"] === undefined,
         dateMs: Date.now,
       });
+    case "set-ipv6-forwarding":
+      return enableIpv6Forwarding();
     case "uninstall":
       return uninstallNode(args);
     case "--version":
@@ -114,6 +118,14 @@ async function agent(args: readonly string[]): Promise<number> {
     log.error({ error: messageOf(error) }, "Cannot start");
     return 1;
   }
+}
+
+/** For an init container that may write /proc/sys, where the agent itself may not. */
+async function enableIpv6Forwarding(): Promise<number> {
+  const { changes, faults } = await setIpv6Forwarding(loadNative());
+  for (const { fault } of changes) process.stdout.write(`Set IPv6 forwarding: ${fault}\n`);
+  for (const fault of faults) process.stderr.write(`causeway: ${fault}\n`);
+  return faults.length === 0 ? 0 : 1;
 }
 
 /** Undefined after the faults have been told. */

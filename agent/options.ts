@@ -39,7 +39,7 @@ const listenAddress = v.pipe(
   v.rawTransform<string, ListenAddress>(({ dataset, addIssue, NEVER }) => {
     const parsed = parseListenAddress(dataset.value);
     if (parsed !== undefined) return parsed;
-    addIssue({ message: "must be ADDRESS:PORT, an IPv6 address in brackets" });
+    addIssue({ message: "must be ADDRESS:PORT" });
     return NEVER;
   }),
 );
@@ -228,6 +228,12 @@ export const OPTIONS = {
     help: "destinations that pods reach under their own address; may be repeated",
     multiple: true,
   },
+  nodeEvents: {
+    flag: "node-events",
+    schema: v.optional(flag, true),
+    value: "true|false",
+    help: "tell of a node's problems by Kubernetes Events about it, besides the log",
+  },
   nodeCondition: {
     flag: "node-condition",
     schema: v.optional(flag, false),
@@ -251,10 +257,13 @@ export const OPTIONS = {
   },
 } as const satisfies Readonly<Record<string, Option>>;
 
+/** An IPv6 address is in brackets, or is not: the downward API puts a node's address before the port as it is. */
 function parseListenAddress(value: string): ListenAddress | undefined {
-  const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(value);
-  const address = match?.[1] ?? match?.[2];
+  const match = /^(?:\[([^\]]+)\]|([^[\]]+)):(\d{1,5})$/.exec(value);
+  const [, bracketed, bare] = match ?? [];
+  const address = bracketed ?? bare;
   const port = Number(match?.[3]);
   if (address === undefined || port > 65_535) return undefined;
-  return isIP(address) === (match?.[1] === undefined ? 4 : 6) ? { address, port } : undefined;
+  const family = isIP(address);
+  return family === 6 || (family === 4 && bracketed === undefined) ? { address, port } : undefined;
 }

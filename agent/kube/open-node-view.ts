@@ -12,7 +12,14 @@ import { watchOwnDaemonSet } from "./own-daemon-set.ts";
 export interface OpenNodeViewInput {
   readonly config: Pick<
     Config,
-    "standalone" | "nodesFile" | "nodeName" | "kubeconfig" | "apiServer" | "nodeCondition" | "daemonSet"
+    | "standalone"
+    | "nodesFile"
+    | "nodeName"
+    | "kubeconfig"
+    | "apiServer"
+    | "nodeEvents"
+    | "nodeCondition"
+    | "daemonSet"
   >;
   /** Version of the agent, for the API server's audit log. */
   readonly version: string;
@@ -24,7 +31,7 @@ export interface OpenNodeViewInput {
 /** Where the agent learns of nodes, and where it tells operators about its own. */
 export interface OpenedNodeView {
   readonly view: NodeView;
-  /** Nobody listens in standalone mode: the log and /readyz say the same. */
+  /** Nobody listens in standalone mode, or where the configuration says so: the log and /readyz say the same. */
   readonly report: NodeEvents["report"];
   /** The node serves pods: where the configuration says so, its Node object is told. */
   readonly ready: () => void;
@@ -51,7 +58,9 @@ export function openNodeView(input: OpenNodeViewInput): OpenedNodeView {
   const client = createApiClient({ credentials, userAgent: `causeway/${version}` });
   const view = createNodeReflector({ client, log, clock, onChange, random: Math.random });
   const nodeUid = (): string | undefined => view.nodes().get(nodeName)?.uid;
-  const events = createNodeEvents({ client, nodeName, nodeUid, clock, dateMs: Date.now, log });
+  const events = config.nodeEvents
+    ? createNodeEvents({ client, nodeName, nodeUid, clock, dateMs: Date.now, log })
+    : undefined;
   const condition = config.nodeCondition
     ? createNodeCondition({ client, nodeName, nodeUid, clock, dateMs: Date.now, log, random: Math.random })
     : undefined;
@@ -62,10 +71,10 @@ export function openNodeView(input: OpenNodeViewInput): OpenedNodeView {
   return {
     view,
     isUninstalled: () => own?.isDeleted() ?? Promise.resolve(false),
-    report: (event) => events.report(event),
+    report: (event) => events?.report(event),
     ready: () => condition?.ready(),
     async close() {
-      await Promise.all([view.close(), events.close(), condition?.close(), own?.close()]);
+      await Promise.all([view.close(), events?.close(), condition?.close(), own?.close()]);
       client.close();
     },
   };
