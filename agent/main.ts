@@ -23,6 +23,7 @@ import { createLog, type Log } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { planConflist } from "./plan/conflist.ts";
 import { createReadiness } from "./readiness.ts";
+import type { CommandInput, CommandResult } from "./inspect/command-line.ts";
 import { createClusterReconciler } from "./reconcile/cluster.ts";
 import { createDrift } from "./reconcile/drift.ts";
 import { inTurn } from "./reconcile/in-turn.ts";
@@ -36,6 +37,7 @@ import { shippedFile } from "./shipped.ts";
 const USAGE = `causeway ${packageJson.version}: Kubernetes CNI node agent
 
 usage: causeway agent [flags]
+       causeway doctor [--json] [flags]
        causeway --version | --help
 
 flags of agent:
@@ -56,6 +58,8 @@ async function main([command, ...args]: readonly string[]): Promise<number> {
   switch (command) {
     case "agent":
       return agent(args);
+    case "doctor":
+      return print((await import("./inspect/run-doctor.ts")).runDoctor(inspection(args)));
     case "--version":
       process.stdout.write(`${packageJson.version}\n`);
       return 0;
@@ -68,6 +72,24 @@ async function main([command, ...args]: readonly string[]): Promise<number> {
       );
       return 2;
   }
+}
+
+/** What commands that look at the node are given. */
+function inspection(args: readonly string[]): CommandInput {
+  return {
+    args,
+    environment: process.env,
+    hostName: hostname().toLowerCase(),
+    version: packageJson.version,
+    colours: process.stdout.isTTY,
+  };
+}
+
+async function print(running: Promise<CommandResult>): Promise<number> {
+  const { exitCode, stdout, stderr } = await running;
+  process.stdout.write(stdout);
+  process.stderr.write(stderr);
+  return exitCode;
 }
 
 /**

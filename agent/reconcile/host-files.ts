@@ -1,8 +1,8 @@
-import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { type FileContent, makeFolder, readFileIfThere, writeFileAtomic } from "../files.ts";
 import { CONFLIST_NAME, PLUGIN_TYPE } from "../plan/conflist.ts";
+import { listRivals } from "../rival-conflists.ts";
 
 export interface HostFilesInput {
   readonly cniBinDir: string;
@@ -18,9 +18,6 @@ export interface HostFilesOutcome {
   /** Configurations that runtimes load instead of ours, because their names sort before it. */
   readonly rivals: readonly string[];
 }
-
-/** Endings that libcni loads (containernetworking/cni libcni/conf.go, ConfFiles). */
-const CONF_ENDINGS = [".conf", ".conflist", ".json"];
 
 /**
  * Makes the node's two host files, and a loopback plugin where the node has none, as they must be. The conflist comes last: with it
@@ -68,13 +65,4 @@ export function servesConflist(current: string, planned: string): boolean {
   } catch {
     return false; // not JSON: damaged
   }
-}
-
-/** Configurations in the folder that sort before ours: runtimes take the first (containerd/containerd#9171). */
-async function listRivals(cniConfDir: string): Promise<readonly string[]> {
-  const names = await readdir(cniConfDir);
-  return names
-    .filter((name) => name < CONFLIST_NAME && CONF_ENDINGS.some((ending) => name.endsWith(ending)))
-    .toSorted()
-    .map((name) => join(cniConfDir, name));
 }
