@@ -36,7 +36,11 @@ before(async () => {
   writeFileSync(
     node.nodesFile,
     JSON.stringify([
-      { name: NODE_NAME, addresses: ["192.0.2.10", "2001:db8::10"], podCIDRs: ["10.244.1.0/24", "fd00:1::/64"] },
+      {
+        name: NODE_NAME,
+        addresses: ["192.0.2.10", "2001:db8::10"],
+        podCIDRs: ["10.244.1.0/24", "fd00:1::/64"],
+      },
       { name: "near", addresses: ["192.0.2.11"], podCIDRs: ["10.244.2.0/24"] },
       { name: "far", addresses: ["203.0.113.7"], podCIDRs: ["10.244.3.0/24"] },
     ]),

@@ -24,6 +24,10 @@ import { createMetrics } from "./metrics.ts";
 import { planConflist } from "./plan/conflist.ts";
 import { createReadiness } from "./readiness.ts";
 import type { CommandInput, CommandResult } from "./inspect/command-line.ts";
+import { createActivity } from "./report/activity.ts";
+import { querySocket } from "./report/query.ts";
+import { createQueryServer } from "./report/query-server.ts";
+import { createReporter } from "./report/reporter.ts";
 import { createClusterReconciler } from "./reconcile/cluster.ts";
 import { createDrift } from "./reconcile/drift.ts";
 import { inTurn } from "./reconcile/in-turn.ts";
@@ -130,7 +134,9 @@ function nextSignal(): Promise<NodeJS.Signals> {
 }
 
 /** Wires everything in the order of the design: health, recovery, node known, datapath, socket, binary, conflist. */
-async function startAgent(config: Config, log: Log): Promise<() => Promise<void>> {
+async function startAgent(config: Config, plainLog: Log): Promise<() => Promise<void>> {
+  const activity = createActivity(Date.now);
+  const log = activity.noting(plainLog);
   const native = loadNative();
   const kernel = openLinuxKernel(native, {
     after: systemClock.after,
@@ -162,6 +168,10 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
   const health = await startHealthServer({ listen: config.http, readiness, metrics });
   log.info({ version: packageJson.version, node: config.nodeName, port: health.port }, "Started");
 
+  const onRepair = (kind: string, fault: string): void => {
+    metrics.countRepair(kind);
+    activity.repaired(kind, fault);
+  };
   const source = openNodeView({
     config,
     version: packageJson.version,
@@ -189,7 +199,7 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
     log,
     nowMs,
     undisturbed: collection.exclusive,
-    onRepair: metrics.countRepair,
+    onRepair,
     ownNode() {
       const state = ownNode(source.view, config.nodeName);
       if (state.kind === "unassigned") {
@@ -205,10 +215,33 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
     log,
     local: node.local,
     cluster: () => ({ nodes: source.view.nodes(), isComplete: source.view.isComplete() }),
-    onRepair: metrics.countRepair,
+    onRepair,
     onProblem: (note) =>
       source.report({ type: "Warning", reason: "NodesUnreachable", action: "RouteToNodes", note }),
   });
+  const report = createReporter({
+    version: packageJson.version,
+    nodeVersion: process.version,
+    pid: process.pid,
+    config,
+    kernel,
+    ipam,
+    readiness,
+    activity,
+    view: () => source.view,
+    cluster,
+    mtu: node.mtu,
+    rivals: () => rivals,
+    nowMs,
+    dateMs: Date.now,
+  });
+  const queries = createQueryServer({
+    transport: native,
+    path: querySocket(config.socket),
+    answers: { report: async () => JSON.stringify(await report({ maxPeers: Number.POSITIVE_INFINITY })) },
+    log,
+  });
+  queries.ensure();
   const serveCommand = createCommands(
     {
       kernel,
@@ -237,9 +270,13 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
       transport: native,
       socket: config.socket,
       commands,
-      log,
+      // Requests are told by themselves.
+      log: plainLog,
       monotonicNs: process.hrtime.bigint,
-      observe: metrics.observeRequest,
+      observe(call) {
+        metrics.observeRequest(call.command, call.code, call.ms / 1000);
+        activity.served(call);
+      },
     });
     readiness.set("socket", undefined);
     hostFileRunner.trigger();
@@ -253,6 +290,7 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
         await server?.stop();
         serve();
       }
+      queries.ensure();
       const outcome = await ensureHostFiles({ ...config, shim, conflist: planConflist(config) });
       for (const path of outcome.written) {
         log.info({ path }, "Wrote host file");
@@ -313,6 +351,7 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
     drift.stop();
     // The runners first: either could find the socket gone, which the server unlinks, and listen again.
     await Promise.all([nodeRunner.stop(), hostFileRunner.stop(), source.close()]);
+    queries.stop();
     await server?.stop();
     await node.saveLastGiven().catch((error: unknown) => {
       log.warn(

@@ -1,4 +1,4 @@
-import { checkAgent } from "../diagnosis/check-agent.ts";
+import { type AgentState, checkAgent } from "../diagnosis/check-agent.ts";
 import { checkApi } from "../diagnosis/check-api.ts";
 import { checkBridge } from "../diagnosis/check-bridge.ts";
 import { checkBridgeNetfilter } from "../diagnosis/check-bridge-netfilter.ts";
@@ -14,8 +14,8 @@ import { checkStaleFiles } from "../diagnosis/check-stale-files.ts";
 import { checkVxlanPort } from "../diagnosis/check-vxlan-port.ts";
 import { type Finding, judging, type Observed } from "../diagnosis/finding.ts";
 import { messageOf } from "../errors.ts";
+import type { AgentAnswer } from "../report/ask-agent.ts";
 import { listRivals } from "../rival-conflists.ts";
-import type { AgentAnswer } from "./agent-answer.ts";
 import { type ApiTarget, observeApi } from "./observe-api.ts";
 import { type HostPaths, observeShim, observeStaleFiles } from "./observe-files.ts";
 import { observeForwardChains } from "./observe-forward-chains.ts";
@@ -43,13 +43,13 @@ export interface DoctorInput {
 /** Looks at the whole node, changes nothing, and tells what every check came to, in their order. */
 export async function examineNode(sockets: PathSockets, input: DoctorInput): Promise<readonly Finding[]> {
   const { paths, api, nodeName, version, vxlan, agent } = input;
-  const addresses = agent.kind === "answer" ? agent.addresses : [];
+  const addresses = agent.kind === "answer" ? (agent.report.node.addresses ?? []) : [];
   const node = await observed(() => observeNode(sockets.rtnetlink, addresses));
   const ofNode = async <Value>(
     observe: (node: NodeObservation) => Promise<Value>,
   ): Promise<Observed<Value>> => ("value" in node ? observed(() => observe(node.value)) : node);
   const checks: readonly Promise<readonly Finding[]>[] = [
-    Promise.resolve(checkAgent({ nodeName, ownVersion: version, agent })),
+    Promise.resolve(checkAgent({ nodeName, ownVersion: version, agent: agentState(agent) })),
     check("shim", () => observeShim(paths), checkShim),
     check("stale files", () => observeStaleFiles(paths), checkStaleFiles),
     check("rival conflists", () => listRivals(paths.cniConfDir), checkRivals),
@@ -69,6 +69,12 @@ export async function examineNode(sockets: PathSockets, input: DoctorInput): Pro
     check("API server", () => observeApi(sockets.rtnetlink, api), checkApi),
   ];
   return (await Promise.all(checks)).flat();
+}
+
+function agentState(answer: AgentAnswer): AgentState {
+  if (answer.kind === "silent") return answer;
+  const { agent, readiness } = answer.report;
+  return { kind: "answer", version: agent?.version ?? "unknown", reasons: readiness?.reasons ?? [] };
 }
 
 /** Name in remedies while there is no bridge. */

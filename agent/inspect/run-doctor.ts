@@ -4,8 +4,12 @@ import { messageOf } from "../errors.ts";
 import { loadNative } from "../kernel/native.ts";
 import { createRtnetlink } from "../kernel/rtnetlink.ts";
 import { loadAddon } from "../native/addon.ts";
+import { askAgent } from "../report/ask-agent.ts";
 import { type CommandInput, type CommandResult, parseCommandLine, usageError } from "./command-line.ts";
 import { examineNode } from "./doctor.ts";
+
+/** An agent that works answers within milliseconds. */
+const ASK_TIMEOUT_MS = 1000;
 
 const USAGE = `usage: causeway doctor [--json] [flags]
 
@@ -27,6 +31,8 @@ export async function runDoctor(input: CommandInput): Promise<CommandResult> {
   if (flags.help) return { exitCode: 0, stdout: USAGE, stderr: "" };
   if (positionals[0] !== undefined)
     return usageError("doctor", `unknown argument "${positionals[0]}"`, USAGE);
+  const agent = await askAgent(flags.socket, ASK_TIMEOUT_MS);
+  const settings = agent.kind === "answer" ? agent.report.agent?.settings : undefined;
   const rtnetlink = createRtnetlink(loadNative());
   try {
     const findings = await examineNode(
@@ -34,8 +40,8 @@ export async function runDoctor(input: CommandInput): Promise<CommandResult> {
       {
         paths: {
           socket: flags.socket,
-          cniBinDir: flags["cni-bin-dir"],
-          cniConfDir: flags["cni-conf-dir"],
+          cniBinDir: settings?.cniBinDir ?? flags["cni-bin-dir"],
+          cniConfDir: settings?.cniConfDir ?? flags["cni-conf-dir"],
         },
         api: {
           kubeconfig: flags.kubeconfig,
@@ -45,8 +51,11 @@ export async function runDoctor(input: CommandInput): Promise<CommandResult> {
         },
         nodeName: flags["node-name"] ?? environment["NODE_NAME"] ?? hostName,
         version,
-        vxlan: { port: Number(flags["vxlan-port"]), vni: Number(flags["vxlan-vni"]) },
-        agent: { kind: "silent", reason: "not asked" },
+        vxlan: {
+          port: settings?.vxlanPort ?? Number(flags["vxlan-port"]),
+          vni: settings?.vxlanVni ?? Number(flags["vxlan-vni"]),
+        },
+        agent,
       },
     );
     const verdict = worstOf(findings);

@@ -5,11 +5,13 @@ import {
   type NeighborState,
   parseNeighbor as parseNeighborHeader,
 } from "netlink/dist/rt/structs.js";
+import { getU32 } from "netlink/dist/structs.js";
 import { addressFromBytes, addressToBytes, type Family } from "../net/address.ts";
 import { macFromBytes, macToBytes } from "../net/mac.ts";
 import { attribute, optional, readAttributes, reading, readU32, u32Attribute } from "./attributes.ts";
 import {
   AF_BRIDGE,
+  NDA_CACHEINFO,
   NDA_DST,
   NDA_IFINDEX,
   NDA_LLADDR,
@@ -141,6 +143,18 @@ export function parseNeighbour(payload: Buffer): ObservedNeighbour {
     mac: mac && macFromBytes(mac),
     permanent: header.state?.permanent === true,
   };
+}
+
+/** Bytes of struct nda_cacheinfo: confirmed, used, updated, references. */
+const CACHE_INFO_BYTES = 16;
+
+/**
+ * How long ago the MAC or the state of an entry last changed, in milliseconds: of a permanent one, its age. The kernel counts in USER_HZ, which is
+ * 100 on all architectures (neigh_fill_info of net/core/neighbour.c).
+ */
+export function parseNeighbourAge(payload: Buffer): number | undefined {
+  const times = readNeighbour("neighbour", payload).attributes.get(NDA_CACHEINFO);
+  return times?.length === CACHE_INFO_BYTES ? getU32(times.subarray(8, 12)) * 10 : undefined;
 }
 
 function fdbRequest(type: number, flags: number, entry: FdbEntry, verb: string): NetlinkRequest {

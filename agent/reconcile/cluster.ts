@@ -3,8 +3,8 @@ import type { Log } from "../log.ts";
 import type { Family } from "../net/address.ts";
 import { type Cidr, formatCidr } from "../net/cidr.ts";
 import { addressAt } from "../net/cidr.ts";
-import { type Claims, type ClusterMember, settleClaims } from "../plan/cluster-claims.ts";
-import { createPeerPlanner, type OverlayMode } from "../plan/peer-routes.ts";
+import { type Claim, type Claims, type ClusterMember, settleClaims } from "../plan/cluster-claims.ts";
+import { createPeerPlanner, type OverlayMode, type PeerPlan } from "../plan/peer-routes.ts";
 import { type PeersPlan, planPeers, type VxlanSettings } from "../plan/peers.ts";
 import { planRuleset, type Ruleset } from "../plan/ruleset.ts";
 import type { Underlay } from "../plan/underlay.ts";
@@ -51,7 +51,7 @@ export interface ClusterReconcilerInput extends VxlanSettings {
   readonly cluster: () => ClusterView;
   /** Undefined before this node's own network is there. */
   readonly local: () => LocalNetwork | undefined;
-  readonly onRepair: (kind: string) => void;
+  readonly onRepair: (kind: string, fault: string) => void;
   /** Hears of what an operator must act on. */
   readonly onProblem: (note: string) => void;
 }
@@ -63,6 +63,10 @@ export interface ClusterReconciler {
    */
   run(options: { readonly verify: boolean }): Promise<"again" | undefined>;
   counts(): PeerCounts;
+  /** The planned ways to all other nodes. */
+  peers(): readonly { readonly claim: Claim; readonly plan: PeerPlan }[];
+  /** What an operator must know of other nodes, as sentences, from the last run. */
+  problems(): readonly string[];
 }
 
 const NO_PEERS: PeerCounts = { direct: 0, overlay: 0, held: 0, unreachable: 0 };
@@ -76,6 +80,7 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
   let appliedRuleset: Ruleset | undefined;
   let appliedPeers: PeersPlan | undefined;
   let counts = NO_PEERS;
+  let problems: readonly string[] = [];
 
   const applyRuleset = async (
     local: LocalNetwork,
@@ -105,14 +110,18 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
     appliedRuleset = ruleset;
   };
 
-  const plan = (local: LocalNetwork, claims: Claims, own: ClusterMember | undefined): PeersPlan => {
-    const { addresses: ownAddresses, podCidrs, underlay } = local;
+  const plannerFor = ({ addresses: ownAddresses, podCidrs, underlay }: LocalNetwork) => {
     const ownGateways = podCidrs.map((cidr) => addressAt(cidr, 1n));
     const { subnets, addresses } = underlay;
     const key = JSON.stringify([ownAddresses, ownGateways, subnets, [...addresses.keys()]]);
-    const planPeer = plannerOnce(key, () => {
+    return plannerOnce(key, () => {
       return { overlay: input.overlay, ownAddresses, ownGateways, underlay };
     });
+  };
+
+  const plan = (local: LocalNetwork, claims: Claims, own: ClusterMember | undefined): PeersPlan => {
+    const { addresses: ownAddresses, podCidrs, underlay } = local;
+    const planPeer = plannerFor(local);
     const ownCidrs = new Set(podCidrs.map(formatCidr));
     return planPeers({ claims, own, ownCidrs, ownAddresses, planPeer, underlay, settings: input });
   };
@@ -122,12 +131,25 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
     tellChanges(outcome.changes, { isRepair: isSamePlan(appliedPeers, peers) });
     appliedPeers = peers;
     counts = countRoutes(peers);
-    tellProblems([...peers.problems, ...outcome.conflicts, ...outcome.refusals]);
+    problems = [...peers.problems, ...outcome.conflicts, ...outcome.refusals];
+    tellProblems(problems);
     return outcome.refusals.length === 0;
   };
 
   return {
     counts: () => counts,
+    problems: () => problems,
+    peers() {
+      const local = input.local();
+      if (local === undefined) return [];
+      const { nodes } = input.cluster();
+      const own = nodes.get(nodeName);
+      const ownCidrs = new Set(local.podCidrs.map(formatCidr));
+      const planPeer = plannerFor(local);
+      return [...settleClaims(nodes.values(), own).claims.values()]
+        .filter(({ key, node }) => node !== own && !ownCidrs.has(key))
+        .map((claim) => ({ claim, plan: planPeer(claim) }));
+    },
     async run({ verify }) {
       const local = input.local();
       if (local === undefined) return undefined;

@@ -14,7 +14,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   cni: ["kernel", "ipam", "plan", "net", "root"],
   reconcile: ["kernel", "ipam", "plan", "net", "root"],
   diagnosis: ["plan", "netlink", "net"],
-  inspect: ["diagnosis", "kernel", "kube", "native", "plan", "netlink", "net", "root"],
+  inspect: ["diagnosis", "report", "kernel", "kube", "native", "plan", "netlink", "net", "root"],
+  report: ["cni", "kernel", "kube", "ipam", "plan", "net", "root"],
   root: ["ipam", "plan", "net"],
 };
 

@@ -11,11 +11,13 @@ export interface CommandAnswer {
 const TIMEOUT_MS = 20_000;
 
 /** Runs the shipped program with the rights of the test, as `kubectl exec` in the agent's pod does. `around` is put before the command. */
-export function runCauseway(
-  args: readonly string[],
-  around: readonly string[] = [],
-): Promise<CommandAnswer> {
-  const [program = "", ...rest] = [...around, process.execPath, shippedFile("causeway.mjs").pathname, ...args];
+export function runCauseway(args: readonly string[], around: readonly string[] = []): Promise<CommandAnswer> {
+  const [program = "", ...rest] = [
+    ...around,
+    process.execPath,
+    shippedFile("causeway.mjs").pathname,
+    ...args,
+  ];
   return new Promise((resolve, reject) => {
     execFile(program, rest, { timeout: TIMEOUT_MS, encoding: "utf8" }, (error, stdout, stderr) => {
       const code = error === null ? 0 : error.code;
