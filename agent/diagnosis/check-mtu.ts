@@ -85,20 +85,35 @@ function setMtu(link: string, mtu: number): string {
   return `ip link set dev ${shellWord(link)} mtu ${mtu}`;
 }
 
-/** Where nodes' links are wider than what is between them: hosts do not pass on what they learn of it to pods. */
-function checkPaths({ bridge, tunnels, probes }: MtuObservation): Finding[] {
-  return probes
-    .filter(({ small, full }) => full === "too big" || (full === "no answer" && small === "answered"))
-    .map(({ address, kind, size, full, passes, uplink }) => {
-      const how =
-        full === "too big" ? "a router says that they are too big" : "they vanish, and small ones arrive";
-      const limit = passes === undefined ? "" : `; ${passes} bytes pass`;
-      const evidence = `packets of ${size} bytes do not reach node ${address} (${kind}): ${how}${limit}`;
-      if (passes === undefined) return { name: NAME, verdict: "fail", evidence };
-      // With the uplink at the size of the network behind it, a running agent makes all else follow.
-      const inner = tunnels.map(({ name, underlay }) => setMtu(name, passes - VXLAN_OVERHEAD[underlay]));
-      const pods = passes - Math.max(0, ...tunnels.map(({ underlay }) => VXLAN_OVERHEAD[underlay]));
-      const remedy = allOf(setMtu(uplink, passes), ...inner, setMtu(bridge.name, Math.min(bridge.mtu, pods)));
-      return { name: NAME, verdict: "fail", evidence, remedy };
-    });
+/**
+ * Where nodes' links are wider than what is between them: hosts do not pass on what they learn of it to pods. With the uplink at the size of the
+ * network behind it, a running agent makes all else follow.
+ */
+function checkPaths(observation: MtuObservation): Finding[] {
+  const failed = observation.probes.filter(
+    ({ small, full }) => full === "too big" || (full === "no answer" && small === "answered"),
+  );
+  return [...Map.groupBy(failed, ({ uplink }) => uplink)].map(([uplink, probes]) => {
+    const nodes = probes.map(({ address, size, kind }) => `${address} (${kind}, ${size} bytes)`).join(", ");
+    const vanish = probes.some(({ full }) => full === "no answer");
+    const how = vanish
+      ? "large packets vanish on the way, small ones arrive"
+      : "a router says that large packets are too big";
+    const limits = probes.flatMap(({ passes }) => passes ?? []);
+    const passes = limits.length === 0 ? undefined : Math.min(...limits);
+    return {
+      name: NAME,
+      verdict: vanish ? "fail" : "warn",
+      evidence: `${uplink} to ${nodes}: ${how}${passes === undefined ? "" : `; ${passes} bytes pass`}`,
+      remedy: passes === undefined ? undefined : narrow(observation, uplink, passes),
+    };
+  });
+}
+
+function narrow({ bridge, tunnels }: MtuObservation, uplink: string, passes: number): string {
+  const inner = tunnels.map(({ name, mtu, underlay }) =>
+    setMtu(name, Math.min(mtu, passes - VXLAN_OVERHEAD[underlay])),
+  );
+  const pods = passes - Math.max(0, ...tunnels.map(({ underlay }) => VXLAN_OVERHEAD[underlay]));
+  return allOf(setMtu(uplink, passes), ...inner, setMtu(bridge.name, Math.min(bridge.mtu, pods)));
 }

@@ -52,8 +52,8 @@ export function checkVxlanPort(observation: VxlanPortObservation): readonly Find
         remedy: `ss --udp --listening --numeric --processes 'sport = :${port}'`,
       },
     ];
-  const device = tunnels.map(({ name }) => name).join(", ");
-  const own = device === "" ? "free; no VXLAN device of Causeway's" : `${device} has it`;
+  const device = tunnels.map(({ name, up }) => `${name} ${up ? "has it" : "is down"}`).join(", ");
+  const own = device === "" ? "free; no VXLAN device of Causeway's" : device;
   const shared = devices.map(({ name, vxlan }) => `; ${name} shares it with number ${vxlan?.vni}`).join("");
   return [{ name: NAME, verdict: "ok", evidence: `UDP port ${port}: ${own}${shared}` }];
 }

@@ -15,8 +15,11 @@ const SAMPLE = 4;
 const TIMEOUT_MS = 400;
 /** Passes everywhere (RFC 8200 has it for IPv6). */
 const SMALL_BYTES = 64;
-/** Sizes that networks between nodes have, where packets vanish and no router tells: jumbo frames, PPPoE, tunnels of several kinds, IPv6's least. */
-const LADDER = [8950, 8900, 4400, 1500, 1492, 1480, 1460, 1450, 1420, 1400, 1350];
+/**
+ * Sizes that networks between nodes have, for where packets vanish and no router tells: jumbo frames, Ethernet, PPPoE, tunnels. Few, since hosts
+ * answer few packets at once.
+ */
+const LADDER = [8950, 4400, 1500, 1492, 1450, 1420, 1400];
 const LADDER_STEPS = 4;
 const LEAST = 1280;
 
