@@ -42,6 +42,7 @@ const USAGE = `causeway ${packageJson.version}: Kubernetes CNI node agent
 
 usage: causeway agent [flags]
        causeway doctor [--json] [flags]
+       causeway trace [--json] [flags] POD_IP TARGET
        causeway --version | --help
 
 flags of agent:
@@ -64,6 +65,8 @@ async function main([command, ...args]: readonly string[]): Promise<number> {
       return agent(args);
     case "doctor":
       return print((await import("./inspect/run-doctor.ts")).runDoctor(inspection(args)));
+    case "trace":
+      return print((await import("./inspect/run-trace.ts")).runTrace(inspection(args)));
     case "--version":
       process.stdout.write(`${packageJson.version}\n`);
       return 0;

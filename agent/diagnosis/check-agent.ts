@@ -20,6 +20,12 @@ export type AgentState =
 
 const NAME = "agent";
 
+/** Starts the agent of this node anew: the DaemonSet makes another pod. */
+export function agentRemedy(nodeName: string): string {
+  const choice = `--selector app.kubernetes.io/name=causeway --field-selector spec.nodeName=${shellWord(nodeName)}`;
+  return `kubectl delete pod --all-namespaces ${choice}`;
+}
+
 export function checkAgent(observation: AgentObservation): readonly Finding[] {
   const { nodeName, ownVersion, agent } = observation;
   if (agent.kind === "silent")
@@ -28,7 +34,7 @@ export function checkAgent(observation: AgentObservation): readonly Finding[] {
         name: NAME,
         verdict: "fail",
         evidence: `no answer from it (${agent.reason}): no pod starts, those that run keep their network; readiness, nodes without a way and the API server as the agent sees it cannot be known`,
-        remedy: `kubectl delete pod --all-namespaces --selector app.kubernetes.io/name=causeway --field-selector spec.nodeName=${shellWord(nodeName)}`,
+        remedy: agentRemedy(nodeName),
       },
     ];
   if (agent.reasons.length > 0)

@@ -16,6 +16,9 @@ export interface CommandInput {
   readonly colours: boolean;
 }
 
+/** An agent that works answers within milliseconds. */
+export const ASK_TIMEOUT_MS = 1000;
+
 /** Flags that the agent has too, with its defaults: needed only where the agent does not run and was told otherwise. */
 const FLAGS = {
   json: { type: "boolean", default: false },

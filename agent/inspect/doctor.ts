@@ -7,12 +7,15 @@ import { checkForwardChains } from "../diagnosis/check-forward-chains.ts";
 import { checkForwarding } from "../diagnosis/check-forwarding.ts";
 import { checkKernel } from "../diagnosis/check-kernel.ts";
 import { checkMtu, type MtuObservation } from "../diagnosis/check-mtu.ts";
+import { checkPeers, type PeersObservation } from "../diagnosis/check-peers.ts";
+import { checkPods } from "../diagnosis/check-pods.ts";
 import { checkReversePath } from "../diagnosis/check-reverse-path.ts";
 import { checkRivals } from "../diagnosis/check-rivals.ts";
 import { checkShim } from "../diagnosis/check-shim.ts";
 import { checkStaleFiles } from "../diagnosis/check-stale-files.ts";
 import { checkVxlanPort } from "../diagnosis/check-vxlan-port.ts";
 import { type Finding, judging, type Observed } from "../diagnosis/finding.ts";
+import type { Rtnetlink } from "../kernel/rtnetlink.ts";
 import { messageOf } from "../errors.ts";
 import type { AgentAnswer } from "../report/ask-agent.ts";
 import { listRivals } from "../rival-conflists.ts";
@@ -21,7 +24,9 @@ import { type HostPaths, observeShim, observeStaleFiles } from "./observe-files.
 import { observeForwardChains } from "./observe-forward-chains.ts";
 import { observeKernel } from "./observe-kernel.ts";
 import { type NodeObservation, observeNode } from "./observe-node.ts";
+import { observeOverlays } from "./observe-overlays.ts";
 import { observePaths, type PathSockets } from "./observe-paths.ts";
+import { observePods } from "./observe-pods.ts";
 import {
   observeBridgeNetfilter,
   observeConntrack,
@@ -55,6 +60,12 @@ export async function examineNode(sockets: PathSockets, input: DoctorInput): Pro
     check("rival conflists", () => listRivals(paths.cniConfDir), checkRivals),
     check("kernel", observeKernel, checkKernel),
     ofNode((seen) => Promise.resolve(bridgeOf(seen))).then((seen) => judging("datapath", seen, checkBridge)),
+    ofNode(async (seen) => ({ bridge: seen.bridge, pods: await observePods(sockets.rtnetlink, seen) })).then(
+      (seen) => judging("pods", seen, checkPods),
+    ),
+    ofNode((seen) => observePeers(sockets.rtnetlink, seen, input)).then((seen) =>
+      judging("other nodes", seen, checkPeers),
+    ),
     ofNode(observeForwarding).then((seen) => judging("forwarding", seen, checkForwarding)),
     ofNode(observeReversePath).then((seen) => judging("rp_filter", seen, checkReversePath)),
     ofNode((seen) => observeForwardChains(seen.bridge?.name ?? DEFAULT_BRIDGE)).then((seen) =>
@@ -95,9 +106,26 @@ async function check<Value>(
   return judging(name, await observed(observe), judge);
 }
 
-function bridgeOf({ bridge, gateways, tunnels, hostLinks }: NodeObservation) {
+function bridgeOf({ bridge, gateways, tunnels }: NodeObservation) {
   const texts = gateways.map(({ address, prefixLength }) => `${address}/${prefixLength}`);
-  return { bridge, gateways: texts, tunnels, hostLinks };
+  return { bridge, gateways: texts, tunnels };
+}
+
+async function observePeers(
+  rtnetlink: Rtnetlink,
+  node: NodeObservation,
+  { nodeName, agent }: Pick<DoctorInput, "nodeName" | "agent">,
+): Promise<PeersObservation> {
+  const overlays = await observeOverlays(rtnetlink, node);
+  const lost = agent.kind === "answer" ? agent.report.peers.list : undefined;
+  return {
+    nodeName,
+    direct: node.routes.length - overlays.length,
+    overlays,
+    unreachable: lost?.flatMap(({ node: name, podCIDR, reason }) =>
+      reason === undefined ? [] : [{ node: name ?? podCIDR, reason }],
+    ),
+  };
 }
 
 async function observeMtu(sockets: PathSockets, node: NodeObservation): Promise<MtuObservation> {

@@ -5,11 +5,14 @@ import { loadNative } from "../kernel/native.ts";
 import { createRtnetlink } from "../kernel/rtnetlink.ts";
 import { loadAddon } from "../native/addon.ts";
 import { askAgent } from "../report/ask-agent.ts";
-import { type CommandInput, type CommandResult, parseCommandLine, usageError } from "./command-line.ts";
+import {
+  ASK_TIMEOUT_MS,
+  type CommandInput,
+  type CommandResult,
+  parseCommandLine,
+  usageError,
+} from "./command-line.ts";
 import { examineNode } from "./doctor.ts";
-
-/** An agent that works answers within milliseconds. */
-const ASK_TIMEOUT_MS = 1000;
 
 const USAGE = `usage: causeway doctor [--json] [flags]
 

@@ -1,0 +1,48 @@
+import { explainEntries } from "./explain-pod.ts";
+import { describeRefusal } from "./explain-route.ts";
+import type { Finding } from "./finding.ts";
+import type { PathObservation } from "./path-observation.ts";
+import { sysctlCommand } from "./shell.ts";
+
+const LOOSE = 2;
+
+/** Whether what comes back finds the pod. */
+export function explainAnswers(observation: PathObservation): readonly Finding[] {
+  const { bridge, pod, back, backLink } = observation;
+  if (pod === undefined || bridge === undefined) return [];
+  const entries = explainEntries("answers: ", pod, bridge.name).filter(({ verdict }) => verdict !== "ok");
+  if (entries.length > 0) return entries;
+  if (back === undefined) return [];
+  const route = explainBack(observation, back);
+  if (route !== undefined) return [route];
+  const from = backLink === undefined ? "" : ` from ${backLink.name}`;
+  return [{ name: "answers", verdict: "ok", evidence: `come back${from} to ${pod.hostLink.name}` }];
+}
+
+function explainBack(
+  { bridge, backLink, source }: PathObservation,
+  back: NonNullable<PathObservation["back"]>,
+): Finding | undefined {
+  const fail = (evidence: string, remedy?: string): Finding => ({
+    name: "answers",
+    verdict: "fail",
+    evidence,
+    remedy,
+  });
+  const name = backLink?.name ?? "the link";
+  if (back.kind === "refused") {
+    if (backLink?.inetConf?.forwarding === 0)
+      return fail(
+        `${name} does not forward IPv4: answers stop there`,
+        sysctlCommand(`net/ipv4/conf/${name}/forwarding`, 1),
+      );
+    if (back.code === "EINVAL" && backLink !== undefined)
+      return fail(
+        `the reverse path filter of ${name} drops answers: the node itself would send to where they come from through another link`,
+        sysctlCommand(`net/ipv4/conf/${name}/rp_filter`, LOOSE),
+      );
+    return fail(`${source}: ${describeRefusal(back)}`, back.blockedBy && `ip route delete ${back.blockedBy}`);
+  }
+  if (back.linkIndex === bridge?.index) return undefined;
+  return fail(`the node's route to ${source} does not lead to ${bridge?.name}`);
+}

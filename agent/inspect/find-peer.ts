@@ -1,0 +1,86 @@
+import { holds } from "../diagnosis/explain-route.ts";
+import type { PeerKnowledge } from "../diagnosis/path-observation.ts";
+import { forwardingCommand, neighbourCommand } from "../diagnosis/overlay-remedies.ts";
+import { allOf, shellWord } from "../diagnosis/shell.ts";
+import { familyOf } from "../net/address.ts";
+import { addressAt, cidrOf, formatCidr, parseCidr } from "../net/cidr.ts";
+import { macOf } from "../net/mac.ts";
+import type { NodeReport, PeerReport } from "../report/node-report.ts";
+import { findElement } from "./find-element.ts";
+import type { KernelQuestions } from "./kernel-questions.ts";
+import type { NodeObservation, Tunnel } from "./observe-node.ts";
+
+/**
+ * The other node that holds an address by its PodCIDR: as the agent knows it; else as the set of the cluster's prefixes tells, and what is left of
+ * the way in the kernel. Undefined: no node has it, as far as is known.
+ */
+export async function findPeer(
+  { questions, node, report }: PeerSources,
+  address: string,
+): Promise<PeerKnowledge | undefined> {
+  const known = report?.peers.list.find(({ podCIDR }) => holds(podCIDR, address));
+  if (known !== undefined)
+    return {
+      name: known.node,
+      podCidr: known.podCIDR,
+      isCertain: true,
+      reason: known.reason,
+      remedy: remedyFor(node, known),
+    };
+  if (report !== undefined) return undefined;
+  const inside = await findElement(`inside${familyOf(address)}`, address).catch(() => undefined);
+  return inside?.kind === "present" ? findRemnant({ questions, node }, address) : undefined;
+}
+
+export interface PeerSources {
+  readonly questions: KernelQuestions;
+  readonly node: NodeObservation;
+  readonly report: NodeReport | undefined;
+}
+
+function remedyFor(node: NodeObservation, { podCIDR, route, via }: PeerReport): string | undefined {
+  if (via === undefined) return undefined;
+  if (route === "direct") return `ip route replace ${podCIDR} via ${via} proto 99`;
+  const tunnel = node.tunnels.find(({ underlay }) => underlay === familyOf(via));
+  const cidr = parseCidr(podCIDR);
+  if (route !== "overlay" || tunnel === undefined || cidr === undefined) return undefined;
+  const gateway = addressAt(cidr, 1n);
+  const device = shellWord(tunnel.name);
+  return allOf(
+    ...(tunnel.up ? [] : [`ip link set dev ${device} up`]),
+    forwardingCommand(tunnel.name, macOf(via), via),
+    neighbourCommand(tunnel.name, gateway, macOf(via)),
+    overlayRoute(node, { podCidr: podCIDR, gateway, tunnel }),
+  );
+}
+
+function overlayRoute(
+  node: NodeObservation,
+  {
+    podCidr,
+    gateway,
+    tunnel,
+  }: { readonly podCidr: string; readonly gateway: string; readonly tunnel: Tunnel },
+): string {
+  const own = node.gateways.find(({ address }) => familyOf(address) === familyOf(gateway));
+  const source = own === undefined ? "" : ` src ${own.address}`;
+  return `ip route replace ${podCidr} via ${gateway} dev ${shellWord(tunnel.name)}${source} onlink proto 99`;
+}
+
+/** PodCIDRs of a cluster mostly have one length: then a neighbour of a VXLAN device tells which is meant, and the whole way. */
+async function findRemnant(
+  { questions, node }: Omit<PeerSources, "report">,
+  address: string,
+): Promise<PeerKnowledge> {
+  const own = node.gateways.find((gateway) => familyOf(gateway.address) === familyOf(address));
+  const cidr = cidrOf(address, own?.prefixLength ?? (familyOf(address) === 4 ? 24 : 64));
+  const podCidr = formatCidr(cidr);
+  const gateway = addressAt(cidr, 1n);
+  for (const tunnel of node.tunnels) {
+    if ((await questions.neighbour(tunnel.index, gateway)) === undefined) continue;
+    const up = tunnel.up ? [] : [`ip link set dev ${shellWord(tunnel.name)} up`];
+    const remedy = allOf(...up, overlayRoute(node, { podCidr, gateway, tunnel }));
+    return { name: undefined, podCidr, isCertain: true, reason: undefined, remedy };
+  }
+  return { name: undefined, podCidr, isCertain: false, reason: undefined, remedy: undefined };
+}
