@@ -256,13 +256,13 @@ for (const { name, from = POD, to, hops } of WHOLE) {
 }
 
 test("trace changes nothing, and says what it cannot know without the agent", async () => {
-  const before = await dumpNodeState();
+  const state = await dumpNodeState();
   const { findings } = await trace(POD, "10.244.3.9");
   assert.match(
     findings[0]?.evidence ?? "",
     /^does not answer \(.*\): names of nodes, and those without a way, cannot be known$/,
   );
-  assert.equal(await dumpNodeState(), before);
+  assert.equal(await dumpNodeState(), state);
 });
 
 interface Broken {
@@ -495,23 +495,37 @@ const BROKEN: readonly Broken[] = [
     remedy: "ip route replace 10.244.3.0/24 via 10.244.3.1 dev cw-vx src 10.244.1.1 onlink proto 99",
   },
   {
-    name: "a strict reverse path filter, and answers that the node itself would send elsewhere",
+    name: "somebody's route takes the answers elsewhere",
     to: "198.51.100.9",
     breaks: () =>
-      host(`sysctl -qw net.ipv4.conf.up0.rp_filter=1; ip link add other0 type veth peer name other1; ip link set other0 up
-        ip route add 198.51.100.0/24 dev other0; ip rule add iif cw0 to 198.51.100.0/24 lookup 77
-        ip route add default via 192.0.2.1 table 77`),
+      host(
+        `ip link add other0 type veth peer name other1; ip link set other0 up; ip route add ${POD}/32 dev other0`,
+      ),
     hop: "answers",
-    evidence: /^the reverse path filter of up0 drops answers/,
-    remedy: "sysctl -w net.ipv4.conf.up0.rp_filter=2",
+    evidence: /^10\.244\.1\.2 is a pod's, and route 10\.244\.1\.2\/32 of somebody else takes it elsewhere$/,
+    remedy: `ip route delete ${POD}/32`,
+  },
+  {
+    name: "somebody's route takes packets to a pod of this node elsewhere",
+    to: WEB,
+    breaks: () => host(`ip route add ${WEB}/32 dev other0`),
+    hop: "route",
+    evidence: /^10\.244\.1\.3 is a pod's, and route 10\.244\.1\.3\/32 of somebody else takes it elsewhere$/,
+    remedy: `ip route delete ${WEB}/32`,
+  },
+  {
+    name: "somebody's route takes packets to another node's pods elsewhere",
+    to: "10.244.3.9",
+    breaks: () => host("ip route add 10.244.3.0/25 via 192.0.2.1"),
+    hop: "route",
+    evidence:
+      /^10\.244\.3\.9 is a pod's, and route 10\.244\.3\.0\/25 via 192\.0\.2\.1 of somebody else takes it elsewhere$/,
+    remedy: "ip route delete 10.244.3.0/25",
   },
   {
     name: "a host port has lost its element",
     to: "192.0.2.10:8080",
-    breaks: () =>
-      host(
-        "ip link del other0; ip rule del lookup 77; nft delete element inet causeway ports4 '{ tcp . 8080 }'",
-      ),
+    breaks: () => host("ip link del other0; nft delete element inet causeway ports4 '{ tcp . 8080 }'"),
     hop: "host port",
     evidence:
       /^container web has 192\.0\.2\.10:8080\/tcp, and map ports4 lacks it: the packet stays with the node$/,

@@ -67,7 +67,11 @@ function checkFeature(
   const verdict = isOptional === true ? "warn" : "fail";
   if (setting === undefined)
     return [
-      { name: NAME, verdict, evidence: `Linux ${release} was built without CONFIG_${option}: no ${use}` },
+      {
+        name: NAME,
+        verdict,
+        evidence: `Linux ${release} was built without CONFIG_${option}, which is needed for ${use}`,
+      },
     ];
   if (setting === "y" || module === undefined || loaded.has(module) || modules === undefined) return [];
   if (new RegExp(`/${module.replaceAll("_", "[_-]")}\\.ko`).test(modules)) return [];
@@ -75,7 +79,7 @@ function checkFeature(
     {
       name: NAME,
       verdict,
-      evidence: `module ${module} of Linux ${release} is not installed: no ${use}`,
+      evidence: `module ${module} of Linux ${release} is not installed, which is needed for ${use}`,
       remedy: `apt-get install --yes linux-modules-extra-${release}`,
     },
   ];

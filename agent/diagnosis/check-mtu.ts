@@ -105,12 +105,12 @@ function checkPaths(observation: MtuObservation): Finding[] {
       name: NAME,
       verdict: vanish ? "fail" : "warn",
       evidence: `${uplink} to ${nodes}: ${how}${passes === undefined ? "" : `; ${passes} bytes pass`}`,
-      remedy: passes === undefined ? undefined : narrow(observation, uplink, passes),
+      remedy: passes === undefined ? undefined : fitAll(observation, uplink, passes),
     };
   });
 }
 
-function narrow({ bridge, tunnels }: MtuObservation, uplink: string, passes: number): string {
+function fitAll({ bridge, tunnels }: MtuObservation, uplink: string, passes: number): string {
   const inner = tunnels.map(({ name, mtu, underlay }) =>
     setMtu(name, Math.min(mtu, passes - VXLAN_OVERHEAD[underlay])),
   );

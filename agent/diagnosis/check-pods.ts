@@ -3,8 +3,13 @@ import type { Finding } from "./finding.ts";
 import type { PodEnd } from "./path-observation.ts";
 import { tellSome } from "./tell-some.ts";
 
+interface Bridge {
+  readonly index: number;
+  readonly name: string;
+}
+
 export interface PodsObservation {
-  readonly bridge: { readonly index: number; readonly name: string } | undefined;
+  readonly bridge: Bridge | undefined;
   readonly pods: readonly PodEnd[];
 }
 
@@ -14,17 +19,23 @@ const NAME = "pods";
 export function checkPods({ bridge, pods }: PodsObservation): readonly Finding[] {
   if (bridge === undefined)
     return [{ name: NAME, verdict: "info", evidence: "there is no bridge of Causeway's" }];
-  const links = new Map(pods.map((pod) => [pod.hostLink.index, pod]));
-  const faults = [
-    ...[...links.values()].map((pod) => explainLink(NAME, pod, bridge.index, bridge.name)),
-    ...pods.flatMap((pod) => explainEntries("", pod, bridge.name)),
-  ].filter(({ verdict }) => verdict !== "ok");
-  if (faults.length > 0) return tellSome(NAME, faults.map(underName));
+  const links = Map.groupBy(pods, ({ hostLink }) => hostLink.index);
+  const faults = [...links.values()].flatMap((ends) => checkPod(ends, bridge));
+  if (faults.length > 0) return tellSome(NAME, faults);
   return [
     { name: NAME, verdict: "ok", evidence: `${links.size} pods are as they must be on ${bridge.name}` },
   ];
 }
 
-function underName(finding: Finding): Finding {
-  return { ...finding, name: NAME };
+/** What is wrong with a link hides the rest; of what is wrong with its MAC, which several addresses share, one finding is enough. */
+function checkPod(ends: readonly PodEnd[], bridge: Bridge): readonly Finding[] {
+  const link = ends.slice(0, 1).map((end) => explainLink(NAME, end, bridge.index, bridge.name));
+  const isLinkRight = link.every(({ verdict }) => verdict === "ok");
+  const found = isLinkRight ? ends.flatMap((end) => explainEntries("", end, bridge.name)) : link;
+  const faults = new Map(
+    found.filter(({ verdict }) => verdict !== "ok").map((finding) => [finding.evidence, finding]),
+  );
+  return [...faults.values()].map(({ verdict, evidence, remedy }) => {
+    return { name: NAME, verdict, evidence, remedy };
+  });
 }

@@ -1,10 +1,8 @@
 import { explainEntries } from "./explain-pod.ts";
-import { describeRefusal } from "./explain-route.ts";
+import { describeRefusal, explainDetour } from "./explain-route.ts";
 import type { Finding } from "./finding.ts";
 import type { PathObservation } from "./path-observation.ts";
 import { sysctlCommand } from "./shell.ts";
-
-const LOOSE = 2;
 
 /** Whether what comes back finds the pod. */
 export function explainAnswers(observation: PathObservation): readonly Finding[] {
@@ -20,7 +18,7 @@ export function explainAnswers(observation: PathObservation): readonly Finding[]
 }
 
 function explainBack(
-  { bridge, backLink, source }: PathObservation,
+  { bridge, backLink, backEntry, source }: PathObservation,
   back: NonNullable<PathObservation["back"]>,
 ): Finding | undefined {
   const fail = (evidence: string, remedy?: string): Finding => ({
@@ -29,20 +27,14 @@ function explainBack(
     evidence,
     remedy,
   });
-  const name = backLink?.name ?? "the link";
   if (back.kind === "refused") {
     if (backLink?.inetConf?.forwarding === 0)
       return fail(
-        `${name} does not forward IPv4: answers stop there`,
-        sysctlCommand(`net/ipv4/conf/${name}/forwarding`, 1),
-      );
-    if (back.code === "EINVAL" && backLink !== undefined)
-      return fail(
-        `the reverse path filter of ${name} drops answers: the node itself would send to where they come from through another link`,
-        sysctlCommand(`net/ipv4/conf/${name}/rp_filter`, LOOSE),
+        `${backLink.name} does not forward IPv4: answers stop there`,
+        sysctlCommand(`net/ipv4/conf/${backLink.name}/forwarding`, 1),
       );
     return fail(`${source}: ${describeRefusal(back)}`, back.blockedBy && `ip route delete ${back.blockedBy}`);
   }
   if (back.linkIndex === bridge?.index) return undefined;
-  return fail(`the node's route to ${source} does not lead to ${bridge?.name}`);
+  return explainDetour("answers", source, backEntry);
 }

@@ -1,4 +1,5 @@
-import { cidrContains, formatCidr, parseCidr } from "../net/cidr.ts";
+import { cidrContains, cidrOf, formatCidr } from "../net/cidr.ts";
+import type { Route } from "../netlink/route.ts";
 import { agentRemedy } from "./check-agent.ts";
 import type { Finding } from "./finding.ts";
 import type { PathObservation, PeerKnowledge, Way } from "./path-observation.ts";
@@ -31,6 +32,9 @@ export function explainRoute(observation: PathObservation): Finding {
       evidence: `${destination}: ${describeRefusal(way)}`,
       remedy: `ip route delete ${way.blockedBy}`,
     };
+  const isForeign = entry !== undefined && entry.destination.prefixLength > 0;
+  if (delivery.kind === "egress" && isForeign && (lacksWay || isOwn(observation)))
+    return explainDetour(NAME, destination, entry);
   if (lacksWay) return explainMissingRoute(observation, peer);
   if (way.kind === "refused")
     return { name: NAME, verdict: "fail", evidence: `${destination}: ${describeRefusal(way)}` };
@@ -38,6 +42,23 @@ export function explainRoute(observation: PathObservation): Finding {
     return { name: NAME, verdict: "ok", evidence: `${destination} is this node's own` };
   const size = way.mtu === undefined ? "" : `, path MTU ${way.mtu}`;
   return { name: NAME, verdict: "ok", evidence: `${describeEntry(entry)}${size} (${KINDS[delivery.kind]})` };
+}
+
+function isOwn({ destination, gateways }: PathObservation): boolean {
+  return gateways.some(({ address, prefixLength }) =>
+    cidrContains(cidrOf(address, prefixLength), destination),
+  );
+}
+
+/** A route of somebody else that is more specific than Causeway's. */
+export function explainDetour(name: string, address: string, entry: Route | undefined): Finding {
+  const route = entry === undefined ? "a route" : `route ${describeEntry(entry)}`;
+  return {
+    name,
+    verdict: "fail",
+    evidence: `${address} is a pod's, and ${route} of somebody else takes it elsewhere`,
+    remedy: entry && `ip route delete ${formatCidr(entry.destination)}`,
+  };
 }
 
 function explainMissingRoute({ destination, way, nodeName }: PathObservation, peer: PeerKnowledge): Finding {
@@ -75,10 +96,4 @@ function describeEntry(entry: PathObservation["entry"]): string {
   const { destination, gateway } = entry;
   const name = destination.prefixLength === 0 ? "default" : formatCidr(destination);
   return gateway === undefined ? name : `${name} via ${gateway}`;
-}
-
-/** Whether a prefix as text holds an address. */
-export function holds(cidr: string, address: string): boolean {
-  const parsed = parseCidr(cidr);
-  return parsed !== undefined && cidrContains(parsed, address);
 }

@@ -30,6 +30,8 @@ export interface PathObservation {
   readonly delivery: Delivery;
   /** The way of the answers, from the link where they come in. */
   readonly back: Way | undefined;
+  /** Entry of the routing table that decides about them. */
+  readonly backEntry: Route | undefined;
   /** Where they come in. */
   readonly backLink: Link | undefined;
 }

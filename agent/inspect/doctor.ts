@@ -15,7 +15,6 @@ import { checkShim } from "../diagnosis/check-shim.ts";
 import { checkStaleFiles } from "../diagnosis/check-stale-files.ts";
 import { checkVxlanPort } from "../diagnosis/check-vxlan-port.ts";
 import { type Finding, judging, type Observed } from "../diagnosis/finding.ts";
-import type { Rtnetlink } from "../kernel/rtnetlink.ts";
 import { messageOf } from "../errors.ts";
 import type { AgentAnswer } from "../report/ask-agent.ts";
 import { listRivals } from "../rival-conflists.ts";
@@ -24,7 +23,6 @@ import { type HostPaths, observeShim, observeStaleFiles } from "./observe-files.
 import { observeForwardChains } from "./observe-forward-chains.ts";
 import { observeKernel } from "./observe-kernel.ts";
 import { type NodeObservation, observeNode } from "./observe-node.ts";
-import { observeOverlays } from "./observe-overlays.ts";
 import { observePaths, type PathSockets } from "./observe-paths.ts";
 import { observePods } from "./observe-pods.ts";
 import {
@@ -33,6 +31,7 @@ import {
   observeForwarding,
   observeReversePath,
 } from "./observe-sysctls.ts";
+import { observeWays, type WaysObservation } from "./observe-ways.ts";
 import { observeVxlanPort } from "./observe-vxlan-port.ts";
 
 export interface DoctorInput {
@@ -48,39 +47,51 @@ export interface DoctorInput {
 /** Looks at the whole node, changes nothing, and tells what every check came to, in their order. */
 export async function examineNode(sockets: PathSockets, input: DoctorInput): Promise<readonly Finding[]> {
   const { paths, api, nodeName, version, vxlan, agent } = input;
-  const addresses = agent.kind === "answer" ? (agent.report.node.addresses ?? []) : [];
-  const node = await observed(() => observeNode(sockets.rtnetlink, addresses));
-  const ofNode = async <Value>(
-    observe: (node: NodeObservation) => Promise<Value>,
-  ): Promise<Observed<Value>> => ("value" in node ? observed(() => observe(node.value)) : node);
+  const { rtnetlink } = sockets;
+  const nodeAddresses = agent.kind === "answer" ? (agent.report.node.addresses ?? []) : [];
+  const machine = observed(async () => {
+    const node = await observeNode(rtnetlink);
+    return { ...node, ...(await observeWays(rtnetlink, node, nodeAddresses)) };
+  });
+  const ofMachine = async <Value>(
+    name: string,
+    observe: (machine: Machine) => Value | Promise<Value>,
+    judge: (value: Value) => readonly Finding[],
+  ): Promise<readonly Finding[]> => {
+    const seen = await machine;
+    if ("error" in seen) return judging(name, seen, () => []);
+    return check(name, async () => observe(seen.value), judge);
+  };
   const checks: readonly Promise<readonly Finding[]>[] = [
-    Promise.resolve(checkAgent({ nodeName, ownVersion: version, agent: agentState(agent) })),
+    check("agent", async () => ({ nodeName, ownVersion: version, agent: agentState(agent) }), checkAgent),
     check("shim", () => observeShim(paths), checkShim),
     check("stale files", () => observeStaleFiles(paths), checkStaleFiles),
     check("rival conflists", () => listRivals(paths.cniConfDir), checkRivals),
     check("kernel", observeKernel, checkKernel),
-    ofNode((seen) => Promise.resolve(bridgeOf(seen))).then((seen) => judging("datapath", seen, checkBridge)),
-    ofNode(async (seen) => ({ bridge: seen.bridge, pods: await observePods(sockets.rtnetlink, seen) })).then(
-      (seen) => judging("pods", seen, checkPods),
+    ofMachine("datapath", bridgeOf, checkBridge),
+    ofMachine(
+      "pods",
+      async (node) => ({ bridge: node.bridge, pods: await observePods(rtnetlink, node) }),
+      checkPods,
     ),
-    ofNode((seen) => observePeers(sockets.rtnetlink, seen, input)).then((seen) =>
-      judging("other nodes", seen, checkPeers),
-    ),
-    ofNode(observeForwarding).then((seen) => judging("forwarding", seen, checkForwarding)),
-    ofNode(observeReversePath).then((seen) => judging("rp_filter", seen, checkReversePath)),
-    ofNode((seen) => observeForwardChains(seen.bridge?.name ?? DEFAULT_BRIDGE)).then((seen) =>
-      judging("packet filters", seen, checkForwardChains),
+    ofMachine("other nodes", (node) => peersOf(node, input), checkPeers),
+    ofMachine("forwarding", observeForwarding, checkForwarding),
+    ofMachine("rp_filter", observeReversePath, checkReversePath),
+    ofMachine(
+      "packet filters",
+      ({ bridge }) => observeForwardChains(bridge?.name ?? DEFAULT_BRIDGE),
+      checkForwardChains,
     ),
     check("br_netfilter", observeBridgeNetfilter, checkBridgeNetfilter),
     check("conntrack", observeConntrack, checkConntrack),
-    ofNode((seen) => observeMtu(sockets, seen)).then((seen) => judging("MTU", seen, checkMtu)),
-    ofNode((seen) => observeVxlanPort(seen, vxlan)).then((seen) =>
-      judging("VXLAN port", seen, checkVxlanPort),
-    ),
-    check("API server", () => observeApi(sockets.rtnetlink, api), checkApi),
+    ofMachine("MTU", (node) => observeMtu(sockets, node), checkMtu),
+    ofMachine("VXLAN port", (node) => observeVxlanPort(node, vxlan), checkVxlanPort),
+    check("API server", () => observeApi(rtnetlink, api), checkApi),
   ];
   return (await Promise.all(checks)).flat();
 }
+
+type Machine = NodeObservation & WaysObservation;
 
 function agentState(answer: AgentAnswer): AgentState {
   if (answer.kind === "silent") return answer;
@@ -111,25 +122,23 @@ function bridgeOf({ bridge, gateways, tunnels }: NodeObservation) {
   return { bridge, gateways: texts, tunnels };
 }
 
-async function observePeers(
-  rtnetlink: Rtnetlink,
-  node: NodeObservation,
+function peersOf(
+  { directRoutes, overlays }: WaysObservation,
   { nodeName, agent }: Pick<DoctorInput, "nodeName" | "agent">,
-): Promise<PeersObservation> {
-  const overlays = await observeOverlays(rtnetlink, node);
-  const lost = agent.kind === "answer" ? agent.report.peers.list : undefined;
+): PeersObservation {
+  const known = agent.kind === "answer" ? agent.report.peers.list : undefined;
   return {
     nodeName,
-    direct: node.routes.length - overlays.length,
+    direct: directRoutes,
     overlays,
-    unreachable: lost?.flatMap(({ node: name, podCIDR, reason }) =>
-      reason === undefined ? [] : [{ node: name ?? podCIDR, reason }],
+    unreachable: known?.flatMap(({ node, podCIDR, reason }) =>
+      reason === undefined ? [] : [{ node: node ?? podCIDR, reason }],
     ),
   };
 }
 
-async function observeMtu(sockets: PathSockets, node: NodeObservation): Promise<MtuObservation> {
+async function observeMtu(sockets: PathSockets, node: Machine): Promise<MtuObservation> {
   const { bridge, tunnels, uplinks } = node;
   if (bridge === undefined) throw new Error("there is no bridge of Causeway's");
-  return { bridge, tunnels, uplinks, probes: await observePaths(sockets, node) };
+  return { bridge, tunnels, uplinks, probes: await observePaths(sockets, node, node) };
 }

@@ -1,9 +1,8 @@
-import { holds } from "../diagnosis/explain-route.ts";
 import type { PeerKnowledge } from "../diagnosis/path-observation.ts";
 import { forwardingCommand, neighbourCommand } from "../diagnosis/overlay-remedies.ts";
 import { allOf, shellWord } from "../diagnosis/shell.ts";
 import { familyOf } from "../net/address.ts";
-import { addressAt, cidrOf, formatCidr, parseCidr } from "../net/cidr.ts";
+import { addressAt, addressBits, cidrOf, formatCidr, parseCidr } from "../net/cidr.ts";
 import { macOf } from "../net/mac.ts";
 import type { NodeReport, PeerReport } from "../report/node-report.ts";
 import { findElement } from "./find-element.ts";
@@ -18,7 +17,7 @@ export async function findPeer(
   { questions, node, report }: PeerSources,
   address: string,
 ): Promise<PeerKnowledge | undefined> {
-  const known = report?.peers.list.find(({ podCIDR }) => holds(podCIDR, address));
+  const known = report && findHolder(report.peers.list, address);
   if (known !== undefined)
     return {
       name: known.node,
@@ -30,6 +29,18 @@ export async function findPeer(
   if (report !== undefined) return undefined;
   const inside = await findElement(`inside${familyOf(address)}`, address).catch(() => undefined);
   return inside?.kind === "present" ? findRemnant({ questions, node }, address) : undefined;
+}
+
+/** Among thousands: one comparison of text for each length that PodCIDRs have, instead of reading them all. */
+function findHolder(peers: readonly PeerReport[], address: string): PeerReport | undefined {
+  const byCidr = new Map(peers.map((peer) => [peer.podCIDR, peer]));
+  const lengths = new Set(peers.map(({ podCIDR }) => Number(podCIDR.slice(podCIDR.indexOf("/") + 1))));
+  for (const length of lengths) {
+    if (length > addressBits(familyOf(address))) continue;
+    const holder = byCidr.get(formatCidr(cidrOf(address, length)));
+    if (holder !== undefined) return holder;
+  }
+  return undefined;
 }
 
 export interface PeerSources {

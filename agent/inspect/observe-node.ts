@@ -1,21 +1,20 @@
 import { listAddresses } from "../kernel/ensure-bridge.ts";
-import { listPeerRoutes } from "../kernel/ensure-peers.ts";
 import { isHostLink, isOurs } from "../kernel/ownership.ts";
 import type { Rtnetlink } from "../kernel/rtnetlink.ts";
-import { listLinks, observeUnderlay } from "../kernel/underlay.ts";
+import { listLinks } from "../kernel/underlay.ts";
 import { type Family, familyOf } from "../net/address.ts";
 import type { ObservedAddress } from "../netlink/address.ts";
 import type { Link } from "../netlink/parse-link.ts";
-import type { Route } from "../netlink/route.ts";
 
 /** A VXLAN device of ours, by the family of its outer packets. */
 export interface Tunnel extends Link {
   readonly underlay: Family;
 }
 
-/** What the kernel has of Causeway and around it: found by marks on the things themselves, so that no setting has to be known. */
+/** What the kernel has of Causeway on this node: found by marks on the things themselves, so that no setting has to be known. */
 export interface NodeObservation {
   readonly links: readonly Link[];
+  readonly addresses: readonly ObservedAddress[];
   readonly bridge: Link | undefined;
   /** Addresses of the bridge. */
   readonly gateways: readonly ObservedAddress[];
@@ -25,41 +24,24 @@ export interface NodeObservation {
   readonly tunnels: readonly Tunnel[];
   /** VXLAN devices of others. */
   readonly foreignTunnels: readonly Link[];
-  /** Links of the node's addresses, of default routes, and of routes to other nodes. */
-  readonly uplinks: readonly Link[];
-  /** Routes to other nodes. */
-  readonly routes: readonly Route[];
 }
 
-/** `nodeAddresses`: as the agent knows them; those of VXLAN devices are found without. */
-export async function observeNode(
-  rtnetlink: Rtnetlink,
-  nodeAddresses: readonly string[],
-): Promise<NodeObservation> {
-  const [links, routes] = await Promise.all([listLinks(rtnetlink), listPeerRoutes(rtnetlink)]);
+export async function observeNode(rtnetlink: Rtnetlink): Promise<NodeObservation> {
+  const [links, addresses] = await Promise.all([listLinks(rtnetlink), listAddresses(rtnetlink)]);
   const bridge = links.find((link) => link.kind === "bridge" && isOurs(link));
   const devices = links.filter(({ kind }) => kind === "vxlan");
-  const tunnels = devices.filter(isOurs).map(tunnelOf);
-  const own = [...nodeAddresses, ...tunnels.flatMap(({ vxlan }) => vxlan?.local ?? [])];
-  const { uplinks } = await observeUnderlay(rtnetlink, own);
-  const addresses = bridge === undefined ? [] : await listAddresses(rtnetlink, bridge.index);
-  const gateways = addresses.filter(({ scope }) => scope === "global");
-  const notUplinks = new Set([bridge, ...tunnels].map((link) => link?.index));
-  const carrying = new Set(
-    routes.map(({ linkIndex }) => linkIndex).filter((index) => !notUplinks.has(index)),
+  const gateways = addresses.filter(
+    ({ linkIndex, scope }) => linkIndex === bridge?.index && scope === "global",
   );
   return {
     links,
+    addresses,
     bridge,
     gateways,
     families: [...new Set(gateways.map(({ address }) => familyOf(address)))],
     hostLinks: links.filter(isHostLink),
-    tunnels,
+    tunnels: devices.filter(isOurs).map(tunnelOf),
     foreignTunnels: devices.filter((link) => !isOurs(link)),
-    uplinks: links.filter(
-      ({ index, name }) => carrying.has(index) || uplinks.some((uplink) => uplink.name === name),
-    ),
-    routes,
   };
 }
 

@@ -12,7 +12,6 @@ import type { Target } from "../diagnosis/target.ts";
 import { messageOf } from "../errors.ts";
 import { ROUTE_PROTOCOL } from "../kernel/ownership.ts";
 import type { Rtnetlink } from "../kernel/rtnetlink.ts";
-import { cidrContains } from "../net/cidr.ts";
 import { dumpFdb, dumpNeighbours, parseFdbEntry, parseNeighbour } from "../netlink/neighbour.ts";
 import type { Link } from "../netlink/parse-link.ts";
 import type { Route } from "../netlink/route.ts";
@@ -48,7 +47,7 @@ const LOCAL = 2;
 export async function observePath(rtnetlink: Rtnetlink, question: PathQuestion): Promise<PathObservation> {
   const { source, target, nodeName, report } = question;
   const questions = createKernelQuestions(rtnetlink);
-  const node = await observeNode(rtnetlink, report?.node.addresses ?? []);
+  const node = await observeNode(rtnetlink);
   const pods = await observePods(rtnetlink, node);
   const context: Context = { rtnetlink, questions, node, pods };
   const { bridge } = node;
@@ -60,7 +59,10 @@ export async function observePath(rtnetlink: Rtnetlink, question: PathQuestion):
   const entry = await questions.entry(fromPod(destination));
   const delivery = await observeDelivery(context, { source, destination, way, entry });
   const backLink = linkOf(node, way.kind === "route" ? way.linkIndex : undefined);
-  const answers = { destination: source, source: destination };
+  const isThrough = delivery.kind !== "node";
+  const answers = isThrough
+    ? { destination: source, source: destination, inputLink: backLink?.index }
+    : { destination: source };
   return {
     source,
     target,
@@ -69,7 +71,7 @@ export async function observePath(rtnetlink: Rtnetlink, question: PathQuestion):
     gateways: node.gateways,
     ipv6Forwarding: await readSysctl("net/ipv6/conf/all/forwarding"),
     pod: pods.find(({ address }) => address === source),
-    sourceRoute: node.routes.find((route) => cidrContains(route.destination, source)),
+    sourceRoute: await findPeerRoute(questions, source),
     hostPort: port && { ...port, isLocal },
     destination,
     way,
@@ -77,14 +79,16 @@ export async function observePath(rtnetlink: Rtnetlink, question: PathQuestion):
     peer: await findPeer({ questions, node, report }, destination),
     chains: await observeChains(bridge),
     delivery,
-    back:
-      delivery.kind === "nowhere"
-        ? undefined
-        : await questions.way(
-            delivery.kind === "node" ? { destination: source } : { ...answers, inputLink: backLink?.index },
-          ),
-    backLink: delivery.kind === "node" ? undefined : backLink,
+    back: delivery.kind === "nowhere" ? undefined : await questions.way(answers),
+    backEntry: await questions.entry(answers),
+    backLink: isThrough ? backLink : undefined,
   };
+}
+
+/** The route to another node by which the node itself reaches an address. */
+async function findPeerRoute(questions: KernelQuestions, destination: string): Promise<Route | undefined> {
+  const entry = await questions.entry({ destination });
+  return entry?.protocol === ROUTE_PROTOCOL ? entry : undefined;
 }
 
 function isLocalWay(way: Way): boolean {

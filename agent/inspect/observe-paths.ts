@@ -5,10 +5,10 @@ import type { Addon } from "../native/addon.ts";
 import { type PathAnswer, type PathProbe, probePaths } from "../native/path-probe.ts";
 import { addressToBytes } from "../net/address.ts";
 import type { Link } from "../netlink/parse-link.ts";
-import { dumpFdb, parseFdbEntry } from "../netlink/neighbour.ts";
 import { getRoute, parseRoute, type Route } from "../netlink/route.ts";
 import { VXLAN_OVERHEAD } from "../plan/peers.ts";
 import type { NodeObservation } from "./observe-node.ts";
+import type { WaysObservation } from "./observe-ways.ts";
 
 /** Of how many nodes of each kind the paths are tried. */
 const SAMPLE = 4;
@@ -32,8 +32,9 @@ export interface PathSockets {
 export async function observePaths(
   sockets: PathSockets,
   node: NodeObservation,
+  ways: WaysObservation,
 ): Promise<readonly ProbeResult[]> {
-  const targets = await planTargets(sockets.rtnetlink, node);
+  const targets = await planTargets(sockets.rtnetlink, node, ways);
   const first = await ask(
     sockets.addon,
     targets.flatMap((target) => [{ ...target, size: SMALL_BYTES }, { ...target }]),
@@ -69,29 +70,26 @@ async function findLimit(
   return steps.find((_, index) => answers[index] === "answered");
 }
 
-async function planTargets(rtnetlink: Rtnetlink, node: NodeObservation): Promise<ProbeTarget[]> {
-  const { bridge, tunnels, links, routes } = node;
+async function planTargets(
+  rtnetlink: Rtnetlink,
+  { bridge, tunnels, links }: NodeObservation,
+  { direct, overlays }: WaysObservation,
+): Promise<ProbeTarget[]> {
   if (bridge === undefined) return [];
-  const nameOf = (index: number | undefined): Link | undefined => links.find((link) => link.index === index);
+  const linkOf = (index: number | undefined): Link | undefined =>
+    links.find((link) => link.index === index && link.up);
   const targets: ProbeTarget[] = [];
-  const ours = new Set([bridge, ...tunnels].map(({ index }) => index));
-  const gateways = new Map(
-    routes.flatMap(({ gateway, linkIndex }) =>
-      gateway === undefined || linkIndex === undefined || ours.has(linkIndex) ? [] : [[gateway, linkIndex]],
-    ),
-  );
-  for (const [address, linkIndex] of sample([...gateways])) {
-    const uplink = nameOf(linkIndex);
-    if (uplink?.up !== true) continue;
+  for (const [address, linkIndex] of sample([...direct])) {
+    const uplink = linkOf(linkIndex);
+    if (uplink === undefined) continue;
     targets.push({ address, kind: "direct", size: Math.min(bridge.mtu, uplink.mtu), uplink: uplink.name });
   }
-  for (const tunnel of tunnels) {
-    const entries = (await rtnetlink.dump(dumpFdb({ linkIndex: tunnel.index }))).map(parseFdbEntry);
-    const remotes = new Set(entries.flatMap(({ destination }) => destination ?? []));
-    for (const address of sample([...remotes])) {
-      const uplink = nameOf((await findRoute(rtnetlink, address))?.linkIndex);
-      if (uplink?.up !== true) continue;
-      const size = Math.min(tunnel.mtu + VXLAN_OVERHEAD[tunnel.underlay], uplink.mtu);
+  for (const { name, mtu, underlay } of tunnels) {
+    const own = overlays.filter(({ device }) => device === name);
+    for (const address of sample([...new Set(own.flatMap(({ remote }) => remote ?? []))])) {
+      const uplink = linkOf((await findRoute(rtnetlink, address))?.linkIndex);
+      if (uplink === undefined) continue;
+      const size = Math.min(mtu + VXLAN_OVERHEAD[underlay], uplink.mtu);
       targets.push({ address, kind: "overlay", size, uplink: uplink.name });
     }
   }

@@ -3,9 +3,13 @@ import type { ConntrackObservation } from "../diagnosis/check-conntrack.ts";
 import type { ForwardingObservation } from "../diagnosis/check-forwarding.ts";
 import type { ReversePathObservation } from "../diagnosis/check-reverse-path.ts";
 import type { NodeObservation } from "./observe-node.ts";
+import type { WaysObservation } from "./observe-ways.ts";
 import { readSysctl, readText } from "./read-proc.ts";
 
-export async function observeForwarding(node: NodeObservation): Promise<ForwardingObservation> {
+/** The node and its uplinks. */
+type Connected = Pick<NodeObservation, "bridge" | "families" | "tunnels"> & Pick<WaysObservation, "uplinks">;
+
+export async function observeForwarding(node: Connected): Promise<ForwardingObservation> {
   const acceptRa = new Map<string, number>();
   for (const { name } of node.uplinks)
     acceptRa.set(name, (await readSysctl(`net/ipv6/conf/${name}/accept_ra`)) ?? 0);
@@ -17,7 +21,7 @@ export async function observeForwarding(node: NodeObservation): Promise<Forwardi
   };
 }
 
-export async function observeReversePath(node: NodeObservation): Promise<ReversePathObservation> {
+export async function observeReversePath(node: Connected): Promise<ReversePathObservation> {
   const { bridge, tunnels, uplinks } = node;
   return {
     all: (await readSysctl("net/ipv4/conf/all/rp_filter")) ?? 0,
