@@ -16,7 +16,6 @@ import { createIpam } from "./ipam/ipam.ts";
 import { openLinuxKernel } from "./kernel/linux-kernel.ts";
 import { warmUp } from "./kernel/warm-up.ts";
 import { loadNative } from "./kernel/native.ts";
-import { openNodeView } from "./kube/open-node-view.ts";
 import { ownNode } from "./kube/own-node.ts";
 import { messageOf } from "./errors.ts";
 import { createLog, type Log } from "./log.ts";
@@ -27,7 +26,7 @@ import type { CommandInput, CommandResult } from "./inspect/command-line.ts";
 import { createActivity } from "./report/activity.ts";
 import { querySocket } from "./report/query.ts";
 import { createQueryServer } from "./report/query-server.ts";
-import { createReporter } from "./report/reporter.ts";
+import { createReporter, SHOWN_PEERS } from "./report/reporter.ts";
 import { createClusterReconciler } from "./reconcile/cluster.ts";
 import { createDrift } from "./reconcile/drift.ts";
 import { inTurn } from "./reconcile/in-turn.ts";
@@ -37,10 +36,12 @@ import { createRunner } from "./reconcile/runner.ts";
 import { createScopedRunner } from "./reconcile/scoped-runner.ts";
 import { createSharedLock } from "./shared-lock.ts";
 import { shippedFile } from "./shipped.ts";
+import { status } from "./status/status.ts";
 
 const USAGE = `causeway ${packageJson.version}: Kubernetes CNI node agent
 
 usage: causeway agent [flags]
+       causeway status [--json] [--all] [--socket PATH]
        causeway doctor [--json] [flags]
        causeway trace [--json] [flags] POD_IP TARGET
        causeway --version | --help
@@ -63,6 +64,14 @@ async function main([command, ...args]: readonly string[]): Promise<number> {
   switch (command) {
     case "agent":
       return agent(args);
+    case "status":
+      return status({
+        args,
+        write: (text) => process.stdout.write(text),
+        writeError: (text) => process.stderr.write(text),
+        colours: process.stdout.isTTY && process.env["NO_COLOR"] === undefined,
+        dateMs: Date.now,
+      });
     case "doctor":
       return print((await import("./inspect/run-doctor.ts")).runDoctor(inspection(args)));
     case "trace":
@@ -88,7 +97,7 @@ function inspection(args: readonly string[]): CommandInput {
     environment: process.env,
     hostName: hostname().toLowerCase(),
     version: packageJson.version,
-    colours: process.stdout.isTTY,
+    colours: process.stdout.isTTY && process.env["NO_COLOR"] === undefined,
   };
 }
 
@@ -175,6 +184,8 @@ async function startAgent(config: Config, plainLog: Log): Promise<() => Promise<
     metrics.countRepair(kind);
     activity.repaired(kind, fault);
   };
+  // Only here: the Kubernetes client is most of the program, and other commands must not wait for it.
+  const { openNodeView } = await import("./kube/open-node-view.ts");
   const source = openNodeView({
     config,
     version: packageJson.version,
@@ -241,7 +252,10 @@ async function startAgent(config: Config, plainLog: Log): Promise<() => Promise<
   const queries = createQueryServer({
     transport: native,
     path: querySocket(config.socket),
-    answers: { report: async () => JSON.stringify(await report({ maxPeers: Number.POSITIVE_INFINITY })) },
+    answers: {
+      report: async () => JSON.stringify(await report({ maxPeers: SHOWN_PEERS })),
+      "report all": async () => JSON.stringify(await report({ maxPeers: Number.POSITIVE_INFINITY })),
+    },
     log,
   });
   queries.ensure();

@@ -34,7 +34,7 @@ export async function runDoctor(input: CommandInput): Promise<CommandResult> {
   if (flags.help) return { exitCode: 0, stdout: USAGE, stderr: "" };
   if (positionals[0] !== undefined)
     return usageError("doctor", `unknown argument "${positionals[0]}"`, USAGE);
-  const agent = await askAgent(flags.socket, ASK_TIMEOUT_MS);
+  const agent = await askAgent(flags.socket, { query: "report", timeoutMs: ASK_TIMEOUT_MS });
   const settings = agent.kind === "answer" ? agent.report.agent?.settings : undefined;
   const rtnetlink = createRtnetlink(loadNative());
   try {

@@ -42,7 +42,7 @@ export async function runTrace(input: CommandInput): Promise<CommandResult> {
   if (rest.length > 0) return usageError("trace", `unknown argument "${rest[0]}"`, USAGE);
   if (familyOf(source) !== familyOf(target.address))
     return usageError("trace", `${source} and ${target.address} are of different families`, USAGE);
-  const agent = await askAgent(flags.socket, ASK_TIMEOUT_MS);
+  const agent = await askAgent(flags.socket, { query: "report all", timeoutMs: ASK_TIMEOUT_MS });
   const rtnetlink = createRtnetlink(loadNative());
   try {
     const hops = explainPath(

@@ -1,4 +1,4 @@
-import { dumpNeighbours, parseNeighbour, parseNeighbourAge } from "../netlink/neighbour.ts";
+import { dumpNeighbours, parseNeighbourAge } from "../netlink/neighbour.ts";
 import type { Link } from "../netlink/parse-link.ts";
 import { parseAlias } from "../plan/attachment.ts";
 import { parseAltNames } from "../plan/pod-settings.ts";
@@ -25,9 +25,8 @@ export async function listPodLinks(
   const bridges = new Set(hostLinks.flatMap(({ masterIndex }) => masterIndex ?? []));
   for (const linkIndex of bridges) {
     for (const payload of await rtnetlink.dump(dumpNeighbours({ linkIndex }))) {
-      const { address, permanent } = parseNeighbour(payload);
-      const ageMs = parseNeighbourAge(payload);
-      if (permanent && ageMs !== undefined) ages.set(address, ageMs);
+      const aged = parseNeighbourAge(payload);
+      if (aged !== undefined) ages.set(aged.address, aged.ageMs);
     }
   }
   return hostLinks.flatMap((link) => {

@@ -145,16 +145,27 @@ export function parseNeighbour(payload: Buffer): ObservedNeighbour {
   };
 }
 
+/** A permanent entry, and how long ago its MAC or its state last changed: its age, unless somebody has touched it. */
+export interface AgedNeighbour {
+  readonly address: string;
+  readonly ageMs: number;
+}
+
 /** Bytes of struct nda_cacheinfo: confirmed, used, updated, references. */
 const CACHE_INFO_BYTES = 16;
 
 /**
- * How long ago the MAC or the state of an entry last changed, in milliseconds: of a permanent one, its age. The kernel counts in USER_HZ, which is
- * 100 on all architectures (neigh_fill_info of net/core/neighbour.c).
+ * Reads the age of a permanent entry from an RTM_NEWNEIGH; undefined for any other. The kernel counts in USER_HZ, which is 100 on all
+ * architectures (neigh_fill_info of net/core/neighbour.c).
  */
-export function parseNeighbourAge(payload: Buffer): number | undefined {
-  const times = readNeighbour("neighbour", payload).attributes.get(NDA_CACHEINFO);
-  return times?.length === CACHE_INFO_BYTES ? getU32(times.subarray(8, 12)) * 10 : undefined;
+export function parseNeighbourAge(payload: Buffer): AgedNeighbour | undefined {
+  const { header, attributes } = readNeighbour("neighbour", payload);
+  const family = familyFromAf("neighbour", header.family);
+  const address = addressFrom("neighbour", family, attributes.get(NDA_DST));
+  const times = attributes.get(NDA_CACHEINFO);
+  if (header.state?.permanent !== true || address === undefined || times?.length !== CACHE_INFO_BYTES)
+    return undefined;
+  return { address, ageMs: getU32(times.subarray(8, 12)) * 10 };
 }
 
 function fdbRequest(type: number, flags: number, entry: FdbEntry, verb: string): NetlinkRequest {

@@ -63,7 +63,7 @@ export interface ClusterReconciler {
    */
   run(options: { readonly verify: boolean }): Promise<"again" | undefined>;
   counts(): PeerCounts;
-  /** The planned ways to all other nodes. */
+  /** The ways to all other nodes, as planned by the last run. */
   peers(): readonly { readonly claim: Claim; readonly plan: PeerPlan }[];
   /** What an operator must know of other nodes, as sentences, from the last run. */
   problems(): readonly string[];
@@ -81,6 +81,7 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
   let appliedPeers: PeersPlan | undefined;
   let counts = NO_PEERS;
   let problems: readonly string[] = [];
+  let settled: Claims["claims"] = new Map();
 
   const applyRuleset = async (
     local: LocalNetwork,
@@ -142,12 +143,10 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
     peers() {
       const local = input.local();
       if (local === undefined) return [];
-      const { nodes } = input.cluster();
-      const own = nodes.get(nodeName);
       const ownCidrs = new Set(local.podCidrs.map(formatCidr));
       const planPeer = plannerFor(local);
-      return [...settleClaims(nodes.values(), own).claims.values()]
-        .filter(({ key, node }) => node !== own && !ownCidrs.has(key))
+      return [...settled.values()]
+        .filter(({ key, node }) => node.name !== nodeName && !ownCidrs.has(key))
         .map((claim) => ({ claim, plan: planPeer(claim) }));
     },
     async run({ verify }) {
@@ -156,6 +155,7 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
       const { nodes, isComplete } = input.cluster();
       const own = nodes.get(nodeName);
       const claims = settleClaims(nodes.values(), own);
+      settled = claims.claims;
       let isDone = false;
       // The ruleset first: no connection to a new node's pods is to begin under this node's address.
       await inTurn([

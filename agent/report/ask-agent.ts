@@ -1,17 +1,23 @@
 import { connect } from "node:net";
 import type { NodeReport } from "./node-report.ts";
-import { QUERY_VARIABLE, querySocket } from "./query.ts";
+import { type Query, QUERY_VARIABLE, querySocket } from "./query.ts";
 
 /** What an agent answers, or why it does not. */
 export type AgentAnswer =
   | { readonly kind: "answer"; readonly report: NodeReport }
   | { readonly kind: "silent"; readonly reason: string };
 
+export interface AskOptions {
+  /** "report": with those of the other nodes that cannot be reached; "report all": with all. */
+  readonly query: Query;
+  readonly timeoutMs: number;
+}
+
 /** Asks the agent behind the shim's socket `socket` for its report. */
-export async function askAgent(socket: string, timeoutMs: number): Promise<AgentAnswer> {
+export async function askAgent(socket: string, { query, timeoutMs }: AskOptions): Promise<AgentAnswer> {
   try {
     const { exitCode, stdout } = decodeReply(
-      await exchange(querySocket(socket), encodeQuery("report"), timeoutMs),
+      await exchange(querySocket(socket), encodeQuery(query), timeoutMs),
     );
     if (exitCode !== 0) return { kind: "silent", reason: stdout };
     return { kind: "answer", report: JSON.parse(stdout) as NodeReport };
@@ -50,7 +56,7 @@ const REQUEST_HEADER_BYTES = 24;
 const REPLY_HEADER_BYTES = 12;
 const PROTOCOL_VERSION = 1;
 
-function encodeQuery(query: string): Buffer {
+function encodeQuery(query: Query): Buffer {
   const block = Buffer.from(`${QUERY_VARIABLE}=${query}\0`);
   const header = Buffer.alloc(REQUEST_HEADER_BYTES);
   header.write("CWAY", "latin1");

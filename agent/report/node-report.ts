@@ -106,8 +106,8 @@ export interface PeerReport {
 }
 
 export interface PeersReport {
-  /** Of PodCIDRs. */
-  readonly counts: Readonly<Record<PeerRouteKind, number>>;
+  /** Of PodCIDRs. The kernel alone knows only those that can be reached. */
+  readonly counts: Readonly<Partial<Record<PeerRouteKind, number>>>;
   /** Those that cannot be reached first. May be cut: `counts` has all. */
   readonly list: readonly PeerReport[];
   /** What else an operator must know about other nodes, as sentences; at most {@link MAX_PEER_PROBLEMS}. */

@@ -4,13 +4,13 @@ import { decodeRequestFrame, encodeReplyFrame } from "../cni/frame.ts";
 import type { ShimTransport } from "../cni/server.ts";
 import { messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { QUERY_VARIABLE } from "./query.ts";
+import { type Query, QUERY_VARIABLE } from "./query.ts";
 
 export interface QueryServerInput {
   readonly transport: Pick<ShimTransport, "listen" | "reply" | "close">;
   readonly path: string;
   /** What each query is answered. */
-  readonly answers: Readonly<Record<string, () => Promise<string>>>;
+  readonly answers: Readonly<Record<Query, () => Promise<string>>>;
   readonly log: Pick<Log, "warn">;
 }
 
@@ -29,10 +29,10 @@ export function createQueryServer({ transport, path, answers, log }: QueryServer
 
   const answer = async (bytes: Buffer): Promise<string> => {
     const query = decodeRequestFrame(bytes).environment.get(QUERY_VARIABLE) ?? "";
-    const make = Object.hasOwn(answers, query) ? answers[query] : undefined;
-    if (make !== undefined) return await make();
+    if (isQuery(query)) return await answers[query]();
     throw new Error(`Cannot answer query "${query}": there are ${Object.keys(answers).join(", ")}`);
   };
+  const isQuery = (text: string): text is Query => Object.hasOwn(answers, text);
   const listen = (): { stop(): void } => {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     return transport.listen(path, {

@@ -42,7 +42,7 @@ function start(...podCIDRs: readonly string[]): AgentProcess {
 }
 
 async function ask(): Promise<NodeReport> {
-  const answer = await askAgent(node.socket, 5000);
+  const answer = await askAgent(node.socket, { query: "report", timeoutMs: 5000 });
   assert.ok(answer.kind === "answer", JSON.stringify(answer));
   return answer.report;
 }
@@ -133,7 +133,7 @@ test("an agent that was killed knows names and age of its pods again, and answer
   await addWeb();
   const [before] = (await ask()).attachments;
   await first.end("SIGKILL");
-  assert.equal((await askAgent(node.socket, 5000)).kind, "silent");
+  assert.equal((await askAgent(node.socket, { query: "report", timeoutMs: 5000 })).kind, "silent");
   await start("10.244.1.0/24").waitUntilReady();
   const [after] = (await ask()).attachments;
   const differenceMs = (after?.createdMs ?? 0) - (before?.createdMs ?? 0);

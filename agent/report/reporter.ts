@@ -49,6 +49,9 @@ export interface ReportOptions {
   readonly maxPeers: number;
 }
 
+/** Other nodes that people are shown: enough to see what those that cannot be reached have in common. */
+export const SHOWN_PEERS = 50;
+
 /** Tells what is on this node, read when asked: nothing is kept for it but {@link Activity}. */
 export type Reporter = (options: ReportOptions) => Promise<NodeReport>;
 
