@@ -20,6 +20,7 @@ import { ownNode } from "./kube/own-node.ts";
 import { messageOf } from "./errors.ts";
 import { createLog, type Log } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
+import { createNodePage } from "./page/node-page.ts";
 import { planConflist } from "./plan/conflist.ts";
 import { createReadiness } from "./readiness.ts";
 import type { CommandInput, CommandResult } from "./inspect/command-line.ts";
@@ -177,7 +178,8 @@ async function startAgent(config: Config, plainLog: Log): Promise<() => Promise<
     nodes: () => ({ known: source.view.nodes().size, skipped: source.view.skipped().size }),
     peers: () => cluster.counts(),
   });
-  const health = await startHealthServer({ listen: config.http, readiness, metrics });
+  const pages = createNodePage({ report: async () => report({ maxPeers: SHOWN_PEERS }), nowMs });
+  const health = await startHealthServer({ listen: config.http, readiness, metrics, pages });
   log.info({ version: packageJson.version, node: config.nodeName, port: health.port }, "Started");
 
   const onRepair = (kind: string, fault: string): void => {

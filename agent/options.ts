@@ -132,7 +132,7 @@ export const OPTIONS = {
     flag: "http",
     schema: v.optional(listenAddress, "127.0.0.1:9655"),
     value: "ADDRESS:PORT",
-    help: "where /metrics, /healthz and /readyz are served",
+    help: "where the node's page, /metrics, /healthz and /readyz are served",
   },
   bridge: {
     flag: "bridge",
