@@ -150,6 +150,21 @@ test("a node to which the agent finds no way is named", async () => {
     found.evidence,
     /^node far cannot be reached: its address 203\.0\.113\.7 is on no subnet of this node, and the overlay is off$/,
   );
+  const { stdout } = await runCauseway(["trace", "--socket", node.socket, "10.244.1.2", "10.244.3.9"]);
+  assert.match(stdout, /no pod of this node has it\nbroken at: pod\n$/);
+  const pod = await makeNetns();
+  try {
+    const [address = ""] = await node.add("c1", pod);
+    const answer = await runCauseway(["trace", "--socket", node.socket, address, "10.244.3.9"]);
+    assert.equal(answer.exitCode, 4);
+    assert.match(
+      answer.stdout,
+      /^FAIL {2}route +10\.244\.3\.9 is of node far \(10\.244\.3\.0\/24\), which cannot be reached: its address 203\.0\.113\.7 is on no subnet/m,
+    );
+    assert.match(answer.stdout, /\nbroken at: route\n$/);
+  } finally {
+    await pod.remove();
+  }
 });
 
 test("an API server behind a route that leads nowhere is reached again after the remedy", async () => {

@@ -23,9 +23,10 @@ export function explainDelivery(observation: PathObservation): readonly Finding[
             evidence: `${whoseIs(destination, gateways)}, and no pod of this node has it: it is gone, or never was`,
           },
         ];
+      if (bridge === undefined) return [];
       return [
-        ...explainEntries("target ", delivery.end, bridge?.name ?? ""),
-        explainLink("target pod", delivery.end, bridge?.index, bridge?.name),
+        ...explainEntries("target ", delivery.end, bridge.name),
+        explainLink("target pod", delivery.end, bridge),
       ];
     case "direct":
       return [...explainHop("", delivery.hop), nextNode(delivery.hop.address, destination, source)];

@@ -10,6 +10,7 @@ import type { PathObservation } from "./path-observation.ts";
 
 /** The hops of a packet from a pod to a target in order, with the way of the answers at the end. */
 export function explainPath(observation: PathObservation): readonly Finding[] {
+  if (observation.bridge === undefined) return [explainBridge(observation)];
   const source = explainSource(observation);
   // Without the pod every further answer of the kernel would be about a packet that nobody sends.
   if (observation.pod === undefined) return source;

@@ -1,5 +1,6 @@
 import { cidrContains, cidrOf, formatCidr } from "../net/cidr.ts";
 import { macOf } from "../net/mac.ts";
+import type { Link } from "../netlink/parse-link.ts";
 import type { Finding } from "./finding.ts";
 import type { Gateway, PathObservation, PodEnd } from "./path-observation.ts";
 import { shellWord } from "./shell.ts";
@@ -7,7 +8,7 @@ import { shellWord } from "./shell.ts";
 /** The pod that sends. */
 export function explainSource(observation: PathObservation): readonly Finding[] {
   const { source, pod, bridge, sourceRoute } = observation;
-  if (pod !== undefined) return [explainLink("pod", pod, bridge?.index, bridge?.name)];
+  if (pod !== undefined && bridge !== undefined) return [explainLink("pod", pod, bridge)];
   if (sourceRoute !== undefined)
     return [
       {
@@ -37,17 +38,16 @@ export function whoseIs(address: string, gateways: readonly Gateway[]): string {
 export function explainLink(
   name: string,
   { hostLink, containerId, ifname }: PodEnd,
-  bridgeIndex: number | undefined,
-  bridge = "",
+  bridge: Pick<Link, "index" | "name">,
 ): Finding {
   const link = shellWord(hostLink.name);
   const what = `${hostLink.name} of container ${containerId} (${ifname})`;
   const fail = (evidence: string, remedy: string): Finding => ({ name, verdict: "fail", evidence, remedy });
   if (!hostLink.up) return fail(`link ${what} is down`, `ip link set dev ${link} up`);
-  if (hostLink.masterIndex !== bridgeIndex)
+  if (hostLink.masterIndex !== bridge.index)
     return fail(
       `link ${what} is no port of the bridge`,
-      `ip link set dev ${link} master ${shellWord(bridge)}`,
+      `ip link set dev ${link} master ${shellWord(bridge.name)}`,
     );
   if (!hostLink.lowerUp)
     return fail(

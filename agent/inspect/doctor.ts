@@ -79,7 +79,7 @@ export async function examineNode(sockets: PathSockets, input: DoctorInput): Pro
     ofMachine("rp_filter", observeReversePath, checkReversePath),
     ofMachine(
       "packet filters",
-      ({ bridge }) => observeForwardChains(bridge?.name ?? DEFAULT_BRIDGE),
+      ({ bridge, families }) => observeForwardChains(bridge?.name ?? DEFAULT_BRIDGE, families),
       checkForwardChains,
     ),
     check("br_netfilter", observeBridgeNetfilter, checkBridgeNetfilter),

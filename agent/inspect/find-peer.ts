@@ -1,9 +1,7 @@
 import type { PeerKnowledge } from "../diagnosis/path-observation.ts";
-import { forwardingCommand, neighbourCommand } from "../diagnosis/overlay-remedies.ts";
 import { allOf, shellWord } from "../diagnosis/shell.ts";
 import { familyOf } from "../net/address.ts";
-import { addressAt, addressBits, cidrOf, formatCidr, parseCidr } from "../net/cidr.ts";
-import { macOf } from "../net/mac.ts";
+import { addressAt, addressBits, cidrOf, formatCidr } from "../net/cidr.ts";
 import type { NodeReport, PeerReport } from "../report/node-report.ts";
 import { findElement } from "./find-element.ts";
 import type { KernelQuestions } from "./kernel-questions.ts";
@@ -24,7 +22,7 @@ export async function findPeer(
       podCidr: known.podCIDR,
       isCertain: true,
       reason: known.reason,
-      remedy: remedyFor(node, known),
+      remedy: undefined,
     };
   if (report !== undefined) return undefined;
   const inside = await findElement(`inside${familyOf(address)}`, address).catch(() => undefined);
@@ -47,22 +45,6 @@ export interface PeerSources {
   readonly questions: KernelQuestions;
   readonly node: NodeObservation;
   readonly report: NodeReport | undefined;
-}
-
-function remedyFor(node: NodeObservation, { podCIDR, route, via }: PeerReport): string | undefined {
-  if (via === undefined) return undefined;
-  if (route === "direct") return `ip route replace ${podCIDR} via ${via} proto 99`;
-  const tunnel = node.tunnels.find(({ underlay }) => underlay === familyOf(via));
-  const cidr = parseCidr(podCIDR);
-  if (route !== "overlay" || tunnel === undefined || cidr === undefined) return undefined;
-  const gateway = addressAt(cidr, 1n);
-  const device = shellWord(tunnel.name);
-  return allOf(
-    ...(tunnel.up ? [] : [`ip link set dev ${device} up`]),
-    forwardingCommand(tunnel.name, macOf(via), via),
-    neighbourCommand(tunnel.name, gateway, macOf(via)),
-    overlayRoute(node, { podCidr: podCIDR, gateway, tunnel }),
-  );
 }
 
 function overlayRoute(

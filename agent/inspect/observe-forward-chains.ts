@@ -1,17 +1,22 @@
 import type { ForwardChainsObservation } from "../diagnosis/check-forward-chains.ts";
 import type { ForwardChain, NftRule } from "../diagnosis/forward-chain.ts";
 import type { ListedObject } from "../kernel/foreign-chains.ts";
+import type { Family } from "../net/address.ts";
 import { runNft } from "../kernel/run-nft.ts";
 import { TABLE_NAME } from "../plan/ruleset.ts";
 import { readText } from "./read-proc.ts";
 
-/** Families whose hook forward pods' packets pass: their frames go to the host, so that of "bridge" is none. */
-const FAMILIES = new Set(["inet", "ip", "ip6"]);
-
-export async function observeForwardChains(bridge: string): Promise<ForwardChainsObservation> {
+/**
+ * Chains of others in hook forward that packets of these families pass. That of family "bridge" is none: pods' frames go to the host.
+ */
+export async function observeForwardChains(
+  bridge: string,
+  families: readonly Family[],
+): Promise<ForwardChainsObservation> {
+  const passed = new Set(["inet", ...families.map((family) => (family === 4 ? "ip" : "ip6"))]);
   const chains: ForwardChain[] = [];
   for (const { chain } of await list<ListedObject>("chains")) {
-    if (chain?.hook !== "forward" || chain.table === TABLE_NAME || !FAMILIES.has(chain.family)) continue;
+    if (chain?.hook !== "forward" || chain.table === TABLE_NAME || !passed.has(chain.family)) continue;
     const { family, table, name, policy = "accept" } = chain;
     chains.push({ family, table, name, policy, rules: await listRules([family, table, name]) });
   }

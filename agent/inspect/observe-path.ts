@@ -10,6 +10,7 @@ import type {
 } from "../diagnosis/path-observation.ts";
 import type { Target } from "../diagnosis/target.ts";
 import { messageOf } from "../errors.ts";
+import { type Family, familyOf } from "../net/address.ts";
 import { ROUTE_PROTOCOL } from "../kernel/ownership.ts";
 import type { Rtnetlink } from "../kernel/rtnetlink.ts";
 import { dumpFdb, dumpNeighbours, parseFdbEntry, parseNeighbour } from "../netlink/neighbour.ts";
@@ -77,7 +78,7 @@ export async function observePath(rtnetlink: Rtnetlink, question: PathQuestion):
     way,
     entry,
     peer: await findPeer({ questions, node, report }, destination),
-    chains: await observeChains(bridge),
+    chains: await observeChains(bridge, familyOf(source)),
     delivery,
     back: delivery.kind === "nowhere" ? undefined : await questions.way(answers),
     backEntry: await questions.entry(answers),
@@ -105,8 +106,11 @@ function linkOf({ links }: NodeObservation, index: number | undefined): Link | u
   return index === undefined ? undefined : links.find((link) => link.index === index);
 }
 
-async function observeChains(bridge: Link | undefined): Promise<Observed<readonly ForwardChain[]>> {
-  return observeForwardChains(bridge?.name ?? "").then(
+async function observeChains(
+  bridge: Link | undefined,
+  family: Family,
+): Promise<Observed<readonly ForwardChain[]>> {
+  return observeForwardChains(bridge?.name ?? "", [family]).then(
     ({ chains }) => ({ value: chains }),
     (error: unknown) => ({ error: messageOf(error) }),
   );
