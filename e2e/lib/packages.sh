@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Gets the real components that the e2e suites run against, without installing a daemon: Debian packages unpacked into
 # $CAUSEWAY_CACHE/packages/NAME (default: .cache in the repository). Only what is missing is fetched.
-# usage: e2e/lib/packages.sh SET   SET: containerd, libcni or podman
+# usage: e2e/lib/packages.sh SET   SET: containerd, libcni, nodes, page or podman
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 cache=${CAUSEWAY_CACHE:-$PWD/.cache}
@@ -132,8 +132,11 @@ podman)
   ensure_installed iproute2 iputils-ping mount nftables podman runc util-linux
   unpack bookworm busybox busybox-static
   ;;
+page)
+  ensure_installed chromium fonts-dejavu-core iproute2 nftables util-linux
+  ;;
 nodes)
   ensure_installed iproute2 iputils-ping nftables procps
   ;;
-*) fail 'say which set: containerd, libcni, nodes or podman' ;;
+*) fail 'say which set: containerd, libcni, nodes, page or podman' ;;
 esac
