@@ -39,7 +39,7 @@ async function addBoth(): Promise<{ readonly a: Netns; readonly b: Netns; readon
 }
 
 async function ping(from: Netns, targets: readonly string[]): Promise<void> {
-  for (const target of targets) await from.run("ping", "-n", "-c1", "-W1", target);
+  for (const target of targets) await from.run("ping", "-n", "-c1", "-W5", target);
 }
 
 test("strict reverse path filters and an ARP that answers nobody do not matter to pods: addresses are asked of nobody", async (context) => {

@@ -133,6 +133,8 @@ static void create_veth(struct batch *batch, unsigned index, int netns) {
   put_text(batch, IFLA_IFNAME, text("FLOOR_LINK"));
   put_mac(batch, IFLA_ADDRESS, "FLOOR_HOST_MAC");
   put_u32(batch, IFLA_MTU, number("FLOOR_MTU"));
+  put_u32(batch, IFLA_NUM_TX_QUEUES, 1);
+  put_u32(batch, IFLA_NUM_RX_QUEUES, 1);
   put_u32(batch, IFLA_MASTER, number("FLOOR_BRIDGE"));
   put_u32(batch, IFLA_GROUP, LINK_GROUP);
   struct rtattr *info = open_nest(batch, IFLA_LINKINFO);
@@ -143,6 +145,8 @@ static void create_veth(struct batch *batch, unsigned index, int netns) {
   put_text(batch, IFLA_IFNAME, text("CNI_IFNAME"));
   put_mac(batch, IFLA_ADDRESS, "FLOOR_MAC");
   put_u32(batch, IFLA_MTU, number("FLOOR_MTU"));
+  put_u32(batch, IFLA_NUM_TX_QUEUES, 1);
+  put_u32(batch, IFLA_NUM_RX_QUEUES, 1);
   put_u32(batch, IFLA_NET_NS_FD, (unsigned)netns);
   close_nest(batch, peer);
   close_nest(batch, data);

@@ -3,7 +3,8 @@ import type { Outcome } from "../netlink/message.ts";
 import { isAlreadyExists, NetlinkError } from "../netlink/netlink-error.ts";
 import type { PodPlan } from "../plan/pod-network.ts";
 import type { AttachOutcome, PodSockets } from "./kernel.ts";
-import { podRequests } from "./pod-requests.ts";
+import type { PodBatches } from "./pod-batches.ts";
+import type { PodRequestsInput } from "./pod-requests.ts";
 import { findLink } from "./read-one.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
 
@@ -13,6 +14,7 @@ export interface AttachContext {
   readonly hasIpv6: boolean;
   /** An interface index that is free, as is the one after it. */
   readonly nextLinkIndex: () => number;
+  readonly encodePod: (input: PodRequestsInput) => PodBatches;
 }
 
 /** Taken interface indices in a row that are a coincidence; beyond that something else is wrong. */
@@ -42,14 +44,14 @@ export async function attachPod(
 
 /** An error that is returned left nothing behind; one that is thrown came after the link was made, which has been deleted again. */
 async function tryAttach(
-  { rtnetlink, bridgeIndex, hasIpv6, nextLinkIndex }: AttachContext,
+  { rtnetlink, bridgeIndex, hasIpv6, nextLinkIndex, encodePod }: AttachContext,
   plan: PodPlan,
   { netns, rtnetlink: socket }: PodSockets,
   linkIndex: number,
 ): Promise<"attached" | NetlinkError> {
   const hasIfb = plan.attachment.settings.bandwidth.egress !== undefined;
   const ifbIndex = hasIfb ? nextLinkIndex() : 0;
-  const { create, host, pod, routes } = podRequests({
+  const { create, host, pod, routes } = encodePod({
     plan,
     linkIndex,
     podLinkIndex: linkIndex + 1,
@@ -62,7 +64,7 @@ async function tryAttach(
     { requests: create },
     { requests: host },
     { socket, requests: pod },
-    { socket, requests: routes.flatMap(({ toGateway, byDefault }) => [toGateway, byDefault]) },
+    { socket, requests: routes },
   ]);
   const createError = firstError(created);
   if (createError !== undefined) return createError;

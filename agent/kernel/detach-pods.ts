@@ -15,8 +15,8 @@ import type { Rtnetlink } from "./rtnetlink.ts";
 export type DetachOutcome = "detached" | "gone";
 
 /**
- * Deletes attachments. The kernel waits for RCU grace periods in each deletion of a link, 16 to 20 ms under its one lock; so what is asked
- * for while a deletion runs is collected, and deleted by one message for the whole lot.
+ * Deletes attachments. The kernel waits for RCU grace periods in each deletion of a link, 16 to 20 ms; so what is asked for while deletions run
+ * is collected, and deleted by one message for the whole lot.
  */
 export interface Detacher {
   /** `known`: what the pod is known to have had, for a link that is gone. */
@@ -39,13 +39,19 @@ interface Job {
   readonly fail: (error: unknown) => void;
 }
 
+/**
+ * While one lot waits for its last grace period, which the kernel does without its lock, the next one may have the lock. No more, since ADDs need
+ * sockets and threads too.
+ */
+const MAX_LOTS = 2;
+
 export function createDetacher({ rtnetlink, bridgeIndex, removeHostPorts }: DetacherInput): Detacher {
   let waiting: Job[] = [];
-  let isRunning = false;
+  let running = 0;
   let batches = 0;
 
   const run = async (): Promise<void> => {
-    isRunning = true;
+    running++;
     // The rest of this turn of the event loop may bring more: requests that came together go together.
     await new Promise((resolve) => setImmediate(resolve));
     while (waiting.length > 0) {
@@ -54,14 +60,14 @@ export function createDetacher({ rtnetlink, bridgeIndex, removeHostPorts }: Deta
       const group = FIRST_DELETION_GROUP + (batches++ & 0xffff);
       await detachAll(rtnetlink, { jobs, group, bridgeIndex: bridgeIndex(), removeHostPorts });
     }
-    isRunning = false;
+    running--;
   };
 
   return {
     detach: (hostLink, known) =>
       new Promise((settle, fail) => {
         waiting.push({ hostLink, known, settle, fail });
-        if (!isRunning) void run();
+        if (running < MAX_LOTS) void run();
       }),
   };
 }

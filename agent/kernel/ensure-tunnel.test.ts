@@ -15,7 +15,7 @@ function refusing(errno: number): Rtnetlink {
     return { status: "failed", error: new NetlinkError({ errno: code, what }) };
   };
   const tryExecute: Rtnetlink["tryExecute"] = (steps) =>
-    Promise.resolve(steps.map(({ requests }) => requests.map(refuse)));
+    Promise.resolve(steps.map(({ requests }) => ("bytes" in requests ? [] : requests.map(refuse))));
   return {
     tryExecute,
     async execute(steps) {

@@ -16,6 +16,7 @@ import { diffBridge, ensureBridge, listAddresses } from "./ensure-bridge.ts";
 import { createPeers, listPeerRoutes } from "./ensure-peers.ts";
 import { ensureIpv6Forwarding, procSysctls } from "./ipv6-forwarding.ts";
 import type { Kernel, ObservedAttachment } from "./kernel.ts";
+import { createPodEncoder } from "./pod-batches.ts";
 import { createNftables } from "./nftables.ts";
 import { createConnectionKeeper } from "./forget-connections.ts";
 import { ensureLocalnet } from "./localnet.ts";
@@ -63,6 +64,7 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
   const connections = createConnectionKeeper(input);
   const nftables = createNftables({ netfilter, onRestored: connections.added });
   const peers = createPeers({ rtnetlink, generic });
+  const encodePod = createPodEncoder();
   let bridge: Link | undefined;
   let uplinks: ReadonlySet<number> = new Set();
   let lastLinkIndex = FIRST_LINK_INDEX;
@@ -131,7 +133,7 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
       if (bridge === undefined)
         throw new Error(`Cannot attach "${plan.host.link}": the node has no bridge yet`);
       const hasIpv6 = bridge.addrGenMode !== undefined;
-      const context = { rtnetlink, bridgeIndex: bridge.index, hasIpv6, nextLinkIndex };
+      const context = { rtnetlink, bridgeIndex: bridge.index, hasIpv6, nextLinkIndex, encodePod };
       const outcome = await attachPod(context, plan, sockets);
       const binding = bindingOf({ hostLink: plan.host.link, ...plan.attachment });
       if (outcome !== "attached" || binding === undefined) return outcome;

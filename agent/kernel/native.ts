@@ -16,7 +16,7 @@ export interface Watch {
 /** One batch of netlink messages for one socket. Sequence numbers ascend by one; each belongs to one message that is a dump or has NLM_F_ACK. */
 export interface NativeStep {
   readonly fd: number;
-  readonly bytes: Uint8Array;
+  readonly bytes: Buffer;
 }
 
 /** System calls that Node.js lacks. All throw {@link SystemError}; the descriptors given out are closed with `close`. */
@@ -44,10 +44,11 @@ export interface Native {
   close(fd: number): void;
   /**
    * Sends the steps one after the other, in a thread: each when the one before it was answered to its end. Resolves to the raw answers
-   * per step; fewer than steps when a step held an error, which ends the sequence. After a rejection the sockets' state is unknown.
+   * per step, without acknowledgements that say no more than that, so undefined where there is nothing else; fewer than steps when a step
+   * held an error, which ends the sequence. After a rejection the sockets' state is unknown.
    * A socket is used by one request at a time. The bytes of the steps are copied before this returns.
    */
-  request(steps: readonly NativeStep[]): Promise<Buffer[]>;
+  request(steps: readonly NativeStep[]): Promise<(Buffer | undefined)[]>;
   /**
    * Calls `onData` with what a subscribed socket receives, valid during the call only and {@link COLLECT_MS} late, and `onError` with the name of an error: "ENOBUFS" when messages were lost, so
    * that everything has to be read anew.
@@ -158,7 +159,7 @@ function prepareNetlink(addon: Addon, fd: number, bufferBytes: number = RECEIVE_
   }
 }
 
-async function request(addon: Addon, steps: readonly NativeStep[]): Promise<Buffer[]> {
+async function request(addon: Addon, steps: readonly NativeStep[]): Promise<(Buffer | undefined)[]> {
   for (const { fd, bytes } of steps) {
     checkFd(fd);
     checkBatch(bytes);
@@ -172,16 +173,15 @@ async function request(addon: Addon, steps: readonly NativeStep[]): Promise<Buff
 }
 
 /** The addon walks the batch by the lengths in it, and waits for the answer to its last message. */
-function checkBatch(bytes: Uint8Array): void {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+function checkBatch(bytes: Buffer): void {
   let offset = 0;
-  while (offset + 16 <= buffer.length) {
-    const length = readU32.call(buffer, offset);
+  while (offset + 16 <= bytes.length) {
+    const length = readU32.call(bytes, offset);
     if (length < 16 || length % 4 !== 0) break;
     offset += length;
   }
-  if (offset !== buffer.length || offset === 0) {
-    throw new RangeError(`Cannot send ${buffer.length} bytes: not a sequence of netlink messages`);
+  if (offset !== bytes.length || offset === 0) {
+    throw new RangeError(`Cannot send ${bytes.length} bytes: not a sequence of netlink messages`);
   }
 }
 

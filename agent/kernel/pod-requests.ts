@@ -8,6 +8,7 @@ import type { NetlinkRequest } from "../netlink/message.ts";
 import { replaceFdbEntry, replaceNeighbour } from "../netlink/neighbour.ts";
 import { addRoute } from "../netlink/route.ts";
 import { createVeth } from "../netlink/veth.ts";
+import { MAX_ALIAS_LENGTH } from "../plan/attachment.ts";
 import type { PodPlan } from "../plan/pod-network.ts";
 import { ROUTE_PROTOCOL } from "./ownership.ts";
 import { shapingRequests } from "./shaping.ts";
@@ -56,6 +57,14 @@ export const PORT_FLAGS = {
   broadcastFlood: false,
 } as const satisfies BridgePort;
 
+/** NULs behind the text, which the kernel takes for its end: so pods are of few kinds, of which each has a template. */
+const ALIAS_STEP = 64;
+
+export function padAlias(alias: string): string {
+  const length = Math.ceil(alias.length / ALIAS_STEP) * ALIAS_STEP;
+  return alias.padEnd(Math.min(length, MAX_ALIAS_LENGTH), "\0");
+}
+
 /** Turns a plan into messages. Pure. */
 export function podRequests(input: PodRequestsInput): PodRequests {
   const { plan, linkIndex, podLinkIndex, ifbIndex, bridgeIndex, netns, hasIpv6 } = input;
@@ -78,7 +87,7 @@ export function podRequests(input: PodRequestsInput): PodRequests {
     ],
     host: [
       setLink(linkIndex, {
-        alias: host.alias,
+        alias: padAlias(host.alias),
         // The host end is a bridge port: an fe80:: address on it would serve nobody.
         addrGenMode: hasIpv6 ? IN6_ADDR_GEN_MODE_NONE : undefined,
         bridgePort: PORT_FLAGS,

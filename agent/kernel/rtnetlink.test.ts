@@ -39,14 +39,6 @@ function answerTo(message: NetlinkMessage, reply: Reply): Buffer {
   return Buffer.concat([header(NLMSG_ERROR, 20, NLM_F_CAPPED), int32(-errno), request]);
 }
 
-/** A buffer with memory of its own, as the addon gives. */
-function owning(pieces: readonly Buffer[]): Buffer {
-  const bytes = Buffer.concat(pieces);
-  const copy = Buffer.allocUnsafeSlow(bytes.length);
-  bytes.copy(copy);
-  return copy;
-}
-
 /** Sockets that may be used only while open and by one request at a time; a step with an error ends the sequence, as in the addon. */
 function createFakeNative(reply: Reply, until: Promise<void> = Promise.resolve()) {
   const open = new Set<number>();
@@ -79,7 +71,7 @@ function createFakeNative(reply: Reply, until: Promise<void> = Promise.resolve()
       const answers: Buffer[] = [];
       for (const { fd, messages } of batches) {
         sends.push({ fd, count: messages.length });
-        answers.push(owning(messages.map((message) => answerTo(message, reply))));
+        answers.push(Buffer.concat(messages.map((message) => answerTo(message, reply))));
         if (messages.some((message) => (reply(message).errno ?? 0) !== 0)) break;
       }
       return answers;

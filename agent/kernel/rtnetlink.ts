@@ -1,17 +1,20 @@
-import { releaseMemory } from "../native/release-memory.ts";
 import {
+  ACKNOWLEDGED,
   encodeBatch,
+  type EncodedRequests,
   type NetlinkMessage,
   type NetlinkRequest,
+  numberRequests,
   type Outcome,
   parseAnswers,
+  type Requests,
 } from "../netlink/message.ts";
 import type { Native, NativeStep } from "./native.ts";
 
 /** Requests for one network namespace: the host's, or that of an rtnetlink socket opened in another one. */
 export interface RtnetlinkStep {
   readonly socket?: number | undefined;
-  readonly requests: readonly NetlinkRequest[];
+  readonly requests: Requests;
 }
 
 /** A dump that the kernel could not finish without a change in between. */
@@ -48,8 +51,7 @@ const MAX_SOCKETS = 4;
 type RtnetlinkNative = Pick<Native, "openNetlink" | "prepareNetlink" | "close" | "request">;
 
 interface Batch extends NativeStep {
-  readonly bytes: Buffer;
-  readonly requests: readonly NetlinkRequest[];
+  readonly requests: Requests;
   readonly firstSeq: number;
 }
 
@@ -60,23 +62,22 @@ export function createRtnetlink(native: RtnetlinkNative, protocol: number = NETL
   const pool = createSocketPool(native, protocol);
   let nextSeq = 1;
 
-  function encode(fd: number, requests: readonly NetlinkRequest[]): Batch {
+  function encode(fd: number, requests: Requests): Batch {
     const firstSeq = nextSeq;
-    nextSeq = (nextSeq + requests.length) >>> 0;
-    return { fd, requests, firstSeq, bytes: encodeBatch(requests, firstSeq) };
+    nextSeq = (nextSeq + countOf(requests)) >>> 0;
+    const bytes = isEncoded(requests) ? numberRequests(requests, firstSeq) : encodeBatch(requests, firstSeq);
+    return { fd, requests, firstSeq, bytes };
   }
 
   async function send(batches: readonly Batch[]): Promise<Outcome[][]> {
-    const sending = native.request(batches);
-    for (const { bytes } of batches) releaseMemory(bytes);
-    const answers = await sending;
+    const answers = await native.request(batches);
     return batches.map(({ requests, firstSeq }, index) => {
-      const bytes = answers[index];
-      if (bytes === undefined) return requests.map(() => skipped);
-      const outcomes = parseAnswers(requests, firstSeq, bytes);
-      // Replies are views into the answer; mostly there are none, only acknowledgements.
-      if (!outcomes.some(hasReplies)) releaseMemory(bytes);
-      return outcomes;
+      if (index >= answers.length) return allOf(requests, skipped);
+      const answer = answers[index];
+      if (!isEncoded(requests)) return parseAnswers(requests, firstSeq, answer);
+      return answer === undefined
+        ? allOf(requests, ACKNOWLEDGED)
+        : parseAnswers(requests.requests(), firstSeq, answer);
     });
   }
 
@@ -92,15 +93,14 @@ export function createRtnetlink(native: RtnetlinkNative, protocol: number = NETL
 
   async function run(steps: readonly RtnetlinkStep[], host: number): Promise<Outcome[][]> {
     const fdOf = ({ socket }: RtnetlinkStep): number => socket ?? host;
-    if (steps.every(({ requests }) => requests.length > 0 && requests.length <= MAX_BATCH)) {
+    if (steps.every(({ requests }) => countOf(requests) > 0 && countOf(requests) <= MAX_BATCH)) {
       return await send(steps.map((step) => encode(fdOf(step), step.requests)));
     }
     const outcomes: Outcome[][] = [];
     let failed = false;
     for (const step of steps) {
-      const answers: Outcome[] = failed
-        ? step.requests.map(() => skipped)
-        : await sendLong(fdOf(step), step.requests);
+      const requests = isEncoded(step.requests) ? step.requests.requests() : step.requests;
+      const answers: Outcome[] = failed ? allOf(requests, skipped) : await sendLong(fdOf(step), requests);
       failed ||= answers.some(({ status }) => status === "failed");
       outcomes.push(answers);
     }
@@ -136,8 +136,16 @@ export function createRtnetlink(native: RtnetlinkNative, protocol: number = NETL
   };
 }
 
-function hasReplies(outcome: Outcome): boolean {
-  return outcome.status === "done" && outcome.replies.length > 0;
+function isEncoded(requests: Requests): requests is EncodedRequests {
+  return "offsets" in requests;
+}
+
+function countOf(requests: Requests): number {
+  return isEncoded(requests) ? requests.offsets.length : requests.length;
+}
+
+function allOf(requests: Requests, outcome: Outcome): Outcome[] {
+  return Array.from({ length: countOf(requests) }, () => outcome);
 }
 
 function repliesOf(outcome: Outcome): readonly NetlinkMessage[] {

@@ -1,6 +1,5 @@
-import { encodeBatch } from "../netlink/message.ts";
 import { planPodNetwork } from "../plan/pod-network.ts";
-import { podRequests } from "./pod-requests.ts";
+import { createPodEncoder } from "./pod-batches.ts";
 
 /** Enough for V8 to compile what an ADD runs; takes some 30 ms. */
 const ROUNDS = 300;
@@ -10,6 +9,7 @@ const ROUNDS = 300;
  * first hundred take three times as long as later.
  */
 export function warmUp(): void {
+  const encodePod = createPodEncoder();
   for (let round = 0; round < ROUNDS; round++) {
     const low = `${round >> 8}.${round & 0xff}`;
     const plan = planPodNetwork({
@@ -22,7 +22,7 @@ export function warmUp(): void {
         { family: 6, address: `2001:db8::${round.toString(16)}`, gateway: "2001:db8::1" },
       ],
     });
-    const { create, host, pod, routes } = podRequests({
+    encodePod({
       plan,
       linkIndex: 2 * round + 2,
       podLinkIndex: 2 * round + 3,
@@ -31,13 +31,5 @@ export function warmUp(): void {
       netns: 0,
       hasIpv6: true,
     });
-    for (const requests of [
-      create,
-      host,
-      pod,
-      routes.flatMap(({ toGateway, byDefault }) => [toGateway, byDefault]),
-    ]) {
-      encodeBatch(requests, round);
-    }
   }
 }

@@ -30,7 +30,9 @@ export interface Addon {
   shutdown(fd: number): number;
   close(fd: number): number;
   /** See `Native.request`. Rejects with an error whose `code` is the error's name, and whose message is the system call. */
-  request(steps: readonly { readonly fd: number; readonly bytes: Uint8Array }[]): Promise<Buffer[]>;
+  request(
+    steps: readonly { readonly fd: number; readonly bytes: Uint8Array }[],
+  ): Promise<(Buffer | undefined)[]>;
 }
 
 /** enum uv_poll_event of uv.h */

@@ -11,7 +11,7 @@ export type Connection = number & { readonly [connectionId]: true };
 export interface ListenHandlers {
   /**
    * A whole frame, header included, with the descriptors that came with it: they belong to the receiver. Once per connection. The frame is
-   * there as long as the connection; afterwards it reads as empty.
+   * valid during the call only.
    */
   readonly onRequest: (connection: Connection, frame: Buffer, fds: number[]) => void;
   /** The peer hung up before the reply. The connection is closed already. */
@@ -35,8 +35,8 @@ const MAGIC = Buffer.from("CWAY");
 const HEADER_BYTES = 8;
 const MAX_LENGTH = 2 * 1024 * 1024;
 
-/** Most frames of a container runtime fit. */
-const FIRST_BYTES = 4096;
+/** Nearly all frames of container runtimes fit: those are read once, without memory of their own. */
+const SCRATCH_BYTES = 16 * 1024;
 const MAX_FDS = 2;
 
 /** The addon counts polls from 1. */
@@ -51,6 +51,7 @@ interface Open {
   phase: "reading" | "serving" | "writing";
   poll: number;
   timer: NodeJS.Timeout | undefined;
+  /** The memory of all connections, until a part of the frame has to be kept. */
   frame: Buffer;
   /** What is left to send of the reply. */
   reply: Uint8Array;
@@ -65,6 +66,7 @@ interface Open {
  */
 export function createConnections(addon: Addon, peerTimeoutMs: number): Connections {
   const open = new Map<Connection, Open>();
+  const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
   const probe = Buffer.alloc(1);
   const waiting: (() => void)[] = [];
   let lastId = 0;
@@ -75,7 +77,7 @@ export function createConnections(addon: Addon, peerTimeoutMs: number): Connecti
     addon.unpoll(connection.poll);
     addon.close(connection.fd);
     for (const fd of connection.fds) addon.close(fd);
-    releaseMemory(connection.frame);
+    if (connection.frame !== scratch) releaseMemory(connection.frame);
     if (open.size === 0) for (const wake of waiting.splice(0)) wake();
   }
 
@@ -91,12 +93,18 @@ export function createConnections(addon: Addon, peerTimeoutMs: number): Connecti
     connection.timer = setTimeout(() => refuse(connection, reason), peerTimeoutMs);
   }
 
+  function awaitInput(connection: Open): void {
+    if (connection.poll !== NO_POLL) return;
+    connection.poll = addon.poll(connection.fd, UV_READABLE, () => {
+      if (connection.phase === "reading") readFrame(connection);
+      else readEnd(connection);
+    });
+    if (connection.poll < 0) refuse(connection, `poll: ${errorCode(connection.poll)}`);
+  }
+
   function deliver(connection: Open): void {
-    const size = addon.receive(connection.fd, probe, connection.fds);
-    if (size > 0 || size === -EMFILE) {
-      refuse(connection, "bytes after the frame");
-      return;
-    }
+    awaitInput(connection);
+    if (!open.has(connection.id)) return;
     const { id, handlers, frame, length, fds } = connection;
     clearTimeout(connection.timer);
     connection.phase = "serving";
@@ -104,13 +112,23 @@ export function createConnections(addon: Addon, peerTimeoutMs: number): Connecti
     handlers.onRequest(id, frame.subarray(0, length), fds);
   }
 
+  /** Keeps what has arrived, until there is more. */
+  function awaitRest(connection: Open): void {
+    if (connection.frame === scratch) {
+      connection.frame = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+      scratch.copy(connection.frame, 0, 0, connection.length);
+    }
+    if (connection.timer === undefined) startTimer(connection, `no whole frame within ${peerTimeoutMs} ms`);
+    awaitInput(connection);
+  }
+
   function readFrame(connection: Open): void {
     for (;;) {
       grow(connection);
-      const room = connection.frame.subarray(connection.length);
-      const size = addon.receive(connection.fd, room, connection.fds);
+      const { fd, frame, length, fds } = connection;
+      const size = addon.receive(fd, length === 0 ? frame : frame.subarray(length), fds);
       if (size === -EINTR) continue;
-      if (size === -EAGAIN) return;
+      if (size === -EAGAIN) return awaitRest(connection);
       if (size > 0) connection.length += size;
       const fault = faultOf(connection, size);
       if (fault === "silent") close(connection);
@@ -160,18 +178,14 @@ export function createConnections(addon: Addon, peerTimeoutMs: number): Connecti
         phase: "reading",
         poll: NO_POLL,
         timer: undefined,
-        frame: Buffer.alloc(0),
+        frame: scratch,
         reply: probe,
         length: 0,
         fds: [],
       };
       open.set(connection.id, connection);
-      startTimer(connection, `no whole frame within ${peerTimeoutMs} ms`);
-      connection.poll = addon.poll(fd, UV_READABLE, () => {
-        if (connection.phase === "reading") readFrame(connection);
-        else readEnd(connection);
-      });
-      if (connection.poll < 0) refuse(connection, `poll: ${errorCode(connection.poll)}`);
+      // A shim writes its frame right after it has connected: mostly it is there.
+      readFrame(connection);
     },
     reply(id, bytes) {
       const connection = open.get(id);
@@ -193,14 +207,12 @@ export function createConnections(addon: Addon, peerTimeoutMs: number): Connecti
   };
 }
 
-/** Makes room when there is none, as far as the frame goes. Memory follows what has arrived: an announced length costs nothing. */
+/** Makes room when there is none. Memory follows what has arrived: an announced length costs nothing. */
 function grow(connection: Open): void {
   const { frame, length } = connection;
   if (length < frame.length) return;
-  const bytes = Math.min(Math.max(2 * length, FIRST_BYTES), frameBytes(connection));
-  connection.frame = Buffer.allocUnsafeSlow(bytes);
+  connection.frame = Buffer.allocUnsafeSlow(2 * length);
   frame.copy(connection.frame);
-  releaseMemory(frame);
 }
 
 /** Size of the whole frame; unlimited while the header is not there. */

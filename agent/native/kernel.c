@@ -310,10 +310,8 @@ static napi_value js_receive(napi_env env, napi_callback_info info)
 	if (size < 0)
 		return result(env, -1);
 	append_fds(env, &message, values[2]);
-	if ((message.msg_flags & MSG_CTRUNC) != 0)
-		return from_int(env, -EMFILE);
-	if ((message.msg_flags & MSG_TRUNC) != 0)
-		return from_int(env, -EMSGSIZE);
+	if ((message.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) != 0)
+		return from_int(env, (message.msg_flags & MSG_CTRUNC) != 0 ? -EMFILE : -EMSGSIZE);
 	/* Another process may send to a netlink socket too; only the kernel is listened to. */
 	bool from_process = message.msg_namelen == sizeof sender && sender.nl_family == AF_NETLINK && sender.nl_pid != 0;
 	return from_int(env, from_process ? -EINTR : size);
@@ -348,7 +346,7 @@ static ssize_t await_datagram(struct step *step)
 	return size;
 }
 
-/* Keeps the messages that answer the batch. 0: more is to come, 1: all is answered, 2: with an error, -1: these are no messages. */
+/* Keeps the messages that answer the batch, but for acknowledgements that say no more than that. 0: more is to come, 1: all is answered, 2: with an error, -1: these are no messages. */
 static int keep_answers(struct step *step, size_t size, uint32_t port, uint32_t first, uint32_t last, bool *failed)
 {
 	const unsigned char *from = step->answer + step->answer_size;
@@ -361,13 +359,15 @@ static int keep_answers(struct step *step, size_t size, uint32_t port, uint32_t 
 			return -1;
 		if (header.nlmsg_pid == port && header.nlmsg_seq - first <= last - first) {
 			int error = 0;
-			if (header.nlmsg_type == NLMSG_ERROR && length >= NLMSG_LENGTH(sizeof error))
+			bool is_ack = header.nlmsg_type == NLMSG_ERROR;
+			if (is_ack && length >= NLMSG_LENGTH(sizeof error))
 				memcpy(&error, from + NLMSG_HDRLEN, sizeof error);
 			*failed |= error != 0;
-			complete |= header.nlmsg_seq == last && (header.nlmsg_type == NLMSG_ERROR || header.nlmsg_type == NLMSG_DONE);
+			complete |= header.nlmsg_seq == last && (is_ack || header.nlmsg_type == NLMSG_DONE);
 			memmove(step->answer + step->answer_size, from, length);
 			memset(step->answer + step->answer_size + length, 0, NLMSG_ALIGN(length) - length);
-			step->answer_size += NLMSG_ALIGN(length);
+			if (!is_ack || error != 0 || length != NLMSG_LENGTH(sizeof(struct nlmsgerr)))
+				step->answer_size += NLMSG_ALIGN(length);
 		}
 		from += advance;
 		size -= advance;
@@ -426,13 +426,13 @@ static void run_steps(napi_env env, void *data)
 static void settle(napi_env env, napi_status status, struct request *request)
 {
 	napi_value answers, error, code, syscall;
-	if (status != napi_ok || napi_create_array(env, &answers) != napi_ok)
+	if (status != napi_ok || napi_create_array_with_length(env, request->answered, &answers) != napi_ok)
 		return;
 	for (uint32_t i = 0; i < request->answered; i++) {
 		napi_value bytes;
 		const struct step *step = &request->steps[i];
-		if (napi_create_buffer_copy(env, step->answer_size, step->answer, NULL, &bytes) != napi_ok ||
-		    napi_set_element(env, answers, i, bytes) != napi_ok)
+		if (step->answer_size > 0 && (napi_create_buffer_copy(env, step->answer_size, step->answer, NULL, &bytes) != napi_ok ||
+					      napi_set_element(env, answers, i, bytes) != napi_ok))
 			return;
 	}
 	if (request->error == 0) {

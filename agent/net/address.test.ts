@@ -1,8 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { addressFromBytes, addressToBytes, parseAddress } from "./address.ts";
+import {
+  addressFromBytes,
+  addressFromNumber,
+  addressToBytes,
+  addressToNumber,
+  familyOf,
+  parseAddress,
+} from "./address.ts";
 import { cidrContains, cidrOf, formatCidr, parseCidr, parseInterfaceAddress } from "./cidr.ts";
+import { fnv1a64 } from "./fnv1a.ts";
 import { linkLocalOf, macFromBytes, macOf, macToBytes, parseMac } from "./mac.ts";
 import { mergeCidrs } from "./merge-cidrs.ts";
 
@@ -50,6 +58,38 @@ test("addressFromBytes() inverts addressToBytes()", () => {
       const text = addressFromBytes(bytes);
       assert.equal(parseAddress(text), text);
       assert.deepEqual(addressToBytes(text), bytes);
+    }),
+  );
+});
+
+for (const text of [
+  "10.244.1",
+  "10.244.1.256",
+  "10.244.01.7",
+  "fd00::07",
+  "FD00::1",
+  "1:2:3:4:5:6:7",
+  "::1::",
+  "g::1",
+]) {
+  test(`addressToBytes() refuses "${text}"`, () => assert.throws(() => addressToBytes(text), RangeError));
+}
+
+test("addressFromNumber() inverts addressToNumber()", () => {
+  fc.assert(
+    fc.property(fc.oneof(ipv4, ipv6), (bytes) => {
+      const text = addressFromBytes(bytes);
+      assert.equal(addressFromNumber(familyOf(text), addressToNumber(text)), text);
+    }),
+  );
+});
+
+test("fnv1a64() is the hash that its definition with 64-bit numbers gives", () => {
+  fc.assert(
+    fc.property(fc.uint8Array(), (bytes) => {
+      let want = 0xcbf29ce484222325n;
+      for (const byte of bytes) want = BigInt.asUintN(64, (want ^ BigInt(byte)) * 0x100000001b3n);
+      assert.equal(fnv1a64(bytes), want);
     }),
   );
 });

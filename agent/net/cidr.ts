@@ -45,7 +45,9 @@ export function cidrOf(address: string, prefixLength: number): Cidr {
 }
 
 export function cidrContains(cidr: Cidr, address: string): boolean {
-  return familyOf(address) === cidr.family && cidrOf(address, cidr.prefixLength).base === cidr.base;
+  if (familyOf(address) !== cidr.family) return false;
+  const hostBits = BigInt(addressBits(cidr.family) - cidr.prefixLength);
+  return (addressToNumber(address) ^ addressToNumber(cidr.base)) >> hostBits === 0n;
 }
 
 /** Number of addresses in the prefix. */

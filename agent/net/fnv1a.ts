@@ -1,10 +1,21 @@
-const OFFSET_BASIS = 0xcbf29ce484222325n;
-const PRIME = 0x100000001b3n;
-const MASK = 0xffffffffffffffffn;
+const OFFSET_BASIS = { high: 0xcbf29ce4, low: 0x84222325 };
 
-/** 64-bit FNV-1a hash (http://www.isthe.com/chongo/tech/comp/fnv/). The shim computes the same in C. */
+/** The prime is 2^40 + 0x1b3: the first part of a product is a shift, the second one fits into a number. */
+const PRIME_LOW = 0x1b3;
+const PRIME_SHIFT = 40 - 32;
+
+/**
+ * 64-bit FNV-1a hash (http://www.isthe.com/chongo/tech/comp/fnv/). The shim computes the same in C. In two halves of 32 bits, since each ADD and
+ * DEL computes it and a bigint for every byte takes ten times as long.
+ */
 export function fnv1a64(bytes: Uint8Array): bigint {
-  let hash = OFFSET_BASIS;
-  for (const byte of bytes) hash = ((hash ^ BigInt(byte)) * PRIME) & MASK;
-  return hash;
+  let { high, low } = OFFSET_BASIS;
+  for (const byte of bytes) {
+    low = (low ^ byte) >>> 0;
+    const product = low * PRIME_LOW;
+    const carry = Math.floor(product / 2 ** 32);
+    high = (Math.imul(high, PRIME_LOW) + carry + (low << PRIME_SHIFT)) >>> 0;
+    low = product >>> 0;
+  }
+  return (BigInt(high) << 32n) | BigInt(low);
 }

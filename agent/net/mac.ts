@@ -22,12 +22,20 @@ export function parseMac(text: string): string | undefined {
 
 /** Six bytes of a canonical MAC address. */
 export function macToBytes(mac: string): Uint8Array {
-  return Uint8Array.from(mac.split(":"), (part) => Number.parseInt(part, 16));
+  const bytes = new Uint8Array(6);
+  for (let index = 0; index < bytes.length; index++) {
+    bytes[index] = Number.parseInt(mac.slice(3 * index, 3 * index + 2), 16);
+  }
+  return bytes;
 }
+
+const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
 /** Canonical text (lower case, colons) of a hardware address. */
 export function macFromBytes(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(":");
+  let text = "";
+  for (const byte of bytes) text += text === "" ? HEX[byte] : `:${HEX[byte]}`;
+  return text;
 }
 
 /** The link-local address that a kernel gives itself for a MAC: fe80::/64 and the modified EUI-64 (RFC 4291 appendix A). */

@@ -72,6 +72,8 @@ static void veth(void)
 	put_text(IFLA_IFNAME, "cwhost");
 	put(IFLA_ADDRESS, HOST_MAC, 6);
 	put_u32(IFLA_MTU, 1450);
+	put_u32(IFLA_NUM_TX_QUEUES, 1);
+	put_u32(IFLA_NUM_RX_QUEUES, 1);
 	put_u32(IFLA_MASTER, 3);
 	put_u32(IFLA_GROUP, 99);
 	struct rtattr *info = open_nest(IFLA_LINKINFO);
@@ -83,6 +85,8 @@ static void veth(void)
 	put_text(IFLA_IFNAME, "eth0");
 	put(IFLA_ADDRESS, POD_MAC, 6);
 	put_u32(IFLA_MTU, 1450);
+	put_u32(IFLA_NUM_TX_QUEUES, 1);
+	put_u32(IFLA_NUM_RX_QUEUES, 1);
 	put_u32(IFLA_NET_NS_FD, 20);
 	close_nest(peer);
 	close_nest(data);

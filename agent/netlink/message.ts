@@ -1,6 +1,5 @@
 import {
   align,
-  formatHeader,
   getS32,
   getU32,
   HEADER_LENGTH,
@@ -20,6 +19,7 @@ import {
   NLMSGERR_ATTR_MSG,
   NLMSGERR_ATTR_OFFS,
 } from "./constants.ts";
+import { writeU16, writeU32 } from "./host-order.ts";
 import { MalformedMessageError } from "./malformed-message-error.ts";
 import { NetlinkError, type NetlinkErrorInput } from "./netlink-error.ts";
 
@@ -45,6 +45,17 @@ export interface NetlinkRequest {
 /** A message without what its place in a batch decides. */
 export type MessageBody = Pick<NetlinkRequest, "type" | "flags" | "payload">;
 
+/** Requests that are encoded but for their sequence numbers. No dump is among them. */
+export interface EncodedRequests {
+  readonly bytes: Buffer;
+  /** Where the messages begin: one for each request. */
+  readonly offsets: readonly number[];
+  /** The same in words, for errors. */
+  readonly requests: () => readonly NetlinkRequest[];
+}
+
+export type Requests = readonly NetlinkRequest[] | EncodedRequests;
+
 /** One message of the kernel. */
 export interface NetlinkMessage {
   readonly type: number;
@@ -63,42 +74,60 @@ export function isDump(request: NetlinkRequest): boolean {
   return (request.flags & NLM_F_DUMP) === NLM_F_DUMP;
 }
 
-/**
- * One batch for one send: request `n` gets the sequence number `firstSeq + n` (32 bits, wrapping). The buffer owns its memory, so that the
- * sender can free it.
- */
+/** One batch for one send: request `n` gets the sequence number `firstSeq + n` (32 bits, wrapping). */
 export function encodeBatch(requests: readonly NetlinkRequest[], firstSeq: number): Buffer {
-  const messages = requests.flatMap(messagesOf);
-  const batch = Buffer.allocUnsafeSlow(messages.reduce((sum, { length }) => sum + length, 0));
-  let offset = 0;
-  const append = (piece: Uint8Array): void => {
-    batch.set(piece, offset);
-    offset += piece.length;
-  };
-  for (const { index, length, type, flags, payload } of messages) {
-    append(formatHeader({ length, type, flags, seq: (firstSeq + index) >>> 0, port: 0 }));
-    payload.forEach(append);
+  let length = 0;
+  for (const { what, payload, around } of requests) {
+    length += messageLength(what, payload);
+    for (const body of around?.before ?? []) length += messageLength(what, body.payload);
+    for (const body of around?.after ?? []) length += messageLength(what, body.payload);
   }
+  const batch = Buffer.allocUnsafe(length);
+  let offset = 0;
+  requests.forEach((request, index) => {
+    const seq = (firstSeq + index) >>> 0;
+    const { around } = request;
+    for (const body of around?.before ?? []) offset = writeMessage(batch, offset, { body, seq, flags: 0 });
+    const flags = isDump(request) ? 0 : NLM_F_ACK;
+    offset = writeMessage(batch, offset, { body: request, seq, flags });
+    for (const body of around?.after ?? []) offset = writeMessage(batch, offset, { body, seq, flags: 0 });
+  });
   return batch;
 }
 
-interface PlacedMessage extends MessageBody {
-  /** Of the request that it belongs to. */
-  readonly index: number;
-  readonly length: number;
+/** Gives encoded requests their sequence numbers, from `firstSeq` on as {@link encodeBatch} does. */
+export function numberRequests({ bytes, offsets }: EncodedRequests, firstSeq: number): Buffer {
+  offsets.forEach((offset, index) => writeU32(bytes, offset + SEQUENCE_OFFSET, firstSeq + index));
+  return bytes;
 }
 
-function messagesOf(request: NetlinkRequest, index: number): readonly PlacedMessage[] {
-  const place = ({ type, flags, payload }: MessageBody, extraFlags: number): PlacedMessage => {
-    const length = payload.reduce((sum, piece) => sum + piece.length, HEADER_LENGTH);
-    if (align(length) !== length)
-      throw new RangeError(`Cannot encode "${request.what}": payload not aligned`);
-    return { index, length, type, flags: flags | NLM_F_REQUEST | extraFlags, payload };
-  };
-  const own = place(request, isDump(request) ? 0 : NLM_F_ACK);
-  if (request.around === undefined) return [own];
-  const { before, after } = request.around;
-  return [...before.map((body) => place(body, 0)), own, ...after.map((body) => place(body, 0))];
+/** nlmsg_seq of struct nlmsghdr. */
+const SEQUENCE_OFFSET = 8;
+
+function messageLength(what: string, payload: readonly Uint8Array[]): number {
+  let length = HEADER_LENGTH;
+  for (const piece of payload) length += piece.length;
+  if (align(length) !== length) throw new RangeError(`Cannot encode "${what}": payload not aligned`);
+  return length;
+}
+
+/** Gives the offset behind the message. */
+function writeMessage(
+  batch: Buffer,
+  start: number,
+  { body, seq, flags }: { readonly body: MessageBody; readonly seq: number; readonly flags: number },
+): number {
+  let offset = start + HEADER_LENGTH;
+  for (const piece of body.payload) {
+    batch.set(piece, offset);
+    offset += piece.length;
+  }
+  writeU32(batch, start, offset - start);
+  writeU16(batch, start + 4, body.type);
+  writeU16(batch, start + 6, body.flags | NLM_F_REQUEST | flags);
+  writeU32(batch, start + SEQUENCE_OFFSET, seq);
+  writeU32(batch, start + 12, 0);
+  return offset;
 }
 
 /** Splits what was received; throws {@link MalformedMessageError}. */
@@ -108,15 +137,19 @@ export function parseMessages(bytes: Buffer): NetlinkMessage[] {
   );
 }
 
+export const ACKNOWLEDGED: Outcome = { status: "done", replies: [], interrupted: false };
+const NO_ANSWERS = Buffer.alloc(0);
+
 /**
- * Sorts the answers to a batch by request. Every request must have been answered to its end, by an acknowledgement, an error or the
- * end of a dump; throws {@link MalformedMessageError} otherwise.
+ * Sorts the answers to a batch that was answered to its end by request. Acknowledgements may be left out: nothing but a dump ends otherwise,
+ * if not by an error. Throws {@link MalformedMessageError}.
  */
 export function parseAnswers(
   requests: readonly NetlinkRequest[],
   firstSeq: number,
-  bytes: Buffer,
+  bytes: Buffer = NO_ANSWERS,
 ): Outcome[] {
+  if (bytes.length === 0 && !requests.some(isDump)) return requests.map(() => ACKNOWLEDGED);
   const outcomes: (Outcome | undefined)[] = requests.map(() => undefined);
   const replies: NetlinkMessage[][] = requests.map(() => []);
   const interrupted = new Set<number>();
@@ -135,9 +168,12 @@ export function parseAnswers(
       replies[index]?.push(message);
     }
   }
-  return outcomes.map((outcome, index) => {
+  return requests.map((request, index) => {
+    const outcome = outcomes[index];
     if (outcome !== undefined) return outcome;
-    throw new MalformedMessageError(`Cannot ${requests[index]?.what ?? "ask"}: the kernel gave no answer`);
+    if (isDump(request))
+      throw new MalformedMessageError(`Cannot ${request.what}: the kernel gave no end of it`);
+    return { status: "done", replies: replies[index] ?? [], interrupted: false };
   });
 }
 

@@ -101,27 +101,24 @@ function isWatched(steps: Parameters<Addon["request"]>[0]): boolean {
 }
 
 /** Sends a batch message by message, with the answers and the end of the sequence as `Addon.request` has them. */
-async function runStepwise(addon: Addon, steps: Parameters<Addon["request"]>[0]): Promise<Buffer[]> {
-  const answers: Buffer[] = [];
+async function runStepwise(
+  addon: Addon,
+  steps: Parameters<Addon["request"]>[0],
+): ReturnType<Addon["request"]> {
+  const answers: (Buffer | undefined)[] = [];
   const messages = steps.map(({ fd, bytes }) => ({ fd, parts: split(Buffer.from(bytes)) }));
   await holdIf(pass("before a batch"));
   for (const { fd, parts } of messages) {
     const step: Buffer[] = [];
     for (const bytes of parts) {
-      step.push(...(await addon.request([{ fd, bytes }])));
+      const [answer] = await addon.request([{ fd, bytes }]);
+      if (answer !== undefined) step.push(answer);
       if (isChange(bytes)) await holdIf(pass(nameOf(bytes, podFds.includes(fd))));
     }
-    answers.push(ownCopy(step));
+    answers.push(step.length === 0 ? undefined : Buffer.concat(step));
     if (step.some(hasError)) break;
   }
   return answers;
-}
-
-/** The receiver frees an answer's memory: it must not be a part of Node's common pool. */
-function ownCopy(pieces: readonly Buffer[]): Buffer {
-  const copy = Buffer.allocUnsafeSlow(pieces.reduce((sum, { length }) => sum + length, 0));
-  copy.set(Buffer.concat(pieces));
-  return copy;
 }
 
 /** Messages of one sequence number stay together: they are one transaction. */

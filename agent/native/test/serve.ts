@@ -59,7 +59,8 @@ export async function serve(
   const refused: string[] = [];
   const listener = on.listen(path, {
     onRequest(connection, frame, fds) {
-      const request = { connection, frame, fds };
+      // The frame is valid during the call only.
+      const request = { connection, frame: Buffer.from(frame), fds };
       requests.push(request);
       if (reply !== undefined) on.reply(connection, reply(request));
     },
