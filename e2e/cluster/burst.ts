@@ -15,8 +15,8 @@ export interface BurstFigures {
 }
 
 const METRICS = {
-  network: "containerd_cri_sandboxed_sandbox_create_network_seconds",
-  runtime: "containerd_cri_sandboxed_sandbox_runtime_create_seconds",
+  network: "containerd_cri_sandbox_create_network_seconds",
+  runtime: "containerd_cri_sandbox_runtime_create_seconds",
 } as const;
 
 /** Schedules many pods to one node at once, measures, and removes them. */

@@ -1,16 +1,9 @@
 import type { V1Pod } from "@kubernetes/client-node";
 import { join } from "node:path";
-import packageJson from "../../package.json" with { type: "json" };
 import { REPOSITORY } from "../lib/tools.ts";
 import type { Cluster } from "./cluster.ts";
 import type { ClusterNode } from "./cluster-node.ts";
 import { isReady } from "./workloads.ts";
-
-/** Where `e2e/image/build.sh` puts the image. */
-export const IMAGE_ARCHIVE = join(REPOSITORY, "dist", "image.tar");
-
-/** The reference under which that archive has it. */
-export const IMAGE = `localhost/causeway:${packageJson.version}`;
 
 export const NAMESPACE = "causeway-system";
 

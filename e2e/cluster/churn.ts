@@ -14,10 +14,10 @@ export interface Churn extends AsyncDisposable {
 
 /** On every node, several at a time: creates a pod, waits until it is Ready, deletes it, and so on. */
 export function churnPods(cluster: Cluster): Churn {
-  let isStopped = false;
+  const stopping = new AbortController();
   let started = 0;
   const work = async (node: string, worker: number): Promise<void> => {
-    for (let round = 0; !isStopped; round += 1) {
+    for (let round = 0; !stopping.signal.aborted; round += 1) {
       await runPod(cluster, node, `churn-${node}-${worker}-${round}`);
       started += 1;
     }
@@ -28,16 +28,22 @@ export function churnPods(cluster: Cluster): Churn {
   // Looked at when it is stopped; a rejection before that is not forgotten.
   const end = Promise.allSettled(workers);
   const stop = async (): Promise<number> => {
-    isStopped = true;
+    stopping.abort();
     for (const result of await end) if (result.status === "rejected") throw result.reason;
     return started;
   };
-  return { stop, [Symbol.asyncDispose]: async () => void ((isStopped = true), await end) };
+  return {
+    stop,
+    [Symbol.asyncDispose]: async () => {
+      stopping.abort();
+      await end;
+    },
+  };
 }
 
 async function runPod({ api }: Cluster, node: string, name: string): Promise<void> {
-  const { metadata, spec } = planPeer("churn", { node });
-  await api.create(PODS, { metadata: { ...metadata, name }, spec });
+  const { spec } = planPeer("churn", { node });
+  await api.create(PODS, { metadata: { name, labels: { app: "churn" } }, spec });
   await waitFor(`pod ${name}`, async () => isReady(await api.get<V1Pod>(`${PODS}/${name}`)) || undefined, {
     timeoutMs: 60_000,
     intervalMs: 100,

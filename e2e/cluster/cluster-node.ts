@@ -49,6 +49,9 @@ export interface ClusterNodeInput {
   readonly cgroup: string;
 }
 
+const PROGRAM_PATHS =
+  "/opt/containerd:/opt/runc:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 const IN_CGROUP = join(import.meta.dirname, "in-cgroup.sh");
 const SEPARATE = ["--net", "--mount", "--pid", "--uts", "--ipc", "--cgroup", "--propagation=private"];
 
@@ -71,7 +74,8 @@ export function createClusterNode(input: ClusterNodeInput): ClusterNode {
   };
   const enter = (): readonly string[] => {
     const namespaces = ["--mount", "--net", "--uts", "--ipc", "--pid", "--cgroup"];
-    return [...inCgroup, "nsenter", `--target=${running().init}`, ...namespaces, "--"];
+    const environment = ["env", "-i", `PATH=${PROGRAM_PATHS}`, "HOME=/root"];
+    return [...inCgroup, "nsenter", `--target=${running().init}`, ...namespaces, "--", ...environment];
   };
   const service = (
     program: string,

@@ -1,6 +1,6 @@
 import { after, afterEach, before, describe } from "node:test";
 import { testBandwidth } from "./bandwidth-tests.ts";
-import { type Cluster, createCluster } from "./cluster.ts";
+import { type Cluster, type ClusterInput, createCluster } from "./cluster.ts";
 import { findClusterTools } from "./cluster-tools.ts";
 import { dumpCluster } from "./dump.ts";
 import { testMetrics } from "./metrics-tests.ts";
@@ -13,24 +13,11 @@ import { testBurstAndUninstall } from "./uninstall-tests.ts";
 import { testUpgrade } from "./upgrade-tests.ts";
 
 const tools = await findClusterTools();
+const proxyModes = ["iptables", "nftables"] as const;
 
-describe("a dual-stack cluster", () => {
-  let cluster: Cluster | undefined;
-  const getCluster = (): Cluster => {
-    if (cluster === undefined) throw new Error("The cluster could not be made");
-    return cluster;
-  };
-  before(async () => {
-    cluster = await createCluster({ tools, families: [4, 6], proxyModes: ["iptables", "nftables"] });
-  });
-  after(async () => {
-    await cluster?.close();
-  });
-  afterEach(async (test) => {
-    if (cluster !== undefined && "passed" in test && !test.passed) await dumpCluster(cluster, test.name);
-  });
+describeCluster("a dual-stack cluster", { tools, proxyModes, families: [4, 6] }, (getCluster) => {
   testReadiness(getCluster);
-  testReach(getCluster);
+  testReach(getCluster, { replicas: 40 });
   testServices(getCluster);
   testBandwidth(getCluster);
   testMetrics(getCluster);
@@ -39,3 +26,39 @@ describe("a dual-stack cluster", () => {
   testOutage(getCluster);
   testBurstAndUninstall(getCluster);
 });
+
+for (const family of [4, 6] as const) {
+  describeCluster(
+    `a cluster of IPv${family} alone`,
+    { tools, proxyModes, families: [family] },
+    (getCluster) => {
+      testReadiness(getCluster);
+      testReach(getCluster, { replicas: 8 });
+      testServices(getCluster);
+    },
+  );
+}
+
+/** One cluster for all tests of `suite`; what it looks like is written down when one fails. */
+function describeCluster(
+  name: string,
+  input: ClusterInput,
+  suite: (getCluster: () => Cluster) => void,
+): void {
+  describe(name, () => {
+    let cluster: Cluster | undefined;
+    before(async () => {
+      cluster = await createCluster(input);
+    });
+    afterEach(async (test) => {
+      if (cluster !== undefined && "passed" in test && !test.passed) await dumpCluster(cluster, test.name);
+    });
+    after(async () => {
+      await cluster?.close();
+    });
+    suite(() => {
+      if (cluster === undefined) throw new Error("The cluster could not be made");
+      return cluster;
+    });
+  });
+}

@@ -1,22 +1,18 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { runCommand } from "../lib/command.ts";
-import { PAUSE_IMAGE, removeCgroup } from "../lib/containerd.ts";
-import { buildPauseImage, buildProgramImage, compileStatic } from "../lib/image.ts";
+import { removeCgroup } from "../lib/containerd.ts";
+import { compileStatic } from "../lib/image.ts";
 import { REPOSITORY } from "../lib/tools.ts";
-import { IMAGE_ARCHIVE } from "./causeway.ts";
 import { type ClusterNode, createClusterNode } from "./cluster-node.ts";
 import { API_SERVICE, type ClusterPlan, type Family, planCluster } from "./cluster-plan.ts";
 import type { ClusterTools } from "./cluster-tools.ts";
 import { type ControlPlane, startControlPlane } from "./control-plane.ts";
 import { CONTROL_PLANE, createFabric, type Fabric } from "./fabric.ts";
+import { PEER_SOURCE, writeImages } from "./images.ts";
 import type { KubeApi } from "./kube-api.ts";
 import type { ProxyMode } from "./node-config.ts";
 import { createPki } from "./pki.ts";
-
-export const PEER_IMAGE = "localhost/peer:test";
-
-const PEER_SOURCE = join(import.meta.dirname, "peer.c");
 
 export interface Cluster {
   readonly plan: ClusterPlan;
@@ -70,7 +66,7 @@ export async function createCluster({ tools, families, proxyModes }: ClusterInpu
   const nodes = proxyModes.map((proxyMode, index) =>
     createClusterNode({ ...common, proxyMode, number: index + 1, name: `n${index + 1}` }),
   );
-  for (const node of nodes) cleanUps.defer(node.powerOff);
+  cleanUps.defer(async () => void (await Promise.all(nodes.map((node) => node.powerOff()))));
   await Promise.all(nodes.map((node) => bootWithImages(node, images)));
 
   const enter = [
@@ -100,15 +96,6 @@ export async function createCluster({ tools, families, proxyModes }: ClusterInpu
 async function bootWithImages(node: ClusterNode, images: readonly string[]): Promise<void> {
   await node.boot();
   for (const image of images) await node.importImage(image);
-}
-
-async function writeImages(folder: string): Promise<readonly string[]> {
-  const pause = join(folder, "pause.tar");
-  writeFileSync(pause, await buildPauseImage(PAUSE_IMAGE));
-  const peer = join(folder, "peer.tar");
-  const program = { reference: PEER_IMAGE, source: PEER_SOURCE, entrypoint: ["/peer"] };
-  writeFileSync(peer, await buildProgramImage(program));
-  return [pause, peer, IMAGE_ARCHIVE];
 }
 
 function helmFolders(folder: string): readonly string[] {

@@ -31,7 +31,10 @@ export function testMetrics(getCluster: () => Cluster): void {
             step: 1,
           });
           const got = series.map(({ metric, values }) => [metric["instance"] ?? "", values.at(-1)?.[1]]);
-          assert.deepEqual(got.sort(), want);
+          assert.deepEqual(
+            got.toSorted(([a = ""], [b = ""]) => a.localeCompare(b)),
+            want,
+          );
         },
         { timeoutMs: 20_000, intervalMs: 500 },
       );

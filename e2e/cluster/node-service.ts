@@ -19,20 +19,12 @@ export interface NodeServiceInput {
   readonly probe?: () => Promise<unknown>;
 }
 
-const PROGRAM_PATHS =
-  "/opt/containerd:/opt/runc:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
 export function createNodeService({ name, enter, command, folder, probe }: NodeServiceInput): NodeService {
   let running: ManagedProcess | undefined;
   const hasEnded = (): boolean => running?.isRunning() !== true;
   return {
     async start() {
-      running = await startProcess({
-        name,
-        command: [...enter(), ...command],
-        folder,
-        env: { PATH: PROGRAM_PATHS, HOME: "/root" },
-      });
+      running = await startProcess({ name, command: [...enter(), ...command], folder });
       const { output } = running;
       const answered = async (): Promise<unknown> =>
         hasEnded() || (await probe?.()) || probe === undefined || undefined;

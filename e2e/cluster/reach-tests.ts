@@ -8,17 +8,15 @@ import { findUnreached } from "./reach.ts";
 import { startWorldServer } from "./world-server.ts";
 import { deployPeers, removePeers } from "./workloads.ts";
 
-const REPLICAS = 40;
-
 /** Pods reach pods, and the world outside, and are reached through host ports. */
-export function testReach(getCluster: () => Cluster): void {
+export function testReach(getCluster: () => Cluster, { replicas }: { readonly replicas: number }): void {
   describe("reachability", () => {
-    test(`a deployment of ${REPLICAS} pods is spread over all nodes, and each reaches every one in all families`, async () => {
+    test(`a deployment of ${replicas} pods is spread over all nodes, and each reaches every one in all families`, async () => {
       const cluster = getCluster();
-      const peers = await deployPeers(cluster, "crowd", { replicas: REPLICAS });
+      const peers = await deployPeers(cluster, "crowd", { replicas });
       assert.deepEqual(
         cluster.nodes.map(({ name }) => peers.filter(({ node }) => node === name).length),
-        cluster.nodes.map(() => REPLICAS / cluster.nodes.length),
+        cluster.nodes.map(() => replicas / cluster.nodes.length),
       );
       for (const { name, addresses } of peers)
         assert.deepEqual(addresses.map(familyOf), cluster.plan.families, name);

@@ -3,10 +3,11 @@ import { describe, test } from "node:test";
 import type { V1Node } from "@kubernetes/client-node";
 import { waitUntilHolds } from "../lib/wait-for.ts";
 import { type BurstFigures, describeBurst, measureBurst } from "./burst.ts";
-import { IMAGE, uninstallCauseway } from "./causeway.ts";
+import { uninstallCauseway } from "./causeway.ts";
 import type { Cluster } from "./cluster.ts";
 import type { ClusterNode } from "./cluster-node.ts";
 import { waitForNodes } from "./cluster-nodes.ts";
+import { AGENT_IMAGE } from "./images.ts";
 import { PATHS } from "./node-config.ts";
 import { installReferenceNetwork } from "./reference-network.ts";
 
@@ -58,7 +59,12 @@ export function testBurstAndUninstall(getCluster: () => Cluster): void {
 
 /** What the installation put on a node. */
 function listFiles(node: ClusterNode): Promise<string> {
-  return node.run("find", PATHS.cniBinDir, PATHS.cniConfDir, "/run/causeway", "-type", "f");
+  const folders = `${PATHS.cniBinDir} ${PATHS.cniConfDir} /run/causeway`;
+  return node.run(
+    "sh",
+    "-c",
+    `for folder in ${folders}; do if [ -e $folder ]; then find $folder ! -type d; fi; done`,
+  );
 }
 
 /** As an operator does after the pods are gone, with the agent's image. */
@@ -70,7 +76,7 @@ async function removeAll(node: ClusterNode): Promise<void> {
   const ctr = [`${PATHS.containerd}/ctr`, "--namespace", "k8s.io", "run", "--rm", "--net-host"];
   const runtime = ["--runc-binary", PATHS.runc, "--cap-add", "CAP_NET_ADMIN"];
   const program = ["node", "/opt/causeway/causeway.mjs", "uninstall", "--all"];
-  await node.run(...ctr, ...runtime, ...mounts, IMAGE, "causeway-uninstall", ...program);
+  await node.run(...ctr, ...runtime, ...mounts, AGENT_IMAGE, "causeway-uninstall", ...program);
 }
 
 /** Links, routes and tables that Causeway has made. */

@@ -1,6 +1,7 @@
 import type { V1Deployment, V1Pod, V1Service } from "@kubernetes/client-node";
 import { waitFor } from "../lib/wait-for.ts";
-import { type Cluster, PEER_IMAGE } from "./cluster.ts";
+import type { Cluster } from "./cluster.ts";
+import { PEER_IMAGE } from "./images.ts";
 
 /** The namespace of all tests' objects. */
 const NAMESPACE = "/api/v1/namespaces/default";
