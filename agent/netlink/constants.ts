@@ -225,6 +225,7 @@ export const RT_TABLE_MAIN = 254;
 /** linux/neighbour.h */
 export const NDA_DST = 1;
 export const NDA_LLADDR = 2;
+export const NDA_CACHEINFO = 3;
 export const NDA_IFINDEX = 8;
 export const NDA_MASTER = 9;
 

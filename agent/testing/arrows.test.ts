@@ -13,6 +13,9 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   kube: ["net", "root"],
   cni: ["kernel", "ipam", "plan", "net", "root"],
   reconcile: ["kernel", "ipam", "plan", "net", "root"],
+  report: ["cni", "kernel", "kube", "ipam", "plan", "net", "root"],
+  page: ["report", "root"],
+  status: ["report", "kernel", "root"],
   root: ["ipam", "plan", "net"],
 };
 
