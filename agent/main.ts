@@ -27,6 +27,7 @@ import { createMetrics } from "./metrics.ts";
 import { createNodePage } from "./page/node-page.ts";
 import { planConflist } from "./plan/conflist.ts";
 import { createReadiness } from "./readiness.ts";
+import type { CommandInput, CommandResult } from "./inspect/command-line.ts";
 import { createActivity } from "./report/activity.ts";
 import { querySocket } from "./report/query.ts";
 import { createQueryServer } from "./report/query-server.ts";
@@ -49,6 +50,8 @@ usage: causeway agent [flags]                run the agent
        causeway status [--json] [--all] [--socket PATH]
        causeway uninstall [--all] [flags]    remove what the agent has made; with --all also pods' links, routes and rules
        causeway set-ipv6-forwarding          let the node forward IPv6, where the agent may not
+       causeway doctor [--json] [flags]
+       causeway trace [--json] [flags] POD_IP TARGET
        causeway --version | --help
 
 flags:
@@ -69,8 +72,6 @@ async function main([command, ...args]: readonly string[]): Promise<number> {
   switch (command) {
     case "agent":
       return agent(args);
-    case "set-ipv6-forwarding":
-      return enableIpv6Forwarding();
     case "status":
       return status({
         args,
@@ -79,8 +80,14 @@ async function main([command, ...args]: readonly string[]): Promise<number> {
         colours: process.stdout.isTTY && process.env["NO_COLOR"] === undefined,
         dateMs: Date.now,
       });
+    case "set-ipv6-forwarding":
+      return enableIpv6Forwarding();
     case "uninstall":
       return uninstallNode(args);
+    case "doctor":
+      return print((await import("./inspect/run-doctor.ts")).runDoctor(inspection(args)));
+    case "trace":
+      return print((await import("./inspect/run-trace.ts")).runTrace(inspection(args)));
     case "--version":
       process.stdout.write(`${packageJson.version}\n`);
       return 0;
@@ -93,6 +100,24 @@ async function main([command, ...args]: readonly string[]): Promise<number> {
       );
       return 2;
   }
+}
+
+/** What commands that look at the node are given. */
+function inspection(args: readonly string[]): CommandInput {
+  return {
+    args,
+    environment: process.env,
+    hostName: hostname().toLowerCase(),
+    version: packageJson.version,
+    colours: process.stdout.isTTY && process.env["NO_COLOR"] === undefined,
+  };
+}
+
+async function print(running: Promise<CommandResult>): Promise<number> {
+  const { exitCode, stdout, stderr } = await running;
+  process.stdout.write(stdout);
+  process.stderr.write(stderr);
+  return exitCode;
 }
 
 /**

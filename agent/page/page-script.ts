@@ -5,7 +5,7 @@
 export const PAGE_SCRIPT = `
 const live = document.getElementById("live");
 let etag, timer;
-const say = (text, isBad) => { live.textContent = text; live.className = isBad ? "bad" : "soft"; };
+const say = (text, isBad) => { live.textContent = text; live.className = isBad ? "bad" : "soft on"; };
 function show(page) {
   document.title = page.title;
   const icon = document.querySelector("link[rel=icon]"), next = page.querySelector("link[rel=icon]");

@@ -17,10 +17,12 @@ code,.mono{font-family:ui-monospace,monospace;font-size:13px}
 .soft{color:var(--soft)}.good{color:var(--good)}.bad{color:var(--bad)}.warn{color:var(--warn)}
 svg{display:block;overflow:visible}
 .dot{fill:currentColor}
+#live::before{content:"";display:inline-block;width:8px;height:8px;border-radius:50%;margin-right:8px;background:currentColor}
+#live.on::before{background:var(--good)}
 .verdict{font-size:17px;font-weight:600}
 .reasons{margin:20px 0 0;padding:14px 20px 14px 36px;border-radius:10px;background:var(--badback)}
 .reasons b{font-weight:600}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(205px,1fr));gap:16px;margin:24px 0 0;padding:0}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(200px,1fr));gap:16px;margin:24px 0 0;padding:0}
 .tiles div,section{background:var(--card);border:1px solid var(--line);border-radius:10px}
 .tiles div{padding:14px 20px 16px}
 .tiles dt{color:var(--soft);font-size:13px}
@@ -30,16 +32,17 @@ svg{display:block;overflow:visible}
 .tiles svg{margin-top:8px}
 .fill{fill:var(--fill)}.part{fill:var(--good)}.part.full{fill:var(--bad)}
 .bar{fill:var(--good);opacity:.75}.bar.failed{fill:var(--bad);opacity:1}
-section{margin:16px 0 0}
+section{margin:16px 0 0;min-width:0}
+.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr));gap:0 16px;align-items:start}
 .scroll{overflow-x:auto;border-radius:0 0 10px 10px}
 table{border-collapse:collapse;width:100%;font-size:14px}
+td{white-space:nowrap}.x{white-space:normal}
 th{text-align:left;font-weight:500;font-size:12.5px;color:var(--soft);white-space:nowrap}
 th,td{padding:6px 12px;border-top:1px solid var(--line);vertical-align:top}
 th:first-child,td:first-child{padding-left:20px}
 th:last-child,td:last-child{padding-right:20px}
-.n{text-align:right;white-space:nowrap}
-.w{white-space:nowrap}
-td{overflow-wrap:anywhere}
+.n{text-align:right}
+.x{overflow-wrap:anywhere;min-width:150px}
 .none{padding:0 20px 16px;color:var(--soft)}
 .more{padding:10px 20px 12px;border-top:1px solid var(--line);color:var(--soft);font-size:13px}
 footer{margin:20px 0 40px;font-size:13px;color:var(--soft)}

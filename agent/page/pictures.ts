@@ -18,12 +18,12 @@ export function share(part: number): Html {
 const HEIGHT = 22;
 const MAX_BARS = 32;
 
-/** Times of calls, the newest on the right, each as high as it took, on a scale of the slowest; failed ones are red. */
+/** Times of calls, the newest on the right, on a logarithmic scale up to the slowest; failed ones are red. */
 export function bars(calls: readonly CallRecord[]): Html {
   const shown = calls.slice(0, MAX_BARS).toReversed();
   const slowest = Math.max(...shown.map(({ ms }) => ms));
   const rects = shown.map(({ ms, code }, index) => {
-    const height = Math.max(2, Math.round((HEIGHT * ms) / slowest));
+    const height = Math.max(2, Math.round((HEIGHT * Math.log1p(ms)) / Math.log1p(slowest)));
     return html`<rect class="bar${code === 0 ? "" : " failed"}" x="${index * 5}" y="${HEIGHT - height}" width="4" height="${height}"/>`;
   });
   return html`<svg width="${WIDTH}" height="${HEIGHT}" aria-hidden="true">${rects}</svg>`;

@@ -1,4 +1,4 @@
-import type { AttachmentReport, CallRecord, NodeReport } from "../report/node-report.ts";
+import type { AttachmentReport, CallRecord, NodeReport, PeerReport } from "../report/node-report.ts";
 import {
   countPeers,
   describeLimits,
@@ -21,7 +21,9 @@ const MAX_BYTES = 60_000;
 const ROOM = { peers: 5000, calls: 5000, repairs: 3000, problems: 4000 } as const;
 
 /** Rows of what one looks at for the last few. */
-const MAX_ROWS = 12;
+const MAX_ROWS = 8;
+/** Of other nodes that can be reached: enough to see how. */
+const MAX_REACHED = 4;
 const MAX_PEERS = 25;
 const MAX_NOTES = 5;
 
@@ -55,10 +57,9 @@ function page(report: NodeReport, podSection: Html): Html {
 <div id="reasons" data-live>${reasons(report)}</div>
 <dl id="tiles" class="tiles" data-live>${tiles(report)}</dl>
 ${calls(report)}
-${podSection}
+<div class="pair">${repairs(report)}${problems(report)}</div>
 ${peers(report)}
-${repairs(report)}
-${problems(report)}
+${podSection}
 <footer id="footer" data-live>${footer(report)}</footer>
 </main>
 <script type="module">${{ html: PAGE_SCRIPT }}</script>
@@ -90,24 +91,24 @@ function tiles({ attachments, pools, peers: others, calls: recent }: NodeReport)
   const adds = recent.filter(({ command }) => command === "ADD");
   const down = attachments.filter(({ isUp }) => !isUp).length;
   return [
-    tile("Pod interfaces", {
+    tile("Pods", {
       big: formatCount(attachments.length),
-      note: down === 0 ? "all up" : html`<span class="bad">${formatCount(down)} down</span>`,
+      note: down === 0 ? "interfaces, all up" : html`<span class="bad">${formatCount(down)} down</span>`,
     }),
-    ...pools.map(({ cidr, taken, size }) =>
-      tile(`Addresses of ${cidr}`, {
+    ...pools.map(({ cidr, family, taken, size }) =>
+      tile(`IPv${family} addresses`, {
         big: formatCount(taken),
-        note: html`of ${formatCount(size)} taken${share(taken / size)}`,
+        note: html`of ${formatCount(size)} in ${cidr}${share(taken / size)}`,
       }),
     ),
-    tile("PodCIDRs of other nodes", {
+    tile("Other nodes' PodCIDRs", {
       big: formatCount(countPeers(others)),
       note:
         unreachable === 0
           ? describePeerCounts(others)
           : html`<span class="bad">${describePeerCounts(others)}</span>`,
     }),
-    tile("Time to start a pod's network", {
+    tile("ADD", {
       big: adds.length === 0 ? "–" : formatMs(median(adds.map(({ ms }) => ms))),
       note: adds.length === 0 ? "no ADD yet" : html`median of the last ${adds.length}${bars(adds)}`,
     }),
@@ -133,7 +134,7 @@ const POD_COLUMNS: readonly Column<AttachmentReport>[] = [
   {
     head: "Ports and limits",
     cell: ({ hostPorts, bandwidth }) =>
-      html`<td>${[...hostPorts.map(describePort), ...describeLimits(bandwidth)].join(", ")}`,
+      html`<td class=x>${[...hostPorts.map(describePort), ...describeLimits(bandwidth)].join(", ")}`,
   },
 ];
 
@@ -158,6 +159,9 @@ function pods({ attachments, atMs }: NodeReport, room: number): Html {
 
 function peers({ peers: others }: NodeReport): Html {
   const { list, problems: faults } = others;
+  const isFaulty = ({ route }: PeerReport): boolean => route === "held" || route === "unreachable";
+  const faulty = list.filter(isFaulty);
+  const reached = list.filter((peer) => !isFaulty(peer));
   const notes = faults.slice(0, MAX_NOTES).map((fault) => html`<p class="more warn">${cut(fault)}</p>`);
   return tableSection({
     id: "peers",
@@ -169,36 +173,37 @@ function peers({ peers: others }: NodeReport): Html {
       { head: "PodCIDR", cell: ({ podCIDR }) => html`<td class=mono>${podCIDR}` },
       {
         head: "Route",
-        cell: ({ route }) =>
-          html`<td${{ html: route === "held" || route === "unreachable" ? " class=bad" : "" }}>${ROUTE_WORDS[route]}`,
+        cell: (peer) => html`<td class="${isFaulty(peer) ? "bad" : ""}">${ROUTE_WORDS[peer.route]}`,
       },
       {
         head: "Via, or why not",
-        cell: ({ via, reason }) => (via === undefined ? html`<td>${reason}` : html`<td class=mono>${via}`),
+        cell: ({ via, reason }) =>
+          via === undefined ? html`<td class=x>${reason}` : html`<td class=mono>${via}`,
       },
     ],
-    rows: list.slice(0, MAX_PEERS),
+    rows: [...faulty.slice(0, MAX_PEERS), ...reached.slice(0, MAX_REACHED)],
     total: countPeers(others),
     room: ROOM.peers,
     after: notes,
   });
 }
 
-function calls({ calls: recent }: NodeReport): Html {
+function calls(report: NodeReport): Html {
+  const recent = report.calls;
   return tableSection<CallRecord>({
     id: "calls",
     title: "Recent CNI calls",
     note: "",
     none: "The runtime has not called since the agent started.",
     columns: [
-      { head: "Time (UTC)", cell: ({ atMs }) => html`<td class=w>${timeOf(atMs)}` },
+      { head: "Time (UTC)", cell: ({ atMs }) => html`<td>${timeOf(atMs, report.atMs)}` },
       { head: "Call", cell: ({ command }) => html`<td>${command}` },
       { head: "Pod", cell: ({ pod, containerId = "" }) => html`<td>${nameOfPod({ pod, containerId })}` },
       { head: "Took", isNumber: true, cell: ({ ms }) => html`<td class=n>${formatMs(ms)}` },
       {
         head: "Result",
         cell: ({ code, error }) =>
-          code === 0 ? html`<td class=good>ok` : html`<td class=bad>${`${code}: ${error ?? ""}`}`,
+          code === 0 ? html`<td class=good>ok` : html`<td class="bad x">${`${code}: ${error ?? ""}`}`,
       },
     ],
     rows: recent.slice(0, MAX_ROWS),
@@ -207,16 +212,17 @@ function calls({ calls: recent }: NodeReport): Html {
   });
 }
 
-function repairs({ repairs: done }: NodeReport): Html {
+function repairs(report: NodeReport): Html {
+  const done = report.repairs;
   return tableSection({
     id: "repairs",
     title: "Repairs",
     note: "what somebody changed and the agent put back",
     none: "Nothing had to be repaired since the agent started.",
     columns: [
-      { head: "Time (UTC)", cell: ({ atMs }) => html`<td class=w>${timeOf(atMs)}` },
-      { head: "Kind", cell: ({ kind }) => html`<td class=w>${kind}` },
-      { head: "What", cell: ({ fault }) => html`<td>${fault}` },
+      { head: "Time (UTC)", cell: ({ atMs }) => html`<td>${timeOf(atMs, report.atMs)}` },
+      { head: "Kind", cell: ({ kind }) => html`<td>${kind}` },
+      { head: "What", cell: ({ fault }) => html`<td class=x>${fault}` },
     ],
     rows: done.slice(0, MAX_ROWS),
     total: done.length,
@@ -224,16 +230,17 @@ function repairs({ repairs: done }: NodeReport): Html {
   });
 }
 
-function problems({ problems: told }: NodeReport): Html {
+function problems(report: NodeReport): Html {
+  const told = report.problems;
   return tableSection({
     id: "problems",
     title: "Warnings and errors",
     note: "of the agent's log",
     none: "There was none since the agent started.",
     columns: [
-      { head: "Time (UTC)", cell: ({ atMs }) => html`<td class=w>${timeOf(atMs)}` },
+      { head: "Time (UTC)", cell: ({ atMs }) => html`<td>${timeOf(atMs, report.atMs)}` },
       { head: "Level", cell: ({ level }) => html`<td class=${level === "error" ? "bad" : "warn"}>${level}` },
-      { head: "Message", cell: ({ message }) => html`<td>${message}` },
+      { head: "Message", cell: ({ message }) => html`<td class=x>${message}` },
     ],
     rows: told.slice(0, MAX_ROWS),
     total: told.length,
@@ -255,9 +262,10 @@ function cut(text: string): string {
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/** A moment as the logs of the node have it, in UTC: it stays the same while the page is shown. */
-function timeOf(atMs: number): Html {
-  const date = new Date(atMs);
-  const iso = date.toISOString();
-  return html`${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]} ${iso.slice(11, 19)}`;
+/** A moment as the logs of the node have it, in UTC, with the day when it is not today. */
+function timeOf(thenMs: number, nowMs: number): string {
+  const [then, now] = [new Date(thenMs), new Date(nowMs)];
+  const time = then.toISOString().slice(11, 19);
+  const isToday = then.toISOString().slice(0, 10) === now.toISOString().slice(0, 10);
+  return isToday ? time : `${then.getUTCDate()} ${MONTHS[then.getUTCMonth()]} ${time}`;
 }

@@ -34,7 +34,7 @@ export function tableSection<Row>(input: TableSection<Row>): Html {
   const body =
     total === 0
       ? html`<p class="none">${none}</p>`
-      : html`<div class="scroll" tabindex="0" role="region" aria-labelledby="${id}-title"><table>
+      : html`<div class="scroll" tabindex="0" role="group" aria-labelledby="${id}-title"><table>
 <thead><tr>${heads}</thead>
 <tbody>
 ${shown}</tbody></table></div>${more > 0 ? html`<p class="more">and ${formatCount(more)} more: <code>causeway status --all</code> lists them</p>` : ""}`;

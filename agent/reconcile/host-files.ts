@@ -1,8 +1,8 @@
-import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { type FileContent, makeFolder, readFileIfThere, removeFile, writeFileAtomic } from "../files.ts";
 import { CONFLIST_NAME, LAST_CONFLIST_NAME, NETWORK_NAME, PLUGIN_TYPE } from "../plan/conflist.ts";
+import { listOtherConfigurations, rivalsAmong } from "../rival-conflists.ts";
 
 export interface HostFilesInput {
   readonly cniBinDir: string;
@@ -22,9 +22,6 @@ export interface HostFilesOutcome {
   /** Configurations that runtimes load instead of ours, because their names sort before it. */
   readonly rivals: readonly string[];
 }
-
-/** Endings that libcni loads (containernetworking/cni libcni/conf.go, ConfFiles). */
-const CONF_ENDINGS = [".conf", ".conflist", ".json"];
 
 /**
  * Makes the node's two host files, and a loopback plugin where the node has none, as they must be. The conflist comes last: with it
@@ -53,27 +50,12 @@ export async function ensureHostFiles(input: HostFilesInput): Promise<HostFilesO
   );
   const others = await listOtherConfigurations(input);
   const removed = await removeFormerConflists(input, others);
-  // Runtimes take the first (containerd/containerd#9171).
-  const rivals = others
-    .filter((name) => name < cniConfName)
-    .map((name) => join(cniConfDir, name))
-    .filter((path) => !removed.includes(path));
+  const rivals = rivalsAmong(others, input).filter((path) => !removed.includes(path));
   return { written, removed, rivals };
 }
 
 /** Names that conflists of ours have whatever the configuration says. */
 const OWN_NAMES: ReadonlySet<string> = new Set([CONFLIST_NAME, LAST_CONFLIST_NAME]);
-
-/** Names of other files in the folder that runtimes load. */
-export async function listOtherConfigurations({
-  cniConfDir,
-  cniConfName,
-}: Pick<HostFilesInput, "cniConfDir" | "cniConfName">): Promise<readonly string[]> {
-  const names = await readdir(cniConfDir);
-  return names
-    .filter((name) => name !== cniConfName && CONF_ENDINGS.some((ending) => name.endsWith(ending)))
-    .toSorted();
-}
 
 /**
  * Whether a conflist still does what ours does. Others may append plugins to the chain (istio/istio#32809): only a change of

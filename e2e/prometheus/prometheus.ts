@@ -37,21 +37,21 @@ export function prometheusTool(name: "prometheus" | "promtool"): string {
   return join(cache, "packages", "prometheus", "usr", "bin", name);
 }
 
-/** Starts a Prometheus that scrapes `target` and evaluates `rules` every second. */
+/** Starts a Prometheus that scrapes and evaluates `rules` every second. `targets`: keys of a scrape configuration that say what. */
 export async function startPrometheus(input: {
   readonly folder: string;
   readonly netns: Netns;
-  readonly target: string;
+  readonly targets: object;
   readonly rules: string;
 }): Promise<Prometheus> {
-  const { folder, netns, target, rules } = input;
+  const { folder, netns, targets, rules } = input;
   const data = join(folder, "prometheus");
   mkdirSync(data);
   writeFileSync(join(data, "rules.yaml"), rules);
   const config = {
     global: { scrape_interval: "1s", scrape_timeout: "1s", evaluation_interval: "1s" },
     rule_files: [join(data, "rules.yaml")],
-    scrape_configs: [{ job_name: "causeway", static_configs: [{ targets: [target] }] }],
+    scrape_configs: [{ job_name: "causeway", ...targets }],
   };
   writeFileSync(join(data, "prometheus.yml"), JSON.stringify(config));
   const flags = {

@@ -28,7 +28,7 @@ export async function createWatchedLab(): Promise<WatchedLab> {
   const prometheus = await startPrometheus({
     folder: node.folder,
     netns: node.network.node,
-    target: `${AGENT_HTTP.address}:${AGENT_HTTP.port}`,
+    targets: { static_configs: [{ targets: [`${AGENT_HTTP.address}:${AGENT_HTTP.port}`] }] },
     rules: shortenedRules(),
   });
   cleanUps.defer(prometheus.stop);
