@@ -20,6 +20,9 @@ import { openLinuxKernel } from "./kernel/linux-kernel.ts";
 import { setIpv6Forwarding } from "./kernel/set-ipv6-forwarding.ts";
 import { warmUp } from "./kernel/warm-up.ts";
 import { loadNative } from "./kernel/native.ts";
+import { openNodeView } from "./kube/open-node-view.ts";
+import { runDoctor } from "./inspect/run-doctor.ts";
+import { runTrace } from "./inspect/run-trace.ts";
 import { ownNode } from "./kube/own-node.ts";
 import { messageOf } from "./errors.ts";
 import { createLog, type Log } from "./log.ts";
@@ -85,9 +88,9 @@ async function main([command, ...args]: readonly string[]): Promise<number> {
     case "uninstall":
       return uninstallNode(args);
     case "doctor":
-      return print((await import("./inspect/run-doctor.ts")).runDoctor(inspection(args)));
+      return print(runDoctor(inspection(args)));
     case "trace":
-      return print((await import("./inspect/run-trace.ts")).runTrace(inspection(args)));
+      return print(runTrace(inspection(args)));
     case "--version":
       process.stdout.write(`${packageJson.version}\n`);
       return 0;
@@ -242,8 +245,6 @@ async function startAgent(config: Config, plainLog: Log): Promise<() => Promise<
     metrics.countRepair(kind);
     activity.repaired(kind, fault);
   };
-  // Only here: the Kubernetes client is most of the program, and other commands must not wait for it.
-  const { openNodeView } = await import("./kube/open-node-view.ts");
   const source = openNodeView({
     config,
     version: packageJson.version,

@@ -1,3 +1,6 @@
+import { createCredentials } from "../kube/credentials.ts";
+import { createApiClient } from "../kube/api-client.ts";
+import { asApiError } from "../kube/api-error.ts";
 import type { ApiObservation } from "../diagnosis/check-api.ts";
 import { isIP } from "node:net";
 import type { Rtnetlink } from "../kernel/rtnetlink.ts";
@@ -13,14 +16,11 @@ export interface ApiTarget {
 
 const TIMEOUT_MS = 1000;
 
-/** Asks the API server for its version, with the agent's credentials. The client is loaded only for this. */
+/** Asks the API server for its version, with the agent's credentials. */
 export async function observeApi(rtnetlink: Rtnetlink, target: ApiTarget): Promise<ApiObservation> {
   const { kubeconfig, apiServer, isInCluster, version } = target;
   if (kubeconfig === undefined && !isInCluster)
     return { kind: "not asked", reason: "this is no pod of a cluster, and --kubeconfig is not given" };
-  const { createCredentials } = await import("../kube/credentials.ts");
-  const { createApiClient } = await import("../kube/api-client.ts");
-  const { asApiError } = await import("../kube/api-error.ts");
   const credentials = createCredentials({ kubeconfig, apiServer });
   const client = createApiClient({ credentials, userAgent: `causeway/${version}` });
   let server = kubeconfig ?? "the API server";
