@@ -65,17 +65,15 @@ export function testAgent(getLab: () => ImageLab): void {
     ]);
   });
 
-  test("the program in the image knows its version, and its nft works", async () => {
+  test("people can run the program in the container, for its version and the node's status, and nft", async () => {
     const { cri } = getLab().containerd;
     const run = async (...command: readonly string[]): Promise<string> => {
       const { code, output } = await cri.execute(running().id, command);
       assert.equal(code, 0, output);
       return output.trim();
     };
-    assert.equal(
-      await run("/usr/local/bin/node", "/opt/causeway/causeway.mjs", "--version"),
-      packageJson.version,
-    );
+    assert.equal(await run("causeway", "--version"), packageJson.version);
+    assert.match(await run("causeway", "status"), /ready/);
     assert.match(await run("/usr/sbin/nft", "list", "tables"), /table inet causeway/);
   });
 
