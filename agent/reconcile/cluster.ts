@@ -1,14 +1,16 @@
+import type { PeersOptions } from "../kernel/ensure-peers.ts";
 import type { Change, Kernel } from "../kernel/kernel.ts";
 import type { Log } from "../log.ts";
 import type { Family } from "../net/address.ts";
 import { type Cidr, formatCidr } from "../net/cidr.ts";
 import { addressAt } from "../net/cidr.ts";
-import { type Claims, type ClusterMember, settleClaims } from "../plan/cluster-claims.ts";
-import { createPeerPlanner, type OverlayMode } from "../plan/peer-routes.ts";
+import { type Claim, type Claims, type ClusterMember, settleClaims } from "../plan/cluster-claims.ts";
+import { createPeerPlanner, type OverlayMode, type PeerPlan } from "../plan/peer-routes.ts";
 import { type PeersPlan, planPeers, type VxlanSettings } from "../plan/peers.ts";
 import { planRuleset, type Ruleset } from "../plan/ruleset.ts";
 import type { Underlay } from "../plan/underlay.ts";
 import type { Readiness } from "../readiness.ts";
+import type { PeerCounts } from "../state-metrics.ts";
 import { inPart } from "./in-part.ts";
 import { inTurn } from "./in-turn.ts";
 import { createChangeTeller } from "./tell-changes.ts";
@@ -30,14 +32,6 @@ export interface LocalNetwork {
   readonly underlay: Underlay;
 }
 
-/** Prefixes of other nodes by the way they are reached. */
-export interface PeerCounts {
-  readonly direct: number;
-  readonly overlay: number;
-  readonly held: number;
-  readonly unreachable: number;
-}
-
 export interface ClusterReconcilerInput extends VxlanSettings {
   readonly kernel: Pick<Kernel, "ensurePeers" | "ensureRuleset" | "listPeerCidrs">;
   readonly readiness: Pick<Readiness, "set">;
@@ -51,7 +45,9 @@ export interface ClusterReconcilerInput extends VxlanSettings {
   readonly cluster: () => ClusterView;
   /** Undefined before this node's own network is there. */
   readonly local: () => LocalNetwork | undefined;
-  readonly onRepair: (kind: string) => void;
+  readonly onRepair: (kind: string, fault: string) => void;
+  /** The ruleset could not be applied or verified. */
+  readonly onRulesetError: () => void;
   /** Hears of what an operator must act on. */
   readonly onProblem: (note: string) => void;
 }
@@ -63,9 +59,20 @@ export interface ClusterReconciler {
    */
   run(options: { readonly verify: boolean }): Promise<"again" | undefined>;
   counts(): PeerCounts;
+  /** The ways to all other nodes, as planned by the last run. */
+  peers(): readonly { readonly claim: Claim; readonly plan: PeerPlan }[];
+  /** What an operator must know of other nodes, as sentences, from the last run. */
+  problems(): readonly string[];
 }
 
-const NO_PEERS: PeerCounts = { direct: 0, overlay: 0, held: 0, unreachable: 0 };
+const NO_PEERS: PeerCounts = {
+  direct: 0,
+  overlay: 0,
+  held: 0,
+  unreachable: 0,
+  conflicts: 0,
+  programmed: 0,
+};
 
 export function createClusterReconciler(input: ClusterReconcilerInput): ClusterReconciler {
   const { kernel, readiness, log, nodeName } = input;
@@ -76,6 +83,8 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
   let appliedRuleset: Ruleset | undefined;
   let appliedPeers: PeersPlan | undefined;
   let counts = NO_PEERS;
+  let problems: readonly string[] = [];
+  let settled: Claims["claims"] = new Map();
 
   const applyRuleset = async (
     local: LocalNetwork,
@@ -99,48 +108,72 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
       ],
       masquerade: { families: input.masquerade, randomPorts: input.masqueradeRandomPorts },
     }));
-    const found = await kernel.ensureRuleset(ruleset);
+    const found = await kernel.ensureRuleset(ruleset).catch((error: unknown) => {
+      input.onRulesetError();
+      throw error;
+    });
     const faults = found.map((fault): Change => ({ kind: "ruleset", fault }));
     tellChanges(faults, { isRepair: appliedRuleset === ruleset });
     appliedRuleset = ruleset;
   };
 
-  const plan = (local: LocalNetwork, claims: Claims, own: ClusterMember | undefined): PeersPlan => {
-    const { addresses: ownAddresses, podCidrs, underlay } = local;
+  const plannerFor = ({ addresses: ownAddresses, podCidrs, underlay }: LocalNetwork) => {
     const ownGateways = podCidrs.map((cidr) => addressAt(cidr, 1n));
     const { subnets, addresses } = underlay;
     const key = JSON.stringify([ownAddresses, ownGateways, subnets, [...addresses.keys()]]);
-    const planPeer = plannerOnce(key, () => {
+    return plannerOnce(key, () => {
       return { overlay: input.overlay, ownAddresses, ownGateways, underlay };
     });
+  };
+
+  const plan = (local: LocalNetwork, claims: Claims, own: ClusterMember | undefined): PeersPlan => {
+    const { addresses: ownAddresses, podCidrs, underlay } = local;
+    const planPeer = plannerFor(local);
     const ownCidrs = new Set(podCidrs.map(formatCidr));
     return planPeers({ claims, own, ownCidrs, ownAddresses, planPeer, underlay, settings: input });
   };
 
-  const applyPeers = async (peers: PeersPlan, prune: boolean, verify: boolean): Promise<boolean> => {
-    const outcome = await kernel.ensurePeers(peers, { prune, verify });
+  const applyPeers = async (peers: PeersPlan, conflicts: number, options: PeersOptions): Promise<boolean> => {
+    const { size } = peers.routes;
+    // What a failure leaves unknown is no more than there was.
+    counts = { ...countRoutes(peers), conflicts, programmed: Math.min(counts.programmed, size) };
+    const outcome = await kernel.ensurePeers(peers, options);
     tellChanges(outcome.changes, { isRepair: isSamePlan(appliedPeers, peers) });
     appliedPeers = peers;
-    counts = countRoutes(peers);
-    tellProblems([...peers.problems, ...outcome.conflicts, ...outcome.refusals]);
+    const missing = outcome.conflicts.length + outcome.refusals.length;
+    counts = { ...counts, programmed: Math.max(0, size - missing) };
+    problems = [...peers.problems, ...outcome.conflicts, ...outcome.refusals];
+    tellProblems(problems);
     return outcome.refusals.length === 0;
   };
 
   return {
     counts: () => counts,
+    problems: () => problems,
+    peers() {
+      const local = input.local();
+      if (local === undefined) return [];
+      const ownCidrs = new Set(local.podCidrs.map(formatCidr));
+      const planPeer = plannerFor(local);
+      return [...settled.values()]
+        .filter(({ key, node }) => node.name !== nodeName && !ownCidrs.has(key))
+        .map((claim) => ({ claim, plan: planPeer(claim) }));
+    },
     async run({ verify }) {
       const local = input.local();
       if (local === undefined) return undefined;
       const { nodes, isComplete } = input.cluster();
       const own = nodes.get(nodeName);
       const claims = settleClaims(nodes.values(), own);
+      settled = claims.claims;
       let isDone = false;
       // The ruleset first: no connection to a new node's pods is to begin under this node's address.
       await inTurn([
         () => inPart(readiness, "masquerade", () => applyRuleset(local, claims, isComplete)),
         () =>
           inPart(readiness, "routes", async () => {
-            isDone = await applyPeers(plan(local, claims, own), isComplete, verify);
+            const { length } = claims.conflicts;
+            isDone = await applyPeers(plan(local, claims, own), length, { prune: isComplete, verify });
           }),
       ]);
       return isDone ? undefined : "again";
@@ -164,7 +197,7 @@ function isSamePlan(a: PeersPlan | undefined, b: PeersPlan): boolean {
   return true;
 }
 
-function countRoutes({ routes, held, unreachable }: PeersPlan): PeerCounts {
+function countRoutes({ routes, held, unreachable }: PeersPlan): Omit<PeerCounts, "conflicts" | "programmed"> {
   let direct = 0;
   for (const { kind } of routes.values()) if (kind === "direct") direct++;
   return { direct, overlay: routes.size - direct, held: held.size, unreachable };
