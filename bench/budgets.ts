@@ -1,3 +1,4 @@
+import { KINDS, rowName } from "./datapath/traffic.ts";
 import type { Budget } from "./judge.ts";
 import { BUDGET_PODS } from "./options.ts";
 
@@ -35,7 +36,23 @@ export const COMMAND_BUDGETS: readonly Budget[] = [
   ]),
 ];
 
-export const DATAPATH_BUDGETS: readonly Budget[] = [];
+/** Whoever gives 0.95 of the traffic takes so many times the time for each byte, round trip or datagram. */
+const NEARLY_AS_MUCH = 1 / 0.95;
+
+/** What the project has promised of traffic. Rows and programs are those of bench/datapath/main.ts. */
+export const DATAPATH_BUDGETS: readonly Budget[] = KINDS.flatMap(({ text }) => [
+  { row: rowName("same node", text), program: CAUSEWAY, of: "bridge", atMost: NEARLY_AS_MUCH },
+  { row: rowName("across nodes", text), program: CAUSEWAY, of: "bridge", atMost: NEARLY_AS_MUCH },
+  { row: rowName("outside", text), program: CAUSEWAY, of: "bridge", atMost: NEARLY_AS_MUCH },
+  {
+    row: rowName("across nodes, VXLAN", text),
+    program: "causeway-vxlan",
+    of: "bridge-vxlan",
+    atMost: NEARLY_AS_MUCH,
+  },
+  { row: rowName("across nodes", text), program: "causeway-5000", of: CAUSEWAY, atMost: NEARLY_AS_MUCH },
+  { row: rowName("across nodes", text), program: "causeway-ports", of: CAUSEWAY, atMost: NEARLY_AS_MUCH },
+]);
 
 export const FOOTPRINT_BUDGETS: readonly Budget[] = [
   { row: "start to ready", program: "full", of: "none", atMost: 2 },

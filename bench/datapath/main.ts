@@ -5,17 +5,10 @@ import { judge } from "../judge.ts";
 import { describeMachine, enterMachine } from "../machine.ts";
 import { newestOf, parseReleases, type Release } from "../reference.ts";
 import { summarizeRows } from "../table.ts";
-import { measureDatapath, type RateKind } from "./measure.ts";
+import { measureDatapath } from "./measure.ts";
 import { makeCauseway, makeRaw, makeReference, type Network } from "./networks.ts";
 import { formatRates } from "./table.ts";
-
-/** What each kind of traffic is called, and its rate of nanoseconds. */
-const KINDS: readonly RateKind[] = [
-  { kind: "stream", text: "TCP stream, Gbit/s", rateOf: (ns) => 8 / ns },
-  { kind: "rr", text: "TCP request and response, thousands a second", rateOf: (ns) => 1e6 / ns },
-  { kind: "crr", text: "the same with a connection each, thousands a second", rateOf: (ns) => 1e6 / ns },
-  { kind: "udp", text: "UDP, smallest frames, thousands a second", rateOf: (ns) => 1e6 / ns },
-];
+import { KINDS } from "./traffic.ts";
 
 try {
   process.exitCode = await main(process.argv.slice(2));
@@ -30,7 +23,7 @@ async function main([plugins = "", ...args]: readonly string[]): Promise<number>
   const { values } = parseArgs({
     args: [...args],
     options: {
-      rounds: { type: "string", default: "7" },
+      rounds: { type: "string", default: "6" },
       json: { type: "string", default: "bench/datapath-results.json" },
       gate: { type: "boolean", default: false },
     },
@@ -39,7 +32,6 @@ async function main([plugins = "", ...args]: readonly string[]): Promise<number>
   const networks = await makeNetworks(newestOf(parseReleases(plugins)));
   const rows = measureDatapath({
     networks,
-    kinds: KINDS,
     rounds: Number(values.rounds),
     onProgress: showProgress,
   });

@@ -1,32 +1,22 @@
 import type { Row } from "../collector.ts";
 import { inTurn } from "../turns.ts";
-import type { Network, Way } from "./networks.ts";
-import { type Kind, measureTraffic } from "./traffic.ts";
-
-export interface RateKind {
-  readonly kind: Kind;
-  readonly text: string;
-  /** The rate, of the nanoseconds of one. */
-  readonly rateOf: (nanoseconds: number) => number;
-}
+import type { Network } from "./networks.ts";
+import { KINDS, measureTraffic, rowName, WAYS } from "./traffic.ts";
 
 export interface DatapathInput {
   /** Of those that have a way, the first one is the baseline. */
   readonly networks: readonly Network[];
-  readonly kinds: readonly RateKind[];
   readonly rounds: number;
   readonly onProgress: (what: string) => void;
 }
-
-const WAYS: readonly Way[] = ["same node", "across nodes", "across nodes, VXLAN", "outside"];
 
 /** For so long each kind of traffic goes each way in a round. */
 const MEASURE_MS = 150;
 
 /** Every kind of traffic on every way, the networks in turn within each round. Values are nanoseconds per byte, round trip or datagram. */
-export function measureDatapath({ networks, kinds, rounds, onProgress }: DatapathInput): Row[] {
+export function measureDatapath({ networks, rounds, onProgress }: DatapathInput): Row[] {
   const cells = WAYS.flatMap((way) =>
-    kinds.map(({ kind, text }) => ({ way, kind, name: `${way}: ${text}` })),
+    KINDS.map(({ kind, text }) => ({ way, kind, name: rowName(way, text) })),
   );
   const values = new Map(cells.map(({ name }) => [name, new Map<string, number[][]>()]));
   for (let round = 0; round < rounds; round++) {

@@ -18,10 +18,7 @@ import {
   type Site,
   type SiteNode,
 } from "./site.ts";
-import type { Path } from "./traffic.ts";
-
-/** Where traffic goes. */
-export type Way = "same node" | "across nodes" | "across nodes, VXLAN" | "outside";
+import type { Path, Way } from "./traffic.ts";
 
 /** Pods of a site that reach each other. */
 export interface Network {
@@ -81,7 +78,7 @@ export async function makeCauseway(input: NetworkInput): Promise<Network> {
   return {
     id,
     name,
-    paths: pathsOf(site, isVxlan),
+    paths: pathsOf(site, isVxlan, peers > 0),
     close: async () => {
       for (const program of programs) await program.close();
     },
@@ -105,7 +102,7 @@ export function makeReference(input: ReferenceNetworkInput): Network {
     );
   }
   connectByHand(site, peers, isVxlan);
-  return { id, name, paths: pathsOf(site, isVxlan), close: async () => undefined };
+  return { id, name, paths: pathsOf(site, isVxlan, peers > 0), close: async () => undefined };
 }
 
 /** Veths made by hand, without a bridge: between two pods of a node directly, else routed by the host. */
@@ -198,12 +195,18 @@ function macOf({ address }: SiteNode): string {
   return `0a:58:ac:10:00:0${address.at(-1)}`;
 }
 
-function pathsOf({ nodes: [near, far], outside }: Site, isVxlan: boolean): Network["paths"] {
+/** Routes to other nodes have a part only in what goes to other nodes. */
+function pathsOf(
+  { nodes: [near, far], outside }: Site,
+  isVxlan: boolean,
+  hasPeers = false,
+): Network["paths"] {
   const client = podPath(near, 0);
   const to = (node: SiteNode, pod: number): Path => {
     return { client, server: podPath(node, pod), address: podAddress(node, pod) };
   };
   if (isVxlan) return { "across nodes, VXLAN": to(far, 0) };
+  if (hasPeers) return { "across nodes": to(far, 0) };
   return {
     "same node": to(near, 1),
     "across nodes": to(far, 0),
