@@ -2,10 +2,8 @@
  * Takes the place of undici in the bundle (see bundle.ts), where it would be half of the text and a twentieth of the agent's memory. Of client-node the
  * agent uses the options for node:https, which do without; what needs undici there says so.
  */
-class Missing {
-  constructor() {
-    throw new Error("Cannot use undici: it is not in the agent's bundle");
-  }
+function missing() {
+  throw new Error("Cannot use undici: it is not in the agent's bundle");
 }
 
-module.exports = { Agent: Missing, ProxyAgent: Missing, fetch: () => new Missing() };
+module.exports = { Agent: missing, ProxyAgent: missing, fetch: missing };
