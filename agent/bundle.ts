@@ -21,6 +21,11 @@ const { metafile } = await build({
   banner: {
     js: "import { createRequire as causewayRequire } from 'node:module'; const require = causewayRequire(import.meta.url);",
   },
+  alias: {
+    http: "./agent/builtin-http.cjs",
+    "node:http": "./agent/builtin-http.cjs",
+    undici: "./agent/kube/no-undici.cjs",
+  },
   plugins: [withoutUnusedModulesOf("@kubernetes/client-node")],
 });
 writeFileSync("dist/metafile.json", JSON.stringify(metafile));

@@ -129,7 +129,7 @@ for (const { args, want } of [
   },
   {
     args: ["--socket", `/${"s".repeat(108)}`],
-    want: `socket "/${"s".repeat(108)}" must have at most 107 bytes`,
+    want: `socket "/${"s".repeat(108)}" must have at most 101 bytes`,
   },
 ]) {
   test(`loadConfig() refuses ${args.join(" ").slice(0, 40)}`, () => assert.deepEqual(faultsOf(args), [want]));

@@ -78,6 +78,13 @@ test("the server refuses what it does not know", async () => {
   });
 });
 
+test("the server lives on after a path that is no URL", async () => {
+  await withServer(async (get) => {
+    assert.equal((await get("//")).status, 404);
+    assert.equal((await get("/healthz?x")).status, 200);
+  });
+});
+
 test("startHealthServer() names address and cause when the port is taken", async () => {
   await withServer(async (get) => {
     const port = Number(new URL((await get("/healthz")).url).port);

@@ -1,4 +1,4 @@
-import { createServer, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { ListenAddress } from "./options.ts";
 import { describeSystemError } from "./files.ts";
 import type { Metrics } from "./metrics.ts";
@@ -8,6 +8,8 @@ export interface HealthInput {
   readonly listen: ListenAddress;
   readonly readiness: Pick<Readiness, "isReady" | "reasons">;
   readonly metrics: Pick<Metrics, "expose">;
+  /** What else is served, by path, to GET and HEAD. */
+  readonly pages?: Readonly<Record<string, (request: IncomingMessage, response: ServerResponse) => void>>;
 }
 
 export interface HealthServer {
@@ -16,11 +18,15 @@ export interface HealthServer {
   close(): Promise<void>;
 }
 
-/** Serves /metrics, /healthz (the process runs) and /readyz (pods can start; else 503 and the reasons, one a line). */
-export async function startHealthServer({ listen, readiness, metrics }: HealthInput): Promise<HealthServer> {
+/** Serves pages, /metrics, /healthz (the process runs) and /readyz (pods can start; else 503 and the reasons, one a line). */
+export async function startHealthServer(input: HealthInput): Promise<HealthServer> {
+  const { listen, readiness, metrics, pages = {} } = input;
   const server = createServer((request, response) => {
-    const { pathname } = new URL(request.url ?? "/", "http://localhost");
+    // Not by URL, which throws for "//": nobody's request may end the agent.
+    const [pathname = ""] = (request.url ?? "/").split("?");
     if (request.method !== "GET" && request.method !== "HEAD") return answer(response, 405, "only GET\n");
+    const page = Object.hasOwn(pages, pathname) ? pages[pathname] : undefined;
+    if (page !== undefined) return page(request, response);
     switch (pathname) {
       case "/healthz":
         return answer(response, 200, "ok\n");
@@ -41,7 +47,7 @@ export async function startHealthServer({ listen, readiness, metrics }: HealthIn
         );
         return;
       default:
-        return answer(response, 404, "there are /metrics, /healthz and /readyz\n");
+        return answer(response, 404, "there are /, /report.json, /metrics, /healthz and /readyz\n");
     }
   });
   server.requestTimeout = 5000;

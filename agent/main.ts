@@ -21,12 +21,20 @@ import { setIpv6Forwarding } from "./kernel/set-ipv6-forwarding.ts";
 import { warmUp } from "./kernel/warm-up.ts";
 import { loadNative } from "./kernel/native.ts";
 import { openNodeView } from "./kube/open-node-view.ts";
+import { runDoctor } from "./inspect/run-doctor.ts";
+import { runTrace } from "./inspect/run-trace.ts";
 import { ownNode } from "./kube/own-node.ts";
 import { messageOf } from "./errors.ts";
 import { createLog, type Log } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
+import { createNodePage } from "./page/node-page.ts";
 import { planConflist } from "./plan/conflist.ts";
 import { createReadiness } from "./readiness.ts";
+import type { CommandInput, CommandResult } from "./inspect/command-line.ts";
+import { createActivity } from "./report/activity.ts";
+import { querySocket } from "./report/query.ts";
+import { createQueryServer } from "./report/query-server.ts";
+import { createReporter, SHOWN_PEERS } from "./report/reporter.ts";
 import { createClusterReconciler } from "./reconcile/cluster.ts";
 import { createDrift } from "./reconcile/drift.ts";
 import { inTurn } from "./reconcile/in-turn.ts";
@@ -37,12 +45,16 @@ import { createScopedRunner, type Scope } from "./reconcile/scoped-runner.ts";
 import { uninstall } from "./reconcile/uninstall.ts";
 import { createSharedLock } from "./shared-lock.ts";
 import { shippedFile } from "./shipped.ts";
+import { status } from "./status/status.ts";
 
 const USAGE = `causeway ${packageJson.version}: Kubernetes CNI node agent
 
 usage: causeway agent [flags]                run the agent
+       causeway status [--json] [--all] [--socket PATH]
        causeway uninstall [--all] [flags]    remove what the agent has made; with --all also pods' links, routes and rules
        causeway set-ipv6-forwarding          let the node forward IPv6, where the agent may not
+       causeway doctor [--json] [flags]
+       causeway trace [--json] [flags] POD_IP TARGET
        causeway --version | --help
 
 flags:
@@ -63,10 +75,22 @@ async function main([command, ...args]: readonly string[]): Promise<number> {
   switch (command) {
     case "agent":
       return agent(args);
+    case "status":
+      return status({
+        args,
+        write: (text) => process.stdout.write(text),
+        writeError: (text) => process.stderr.write(text),
+        colours: process.stdout.isTTY && process.env["NO_COLOR"] === undefined,
+        dateMs: Date.now,
+      });
     case "set-ipv6-forwarding":
       return enableIpv6Forwarding();
     case "uninstall":
       return uninstallNode(args);
+    case "doctor":
+      return print(runDoctor(inspection(args)));
+    case "trace":
+      return print(runTrace(inspection(args)));
     case "--version":
       process.stdout.write(`${packageJson.version}\n`);
       return 0;
@@ -79,6 +103,24 @@ async function main([command, ...args]: readonly string[]): Promise<number> {
       );
       return 2;
   }
+}
+
+/** What commands that look at the node are given. */
+function inspection(args: readonly string[]): CommandInput {
+  return {
+    args,
+    environment: process.env,
+    hostName: hostname().toLowerCase(),
+    version: packageJson.version,
+    colours: process.stdout.isTTY && process.env["NO_COLOR"] === undefined,
+  };
+}
+
+async function print(running: Promise<CommandResult>): Promise<number> {
+  const { exitCode, stdout, stderr } = await running;
+  process.stdout.write(stdout);
+  process.stderr.write(stderr);
+  return exitCode;
 }
 
 /**
@@ -157,7 +199,9 @@ function nextSignal(): Promise<NodeJS.Signals> {
 }
 
 /** Wires everything in the order of the design: health, recovery, node known, datapath, socket, binary, conflist. */
-async function startAgent(config: Config, log: Log): Promise<() => Promise<void>> {
+async function startAgent(config: Config, plainLog: Log): Promise<() => Promise<void>> {
+  const activity = createActivity(Date.now);
+  const log = activity.noting(plainLog);
   const native = loadNative();
   const kernel = openLinuxKernel(native, {
     after: systemClock.after,
@@ -193,9 +237,14 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
       return { restarts: watchRestarts, lastEventAgeSeconds: (nowMs() - lastEventMs) / 1000 };
     },
   });
-  const health = await startHealthServer({ listen: config.http, readiness, metrics });
+  const pages = createNodePage({ report: async () => report({ maxPeers: SHOWN_PEERS }), nowMs });
+  const health = await startHealthServer({ listen: config.http, readiness, metrics, pages });
   log.info({ version: packageJson.version, node: config.nodeName, port: health.port }, "Started");
 
+  const onRepair = (kind: string, fault: string): void => {
+    metrics.countRepair(kind);
+    activity.repaired(kind, fault);
+  };
   const source = openNodeView({
     config,
     version: packageJson.version,
@@ -223,7 +272,7 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
     log,
     nowMs,
     undisturbed: collection.exclusive,
-    onRepair: metrics.countRepair,
+    onRepair,
     ownNode() {
       const state = ownNode(source.view, config.nodeName);
       if (state.kind === "unassigned") {
@@ -239,11 +288,37 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
     log,
     local: node.local,
     cluster: () => ({ nodes: source.view.nodes(), isComplete: source.view.isComplete() }),
-    onRepair: metrics.countRepair,
+    onRepair,
     onRulesetError: metrics.countNftError,
     onProblem: (note) =>
       source.report({ type: "Warning", reason: "NodesUnreachable", action: "RouteToNodes", note }),
   });
+  const report = createReporter({
+    version: packageJson.version,
+    nodeVersion: process.version,
+    pid: process.pid,
+    config,
+    kernel,
+    ipam,
+    readiness,
+    activity,
+    view: () => source.view,
+    cluster,
+    mtu: node.mtu,
+    rivals: () => rivals,
+    nowMs,
+    dateMs: Date.now,
+  });
+  const queries = createQueryServer({
+    transport: native,
+    path: querySocket(config.socket),
+    answers: {
+      report: async () => JSON.stringify(await report({ maxPeers: SHOWN_PEERS })),
+      "report all": async () => JSON.stringify(await report({ maxPeers: Number.POSITIVE_INFINITY })),
+    },
+    log,
+  });
+  queries.ensure();
   const serveCommand = createCommands(
     {
       kernel,
@@ -272,9 +347,13 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
       transport: native,
       socket: config.socket,
       commands,
-      log,
+      // Requests are told by themselves.
+      log: plainLog,
       monotonicNs: process.hrtime.bigint,
-      observe: metrics.observeRequest,
+      observe(call) {
+        metrics.observeRequest(call.command, call.code, call.ms / 1000);
+        activity.served(call);
+      },
     });
     readiness.set("socket", undefined);
     hostFileRunner.trigger();
@@ -288,6 +367,7 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
         await server?.stop();
         serve();
       }
+      queries.ensure();
       const outcome = await metrics.measureReconcile("host files", () =>
         ensureHostFiles({ ...config, shim, conflist: planConflist(config) }),
       );
@@ -353,6 +433,7 @@ async function startAgent(config: Config, log: Log): Promise<() => Promise<void>
     drift.stop();
     // The runners first: either could find the socket gone, which the server unlinks, and listen again.
     await Promise.all([nodeRunner.stop(), hostFileRunner.stop(), source.close()]);
+    queries.stop();
     await server?.stop();
     await node.saveLastGiven().catch((error: unknown) => {
       log.warn(

@@ -8,8 +8,8 @@ import { MIN_MTU } from "./plan/node-network.ts";
 /** DNS label rules of node names (RFC 1123 subdomain). */
 export const NODE_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 
-/** Longest path of a unix socket: sun_path of linux/un.h less the final NUL. */
-const MAX_SOCKET_PATH = 107;
+/** Longest path of the shim's socket: sun_path of linux/un.h less the final NUL, and less what `querySocket` adds for the other one. */
+const MAX_SOCKET_PATH = 101;
 
 const text = v.pipe(v.string("must be text"), v.nonEmpty("must not be empty"));
 const path = v.pipe(text, v.startsWith("/", "must be an absolute path"));
@@ -156,7 +156,7 @@ export const OPTIONS = {
     flag: "http",
     schema: v.optional(listenAddress, "127.0.0.1:9655"),
     value: "ADDRESS:PORT",
-    help: "where /metrics, /healthz and /readyz are served",
+    help: "where the node's page, /metrics, /healthz and /readyz are served",
   },
   bridge: {
     flag: "bridge",

@@ -6,6 +6,6 @@ cd "$(dirname "$0")/.."
 cat <<'HEADER'
 # The chart charts/causeway with its defaults, rendered by deploy/render.sh: change the chart, not this file.
 #   kubectl apply --filename deploy/causeway.yaml
-# The image's name, twice a folder of the nodes, and all settings are values of the chart: docs/configuration.md.
+# Image, folders of the nodes and settings are values of the chart: docs/configuration.md.
 HEADER
 "${HELM:-helm}" template causeway charts/causeway --namespace kube-system --skip-tests

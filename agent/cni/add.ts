@@ -24,8 +24,8 @@ export async function add(context: CommandsContext, request: Add, signal: AbortS
   const pod = reserve(ipam.reserve(wishes.addresses));
   const addresses = pod.map(({ address }) => address);
   const network = config.name;
-  const { mac, settings } = wishes;
-  const plan = planPodNetwork({ network, containerId, ifname, mtu: mtu(), mac, settings, addresses: pod });
+  const plan = planPodNetwork({ network, containerId, ifname, mtu: mtu(), ...wishes, addresses: pod });
+  const { settings } = wishes;
   try {
     requireFamilies(settings.hostPorts, pod);
     reservePorts(context, hostLink, settings.hostPorts);

@@ -34,7 +34,12 @@ test("parseRequest() understands an ADD", () => {
   const request = parseRequest(frameOf(add), [7, 8]);
   assert.ok(request.command === "ADD");
   const { config, wishes, ...rest } = request;
-  assert.deepEqual(wishes, { addresses: new Map(), mac: undefined, settings: NO_SETTINGS });
+  assert.deepEqual(wishes, {
+    podName: undefined,
+    addresses: new Map(),
+    mac: undefined,
+    settings: NO_SETTINGS,
+  });
   assert.deepEqual(rest, {
     command: "ADD",
     containerId: "c1",

@@ -6,7 +6,7 @@ import { CniError } from "./cni-error.ts";
 import type { Commands } from "./commands.ts";
 import { createKeyedLock } from "./keyed-lock.ts";
 import { createLimiter } from "./limiter.ts";
-import { describePod, type ShimTransport, startCniServer } from "./server.ts";
+import { type ServedCall, type ShimTransport, startCniServer } from "./server.ts";
 
 const conf = JSON.stringify({ cniVersion: "0.4.0", name: "causeway", type: "causeway" });
 const del = { CNI_COMMAND: "DEL", CNI_CONTAINERID: "c1", CNI_IFNAME: "eth0" };
@@ -14,7 +14,7 @@ const del = { CNI_COMMAND: "DEL", CNI_CONTAINERID: "c1", CNI_IFNAME: "eth0" };
 interface Setup {
   readonly replies: { connection: number; exitCode: number; stdout: string }[];
   readonly closed: number[];
-  readonly observed: { command: string; code: number; seconds: number }[];
+  readonly observed: ServedCall[];
   readonly server: ReturnType<typeof startCniServer>;
   handlers: Parameters<ShimTransport["listen"]>[1];
   isListening: boolean;
@@ -49,7 +49,7 @@ function setUp(commands: Commands): Setup {
     commands,
     log: silentLog,
     monotonicNs: () => 123_456_789n + 2_000_000n,
-    observe: (command, code, seconds) => setup.observed.push({ command, code, seconds }),
+    observe: (call) => setup.observed.push(call),
   });
   return Object.assign(setup, { server }) as Setup;
 }
@@ -63,7 +63,17 @@ test("startCniServer() replies what the command answers, and measures from the s
   handlers.onRequest(1, requestFrame(del, conf), []);
   await settle();
   assert.deepEqual(replies, [{ connection: 1, exitCode: 0, stdout: "done\n" }]);
-  assert.deepEqual(observed, [{ command: "DEL", code: 0, seconds: 0.002 }]);
+  assert.deepEqual(observed, [
+    {
+      command: "DEL",
+      pod: undefined,
+      containerId: "c1",
+      ifname: "eth0",
+      ms: 2,
+      code: 0,
+      error: undefined,
+    },
+  ]);
 });
 
 test("startCniServer() replies an error in the version of the configuration", async () => {
@@ -178,14 +188,3 @@ test("createKeyedLock() runs one key in order, others beside it, and goes on aft
   await Promise.allSettled([slow, behind]);
   assert.deepEqual(order, ["b", "a1", "a2"]);
 });
-
-for (const { args, want } of [
-  {
-    args: "K8S_POD_UID=u;IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=basic",
-    want: "default/basic",
-  },
-  { args: "", want: undefined },
-  { args: "garbage;;=;", want: undefined },
-]) {
-  test(`describePod() of ${JSON.stringify(args)} is ${want}`, () => assert.equal(describePod(args), want));
-}

@@ -5,7 +5,7 @@ import { decodeRequestFrame, encodeReplyFrame, type Reply, type RequestFrame } f
 import { createLimiter } from "./limiter.ts";
 import { DEFAULT_VERSION, versionOf } from "./network-config.ts";
 import { parseRequest } from "./request.ts";
-import { parseCniArgs } from "./wishes.ts";
+import { parseCniArgs, podNameOf } from "./wishes.ts";
 
 /**
  * Requests in work at the same time. Many, because deletions are collected while one runs; but bounded, because each holds descriptors and
@@ -36,7 +36,21 @@ export interface ServerInput {
   readonly log: Log;
   /** CLOCK_MONOTONIC, as the shim reads it. */
   readonly monotonicNs: () => bigint;
-  readonly observe: (command: string, code: number, seconds: number) => void;
+  readonly observe: (call: ServedCall) => void;
+}
+
+/** A request that was answered. */
+export interface ServedCall {
+  readonly command: string;
+  /** `NAMESPACE/NAME`, where the runtime tells it. */
+  readonly pod: string | undefined;
+  readonly containerId: string | undefined;
+  readonly ifname: string | undefined;
+  /** From the start of the shim to the reply. */
+  readonly ms: number;
+  /** CNI error code; 0 for success. */
+  readonly code: number;
+  readonly error: string | undefined;
 }
 
 export interface CniServer {
@@ -75,11 +89,10 @@ export function startCniServer(input: ServerInput): CniServer {
   const finish = (connection: number, frame: RequestFrame | undefined, outcome: unknown): void => {
     const reply = isReply(outcome) ? outcome : errorReply(toCniError(outcome), frame);
     transport.reply(connection, encodeReplyFrame(reply));
-    const code = isReply(outcome) ? 0 : toCniError(outcome).code;
-    const command = knownCommand(frame);
-    const seconds = frame === undefined ? 0 : Number(monotonicNs() - frame.startedNs) / 1e9;
-    observe(command, code, seconds);
-    logRequest(log, frame, { command, seconds, outcome });
+    const error = isReply(outcome) ? undefined : toCniError(outcome);
+    const call = describeCall(frame, { error, nowNs: monotonicNs() });
+    observe(call);
+    logCall(log, call);
   };
 
   const listener = transport.listen(socket, {
@@ -120,34 +133,30 @@ function knownCommand(frame: RequestFrame | undefined): string {
   return ["ADD", "DEL", "CHECK", "GC", "STATUS", "VERSION"].includes(command) ? command : "unknown";
 }
 
-function logRequest(
-  log: Log,
+function describeCall(
   frame: RequestFrame | undefined,
-  { command, seconds, outcome }: { command: string; seconds: number; outcome: unknown },
-): void {
+  { error, nowNs }: { readonly error: CniError | undefined; readonly nowNs: bigint },
+): ServedCall {
   const environment = frame?.environment;
-  const args = environment?.get("CNI_ARGS") ?? "";
-  const fields = {
-    command,
+  return {
+    command: knownCommand(frame),
+    pod: podNameOf(parseCniArgs(environment?.get("CNI_ARGS") ?? "")),
     containerId: environment?.get("CNI_CONTAINERID"),
     ifname: environment?.get("CNI_IFNAME"),
-    pod: describePod(args),
-    ms: Math.round(seconds * 1e5) / 100,
+    ms: frame === undefined ? 0 : Number(nowNs - frame.startedNs) / 1e6,
+    code: error?.code ?? 0,
+    error: error?.message,
   };
-  if (isReply(outcome)) {
+}
+
+function logCall(log: Log, { code, error, ...call }: ServedCall): void {
+  const fields = { ...call, ms: Math.round(call.ms * 100) / 100 };
+  if (error === undefined) {
     // Kubelets poll STATUS every five seconds: not worth a line.
-    const level = command === "STATUS" || command === "VERSION" ? "debug" : "info";
+    const level = call.command === "STATUS" || call.command === "VERSION" ? "debug" : "info";
     log[level](fields, "Served CNI request");
     return;
   }
-  const error = toCniError(outcome);
-  const level = error.code === CNI_CODE.notAvailable ? "debug" : "warn";
-  log[level]({ ...fields, code: error.code, error: error.message }, "Refused CNI request");
-}
-
-/** `namespace/name` of CNI_ARGS as Kubernetes runtimes give it, in whatever order. */
-export function describePod(args: string): string | undefined {
-  const pairs = parseCniArgs(args);
-  const name = pairs.get("K8S_POD_NAME");
-  return name === undefined ? undefined : `${pairs.get("K8S_POD_NAMESPACE") ?? ""}/${name}`;
+  const level = code === CNI_CODE.notAvailable ? "debug" : "warn";
+  log[level]({ ...fields, code, error }, "Refused CNI request");
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CniError } from "./cni-error.ts";
-import { parseCniArgs, parseWishes } from "./wishes.ts";
+import { parseCniArgs, parseWishes, podNameOf } from "./wishes.ts";
 
 for (const { name, raw, args = "", addresses, mac } of [
   { name: "nothing", raw: {}, addresses: [], mac: undefined },
@@ -93,3 +93,16 @@ test("parseCniArgs() passes over what is no pair", () => {
     ],
   );
 });
+
+for (const { args, want } of [
+  {
+    args: "K8S_POD_UID=u;IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=basic",
+    want: "default/basic",
+  },
+  { args: "", want: undefined },
+  { args: "garbage;;=;", want: undefined },
+]) {
+  test(`podNameOf() of ${JSON.stringify(args)} is ${want}`, () => {
+    assert.equal(podNameOf(parseCniArgs(args)), want);
+  });
+}

@@ -10,6 +10,8 @@ import { parsePortMappings } from "./port-mappings.ts";
 
 /** What a runtime wants for one pod in particular. */
 export interface Wishes {
+  /** `NAMESPACE/NAME`, for people. */
+  readonly podName?: string | undefined;
   readonly settings: PodSettings;
   /** At most one of each family. */
   readonly addresses: ReadonlyMap<Family, string>;
@@ -35,6 +37,7 @@ export function parseWishes({ raw }: Pick<NetworkConfig, "raw">, cniArgs: string
     ["CNI_ARGS MAC", pairs.get("MAC")],
   ]);
   return {
+    podName: podNameOf(pairs),
     addresses: readAddresses(ipsKey, ips ?? []),
     mac: mac === undefined ? undefined : readMac(macKey, mac),
     settings: {
@@ -50,6 +53,12 @@ export function parseCniArgs(args: string): ReadonlyMap<string, string> {
   return new Map(
     pairs.flatMap(([pair, at]) => (at < 1 ? [] : [[pair.slice(0, at), pair.slice(at + 1)] as const])),
   );
+}
+
+/** `namespace/name` of CNI_ARGS as Kubernetes runtimes give it, in whatever order. */
+export function podNameOf(cniArgs: ReadonlyMap<string, string>): string | undefined {
+  const name = cniArgs.get("K8S_POD_NAME");
+  return name === undefined ? undefined : `${cniArgs.get("K8S_POD_NAMESPACE") ?? ""}/${name}`;
 }
 
 function readAddresses(key: string, list: unknown): ReadonlyMap<Family, string> {

@@ -66,7 +66,7 @@ export interface Peers {
 }
 
 /** What is in the kernel, kept in step with each change. */
-interface KnownEntries extends PeerEntries {
+export interface KnownEntries extends PeerEntries {
   readonly routes: Map<string, RouteSpec>;
   readonly neighbours: Map<string, Neighbour>;
   readonly fdb: Map<string, FdbEntry>;
@@ -138,7 +138,8 @@ export function createPeers(sockets: TunnelSockets): Peers {
     const isFresh = verify || known === undefined || text !== plannedTunnels;
     const changes = isFresh ? await ensureTunnels(plan, prune && plan.held.size === 0) : [];
     plannedTunnels = text;
-    const seen = isFresh || known === undefined ? await observe(rtnetlink, [...tunnels.values()]) : known;
+    const seen =
+      isFresh || known === undefined ? await observePeers(rtnetlink, [...tunnels.values()]) : known;
     // Until all has gone well nothing is known.
     known = undefined;
     const outcome = await apply(plan, prune, seen);
@@ -192,7 +193,8 @@ export async function listPeerRoutes(rtnetlink: Rtnetlink): Promise<readonly Rou
   return routes;
 }
 
-async function observe(rtnetlink: Rtnetlink, tunnels: readonly number[]): Promise<KnownEntries> {
+/** Our routes, and the permanent entries of the VXLAN devices with these indices. */
+export async function observePeers(rtnetlink: Rtnetlink, tunnels: readonly number[]): Promise<KnownEntries> {
   const entries: KnownEntries = { routes: new Map(), neighbours: new Map(), fdb: new Map() };
   for (const { type: _type, scope: _scope, multipath: _multipath, ...route } of await listPeerRoutes(
     rtnetlink,

@@ -22,6 +22,15 @@ export interface ObservedAttachment extends Attachment {
   readonly hostLink: string;
 }
 
+/** An attachment with what the kernel tells of its host link. */
+export interface PodLink extends ObservedAttachment {
+  readonly mtu: number;
+  /** Both ends are up. */
+  readonly isUp: boolean;
+  /** Undefined when somebody has deleted the entries that tell it. */
+  readonly ageMs: number | undefined;
+}
+
 /** What differs from a plan, in words. Empty: all is as planned. */
 export type Faults = readonly string[];
 
@@ -71,6 +80,8 @@ export interface Kernel {
   adoptHostPorts(attachments: readonly ObservedAttachment[]): Promise<void>;
   /** All attachments, from one dump of the links. */
   listAttachments(): Promise<readonly ObservedAttachment[]>;
+  /** The same with the state of their links, for people who ask. */
+  listPodLinks(): Promise<readonly PodLink[]>;
   /**
    * Clears up after a crash, before the first request: deletes host links that never got their alias, and neighbours on the bridge that
    * belong to no attachment.

@@ -6,7 +6,7 @@ import type { Link } from "../netlink/parse-link.ts";
 import { parseAlias } from "../plan/attachment.ts";
 import { ifbName } from "../plan/ifb.ts";
 import type { PortBinding } from "../plan/host-ports.ts";
-import { NO_SETTINGS, parseAltNames } from "../plan/pod-settings.ts";
+import { NO_SETTINGS } from "../plan/pod-settings.ts";
 import { formatBridgeAlias, parseBridgeAlias } from "../plan/bridge-alias.ts";
 import { TABLE_NAME } from "../plan/ruleset.ts";
 import { attachPod } from "./attach-pod.ts";
@@ -21,6 +21,7 @@ import { createNftables } from "./nftables.ts";
 import { createConnectionKeeper } from "./forget-connections.ts";
 import { ensureLocalnet } from "./localnet.ts";
 import { isHostLink, isOurs } from "./ownership.ts";
+import { attachmentOf, listPodLinks } from "./pod-links.ts";
 import { findLink } from "./read-one.ts";
 import { removeDatapath } from "./remove-datapath.ts";
 import { observeHost, planRepairs, type Repair } from "./repair-attachments.ts";
@@ -152,14 +153,8 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
       return checkPod({ rtnetlink, bridgeIndex: bridge.index, socket }, plan);
     },
     detachPod: (hostLink, known = {}) => detacher.detach(hostLink, known),
-    async listAttachments() {
-      return (await listHostLinks()).flatMap(({ name, alias, altNames }) => {
-        const attachment = alias === undefined ? undefined : parseAlias(alias);
-        if (attachment === undefined) return [];
-        const settings = altNames.length === 0 ? {} : { settings: parseAltNames(name, altNames) };
-        return [{ hostLink: name, ...attachment, ...settings }];
-      });
-    },
+    listAttachments: async () => (await listHostLinks()).flatMap((link) => attachmentOf(link) ?? []),
+    listPodLinks: async () => listPodLinks(rtnetlink, await listHostLinks()),
     adoptHostPorts: (attachments) =>
       nftables.adoptHostPorts(attachments.flatMap((attachment) => bindingOf(attachment) ?? [])),
     async clearLeftovers(name) {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Agent, RequestOptions } from "node:https";
 import { dirname, resolve } from "node:path";
-import { KubeConfig } from "@kubernetes/client-node";
+import { KubeConfig } from "@kubernetes/client-node/dist/config.js";
 import { parse, stringify } from "yaml";
 import { isFields } from "./project-node.ts";
 

@@ -1,8 +1,8 @@
 import type { Clock } from "../clock.ts";
 import type { ApiClient } from "./api-client.ts";
-import { asApiError, garbageError } from "./api-error.ts";
+import { type ApiError, asApiError, garbageError } from "./api-error.ts";
 import { backOffMs } from "./back-off.ts";
-import { createFaultState } from "./fault-state.ts";
+import { createFaultState, type Fault } from "./fault-state.ts";
 import type { NodeViewLog } from "./node-view.ts";
 import { isFields } from "./project-node.ts";
 import { pause } from "./pause.ts";
@@ -118,10 +118,9 @@ export function watchOwnDaemonSet(options: OwnDaemonSetOptions): OwnDaemonSet {
         await watch(resourceVersion);
       } catch (error) {
         if (closing.signal.aborted) return;
-        const { message, status, reason } = asApiError(error);
-        const text = `Cannot watch DaemonSet "${daemonSet}": ${message}; the agent leaves its files at its end`;
+        const failure = asApiError(error);
         // A version that is too old is no fault: the next look is the answer to it.
-        if (status !== 410) faults.set({ key: `${status ?? ""} ${reason}`, text });
+        if (failure.status !== 410) faults.set(describeFailure(daemonSet, failure));
       }
       failures = clock.nowMs() - startMs >= LIST_MS ? 0 : failures + 1;
       await pause(clock, backOffMs(failures, { ...BACK_OFF, random }), closing.signal);
@@ -142,6 +141,17 @@ export function watchOwnDaemonSet(options: OwnDaemonSetOptions): OwnDaemonSet {
       closing.abort();
       await following;
     },
+  };
+}
+
+function describeFailure(daemonSet: string, { message, status, reason }: ApiError): Fault {
+  const permission =
+    status === 403
+      ? ' (the agent\'s account needs the verbs "list" and "watch" on this object of the resource "daemonsets" of API group "apps")'
+      : "";
+  return {
+    key: `${status ?? ""} ${reason}`,
+    text: `Cannot watch DaemonSet "${daemonSet}": ${message}${permission}; the agent leaves its files at its end`,
   };
 }
 

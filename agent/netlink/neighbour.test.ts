@@ -3,6 +3,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { addressFromBytes } from "../net/address.ts";
 import { macFromBytes } from "../net/mac.ts";
+import { attribute } from "./attributes.ts";
+import { NDA_CACHEINFO } from "./constants.ts";
 import {
   addFdbEntry,
   addNeighbour,
@@ -11,6 +13,7 @@ import {
   type FdbEntry,
   parseFdbEntry,
   parseNeighbour,
+  parseNeighbourAge,
   replaceFdbEntry,
   replaceNeighbour,
 } from "./neighbour.ts";
@@ -60,4 +63,15 @@ test("addFdbEntry(), replaceFdbEntry() and deleteFdbEntry() write what parseFdbE
       }
     }),
   );
+});
+
+test("parseNeighbourAge() reads the age of a permanent entry alone", () => {
+  const times = Buffer.alloc(16);
+  times.writeUInt32LE(123, 8);
+  const permanent = addNeighbour({ linkIndex: 3, address: "10.0.0.1", mac: "0a:58:0a:00:00:01" }).payload;
+  const aged = Buffer.concat([...permanent, ...attribute(NDA_CACHEINFO, times)]);
+  assert.deepEqual(parseNeighbourAge(aged), { address: "10.0.0.1", ageMs: 1230 });
+  assert.equal(parseNeighbourAge(Buffer.concat(permanent)), undefined);
+  aged.writeUInt16LE(2, 8);
+  assert.equal(parseNeighbourAge(aged), undefined);
 });

@@ -5,11 +5,13 @@ import {
   type NeighborState,
   parseNeighbor as parseNeighborHeader,
 } from "netlink/dist/rt/structs.js";
+import { getU32 } from "netlink/dist/structs.js";
 import { addressFromBytes, addressToBytes, type Family } from "../net/address.ts";
 import { macFromBytes, macToBytes } from "../net/mac.ts";
 import { attribute, optional, readAttributes, reading, readU32, u32Attribute } from "./attributes.ts";
 import {
   AF_BRIDGE,
+  NDA_CACHEINFO,
   NDA_DST,
   NDA_IFINDEX,
   NDA_LLADDR,
@@ -143,6 +145,29 @@ export function parseNeighbour(payload: Buffer): ObservedNeighbour {
   };
 }
 
+/** A permanent entry, and how long ago its MAC or its state last changed: its age, unless somebody has touched it. */
+export interface AgedNeighbour {
+  readonly address: string;
+  readonly ageMs: number;
+}
+
+/** Bytes of struct nda_cacheinfo: confirmed, used, updated, references. */
+const CACHE_INFO_BYTES = 16;
+
+/**
+ * Reads the age of a permanent entry from an RTM_NEWNEIGH; undefined for any other. The kernel counts in USER_HZ, which is 100 on all
+ * architectures (neigh_fill_info of net/core/neighbour.c).
+ */
+export function parseNeighbourAge(payload: Buffer): AgedNeighbour | undefined {
+  const { header, attributes } = readNeighbour("neighbour", payload);
+  const family = familyFromAf("neighbour", header.family);
+  const address = addressFrom("neighbour", family, attributes.get(NDA_DST));
+  const times = attributes.get(NDA_CACHEINFO);
+  if (header.state?.permanent !== true || address === undefined || times?.length !== CACHE_INFO_BYTES)
+    return undefined;
+  return { address, ageMs: getU32(times.subarray(8, 12)) * 10 };
+}
+
 function fdbRequest(type: number, flags: number, entry: FdbEntry, verb: string): NetlinkRequest {
   const { linkIndex, mac, keeper, destination } = entry;
   // A VXLAN device takes no other state than these two for a fixed entry; a bridge reads PERMANENT as "my own MAC".
@@ -190,6 +215,24 @@ export function dumpFdb({ linkIndex, masterIndex }: FdbFilter = {}): NetlinkRequ
       ...optional(masterIndex, (index) => u32Attribute(NDA_MASTER, index)),
     ],
     what: "list forwarding entries",
+  };
+}
+
+/** The entry of one MAC in a VXLAN device ("self"), or in a bridge whose index is `linkIndex` ("master"); ENOENT if there is none. */
+export function getFdbEntry({ linkIndex, mac, keeper }: Omit<FdbEntry, "destination">): NetlinkRequest {
+  return {
+    type: RTM_GETNEIGH,
+    flags: 0,
+    payload: [
+      formatNeighbor({
+        family: AF_BRIDGE,
+        flags: KEEPER_FLAGS[keeper],
+        ...(keeper === "self" ? { ifindex: linkIndex } : {}),
+      }),
+      ...attribute(NDA_LLADDR, macToBytes(mac)),
+      ...(keeper === "master" ? u32Attribute(NDA_MASTER, linkIndex) : []),
+    ],
+    what: `get forwarding entry ${mac}`,
   };
 }
 

@@ -16,13 +16,14 @@ import {
   CTA_TUPLE_ORIG,
   CTA_TUPLE_PROTO,
   CTA_TUPLE_REPLY,
+  NDA_CACHEINFO,
 } from "./constants.ts";
 import { nfgenmsg } from "./nfgenmsg.ts";
 import { parseQdisc, replaceTokenBucket } from "./qdisc.ts";
 import { addRedirect, parseRedirect } from "./redirect.ts";
 import { setLink } from "./link.ts";
 import { MalformedMessageError } from "./malformed-message-error.ts";
-import { addFdbEntry, addNeighbour, parseFdbEntry, parseNeighbour } from "./neighbour.ts";
+import { addFdbEntry, addNeighbour, parseFdbEntry, parseNeighbour, parseNeighbourAge } from "./neighbour.ts";
 import { parseLink } from "./parse-link.ts";
 import { addRoute, parseRoute } from "./route.ts";
 import { createVeth } from "./veth.ts";
@@ -51,6 +52,15 @@ const cases: readonly {
     parse: parseRoute,
     good: [
       addRoute({ destination: cidrOf("10.0.0.0", 8), gateway: "192.0.2.1", protocol: 99, mtu: 1400 }).payload,
+    ],
+  },
+  {
+    parse: parseNeighbourAge,
+    good: [
+      [
+        ...addNeighbour({ linkIndex: 1, address: "10.0.0.1", mac }).payload,
+        ...attribute(NDA_CACHEINFO, Buffer.alloc(16)),
+      ],
     ],
   },
   { parse: parseNeighbour, good: [addNeighbour({ linkIndex: 1, address: "10.0.0.1", mac }).payload] },

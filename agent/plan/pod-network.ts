@@ -40,6 +40,7 @@ export interface PodNetworkInput {
   readonly network: string;
   readonly containerId: string;
   readonly ifname: string;
+  readonly podName?: string | undefined;
   readonly mtu: number;
   /** Instead of the one that follows from the addresses. */
   readonly mac?: string | undefined;
@@ -53,9 +54,10 @@ export interface PodNetworkInput {
 
 /** Plans the network of one pod interface. At least one address is given. */
 export function planPodNetwork(input: PodNetworkInput): PodPlan {
-  const { network, containerId, ifname, mtu, addresses, settings = NO_SETTINGS } = input;
+  const { network, containerId, ifname, podName, mtu, addresses, settings = NO_SETTINGS } = input;
   const podAddresses = addresses.map(({ address }) => address);
-  const attachment = { network, containerId, ifname, addresses: podAddresses, settings };
+  const named = podName === undefined ? {} : { podName };
+  const attachment = { network, containerId, ifname, addresses: podAddresses, ...named, settings };
   const mac = input.mac ?? podMac(attachment.addresses);
   const link = hostLinkName(containerId, ifname);
   return {

@@ -4,8 +4,8 @@ import type { Log } from "../log.ts";
 import type { Family } from "../net/address.ts";
 import { type Cidr, formatCidr } from "../net/cidr.ts";
 import { addressAt } from "../net/cidr.ts";
-import { type Claims, type ClusterMember, settleClaims } from "../plan/cluster-claims.ts";
-import { createPeerPlanner, type OverlayMode } from "../plan/peer-routes.ts";
+import { type Claim, type Claims, type ClusterMember, settleClaims } from "../plan/cluster-claims.ts";
+import { createPeerPlanner, type OverlayMode, type PeerPlan } from "../plan/peer-routes.ts";
 import { type PeersPlan, planPeers, type VxlanSettings } from "../plan/peers.ts";
 import { planRuleset, type Ruleset } from "../plan/ruleset.ts";
 import type { Underlay } from "../plan/underlay.ts";
@@ -45,7 +45,7 @@ export interface ClusterReconcilerInput extends VxlanSettings {
   readonly cluster: () => ClusterView;
   /** Undefined before this node's own network is there. */
   readonly local: () => LocalNetwork | undefined;
-  readonly onRepair: (kind: string) => void;
+  readonly onRepair: (kind: string, fault: string) => void;
   /** The ruleset could not be applied or verified. */
   readonly onRulesetError: () => void;
   /** Hears of what an operator must act on. */
@@ -59,6 +59,10 @@ export interface ClusterReconciler {
    */
   run(options: { readonly verify: boolean }): Promise<"again" | undefined>;
   counts(): PeerCounts;
+  /** The ways to all other nodes, as planned by the last run. */
+  peers(): readonly { readonly claim: Claim; readonly plan: PeerPlan }[];
+  /** What an operator must know of other nodes, as sentences, from the last run. */
+  problems(): readonly string[];
 }
 
 const NO_PEERS: PeerCounts = {
@@ -79,6 +83,8 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
   let appliedRuleset: Ruleset | undefined;
   let appliedPeers: PeersPlan | undefined;
   let counts = NO_PEERS;
+  let problems: readonly string[] = [];
+  let settled: Claims["claims"] = new Map();
 
   const applyRuleset = async (
     local: LocalNetwork,
@@ -111,14 +117,18 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
     appliedRuleset = ruleset;
   };
 
-  const plan = (local: LocalNetwork, claims: Claims, own: ClusterMember | undefined): PeersPlan => {
-    const { addresses: ownAddresses, podCidrs, underlay } = local;
+  const plannerFor = ({ addresses: ownAddresses, podCidrs, underlay }: LocalNetwork) => {
     const ownGateways = podCidrs.map((cidr) => addressAt(cidr, 1n));
     const { subnets, addresses } = underlay;
     const key = JSON.stringify([ownAddresses, ownGateways, subnets, [...addresses.keys()]]);
-    const planPeer = plannerOnce(key, () => {
+    return plannerOnce(key, () => {
       return { overlay: input.overlay, ownAddresses, ownGateways, underlay };
     });
+  };
+
+  const plan = (local: LocalNetwork, claims: Claims, own: ClusterMember | undefined): PeersPlan => {
+    const { addresses: ownAddresses, podCidrs, underlay } = local;
+    const planPeer = plannerFor(local);
     const ownCidrs = new Set(podCidrs.map(formatCidr));
     return planPeers({ claims, own, ownCidrs, ownAddresses, planPeer, underlay, settings: input });
   };
@@ -132,18 +142,30 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
     appliedPeers = peers;
     const missing = outcome.conflicts.length + outcome.refusals.length;
     counts = { ...counts, programmed: Math.max(0, size - missing) };
-    tellProblems([...peers.problems, ...outcome.conflicts, ...outcome.refusals]);
+    problems = [...peers.problems, ...outcome.conflicts, ...outcome.refusals];
+    tellProblems(problems);
     return outcome.refusals.length === 0;
   };
 
   return {
     counts: () => counts,
+    problems: () => problems,
+    peers() {
+      const local = input.local();
+      if (local === undefined) return [];
+      const ownCidrs = new Set(local.podCidrs.map(formatCidr));
+      const planPeer = plannerFor(local);
+      return [...settled.values()]
+        .filter(({ key, node }) => node.name !== nodeName && !ownCidrs.has(key))
+        .map((claim) => ({ claim, plan: planPeer(claim) }));
+    },
     async run({ verify }) {
       const local = input.local();
       if (local === undefined) return undefined;
       const { nodes, isComplete } = input.cluster();
       const own = nodes.get(nodeName);
       const claims = settleClaims(nodes.values(), own);
+      settled = claims.claims;
       let isDone = false;
       // The ruleset first: no connection to a new node's pods is to begin under this node's address.
       await inTurn([

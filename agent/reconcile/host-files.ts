@@ -1,8 +1,8 @@
-import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { type FileContent, makeFolder, readFileIfThere, removeFile, writeFileAtomic } from "../files.ts";
 import { CONFLIST_NAME, LAST_CONFLIST_NAME, NETWORK_NAME, PLUGIN_TYPE } from "../plan/conflist.ts";
+import { listOtherConfigurations, rivalsAmong } from "../rival-conflists.ts";
 
 export interface HostFilesInput {
   readonly cniBinDir: string;
@@ -22,9 +22,6 @@ export interface HostFilesOutcome {
   /** Configurations that runtimes load instead of ours, because their names sort before it. */
   readonly rivals: readonly string[];
 }
-
-/** Endings that libcni loads (containernetworking/cni libcni/conf.go, ConfFiles). */
-const CONF_ENDINGS = [".conf", ".conflist", ".json"];
 
 /**
  * Makes the node's two host files, and a loopback plugin where the node has none, as they must be. The conflist comes last: with it
@@ -51,23 +48,14 @@ export async function ensureHostFiles(input: HostFilesInput): Promise<HostFilesO
     { path: join(cniConfDir, cniConfName), content: Buffer.from(conflist), mode: 0o644 },
     (current) => servesConflist(current.toString("utf8"), conflist),
   );
-  const removed = await removeFormerConflists(input);
-  return { written, removed, rivals: await listRivals(input) };
+  const others = await listOtherConfigurations(input);
+  const removed = await removeFormerConflists(input, others);
+  const rivals = rivalsAmong(others, input).filter((path) => !removed.includes(path));
+  return { written, removed, rivals };
 }
 
 /** Names that conflists of ours have whatever the configuration says. */
 const OWN_NAMES: ReadonlySet<string> = new Set([CONFLIST_NAME, LAST_CONFLIST_NAME]);
-
-/** Names of other files in the folder that runtimes load. */
-export async function listOtherConfigurations({
-  cniConfDir,
-  cniConfName,
-}: Pick<HostFilesInput, "cniConfDir" | "cniConfName">): Promise<readonly string[]> {
-  const names = await readdir(cniConfDir);
-  return names
-    .filter((name) => name !== cniConfName && CONF_ENDINGS.some((ending) => name.endsWith(ending)))
-    .toSorted();
-}
 
 /**
  * Whether a conflist still does what ours does. Others may append plugins to the chain (istio/istio#32809): only a change of
@@ -102,13 +90,15 @@ export function isOurConflist(text: string): boolean {
 }
 
 /**
- * Removes conflists that an agent of another `--cni-conf-name`, or an uninstallation, left: those of names that are ours anyway, and those that are ours to the letter. One that
- * somebody made of ours, for a chain of his own, stays.
+ * Removes conflists that an agent of another `--cni-conf-name`, or an uninstallation, left: those of names that are ours anyway, and those that are
+ * ours to the letter. One that somebody made of ours, for a chain of his own, stays.
  */
-async function removeFormerConflists(input: HostFilesInput): Promise<readonly string[]> {
-  const { cniConfDir, conflist } = input;
+async function removeFormerConflists(
+  { cniConfDir, conflist }: HostFilesInput,
+  others: readonly string[],
+): Promise<readonly string[]> {
   const removed: string[] = [];
-  for (const name of await listOtherConfigurations(input)) {
+  for (const name of others) {
     if (!name.endsWith(".conflist")) continue;
     const path = join(cniConfDir, name);
     const text = (await readFileIfThere(path))?.toString("utf8") ?? "";
@@ -116,10 +106,4 @@ async function removeFormerConflists(input: HostFilesInput): Promise<readonly st
     if (isOurs && (await removeFile(path))) removed.push(path);
   }
   return removed;
-}
-
-/** Configurations in the folder that sort before ours: runtimes take the first (containerd/containerd#9171). */
-async function listRivals(input: HostFilesInput): Promise<readonly string[]> {
-  const names = await listOtherConfigurations(input);
-  return names.filter((name) => name < input.cniConfName).map((name) => join(input.cniConfDir, name));
 }

@@ -48,7 +48,7 @@ export interface NodeReconcilerInput {
   /** Runs work while no pod is attached or detached. */
   readonly undisturbed: <T>(work: () => Promise<T>) => Promise<T>;
   /** Hears of everything that somebody changed and that was put back. */
-  readonly onRepair: (kind: string) => void;
+  readonly onRepair: (kind: string, fault: string) => void;
 }
 
 export interface NodeReconciler {

@@ -2,7 +2,8 @@ import { lstat, rename, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describeSystemError, readFileIfThere, removeFile, temporaryOf } from "../files.ts";
 import { LAST_CONFLIST_NAME, PLUGIN_TYPE } from "../plan/conflist.ts";
-import { type HostFilesInput, isOurConflist, listOtherConfigurations } from "./host-files.ts";
+import { type HostFilesInput, isOurConflist } from "./host-files.ts";
+import { listOtherConfigurations } from "../rival-conflists.ts";
 
 export interface HostFilesRemoval extends Pick<HostFilesInput, "cniBinDir" | "cniConfDir" | "cniConfName"> {
   readonly socket: string;

@@ -7,7 +7,7 @@ const MAX_LOGGED = 10;
 export interface ChangeTellerInput {
   readonly log: Log;
   /** Hears of everything that somebody changed and that was put back. */
-  readonly onRepair: (kind: string) => void;
+  readonly onRepair: (kind: string, fault: string) => void;
 }
 
 /** Tells what a run has changed. With the same plan as before it was somebody else who made it necessary. */
@@ -20,7 +20,7 @@ export function createChangeTeller({ log, onRepair }: ChangeTellerInput): TellCh
       log.info({ changes: countByKind(changes) }, "Applied the plan");
       return;
     }
-    for (const { kind } of changes) onRepair(kind);
+    for (const { kind, fault } of changes) onRepair(kind, fault);
     for (const { kind, fault } of changes.slice(0, MAX_LOGGED))
       log.warn({ kind, fault }, "Put back what somebody changed");
     if (changes.length > MAX_LOGGED)

@@ -35,6 +35,10 @@ export interface PodCall {
   readonly netns?: string;
   readonly ifname?: string;
   readonly version?: string;
+  /** CNI_ARGS. */
+  readonly args?: string;
+  /** Added to the node's configuration. */
+  readonly runtimeConfig?: object;
   /** Instead of the node's configuration. */
   readonly stdin?: string;
 }
@@ -173,14 +177,16 @@ function startAgent(flags: readonly string[]): AgentProcess {
 }
 
 function callShim(socket: string, command: string, pod: PodCall): Promise<PrivilegedAnswer> {
-  const { containerId, netns, ifname = "eth0", version = "1.0.0" } = pod;
+  const { containerId, netns, ifname = "eth0", version = "1.0.0", args, runtimeConfig } = pod;
   const environment = {
     CNI_COMMAND: command,
     CNI_IFNAME: ifname,
     CNI_PATH: "/opt/cni/bin",
     ...(containerId === undefined ? {} : { CNI_CONTAINERID: containerId }),
     ...(netns === undefined ? {} : { CNI_NETNS: netns }),
+    ...(args === undefined ? {} : { CNI_ARGS: args }),
   };
-  const config = JSON.stringify({ cniVersion: version, name: "causeway", type: "causeway", socket });
+  const base = { cniVersion: version, name: "causeway", type: "causeway", socket };
+  const config = JSON.stringify({ ...base, runtimeConfig });
   return runShim(environment, pod.stdin ?? config);
 }

@@ -31,9 +31,10 @@ build() {
   make -s -C cni-shim MUSL_CC="$gcc -specs /usr/lib/$machine-linux-musl/musl-gcc.specs" HOST_CC="$gcc" MAX_SIZE="$max_shim_size"
   make -s -C agent/native CC="$gcc"
   npm run -s build:agent
-  mkdir -p image/opt/causeway/bin image/usr/share/doc/causeway
+  mkdir -p image/opt/causeway/bin image/usr/local/bin image/usr/share/doc/causeway
   cp dist/causeway.mjs dist/kernel.node image/opt/causeway/
   cp dist/bin/causeway image/opt/causeway/bin/
+  cp deploy/image/causeway image/usr/local/bin/
   cp LICENSE image/usr/share/doc/causeway/
   node deploy/image/write-bill.ts dist/metafile.json image/usr/share/doc/causeway
 }

@@ -44,8 +44,8 @@ const REFUSALS: readonly { readonly set: string; readonly want: RegExp }[] = [
   },
   { set: 'hostPaths.cniConf="/opt/cni/bin"', want: /hostPaths must be three different folders/ },
   {
-    set: `hostPaths.run="/run/${"x".repeat(92)}"`,
-    want: /hostPaths.run .* is too long: .* at most 107 bytes/,
+    set: `hostPaths.run="/run/${"x".repeat(86)}"`,
+    want: /hostPaths.run .* is too long: .* at most 101 bytes/,
   },
   { set: 'apiServer.host="https://192.0.2.1"', want: /apiServer.host.* match pattern/ },
   { set: "apiServer.port=65536", want: /apiServer.port.*65,?535/ },

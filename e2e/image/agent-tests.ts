@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chownSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { chownSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import packageJson from "../../package.json" with { type: "json" };
@@ -65,17 +65,15 @@ export function testAgent(getLab: () => ImageLab): void {
     ]);
   });
 
-  test("the program in the image knows its version, and its nft works", async () => {
+  test("people can run the program in the container, for its version and the node's status, and nft", async () => {
     const { cri } = getLab().containerd;
     const run = async (...command: readonly string[]): Promise<string> => {
       const { code, output } = await cri.execute(running().id, command);
       assert.equal(code, 0, output);
       return output.trim();
     };
-    assert.equal(
-      await run("/usr/local/bin/node", "/opt/causeway/causeway.mjs", "--version"),
-      packageJson.version,
-    );
+    assert.equal(await run("causeway", "--version"), packageJson.version);
+    assert.match(await run("causeway", "status"), /ready/);
     assert.match(await run("/usr/sbin/nft", "list", "tables"), /table inet causeway/);
   });
 
@@ -156,6 +154,22 @@ export function testAgent(getLab: () => ImageLab): void {
     await running().stop();
     agent = await lab.startAgent('extraCapabilities=["DAC_OVERRIDE"]');
     await running().waitUntilReady();
+  });
+
+  test("a folder that somebody has made anew is named, since the container still has the old one", async () => {
+    const { cniBinDir } = getLab();
+    rmSync(cniBinDir, { recursive: true });
+    mkdirSync(cniBinDir);
+    const said = async (): Promise<void> => {
+      const { status, text } = await running().readyz();
+      assert.equal(status, 503);
+      assert.match(text, /installation: .*ENOENT/);
+    };
+    await waitUntilHolds("the reason", said, { timeoutMs: 20_000, intervalMs: 100 });
+    await running().stop();
+    agent = await getLab().startAgent();
+    await running().waitUntilReady();
+    assert.deepEqual(readdirSync(cniBinDir).toSorted(), ["causeway", "loopback"]);
   });
 }
 

@@ -60,6 +60,7 @@ export function testContent(archive: string): void {
       "opt/causeway/bin/causeway 755",
       "opt/causeway/causeway.mjs 644",
       "opt/causeway/kernel.node 755",
+      "usr/local/bin/causeway 755",
       "usr/share/doc/causeway/LICENSE 644",
       "usr/share/doc/causeway/THIRD-PARTY-LICENSES 644",
       "usr/share/doc/causeway/sbom.cdx.json 644",

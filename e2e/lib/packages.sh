@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Gets the real components that the e2e suites run against, without installing a daemon: Debian packages unpacked into
 # $CAUSEWAY_CACHE/packages/NAME (default: .cache in the repository). Only what is missing is fetched.
-# usage: e2e/lib/packages.sh SET   SET: chart, cluster, containerd, image, libcni, nodes, podman or prometheus
+# usage: e2e/lib/packages.sh SET   SET: chart, cluster, containerd, image, libcni, nodes, page, podman or prometheus
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 cache=${CAUSEWAY_CACHE:-$PWD/.cache}
@@ -225,6 +225,9 @@ image)
   ensure_installed buildah debootstrap
   make_base_image
   ;;
+page)
+  ensure_installed chromium fonts-dejavu-core iproute2 nftables util-linux
+  ;;
 nodes)
   ensure_installed iproute2 iputils-ping nftables procps
   ;;
@@ -232,5 +235,5 @@ prometheus)
   ensure_installed iproute2 nftables util-linux
   unpack bookworm prometheus prometheus
   ;;
-*) fail 'say which set: chart, cluster, containerd, image, libcni, nodes, podman or prometheus' ;;
+*) fail 'say which set: chart, cluster, containerd, image, libcni, nodes, page, podman or prometheus' ;;
 esac

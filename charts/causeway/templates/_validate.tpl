@@ -22,8 +22,8 @@
 {{- if ne (len ($paths | uniq)) (len $paths) -}}
 {{- $faults = append $faults "hostPaths must be three different folders" -}}
 {{- end -}}
-{{- if gt (len (printf "%s/agent.sock" .Values.hostPaths.run)) 107 -}}
-{{- $faults = append $faults (printf "hostPaths.run %q is too long: the path of a socket in it has at most 107 bytes" .Values.hostPaths.run) -}}
+{{- if gt (len (printf "%s/agent.sock" .Values.hostPaths.run)) 101 -}}
+{{- $faults = append $faults (printf "hostPaths.run %q is too long: the path of a socket in it has at most 101 bytes" .Values.hostPaths.run) -}}
 {{- end -}}
 {{- if and .Values.podMonitor.enabled (has .Values.http.address (list "127.0.0.1" "::1")) -}}
 {{- $faults = append $faults (printf "podMonitor.enabled is of no use with http.address %q, which only the node itself reaches" .Values.http.address) -}}

@@ -1,0 +1,89 @@
+import { cidrOf, formatCidr } from "../net/cidr.ts";
+import { RT_TABLE_MAIN } from "../netlink/constants.ts";
+import type { Link } from "../netlink/parse-link.ts";
+import { dumpRoutes } from "../netlink/route.ts";
+import { BRIDGE_ALIAS } from "../plan/bridge-alias.ts";
+import { FAMILIES } from "../plan/peer-routes.ts";
+import { listAddresses } from "./ensure-bridge.ts";
+import { observePeers } from "./ensure-peers.ts";
+import type { PodLink } from "./kernel.ts";
+import type { Native } from "./native.ts";
+import { isHostLink, ROUTE_PROTOCOL, TUNNEL_ALIAS } from "./ownership.ts";
+import { fdbKey, neighbourKey } from "./peer-entries.ts";
+import { listPodLinks } from "./pod-links.ts";
+import { createRtnetlink, type Rtnetlink } from "./rtnetlink.ts";
+import { listLinks } from "./underlay.ts";
+
+/** A route of ours to another node's pods. */
+export interface ObservedPeer {
+  readonly podCIDR: string;
+  readonly route: "direct" | "overlay";
+  /** The node's address; undefined when an entry that tells it is missing. */
+  readonly via: string | undefined;
+}
+
+/** What the kernel alone tells of a node. */
+export interface ObservedNode {
+  /** Undefined when there is none. */
+  readonly bridge: Pick<Link, "name" | "mtu" | "up"> | undefined;
+  /** PodCIDRs of this node that new pods get addresses from. */
+  readonly podCIDRs: readonly string[];
+  readonly pods: readonly PodLink[];
+  /** Numbers of routes to other nodes' pods. */
+  readonly peerCounts: Readonly<Record<ObservedPeer["route"], number>>;
+  /** Each of them, where that was asked for: to read thousands takes as long as all the rest. */
+  readonly peers: readonly ObservedPeer[];
+}
+
+/** Reads everything of ours in this network namespace: needs no agent, no configuration and no capability, and changes nothing. */
+export async function observeNode(native: Native, options: { listPeers: boolean }): Promise<ObservedNode> {
+  const rtnetlink = createRtnetlink(native);
+  try {
+    const links = await listLinks(rtnetlink);
+    const bridge = links.find(({ kind, alias }) => kind === "bridge" && alias?.startsWith(BRIDGE_ALIAS));
+    const tunnels = links.filter(({ kind, alias }) => kind === "vxlan" && alias === TUNNEL_ALIAS);
+    const indices = tunnels.map(({ index }) => index);
+    return {
+      bridge,
+      podCIDRs: bridge === undefined ? [] : await listPodCidrs(rtnetlink, bridge.index),
+      pods: await listPodLinks(rtnetlink, links.filter(isHostLink)),
+      peerCounts: await countPeers(rtnetlink, indices),
+      peers: options.listPeers ? await listPeers(rtnetlink, indices) : [],
+    };
+  } finally {
+    rtnetlink.close();
+  }
+}
+
+async function listPodCidrs(rtnetlink: Rtnetlink, linkIndex: number): Promise<readonly string[]> {
+  return (await listAddresses(rtnetlink, linkIndex))
+    .filter(({ scope, deprecated }) => scope === "global" && !deprecated)
+    .map(({ address, prefixLength }) => formatCidr(cidrOf(address, prefixLength)));
+}
+
+async function countPeers(
+  rtnetlink: Rtnetlink,
+  tunnels: readonly number[],
+): Promise<ObservedNode["peerCounts"]> {
+  const count = async (linkIndex?: number): Promise<number> => {
+    let sum = 0;
+    for (const family of FAMILIES) {
+      const filter = { family, table: RT_TABLE_MAIN, protocol: ROUTE_PROTOCOL, linkIndex };
+      sum += (await rtnetlink.dump(dumpRoutes(filter))).length;
+    }
+    return sum;
+  };
+  let overlay = 0;
+  for (const index of tunnels) overlay += await count(index);
+  return { direct: (await count()) - overlay, overlay };
+}
+
+async function listPeers(rtnetlink: Rtnetlink, tunnels: readonly number[]): Promise<readonly ObservedPeer[]> {
+  const { routes, neighbours, fdb } = await observePeers(rtnetlink, tunnels);
+  return [...routes].map(([podCIDR, { gateway, linkIndex }]) => {
+    if (gateway === undefined || linkIndex === undefined || !tunnels.includes(linkIndex))
+      return { podCIDR, route: "direct", via: gateway };
+    const mac = neighbours.get(neighbourKey({ linkIndex, address: gateway }))?.mac ?? "";
+    return { podCIDR, route: "overlay", via: fdb.get(fdbKey({ linkIndex, mac }))?.destination };
+  });
+}

@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { NodeReport } from "../report/node-report.ts";
+import { SAMPLE_POD, SAMPLE_REPORT } from "../testing/sample-report.ts";
+import { renderPage } from "./render-page.ts";
+
+const MAX_BYTES = 60_000;
+
+/** A node with more of everything than any has, and the longest texts. */
+function crowded(): NodeReport {
+  const long = (length: number): string => "<".repeat(length);
+  const fill = <Item>(item: Item, count: number): Item[] => Array.from({ length: count }, () => item);
+  const [call, repair, problem] = [
+    SAMPLE_REPORT.calls[0],
+    SAMPLE_REPORT.repairs[0],
+    SAMPLE_REPORT.problems[0],
+  ];
+  const [peer] = SAMPLE_REPORT.peers.list;
+  assert.ok(call && repair && problem && peer);
+  return {
+    ...SAMPLE_REPORT,
+    readiness: { isReady: false, reasons: fill({ part: "routes", reason: long(400) }, 7) },
+    attachments: fill({ ...SAMPLE_POD, pod: long(300) }, 1024),
+    peers: {
+      counts: { direct: 0, overlay: 0, held: 0, unreachable: 10_000 },
+      list: fill({ ...peer, reason: long(300) }, 10_000),
+      problems: fill(long(300), 20),
+    },
+    calls: fill({ ...call, pod: long(400), error: long(400) }, 64),
+    repairs: fill({ ...repair, fault: long(400) }, 32),
+    problems: fill({ ...problem, message: long(400) }, 32),
+  };
+}
+
+test("renderPage() stays below 60 KB with 250 pods, all of which it shows", () => {
+  const attachments = Array.from({ length: 250 }, (_, index) => ({
+    ...SAMPLE_POD,
+    pod: `team-${index}/web-${index}-7c65d6cfc9-x2x5t`,
+    hostPorts: [],
+  }));
+  const page = renderPage({ ...SAMPLE_REPORT, attachments });
+  assert.ok(page.includes("team-0/web-0") && page.includes("team-249/web-249"));
+  assert.ok(Buffer.byteLength(page) <= MAX_BYTES, `${Buffer.byteLength(page)} bytes`);
+});
+
+test("renderPage() stays below 60 KB whatever is on the node, and says what it leaves out", () => {
+  const page = renderPage(crowded());
+  assert.ok(Buffer.byteLength(page) <= MAX_BYTES, `${Buffer.byteLength(page)} bytes`);
+  assert.match(page, /and 9,9\d\d more/);
+});
+
+test("renderPage() escapes what comes from outside", () => {
+  const evil = "<img src=x onerror=alert(1)>";
+  const [call] = SAMPLE_REPORT.calls;
+  assert.ok(call);
+  const page = renderPage({
+    ...SAMPLE_REPORT,
+    attachments: [{ ...SAMPLE_POD, pod: evil }],
+    calls: [{ ...call, pod: evil, error: evil }],
+    problems: [{ atMs: 0, level: "error", message: evil }],
+    repairs: [{ atMs: 0, kind: evil, fault: evil }],
+    rivals: [evil],
+  });
+  assert.ok(!page.includes("<img"));
+  assert.ok(page.includes("&lt;img src=x onerror=alert(1)&gt;"));
+});
+
+test("renderPage() is the same a moment later when nothing has changed, so that viewers need not get it again", () => {
+  const later = { ...SAMPLE_REPORT, atMs: SAMPLE_REPORT.atMs + 10 };
+  assert.equal(renderPage(later), renderPage(SAMPLE_REPORT));
+});
+
+test("renderPage() tells why a node is not ready", () => {
+  const readiness = { isReady: false, reasons: [{ part: "routes", reason: "no uplink" }] };
+  const page = renderPage({ ...SAMPLE_REPORT, readiness });
+  assert.match(page, /<title>node-1: not ready<\/title>/);
+  assert.match(page, /<li><b>routes<\/b>: no uplink<\/li>/);
+});

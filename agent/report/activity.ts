@@ -1,0 +1,86 @@
+import type { Log } from "../log.ts";
+import type { CallRecord, ProblemRecord, RepairRecord } from "./node-report.ts";
+import { createRing } from "./ring.ts";
+
+/** How much of each kind is kept: some 60 KB in all. */
+const KEPT_CALLS = 64;
+const KEPT_REPAIRS = 32;
+const KEPT_PROBLEMS = 32;
+
+/** Of texts that come from outside or may hold lists. */
+const MAX_TEXT = 400;
+
+type Write = (fields: object, message: string) => void;
+
+/** What is used of a log. */
+type WrittenLog = Readonly<Record<ProblemRecord["level"] | "debug" | "info", Write>>;
+
+/** What has happened of late. */
+export interface Activity {
+  /** Remembers a request; kubelets poll STATUS every five seconds, so that one is kept only when it fails. */
+  served(call: Omit<CallRecord, "atMs">): void;
+  repaired(kind: string, fault: string): void;
+  /** A log that does the same, and whose warnings and errors are remembered here. */
+  noting(log: WrittenLog): Log;
+  calls(): readonly CallRecord[];
+  repairs(): readonly RepairRecord[];
+  problems(): readonly ProblemRecord[];
+}
+
+/** `dateMs`: milliseconds since the epoch. */
+export function createActivity(dateMs: () => number): Activity {
+  const calls = createRing<CallRecord>(KEPT_CALLS);
+  const repairs = createRing<RepairRecord>(KEPT_REPAIRS);
+  const problems = createRing<ProblemRecord>(KEPT_PROBLEMS);
+
+  const note = (level: ProblemRecord["level"], fields: object, message: string): void => {
+    // Repairs have a ring of their own.
+    if ("kind" in fields && "fault" in fields) return;
+    problems.push({ atMs: dateMs(), level, message: cut(describe(message, fields)) });
+  };
+
+  return {
+    served({ command, code, ms, pod, containerId, ifname, error }) {
+      if (code === 0 && (command === "STATUS" || command === "VERSION")) return;
+      calls.push({
+        atMs: dateMs(),
+        command,
+        code,
+        ms,
+        pod: pod === undefined ? undefined : cut(pod),
+        containerId: containerId === undefined ? undefined : cut(containerId),
+        ifname: ifname === undefined ? undefined : cut(ifname),
+        error: error === undefined ? undefined : cut(error),
+      });
+    },
+    repaired: (kind, fault) => repairs.push({ atMs: dateMs(), kind, fault: cut(fault) }),
+    noting: (log) => ({
+      debug: (fields: object, message = "") => log.debug(fields, message),
+      info: (fields: object, message = "") => log.info(fields, message),
+      warn(fields: object, message = "") {
+        note("warn", fields, message);
+        log.warn(fields, message);
+      },
+      error(fields: object, message = "") {
+        note("error", fields, message);
+        log.error(fields, message);
+      },
+    }),
+    calls: calls.list,
+    repairs: repairs.list,
+    problems: problems.list,
+  };
+}
+
+function describe(message: string, fields: object): string {
+  const values = Object.values(fields).map((value: unknown) =>
+    typeof value === "string" ? value : JSON.stringify(value),
+  );
+  return values.length === 0 ? message : `${message}: ${values.join(", ")}`;
+}
+
+/** A copy: a piece of a request's text would keep the whole of it in memory. */
+function cut(text: string): string {
+  const kept = Buffer.from(text.slice(0, MAX_TEXT)).toString();
+  return text.length > MAX_TEXT ? `${kept}…` : kept;
+}

@@ -1,0 +1,75 @@
+import { connect } from "node:net";
+import type { NodeReport } from "./node-report.ts";
+import { type Query, QUERY_VARIABLE, querySocket } from "./query.ts";
+
+/** What an agent answers, or why it does not. */
+export type AgentAnswer =
+  | { readonly kind: "answer"; readonly report: NodeReport }
+  | { readonly kind: "silent"; readonly reason: string };
+
+export interface AskOptions {
+  /** "report": with those of the other nodes that cannot be reached; "report all": with all. */
+  readonly query: Query;
+  readonly timeoutMs: number;
+}
+
+/** Asks the agent behind the shim's socket `socket` for its report. */
+export async function askAgent(socket: string, { query, timeoutMs }: AskOptions): Promise<AgentAnswer> {
+  try {
+    const { exitCode, stdout } = decodeReply(
+      await exchange(querySocket(socket), encodeQuery(query), timeoutMs),
+    );
+    if (exitCode !== 0) return { kind: "silent", reason: stdout };
+    return { kind: "answer", report: JSON.parse(stdout) as NodeReport };
+  } catch (error) {
+    return { kind: "silent", reason: describe(error, querySocket(socket)) };
+  }
+}
+
+function describe(error: unknown, path: string): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === "ENOENT") return `there is no socket "${path}"`;
+  if (code === "ECONNREFUSED") return `nobody listens on socket "${path}"`;
+  if (code === "EACCES") return `socket "${path}" is for root only`;
+  return message;
+}
+
+/** Sends a frame and gives everything that comes back. The sending side stays open: its end would mean that we are gone. */
+function exchange(path: string, frame: Buffer, timeoutMs: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    const connection = connect(path, () => connection.write(frame));
+    const timer = setTimeout(() => {
+      connection.destroy(new Error(`the agent has not answered on "${path}" within ${timeoutMs} ms`));
+    }, timeoutMs);
+    connection.on("data", (chunk: Buffer) => chunks.push(chunk));
+    connection.once("error", reject);
+    connection.once("close", () => {
+      clearTimeout(timer);
+      resolve(Buffer.concat(chunks));
+    });
+  });
+}
+
+/** docs/protocol.md. */
+const REQUEST_HEADER_BYTES = 24;
+const REPLY_HEADER_BYTES = 12;
+const PROTOCOL_VERSION = 1;
+
+function encodeQuery(query: Query): Buffer {
+  const block = Buffer.from(`${QUERY_VARIABLE}=${query}\0`);
+  const header = Buffer.alloc(REQUEST_HEADER_BYTES);
+  header.write("CWAY", "latin1");
+  header.writeUInt32BE(REQUEST_HEADER_BYTES - 8 + block.length, 4);
+  header.writeUInt16BE(PROTOCOL_VERSION, 8);
+  header.writeUInt32BE(block.length, 12);
+  return Buffer.concat([header, block]);
+}
+
+function decodeReply(reply: Buffer): { readonly exitCode: number; readonly stdout: string } {
+  if (reply.length < REPLY_HEADER_BYTES || reply.readUInt32BE(4) !== reply.length - 8)
+    throw new Error(`the agent closed the connection after ${reply.length} bytes`);
+  if (reply.readUInt16BE(8) !== PROTOCOL_VERSION)
+    throw new Error("the agent speaks another protocol version");
+  return { exitCode: reply.readUInt16BE(10), stdout: reply.toString("utf8", REPLY_HEADER_BYTES) };
+}

@@ -1,0 +1,146 @@
+import type { PoolUse } from "../ipam/ipam.ts";
+import type { Bandwidth } from "../plan/bandwidth.ts";
+import type { HostPort } from "../plan/host-ports.ts";
+
+/**
+ * What is on this node, as plain data: `causeway status --json` prints it, and the agent answers it to the query "report". All times are
+ * milliseconds since the epoch. What is not known is left out: a report that was made without the agent knows the kernel's side alone.
+ */
+export interface NodeReport {
+  /** Raised when a reader of an older form would misread a newer one; keys are only ever added otherwise. */
+  readonly format: 1;
+  readonly atMs: number;
+  /** Undefined in a report that was made without the agent. */
+  readonly agent?: AgentReport | undefined;
+  readonly node: OwnNodeReport;
+  /** Undefined when only the agent could tell. */
+  readonly readiness?: ReadinessReport | undefined;
+  readonly pools: readonly PoolUse[];
+  /** By creation, the newest first. */
+  readonly attachments: readonly AttachmentReport[];
+  readonly peers: PeersReport;
+  /** The last ones, the newest first. */
+  readonly calls: readonly CallRecord[];
+  readonly repairs: readonly RepairRecord[];
+  readonly problems: readonly ProblemRecord[];
+  /** Configurations that runtimes load instead of ours. */
+  readonly rivals: readonly string[];
+}
+
+export interface AgentReport {
+  readonly version: string;
+  readonly nodeVersion: string;
+  readonly pid: number;
+  readonly startedMs: number;
+  readonly settings: AgentSettings;
+  /** Where the agent learns of nodes. */
+  readonly source: {
+    readonly kind: "kubernetes" | "nodes file";
+    /** Whether all nodes are known. */
+    readonly isComplete: boolean;
+    /** Why it does not work right now. */
+    readonly fault?: string | undefined;
+    readonly nodes: number;
+    readonly skipped: number;
+  };
+}
+
+/** Settings of the agent that tell where its things are. */
+export interface AgentSettings {
+  readonly socket: string;
+  readonly cniBinDir: string;
+  readonly cniConfDir: string;
+  readonly cniConfName: string;
+  readonly bridge: string;
+  readonly overlay: string;
+  readonly vxlanDevice: string;
+  readonly vxlanVni: number;
+  readonly vxlanPort: number;
+  /** Families whose traffic is masqueraded. */
+  readonly masquerade: readonly number[];
+}
+
+export interface OwnNodeReport {
+  readonly name?: string | undefined;
+  readonly addresses?: readonly string[] | undefined;
+  readonly podCIDRs: readonly string[];
+  readonly bridge?: string | undefined;
+  /** MTU of new pods. */
+  readonly mtu?: number | undefined;
+}
+
+export interface ReadinessReport {
+  readonly isReady: boolean;
+  readonly reasons: readonly { readonly part: string; readonly reason: string }[];
+}
+
+/** One interface of one pod. */
+export interface AttachmentReport {
+  /** `NAMESPACE/NAME`, where the runtime told it at the ADD. */
+  readonly pod?: string | undefined;
+  readonly containerId: string;
+  readonly ifname: string;
+  /** CNI network name of the conflist. */
+  readonly network: string;
+  readonly addresses: readonly string[];
+  readonly hostLink: string;
+  readonly mtu: number;
+  /** Both ends are up. */
+  readonly isUp: boolean;
+  readonly hostPorts: readonly HostPort[];
+  /** In bits per second and bits. */
+  readonly bandwidth: Bandwidth;
+  readonly createdMs?: number | undefined;
+}
+
+/** How the pods of another node are reached: see `PeerPlan`. */
+export type PeerRouteKind = "direct" | "overlay" | "held" | "unreachable";
+
+export interface PeerReport {
+  readonly node?: string | undefined;
+  readonly podCIDR: string;
+  readonly route: PeerRouteKind;
+  /** The node's address that packets go to: by a plain route, or as the outer address of VXLAN. */
+  readonly via?: string | undefined;
+  /** Why it is held or unreachable. */
+  readonly reason?: string | undefined;
+}
+
+export interface PeersReport {
+  /** Of PodCIDRs. The kernel alone knows only those that can be reached. */
+  readonly counts: Readonly<Partial<Record<PeerRouteKind, number>>>;
+  /** Those that cannot be reached first. May be cut: `counts` has all. */
+  readonly list: readonly PeerReport[];
+  /** What else an operator must know about other nodes, as sentences; at most {@link MAX_PEER_PROBLEMS}. */
+  readonly problems: readonly string[];
+}
+
+export const MAX_PEER_PROBLEMS = 20;
+
+/** One request that a runtime made. */
+export interface CallRecord {
+  readonly atMs: number;
+  readonly command: string;
+  readonly pod?: string | undefined;
+  readonly containerId?: string | undefined;
+  readonly ifname?: string | undefined;
+  /** From the start of the shim to the reply. */
+  readonly ms: number;
+  /** CNI error code; 0 for success. */
+  readonly code: number;
+  readonly error?: string | undefined;
+}
+
+/** Something that somebody changed and the agent put back. */
+export interface RepairRecord {
+  readonly atMs: number;
+  readonly kind: string;
+  readonly fault: string;
+}
+
+/** A warning or an error of the agent's log. */
+export interface ProblemRecord {
+  readonly atMs: number;
+  readonly level: "warn" | "error";
+  readonly message: string;
+}

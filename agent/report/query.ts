@@ -1,0 +1,13 @@
+/** Variable of a frame's environment block that asks the agent something; what begins with CNI_ is the runtime's. */
+export const QUERY_VARIABLE = "CAUSEWAY_QUERY";
+
+/** The report with a few other nodes, those that cannot be reached first; or with all of them. */
+export type Query = "report" | "report all";
+
+/** Longest end of a name that {@link querySocket} adds. */
+export const QUERY_SUFFIX = ".query";
+
+/** The socket for questions about the node, beside that for the shim. */
+export function querySocket(socket: string): string {
+  return `${socket}${QUERY_SUFFIX}`;
+}

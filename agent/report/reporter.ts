@@ -1,0 +1,159 @@
+import type { Config } from "../config.ts";
+import type { Ipam } from "../ipam/ipam.ts";
+import type { Kernel, PodLink } from "../kernel/kernel.ts";
+import type { NodeView } from "../kube/node-view.ts";
+import type { Claim } from "../plan/cluster-claims.ts";
+import type { PeerPlan } from "../plan/peer-routes.ts";
+import { NO_SETTINGS } from "../plan/pod-settings.ts";
+import type { Readiness } from "../readiness.ts";
+import type { Activity } from "./activity.ts";
+import {
+  type AgentReport,
+  type AttachmentReport,
+  MAX_PEER_PROBLEMS,
+  type NodeReport,
+  type PeerReport,
+  type PeersReport,
+} from "./node-report.ts";
+
+/** Another node's prefix, and the way to it. */
+interface PlannedPeer {
+  readonly claim: Claim;
+  readonly plan: PeerPlan;
+}
+
+export interface ReporterInput {
+  readonly version: string;
+  readonly nodeVersion: string;
+  readonly pid: number;
+  readonly config: Config;
+  readonly kernel: Pick<Kernel, "listPodLinks">;
+  readonly ipam: Pick<Ipam, "use">;
+  readonly readiness: Pick<Readiness, "isReady" | "reasons">;
+  readonly activity: Activity;
+  readonly view: () => NodeView;
+  readonly cluster: {
+    counts(): PeersReport["counts"];
+    peers(): readonly PlannedPeer[];
+    problems(): readonly string[];
+  };
+  readonly mtu: () => number;
+  readonly rivals: () => readonly string[];
+  readonly nowMs: () => number;
+  /** Milliseconds since the epoch. */
+  readonly dateMs: () => number;
+}
+
+export interface ReportOptions {
+  /** At most so many other nodes, those that cannot be reached first. */
+  readonly maxPeers: number;
+}
+
+/** Other nodes that people are shown: enough to see what those that cannot be reached have in common. */
+export const SHOWN_PEERS = 50;
+
+/** Tells what is on this node, read when asked: nothing is kept for it but {@link Activity}. */
+export type Reporter = (options: ReportOptions) => Promise<NodeReport>;
+
+export function createReporter(input: ReporterInput): Reporter {
+  const { config, kernel, ipam, readiness, activity, cluster, nowMs, dateMs } = input;
+  const startedMs = dateMs();
+  return async ({ maxPeers }) => {
+    const links = await kernel.listPodLinks();
+    const atMs = dateMs();
+    const node = input.view().nodes().get(config.nodeName);
+    const pools = ipam.use(nowMs());
+    return {
+      format: 1,
+      atMs,
+      agent: reportAgent(input, startedMs),
+      node: {
+        name: config.nodeName,
+        addresses: node?.addresses ?? [],
+        podCIDRs: node?.podCIDRs ?? [],
+        bridge: config.bridge,
+        mtu: input.mtu(),
+      },
+      readiness: { isReady: readiness.isReady(), reasons: readiness.reasons() },
+      pools,
+      attachments: reportAttachments(links, atMs),
+      peers: {
+        counts: cluster.counts(),
+        list: reportPeers(cluster.peers(), maxPeers),
+        problems: cluster.problems().slice(0, MAX_PEER_PROBLEMS),
+      },
+      calls: activity.calls(),
+      repairs: activity.repairs(),
+      problems: activity.problems(),
+      rivals: input.rivals(),
+    };
+  };
+}
+
+function reportAgent(
+  { version, nodeVersion, pid, config, view }: ReporterInput,
+  startedMs: number,
+): AgentReport {
+  const { socket, cniBinDir, cniConfDir, cniConfName, bridge, overlay, masquerade } = config;
+  const { vxlanDevice, vxlanVni, vxlanPort } = config;
+  const source = view();
+  return {
+    version,
+    nodeVersion,
+    pid,
+    startedMs,
+    settings: {
+      socket,
+      cniBinDir,
+      cniConfDir,
+      cniConfName,
+      bridge,
+      overlay,
+      vxlanDevice,
+      vxlanVni,
+      vxlanPort,
+      masquerade,
+    },
+    source: {
+      kind: config.nodesFile === undefined ? "kubernetes" : "nodes file",
+      isComplete: source.isComplete(),
+      fault: source.fault(),
+      nodes: source.nodes().size,
+      skipped: source.skipped().size,
+    },
+  };
+}
+
+/** The newest first: they are what somebody looks for. */
+export function reportAttachments(links: readonly PodLink[], atMs: number): readonly AttachmentReport[] {
+  return links
+    .map(({ podName, settings = NO_SETTINGS, ageMs, ...link }) => ({
+      pod: podName,
+      ...link,
+      ...settings,
+      createdMs: ageMs === undefined ? undefined : atMs - ageMs,
+    }))
+    .toSorted((a, b) => (b.createdMs ?? 0) - (a.createdMs ?? 0));
+}
+
+const BY_URGENCY: readonly PeerReport["route"][] = ["unreachable", "held", "overlay", "direct"];
+
+/** Those that cannot be reached first, then by name; cut before anything is made of the rest. */
+export function reportPeers(peers: readonly PlannedPeer[], maxPeers: number): readonly PeerReport[] {
+  return BY_URGENCY.flatMap((kind) => peers.filter(({ plan }) => plan.kind === kind))
+    .slice(0, maxPeers)
+    .map(describePeer);
+}
+
+function describePeer({ claim, plan }: PlannedPeer): PeerReport {
+  const peer = { node: claim.node.name, podCIDR: claim.key };
+  switch (plan.kind) {
+    case "direct":
+      return { ...peer, route: plan.kind, via: plan.gateway };
+    case "overlay":
+      return { ...peer, route: plan.kind, via: plan.remote };
+    case "held":
+    case "unreachable":
+      return { ...peer, route: plan.kind, reason: plan.reason };
+  }
+}

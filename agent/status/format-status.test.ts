@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { reportKernel } from "../report/kernel-report.ts";
+import { assertGolden } from "../testing/golden.ts";
+import { SAMPLE_POD, SAMPLE_REPORT } from "../testing/sample-report.ts";
+import { formatStatus } from "./format-status.ts";
+
+const golden = (name: string): URL => new URL(`./golden/${name}`, import.meta.url);
+
+const BARE = { silence: undefined, isWhole: false, colours: false };
+
+test("formatStatus() of a node with something of everything", () => {
+  assertGolden(formatStatus({ ...BARE, report: SAMPLE_REPORT }), golden("status.txt"));
+});
+
+test("formatStatus() of everything, however long", () => {
+  const text = formatStatus({ ...BARE, report: SAMPLE_REPORT, isWhole: true });
+  assert.match(text, /node-2 +10\.244\.2\.0\/24 +direct +192\.0\.2\.11/);
+});
+
+test("formatStatus() says why a node is not ready", () => {
+  const readiness = { isReady: false, reasons: [{ part: "routes", reason: "no uplink" }] };
+  const text = formatStatus({ ...BARE, report: { ...SAMPLE_REPORT, readiness } });
+  assert.match(text, /^Node node-1: not ready, agent 1\.2\.3 for 3 h\n {2}! routes: no uplink\n/);
+});
+
+test("formatStatus() without the agent says what is not known, and makes nothing up", () => {
+  const { createdMs: _, pod: podName, hostPorts, bandwidth, ...link } = SAMPLE_POD;
+  const report = reportKernel(
+    {
+      bridge: { name: "cw0", mtu: 1430, up: true },
+      podCIDRs: ["10.244.1.0/24"],
+      pods: [{ ...link, podName, settings: { hostPorts, bandwidth }, ageMs: 300_000 }],
+      peerCounts: { direct: 3, overlay: 0 },
+      peers: [],
+    },
+    SAMPLE_REPORT.atMs,
+  );
+  const silence = 'nobody listens on socket "/run/causeway/agent.sock.query"';
+  assertGolden(formatStatus({ ...BARE, report, silence }), golden("status-without-agent.txt"));
+});
+
+test("formatStatus() colours the verdict where colours are wanted, and lets no name from outside do it", () => {
+  const evil = { ...SAMPLE_POD, pod: "a/\u001B[31mred\u0007\u202E" };
+  const report = { ...SAMPLE_REPORT, attachments: [evil] };
+  assert.ok(formatStatus({ ...BARE, report, colours: true }).includes(": \u001B[32mready\u001B[0m,"));
+  assert.doesNotMatch(formatStatus({ ...BARE, report }).replaceAll("\n", ""), /[\p{Cc}\p{Cf}]/u);
+});

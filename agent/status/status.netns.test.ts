@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { afterEach, beforeEach, test } from "node:test";
+import { shippedFile } from "../shipped.ts";
+import type { AttachmentReport, NodeReport } from "../report/node-report.ts";
+import { type AgentProcess, makeNode, NODE_NAME, type TestNode } from "../testing/agent-process.ts";
+import { eventually } from "../testing/eventually.ts";
+import { makeNetns, type Netns, runOnHost } from "../testing/netns.ts";
+
+let node: TestNode;
+let pods: Netns[] = [];
+
+const host = (command: string): Promise<string> => runOnHost("sh", "-c", command);
+
+beforeEach(async () => {
+  node = makeNode();
+  await host(`ip link add up0 type veth peer name far0 && ip link set far0 addrgenmode none up &&
+    ip link set up0 addrgenmode none && ip address add 172.16.0.1/12 dev up0 && ip link set up0 up`);
+});
+
+afterEach(async () => {
+  for (const pod of pods) await pod.remove();
+  pods = [];
+  await node.remove();
+  await host("ip link del up0; ip link del cw-vx; true");
+});
+
+async function startAgent(peers: number, ...podCIDRs: readonly string[]): Promise<AgentProcess> {
+  const others = Array.from({ length: peers }, (_, index) => ({
+    name: `peer-${index}`,
+    // One of fifty is on another network.
+    addresses: [
+      index % 50 === 1 ? `203.0.${index >> 8}.${index & 255}` : `172.17.${index >> 8}.${index & 255}`,
+    ],
+    podCIDRs: [`10.${64 + (index >> 8)}.${index & 255}.0/24`],
+  }));
+  const own = { name: NODE_NAME, addresses: ["172.16.0.1"], podCIDRs };
+  writeFileSync(node.nodesFile, JSON.stringify([own, ...others]));
+  return node.start("--standalone", "--nodes-file", node.nodesFile);
+}
+
+async function addPods(count: number): Promise<void> {
+  const pod = await makeNetns();
+  pods.push(pod);
+  for (let index = 0; index < count; index++) {
+    const args = `K8S_POD_NAMESPACE=team;K8S_POD_NAME=web-${index}`;
+    const call = { containerId: `c${index}`, netns: pod.path, ifname: `eth${index}`, args };
+    const { exitCode, stdout } = await node.call("ADD", call);
+    assert.equal(exitCode, 0, stdout);
+  }
+}
+
+interface Answer {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Without any capability: what could change the node's network would be refused. */
+const POWERLESS = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", process.execPath];
+
+async function run(...args: readonly string[]): Promise<Answer> {
+  const program = shippedFile("causeway.mjs").pathname;
+  const [command = "", ...rest] = [...POWERLESS, program, "status", "--socket", node.socket, ...args];
+  const child = spawn(command, rest);
+  const said = { stdout: "", stderr: "" };
+  for (const stream of ["stdout", "stderr"] as const)
+    child[stream].setEncoding("utf8").on("data", (text: string) => (said[stream] += text));
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, ...said };
+}
+
+test("status of a ready node: exit code 0, its pods by name, and no colours in a pipe", async () => {
+  await (await startAgent(20, "10.244.1.0/24", "fd00:1::/64")).waitUntilReady();
+  await addPods(2);
+  const { code, stdout, stderr } = await run();
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+  assert.match(stdout, /^Node node-1: ready, agent /);
+  assert.match(stdout, /^ {2}team\/web-0 +eth0 +10\.244\.1\.2 fd00:1::2 +cw[a-z2-7]{13} +1450 +\d+ s$/m);
+  assert.match(stdout, /^ {2}19 direct, 1 VXLAN$/m);
+  assert.ok(!stdout.includes("\u001B"));
+});
+
+test("status of a node that is not ready: exit code 1, and the reasons", async () => {
+  await startAgent(0);
+  const isTold = async (): Promise<boolean> => (await run()).stdout.includes("! pod CIDRs: ");
+  await eventually("the reason is told", isTold);
+  const { code, stdout } = await run();
+  assert.equal(code, 1);
+  assert.match(stdout, /^Node node-1: not ready/);
+});
+
+test("status without an agent tells the same of pods and routes from the kernel, and says what it cannot know", async () => {
+  const agent = await startAgent(20, "10.244.1.0/24");
+  await agent.waitUntilReady();
+  await addPods(2);
+  const whole = JSON.parse((await run("--json")).stdout) as NodeReport;
+  await agent.end("SIGKILL");
+  const { code, stdout } = await run();
+  assert.equal(code, 1);
+  assert.match(stdout, /^This node: the agent does not answer: nobody listens on socket "/);
+  const alone = JSON.parse((await run("--json")).stdout) as NodeReport & { readonly silence: string };
+  assert.match(alone.silence, /^nobody listens/);
+  const isYoung = ({ createdMs = 0 }: AttachmentReport): boolean => createdMs > Date.now() - 60_000;
+  const bare = ({ attachments, pools, peers }: NodeReport) => ({
+    // Ages are read at two moments, each to a hundredth of a second.
+    attachments: attachments
+      .map((pod) => ({ ...pod, createdMs: isYoung(pod) }))
+      .toSorted((one, other) => one.containerId.localeCompare(other.containerId)),
+    pools,
+    routes: peers.list.map(({ podCIDR, route, via }) => `${podCIDR} ${route} ${via}`).toSorted(),
+  });
+  assert.deepEqual(bare(alone), bare(whole));
+  assert.equal(alone.readiness, undefined);
+  assert.deepEqual(alone.peers.counts, { direct: 19, overlay: 1 });
+});
+
+test("status waits no longer than two seconds for an agent that hangs", async () => {
+  const agent = await startAgent(0, "10.244.1.0/24");
+  await agent.waitUntilReady();
+  agent.child.kill("SIGSTOP");
+  const { code, stdout } = await run();
+  agent.child.kill("SIGCONT");
+  assert.equal(code, 1);
+  assert.match(stdout, /has not answered on ".*" within 2000 ms/);
+});
+
+test("status of an unknown flag: exit code 2, and the usage", async () => {
+  const { code, stderr } = await run("--frobnicate");
+  assert.equal(code, 2);
+  assert.match(stderr, /^causeway: Unknown option '--frobnicate'\n\nusage: causeway status /);
+});
+
+test("status of 250 pods and 5,000 nodes costs less than the start of the program once more, with and without the agent", async () => {
+  const agent = await startAgent(5000, "10.244.0.0/23");
+  await agent.waitUntilReady();
+  await addPods(250);
+  const measure = async (name: string): Promise<void> => {
+    const starts: Times[] = [];
+    const times: Times[] = [];
+    for (let count = 0; count < 5; count++) {
+      starts.push(await timeOf("--version"));
+      times.push(await timeOf("status", "--socket", node.socket));
+    }
+    const describe = (all: readonly Times[]): string =>
+      all.map(({ wallMs, cpuMs }) => `${wallMs.toFixed(0)} (CPU ${cpuMs.toFixed(0)})`).join(", ");
+    console.log(`status ${name}: ${describe(times)} ms; of that the start: ${describe(starts)} ms`);
+    // CPU time, and against the start: others use the machine as well.
+    assert.ok(leastCpuMs(times) < 2 * leastCpuMs(starts), describe(times));
+  };
+  await measure("from the agent");
+  await agent.end("SIGKILL");
+  await measure("from the kernel");
+});
+
+interface Times {
+  readonly wallMs: number;
+  readonly cpuMs: number;
+}
+
+function leastCpuMs(times: readonly Times[]): number {
+  return Math.min(...times.map(({ cpuMs }) => cpuMs));
+}
+
+/** Times of one command, node's start included; bash tells the CPU time of its children in the second line. */
+async function timeOf(...args: readonly string[]): Promise<Times> {
+  const program = shippedFile("causeway.mjs").pathname;
+  const script = '"$@" >/dev/null; times';
+  const startMs = performance.now();
+  const child = spawn("bash", ["-c", script, "bash", process.execPath, program, ...args]);
+  let said = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (said += text));
+  await once(child, "close");
+  const wallMs = performance.now() - startMs;
+  const seconds = [...(said.split("\n")[1] ?? "").matchAll(/(\d+)m([\d.]+)s/g)].map(
+    ([, minutes, rest]) => Number(minutes) * 60 + Number(rest),
+  );
+  assert.equal(seconds.length, 2, said);
+  return { wallMs, cpuMs: 1000 * seconds.reduce((sum, value) => sum + value, 0) };
+}
