@@ -1,15 +1,14 @@
 import { copyFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { observeCommand, runCommand } from "../lib/command.ts";
+import { runCommand } from "../lib/command.ts";
 import { removeCgroup } from "../lib/containerd.ts";
 import { type CriClient, connectCri } from "../lib/cri.ts";
-import { type ManagedProcess, startProcess } from "../lib/process.ts";
-import { childrenOf, hasEnded } from "../lib/process-tree.ts";
 import { waitFor } from "../lib/wait-for.ts";
 import type { ClusterPlan } from "./cluster-plan.ts";
 import type { ClusterTools } from "./cluster-tools.ts";
 import { type Fabric, nodeAddresses } from "./fabric.ts";
 import { PATHS, planNodeFiles, type ProxyMode } from "./node-config.ts";
+import { type NodeInit, startNodeInit } from "./node-init.ts";
 import { makeNodeRoot } from "./node-root.ts";
 import { createNodeService, type NodeService } from "./node-service.ts";
 
@@ -54,7 +53,6 @@ const PROGRAM_PATHS =
   "/opt/containerd:/opt/runc:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 const IN_CGROUP = join(import.meta.dirname, "in-cgroup.sh");
-const SEPARATE = ["--net", "--mount", "--pid", "--uts", "--ipc", "--cgroup", "--propagation=private"];
 
 /** Makes the node's file system; {@link ClusterNode.boot} starts it. */
 export function createClusterNode(input: ClusterNodeInput): ClusterNode {
@@ -66,9 +64,7 @@ export function createClusterNode(input: ClusterNodeInput): ClusterNode {
   copyFileSync(input.init, join(root, "init"));
   const addresses = plan.families.map((family) => nodeAddresses(number)[family === 4 ? 0 : 1]);
   const inCgroup = [IN_CGROUP, `${cgroup}/${name}`];
-  let booted:
-    | { readonly unshare: ManagedProcess; readonly init: number; readonly cri: CriClient }
-    | undefined;
+  let booted: { readonly init: NodeInit; readonly cri: CriClient } | undefined;
   const running = (): NonNullable<typeof booted> => {
     if (booted === undefined) throw new Error(`${name} is off`);
     return booted;
@@ -76,7 +72,7 @@ export function createClusterNode(input: ClusterNodeInput): ClusterNode {
   const enter = (): readonly string[] => {
     const namespaces = ["--mount", "--net", "--uts", "--ipc", "--pid", "--cgroup"];
     const environment = ["env", "-i", `PATH=${PROGRAM_PATHS}`, "HOME=/root"];
-    return [...inCgroup, "nsenter", `--target=${running().init}`, ...namespaces, "--", ...environment];
+    return [...inCgroup, "nsenter", `--target=${running().init.pid}`, ...namespaces, "--", ...environment];
   };
   const service = (
     program: string,
@@ -102,32 +98,11 @@ export function createClusterNode(input: ClusterNodeInput): ClusterNode {
     "--config=/etc/kubernetes/proxy.yaml",
   ]);
 
-  const startInit = async (): Promise<void> => {
-    const binds = {
-      "/usr": "/usr",
-      [tools.containerd.binFolder]: PATHS.containerd,
-      [dirname(tools.runc)]: dirname(PATHS.runc),
-      [tools.kubernetes]: PATHS.kubernetes,
-    };
-    const script = [join(import.meta.dirname, "node.sh"), name, root, "/init"];
-    const mounts = Object.entries(binds).map(([source, target]) => `${source}=${target}`);
-    const unshare = await startProcess({
-      name: `${name}-init`,
-      command: [...inCgroup, "unshare", ...SEPARATE, "--fork", "--kill-child", ...script, ...mounts],
-      folder,
-    });
-    const isUp = async (): Promise<number | undefined> => {
-      const [init] = childrenOf(unshare.pid);
-      if (!unshare.isRunning()) return 0;
-      if (init === undefined) return undefined;
-      const { stdout } = await observeCommand(["cat", `/proc/${init}/comm`]);
-      return stdout === "init\n" ? init : undefined;
-    };
-    const init = await waitFor(`the first process of ${name}`, isUp, { timeoutMs: 10_000 });
-    if (init === 0) throw new Error(`Cannot start ${name}: ${unshare.output()}`);
-    const cri = connectCri(`/proc/${init}/root${PATHS.containerdSocket}`, tools.criApi);
-    booted = { unshare, init, cri };
-    await fabric.connect(init, number);
+  const binds = {
+    "/usr": "/usr",
+    [PATHS.containerd]: tools.containerd.binFolder,
+    [dirname(PATHS.runc)]: dirname(tools.runc),
+    [PATHS.kubernetes]: tools.kubernetes,
   };
   return {
     name,
@@ -138,23 +113,23 @@ export function createClusterNode(input: ClusterNodeInput): ClusterNode {
     kubelet,
     cri: () => running().cri,
     run: (...command) => runCommand([...enter(), ...command]),
-    enterNetwork: () => ["nsenter", `--net=/proc/${running().init}/ns/net`, "--"],
+    enterNetwork: () => ["nsenter", `--net=/proc/${running().init.pid}/ns/net`, "--"],
     async importImage(archive) {
       const command = [`${PATHS.containerd}/ctr`, "--namespace", "k8s.io", "images", "import", "-"];
       const words = [...enter(), ...command].map((word) => `'${word}'`).join(" ");
       await runCommand(["sh", "-c", `${words} <'${archive}'`], { timeoutMs: 60_000 });
     },
     async boot() {
-      await startInit();
+      const init = await startNodeInit({ name, root, binds, inCgroup, folder });
+      booted = { init, cri: connectCri(`/proc/${init.pid}/root${PATHS.containerdSocket}`, tools.criApi) };
+      await fabric.connect(init.pid, number);
       await containerd.start();
       await Promise.all([kubelet.start(), proxy.start()]);
     },
     async powerOff() {
       if (booted === undefined) return;
-      const { unshare, init, cri } = booted;
-      cri.close();
-      await unshare.stop("SIGKILL");
-      await waitFor(`the end of ${name}`, () => hasEnded(init), { timeoutMs: 20_000 });
+      booted.cri.close();
+      await booted.init.kill();
       for (const { stop } of [containerd, kubelet, proxy]) await stop("SIGKILL");
       await fabric.disconnect(number);
       // They would not survive a loss of power; a kubelet that finds some takes a minute to give them up.

@@ -44,8 +44,10 @@ export async function createFabric(name: string): Promise<Fabric> {
     netns,
     async connect(pid, number) {
       const [v4, v6] = nodeAddresses(number);
+      // A node that boots again has the network card that it had: nobody's neighbour entry for it gets wrong.
+      const mac = `02:00:00:00:00:${(10 + number).toString(16).padStart(2, "0")}`;
       await ipBatch(netns.enter, [
-        `link add node${number} type veth peer name eth0 netns ${pid}`,
+        `link add node${number} type veth peer name eth0 address ${mac} netns ${pid}`,
         `link set node${number} master fabric up`,
       ]);
       await ipBatch(

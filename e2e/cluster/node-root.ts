@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 const FOLDERS = [
@@ -39,9 +39,4 @@ export function makeNodeRoot(root: string, files: Readonly<Record<string, string
     mkdirSync(dirname(join(root, path)), { recursive: true });
     writeFileSync(join(root, path), content);
   }
-}
-
-/** What a running node mounts there is in its own mount namespace, and not seen here. */
-export function removeNodeRoot(root: string): void {
-  rmSync(root, { recursive: true, force: true });
 }

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ClusterNode } from "./cluster-node.ts";
 import { PATHS } from "./node-config.ts";
@@ -16,10 +16,6 @@ export function installReferenceNetwork(
   const folder = join(node.root, PATHS.cniConfDir);
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, CONFLIST), `${JSON.stringify(planReferenceConflist(podCIDRs))}\n`);
-}
-
-export function removeReferenceNetwork(node: ClusterNode): void {
-  rmSync(join(node.root, PATHS.cniConfDir, CONFLIST));
 }
 
 /** The usual conflist of a node without a network plugin of its own. */

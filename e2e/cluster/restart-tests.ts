@@ -127,7 +127,7 @@ async function waitForRestart(cluster: Cluster, node: ClusterNode, names: readon
 }
 
 /** Pod interfaces that Causeway has made on a node. */
-export async function countAttachments(node: ClusterNode): Promise<number> {
+async function countAttachments(node: ClusterNode): Promise<number> {
   const links = JSON.parse(await node.run("ip", "-json", "link", "show", "type", "veth")) as readonly {
     ifname?: string;
   }[];
