@@ -88,6 +88,8 @@ export async function startControlPlane(input: ControlPlaneInput): Promise<Contr
     kubeconfig: kubeconfigOf("controller-manager"),
     "use-service-account-credentials": "true",
     "allocate-node-cidrs": "true",
+    // An outage of the API is tested, and it must not be the nodes' fault.
+    "node-monitor-grace-period": "200s",
     "cluster-cidr": plan.podCIDRs.join(),
     "service-cluster-ip-range": plan.serviceCIDRs.join(),
     "service-account-private-key-file": pki.serviceAccountKey,

@@ -40,7 +40,7 @@ export function testOutage(getCluster: () => Cluster): void {
       await waitForNodes(cluster, "True", 120_000);
       const added = await deployPeers(cluster, "added", { replicas: nodes.length });
       assert.deepEqual(await findUnreached(cluster, [...steady, ...added]), []);
-      for (const name of ["steady", "replaced", "added"]) await removePeers(cluster, name);
+      await Promise.all(["steady", "replaced", "added"].map((name) => removePeers(cluster, name)));
     });
   });
 }

@@ -16,10 +16,13 @@ interface Place {
 }
 
 /** ClusterIP services by the real kube-proxy, which works in another mode on each node. */
-export function testServices(getCluster: () => Cluster): void {
+export function testServices(
+  getCluster: () => Cluster,
+  { brNetfilters }: { readonly brNetfilters: readonly ("0" | "1")[] },
+): void {
   describe("ClusterIP services", () => {
     // Off, replies that stay on a switch would not be translated back; on, iptables sees bridged packets too.
-    for (const brNetfilter of ["0", "1"]) {
+    for (const brNetfilter of brNetfilters) {
       test(`work on the same node, from the other and to oneself, with bridge-nf-call-iptables=${brNetfilter}`, async () => {
         const cluster = getCluster();
         const places = await Promise.all(cluster.nodes.map((node) => createPlace(cluster, node)));
