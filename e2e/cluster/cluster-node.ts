@@ -1,6 +1,7 @@
 import { copyFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { observeCommand, runCommand } from "../lib/command.ts";
+import { removeCgroup } from "../lib/containerd.ts";
 import { type CriClient, connectCri } from "../lib/cri.ts";
 import { type ManagedProcess, startProcess } from "../lib/process.ts";
 import { childrenOf, hasEnded } from "../lib/process-tree.ts";
@@ -156,6 +157,12 @@ export function createClusterNode(input: ClusterNodeInput): ClusterNode {
       await waitFor(`the end of ${name}`, () => hasEnded(init), { timeoutMs: 20_000 });
       for (const { stop } of [containerd, kubelet, proxy]) await stop("SIGKILL");
       await fabric.disconnect(number);
+      // They would not survive a loss of power; a kubelet that finds some takes a minute to give them up.
+      const removeCgroups = (): true => {
+        removeCgroup(`${cgroup}/${name}`);
+        return true;
+      };
+      await waitFor(`the end of the cgroups of ${name}`, removeCgroups, { timeoutMs: 10_000 });
       booted = undefined;
     },
   };
