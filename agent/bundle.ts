@@ -1,10 +1,11 @@
+import { writeFileSync } from "node:fs";
 import { build, type Plugin } from "esbuild";
 
 /**
  * Builds the shipped program: one file, whose text V8 keeps in memory, so no more than is needed gets into it, and no blanks. Names stay, for
- * the sake of stack traces.
+ * the sake of stack traces. What is in it is told beside it, for the image's bill of materials.
  */
-await build({
+const { metafile } = await build({
   entryPoints: ["agent/main.ts"],
   outfile: "dist/causeway.mjs",
   bundle: true,
@@ -16,12 +17,18 @@ await build({
   sourcemap: true,
   legalComments: "none",
   logLevel: "warning",
+  metafile: true,
   banner: {
     js: "import { createRequire as causewayRequire } from 'node:module'; const require = causewayRequire(import.meta.url);",
   },
-  alias: { http: "./agent/builtin-http.cjs", "node:http": "./agent/builtin-http.cjs" },
+  alias: {
+    http: "./agent/builtin-http.cjs",
+    "node:http": "./agent/builtin-http.cjs",
+    undici: "./agent/kube/no-undici.cjs",
+  },
   plugins: [withoutUnusedModulesOf("@kubernetes/client-node")],
 });
+writeFileSync("dist/metafile.json", JSON.stringify(metafile));
 
 /**
  * A package that does not say so has modules without side effects: those that nothing is imported from are left out. Of client-node that is a

@@ -40,6 +40,7 @@ test("loadConfig() has the defaults of the design", () => {
     socket: "/run/causeway/agent.sock",
     cniBinDir: "/opt/cni/bin",
     cniConfDir: "/etc/cni/net.d",
+    cniConfName: "10-causeway.conflist",
     http: { address: "127.0.0.1", port: 9655 },
     bridge: "cw0",
     mtu: 0,
@@ -51,6 +52,7 @@ test("loadConfig() has the defaults of the design", () => {
     masquerade: [4, 6],
     masqueradeRandomPorts: true,
     nonMasqueradeCIDRs: [],
+    nodeEvents: true,
     nodeCondition: false,
     logLevel: "info",
     logFormat: "json",
@@ -85,7 +87,7 @@ test("loadConfig() reports all faults together, each with key and value", () => 
     ]);
     assert.deepEqual(faults.toSorted(), [
       "colour is no setting",
-      'http "9655" must be ADDRESS:PORT, an IPv6 address in brackets',
+      'http "9655" must be ADDRESS:PORT',
       'masquerade "maybe" must be true, false, ipv4 or ipv6',
       "mtu 12 must be 0 or 1280 to 65535",
       'socket "agent.sock" must be an absolute path',
@@ -108,11 +110,19 @@ for (const { args, want } of [
     args: ["--vxlan-device", "longer-than-14c"],
     want: 'vxlanDevice "longer-than-14c" must be a link name of at most 14 characters',
   },
-  { args: ["--unknown"], want: "Unknown option '--unknown'" },
   {
-    args: ["--http", "[::1:9655"],
-    want: 'http "[::1:9655" must be ADDRESS:PORT, an IPv6 address in brackets',
+    args: ["--cni-conf-name", "a.conf"],
+    want: 'cniConfName "a.conf" must be a file name that ends in ".conflist"',
   },
+  { args: ["--daemon-set", "causeway"], want: 'daemonSet "causeway" must be NAMESPACE/NAME' },
+  {
+    args: ["--daemon-set", "a/b", "--standalone", "--nodes-file", "/n.yaml"],
+    want: 'daemonSet "a/b" is of no use: standalone is true',
+  },
+  { args: ["--unknown"], want: "Unknown option '--unknown'" },
+  { args: ["--http", "[::1:9655"], want: 'http "[::1:9655" must be ADDRESS:PORT' },
+  { args: ["--http", "[192.0.2.1]:80"], want: 'http "[192.0.2.1]:80" must be ADDRESS:PORT' },
+  { args: ["--http", "localhost:80"], want: 'http "localhost:80" must be ADDRESS:PORT' },
   {
     args: ["--non-masquerade-cidr", "10.0.0.1/8"],
     want: 'nonMasqueradeCIDRs.0 "10.0.0.1/8" must be a prefix such as 10.0.0.0/8, without host bits',
@@ -151,9 +161,16 @@ for (const { value, families } of [
   });
 }
 
-test("loadConfig() accepts an IPv6 listen address in brackets", () => {
-  assert.deepEqual(load(["--http", "[::1]:80"]).http, { address: "::1", port: 80 });
-});
+for (const { value, address } of [
+  { value: "192.0.2.1:80", address: "192.0.2.1" },
+  { value: "[2001:db8::1]:80", address: "2001:db8::1" },
+  { value: "2001:db8::1:80", address: "2001:db8::1" },
+  { value: "::1:80", address: "::1" },
+]) {
+  test(`loadConfig() listens at ${value}`, () => {
+    assert.deepEqual(load(["--http", value]).http, { address, port: 80 });
+  });
+}
 
 test("describeFlags() names every flag", () => {
   for (const { flag } of Object.values(OPTIONS)) assert.ok(describeFlags().includes(`--${flag} `));

@@ -50,6 +50,8 @@ export function loadConfig({ args, environment, hostName }: ConfigInput): Config
   if (!config.standalone && config.nodesFile !== undefined) {
     faults.push(`nodesFile "${config.nodesFile}" is of no use: standalone is false`);
   }
+  if (config.standalone && config.daemonSet !== undefined)
+    faults.push(`daemonSet "${config.daemonSet}" is of no use: standalone is true`);
   if (config.bridge === config.vxlanDevice)
     faults.push(`vxlanDevice "${config.vxlanDevice}" is the name of the bridge too`);
   if (faults.length > 0) throw new ConfigError(faults);

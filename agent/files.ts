@@ -15,8 +15,7 @@ export interface FileContent {
  */
 export async function writeFileAtomic({ path, content, mode }: FileContent): Promise<void> {
   const folder = dirname(path);
-  // The leading dot and missing suffix keep runtimes from loading it; the fixed name lets a next run clear up after a crash.
-  const temporary = join(folder, `.${basename(path)}.causeway-tmp`);
+  const temporary = temporaryOf(path);
   try {
     await removeFile(temporary);
     await writeAndSync(temporary, content, mode);
@@ -26,6 +25,14 @@ export async function writeFileAtomic({ path, content, mode }: FileContent): Pro
     await removeFile(temporary).catch(() => undefined); // the first cause is the one to report
     throw new Error(`Cannot write "${path}": ${describeSystemError(cause)}`, { cause });
   }
+}
+
+/**
+ * Where a file is written before it takes its place. The leading dot and missing suffix keep runtimes from loading it; the fixed name lets a next
+ * run clear up after a crash.
+ */
+export function temporaryOf(path: string): string {
+  return join(dirname(path), `.${basename(path)}.causeway-tmp`);
 }
 
 async function writeAndSync(path: string, content: Uint8Array, mode: number): Promise<void> {
@@ -71,12 +78,14 @@ export async function makeFolder(path: string): Promise<void> {
   }
 }
 
-/** Removes a file; one that is not there is no error. */
-export async function removeFile(path: string): Promise<void> {
+/** Removes a file, and gives whether there was one. */
+export async function removeFile(path: string): Promise<boolean> {
   try {
     await unlink(path);
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
+    return true;
+  } catch (cause) {
+    if (isNotFound(cause)) return false;
+    throw new Error(`Cannot remove "${path}": ${describeSystemError(cause)}`, { cause });
   }
 }
 

@@ -16,8 +16,11 @@ async function withServer(
     attachments: () => [],
     isReady: readiness.isReady,
     rivals: () => 0,
-    nodes: () => ({ known: 3, skipped: 1 }),
-    peers: () => ({ direct: 2, overlay: 0, held: 0, unreachable: 0 }),
+    codes: [101],
+    requests: () => ({ inWork: 2, waiting: 1 }),
+    nodes: () => ({ known: 3, malformed: 1 }),
+    peers: () => ({ direct: 2, overlay: 1, held: 0, unreachable: 0, conflicts: 4, programmed: 2 }),
+    watch: () => ({ restarts: 5, lastEventAgeSeconds: 0.5 }),
   });
   metrics.observeRequest("ADD", 0, 0.0015);
   metrics.observeRequest("ADD", 101, 0.0002);
@@ -51,7 +54,14 @@ test("/metrics shows requests, latency, addresses, readiness, build and process"
       'causeway_addresses{cidr="10.244.1.0/24",family="4",state="taken"} 3',
       'causeway_addresses{cidr="10.244.1.0/24",family="4",state="cooling"} 2',
       'causeway_addresses{cidr="10.244.1.0/24",family="4",state="free"} 248',
+      'causeway_address_pool_size{cidr="10.244.1.0/24",family="4"} 253',
       "causeway_attachments 0",
+      "causeway_cni_queue_length 1",
+      'causeway_nodes_skipped{reason="malformed"} 1',
+      'causeway_nodes_skipped{reason="conflict"} 4',
+      'causeway_routes{state="desired"} 3',
+      'causeway_routes{state="programmed"} 2',
+      "causeway_watch_restarts_total 5",
       "causeway_ready 0",
       'causeway_build_info{version="1.2.3",node_version="v24"} 1',
     ]) {

@@ -125,7 +125,7 @@ test("a malformed Node is skipped with the reason, and the others are served", a
   api.store.put({ name: "odd", raw: { metadata, spec: { podCIDRs: ["10.244.9.1/24"] }, status: {} } });
   put("third", "192.0.2.13", "10.244.4.0/24");
   await eventuallyRoutes(agent, NEAR, FAR, "10.244.4.0/24 via 192.0.2.13 dev up0");
-  assert.equal(await agent.metric('causeway_nodes{state="skipped"}'), 1);
+  assert.equal(await agent.metric('causeway_nodes_skipped{reason="malformed"}'), 1);
   assert.match(agent.log(), /Cannot use node \\"odd\\": spec.podCIDRs.*10.244.9.1\/24/);
 });
 

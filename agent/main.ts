@@ -3,19 +3,26 @@ import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import packageJson from "../package.json" with { type: "json" };
+import { CNI_CODE } from "./cni/cni-error.ts";
 import { type Commands, createCommands } from "./cni/commands.ts";
 import { systemClock } from "./clock.ts";
 import { createHeapKeeper } from "./compact-heap.ts";
 import type { CniCommand } from "./cni/request.ts";
 import { type CniServer, startCniServer } from "./cni/server.ts";
 import { type Config, ConfigError, describeFlags, loadConfig } from "./config.ts";
+import { findAgent } from "./find-agent.ts";
 import { startHealthServer } from "./health.ts";
 import { createAttachments } from "./ipam/attachments.ts";
 import { createHostPortTable } from "./ipam/host-port-table.ts";
 import { createIpam } from "./ipam/ipam.ts";
+import type { Kernel } from "./kernel/kernel.ts";
 import { openLinuxKernel } from "./kernel/linux-kernel.ts";
+import { setIpv6Forwarding } from "./kernel/set-ipv6-forwarding.ts";
 import { warmUp } from "./kernel/warm-up.ts";
 import { loadNative } from "./kernel/native.ts";
+import { openNodeView } from "./kube/open-node-view.ts";
+import { runDoctor } from "./inspect/run-doctor.ts";
+import { runTrace } from "./inspect/run-trace.ts";
 import { ownNode } from "./kube/own-node.ts";
 import { messageOf } from "./errors.ts";
 import { createLog, type Log } from "./log.ts";
@@ -23,6 +30,7 @@ import { createMetrics } from "./metrics.ts";
 import { createNodePage } from "./page/node-page.ts";
 import { planConflist } from "./plan/conflist.ts";
 import { createReadiness } from "./readiness.ts";
+import type { CommandInput, CommandResult } from "./inspect/command-line.ts";
 import { createActivity } from "./report/activity.ts";
 import { querySocket } from "./report/query.ts";
 import { createQueryServer } from "./report/query-server.ts";
@@ -33,18 +41,23 @@ import { inTurn } from "./reconcile/in-turn.ts";
 import { ensureHostFiles } from "./reconcile/host-files.ts";
 import { createNodeReconciler, type OwnNode } from "./reconcile/node.ts";
 import { createRunner } from "./reconcile/runner.ts";
-import { createScopedRunner } from "./reconcile/scoped-runner.ts";
+import { createScopedRunner, type Scope } from "./reconcile/scoped-runner.ts";
+import { uninstall } from "./reconcile/uninstall.ts";
 import { createSharedLock } from "./shared-lock.ts";
 import { shippedFile } from "./shipped.ts";
 import { status } from "./status/status.ts";
 
 const USAGE = `causeway ${packageJson.version}: Kubernetes CNI node agent
 
-usage: causeway agent [flags]
+usage: causeway agent [flags]                run the agent
        causeway status [--json] [--all] [--socket PATH]
+       causeway uninstall [--all] [flags]    remove what the agent has made; with --all also pods' links, routes and rules
+       causeway set-ipv6-forwarding          let the node forward IPv6, where the agent may not
+       causeway doctor [--json] [flags]
+       causeway trace [--json] [flags] POD_IP TARGET
        causeway --version | --help
 
-flags of agent:
+flags:
 ${describeFlags()}
 `;
 
@@ -70,6 +83,14 @@ async function main([command, ...args]: readonly string[]): Promise<number> {
         colours: process.stdout.isTTY && process.env["NO_COLOR"] === undefined,
         dateMs: Date.now,
       });
+    case "set-ipv6-forwarding":
+      return enableIpv6Forwarding();
+    case "uninstall":
+      return uninstallNode(args);
+    case "doctor":
+      return print(runDoctor(inspection(args)));
+    case "trace":
+      return print(runTrace(inspection(args)));
     case "--version":
       process.stdout.write(`${packageJson.version}\n`);
       return 0;
@@ -84,6 +105,24 @@ async function main([command, ...args]: readonly string[]): Promise<number> {
   }
 }
 
+/** What commands that look at the node are given. */
+function inspection(args: readonly string[]): CommandInput {
+  return {
+    args,
+    environment: process.env,
+    hostName: hostname().toLowerCase(),
+    version: packageJson.version,
+    colours: process.stdout.isTTY && process.env["NO_COLOR"] === undefined,
+  };
+}
+
+async function print(running: Promise<CommandResult>): Promise<number> {
+  const { exitCode, stdout, stderr } = await running;
+  process.stdout.write(stdout);
+  process.stderr.write(stderr);
+  return exitCode;
+}
+
 /**
  * A node agent is small and mostly idle: memory that V8 keeps for speed is taken from pods. Its young generation stays at its first size, and the
  * old one is collected when it has grown by half: with 5,000 nodes, 50 changes a second and V8's own ideas it came to 220 MB.
@@ -92,14 +131,8 @@ const MEMORY_FLAGS = ["--semi-space-growth-factor=1", "--heap-growing-percent=50
 
 async function agent(args: readonly string[]): Promise<number> {
   for (const flag of MEMORY_FLAGS) setFlagsFromString(flag);
-  let config: Config;
-  try {
-    config = loadConfig({ args, environment: process.env, hostName: hostname().toLowerCase() });
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    for (const fault of error.faults) process.stderr.write(`causeway: ${fault}\n`);
-    return 2;
-  }
+  const config = readConfig(args);
+  if (config === undefined) return 2;
   const log = createLog(config);
   try {
     const stop = await startAgent(config, log);
@@ -112,6 +145,50 @@ async function agent(args: readonly string[]): Promise<number> {
   } catch (error) {
     log.error({ error: messageOf(error) }, "Cannot start");
     return 1;
+  }
+}
+
+/** For an init container that may write /proc/sys, where the agent itself may not. */
+async function enableIpv6Forwarding(): Promise<number> {
+  const { changes, faults } = await setIpv6Forwarding(loadNative());
+  for (const { fault } of changes) process.stdout.write(`Set IPv6 forwarding: ${fault}\n`);
+  for (const fault of faults) process.stderr.write(`causeway: ${fault}\n`);
+  return faults.length === 0 ? 0 : 1;
+}
+
+/** Undefined after the faults have been told. */
+function readConfig(args: readonly string[]): Config | undefined {
+  try {
+    return loadConfig({ args, environment: process.env, hostName: hostname().toLowerCase() });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    for (const fault of error.faults) process.stderr.write(`causeway: ${fault}\n`);
+    return undefined;
+  }
+}
+
+async function uninstallNode(args: readonly string[]): Promise<number> {
+  const config = readConfig(args.filter((arg) => arg !== "--all"));
+  if (config === undefined) return 2;
+  const onError = (error: unknown): number => {
+    process.stderr.write(`causeway: ${messageOf(error)}\n`);
+    return 1;
+  };
+  let kernel: Kernel | undefined;
+  try {
+    const running = await findAgent(config);
+    if (running !== undefined) {
+      const remedy = "stop it first, else it puts everything back: delete its DaemonSet, or end its process";
+      throw new Error(`Cannot uninstall: an agent is running (${running}); ${remedy}`);
+    }
+    kernel = openLinuxKernel(loadNative(), { after: systemClock.after, onError });
+    const tell = (sentence: string): unknown => process.stdout.write(`${sentence}\n`);
+    await uninstall({ ...config, kernel, all: args.includes("--all"), tell });
+    return 0;
+  } catch (error) {
+    return onError(error);
+  } finally {
+    kernel?.close();
   }
 }
 
@@ -135,6 +212,7 @@ async function startAgent(config: Config, plainLog: Log): Promise<() => Promise<
   const hostPorts = createHostPortTable();
   const attachments = createAttachments(ipam, hostPorts);
   const nowMs = systemClock.nowMs;
+  const startedMs = nowMs();
   let rivals: readonly string[] = [];
   let server: CniServer | undefined;
 
@@ -150,8 +228,14 @@ async function startAgent(config: Config, plainLog: Log): Promise<() => Promise<
     attachments: attachments.list,
     isReady: readiness.isReady,
     rivals: () => rivals.length,
-    nodes: () => ({ known: source.view.nodes().size, skipped: source.view.skipped().size }),
+    codes: Object.values(CNI_CODE),
+    requests: () => ({ inWork: server?.inWork() ?? 0, waiting: server?.waiting() ?? 0 }),
+    nodes: () => ({ known: source.view.nodes().size, malformed: source.view.skipped().size }),
     peers: () => cluster.counts(),
+    watch() {
+      const { watchRestarts, lastEventMs = startedMs } = source.view.stats();
+      return { restarts: watchRestarts, lastEventAgeSeconds: (nowMs() - lastEventMs) / 1000 };
+    },
   });
   const pages = createNodePage({ report: async () => report({ maxPeers: SHOWN_PEERS }), nowMs });
   const health = await startHealthServer({ listen: config.http, readiness, metrics, pages });
@@ -161,8 +245,6 @@ async function startAgent(config: Config, plainLog: Log): Promise<() => Promise<
     metrics.countRepair(kind);
     activity.repaired(kind, fault);
   };
-  // Only here: the Kubernetes client is most of the program, and other commands must not wait for it.
-  const { openNodeView } = await import("./kube/open-node-view.ts");
   const source = openNodeView({
     config,
     version: packageJson.version,
@@ -207,6 +289,7 @@ async function startAgent(config: Config, plainLog: Log): Promise<() => Promise<
     local: node.local,
     cluster: () => ({ nodes: source.view.nodes(), isComplete: source.view.isComplete() }),
     onRepair,
+    onRulesetError: metrics.countNftError,
     onProblem: (note) =>
       source.report({ type: "Warning", reason: "NodesUnreachable", action: "RouteToNodes", note }),
   });
@@ -285,7 +368,10 @@ async function startAgent(config: Config, plainLog: Log): Promise<() => Promise<
         serve();
       }
       queries.ensure();
-      const outcome = await ensureHostFiles({ ...config, shim, conflist: planConflist(config) });
+      const outcome = await metrics.measureReconcile("host files", () =>
+        ensureHostFiles({ ...config, shim, conflist: planConflist(config) }),
+      );
+      for (const path of outcome.removed) log.info({ path }, "Removed our configuration of another name");
       for (const path of outcome.written) {
         log.info({ path }, "Wrote host file");
         metrics.countFileWrite(path);
@@ -306,17 +392,20 @@ async function startAgent(config: Config, plainLog: Log): Promise<() => Promise<
       onError: (error) => readiness.set("installation", messageOf(error)),
     },
   );
+  const reconcile = async (scope: Scope): Promise<"again" | undefined> => {
+    let answer: "again" | undefined;
+    await inTurn([
+      () => (scope === "all" ? node.run() : Promise.resolve()),
+      async () => {
+        answer = await cluster.run({ verify: scope !== "cluster" });
+      },
+    ]);
+    return answer;
+  };
   const nodeRunner = createScopedRunner(
     async (scope) => {
       if (scope !== "cluster") kernelWatch.rearm();
-      let answer: "again" | undefined;
-      await inTurn([
-        () => (scope === "all" ? node.run() : Promise.resolve()),
-        async () => {
-          answer = await cluster.run({ verify: scope !== "cluster" });
-        },
-      ]);
-      metrics.countReconcile("node", answer === undefined ? "ok" : "error");
+      const answer = await metrics.measureReconcile(scope, () => reconcile(scope));
       const isNodeReady = readiness
         .reasons()
         .every(({ part }) => part === "socket" || part === "installation");
@@ -327,10 +416,8 @@ async function startAgent(config: Config, plainLog: Log): Promise<() => Promise<
     {
       ...NODE_INTERVALS,
       clock: systemClock,
-      onError: (error) => {
-        metrics.countReconcile("node", "error");
-        log.error({ error: messageOf(error) }, "Cannot bring the node into its planned state; trying again");
-      },
+      onError: (error) =>
+        log.error({ error: messageOf(error) }, "Cannot bring the node into its planned state; trying again"),
     },
   );
   const kernelWatch = kernel.watch((concern) => {
@@ -341,6 +428,7 @@ async function startAgent(config: Config, plainLog: Log): Promise<() => Promise<
 
   return async () => {
     readiness.set("shutdown", "the agent is stopping");
+    const isUninstalled = await source.isUninstalled();
     kernelWatch.stop();
     drift.stop();
     // The runners first: either could find the socket gone, which the server unlinks, and listen again.
@@ -353,6 +441,13 @@ async function startAgent(config: Config, plainLog: Log): Promise<() => Promise<
         "Cannot keep the addresses last given; the next start may give one again soon",
       );
     });
+    if (isUninstalled)
+      await uninstall({
+        ...config,
+        kernel,
+        all: false,
+        tell: (sentence) => log.info({}, `Uninstalling: ${sentence}`),
+      }).catch((error: unknown) => log.error({ error: messageOf(error) }, "Cannot uninstall all host files"));
     kernel.close();
     await health.close();
   };

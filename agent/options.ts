@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import * as v from "valibot";
 import type { Family } from "./net/address.ts";
 import { type Cidr, parseCidr } from "./net/cidr.ts";
+import { CONFLIST_NAME } from "./plan/conflist.ts";
 import { MIN_MTU } from "./plan/node-network.ts";
 
 /** DNS label rules of node names (RFC 1123 subdomain). */
@@ -38,7 +39,7 @@ const listenAddress = v.pipe(
   v.rawTransform<string, ListenAddress>(({ dataset, addIssue, NEVER }) => {
     const parsed = parseListenAddress(dataset.value);
     if (parsed !== undefined) return parsed;
-    addIssue({ message: "must be ADDRESS:PORT, an IPv6 address in brackets" });
+    addIssue({ message: "must be ADDRESS:PORT" });
     return NEVER;
   }),
 );
@@ -128,6 +129,29 @@ export const OPTIONS = {
     value: "PATH",
     help: "folder where the runtime looks for CNI configurations",
   },
+  cniConfName: {
+    flag: "cni-conf-name",
+    schema: v.optional(
+      v.pipe(
+        text,
+        v.regex(
+          /^[a-zA-Z0-9_-][a-zA-Z0-9._-]{0,200}\.conflist$/,
+          'must be a file name that ends in ".conflist"',
+        ),
+      ),
+      CONFLIST_NAME,
+    ),
+    value: "NAME",
+    help: "file name of our CNI configuration there: runtimes take the first one of the folder",
+  },
+  daemonSet: {
+    flag: "daemon-set",
+    schema: v.optional(
+      v.pipe(text, v.regex(/^[a-z0-9-]{1,63}\/[a-z0-9.-]{1,253}$/, "must be NAMESPACE/NAME")),
+    ),
+    value: "NAMESPACE/NAME",
+    help: "the agent's DaemonSet: an agent that is stopped after that was deleted removes its host files",
+  },
   http: {
     flag: "http",
     schema: v.optional(listenAddress, "127.0.0.1:9655"),
@@ -204,6 +228,12 @@ export const OPTIONS = {
     help: "destinations that pods reach under their own address; may be repeated",
     multiple: true,
   },
+  nodeEvents: {
+    flag: "node-events",
+    schema: v.optional(flag, true),
+    value: "true|false",
+    help: "tell of a node's problems by Kubernetes Events about it, besides the log",
+  },
   nodeCondition: {
     flag: "node-condition",
     schema: v.optional(flag, false),
@@ -227,10 +257,13 @@ export const OPTIONS = {
   },
 } as const satisfies Readonly<Record<string, Option>>;
 
+/** An IPv6 address is in brackets, or is not: the downward API puts a node's address before the port as it is. */
 function parseListenAddress(value: string): ListenAddress | undefined {
-  const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(value);
-  const address = match?.[1] ?? match?.[2];
+  const match = /^(?:\[([^\]]+)\]|([^[\]]+)):(\d{1,5})$/.exec(value);
+  const [, bracketed, bare] = match ?? [];
+  const address = bracketed ?? bare;
   const port = Number(match?.[3]);
   if (address === undefined || port > 65_535) return undefined;
-  return isIP(address) === (match?.[1] === undefined ? 4 : 6) ? { address, port } : undefined;
+  const family = isIP(address);
+  return family === 6 || (family === 4 && bracketed === undefined) ? { address, port } : undefined;
 }

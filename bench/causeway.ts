@@ -12,23 +12,46 @@ const STOP_TIMEOUT_MS = 10_000;
 /** CAP_NET_ADMIN is all that the agent gets, as in production. */
 const CAPABILITIES = ["--bounding-set=-all,+net_admin", "--inh-caps=-all,+net_admin"];
 
+/** An entry of a nodes file. */
+export interface NodeEntry {
+  readonly name: string;
+  readonly addresses: readonly string[];
+  readonly podCIDRs: readonly string[];
+}
+
 export interface CausewayInput {
   readonly id: string;
   readonly host: Host;
-  readonly podCIDR: string;
-  readonly hasPorts: boolean;
+  /** One, or one of each family. */
+  readonly podCIDRs: readonly string[];
+  /** How many host ports each pod has. */
+  readonly ports?: number;
+  /** The other nodes. */
+  readonly peers?: readonly NodeEntry[];
+  /** This node's address among them; the host's if undefined. */
+  readonly nodeAddress?: string;
+  /** "never" if undefined: all that are compared have the uplink's MTU. */
+  readonly overlay?: "never" | "always";
+  /** What is told of it in the table, after its name. */
+  readonly remark?: string;
 }
 
 /** Our agent on a host of its own, called through our shim. */
-export async function startCauseway({ id, host, podCIDR, hasPorts }: CausewayInput): Promise<Program> {
+export interface Causeway extends Program {
+  readonly pid: number;
+  /** From the start of the process to the moment when everything is in its place, as its log says. */
+  readonly startToReadyMs: number;
+}
+
+/** Waits until it is ready. */
+export async function startCauseway(input: CausewayInput): Promise<Causeway> {
+  const { id, host, podCIDRs, ports = 0, peers = [], overlay = "never", remark = "" } = input;
   const folder = `${WORK_FOLDER}/${id}`;
   const socket = `${folder}/agent.sock`;
   // The agent watches the folder of its nodes file: no other file of the bench may come and go there.
   for (const part of ["bin", "net.d", "nodes"]) mkdirSync(`${folder}/${part}`, { recursive: true });
-  const nodes = writeWork(
-    `${id}/nodes/nodes.yaml`,
-    JSON.stringify([{ name: "bench", addresses: [host.address], podCIDRs: [podCIDR] }]),
-  );
+  const own: NodeEntry = { name: "bench", addresses: [input.nodeAddress ?? host.address], podCIDRs };
+  const nodes = writeWork(`${id}/nodes/nodes.yaml`, JSON.stringify([own, ...peers]));
   const flags = {
     "--nodes-file": nodes,
     "--node-name": "bench",
@@ -36,29 +59,36 @@ export async function startCauseway({ id, host, podCIDR, hasPorts }: CausewayInp
     "--cni-bin-dir": `${folder}/bin`,
     "--cni-conf-dir": `${folder}/net.d`,
     "--http": `${host.address}:9655`,
-    // All that are compared have the uplink's MTU.
-    "--overlay": "never",
+    "--overlay": overlay,
   };
-  const close = await startAgent(id, host, ["--standalone", ...Object.entries(flags).flat()]);
-  return createPlugin({
+  const { close, ...agent } = await startAgent(id, host, ["--standalone", ...Object.entries(flags).flat()]);
+  const plugin = createPlugin({
     id,
-    name: hasPorts ? "Causeway, 2 host ports" : "Causeway",
-    hasPorts,
+    name: `Causeway${ports > 0 ? `, ${ports} host ports` : ""}${remark}`,
+    ports,
     host,
-    bridge: "cw0",
+    answers: ["CHECK", "STATUS"],
+    isDualStack: podCIDRs.length > 1,
+    share: 1,
     plugin: `${folder}/bin/causeway`,
     config: { cniVersion: "1.0.0", name: "causeway", type: "causeway", socket },
     close,
   });
+  return { ...plugin, ...agent };
 }
 
-/** Starts the agent and waits until it is ready; gives the function that stops it, and throws what it said if it does not start. */
-async function startAgent(id: string, host: Host, flags: readonly string[]): Promise<() => Promise<void>> {
+interface Agent extends Pick<Causeway, "pid" | "startToReadyMs"> {
+  readonly close: () => Promise<void>;
+}
+
+/** Starts the agent and waits until it is ready; throws what it said if it does not start. */
+async function startAgent(id: string, host: Host, flags: readonly string[]): Promise<Agent> {
   const bundle = new URL("../dist/causeway.mjs", import.meta.url).pathname;
   const agent = [process.execPath, bundle, "agent", ...flags];
   // A file, because this process reads no pipe while it waits for the launcher.
   const logPath = `${WORK_FOLDER}/${id}.log`;
   const log = openSync(logPath, "w");
+  const startMs = Date.now();
   const child = spawn("nsenter", [`--net=${netnsPath(host.netns)}`, "setpriv", ...CAPABILITIES, ...agent], {
     stdio: ["ignore", log, log],
   });
@@ -74,10 +104,22 @@ async function startAgent(id: string, host: Host, flags: readonly string[]): Pro
       throw new Error(`Cannot start the agent: ${state}\n${readFileSync(logPath, "utf8")}`);
     }
   }
-  return async () => {
-    child.kill("SIGTERM");
-    const timer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
-    await exited;
-    clearTimeout(timer);
+  return {
+    pid: child.pid ?? 0,
+    startToReadyMs: readyTime(readFileSync(logPath, "utf8")) - startMs,
+    async close() {
+      child.kill("SIGTERM");
+      const timer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
+      await exited;
+      clearTimeout(timer);
+    },
   };
+}
+
+/** When the last part became ready, in milliseconds since 1970. When we notice it depends on how often we ask. */
+function readyTime(log: string): number {
+  const line = log.split("\n").findLast((text) => text.includes('"part":"installation","msg":"Ready"'));
+  if (line === undefined)
+    throw new Error(`Cannot tell when the agent was ready: its log does not say so\n${log}`);
+  return Date.parse((JSON.parse(line) as { time: string }).time);
 }

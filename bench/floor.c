@@ -9,9 +9,9 @@
  *   FLOOR_LINK    name of the host's interface
  *   FLOOR_ALIAS   its alias (ADD)
  *   FLOOR_BRIDGE  index of the bridge
- *   FLOOR_INDEX   index of both interfaces (ADD)
+ *   FLOOR_INDEX   index of the host's interface; the pod's is the next one (ADD)
  *   FLOOR_MTU     (ADD)
- *   FLOOR_ADDRESS, FLOOR_GATEWAY    IPv4 addresses
+ *   FLOOR_ADDRESS4, FLOOR_GATEWAY4, FLOOR_ADDRESS6, FLOOR_GATEWAY6    addresses of one family or of both
  *   FLOOR_MAC, FLOOR_HOST_MAC, FLOOR_GATEWAY_MAC    MAC addresses (ADD)
  *   FLOOR_IPV6    1 if the kernel has IPv6 (ADD)
  * Exit code 0, or 1 with the reason on stderr.
@@ -57,11 +57,23 @@ static const char *text(const char *name) {
 
 static unsigned number(const char *name) { return (unsigned)strtoul(text(name), NULL, 10); }
 
-static struct in_addr address(const char *name) {
-  struct in_addr value;
-  if (inet_pton(AF_INET, text(name), &value) != 1) fail(name, EINVAL);
-  return value;
-}
+/* What of a pod's network is there once for each family. */
+struct family {
+  unsigned char af;
+  unsigned char bits;
+  const char *address;
+  const char *gateway;
+};
+
+static const struct family FAMILIES[] = {
+    {AF_INET, 32, "FLOOR_ADDRESS4", "FLOOR_GATEWAY4"},
+    {AF_INET6, 128, "FLOOR_ADDRESS6", "FLOOR_GATEWAY6"},
+};
+
+/* Families that the pod has no address of are passed over. */
+#define FOR_EACH_FAMILY(family) \
+  for (const struct family *family = FAMILIES; family < FAMILIES + sizeof FAMILIES / sizeof *FAMILIES; family++) \
+    if (getenv(family->address) != NULL)
 
 static void mac(const char *name, unsigned char bytes[MAC_LENGTH]) {
   const char *value = text(name);
@@ -107,9 +119,10 @@ static void put_mac(struct batch *batch, unsigned short type, const char *name) 
   put(batch, type, bytes, sizeof bytes);
 }
 
-static void put_address(struct batch *batch, unsigned short type, const char *name) {
-  struct in_addr value = address(name);
-  put(batch, type, &value, sizeof value);
+static void put_address(struct batch *batch, unsigned short type, const struct family *family, const char *name) {
+  unsigned char bytes[sizeof(struct in6_addr)];
+  if (inet_pton(family->af, text(name), bytes) != 1) fail(name, EINVAL);
+  put(batch, type, bytes, family->bits / 8);
 }
 
 static struct rtattr *open_nest(struct batch *batch, unsigned short type) {
@@ -141,6 +154,7 @@ static void create_veth(struct batch *batch, unsigned index, int netns) {
   put_text(batch, IFLA_INFO_KIND, "veth");
   struct rtattr *data = open_nest(batch, IFLA_INFO_DATA);
   struct rtattr *peer = open_nest(batch, VETH_INFO_PEER);
+  header.ifi_index += 1;
   grow(batch, &header, sizeof header);
   put_text(batch, IFLA_IFNAME, text("CNI_IFNAME"));
   put_mac(batch, IFLA_ADDRESS, "FLOOR_MAC");
@@ -174,10 +188,11 @@ static void set_host_end(struct batch *batch, unsigned index) {
   close_nest(batch, families);
 }
 
-static void set_neighbour(struct batch *batch, unsigned index, const char *address_name, const char *mac_name) {
-  struct ndmsg header = {.ndm_family = AF_INET, .ndm_ifindex = (int)index, .ndm_state = NUD_PERMANENT};
+static void set_neighbour(struct batch *batch, unsigned index, const struct family *family, const char *address,
+                          const char *mac_name) {
+  struct ndmsg header = {.ndm_family = family->af, .ndm_ifindex = (int)index, .ndm_state = NUD_PERMANENT};
   begin(batch, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, &header, sizeof header);
-  put_address(batch, NDA_DST, address_name);
+  put_address(batch, NDA_DST, family, address);
   put_mac(batch, NDA_LLADDR, mac_name);
 }
 
@@ -187,24 +202,24 @@ static void set_fdb_entry(struct batch *batch, unsigned index) {
   put_mac(batch, NDA_LLADDR, "FLOOR_MAC");
 }
 
-static void add_address(struct batch *batch, unsigned index) {
-  struct ifaddrmsg header = {.ifa_family = AF_INET, .ifa_prefixlen = 32, .ifa_index = index};
+static void add_address(struct batch *batch, unsigned index, const struct family *family) {
+  struct ifaddrmsg header = {.ifa_family = family->af, .ifa_prefixlen = family->bits, .ifa_index = index};
   begin(batch, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof header);
-  put_address(batch, IFA_LOCAL, "FLOOR_ADDRESS");
-  put_address(batch, IFA_ADDRESS, "FLOOR_ADDRESS");
+  put_address(batch, IFA_LOCAL, family, family->address);
+  put_address(batch, IFA_ADDRESS, family, family->address);
   put_u32(batch, IFA_FLAGS, IFA_F_NODAD);
 }
 
-static void add_route(struct batch *batch, unsigned index, int is_default) {
-  struct rtmsg header = {.rtm_family = AF_INET,
-                         .rtm_dst_len = is_default ? 0 : 32,
+static void add_route(struct batch *batch, unsigned index, const struct family *family, int is_default) {
+  struct rtmsg header = {.rtm_family = family->af,
+                         .rtm_dst_len = is_default ? 0 : family->bits,
                          .rtm_table = RT_TABLE_MAIN,
                          .rtm_protocol = ROUTE_PROTOCOL,
                          .rtm_scope = is_default ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK,
                          .rtm_type = RTN_UNICAST};
   begin(batch, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof header);
   put_u32(batch, RTA_TABLE, RT_TABLE_MAIN);
-  put_address(batch, is_default ? RTA_GATEWAY : RTA_DST, "FLOOR_GATEWAY");
+  put_address(batch, is_default ? RTA_GATEWAY : RTA_DST, family, family->gateway);
   put_u32(batch, RTA_OIF, index);
 }
 
@@ -233,7 +248,7 @@ static void apply(int fd, struct batch *batch, const char *action) {
 }
 
 static void add(int host, struct batch *batch) {
-  unsigned index = number("FLOOR_INDEX");
+  unsigned index = number("FLOOR_INDEX"), pod_index = index + 1;
   int netns = open(text("CNI_NETNS"), O_RDONLY | O_CLOEXEC);
   if (netns < 0) fail("open the pod's network namespace", errno);
   create_veth(batch, index, netns);
@@ -241,24 +256,28 @@ static void add(int host, struct batch *batch) {
   set_host_end(batch, index);
   set_link(batch, index, 1);
   set_fdb_entry(batch, index);
-  set_neighbour(batch, number("FLOOR_BRIDGE"), "FLOOR_ADDRESS", "FLOOR_MAC");
+  FOR_EACH_FAMILY(family) set_neighbour(batch, number("FLOOR_BRIDGE"), family, family->address, "FLOOR_MAC");
   apply(host, batch, "set up the host end");
   if (setns(netns, CLONE_NEWNET) != 0) fail("enter the pod's network namespace", errno);
   int pod = open_rtnetlink();
-  add_address(batch, index);
-  set_link(batch, index, 1);
-  set_neighbour(batch, index, "FLOOR_GATEWAY", "FLOOR_GATEWAY_MAC");
+  FOR_EACH_FAMILY(family) add_address(batch, pod_index, family);
+  set_link(batch, pod_index, 1);
+  FOR_EACH_FAMILY(family) set_neighbour(batch, pod_index, family, family->gateway, "FLOOR_GATEWAY_MAC");
   apply(pod, batch, "set up the pod's end");
-  add_route(batch, index, 0);
-  add_route(batch, index, 1);
+  FOR_EACH_FAMILY(family) {
+    add_route(batch, pod_index, family, 0);
+    add_route(batch, pod_index, family, 1);
+  }
   apply(pod, batch, "add the pod's routes");
 }
 
 static void delete(int host, struct batch *batch) {
-  struct ndmsg neighbour = {.ndm_family = AF_INET, .ndm_ifindex = (int)number("FLOOR_BRIDGE")};
   struct ifinfomsg link = {.ifi_index = 0};
-  begin(batch, RTM_DELNEIGH, 0, &neighbour, sizeof neighbour);
-  put_address(batch, NDA_DST, "FLOOR_ADDRESS");
+  FOR_EACH_FAMILY(family) {
+    struct ndmsg neighbour = {.ndm_family = family->af, .ndm_ifindex = (int)number("FLOOR_BRIDGE")};
+    begin(batch, RTM_DELNEIGH, 0, &neighbour, sizeof neighbour);
+    put_address(batch, NDA_DST, family, family->address);
+  }
   begin(batch, RTM_DELLINK, 0, &link, sizeof link);
   put_text(batch, IFLA_IFNAME, text("FLOOR_LINK"));
   apply(host, batch, "delete the attachment");

@@ -6,29 +6,48 @@ import { BRIDGE_MAC } from "../agent/plan/node-network.ts";
 import { planPodNetwork } from "../agent/plan/pod-network.ts";
 import { outputPath } from "./launch.ts";
 import { type Host, ip, netnsPath, show, writeWork } from "./machine.ts";
-import type { Program } from "./program.ts";
+import type { Command, Program } from "./program.ts";
 
-const BRIDGE = "cw0";
+/** As the agent calls its bridge. */
+export const BRIDGE = "cw0";
+
 const MTU = 1500;
 
 /** Far above what the kernel gives on its own. */
 const FIRST_LINK_INDEX = 100_000;
 
-/** floor.c, on a bridge like the agent's: what the kernel's part of the work costs. Its VERSION is an empty program. */
-export function createFloor(id: string, host: Host, podCidr: Cidr): Program {
-  const gateway = addressAt(podCidr, 1n);
-  const bridgeIndex = makeBridge(host, `${gateway}/${podCidr.prefixLength}`);
+export interface FloorInput {
+  readonly id: string;
+  readonly host: Host;
+  /** One, or one of each family. */
+  readonly podCidrs: readonly Cidr[];
+  /** What is told of it in the table, after its name. */
+  readonly remark?: string;
+}
+
+/** floor.c, on a bridge like the agent's: what the kernel's part of the work costs. Its VERSION and STATUS are an empty program. */
+export function createFloor({ id, host, podCidrs, remark = "" }: FloorInput): Program {
+  const gateways = podCidrs.map((cidr) => addressAt(cidr, 1n));
+  const bridgeIndex = makeBridge(
+    host,
+    podCidrs.map(({ prefixLength }, index) => `${gateways[index]}/${prefixLength}`),
+  );
   const nothing = writeWork(`${id}.conf`, "");
 
   function environment(pod: number): Record<string, string> {
-    const address = addressAt(podCidr, BigInt(pod) + 2n);
-    const containerId = String(pod).padStart(64, "0");
+    const addresses = podCidrs.map((cidr, index) => {
+      return {
+        family: cidr.family,
+        address: addressAt(cidr, BigInt(pod) + 2n),
+        gateway: gateways[index] ?? "",
+      };
+    });
     const plan = planPodNetwork({
       network: "bench",
-      containerId,
+      containerId: String(pod).padStart(64, "0"),
       ifname: "eth0",
       mtu: MTU,
-      addresses: [{ family: 4, address, gateway }],
+      addresses,
     });
     return {
       CNI_NETNS: netnsPath(host.podNetns[pod] ?? ""),
@@ -36,10 +55,14 @@ export function createFloor(id: string, host: Host, podCidr: Cidr): Program {
       FLOOR_LINK: plan.host.link,
       FLOOR_ALIAS: plan.host.alias,
       FLOOR_BRIDGE: String(bridgeIndex),
-      FLOOR_INDEX: String(FIRST_LINK_INDEX + pod),
+      FLOOR_INDEX: String(FIRST_LINK_INDEX + 2 * pod),
       FLOOR_MTU: String(plan.mtu),
-      FLOOR_ADDRESS: address,
-      FLOOR_GATEWAY: gateway,
+      ...Object.fromEntries(
+        addresses.flatMap(({ family, address, gateway }) => [
+          [`FLOOR_ADDRESS${family}`, address],
+          [`FLOOR_GATEWAY${family}`, gateway],
+        ]),
+      ),
       FLOOR_MAC: plan.pod.mac,
       FLOOR_HOST_MAC: plan.host.mac,
       FLOOR_GATEWAY_MAC: plan.pod.gatewayMac,
@@ -47,14 +70,17 @@ export function createFloor(id: string, host: Host, podCidr: Cidr): Program {
     };
   }
 
+  const isEmpty = (command: Command): boolean => command === "VERSION" || command === "STATUS";
   return {
     id,
-    name: (command) => (command === "VERSION" ? "empty static program" : "raw netlink in C"),
+    name: (command) => (isEmpty(command) ? "empty static program" : `raw netlink in C${remark}`),
     host,
-    bridge: BRIDGE,
+    answers: ["STATUS"],
+    isDualStack: podCidrs.length > 1,
+    share: 1,
     run: (command, pod) => ({
       what: `${command} pod ${pod} with raw netlink`,
-      program: builtProgram(command === "VERSION" ? "empty" : "floor"),
+      program: builtProgram(isEmpty(command) ? "empty" : "floor"),
       environment: { CNI_COMMAND: command, ...environment(pod) },
       stdin: nothing,
       stdout: outputPath(id, command, pod),
@@ -68,14 +94,14 @@ function builtProgram(name: string): string {
 }
 
 /** A bridge as agent/kernel/ensure-bridge.ts makes it; gives its index. */
-function makeBridge({ netns }: Host, gateway: string): number {
+function makeBridge({ netns }: Host, gateways: readonly string[]): number {
   ip(
     [
       `link add ${BRIDGE} address ${BRIDGE_MAC} mtu ${MTU} group ${LINK_GROUP} type bridge mcast_snooping 0 stp_state 0`,
       `link set ${BRIDGE} alias "${BRIDGE_ALIAS}"`,
       `link set ${BRIDGE} addrgenmode none`,
       `link set ${BRIDGE} up`,
-      `address add ${gateway} dev ${BRIDGE}`,
+      ...gateways.map((gateway) => `address add ${gateway} dev ${BRIDGE} nodad`),
     ],
     netns,
   );

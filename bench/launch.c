@@ -10,8 +10,9 @@
  *                  env KEY=VALUE    any number
  *                  stdin PATH       once
  *                  stdout PATH      once
- * Prints one line per run, in the order of the file: START END STATUS. START and END are nanoseconds since the first run's start, STATUS is
- * the exit code, or 128 and the number of the signal. Programs share this program's stderr.
+ * Prints one line per run, in the order of the file: START END CPU STATUS. START and END are nanoseconds since the first run's start, CPU is
+ * microseconds of CPU time of the program and all the processes that it waited for, STATUS is the exit code, or 128 and the number of the
+ * signal. Programs share this program's stderr.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -21,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -36,6 +38,7 @@ struct run {
   pid_t pid;
   long long start_ns;
   long long end_ns;
+  long long cpu_us;
   int status;
 };
 
@@ -115,13 +118,15 @@ static void prepare(struct run *run, posix_spawn_file_actions_t *files) {
 static int reap(struct run *runs, size_t started, int flags) {
   int status;
   pid_t pid;
-  do pid = waitpid(-1, &status, flags);
+  struct rusage usage;
+  do pid = wait4(-1, &status, flags, &usage);
   while (pid < 0 && errno == EINTR);
   long long end_ns = now_ns();
   if (pid < 0) fail("wait for", "a run", errno);
   for (size_t i = 0; pid > 0 && i < started; i++) {
     if (runs[i].pid != pid) continue;
     runs[i].end_ns = end_ns;
+    runs[i].cpu_us = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000LL + usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
     runs[i].status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
     return 1;
   }
@@ -150,6 +155,7 @@ int main(int argc, char **argv) {
     }
   }
   for (size_t i = 0; i < count; i++)
-    printf("%lld %lld %d\n", runs[i].start_ns - runs[0].start_ns, runs[i].end_ns - runs[0].start_ns, runs[i].status);
+    printf("%lld %lld %lld %d\n", runs[i].start_ns - runs[0].start_ns, runs[i].end_ns - runs[0].start_ns, runs[i].cpu_us,
+           runs[i].status);
   return 0;
 }

@@ -16,6 +16,8 @@ export interface RunTime {
   /** Nanoseconds since the start of the first run. */
   readonly startNs: number;
   readonly endNs: number;
+  /** CPU time of the program and of all the processes that it waited for. */
+  readonly cpuMs: number;
 }
 
 interface LaunchInput {
@@ -33,11 +35,13 @@ export function launch({ netns, concurrency, runs }: LaunchInput): RunTime[] {
   const { stdout: times, stderr } = runBoth([launcher, netnsPath(netns), String(concurrency), file]);
   const lines = times.trim().split("\n");
   return runs.map(({ what, stdout }, index) => {
-    const [startNs = Number.NaN, endNs = Number.NaN, status] = (lines[index] ?? "").split(" ").map(Number);
+    const [startNs = Number.NaN, endNs = Number.NaN, cpuUs = Number.NaN, status] = (lines[index] ?? "")
+      .split(" ")
+      .map(Number);
     if (status !== 0) {
       throw new Error(`Cannot ${what}: exit code ${status}: ${stderr}${readFileSync(stdout, "utf8")}`);
     }
-    return { startNs, endNs };
+    return { startNs, endNs, cpuMs: cpuUs / 1000 };
   });
 }
 

@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
+import { cpus, release } from "node:os";
 
 /** Files of the bench. Below /run, which is a file system of this run only (see {@link enterMachine}). */
 export const WORK_FOLDER = "/run/bench";
@@ -87,4 +88,9 @@ export function writeWork(name: string, content: string): string {
   const path = `${WORK_FOLDER}/${name}`;
   writeFileSync(path, content);
   return path;
+}
+
+/** What the figures are of. */
+export function describeMachine(): string {
+  return `${cpus()[0]?.model}, ${cpus().length} CPUs, Linux ${release()}, Node ${process.version}`;
 }

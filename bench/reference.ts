@@ -1,46 +1,98 @@
 import { outputPath } from "./launch.ts";
+import { existsSync, mkdirSync, symlinkSync } from "node:fs";
 import { type Host, WORK_FOLDER, writeWork } from "./machine.ts";
 import { createEnvironment, createPlugin, portsOf, type Program } from "./program.ts";
 
-export interface ReferenceInput {
-  readonly id: string;
+/** How a reference plugin writes its rules; those before 1.8 know iptables only. */
+export type Backend = "iptables" | "nftables";
+
+/** A release of the reference plugins. */
+export interface Release {
   /** As the package calls it: 1.1.1. */
   readonly version: string;
   /** Folder of the unpacked plugins. */
   readonly folder: string;
-  readonly ipMasq: boolean;
-  readonly host: Host;
-  readonly podCIDR: string;
+  readonly answers: readonly ("CHECK" | "STATUS")[];
 }
 
-/** The reference plugins bridge and host-local, as most tutorials configure them. */
+/** By name; `plugins` is what plugins.sh prints: NAME=VERSION=FOLDER, separated by commas. */
+export function parseReleases(plugins: string): ReadonlyMap<string, Release> {
+  return new Map(
+    plugins.split(",").map((text) => {
+      const [name = "", version = "", folder = ""] = text.split("=");
+      const [major = 0, minor = 0] = version.split(".").map(Number);
+      // The first release of version 1.1.0 of the specification, which has STATUS; the nftables backends are as old.
+      const hasStatus = major > 1 || minor >= 6;
+      return [name, { version, folder, answers: hasStatus ? ["CHECK", "STATUS"] : ["CHECK"] }];
+    }),
+  );
+}
+
+export function newestOf(releases: ReadonlyMap<string, Release>): Release {
+  const newest = releases.get("newest");
+  if (newest === undefined) throw new RangeError('Cannot compare: no plugins "newest" were given');
+  return newest;
+}
+
+export interface ReferenceInput {
+  readonly id: string;
+  readonly release: Release;
+  readonly plugin: "bridge" | "ptp";
+  /** Undefined: no masquerade. */
+  readonly ipMasq: Backend | undefined;
+  readonly host: Host;
+  /** One, or one of each family. */
+  readonly podCIDRs: readonly string[];
+  /** See {@link Program}. */
+  readonly share: number;
+  /** The kernel's own choice if undefined. */
+  readonly mtu?: number;
+  /** What is told of it in the table, after its name. */
+  readonly remark?: string;
+}
+
+/** A reference plugin with host-local, as most tutorials configure them. */
 export function createReference(input: ReferenceInput): Program {
-  const { id, version, folder, ipMasq, host } = input;
+  const { id, release, plugin, ipMasq, host, podCIDRs, share, remark = "" } = input;
+  const isDualStack = podCIDRs.length > 1;
   return createPlugin({
     id,
-    name: `bridge ${version}, ${ipMasq ? "ipMasq" : "no ipMasq"}`,
+    name: `${plugin} ${release.version}, ${describeMasquerade(ipMasq)}${isDualStack ? ", dual stack" : ""}${remark}`,
     host,
-    bridge: BRIDGE,
-    plugin: `${folder}/bridge`,
-    config: bridgeConfig(input),
+    answers: release.answers,
+    isDualStack,
+    share,
+    plugin: `${release.folder}/${plugin}`,
+    config: referenceConfig(input),
+    ...(ipMasq === "nftables" ? { path: nftablesOnly() } : {}),
   });
 }
 
-/** The same with ipMasq and portmap behind it, for two ports of the host. */
-export function createReferenceWithPorts(input: Omit<ReferenceInput, "ipMasq">): Program {
-  const { id, version, folder, host } = input;
-  const name = `bridge ${version} + portmap, 2 host ports`;
-  const environmentOf = createEnvironment(host, folder);
-  const bridgeFile = writeWork(`${id}.conf`, JSON.stringify(bridgeConfig({ ...input, ipMasq: true })));
-  const common = { cniVersion: "1.0.0", name: "bench", type: "portmap", backend: "iptables", snat: true };
+export interface ReferenceWithPortsInput extends Omit<ReferenceInput, "plugin"> {
+  readonly ipMasq: Backend;
+  /** How many host ports each pod has. */
+  readonly ports: number;
+}
+
+/** Bridge with ipMasq and portmap behind it. */
+export function createReferenceWithPorts(input: ReferenceWithPortsInput): Program {
+  const { id, release, ipMasq: backend, host, share, ports } = input;
+  const { folder, version } = release;
+  const name = `bridge ${version} + portmap, ${ports} host ports (${backend})`;
+  const environmentOf = createEnvironment(host, folder, backend === "nftables" ? nftablesOnly() : undefined);
+  const bridgeConfig = referenceConfig({ ...input, plugin: "bridge" });
+  const bridgeFile = writeWork(`${id}.conf`, JSON.stringify(bridgeConfig));
+  const common = { cniVersion: "1.0.0", name: "bench", type: "portmap", backend, snat: true };
   const portmapFiles = host.podNetns.map((_, pod) =>
-    writeWork(`${id}-${pod}.conf`, JSON.stringify({ ...common, ...portsOf(pod) }).slice(0, -1)),
+    writeWork(`${id}-${pod}.conf`, JSON.stringify({ ...common, ...portsOf(pod, ports) }).slice(0, -1)),
   );
   return {
     id,
     name: () => name,
     host,
-    bridge: BRIDGE,
+    answers: [],
+    isDualStack: false,
+    share,
     run: (command, pod) => ({
       what: `${command} pod ${pod} with ${name}`,
       program: new URL("chain.sh", import.meta.url).pathname,
@@ -58,22 +110,38 @@ export function createReferenceWithPorts(input: Omit<ReferenceInput, "ipMasq">):
   };
 }
 
-const BRIDGE = "cni0";
+const NFTABLES_ONLY = `${WORK_FOLDER}/nftables-only`;
 
-function bridgeConfig({ id, ipMasq, podCIDR }: ReferenceInput): Readonly<Record<string, unknown>> {
+/**
+ * Programs of a node without iptables. Where there is one, DEL of 1.9.1 removes the rules of both backends, and fails: iptables 1.8.9 does not say
+ * that a chain is missing in the words that the plugin knows. The chain of plugins is a shell script, and calls cat.
+ */
+function nftablesOnly(): string {
+  if (existsSync(NFTABLES_ONLY)) return NFTABLES_ONLY;
+  mkdirSync(NFTABLES_ONLY);
+  for (const program of ["/usr/sbin/nft", "/bin/cat"])
+    symlinkSync(program, `${NFTABLES_ONLY}/${program.split("/").at(-1)}`);
+  return NFTABLES_ONLY;
+}
+
+function describeMasquerade(ipMasq: Backend | undefined): string {
+  return ipMasq === undefined ? "no ipMasq" : `ipMasq (${ipMasq})`;
+}
+
+function referenceConfig(input: ReferenceInput): Readonly<Record<string, unknown>> {
+  const { id, plugin, ipMasq, podCIDRs, mtu } = input;
   return {
     cniVersion: "1.0.0",
     name: "bench",
-    type: "bridge",
-    bridge: BRIDGE,
-    isGateway: true,
-    ipMasq,
-    // The default of 1.9.1 on a machine that has both. Older ones know nothing else.
-    ipMasqBackend: "iptables",
+    type: plugin,
+    ...(plugin === "bridge" ? { bridge: "cni0", isGateway: true } : {}),
+    ...(mtu === undefined ? {} : { mtu }),
+    ipMasq: ipMasq !== undefined,
+    ipMasqBackend: ipMasq ?? "iptables",
     ipam: {
       type: "host-local",
-      ranges: [[{ subnet: podCIDR }]],
-      routes: [{ dst: "0.0.0.0/0" }],
+      ranges: podCIDRs.map((subnet) => [{ subnet }]),
+      routes: podCIDRs.map((cidr) => ({ dst: cidr.includes(":") ? "::/0" : "0.0.0.0/0" })),
       dataDir: `${WORK_FOLDER}/host-local-${id}`,
     },
   };

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { BRIDGE } from "./floor.ts";
 import { show } from "./machine.ts";
 import type { Program } from "./program.ts";
 
@@ -39,25 +40,33 @@ export function checkSameState(ours: Program, floor: Program): void {
   );
 }
 
-function describeAttachment({ host, bridge }: Program): unknown {
+function describeAttachment({ host }: Program): unknown {
   const pod = host.podNetns[0] ?? "";
-  const [address] = show(pod, "ip", "-4", "address", "show", "eth0") as { addr_info: { local: string }[] }[];
-  const podAddress = address?.addr_info[0]?.local ?? "";
+  const [addresses] = show(pod, "ip", "address", "show", "eth0") as {
+    addr_info: { local: string; scope: string }[];
+  }[];
+  const podAddresses = (addresses?.addr_info ?? [])
+    .filter(({ scope }) => scope === "global")
+    .map(({ local }) => local);
   const [link] = show(pod, "ip", "link", "show", "eth0") as { address: string }[];
   const mac = link?.address ?? "";
-  const entries = show(host.netns, "bridge", "fdb", "show", "br", bridge) as {
+  const entries = show(host.netns, "bridge", "fdb", "show", "br", BRIDGE) as {
     mac: string;
     ifname: string;
   }[];
   const hostLink = entries.find((entry) => entry.mac === mac)?.ifname ?? "";
   return {
     podLink: describe(show(pod, "ip", "-details", "address", "show", "eth0")),
-    podRoutes: describe(show(pod, "ip", "-details", "route", "show", "table", "main")),
+    podRoutes: ["-4", "-6"].map((family) =>
+      describe(show(pod, "ip", family, "-details", "route", "show", "table", "main")),
+    ),
     podNeighbours: describe(show(pod, "ip", "neighbour", "show", "nud", "permanent")),
     hostLink: describe(show(host.netns, "ip", "-details", "link", "show", hostLink), ["ifalias"]),
     port: describe(show(host.netns, "bridge", "-details", "link", "show", "dev", hostLink)),
     forwarding: describe(entries.filter((entry) => entry.mac === mac)),
-    neighbours: describe(show(host.netns, "ip", "neighbour", "show", "to", podAddress, "nud", "permanent")),
+    neighbours: podAddresses.map((address) =>
+      describe(show(host.netns, "ip", "neighbour", "show", "to", address, "nud", "permanent")),
+    ),
   };
 }
 

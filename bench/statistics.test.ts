@@ -90,8 +90,12 @@ test("ratioOf() of a machine that slows down in the middle stays the same", () =
   assert.deepEqual({ low, high }, { low: 3, high: 3 });
 });
 
-test("ratioOf() refuses rounds that were not measured together", () => {
-  assert.throws(() => ratioOf([[1]], [[1], [2]]), /^RangeError: Cannot compare 1 rounds with 2$/);
+test("ratioOf() leaves out rounds in which only one was measured", () => {
+  assert.deepEqual(ratioOf([[2], [], [8]], [[1], [100]]), { ratio: 2, low: 2, high: 2 });
+});
+
+test("ratioOf() refuses what was never measured together", () => {
+  assert.throws(() => ratioOf([[1], []], [[], [2]]), /^RangeError: Cannot compare: no round/);
 });
 
 test("median() of one round with an outlier ignores it", () => {

@@ -42,19 +42,20 @@ function percentile(sorted: readonly number[], percent: number): number | undefi
 }
 
 /**
- * How many times the baseline's median a median is. Both were measured in the same rounds, so that the spread shows how far the ratio can
+ * How many times the baseline's median a median is, in the rounds in which both were measured, so that the spread shows how far the ratio can
  * be trusted: a machine that slows down for a while slows both.
  */
 export function ratioOf(
   rounds: readonly (readonly number[])[],
   baseline: readonly (readonly number[])[],
 ): Ratio {
-  if (rounds.length !== baseline.length) {
-    throw new RangeError(`Cannot compare ${rounds.length} rounds with ${baseline.length}`);
-  }
-  const ratios = rounds.map((values, round) => median(values) / median(baseline[round] ?? []));
+  const shared = rounds
+    .map((values, round) => ({ values, base: baseline[round] ?? [] }))
+    .filter(({ values, base }) => values.length > 0 && base.length > 0);
+  if (shared.length === 0) throw new RangeError("Cannot compare: no round has values of both");
+  const ratios = shared.map(({ values, base }) => median(values) / median(base));
   return {
-    ratio: median(rounds.flat()) / median(baseline.flat()),
+    ratio: median(shared.flatMap(({ values }) => values)) / median(shared.flatMap(({ base }) => base)),
     low: Math.min(...ratios),
     high: Math.max(...ratios),
   };

@@ -1,4 +1,4 @@
-import type { Measurement, Row } from "./measure.ts";
+import type { Measurement, Row } from "./collector.ts";
 import { type Ratio, ratioOf, type Summary, summarize } from "./statistics.ts";
 
 /** One line of the table. */
@@ -16,26 +16,26 @@ export interface RowSummary {
   readonly lines: readonly Line[];
 }
 
-const HEAD = ["", "median", "p90", "p99", "min – max", "× baseline (rounds)", "× Causeway (rounds)"];
+const HEAD = ["", "n", "median", "p90", "p99", "min – max", "× baseline (rounds)", "× Causeway (rounds)"];
 
-/** Sums up every row; `causeway` is the program that the last column compares with. */
-export function summarizeRows(rows: readonly Row[], causeway: string): RowSummary[] {
-  return rows.map(({ name, measurements }) => {
+/** Sums up every row. */
+export function summarizeRows(rows: readonly Row[]): RowSummary[] {
+  return rows.map(({ name, ours, measurements }) => {
     const [baseline] = measurements;
-    const ours = measurements.find(({ id }) => id === causeway);
-    if (baseline === undefined || ours === undefined) throw new RangeError(`Cannot compare "${name}"`);
-    return { name, lines: measurements.map((measurement) => summarizeLine(measurement, baseline, ours)) };
+    const own = measurements.find(({ id }) => id === ours);
+    if (baseline === undefined || own === undefined) throw new RangeError(`Cannot compare "${name}"`);
+    return { name, lines: measurements.map((measurement) => summarizeLine(measurement, baseline, own)) };
   });
 }
 
-function summarizeLine(measurement: Measurement, baseline: Measurement, ours: Measurement): Line {
-  const { id, name, roundsMs } = measurement;
+function summarizeLine(measurement: Measurement, baseline: Measurement, own: Measurement): Line {
+  const { id, name, rounds } = measurement;
   return {
     id,
     name,
-    ...summarize(roundsMs.flat()),
-    ofBaseline: ratioOf(roundsMs, baseline.roundsMs),
-    ofCauseway: ratioOf(roundsMs, ours.roundsMs),
+    ...summarize(rounds.flat()),
+    ofBaseline: ratioOf(rounds, baseline.rounds),
+    ofCauseway: ratioOf(rounds, own.rounds),
   };
 }
 
@@ -45,6 +45,7 @@ export function formatTable(rows: readonly RowSummary[]): string {
     [name, ...HEAD.slice(1).map(() => "")],
     ...lines.map((line) => [
       `  ${line.name}`,
+      String(line.count),
       formatMs(line.median),
       formatMs(line.p90),
       formatMs(line.p99),
@@ -53,18 +54,23 @@ export function formatTable(rows: readonly RowSummary[]): string {
       formatRatio(line.ofCauseway),
     ]),
   ]);
-  const widths = HEAD.map((_, column) =>
-    Math.max(...[HEAD, ...cells].map((row) => row[column]?.length ?? 0)),
-  );
-  const format = (row: readonly string[]): string =>
-    row
+  return alignColumns([HEAD, ...cells]);
+}
+
+/** The first line is the head; the first column is text, the others are numbers. */
+export function alignColumns(lines: readonly (readonly string[])[]): string {
+  const [head = []] = lines;
+  const widths = head.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  const [first = "", ...others] = lines.map((line) =>
+    line
       .map((cell, column) =>
         column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0),
       )
       .join("  ")
-      .trimEnd();
+      .trimEnd(),
+  );
   const rule = "-".repeat(widths.reduce((sum, width) => sum + width + 2, -2));
-  return [format(HEAD), rule, ...cells.map(format)].join("\n");
+  return [first, rule, ...others].join("\n");
 }
 
 function formatMs(value: number | undefined): string {

@@ -1,4 +1,4 @@
-import { deleteLink } from "../netlink/link.ts";
+import { deleteLink, getLink } from "../netlink/link.ts";
 import type { Outcome } from "../netlink/message.ts";
 import { isAlreadyExists, NetlinkError } from "../netlink/netlink-error.ts";
 import type { PodPlan } from "../plan/pod-network.ts";
@@ -60,15 +60,18 @@ async function tryAttach(
     netns,
     hasIpv6,
   });
-  const [created = [], hosted = [], podded = [], routed = []] = await rtnetlink.tryExecute([
+  // A link that has got its carrier sends only after a worker of the kernel has seen that, which takes its time on a busy node; to ask about the
+  // link does the worker's job (linkwatch_sync_dev in rtnl_getlink of net/core/rtnetlink.c, Linux 6.8). Without, the first packets may be lost.
+  const [created = [], hosted = [], podded = [], routed = [], settled = []] = await rtnetlink.tryExecute([
     { requests: create },
     { requests: host },
     { socket, requests: pod },
     { socket, requests: routes },
+    { requests: [getLink(linkIndex)] },
   ]);
   const createError = firstError(created);
   if (createError !== undefined) return createError;
-  const error = firstError([...hosted, ...podded]) ?? firstRouteError(routed);
+  const error = firstError([...hosted, ...podded]) ?? firstRouteError(routed) ?? firstError(settled);
   if (error === undefined) return "attached";
   await rtnetlink.tryExecute([
     { requests: [deleteLink(linkIndex), ...(hasIfb ? [deleteLink(ifbIndex)] : [])] },

@@ -152,7 +152,12 @@ function neighboursOf({ known: { addresses = [] } }: Job, link: Link | undefined
   return [...new Set([...addresses, ...aliased, ...linkLocal])];
 }
 
-async function deleteLinks(rtnetlink: Rtnetlink, indices: readonly number[], group: number): Promise<void> {
+/** Deletes links, several at once by way of a group that nobody else has. */
+export async function deleteLinks(
+  rtnetlink: Rtnetlink,
+  indices: readonly number[],
+  group: number,
+): Promise<void> {
   if (indices.length <= 1) return removeAll(rtnetlink, indices.map(deleteLink));
   await removeAll(
     rtnetlink,

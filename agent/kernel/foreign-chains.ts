@@ -1,3 +1,4 @@
+import { acceptCommand } from "../plan/accept-rules.ts";
 import { TABLE_NAME } from "../plan/ruleset.ts";
 
 /** An object of `nft -j list chains`; see libnftables-json(5). */
@@ -19,8 +20,7 @@ export function describeDropPolicies(objects: readonly ListedObject[], bridge: s
   return objects.flatMap(({ chain }) => {
     if (chain?.hook !== "forward" || chain.policy !== "drop" || chain.table === TABLE_NAME) return [];
     const { family, table, name } = chain;
-    const rules = [`iifname "${bridge}" accept`, `oifname "${bridge}" accept`];
-    const remedy = rules.map((rule) => `nft insert rule ${family} ${table} ${name} ${rule}`).join(" && ");
+    const remedy = acceptCommand(chain, bridge);
     return [
       `nftables chain ${family} ${table} ${name} drops forwarded packets that none of its rules accepts; ` +
         `unless it accepts pods' traffic, on the node run: ${remedy}`,

@@ -117,5 +117,7 @@ export interface Kernel {
   checkRuleset(): Promise<Faults>;
   /** Makes the nftables table as planned, verifies it, and tells what was not as planned before; nothing then. */
   ensureRuleset(ruleset: Ruleset): Promise<Faults>;
+  /** Removes everything of ours, pods' links included, and gives what it was: see {@link removeDatapath}. For a node that no agent serves. */
+  removeDatapath(): Promise<readonly string[]>;
   close(): void;
 }

@@ -23,6 +23,7 @@ import { ensureLocalnet } from "./localnet.ts";
 import { isHostLink, isOurs } from "./ownership.ts";
 import { attachmentOf, listPodLinks } from "./pod-links.ts";
 import { findLink } from "./read-one.ts";
+import { removeDatapath } from "./remove-datapath.ts";
 import { observeHost, planRepairs, type Repair } from "./repair-attachments.ts";
 import { createRtnetlink, type Rtnetlink } from "./rtnetlink.ts";
 import type { Native } from "./native.ts";
@@ -230,6 +231,7 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
     listHazards: nftables.listHazards,
     ensureRuleset: nftables.ensure,
     checkRuleset: nftables.check,
+    removeDatapath: () => removeDatapath(rtnetlink),
     close() {
       connections.stop();
       rtnetlink.close();

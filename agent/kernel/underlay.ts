@@ -56,7 +56,7 @@ function subnetOf({ address, prefixLength, linkIndex, scope }: ObservedAddress, 
 function mtuOf(link: Link | undefined, uplinks: readonly Link[]): number | undefined {
   if (link?.up !== true) return undefined;
   if (link.name !== LOOPBACK) return link.mtu;
-  return Math.min(...uplinks.map(({ mtu }) => mtu));
+  return uplinks.length === 0 ? undefined : Math.min(...uplinks.map(({ mtu }) => mtu));
 }
 
 export async function listLinks(rtnetlink: Rtnetlink): Promise<Link[]> {

@@ -9,6 +9,8 @@ export interface ApiRequest {
   /** Below the server's base URL, beginning with a slash. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
+  /** Form of the answer, where another JSON than the ordinary one is wanted. */
+  readonly accept?: string | undefined;
   /** Sent as JSON. */
   readonly body?: unknown;
   /** Ends the request and its answer; every wait needs one, as a server may never answer. */
@@ -49,7 +51,14 @@ export function createApiClient({ credentials, userAgent }: ApiClientOptions): A
     https: new HttpsAgent({ keepAlive: true, keepAliveMsecs: TCP_PROBE_MS }),
   };
 
-  async function open({ method, path, query, body, signal }: ApiRequest): Promise<IncomingMessage> {
+  async function open({
+    method,
+    path,
+    query,
+    accept = "application/json",
+    body,
+    signal,
+  }: ApiRequest): Promise<IncomingMessage> {
     const { server, headers, tls, proxyAgent } = await credentials.forRequest();
     const url = new URL(server + path);
     for (const [key, value] of Object.entries(query ?? {})) url.searchParams.set(key, value);
@@ -62,7 +71,7 @@ export function createApiClient({ credentials, userAgent }: ApiClientOptions): A
       agent: proxyAgent ?? (isTls ? agents.https : agents.http),
       headers: {
         ...headers,
-        accept: "application/json",
+        accept,
         "user-agent": userAgent,
         ...(payload === undefined ? {} : { "content-type": CONTENT_TYPES[method] }),
       },

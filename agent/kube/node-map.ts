@@ -2,7 +2,7 @@ import { garbageError } from "./api-error.ts";
 import { isNodeName } from "./node-fields.ts";
 import type { ClusterNode } from "./node-view.ts";
 import { isFields, isSameNode, projectNode } from "./project-node.ts";
-import type { NodeEvent } from "./watch-nodes.ts";
+import type { WatchEvent } from "./watch-objects.ts";
 
 /** Usable nodes, and the reason for each unusable one; a name is in one of the two at most. */
 export interface NodeMap {
@@ -36,7 +36,7 @@ export function putNode({ nodes, skipped }: NodeMap, raw: unknown): string {
  * Applies an event; answers the name of the node when anything that the agent uses has changed: most events of a cluster are
  * heartbeats. Throws when a deleted node cannot be told, since only a list can show what is left then.
  */
-export function applyEvent(map: NodeMap, { type, object }: NodeEvent): string | undefined {
+export function applyEvent(map: NodeMap, { type, object }: WatchEvent): string | undefined {
   if (type === "BOOKMARK") return undefined;
   const name = nameOf(object);
   if (type === "DELETED") {
@@ -54,7 +54,7 @@ export function applyEvent(map: NodeMap, { type, object }: NodeEvent): string | 
   return isSame ? undefined : key;
 }
 
-function nameOf(object: NodeEvent["object"]): string | undefined {
+function nameOf(object: WatchEvent["object"]): string | undefined {
   const metadata = object["metadata"];
   return isFields(metadata) && isNodeName(metadata["name"]) ? metadata["name"] : undefined;
 }

@@ -2,12 +2,13 @@ import type { ApiClient } from "./api-client.ts";
 import { type ApiError, asApiError } from "./api-error.ts";
 import { backOffMs } from "./back-off.ts";
 import { createFaultState } from "./fault-state.ts";
-import { listNodes } from "./list-nodes.ts";
+import { listNodes, NODES_PATH } from "./list-nodes.ts";
 import { applyEvent, createNodeMap, type NodeMap } from "./node-map.ts";
 import type { Clock } from "../clock.ts";
 import type { NodeView, NodeViewLog } from "./node-view.ts";
-import { watchNodes } from "./watch-nodes.ts";
-import { createWatchdog, type Watchdog } from "./watchdog.ts";
+import { pause } from "./pause.ts";
+import { watchObjects } from "./watch-objects.ts";
+import { guarded } from "./watchdog.ts";
 
 export interface NodeReflectorOptions {
   readonly client: ApiClient;
@@ -66,7 +67,7 @@ export function createNodeReflector(options: NodeReflectorOptions): NodeView {
   async function list(): Promise<string> {
     stage = "list";
     const { resourceVersion: listed, ...fresh } = await guarded(
-      { silenceMs: ANSWER_SILENCE_MS, totalMs: LIST_TOTAL_MS },
+      { clock, closing: closing.signal, silenceMs: ANSWER_SILENCE_MS, totalMs: LIST_TOTAL_MS },
       (dog) => listNodes({ client, signal: dog.signal, onProgress: () => dog.touch() }),
     );
     map = fresh;
@@ -82,9 +83,10 @@ export function createNodeReflector(options: NodeReflectorOptions): NodeView {
   async function watch(from: string): Promise<void> {
     stage = "connect";
     openedMs = undefined;
-    await guarded({ silenceMs: ANSWER_SILENCE_MS }, async (dog) => {
-      const events = watchNodes({
+    await guarded({ clock, closing: closing.signal, silenceMs: ANSWER_SILENCE_MS }, async (dog) => {
+      const events = watchObjects({
         client,
+        path: NODES_PATH,
         resourceVersion: from,
         timeoutS: Math.round(MIN_WATCH_S * (1 + random())),
         signal: dog.signal,
@@ -110,40 +112,8 @@ export function createNodeReflector(options: NodeReflectorOptions): NodeView {
     faults.clear();
   }
 
-  /** Runs one request with a watchdog of its own; closing the view ends it too. */
-  async function guarded<T>(
-    limits: { readonly silenceMs: number; readonly totalMs?: number },
-    run: (dog: Watchdog) => Promise<T>,
-  ): Promise<T> {
-    const dog = createWatchdog({ clock, ...limits });
-    const stop = (): void => dog.abort();
-    closing.signal.addEventListener("abort", stop, { once: true });
-    try {
-      closing.signal.throwIfAborted();
-      return await run(dog);
-    } catch (error) {
-      throw dog.reason() ?? error;
-    } finally {
-      closing.signal.removeEventListener("abort", stop);
-      dog.stop();
-    }
-  }
-
   function logSkipped(name: string, reason: string): void {
     log.warn({ node: name }, `Cannot use node "${name}": ${reason}`);
-  }
-
-  /** Resolves after `delayMs`, or when the view is closed. */
-  async function pause(delayMs: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const cancel = clock.after(delayMs, finish);
-      closing.signal.addEventListener("abort", finish, { once: true });
-      function finish(): void {
-        cancel();
-        closing.signal.removeEventListener("abort", finish);
-        resolve();
-      }
-    });
   }
 
   async function follow(): Promise<void> {
@@ -165,7 +135,8 @@ export function createNodeReflector(options: NodeReflectorOptions): NodeView {
       // A watch that ended in time is followed by the next at once; one that ends too soon must not become a busy loop.
       if (failure === undefined && isHealthy) continue;
       failures++;
-      await pause((failure?.retryAfterMs ?? 0) + backOffMs(failures, { ...BACK_OFF, random }));
+      const delayMs = (failure?.retryAfterMs ?? 0) + backOffMs(failures, { ...BACK_OFF, random });
+      await pause(clock, delayMs, closing.signal);
     }
   }
 

@@ -13,7 +13,7 @@ export interface ClusterNode {
 export interface NodeViewStats {
   /** How often a watch, or the reading of the file, began anew. */
   readonly watchRestarts: number;
-  /** When the source last said anything, on the clock that the view was given; undefined before that. */
+  /** When the source last said anything of use, on the clock that the view was given; undefined before that. A good file says it whenever it is read. */
   readonly lastEventMs: number | undefined;
 }
 

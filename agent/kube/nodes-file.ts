@@ -50,9 +50,11 @@ export function watchNodesFile({ path, onChange, log, clock }: NodesFileOptions)
       faults.set({ key: "read", text: `Cannot read nodes file "${path}": ${describeSystemError(error)}` });
       return;
     }
-    if (text === content) return;
+    if (text === content) {
+      if (faults.current() === undefined) lastEventMs = clock.nowMs();
+      return;
+    }
     content = text;
-    lastEventMs = clock.nowMs();
     const file = parseNodesFile(text);
     if (file.kind === "faulty") {
       const list = file.faults.join("; ");
@@ -61,6 +63,7 @@ export function watchNodesFile({ path, onChange, log, clock }: NodesFileOptions)
     }
     nodes = file.nodes;
     isComplete = true;
+    lastEventMs = clock.nowMs();
     faults.clear();
     log.info({ nodes: nodes.size }, `Nodes file "${path}" read`);
     notify();

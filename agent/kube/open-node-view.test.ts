@@ -13,7 +13,10 @@ import { ownNode } from "./own-node.ts";
 
 const REPORT = { type: "Warning", reason: "Test", action: "Test", note: "a note" } as const;
 
-type Config = Omit<OpenNodeViewInput["config"], "standalone" | "nodeCondition"> & { nodeCondition?: boolean };
+type Config = Omit<OpenNodeViewInput["config"], "standalone" | "nodeEvents" | "nodeCondition"> & {
+  nodeEvents?: boolean;
+  nodeCondition?: boolean;
+};
 
 function open(t: TestContext, config: (folder: string) => Config): OpenedNodeView {
   const folder = mkdtempSync(join(tmpdir(), "causeway-view-"));
@@ -22,6 +25,7 @@ function open(t: TestContext, config: (folder: string) => Config): OpenedNodeVie
     nodesFile: undefined,
     kubeconfig: undefined,
     apiServer: undefined,
+    nodeEvents: true,
     nodeCondition: false,
     ...config(folder),
   };
@@ -80,23 +84,27 @@ test("openNodeView() takes all nodes of the file in standalone mode; events go n
   report(REPORT);
 });
 
-for (const { nodeCondition, patches } of [
-  { nodeCondition: true, patches: 1 },
-  { nodeCondition: false, patches: 0 },
+for (const { nodeEvents, nodeCondition, verbs } of [
+  { nodeEvents: true, nodeCondition: true, verbs: ["create", "patch"] },
+  { nodeEvents: true, nodeCondition: false, verbs: ["create"] },
+  { nodeEvents: false, nodeCondition: true, verbs: ["patch"] },
 ]) {
-  test(`openNodeView() ${nodeCondition ? "writes" : "never writes"} the Node's condition when it is ${nodeCondition ? "" : "not "}told to`, async (t) => {
+  test(`openNodeView() writes nothing but what it is told to: ${verbs.join(" and ")}`, async (t) => {
     const server = await startApiServer();
     t.after(server.close);
     server.store.put({ name: "me", podCIDRs: [] });
     const { view, ready, report } = open(t, (folder) => {
       const kubeconfig = join(folder, "kubeconfig");
       writeKubeconfig({ path: kubeconfig, server: server.url, user: { token: "secret" } });
-      return { nodeName: "me", kubeconfig, nodeCondition };
+      return { nodeName: "me", kubeconfig, nodeEvents, nodeCondition };
     });
     await eventually("the node is there", view.isComplete, view.fault);
-    ready();
     report(REPORT);
-    await eventually("what was sent has arrived", () => server.events.length === 1);
-    await eventually("the condition is as configured", () => server.patches.length === patches);
+    ready();
+    const written = (): string[] =>
+      server.requests.map(({ verb }) => verb).filter((verb) => verb === "create" || verb === "patch");
+    await eventually("what was to be sent has arrived", () => written().length === verbs.length);
+    await view.close();
+    assert.deepEqual(written().toSorted(), verbs);
   });
 }

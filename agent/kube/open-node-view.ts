@@ -7,11 +7,19 @@ import { createNodeReflector } from "./node-reflector.ts";
 import type { Clock } from "../clock.ts";
 import type { NodeView, NodeViewLog } from "./node-view.ts";
 import { watchNodesFile } from "./nodes-file.ts";
+import { watchOwnDaemonSet } from "./own-daemon-set.ts";
 
 export interface OpenNodeViewInput {
   readonly config: Pick<
     Config,
-    "standalone" | "nodesFile" | "nodeName" | "kubeconfig" | "apiServer" | "nodeCondition"
+    | "standalone"
+    | "nodesFile"
+    | "nodeName"
+    | "kubeconfig"
+    | "apiServer"
+    | "nodeEvents"
+    | "nodeCondition"
+    | "daemonSet"
   >;
   /** Version of the agent, for the API server's audit log. */
   readonly version: string;
@@ -23,10 +31,12 @@ export interface OpenNodeViewInput {
 /** Where the agent learns of nodes, and where it tells operators about its own. */
 export interface OpenedNodeView {
   readonly view: NodeView;
-  /** Nobody listens in standalone mode: the log and /readyz say the same. */
+  /** Nobody listens in standalone mode, or where the configuration says so: the log and /readyz say the same. */
   readonly report: NodeEvents["report"];
   /** The node serves pods: where the configuration says so, its Node object is told. */
   readonly ready: () => void;
+  /** Whether the agent is being uninstalled, as opposed to restarted: see {@link OwnDaemonSet.isDeleted}. To be asked before `close`. */
+  readonly isUninstalled: () => Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -35,23 +45,36 @@ export function openNodeView(input: OpenNodeViewInput): OpenedNodeView {
   const { config, version, log, clock, onChange } = input;
   if (config.nodesFile !== undefined) {
     const view = watchNodesFile({ path: config.nodesFile, log, clock, onChange });
-    return { view, report: () => undefined, ready: () => undefined, close: () => view.close() };
+    return {
+      view,
+      report: () => undefined,
+      ready: () => undefined,
+      isUninstalled: () => Promise.resolve(false),
+      close: () => view.close(),
+    };
   }
-  const { nodeName, kubeconfig, apiServer } = config;
+  const { nodeName, kubeconfig, apiServer, daemonSet } = config;
   const credentials = createCredentials({ kubeconfig, apiServer });
   const client = createApiClient({ credentials, userAgent: `causeway/${version}` });
   const view = createNodeReflector({ client, log, clock, onChange, random: Math.random });
   const nodeUid = (): string | undefined => view.nodes().get(nodeName)?.uid;
-  const events = createNodeEvents({ client, nodeName, nodeUid, clock, dateMs: Date.now, log });
+  const events = config.nodeEvents
+    ? createNodeEvents({ client, nodeName, nodeUid, clock, dateMs: Date.now, log })
+    : undefined;
   const condition = config.nodeCondition
     ? createNodeCondition({ client, nodeName, nodeUid, clock, dateMs: Date.now, log, random: Math.random })
     : undefined;
+  const own =
+    daemonSet === undefined
+      ? undefined
+      : watchOwnDaemonSet({ client, daemonSet, clock, log, random: Math.random });
   return {
     view,
-    report: (event) => events.report(event),
+    isUninstalled: () => own?.isDeleted() ?? Promise.resolve(false),
+    report: (event) => events?.report(event),
     ready: () => condition?.ready(),
     async close() {
-      await Promise.all([view.close(), events.close(), condition?.close()]);
+      await Promise.all([view.close(), events?.close(), condition?.close(), own?.close()]);
       client.close();
     },
   };

@@ -61,3 +61,27 @@ export function createWatchdog({ clock, silenceMs, totalMs }: WatchdogOptions): 
     },
   };
 }
+
+export interface GuardOptions extends WatchdogOptions {
+  /** Ends the request, too. */
+  readonly closing: AbortSignal;
+}
+
+/** Runs one request with a watchdog of its own. */
+export async function guarded<T>(
+  { closing, ...options }: GuardOptions,
+  run: (dog: Watchdog) => Promise<T>,
+): Promise<T> {
+  const dog = createWatchdog(options);
+  const stop = (): void => dog.abort();
+  closing.addEventListener("abort", stop, { once: true });
+  try {
+    closing.throwIfAborted();
+    return await run(dog);
+  } catch (error) {
+    throw dog.reason() ?? error;
+  } finally {
+    closing.removeEventListener("abort", stop);
+    dog.stop();
+  }
+}

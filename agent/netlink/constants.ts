@@ -209,6 +209,8 @@ export const IFA_F_NOPREFIXROUTE = 0x200;
 
 /** linux/rtnetlink.h: routes. */
 export const RTA_DST = 1;
+export const RTA_SRC = 2;
+export const RTA_IIF = 3;
 export const RTA_OIF = 4;
 export const RTA_GATEWAY = 5;
 export const RTA_PRIORITY = 6;
@@ -218,6 +220,7 @@ export const RTA_MULTIPATH = 9;
 export const RTA_TABLE = 15;
 export const RTAX_MTU = 2;
 export const RTNH_F_ONLINK = 4;
+export const RTM_F_FIB_MATCH = 0x2000;
 export const RT_TABLE_UNSPEC = 0;
 export const RT_TABLE_COMPAT = 252;
 export const RT_TABLE_MAIN = 254;

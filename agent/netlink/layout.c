@@ -208,6 +208,12 @@ static void route(void)
 	put_u32(RTA_TABLE, RT_TABLE_MAIN);
 	put_u32(RTA_OIF, 42);
 	end("dumpRoutes");
+	spec = begin(RTM_GETROUTE, NLM_F_ACK, sizeof *spec);
+	*spec = (struct rtmsg){.rtm_family = AF_INET, .rtm_dst_len = 32, .rtm_src_len = 32, .rtm_flags = RTM_F_FIB_MATCH};
+	put_address(RTA_DST, AF_INET, "10.244.2.7");
+	put_address(RTA_SRC, AF_INET, "10.244.1.5");
+	put_u32(RTA_IIF, 3);
+	end("getRoute");
 }
 
 static void neighbours(void)
@@ -231,6 +237,15 @@ static void neighbours(void)
 	put_u32(NDA_IFINDEX, 42);
 	put_u32(NDA_MASTER, 3);
 	end("dumpFdb");
+	entry = begin(RTM_GETNEIGH, NLM_F_ACK, sizeof *entry);
+	*entry = (struct ndmsg){.ndm_family = AF_BRIDGE, .ndm_ifindex = 42, .ndm_flags = NTF_SELF};
+	put(NDA_LLADDR, POD_MAC, 6);
+	end("getFdbSelf");
+	entry = begin(RTM_GETNEIGH, NLM_F_ACK, sizeof *entry);
+	*entry = (struct ndmsg){.ndm_family = AF_BRIDGE, .ndm_flags = NTF_MASTER};
+	put(NDA_LLADDR, POD_MAC, 6);
+	put_u32(NDA_MASTER, 3);
+	end("getFdbMaster");
 }
 
 static void shaping(void)

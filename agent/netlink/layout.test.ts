@@ -20,12 +20,12 @@ import { ERRNO } from "./errno.ts";
 import { createIfb } from "./ifb.ts";
 import { addAltNames, deleteLinkGroup, dumpLinks, setLink } from "./link.ts";
 import { encodeBatch, type NetlinkRequest } from "./message.ts";
-import { addFdbEntry, dumpFdb, replaceNeighbour } from "./neighbour.ts";
+import { addFdbEntry, dumpFdb, getFdbEntry, replaceNeighbour } from "./neighbour.ts";
 import { NFGENMSG_BYTES } from "./nfgenmsg.ts";
 import { changeElements } from "./nft-elements.ts";
 import { addIngress, replaceTokenBucket } from "./qdisc.ts";
 import { addRedirect } from "./redirect.ts";
-import { dumpRoutes, replaceRoute } from "./route.ts";
+import { dumpRoutes, getRoute, replaceRoute } from "./route.ts";
 import { TC_HEADER_BYTES } from "./tc-header.ts";
 import { createVeth } from "./veth.ts";
 import { createVxlan } from "./vxlan.ts";
@@ -71,6 +71,7 @@ const WANT: Readonly<Record<string, number>> = {
   "sizeof(struct tcmsg)": TC_HEADER_BYTES,
   "sizeof(struct nfgenmsg)": NFGENMSG_BYTES,
   "offsetof(struct ifaddrmsg, ifa_flags)": 2,
+  "offsetof(struct rtmsg, rtm_src_len)": 2,
   "offsetof(struct rtmsg, rtm_protocol)": 5,
   "offsetof(struct rtmsg, rtm_scope)": 6,
   "offsetof(struct rtmsg, rtm_flags)": 8,
@@ -142,10 +143,13 @@ const MESSAGES: Readonly<Record<string, NetlinkRequest>> = {
     onlink: true,
   }),
   dumpRoutes: dumpRoutes({ family: 6, table: constants.RT_TABLE_MAIN, protocol: 99, linkIndex: 42 }),
+  getRoute: getRoute({ destination: "10.244.2.7", source: "10.244.1.5", inputLink: 3 }, "entry"),
   neighbour: replaceNeighbour({ linkIndex: 3, address: "10.244.1.7", mac: podMac }),
   fdbMaster: addFdbEntry({ linkIndex: 42, mac: podMac, keeper: "master" }),
   fdbSelf: addFdbEntry({ linkIndex: 42, mac: podMac, keeper: "self", destination: "fd00::9" }),
   dumpFdb: dumpFdb({ linkIndex: 42, masterIndex: 3 }),
+  getFdbSelf: getFdbEntry({ linkIndex: 42, mac: podMac, keeper: "self" }),
+  getFdbMaster: getFdbEntry({ linkIndex: 3, mac: podMac, keeper: "master" }),
   ifb: createIfb({ name: "cihost", index: 44, mtu: 1450, group: 99 }),
   tbf: replaceTokenBucket(44, { rate: 12_500_000_000, burst: 20_000, limit: 70_000 }),
   ingress: addIngress(42),

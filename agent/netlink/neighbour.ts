@@ -218,6 +218,24 @@ export function dumpFdb({ linkIndex, masterIndex }: FdbFilter = {}): NetlinkRequ
   };
 }
 
+/** The entry of one MAC in a VXLAN device ("self"), or in a bridge whose index is `linkIndex` ("master"); ENOENT if there is none. */
+export function getFdbEntry({ linkIndex, mac, keeper }: Omit<FdbEntry, "destination">): NetlinkRequest {
+  return {
+    type: RTM_GETNEIGH,
+    flags: 0,
+    payload: [
+      formatNeighbor({
+        family: AF_BRIDGE,
+        flags: KEEPER_FLAGS[keeper],
+        ...(keeper === "self" ? { ifindex: linkIndex } : {}),
+      }),
+      ...attribute(NDA_LLADDR, macToBytes(mac)),
+      ...(keeper === "master" ? u32Attribute(NDA_MASTER, linkIndex) : []),
+    ],
+    what: `get forwarding entry ${mac}`,
+  };
+}
+
 /** Reads the payload of an RTM_NEWNEIGH of AF_BRIDGE; throws {@link MalformedMessageError}. */
 export function parseFdbEntry(payload: Buffer): ObservedFdbEntry {
   const { header, attributes } = readNeighbour("forwarding entry", payload);

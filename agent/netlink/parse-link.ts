@@ -25,7 +25,7 @@ import {
 } from "./constants.ts";
 import { type InetConf, parseInetConf } from "./inet-conf.ts";
 import { MalformedMessageError } from "./malformed-message-error.ts";
-import { parseVxlan, type Vxlan } from "./vxlan.ts";
+import { type ObservedVxlan, parseVxlan } from "./vxlan.ts";
 
 /** A link as the kernel describes it. */
 export interface Link {
@@ -48,7 +48,7 @@ export interface Link {
   readonly peerIndex: number | undefined;
   readonly netnsId: number | undefined;
   readonly bridgePort: BridgePort | undefined;
-  readonly vxlan: Vxlan | undefined;
+  readonly vxlan: ObservedVxlan | undefined;
   /** IN6_ADDR_GEN_MODE_*; undefined without IPv6. */
   readonly addrGenMode: number | undefined;
   readonly inetConf: InetConf | undefined;

@@ -9,8 +9,8 @@ import {
   RouteType,
 } from "netlink/dist/rt/structs.js";
 import { getU32 } from "netlink/dist/structs.js";
-import { addressToBytes, type Family } from "../net/address.ts";
-import { type Cidr, formatCidr } from "../net/cidr.ts";
+import { addressToBytes, type Family, familyOf } from "../net/address.ts";
+import { addressBits, type Cidr, formatCidr } from "../net/cidr.ts";
 import { attribute, nested, optional, readAttributes, reading, readU32, u32Attribute } from "./attributes.ts";
 import {
   NLM_F_CREATE,
@@ -22,19 +22,22 @@ import {
   RT_TABLE_UNSPEC,
   RTA_DST,
   RTA_GATEWAY,
+  RTA_IIF,
   RTA_METRICS,
   RTA_MULTIPATH,
   RTA_OIF,
   RTA_PREFSRC,
   RTA_PRIORITY,
+  RTA_SRC,
   RTA_TABLE,
   RTAX_MTU,
+  RTM_F_FIB_MATCH,
   RTM_DELROUTE,
   RTM_GETROUTE,
   RTM_NEWROUTE,
   RTNH_F_ONLINK,
 } from "./constants.ts";
-import { addressFrom, familyFromAf, familyToAf } from "./family.ts";
+import { addressFrom, afOf, familyFromAf, familyToAf } from "./family.ts";
 import type { NetlinkRequest } from "./message.ts";
 import { type Scope, scopeFromNumber, scopeToNumber } from "./scope.ts";
 
@@ -77,6 +80,7 @@ interface RouteHeader extends Pick<RouteStruct, "family" | "dstLen" | "table" | 
 
 /** Next-hop flags share the word with RTM_F_*, and the package knows only those. */
 const ONLINK: RouteFlags = { __unknown: RTNH_F_ONLINK };
+const FIB_MATCH: RouteFlags = { __unknown: RTM_F_FIB_MATCH };
 
 function describeRoute({ destination, gateway }: RouteSpec): string {
   const target = destination.prefixLength === 0 ? "default" : formatCidr(destination);
@@ -152,6 +156,44 @@ export function dumpRoutes({ family, table, protocol = 0, linkIndex }: RouteFilt
     ],
     what: `list IPv${family} routes`,
     emptyOn: "ENOENT",
+  };
+}
+
+/** A packet whose way is asked for. */
+export interface RouteQuestion {
+  readonly destination: string;
+  /** Source of the packet; needed with `inputLink`. */
+  readonly source?: string | undefined;
+  /** Index of the link through which it comes in; undefined: the host itself sends it. */
+  readonly inputLink?: number | undefined;
+}
+
+/**
+ * Asks the kernel which way a packet takes. "way" gives next hop, link and source for this packet, "entry" the table entry that decides. What the
+ * kernel would refuse is an error: ENETUNREACH no route, EHOSTUNREACH forwarding is off (IPv4) or the route says so, EXDEV reverse path filter, EINVAL
+ * blackhole or a martian source.
+ */
+export function getRoute(question: RouteQuestion, kind: "way" | "entry" = "way"): NetlinkRequest {
+  const { destination, source, inputLink } = question;
+  const bits = addressBits(familyOf(destination));
+  const header = routeHeader({
+    family: afOf(destination),
+    dstLen: bits,
+    protocol: 0,
+    flags: kind === "entry" ? FIB_MATCH : {},
+  });
+  // Byte 2 of struct rtmsg, rtm_src_len.
+  if (source !== undefined) header[2] = bits;
+  return {
+    type: RTM_GETROUTE,
+    flags: 0,
+    payload: [
+      header,
+      ...attribute(RTA_DST, addressToBytes(destination)),
+      ...optional(source, (address) => attribute(RTA_SRC, addressToBytes(address))),
+      ...optional(inputLink, (index) => u32Attribute(RTA_IIF, index)),
+    ],
+    what: `find a route to ${destination}`,
   };
 }
 

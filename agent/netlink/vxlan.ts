@@ -78,16 +78,21 @@ export function createVxlan(spec: VxlanSpec): NetlinkRequest {
   };
 }
 
-/** Reads IFLA_INFO_DATA of a VXLAN device. One without a fixed source address has none that is ours: undefined. */
-export function parseVxlan(data: Buffer | undefined): Vxlan | undefined {
+/** A VXLAN device as the kernel describes it: one of somebody else may have no fixed source address. */
+export interface ObservedVxlan extends Omit<Vxlan, "local"> {
+  readonly local: string | undefined;
+}
+
+/** Reads IFLA_INFO_DATA of a VXLAN device; undefined without a port. */
+export function parseVxlan(data: Buffer | undefined): ObservedVxlan | undefined {
   const attributes = readAttributes("VXLAN device", data);
   const local = attributes.get(IFLA_VXLAN_LOCAL) ?? attributes.get(IFLA_VXLAN_LOCAL6);
   const port = attributes.get(IFLA_VXLAN_PORT);
-  if (local === undefined || port?.length !== 2) return undefined;
+  if (port?.length !== 2) return undefined;
   return {
     vni: readU32("VXLAN device", attributes, IFLA_VXLAN_ID) ?? 0,
     port: port.readUInt16BE(0),
-    local: reading("VXLAN device", () => addressFromBytes(local)),
+    local: local && reading("VXLAN device", () => addressFromBytes(local)),
     learning: readU8("VXLAN device", attributes, IFLA_VXLAN_LEARNING) === 1,
   };
 }

@@ -38,6 +38,7 @@ function setUp() {
     changes: [] as Change[],
     refusals: [] as string[],
     rulesetFault: undefined as Error | undefined,
+    rulesetErrors: 0,
     readiness: createReadiness(() => undefined),
     run: (verify = false) => reconciler.run({ verify }),
     counts: () => reconciler.counts(),
@@ -79,6 +80,7 @@ function setUp() {
       },
     }),
     onRepair: (kind) => told.repairs.push(kind),
+    onRulesetError: () => setup.rulesetErrors++,
     onProblem: (note) => told.notes.push(note),
   });
   return setup;
@@ -90,7 +92,8 @@ test("run() routes to all nodes but this one, and masquerades nothing that stays
   const { run, seen, rulesets, counts } = setUp();
   await run();
   assert.deepEqual(seen.map(routed), [["10.244.2.0/24"]]);
-  assert.deepEqual(counts(), { direct: 1, overlay: 0, held: 0, unreachable: 1 });
+  const expected = { direct: 1, overlay: 0, held: 0, unreachable: 1, conflicts: 0, programmed: 1 };
+  assert.deepEqual(counts(), expected);
   const inside = rulesets[0]?.[0]?.sets.find(({ name }) => name === "inside4")?.elements;
   assert.deepEqual(inside, [
     "10.244.1.0/24",
@@ -183,8 +186,10 @@ test("run() wants another try when the kernel refused a route, and stays ready: 
   setup.refusals = ["Cannot add route 10.244.2.0/24 via 192.0.2.11: ENETUNREACH"];
   assert.equal(await setup.run(), "again");
   assert.ok(setup.readiness.reasons().every(({ part }) => part !== "routes"));
+  assert.deepEqual([setup.counts().direct, setup.counts().programmed], [1, 0]);
   setup.refusals = [];
   assert.equal(await setup.run(), undefined);
+  assert.equal(setup.counts().programmed, 1);
 });
 
 test("run() makes routes also while nft fails, and tells the failure", async () => {
@@ -192,5 +197,6 @@ test("run() makes routes also while nft fails, and tells the failure", async () 
   setup.rulesetFault = new Error("Cannot run nft: ENOENT");
   await assert.rejects(setup.run(), /Cannot run nft/);
   assert.equal(setup.seen.length, 1);
+  assert.equal(setup.rulesetErrors, 1);
   assert.ok(setup.readiness.reasons().some(({ reason }) => reason === "Cannot run nft: ENOENT"));
 });

@@ -1,3 +1,4 @@
+import type { PeersOptions } from "../kernel/ensure-peers.ts";
 import type { Change, Kernel } from "../kernel/kernel.ts";
 import type { Log } from "../log.ts";
 import type { Family } from "../net/address.ts";
@@ -9,6 +10,7 @@ import { type PeersPlan, planPeers, type VxlanSettings } from "../plan/peers.ts"
 import { planRuleset, type Ruleset } from "../plan/ruleset.ts";
 import type { Underlay } from "../plan/underlay.ts";
 import type { Readiness } from "../readiness.ts";
+import type { PeerCounts } from "../state-metrics.ts";
 import { inPart } from "./in-part.ts";
 import { inTurn } from "./in-turn.ts";
 import { createChangeTeller } from "./tell-changes.ts";
@@ -30,14 +32,6 @@ export interface LocalNetwork {
   readonly underlay: Underlay;
 }
 
-/** Prefixes of other nodes by the way they are reached. */
-export interface PeerCounts {
-  readonly direct: number;
-  readonly overlay: number;
-  readonly held: number;
-  readonly unreachable: number;
-}
-
 export interface ClusterReconcilerInput extends VxlanSettings {
   readonly kernel: Pick<Kernel, "ensurePeers" | "ensureRuleset" | "listPeerCidrs">;
   readonly readiness: Pick<Readiness, "set">;
@@ -52,6 +46,8 @@ export interface ClusterReconcilerInput extends VxlanSettings {
   /** Undefined before this node's own network is there. */
   readonly local: () => LocalNetwork | undefined;
   readonly onRepair: (kind: string, fault: string) => void;
+  /** The ruleset could not be applied or verified. */
+  readonly onRulesetError: () => void;
   /** Hears of what an operator must act on. */
   readonly onProblem: (note: string) => void;
 }
@@ -69,7 +65,14 @@ export interface ClusterReconciler {
   problems(): readonly string[];
 }
 
-const NO_PEERS: PeerCounts = { direct: 0, overlay: 0, held: 0, unreachable: 0 };
+const NO_PEERS: PeerCounts = {
+  direct: 0,
+  overlay: 0,
+  held: 0,
+  unreachable: 0,
+  conflicts: 0,
+  programmed: 0,
+};
 
 export function createClusterReconciler(input: ClusterReconcilerInput): ClusterReconciler {
   const { kernel, readiness, log, nodeName } = input;
@@ -105,7 +108,10 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
       ],
       masquerade: { families: input.masquerade, randomPorts: input.masqueradeRandomPorts },
     }));
-    const found = await kernel.ensureRuleset(ruleset);
+    const found = await kernel.ensureRuleset(ruleset).catch((error: unknown) => {
+      input.onRulesetError();
+      throw error;
+    });
     const faults = found.map((fault): Change => ({ kind: "ruleset", fault }));
     tellChanges(faults, { isRepair: appliedRuleset === ruleset });
     appliedRuleset = ruleset;
@@ -127,11 +133,15 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
     return planPeers({ claims, own, ownCidrs, ownAddresses, planPeer, underlay, settings: input });
   };
 
-  const applyPeers = async (peers: PeersPlan, prune: boolean, verify: boolean): Promise<boolean> => {
-    const outcome = await kernel.ensurePeers(peers, { prune, verify });
+  const applyPeers = async (peers: PeersPlan, conflicts: number, options: PeersOptions): Promise<boolean> => {
+    const { size } = peers.routes;
+    // What a failure leaves unknown is no more than there was.
+    counts = { ...countRoutes(peers), conflicts, programmed: Math.min(counts.programmed, size) };
+    const outcome = await kernel.ensurePeers(peers, options);
     tellChanges(outcome.changes, { isRepair: isSamePlan(appliedPeers, peers) });
     appliedPeers = peers;
-    counts = countRoutes(peers);
+    const missing = outcome.conflicts.length + outcome.refusals.length;
+    counts = { ...counts, programmed: Math.max(0, size - missing) };
     problems = [...peers.problems, ...outcome.conflicts, ...outcome.refusals];
     tellProblems(problems);
     return outcome.refusals.length === 0;
@@ -162,7 +172,8 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
         () => inPart(readiness, "masquerade", () => applyRuleset(local, claims, isComplete)),
         () =>
           inPart(readiness, "routes", async () => {
-            isDone = await applyPeers(plan(local, claims, own), isComplete, verify);
+            const { length } = claims.conflicts;
+            isDone = await applyPeers(plan(local, claims, own), length, { prune: isComplete, verify });
           }),
       ]);
       return isDone ? undefined : "again";
@@ -186,7 +197,7 @@ function isSamePlan(a: PeersPlan | undefined, b: PeersPlan): boolean {
   return true;
 }
 
-function countRoutes({ routes, held, unreachable }: PeersPlan): PeerCounts {
+function countRoutes({ routes, held, unreachable }: PeersPlan): Omit<PeerCounts, "conflicts" | "programmed"> {
   let direct = 0;
   for (const { kind } of routes.values()) if (kind === "direct") direct++;
   return { direct, overlay: routes.size - direct, held: held.size, unreachable };

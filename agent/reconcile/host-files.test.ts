@@ -22,6 +22,7 @@ async function withHost(use: (input: HostFilesInput) => Promise<void>): Promise<
   const input = {
     cniBinDir: join(folder, "bin"),
     cniConfDir: join(folder, "net.d"),
+    cniConfName: "10-causeway.conflist",
     shim: Buffer.from("shim"),
     conflist,
   };
@@ -139,5 +140,46 @@ test("ensureHostFiles() clears up the temporary file of a run that was killed", 
     chmodSync(join(input.cniConfDir, ".10-causeway.conflist.causeway-tmp"), 0o444);
     await ensureHostFiles(input);
     assert.deepEqual(readdirSync(input.cniConfDir), ["10-causeway.conflist"]);
+  });
+});
+
+test("ensureHostFiles() takes another file name, and removes our conflist of the former one once the new one is there", async () => {
+  await withHost(async (input) => {
+    await ensureHostFiles(input);
+    for (const cniConfName of ["00-causeway.conflist", "05-causeway.conflist", "10-causeway.conflist"]) {
+      const { written, removed, rivals } = await ensureHostFiles({ ...input, cniConfName });
+      assert.deepEqual(written, [join(input.cniConfDir, cniConfName)]);
+      assert.equal(removed.length, 1);
+      assert.deepEqual(rivals, []);
+      assert.deepEqual(readdirSync(input.cniConfDir), [cniConfName]);
+    }
+  });
+});
+
+test("ensureHostFiles() never removes what is not ours to the letter: chains that somebody made of it, damaged files, other CNIs", async () => {
+  await withHost(async (input) => {
+    const { plugins, ...keys } = JSON.parse(conflist) as { plugins: readonly object[] };
+    const chain = JSON.stringify({ ...keys, plugins: [...plugins, { type: "tuning" }] });
+    const others = {
+      "05-chain.conflist": chain,
+      "20-copy.conf": conflist,
+      "30-damaged.conflist": conflist.slice(1),
+      "40-other.conflist": '{"name":"other","plugins":[{"type":"bridge"}]}',
+    };
+    for (const [name, text] of Object.entries(others)) writeFileSync(join(input.cniConfDir, name), text);
+    const { removed, rivals } = await ensureHostFiles(input);
+    assert.deepEqual(removed, []);
+    assert.deepEqual(rivals, [join(input.cniConfDir, "05-chain.conflist")]);
+    assert.equal(readdirSync(input.cniConfDir).length, 5);
+  });
+});
+
+test("ensureHostFiles() removes the conflist of the default name also where others appended plugins or its version is older", async () => {
+  await withHost(async (input) => {
+    const old =
+      '{"cniVersion":"0.4.0","name":"causeway","plugins":[{"type":"causeway"},{"type":"istio-cni"}]}';
+    writeFileSync(join(input.cniConfDir, "10-causeway.conflist"), old);
+    const { removed } = await ensureHostFiles({ ...input, cniConfName: "02-causeway.conflist" });
+    assert.deepEqual(removed, [join(input.cniConfDir, "10-causeway.conflist")]);
   });
 });

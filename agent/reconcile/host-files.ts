@@ -1,12 +1,14 @@
-import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { type FileContent, makeFolder, readFileIfThere, writeFileAtomic } from "../files.ts";
-import { CONFLIST_NAME, PLUGIN_TYPE } from "../plan/conflist.ts";
+import { type FileContent, makeFolder, readFileIfThere, removeFile, writeFileAtomic } from "../files.ts";
+import { CONFLIST_NAME, LAST_CONFLIST_NAME, NETWORK_NAME, PLUGIN_TYPE } from "../plan/conflist.ts";
+import { listOtherConfigurations, rivalsAmong } from "../rival-conflists.ts";
 
 export interface HostFilesInput {
   readonly cniBinDir: string;
   readonly cniConfDir: string;
+  /** File name of the conflist. */
+  readonly cniConfName: string;
   /** The shim as built into the image. */
   readonly shim: Uint8Array;
   readonly conflist: string;
@@ -15,19 +17,18 @@ export interface HostFilesInput {
 export interface HostFilesOutcome {
   /** Paths that were written. */
   readonly written: readonly string[];
+  /** Conflists of ours under names that they had before. */
+  readonly removed: readonly string[];
   /** Configurations that runtimes load instead of ours, because their names sort before it. */
   readonly rivals: readonly string[];
 }
-
-/** Endings that libcni loads (containernetworking/cni libcni/conf.go, ConfFiles). */
-const CONF_ENDINGS = [".conf", ".conflist", ".json"];
 
 /**
  * Makes the node's two host files, and a loopback plugin where the node has none, as they must be. The conflist comes last: with it
  * the runtime calls the node ready (commitment 5). Only what differs is written, so that nobody's file watch fires for nothing.
  */
 export async function ensureHostFiles(input: HostFilesInput): Promise<HostFilesOutcome> {
-  const { cniBinDir, cniConfDir, shim, conflist } = input;
+  const { cniBinDir, cniConfDir, cniConfName, shim, conflist } = input;
   // Where a runtime looks there is a folder, or none yet on a host that was just made. An existing one keeps its mode.
   for (const folder of [cniBinDir, cniConfDir]) await makeFolder(folder);
   const written: string[] = [];
@@ -44,11 +45,17 @@ export async function ensureHostFiles(input: HostFilesInput): Promise<HostFilesO
     (current) => current.length > 0,
   );
   await ensure(
-    { path: join(cniConfDir, CONFLIST_NAME), content: Buffer.from(conflist), mode: 0o644 },
+    { path: join(cniConfDir, cniConfName), content: Buffer.from(conflist), mode: 0o644 },
     (current) => servesConflist(current.toString("utf8"), conflist),
   );
-  return { written, rivals: await listRivals(cniConfDir) };
+  const others = await listOtherConfigurations(input);
+  const removed = await removeFormerConflists(input, others);
+  const rivals = rivalsAmong(others, input).filter((path) => !removed.includes(path));
+  return { written, removed, rivals };
 }
+
+/** Names that conflists of ours have whatever the configuration says. */
+const OWN_NAMES: ReadonlySet<string> = new Set([CONFLIST_NAME, LAST_CONFLIST_NAME]);
 
 /**
  * Whether a conflist still does what ours does. Others may append plugins to the chain (istio/istio#32809): only a change of
@@ -56,12 +63,8 @@ export async function ensureHostFiles(input: HostFilesInput): Promise<HostFilesO
  */
 export function servesConflist(current: string, planned: string): boolean {
   try {
-    const { plugins: currentPlugins, ...currentKeys } = JSON.parse(current) as {
-      plugins?: readonly unknown[];
-    };
-    const { plugins: plannedPlugins, ...plannedKeys } = JSON.parse(planned) as {
-      plugins: readonly unknown[];
-    };
+    const { plugins: currentPlugins, ...currentKeys } = JSON.parse(current) as Conflist;
+    const { plugins: plannedPlugins = [], ...plannedKeys } = JSON.parse(planned) as Conflist;
     return (
       isDeepStrictEqual(currentKeys, plannedKeys) && isDeepStrictEqual(currentPlugins?.[0], plannedPlugins[0])
     );
@@ -70,11 +73,37 @@ export function servesConflist(current: string, planned: string): boolean {
   }
 }
 
-/** Configurations in the folder that sort before ours: runtimes take the first (containerd/containerd#9171). */
-async function listRivals(cniConfDir: string): Promise<readonly string[]> {
-  const names = await readdir(cniConfDir);
-  return names
-    .filter((name) => name < CONFLIST_NAME && CONF_ENDINGS.some((ending) => name.endsWith(ending)))
-    .toSorted()
-    .map((name) => join(cniConfDir, name));
+interface Conflist {
+  readonly name?: unknown;
+  readonly plugins?: readonly unknown[];
+}
+
+/** Whether a conflist is of this agent, of whatever version: under the name that is ours, that is enough to know. */
+export function isOurConflist(text: string): boolean {
+  try {
+    const { name, plugins } = JSON.parse(text) as Conflist;
+    const first = plugins?.[0] as { readonly type?: unknown } | undefined;
+    return name === NETWORK_NAME && first?.type === PLUGIN_TYPE;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Removes conflists that an agent of another `--cni-conf-name`, or an uninstallation, left: those of names that are ours anyway, and those that are
+ * ours to the letter. One that somebody made of ours, for a chain of his own, stays.
+ */
+async function removeFormerConflists(
+  { cniConfDir, conflist }: HostFilesInput,
+  others: readonly string[],
+): Promise<readonly string[]> {
+  const removed: string[] = [];
+  for (const name of others) {
+    if (!name.endsWith(".conflist")) continue;
+    const path = join(cniConfDir, name);
+    const text = (await readFileIfThere(path))?.toString("utf8") ?? "";
+    const isOurs = OWN_NAMES.has(name) ? isOurConflist(text) : text === conflist;
+    if (isOurs && (await removeFile(path))) removed.push(path);
+  }
+  return removed;
 }

@@ -80,6 +80,7 @@ function startAgent(...podCIDRs: readonly string[]): Agent {
     cluster: () => ({ nodes: new Map(), isComplete: true }),
     local: node.local,
     onRepair,
+    onRulesetError: () => undefined,
     onProblem: () => undefined,
   });
   const agent: Agent = {

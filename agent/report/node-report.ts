@@ -50,6 +50,7 @@ export interface AgentSettings {
   readonly socket: string;
   readonly cniBinDir: string;
   readonly cniConfDir: string;
+  readonly cniConfName: string;
   readonly bridge: string;
   readonly overlay: string;
   readonly vxlanDevice: string;

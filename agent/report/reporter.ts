@@ -94,7 +94,7 @@ function reportAgent(
   { version, nodeVersion, pid, config, view }: ReporterInput,
   startedMs: number,
 ): AgentReport {
-  const { socket, cniBinDir, cniConfDir, bridge, overlay, masquerade } = config;
+  const { socket, cniBinDir, cniConfDir, cniConfName, bridge, overlay, masquerade } = config;
   const { vxlanDevice, vxlanVni, vxlanPort } = config;
   const source = view();
   return {
@@ -106,6 +106,7 @@ function reportAgent(
       socket,
       cniBinDir,
       cniConfDir,
+      cniConfName,
       bridge,
       overlay,
       vxlanDevice,

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type RequestListener, type ServerRe
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { type ApiFault, misbehave, sendStatus, statusObject } from "./api-faults.ts";
+import { createDaemonSets, DAEMON_SETS_PATH, type DaemonSets } from "./daemon-sets.ts";
 import { eventFault } from "./event-rules.ts";
 import { createNodeStore, type JournalEntry, type NodeStore, type StoredNode } from "./node-store.ts";
 
@@ -26,10 +27,11 @@ export interface ApiServerOptions {
   readonly bookmarkMs?: number;
 }
 
-/** A local Kubernetes API server for Nodes and Events: real HTTP, real list and watch semantics, faults on demand. */
+/** A local Kubernetes API server for Nodes, Events and DaemonSets: real HTTP, real list and watch semantics, faults on demand. */
 export interface ApiServer {
   readonly url: string;
   readonly store: NodeStore;
+  readonly daemonSets: DaemonSets;
   /** All requests so far. */
   readonly requests: readonly SeenRequest[];
   /** Bodies of events that were accepted. */
@@ -70,6 +72,7 @@ const GONE = { code: 410, reason: "Expired", message: "too old resource version"
 export async function startApiServer(options: ApiServerOptions = {}): Promise<ApiServer> {
   const { tls, port = 0, goneBy = "event", ignoresLimit = false, bookmarkMs } = options;
   const store = createNodeStore();
+  const daemonSets = createDaemonSets();
   const requests: SeenRequest[] = [];
   const events: Readonly<Record<string, unknown>>[] = [];
   const patches: { node: string; body: unknown }[] = [];
@@ -88,6 +91,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     requests.push({ verb, query, authorization, userAgent });
     if (token !== undefined && authorization !== `Bearer ${token}`)
       return sendStatus(response, { code: 401, reason: "Unauthorized", message: "Unauthorized" });
+    if (DAEMON_SETS_PATH.test(url.pathname)) return daemonSets.serve(url, request, response);
     if (verb === "other")
       return sendStatus(response, { code: 404, reason: "NotFound", message: `no such path ${url.pathname}` });
     const fault = faults.get(verb);
@@ -194,6 +198,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   return {
     url: `${tls === undefined ? "http" : "https"}://127.0.0.1:${boundPort}`,
     store,
+    daemonSets,
     requests,
     events,
     patches,

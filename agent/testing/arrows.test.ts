@@ -13,6 +13,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   kube: ["net", "root"],
   cni: ["kernel", "ipam", "plan", "net", "root"],
   reconcile: ["kernel", "ipam", "plan", "net", "root"],
+  diagnosis: ["plan", "netlink", "net"],
+  inspect: ["diagnosis", "report", "kernel", "kube", "native", "plan", "netlink", "net", "root"],
   report: ["cni", "kernel", "kube", "ipam", "plan", "net", "root"],
   page: ["report", "root"],
   status: ["report", "kernel", "root"],
@@ -20,7 +22,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Folders that compute and nothing else: no Node module, no clock, no randomness, no log. */
-const PURE = new Set(["net", "netlink", "plan", "ipam"]);
+const PURE = new Set(["net", "netlink", "plan", "ipam", "diagnosis"]);
 
 const AGENT = new URL("../", import.meta.url);
 

@@ -33,6 +33,7 @@ export const SAMPLE_REPORT: NodeReport = {
       socket: "/run/causeway/agent.sock",
       cniBinDir: "/opt/cni/bin",
       cniConfDir: "/etc/cni/net.d",
+      cniConfName: "10-causeway.conflist",
       bridge: "cw0",
       overlay: "auto",
       vxlanDevice: "cw-vx",

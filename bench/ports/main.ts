@@ -1,4 +1,3 @@
-import { cpus, release } from "node:os";
 import { changePortElements } from "../../agent/kernel/host-port-rules.ts";
 import { loadNative } from "../../agent/kernel/native.ts";
 import { createRtnetlink } from "../../agent/kernel/rtnetlink.ts";
@@ -8,7 +7,7 @@ import { formatRuleset, planRuleset, TABLE_NAME } from "../../agent/plan/ruleset
 import { parseCidr } from "../../agent/net/cidr.ts";
 import { startCauseway } from "../causeway.ts";
 import { launch } from "../launch.ts";
-import { enterMachine, type Host, ip, makeHost, run } from "../machine.ts";
+import { describeMachine, enterMachine, type Host, ip, makeHost, run } from "../machine.ts";
 import type { Program } from "../program.ts";
 import { median } from "../statistics.ts";
 
@@ -24,7 +23,7 @@ const CHANGES = 100;
 enterMachine();
 ip(["route add local 198.18.0.0/15 dev lo"]);
 const host = makeHost("ports", 0, PODS);
-const causeway = await startCauseway({ id: "ports", host, podCIDR: POD_CIDR, hasPorts: true });
+const causeway = await startCauseway({ id: "ports", host, podCIDRs: [POD_CIDR], ports: 2 });
 try {
   const few: number[] = [];
   const many: number[] = [];
@@ -80,7 +79,7 @@ try {
         "ms",
       ),
       "",
-      `Machine: ${cpus()[0]?.model}, ${cpus().length} CPUs, Linux ${release()}, Node ${process.version}.`,
+      `Machine: ${describeMachine()}.`,
     ].join("\n"),
   );
 } finally {

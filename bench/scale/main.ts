@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
-import { cpus, release } from "node:os";
 import { parseArgs } from "node:util";
+import { describeMachine } from "../machine.ts";
 import { makeUplink, measureScale, type ScaleInput, type ScaleResult } from "./measure.ts";
 
 const SCENARIOS: readonly (ScaleInput & { readonly name: string })[] = [
@@ -37,7 +37,7 @@ for (const scenario of SCENARIOS) {
   console.error(`${(performance.now() / 1000).toFixed(0).padStart(4)} s  ${scenario.name}`);
   results.push(await measureScale(scenario));
 }
-const machine = `${cpus()[0]?.model}, ${cpus().length} CPUs, Linux ${release()}, Node ${process.version}`;
+const machine = describeMachine();
 writeFileSync(values.json, `${JSON.stringify({ machine, scenarios: SCENARIOS, results }, undefined, 1)}\n`);
 
 let missed = 0;

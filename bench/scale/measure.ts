@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { median } from "../statistics.ts";
-import { cpuMs, memoryMb, type Process, repositoryFile, start } from "./processes.ts";
+import { cpuMs, memoryMb } from "../usage.ts";
+import { type Process, repositoryFile, start } from "./processes.ts";
 
 export interface ScaleInput {
   readonly nodes: number;

@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
@@ -74,19 +73,4 @@ export function start(command: string, args: readonly string[]): Process {
 /** The repository's file at `path`. */
 export function repositoryFile(path: string): string {
   return fileURLToPath(new URL(`../../${path}`, import.meta.url));
-}
-
-/** CPU time of a process with all its threads, in milliseconds (schedstat: Documentation/scheduler/sched-stats.rst). */
-export function cpuMs(pid: number): number {
-  const threads = readdirSync(`/proc/${pid}/task`);
-  const ns = threads.map((thread) =>
-    Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]),
-  );
-  return ns.reduce((sum, value) => sum + value, 0) / 1e6;
-}
-
-/** A line of /proc/PID/status, as VmRSS or VmHWM, in MB. */
-export function memoryMb(pid: number, name: "VmRSS" | "VmHWM"): number {
-  const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) / 1024;
 }

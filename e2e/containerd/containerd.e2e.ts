@@ -6,6 +6,7 @@ import { testNetwork, testSettings } from "./network-tests.ts";
 import { testPeers } from "./peer-tests.ts";
 import { createPodLab, type PodLab } from "./pod-lab.ts";
 import { testStarting } from "./starting-tests.ts";
+import { testUninstall } from "./uninstall-tests.ts";
 
 const tools = await findTools();
 
@@ -28,5 +29,6 @@ for (const containerd of [tools.containerdOld, tools.containerdNew]) {
     testSettings(getLab);
     testLifecycle(getLab);
     testAgentAway(getLab);
+    testUninstall(getLab, containerd);
   });
 }

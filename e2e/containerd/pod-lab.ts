@@ -24,6 +24,8 @@ export interface PodLab {
   readonly agents: Agents;
   readonly cniBinDir: string;
   readonly cniConfDir: string;
+  /** Of the agent. */
+  readonly socket: string;
   readonly busybox: string;
   readonly nodeView: IpView;
   close(): Promise<void>;
@@ -78,6 +80,7 @@ export async function createPodLab(tools: Tools, containerdTools: ContainerdTool
     agents,
     cniBinDir,
     cniConfDir,
+    socket,
     busybox: tools.busybox,
     nodeView: viewOf(network.node.enter),
     close: () => finish.disposeAsync(),

@@ -113,8 +113,12 @@ function getThrough(socketPath: string, path: string): Promise<HttpAnswer> {
   });
 }
 
-/** Reads the text format of Prometheus: `name{label="value",…} number`. */
-function sumSamples(text: string, name: string, labels: Readonly<Record<string, string>>): number {
+/** Sum of all samples of a metric with these labels in Prometheus's text format: `name{label="value",…} number`. */
+export function sumSamples(
+  text: string,
+  name: string,
+  labels: Readonly<Record<string, string>> = {},
+): number {
   const wanted = Object.entries(labels).map(([key, value]) => `${key}="${value}"`);
   return text
     .split("\n")

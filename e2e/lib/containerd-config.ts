@@ -1,9 +1,12 @@
 export interface ContainerdConfigInput {
   /** Of containerd; decides the form of the configuration. */
   readonly majorVersion: number;
-  /** Takes root and state folder and the socket. */
-  readonly folder: string;
+  /** Keeps images and containers. */
+  readonly root: string;
+  readonly state: string;
   readonly socket: string;
+  /** Where Prometheus's metrics are served; nowhere when undefined. */
+  readonly metricsAddress?: string;
   readonly runc: string;
   readonly cniBinDir: string;
   readonly cniConfDir: string;
@@ -21,9 +24,10 @@ const DISABLED_PLUGINS = [
   "io.containerd.snapshotter.v1.zfs",
 ];
 
-/** config.toml of a containerd that touches nothing outside of `folder` and the CNI folders (docs/cri/config.md of containerd). */
+/** config.toml of a containerd that touches nothing outside of the given folders (docs/cri/config.md of containerd). */
 export function planContainerdConfig(input: ContainerdConfigInput): string {
-  const { majorVersion, folder, socket, runc, cniBinDir, cniConfDir, sandboxImage } = input;
+  const { majorVersion, root, state, socket, metricsAddress, runc, cniBinDir, cniConfDir, sandboxImage } =
+    input;
   const isNew = majorVersion >= 2;
   const runtime = isNew ? "io.containerd.cri.v1.runtime" : "io.containerd.grpc.v1.cri";
   const section = (path: readonly string[], values: Readonly<Record<string, string | boolean | string[]>>) =>
@@ -33,11 +37,12 @@ export function planContainerdConfig(input: ContainerdConfigInput): string {
     ].join("\n");
   return [
     `version = ${isNew ? 3 : 2}`,
-    `root = ${JSON.stringify(`${folder}/root`)}`,
-    `state = ${JSON.stringify(`${folder}/state`)}`,
+    `root = ${JSON.stringify(root)}`,
+    `state = ${JSON.stringify(state)}`,
     `disabled_plugins = ${JSON.stringify(DISABLED_PLUGINS)}`,
     section(["grpc"], { address: socket }),
     section(["ttrpc"], { address: `${socket}.ttrpc` }),
+    metricsAddress === undefined ? "" : section(["metrics"], { address: metricsAddress }),
     section(["plugins", runtime], {
       // Lowering oom_score_adj needs CAP_SYS_RESOURCE, which build machines may lack.
       restrict_oom_score_adj: true,

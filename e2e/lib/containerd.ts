@@ -1,10 +1,11 @@
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { runCommand } from "./command.ts";
 import { planContainerdConfig } from "./containerd-config.ts";
 import { type CriClient, connectCri } from "./cri.ts";
 import type { Netns } from "./netns.ts";
 import { startProcess } from "./process.ts";
+import { childrenOf, hasEnded } from "./process-tree.ts";
 import type { ContainerdTools, Tools } from "./tools.ts";
 import { waitFor } from "./wait-for.ts";
 
@@ -43,7 +44,8 @@ export async function startContainerd(input: ContainerdInput): Promise<Container
   const configPath = join(folder, "config.toml");
   mkdirSync(join(folder, "scratch"), { recursive: true });
   const { majorVersion } = containerd;
-  const config = { majorVersion, folder, socket, runc: tools.runc, cniBinDir, cniConfDir };
+  const folders = { root: join(folder, "root"), state: join(folder, "state"), cniBinDir, cniConfDir };
+  const config = { majorVersion, ...folders, socket, runc: tools.runc };
   writeFileSync(configPath, planContainerdConfig({ ...config, sandboxImage: PAUSE_IMAGE }));
 
   const separate = [
@@ -97,24 +99,6 @@ export async function startContainerd(input: ContainerdInput): Promise<Container
     log: unshare.output,
     stop,
   };
-}
-
-function childrenOf(pid: number): readonly number[] {
-  try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
-  } catch {
-    // The process has ended, and with it its PID namespace.
-    return [];
-  }
-}
-
-function hasEnded(pid: number): true | undefined {
-  try {
-    process.kill(pid, 0);
-    return undefined;
-  } catch {
-    return true;
-  }
 }
 
 /** Removes a cgroup with all below it, in every hierarchy of version 1 or in the one of version 2. */

@@ -9,6 +9,10 @@ export interface PodInput {
   readonly cgroupParent: string;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly portMappings?: readonly PortMapping[];
+  /** No network namespace of its own, and no CNI. */
+  readonly hostNetwork?: true;
+  /** Its containers may be privileged. */
+  readonly privileged?: boolean;
 }
 
 /** As CRI has it. */
@@ -29,6 +33,19 @@ export interface PodStatus {
   readonly netnsPath: string;
 }
 
+export interface Sandbox {
+  readonly id: string;
+  readonly podName: string;
+  readonly isReady: boolean;
+}
+
+export interface ContainerStatus {
+  readonly state: "CONTAINER_CREATED" | "CONTAINER_RUNNING" | "CONTAINER_EXITED" | "CONTAINER_UNKNOWN";
+  readonly exitCode: number;
+  /** Of its first process, in the PID namespace of the runtime; 0 when it has ended. */
+  readonly pid: number;
+}
+
 /** The part of CRI v1 that a kubelet uses for sandboxes; errors are gRPC's, with the runtime's text. */
 export interface CriClient {
   version(): Promise<string>;
@@ -36,10 +53,15 @@ export interface CriClient {
   runPod(pod: PodInput, timeoutMs?: number): Promise<string>;
   podStatus(id: string): Promise<PodStatus>;
   listPods(): Promise<readonly string[]>;
+  listSandboxes(): Promise<readonly Sandbox[]>;
   stopPod(id: string): Promise<void>;
   removePod(id: string): Promise<void>;
-  /** Creates and starts a container of the image in the pod. */
-  runContainer(id: string, pod: PodInput, image: string): Promise<string>;
+  /** Creates and starts a container of the image in the pod. `more`: other keys of CRI's ContainerConfig. */
+  runContainer(id: string, pod: PodInput, image: string, more?: object): Promise<string>;
+  containerStatus(id: string): Promise<ContainerStatus>;
+  /** SIGTERM, and SIGKILL when it still runs after the time. */
+  stopContainer(id: string, timeoutSeconds: number): Promise<void>;
+  removeContainer(id: string): Promise<void>;
   execute(
     containerId: string,
     command: readonly string[],
@@ -72,18 +94,35 @@ export function connectCri(socket: string, apiFolder: string): CriClient {
       const { items = [] } = await call("ListPodSandbox");
       return items.map((item: { id: string }) => item.id);
     },
+    async listSandboxes() {
+      const { items = [] } = await call("ListPodSandbox");
+      return items.map(({ id, metadata, state = "SANDBOX_READY" }: Reply) => {
+        return { id, podName: metadata.name, isReady: state === "SANDBOX_READY" };
+      });
+    },
     async stopPod(id) {
       await call("StopPodSandbox", { pod_sandbox_id: id });
     },
     async removePod(id) {
       await call("RemovePodSandbox", { pod_sandbox_id: id });
     },
-    async runContainer(id, pod, image) {
-      const config = { metadata: { name: "main" }, image: { image }, linux: {} };
+    async runContainer(id, pod, image, more = {}) {
+      const config = { metadata: { name: "main" }, image: { image }, linux: {}, ...more };
       const request = { pod_sandbox_id: id, config, sandbox_config: podConfig(pod) };
       const { container_id } = await call("CreateContainer", request);
       await call("StartContainer", { container_id });
       return container_id;
+    },
+    async containerStatus(id) {
+      const { status, info } = await call("ContainerStatus", { container_id: id, verbose: true });
+      const { pid } = JSON.parse(info.info);
+      return { state: status.state ?? "CONTAINER_CREATED", exitCode: status.exit_code ?? 0, pid };
+    },
+    async stopContainer(id, timeoutSeconds) {
+      await call("StopContainer", { container_id: id, timeout: timeoutSeconds });
+    },
+    async removeContainer(id) {
+      await call("RemoveContainer", { container_id: id });
     },
     async execute(containerId, command) {
       const reply = await call("ExecSync", { container_id: containerId, cmd: command, timeout: 10 });
@@ -114,14 +153,26 @@ function openClient(socket: string, apiProto: string): { call: Call; close: () =
 }
 
 /** Fixed servers: without them the runtime would copy the resolv.conf of the machine. */
-function podConfig({ name, cgroupParent, annotations = {}, portMappings = [] }: PodInput): object {
+function podConfig(pod: PodInput): object {
+  const {
+    name,
+    cgroupParent,
+    annotations = {},
+    portMappings = [],
+    hostNetwork = false,
+    privileged = false,
+  } = pod;
   return {
     metadata: { name, uid: `uid-${name}`, namespace: "default", attempt: 0 },
-    hostname: name,
+    // runc refuses a hostname where the pod has no UTS namespace of its own.
+    hostname: hostNetwork ? "" : name,
     annotations,
     port_mappings: portMappings,
     dns_config: { servers: ["192.0.2.53"] },
-    linux: { cgroup_parent: cgroupParent, security_context: { namespace_options: {} } },
+    linux: {
+      cgroup_parent: cgroupParent,
+      security_context: { privileged, namespace_options: hostNetwork ? { network: "NODE" } : {} },
+    },
   };
 }
 

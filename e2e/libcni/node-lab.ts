@@ -28,6 +28,7 @@ export interface NodeLab {
   readonly cniBinDir: string;
   readonly cniConfDir: string;
   readonly socket: string;
+  readonly nodesFile: string;
   /** Path of the conflist that the agent installs. */
   readonly conflist: string;
   /** The running agent, ready; started when there is none. */
@@ -84,6 +85,7 @@ export async function createNodeLab(): Promise<NodeLab> {
     cniBinDir,
     cniConfDir,
     socket,
+    nodesFile,
     conflist: join(cniConfDir, "10-causeway.conflist"),
     async agent() {
       if (running?.isRunning() !== true) running = await startAgent({ ...place, cniBinDir, cniConfDir });

@@ -1,20 +1,26 @@
 import type { ApiClient } from "./api-client.ts";
 import { ApiError, garbageError, statusError } from "./api-error.ts";
-import { MAX_OBJECT_BYTES, NODES_PATH } from "./list-nodes.ts";
+import { MAX_OBJECT_BYTES } from "./list-nodes.ts";
 import { isFields } from "./project-node.ts";
 import { readLines } from "./read-lines.ts";
 
 /** One line of a watch, the ERROR type left out: that is thrown. */
-export interface NodeEvent {
+export interface WatchEvent {
   readonly type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK";
-  /** Raw Node; of a BOOKMARK only the version is filled in. */
+  /** Raw object; of a BOOKMARK only the version is filled in. */
   readonly object: Readonly<Record<string, unknown>>;
   /** Where a next watch goes on; undefined when the event does not tell. */
   readonly resourceVersion: string | undefined;
 }
 
-export interface WatchNodesInput {
+export interface WatchObjectsInput {
   readonly client: ApiClient;
+  /** Of the collection, below the server's base URL. */
+  readonly path: string;
+  /** Of all objects of the collection only those that it selects. */
+  readonly fieldSelector?: string;
+  /** Form of the objects, where another than the whole is wanted. */
+  readonly accept?: string;
   readonly resourceVersion: string;
   /** After this time the server ends the watch cleanly. */
   readonly timeoutS: number;
@@ -31,18 +37,20 @@ const EVENT_TYPES: ReadonlySet<unknown> = new Set(["ADDED", "MODIFIED", "DELETED
 const MAX_LINE_BYTES = MAX_OBJECT_BYTES + 1024;
 
 /**
- * Watches nodes from a version on (Kubernetes API concepts, "Efficient detection of changes"). Ends when the server ends the watch
+ * Watches objects of a collection from a version on (Kubernetes API concepts, "Efficient detection of changes"). Ends when the server ends the watch
  * cleanly; throws ApiError when it was cut, refused, expired (410, as HTTP status or ERROR event) or not understood.
  */
-export async function* watchNodes(input: WatchNodesInput): AsyncGenerator<NodeEvent> {
-  const { client, resourceVersion, timeoutS, signal, onOpen, onProgress } = input;
+export async function* watchObjects(input: WatchObjectsInput): AsyncGenerator<WatchEvent> {
+  const { client, path, fieldSelector, accept, resourceVersion, timeoutS, signal, onOpen, onProgress } =
+    input;
   const query = {
+    ...(fieldSelector === undefined ? {} : { fieldSelector }),
     watch: "true",
     allowWatchBookmarks: "true",
     resourceVersion,
     timeoutSeconds: String(timeoutS),
   };
-  const body = await client.send({ method: "GET", path: NODES_PATH, query, signal });
+  const body = await client.send({ method: "GET", path, query, accept, signal });
   onOpen();
   const lines = readLines(withProgress(body, onProgress), {
     maxLineBytes: MAX_LINE_BYTES,
@@ -63,7 +71,7 @@ async function* withProgress(chunks: AsyncIterable<Buffer>, onProgress: () => vo
   }
 }
 
-function readEvent(line: string): NodeEvent {
+function readEvent(line: string): WatchEvent {
   let event: unknown;
   try {
     event = JSON.parse(line);
@@ -83,6 +91,6 @@ function readEvent(line: string): NodeEvent {
   };
 }
 
-function isEventType(type: unknown): type is NodeEvent["type"] {
+function isEventType(type: unknown): type is WatchEvent["type"] {
   return EVENT_TYPES.has(type);
 }

@@ -1,0 +1,144 @@
+import { type AgentState, checkAgent } from "../diagnosis/check-agent.ts";
+import { checkApi } from "../diagnosis/check-api.ts";
+import { checkBridge } from "../diagnosis/check-bridge.ts";
+import { checkBridgeNetfilter } from "../diagnosis/check-bridge-netfilter.ts";
+import { checkConntrack } from "../diagnosis/check-conntrack.ts";
+import { checkForwardChains } from "../diagnosis/check-forward-chains.ts";
+import { checkForwarding } from "../diagnosis/check-forwarding.ts";
+import { checkKernel } from "../diagnosis/check-kernel.ts";
+import { checkMtu, type MtuObservation } from "../diagnosis/check-mtu.ts";
+import { checkPeers, type PeersObservation } from "../diagnosis/check-peers.ts";
+import { checkPods } from "../diagnosis/check-pods.ts";
+import { checkReversePath } from "../diagnosis/check-reverse-path.ts";
+import { checkRivals } from "../diagnosis/check-rivals.ts";
+import { checkShim } from "../diagnosis/check-shim.ts";
+import { checkStaleFiles } from "../diagnosis/check-stale-files.ts";
+import { checkVxlanPort } from "../diagnosis/check-vxlan-port.ts";
+import { type Finding, judging, type Observed } from "../diagnosis/finding.ts";
+import { messageOf } from "../errors.ts";
+import type { AgentAnswer } from "../report/ask-agent.ts";
+import { listRivals } from "../rival-conflists.ts";
+import { type ApiTarget, observeApi } from "./observe-api.ts";
+import { type HostPaths, observeShim, observeStaleFiles } from "./observe-files.ts";
+import { observeForwardChains } from "./observe-forward-chains.ts";
+import { observeKernel } from "./observe-kernel.ts";
+import { type NodeObservation, observeNode } from "./observe-node.ts";
+import { observePaths, type PathSockets } from "./observe-paths.ts";
+import { observePods } from "./observe-pods.ts";
+import {
+  observeBridgeNetfilter,
+  observeConntrack,
+  observeForwarding,
+  observeReversePath,
+} from "./observe-sysctls.ts";
+import { observeWays, type WaysObservation } from "./observe-ways.ts";
+import { observeVxlanPort } from "./observe-vxlan-port.ts";
+
+export interface DoctorInput {
+  readonly paths: HostPaths;
+  readonly api: ApiTarget;
+  readonly nodeName: string;
+  readonly version: string;
+  /** Of the overlay, where no device tells it. */
+  readonly vxlan: { readonly port: number; readonly vni: number };
+  readonly agent: AgentAnswer;
+}
+
+/** Looks at the whole node, changes nothing, and tells what every check came to, in their order. */
+export async function examineNode(sockets: PathSockets, input: DoctorInput): Promise<readonly Finding[]> {
+  const { paths, api, nodeName, version, vxlan, agent } = input;
+  const { rtnetlink } = sockets;
+  const nodeAddresses = agent.kind === "answer" ? (agent.report.node.addresses ?? []) : [];
+  const machine = observed(async () => {
+    const node = await observeNode(rtnetlink);
+    return { ...node, ...(await observeWays(rtnetlink, node, nodeAddresses)) };
+  });
+  const ofMachine = async <Value>(
+    name: string,
+    observe: (machine: Machine) => Value | Promise<Value>,
+    judge: (value: Value) => readonly Finding[],
+  ): Promise<readonly Finding[]> => {
+    const seen = await machine;
+    if ("error" in seen) return judging(name, seen, () => []);
+    return check(name, async () => observe(seen.value), judge);
+  };
+  const checks: readonly Promise<readonly Finding[]>[] = [
+    check("agent", async () => ({ nodeName, ownVersion: version, agent: agentState(agent) }), checkAgent),
+    check("shim", () => observeShim(paths), checkShim),
+    check("stale files", () => observeStaleFiles(paths), checkStaleFiles),
+    check("rival conflists", () => listRivals(paths), checkRivals),
+    check("kernel", observeKernel, checkKernel),
+    ofMachine("datapath", bridgeOf, checkBridge),
+    ofMachine(
+      "pods",
+      async (node) => ({ bridge: node.bridge, pods: await observePods(rtnetlink, node) }),
+      checkPods,
+    ),
+    ofMachine("other nodes", (node) => peersOf(node, input), checkPeers),
+    ofMachine("forwarding", observeForwarding, checkForwarding),
+    ofMachine("rp_filter", observeReversePath, checkReversePath),
+    ofMachine(
+      "packet filters",
+      ({ bridge, families }) => observeForwardChains(bridge?.name ?? DEFAULT_BRIDGE, families),
+      checkForwardChains,
+    ),
+    check("br_netfilter", observeBridgeNetfilter, checkBridgeNetfilter),
+    check("conntrack", observeConntrack, checkConntrack),
+    ofMachine("MTU", (node) => observeMtu(sockets, node), checkMtu),
+    ofMachine("VXLAN port", (node) => observeVxlanPort(node, vxlan), checkVxlanPort),
+    check("API server", () => observeApi(rtnetlink, api), checkApi),
+  ];
+  return (await Promise.all(checks)).flat();
+}
+
+type Machine = NodeObservation & WaysObservation;
+
+function agentState(answer: AgentAnswer): AgentState {
+  if (answer.kind === "silent") return answer;
+  const { agent, readiness } = answer.report;
+  return { kind: "answer", version: agent?.version ?? "unknown", reasons: readiness?.reasons ?? [] };
+}
+
+/** Name in remedies while there is no bridge. */
+const DEFAULT_BRIDGE = "cw0";
+
+async function observed<Value>(observe: () => Promise<Value>): Promise<Observed<Value>> {
+  return observe().then(
+    (value) => ({ value }),
+    (error: unknown) => ({ error: messageOf(error) }),
+  );
+}
+
+async function check<Value>(
+  name: string,
+  observe: () => Promise<Value>,
+  judge: (value: Value) => readonly Finding[],
+): Promise<readonly Finding[]> {
+  return judging(name, await observed(observe), judge);
+}
+
+function bridgeOf({ bridge, gateways, tunnels }: NodeObservation) {
+  const texts = gateways.map(({ address, prefixLength }) => `${address}/${prefixLength}`);
+  return { bridge, gateways: texts, tunnels };
+}
+
+function peersOf(
+  { directRoutes, overlays }: WaysObservation,
+  { nodeName, agent }: Pick<DoctorInput, "nodeName" | "agent">,
+): PeersObservation {
+  const known = agent.kind === "answer" ? agent.report.peers.list : undefined;
+  return {
+    nodeName,
+    direct: directRoutes,
+    overlays,
+    unreachable: known?.flatMap(({ node, podCIDR, reason }) =>
+      reason === undefined ? [] : [{ node: node ?? podCIDR, reason }],
+    ),
+  };
+}
+
+async function observeMtu(sockets: PathSockets, node: Machine): Promise<MtuObservation> {
+  const { bridge, tunnels, uplinks } = node;
+  if (bridge === undefined) throw new Error("there is no bridge of Causeway's");
+  return { bridge, tunnels, uplinks, probes: await observePaths(sockets, node, node) };
+}

@@ -1,0 +1,79 @@
+import type { PeerKnowledge } from "../diagnosis/path-observation.ts";
+import { allOf, shellWord } from "../diagnosis/shell.ts";
+import { familyOf } from "../net/address.ts";
+import { addressAt, addressBits, cidrOf, formatCidr } from "../net/cidr.ts";
+import type { NodeReport, PeerReport } from "../report/node-report.ts";
+import { findElement } from "./find-element.ts";
+import type { KernelQuestions } from "./kernel-questions.ts";
+import type { NodeObservation, Tunnel } from "./observe-node.ts";
+
+/**
+ * The other node that holds an address by its PodCIDR: as the agent knows it; else as the set of the cluster's prefixes tells, and what is left of
+ * the way in the kernel. Undefined: no node has it, as far as is known.
+ */
+export async function findPeer(
+  { questions, node, report }: PeerSources,
+  address: string,
+): Promise<PeerKnowledge | undefined> {
+  const known = report && findHolder(report.peers.list, address);
+  if (known !== undefined)
+    return {
+      name: known.node,
+      podCidr: known.podCIDR,
+      isCertain: true,
+      reason: known.reason,
+      remedy: undefined,
+    };
+  if (report !== undefined) return undefined;
+  const inside = await findElement(`inside${familyOf(address)}`, address).catch(() => undefined);
+  return inside?.kind === "present" ? findRemnant({ questions, node }, address) : undefined;
+}
+
+/** Among thousands: one comparison of text for each length that PodCIDRs have, instead of reading them all. */
+function findHolder(peers: readonly PeerReport[], address: string): PeerReport | undefined {
+  const byCidr = new Map(peers.map((peer) => [peer.podCIDR, peer]));
+  const lengths = new Set(peers.map(({ podCIDR }) => Number(podCIDR.slice(podCIDR.indexOf("/") + 1))));
+  for (const length of lengths) {
+    if (length > addressBits(familyOf(address))) continue;
+    const holder = byCidr.get(formatCidr(cidrOf(address, length)));
+    if (holder !== undefined) return holder;
+  }
+  return undefined;
+}
+
+export interface PeerSources {
+  readonly questions: KernelQuestions;
+  readonly node: NodeObservation;
+  readonly report: NodeReport | undefined;
+}
+
+function overlayRoute(
+  node: NodeObservation,
+  {
+    podCidr,
+    gateway,
+    tunnel,
+  }: { readonly podCidr: string; readonly gateway: string; readonly tunnel: Tunnel },
+): string {
+  const own = node.gateways.find(({ address }) => familyOf(address) === familyOf(gateway));
+  const source = own === undefined ? "" : ` src ${own.address}`;
+  return `ip route replace ${podCidr} via ${gateway} dev ${shellWord(tunnel.name)}${source} onlink proto 99`;
+}
+
+/** PodCIDRs of a cluster mostly have one length: then a neighbour of a VXLAN device tells which is meant, and the whole way. */
+async function findRemnant(
+  { questions, node }: Omit<PeerSources, "report">,
+  address: string,
+): Promise<PeerKnowledge> {
+  const own = node.gateways.find((gateway) => familyOf(gateway.address) === familyOf(address));
+  const cidr = cidrOf(address, own?.prefixLength ?? (familyOf(address) === 4 ? 24 : 64));
+  const podCidr = formatCidr(cidr);
+  const gateway = addressAt(cidr, 1n);
+  for (const tunnel of node.tunnels) {
+    if ((await questions.neighbour(tunnel.index, gateway)) === undefined) continue;
+    const up = tunnel.up ? [] : [`ip link set dev ${shellWord(tunnel.name)} up`];
+    const remedy = allOf(...up, overlayRoute(node, { podCidr, gateway, tunnel }));
+    return { name: undefined, podCidr, isCertain: true, reason: undefined, remedy };
+  }
+  return { name: undefined, podCidr, isCertain: false, reason: undefined, remedy: undefined };
+}

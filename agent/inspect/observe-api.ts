@@ -1,0 +1,59 @@
+import { createCredentials } from "../kube/credentials.ts";
+import { createApiClient } from "../kube/api-client.ts";
+import { asApiError } from "../kube/api-error.ts";
+import type { ApiObservation } from "../diagnosis/check-api.ts";
+import { isIP } from "node:net";
+import type { Rtnetlink } from "../kernel/rtnetlink.ts";
+import { findBlockingRoute } from "./find-blocking-route.ts";
+
+export interface ApiTarget {
+  readonly kubeconfig: string | undefined;
+  readonly apiServer: string | undefined;
+  /** Whether the environment tells where the API server is, as in a pod. */
+  readonly isInCluster: boolean;
+  readonly version: string;
+}
+
+const TIMEOUT_MS = 1000;
+
+/** Asks the API server for its version, with the agent's credentials. */
+export async function observeApi(rtnetlink: Rtnetlink, target: ApiTarget): Promise<ApiObservation> {
+  const { kubeconfig, apiServer, isInCluster, version } = target;
+  if (kubeconfig === undefined && !isInCluster)
+    return { kind: "not asked", reason: "this is no pod of a cluster, and --kubeconfig is not given" };
+  const credentials = createCredentials({ kubeconfig, apiServer });
+  const client = createApiClient({ credentials, userAgent: `causeway/${version}` });
+  let server = kubeconfig ?? "the API server";
+  const startMs = performance.now();
+  try {
+    ({ server } = await credentials.forRequest());
+    const body = await client.send({
+      method: "GET",
+      path: "/version",
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    const chunks: Buffer[] = [];
+    for await (const chunk of body) chunks.push(chunk);
+    const { gitVersion } = JSON.parse(Buffer.concat(chunks).toString("utf8")) as { gitVersion?: string };
+    return {
+      kind: "answered",
+      server,
+      ms: performance.now() - startMs,
+      version: gitVersion ?? "unknown version",
+    };
+  } catch (error) {
+    const { message, status } = asApiError(error);
+    const blockedBy = status === undefined ? await findBlock(rtnetlink, server) : undefined;
+    return { kind: "failed", server, reason: message, status, blockedBy };
+  } finally {
+    client.close();
+  }
+}
+
+/** A route of this node that leads the server's address nowhere. */
+async function findBlock(rtnetlink: Rtnetlink, server: string): Promise<string | undefined> {
+  if (!URL.canParse(server)) return undefined;
+  const destination = new URL(server).hostname.replace(/^\[|\]$/g, "");
+  if (isIP(destination) === 0) return undefined;
+  return findBlockingRoute(rtnetlink, destination);
+}

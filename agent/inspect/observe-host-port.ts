@@ -1,0 +1,51 @@
+import type { HostPortObservation } from "../diagnosis/path-observation.ts";
+import type { Target } from "../diagnosis/target.ts";
+import { messageOf } from "../errors.ts";
+import { familyOf } from "../net/address.ts";
+import type { Link } from "../netlink/parse-link.ts";
+import { parseAlias } from "../plan/attachment.ts";
+import { hasFamily, type HostPort, isAnyAddress } from "../plan/host-ports.ts";
+import { parseAltNames } from "../plan/pod-settings.ts";
+import { findElement } from "./find-element.ts";
+
+/** What the kernel holds about a port of this node, in the names of pods' links and in the maps. */
+export async function observeHostPort(
+  hostLinks: readonly Link[],
+  target: Target,
+): Promise<Omit<HostPortObservation, "isLocal"> | undefined> {
+  const { address, port } = target;
+  if (port === undefined) return undefined;
+  const family = familyOf(address);
+  const binding = findBinding(hostLinks, target);
+  const any = { set: `ports${family}`, key: `${port.protocol} . ${port.number}` };
+  const one = { set: `addressports${family}`, key: `${address} . ${any.key}` };
+  try {
+    // As the rules do: first the port of one address, then that of all.
+    for (const { set, key } of [one, any]) {
+      const answer = await findElement(set, key);
+      if (answer.kind === "present") return { binding, set, key, element: { value: answer.value } };
+    }
+    const place = binding?.isOne === true ? one : any;
+    return { binding, ...place, element: { value: undefined } };
+  } catch (error) {
+    return { binding, ...any, element: { error: messageOf(error) } };
+  }
+}
+
+function findBinding(hostLinks: readonly Link[], { address, port }: Target) {
+  const family = familyOf(address);
+  const isAsked = ({ hostIp, protocol, hostPort }: HostPort): boolean =>
+    protocol === port?.protocol && hostPort === port.number && (hostIp === address || isAnyAddress(hostIp));
+  for (const { name, alias, altNames } of hostLinks) {
+    const hostPort = parseAltNames(name, altNames).hostPorts.find(
+      (candidate) => isAsked(candidate) && hasFamily(candidate, family),
+    );
+    const attachment = alias === undefined ? undefined : parseAlias(alias);
+    const podAddress = attachment?.addresses.find((candidate) => familyOf(candidate) === family);
+    if (hostPort === undefined || attachment === undefined || podAddress === undefined) continue;
+    const { containerId } = attachment;
+    const isOne = !isAnyAddress(hostPort.hostIp);
+    return { hostLink: name, containerId, address: podAddress, port: hostPort.containerPort, isOne };
+  }
+  return undefined;
+}

@@ -1,0 +1,34 @@
+import type { PodEnd } from "../diagnosis/path-observation.ts";
+import type { Rtnetlink } from "../kernel/rtnetlink.ts";
+import { dumpFdb, dumpNeighbours, parseFdbEntry, parseNeighbour } from "../netlink/neighbour.ts";
+import { parseAlias } from "../plan/attachment.ts";
+import type { NodeObservation } from "./observe-node.ts";
+
+/** Every address of every pod as the bridge sees it, from one dump of its neighbours and one of its forwarding entries. */
+export async function observePods(
+  rtnetlink: Rtnetlink,
+  { bridge, hostLinks }: NodeObservation,
+): Promise<readonly PodEnd[]> {
+  if (bridge === undefined) return [];
+  const [neighbours, entries] = await Promise.all([
+    rtnetlink.dump(dumpNeighbours({ linkIndex: bridge.index })),
+    rtnetlink.dump(dumpFdb({ masterIndex: bridge.index })),
+  ]);
+  const byAddress = new Map(neighbours.map(parseNeighbour).map((entry) => [entry.address, entry]));
+  const byPort = Map.groupBy(
+    entries.map(parseFdbEntry).filter(({ fixed, keeper }) => fixed && keeper === "master"),
+    ({ linkIndex }) => linkIndex,
+  );
+  return hostLinks.flatMap((hostLink) => {
+    const attachment = hostLink.alias === undefined ? undefined : parseAlias(hostLink.alias);
+    if (attachment === undefined) return [];
+    const { containerId, ifname, addresses } = attachment;
+    // A port's own MAC is an entry too.
+    const portMacs = (byPort.get(hostLink.index) ?? [])
+      .map(({ mac }) => mac)
+      .filter((mac) => mac !== hostLink.mac);
+    return addresses.map((address) => {
+      return { address, hostLink, containerId, ifname, neighbour: byAddress.get(address), portMacs };
+    });
+  });
+}

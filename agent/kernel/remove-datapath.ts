@@ -1,0 +1,61 @@
+import type { Link } from "../netlink/parse-link.ts";
+import { deleteRoute } from "../netlink/route.ts";
+import { IFB_PREFIX } from "../plan/ifb.ts";
+import { TABLE_NAME } from "../plan/ruleset.ts";
+import { deleteLinks, removeAll } from "./detach-pods.ts";
+import { listPeerRoutes } from "./ensure-peers.ts";
+import { FIRST_DELETION_GROUP, isHostLink, isOurs } from "./ownership.ts";
+import { runNft } from "./run-nft.ts";
+import type { Rtnetlink } from "./rtnetlink.ts";
+import { listLinks } from "./underlay.ts";
+
+/**
+ * Removes everything of ours from this network namespace: links with their addresses, neighbours, queues and alternative names, routes, nftables
+ * tables; gives what it was, as noun phrases. May be repeated. What is not ours stays, also under one of our names.
+ */
+export async function removeDatapath(rtnetlink: Rtnetlink): Promise<readonly string[]> {
+  const removed: string[] = [];
+  const ours = (await listLinks(rtnetlink)).flatMap((link) => {
+    const role = roleOf(link);
+    return role === undefined ? [] : [{ link, role }];
+  });
+  const pods = ours.filter(({ role }) => role === "host link");
+  await deleteLinks(
+    rtnetlink,
+    pods.map(({ link }) => link.index),
+    FIRST_DELETION_GROUP,
+  );
+  if (pods.length > 0) removed.push(`${pods.length} host links of pods`);
+  for (const { link, role } of ours) {
+    if (role === "host link") continue;
+    await deleteLinks(rtnetlink, [link.index], FIRST_DELETION_GROUP);
+    removed.push(`${role} "${link.name}"`);
+  }
+  const routes = await listPeerRoutes(rtnetlink);
+  await removeAll(rtnetlink, routes.map(deleteRoute));
+  if (routes.length > 0) removed.push(`${routes.length} routes to other nodes`);
+  return [...removed, ...(await removeTables())];
+}
+
+/** What a link is for us; undefined when it is not ours. */
+function roleOf(link: Link): string | undefined {
+  if (isHostLink(link)) return "host link";
+  if (!isOurs(link)) return undefined;
+  if (link.kind === "bridge") return "bridge";
+  if (link.kind === "vxlan") return "VXLAN device";
+  return link.kind === "ifb" && link.name.startsWith(IFB_PREFIX) ? "ifb" : undefined;
+}
+
+/** Families of our tables (plan/ruleset.ts). */
+const FAMILIES: ReadonlySet<string> = new Set(["inet", "bridge"]);
+
+async function removeTables(): Promise<readonly string[]> {
+  const { nftables } = JSON.parse(await runNft(["-j", "list", "tables"], "")) as {
+    readonly nftables: readonly { readonly table?: { readonly family: string; readonly name: string } }[];
+  };
+  const tables = nftables.flatMap(({ table }) =>
+    table?.name === TABLE_NAME && FAMILIES.has(table.family) ? [`table ${table.family} ${table.name}`] : [],
+  );
+  if (tables.length > 0) await runNft(["-f", "-"], tables.map((table) => `delete ${table}\n`).join(""));
+  return tables.map((table) => `nftables ${table}`);
+}

@@ -1,0 +1,167 @@
+import { Counter, Gauge, type Registry } from "prom-client";
+import type { PoolUse } from "./ipam/ipam.ts";
+import type { Attachment } from "./plan/attachment.ts";
+import { PROTOCOLS } from "./plan/host-ports.ts";
+import { NO_SETTINGS } from "./plan/pod-settings.ts";
+
+/** Read at every scrape: the state itself is the truth, no number is kept beside it. */
+export interface AgentState {
+  readonly pools: () => readonly PoolUse[];
+  readonly attachments: () => readonly Attachment[];
+  readonly isReady: () => boolean;
+  readonly rivals: () => number;
+  /** Requests of the shim that are not answered yet, and those of them that wait for a place. */
+  readonly requests: () => { readonly inWork: number; readonly waiting: number };
+  readonly nodes: () => { readonly known: number; readonly malformed: number };
+  readonly peers: () => PeerCounts;
+  readonly watch: () => { readonly restarts: number; readonly lastEventAgeSeconds: number };
+}
+
+export interface PeerCounts {
+  /** PodCIDRs of other nodes by the way they are reached. */
+  readonly direct: number;
+  readonly overlay: number;
+  readonly held: number;
+  readonly unreachable: number;
+  /** PodCIDRs that belong to another node than the one that claims them. */
+  readonly conflicts: number;
+  /** Routes that are wanted and in the kernel. */
+  readonly programmed: number;
+}
+
+/** Registers the metrics that show what is, as opposed to what has happened. Label sets are bounded by the program, but for this node's PodCIDRs. */
+export function registerStateMetrics(register: Registry, state: AgentState): void {
+  const registers = [register];
+  const gauge = (name: string, help: string, read: () => number): void => {
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  };
+  /** One sample for each key of what `read` gives. */
+  const gaugeBy = (label: string, name: string, help: string, read: () => Record<string, number>): void => {
+    new Gauge({
+      name,
+      help,
+      labelNames: [label],
+      registers,
+      collect() {
+        for (const [key, value] of Object.entries(read())) this.set({ [label]: key }, value);
+      },
+    });
+  };
+
+  registerPools(register, state.pools);
+  gauge("causeway_attachments", "Pod interfaces that exist on this node.", () => state.attachments().length);
+  gaugeBy("protocol", "causeway_host_ports", "Ports of this node that lead to pods, by protocol.", () => {
+    const ports = state.attachments().flatMap(({ settings = NO_SETTINGS }) => settings.hostPorts);
+    const countOf = (wanted: string): number => ports.filter(({ protocol }) => protocol === wanted).length;
+    return Object.fromEntries(PROTOCOLS.map((protocol) => [protocol, countOf(protocol)]));
+  });
+  gaugeBy(
+    "direction",
+    "causeway_bandwidth_limits",
+    "Limits of pods, by direction: ingress is what a pod receives.",
+    () => {
+      const limits = state.attachments().map(({ settings = NO_SETTINGS }) => settings.bandwidth);
+      return {
+        ingress: limits.filter(({ ingress }) => ingress !== undefined).length,
+        egress: limits.filter(({ egress }) => egress !== undefined).length,
+      };
+    },
+  );
+  gauge(
+    "causeway_cni_requests_in_flight",
+    "CNI requests that are not answered yet.",
+    () => state.requests().inWork,
+  );
+  gauge(
+    "causeway_cni_queue_length",
+    "CNI requests that wait because too many are in work.",
+    () => state.requests().waiting,
+  );
+  gauge(
+    "causeway_nodes",
+    "Nodes of the cluster that are known and usable, this one included.",
+    () => state.nodes().known,
+  );
+  gaugeBy(
+    "reason",
+    "causeway_nodes_skipped",
+    "What of other nodes is not routed to, by reason: malformed (the Node object cannot be used), conflict (a PodCIDR belongs to another node), unreachable (there is no way to a PodCIDR).",
+    () => {
+      const { conflicts, unreachable } = state.peers();
+      return { malformed: state.nodes().malformed, conflict: conflicts, unreachable };
+    },
+  );
+  gaugeBy(
+    "route",
+    "causeway_peers",
+    "PodCIDRs of other nodes by the way to them; held ones keep theirs while this node's own link is down.",
+    () => {
+      const { direct, overlay, held, unreachable } = state.peers();
+      return { direct, overlay, held, unreachable };
+    },
+  );
+  gaugeBy(
+    "state",
+    "causeway_routes",
+    "Routes to other nodes: desired, and of these programmed in the kernel.",
+    () => {
+      const { direct, overlay, programmed } = state.peers();
+      return { desired: direct + overlay, programmed };
+    },
+  );
+  new Counter({
+    name: "causeway_watch_restarts_total",
+    help: "How often the watch of nodes, or of the nodes file, began anew.",
+    registers,
+    collect() {
+      this.reset();
+      this.inc(state.watch().restarts);
+    },
+  });
+  gauge(
+    "causeway_watch_last_event_age_seconds",
+    "Time since the source of nodes last said anything; an API server sends a bookmark every minute.",
+    () => state.watch().lastEventAgeSeconds,
+  );
+  gauge("causeway_ready", "1 when the node can start pods, else 0; /readyz says why not.", () =>
+    state.isReady() ? 1 : 0,
+  );
+  gauge("causeway_rival_conflists", "CNI configurations that runtimes load instead of ours.", () =>
+    state.rivals(),
+  );
+}
+
+function registerPools(register: Registry, pools: AgentState["pools"]): void {
+  new Gauge({
+    name: "causeway_addresses",
+    help: "Pod addresses by PodCIDR, family and state: taken, cooling (freed within the last 30 s) or free.",
+    labelNames: ["cidr", "family", "state"] as const,
+    registers: [register],
+    collect() {
+      this.reset();
+      for (const { cidr, family, size, taken, cooling } of pools()) {
+        const labels = { cidr, family: String(family) };
+        this.set({ ...labels, state: "taken" }, taken);
+        this.set({ ...labels, state: "cooling" }, cooling);
+        this.set({ ...labels, state: "free" }, size - taken - cooling);
+      }
+    },
+  });
+  new Gauge({
+    name: "causeway_address_pool_size",
+    help: "Addresses that pods can have, by PodCIDR and family.",
+    labelNames: ["cidr", "family"] as const,
+    registers: [register],
+    collect() {
+      this.reset();
+      for (const { cidr, family, size } of pools()) this.set({ cidr, family: String(family) }, size);
+    },
+  });
+}

@@ -1,0 +1,222 @@
+import { startCauseway } from "../causeway.ts";
+import { ip, run, show } from "../machine.ts";
+import type { Program } from "../program.ts";
+import {
+  createReference,
+  createReferenceWithPorts,
+  type ReferenceInput,
+  type Release,
+} from "../reference.ts";
+import { run as runProgram } from "../run-program.ts";
+import {
+  CABLE,
+  CLUSTER_CIDR,
+  makeSite,
+  OUTSIDE,
+  otherNode,
+  podPath,
+  type Site,
+  type SiteNode,
+} from "./site.ts";
+import type { Path, Way } from "./traffic.ts";
+
+/** Pods of a site that reach each other. */
+export interface Network {
+  readonly id: string;
+  readonly name: string;
+  readonly paths: Partial<Record<Way, Path>>;
+  readonly close: () => Promise<void>;
+}
+
+export interface NetworkInput {
+  readonly id: string;
+  readonly name: string;
+  /** Nodes that there are besides the two of the site. */
+  readonly peers?: number;
+  readonly isVxlan?: boolean;
+  /** Host ports that lead to pods of the first node. */
+  readonly hostPorts?: number;
+}
+
+/** Less than the cable's by the headers of VXLAN over IPv4. */
+const VXLAN_MTU = 1450;
+
+/** A pod of ours has at most some 490. */
+const PORTS_PER_POD = 250;
+
+/** Pods between which traffic goes on the first node. */
+const PODS = 2;
+
+/** Causeway on both nodes. */
+export async function makeCauseway(input: NetworkInput): Promise<Network> {
+  const { id, name, peers = 0, isVxlan = false, hostPorts = 0 } = input;
+  const site = makeSite(id, Math.max(PODS, hostPorts / PORTS_PER_POD));
+  const [near, far] = site.nodes;
+  const others = Array.from({ length: peers }, (_, index) => ({
+    name: `peer-${index}`,
+    ...otherNode(index),
+  }));
+  const programs: Program[] = [];
+  for (const [own, other] of [
+    [near, far],
+    [far, near],
+  ] as const) {
+    const program = await startCauseway({
+      id: own.host.netns,
+      host: own.host,
+      podCIDRs: [own.podCidr],
+      ports: hostPorts === 0 ? 0 : PORTS_PER_POD,
+      nodeAddress: own.address,
+      peers: [{ name: "other", ...other }, ...others].map((node) => {
+        return { name: node.name, addresses: [node.address], podCIDRs: [node.podCidr] };
+      }),
+      overlay: isVxlan ? "always" : "never",
+    });
+    programs.push(program);
+    attach(program);
+  }
+  return {
+    id,
+    name,
+    paths: pathsOf(site, isVxlan, peers > 0),
+    close: async () => {
+      for (const program of programs) await program.close();
+    },
+  };
+}
+
+export interface ReferenceNetworkInput extends NetworkInput, Pick<ReferenceInput, "plugin" | "ipMasq"> {
+  readonly release: Release;
+}
+
+/** A reference plugin on both nodes, with the routes that an operator, or flannel, gives it. */
+export function makeReference(input: ReferenceNetworkInput): Network {
+  const { id, name, peers = 0, isVxlan = false, hostPorts = 0, release, plugin, ipMasq } = input;
+  const site = makeSite(id, Math.max(PODS, hostPorts / PORTS_PER_POD));
+  for (const { host, podCidr } of site.nodes) {
+    const common = { id: host.netns, release, plugin, ipMasq, host, podCIDRs: [podCidr], share: 1 };
+    attach(
+      hostPorts > 0 && ipMasq !== undefined
+        ? createReferenceWithPorts({ ...common, ipMasq, ports: PORTS_PER_POD })
+        : createReference(isVxlan ? { ...common, mtu: VXLAN_MTU } : common),
+    );
+  }
+  connectByHand(site, peers, isVxlan);
+  return { id, name, paths: pathsOf(site, isVxlan, peers > 0), close: async () => undefined };
+}
+
+/** Veths made by hand, without a bridge: between two pods of a node directly, else routed by the host. */
+export function makeRaw({ id, name, isVxlan = false }: NetworkInput): Network {
+  const site = makeSite(id, PODS);
+  const mtu = isVxlan ? VXLAN_MTU : 1500;
+  for (const { host, podCidr } of site.nodes) {
+    run(["ip", "netns", "exec", host.netns, "sysctl", "-qw", "net.ipv4.ip_forward=1"]);
+    for (const [pod, netns] of host.podNetns.entries()) {
+      const address = podCidr.replace("0/24", String(pod + 2));
+      const link = `pod${pod}`;
+      ip(
+        [
+          `link add ${link} mtu ${mtu} type veth peer name eth0 mtu ${mtu} netns ${netns}`,
+          `link set ${link} up`,
+          `address add ${RAW_GATEWAY}/32 dev ${link}`,
+          `route add ${address} dev ${link}`,
+        ],
+        host.netns,
+      );
+      ip(
+        [
+          `address add ${address}/32 dev eth0`,
+          "link set eth0 up",
+          `route add ${RAW_GATEWAY} dev eth0`,
+          `route add default via ${RAW_GATEWAY}`,
+        ],
+        netns,
+      );
+    }
+  }
+  connectByHand(site, 0, isVxlan);
+  const [near] = site.nodes;
+  const [client = "", server = ""] = near.host.podNetns;
+  ip([`link add direct0 netns ${client} type veth peer name direct0 netns ${server}`]);
+  ip(["address add 198.18.0.1/24 dev direct0", "link set direct0 up"], client);
+  ip(["address add 198.18.0.2/24 dev direct0", "link set direct0 up"], server);
+  const paths = pathsOf(site, isVxlan);
+  const direct = { server: podPath(near, 1), client: podPath(near, 0), address: "198.18.0.2" };
+  return {
+    id,
+    name,
+    paths: isVxlan ? paths : { ...paths, "same node": direct },
+    close: async () => undefined,
+  };
+}
+
+const RAW_GATEWAY = "169.254.1.1";
+
+function attach(program: Program): void {
+  const pods = program.host.podNetns.map((_, pod) => pod);
+  runProgram({ program, command: "ADD", pods, concurrency: 1 });
+}
+
+/** Routes from node to node, to those of `peers` others, and masquerade of what leaves the cluster: what an agent would do. */
+function connectByHand({ nodes }: Site, peers: number, isVxlan: boolean): void {
+  for (const [own, other] of [nodes, nodes.toReversed()] as [SiteNode, SiteNode][]) {
+    const others = Array.from({ length: peers }, (_, index) => otherNode(index));
+    ip(
+      [
+        ...(isVxlan ? vxlanLines(own, other) : [`route add ${other.podCidr} via ${other.address}`]),
+        ...others.map(({ podCidr, address }) => `route add ${podCidr} via ${address}`),
+      ],
+      own.host.netns,
+    );
+    if (isVxlan) {
+      const entry = ["fdb", "append", macOf(other), "dev", "vx0", "dst", other.address, "self", "permanent"];
+      run(["bridge", "-netns", own.host.netns, ...entry]);
+    }
+    const rule = `ip saddr ${own.podCidr} ip daddr != ${CLUSTER_CIDR} masquerade`;
+    const chain = `chain postrouting { type nat hook postrouting priority 100; ${rule}; }`;
+    run(["ip", "netns", "exec", own.host.netns, "nft", `table ip by-hand { ${chain}; }`]);
+  }
+}
+
+/** A VXLAN device whose neighbours and forwarding entries are permanent, as flannel makes it. */
+function vxlanLines(own: SiteNode, other: SiteNode): string[] {
+  const gateway = ({ podCidr }: SiteNode): string => podCidr.replace("/24", "");
+  return [
+    `link add vx0 mtu ${VXLAN_MTU} address ${macOf(own)} type vxlan id 1 local ${own.address} dev ${CABLE} dstport 4789 nolearning`,
+    `address add ${gateway(own)}/32 dev vx0`,
+    "link set vx0 up",
+    `route add ${other.podCidr} via ${gateway(other)} dev vx0 onlink`,
+    `neighbour add ${gateway(other)} lladdr ${macOf(other)} dev vx0 nud permanent`,
+  ];
+}
+
+/** Of a node's VXLAN device. */
+function macOf({ address }: SiteNode): string {
+  return `0a:58:ac:10:00:0${address.at(-1)}`;
+}
+
+/** Routes to other nodes have a part only in what goes to other nodes. */
+function pathsOf(
+  { nodes: [near, far], outside }: Site,
+  isVxlan: boolean,
+  hasPeers = false,
+): Network["paths"] {
+  const client = podPath(near, 0);
+  const to = (node: SiteNode, pod: number): Path => {
+    return { client, server: podPath(node, pod), address: podAddress(node, pod) };
+  };
+  if (isVxlan) return { "across nodes, VXLAN": to(far, 0) };
+  if (hasPeers) return { "across nodes": to(far, 0) };
+  return {
+    "same node": to(near, 1),
+    "across nodes": to(far, 0),
+    outside: { client, server: OUTSIDE, address: outside },
+  };
+}
+
+function podAddress({ host }: SiteNode, pod: number): string {
+  const [link] = show(host.podNetns[pod] ?? "", "ip", "-4", "address", "show", "eth0") as {
+    addr_info: { local: string }[];
+  }[];
+  return link?.addr_info[0]?.local ?? "";
+}

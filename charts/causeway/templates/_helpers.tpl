@@ -1,0 +1,49 @@
+{{- define "causeway.selectorLabels" -}}
+app.kubernetes.io/name: causeway
+{{- end }}
+
+{{- define "causeway.labels" -}}
+{{ include "causeway.selectorLabels" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{- end }}
+
+{{- define "causeway.image" -}}
+{{- with .Values.image -}}
+{{- if .digest -}}
+{{ .repository }}@{{ .digest }}
+{{- else -}}
+{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{- /* An IPv6 address as URLs want it. */ -}}
+{{- define "causeway.urlHost" -}}
+{{- if contains ":" . }}[{{ . }}]{{ else }}{{ . }}{{ end -}}
+{{- end }}
+
+{{- /* The file of --config: the settings of the operator, and those that follow from where things are mounted. */ -}}
+{{- define "causeway.config" -}}
+{{- $paths := dict "cniBinDir" .Values.hostPaths.cniBin "cniConfDir" .Values.hostPaths.cniConf "socket" (printf "%s/agent.sock" .Values.hostPaths.run) -}}
+{{- $api := dict -}}
+{{- with .Values.apiServer -}}
+{{- if .host -}}
+{{- $api = dict "apiServer" (printf "https://%s:%d" (include "causeway.urlHost" .host) (int .port)) -}}
+{{- end -}}
+{{- end -}}
+{{- $own := dict -}}
+{{- if .Values.uninstall.onDelete -}}
+{{- $own = dict "daemonSet" (printf "%s/causeway" .Release.Namespace) -}}
+{{- end -}}
+{{- merge $paths $api $own .Values.config | toYaml -}}
+{{- end }}
+
+{{- /* Where the kubelet asks; the node's own address, which it takes by itself, unless the agent listens elsewhere. */ -}}
+{{- define "causeway.probeHost" -}}
+{{- if not (has .Values.http.address (list "" "0.0.0.0" "::")) -}}
+host: {{ .Values.http.address | quote }}
+{{- end -}}
+{{- end }}

@@ -1,0 +1,38 @@
+{{- /* What values.schema.json cannot say, or not clearly: all faults at once. */ -}}
+{{- define "causeway.validate" -}}
+{{- $faults := list -}}
+{{- with .Values.config -}}
+{{- if and (gt (int .mtu) 0) (lt (int .mtu) 1280) -}}
+{{- $faults = append $faults (printf "config.mtu %d must be 0 or 1280 to 65535" (int .mtu)) -}}
+{{- end -}}
+{{- if or (lt (int .vxlanVni) 1) (gt (int .vxlanVni) 16777215) -}}
+{{- $faults = append $faults (printf "config.vxlanVni %d must be 1 to 16777215" (int .vxlanVni)) -}}
+{{- end -}}
+{{- if eq .bridge .vxlanDevice -}}
+{{- $faults = append $faults (printf "config.vxlanDevice %q is the name of the bridge too" .vxlanDevice) -}}
+{{- end -}}
+{{- end -}}
+{{- /* Mounted under the same path, so they must not cover what the image needs. */ -}}
+{{- range $name, $path := .Values.hostPaths -}}
+{{- if has $path (splitList " " (include "causeway.imageFolders" $)) -}}
+{{- $faults = append $faults (printf "hostPaths.%s %q would cover a folder of the image: use one of its own" $name $path) -}}
+{{- end -}}
+{{- end -}}
+{{- $paths := values .Values.hostPaths -}}
+{{- if ne (len ($paths | uniq)) (len $paths) -}}
+{{- $faults = append $faults "hostPaths must be three different folders" -}}
+{{- end -}}
+{{- if gt (len (printf "%s/agent.sock" .Values.hostPaths.run)) 101 -}}
+{{- $faults = append $faults (printf "hostPaths.run %q is too long: the path of a socket in it has at most 101 bytes" .Values.hostPaths.run) -}}
+{{- end -}}
+{{- if and .Values.podMonitor.enabled (has .Values.http.address (list "127.0.0.1" "::1")) -}}
+{{- $faults = append $faults (printf "podMonitor.enabled is of no use with http.address %q, which only the node itself reaches" .Values.http.address) -}}
+{{- end -}}
+{{- if $faults -}}
+{{- fail (join "; " $faults) -}}
+{{- end -}}
+{{- end }}
+
+{{- define "causeway.imageFolders" -}}
+/bin /boot /dev /etc /etc/causeway /lib /lib64 /opt /opt/causeway /proc /root /run /sbin /sys /tmp /usr /usr/bin /usr/lib /usr/lib/x86_64-linux-gnu /usr/lib/aarch64-linux-gnu /usr/local /usr/local/bin /usr/local/lib /usr/sbin /var /var/lib /var/run
+{{- end }}

@@ -1,0 +1,49 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { OPTIONS } from "../../agent/options.ts";
+import { documentSettings } from "./document-settings.ts";
+import { documentValues, type ValuesSchema } from "./document-values.ts";
+
+const REPOSITORY = join(import.meta.dirname, "..", "..");
+export const CONFIGURATION_DOC = join(REPOSITORY, "docs", "configuration.md");
+
+/** The agent's own settings are values too, under this key. */
+const SETTINGS = "config";
+
+/** docs/configuration.md, from the agent's options and the chart's values with their comments. */
+export function writeConfigurationDoc(): string {
+  const chart = (name: string): string => readFileSync(join(REPOSITORY, "charts", "causeway", name), "utf8");
+  const schema = resolve(JSON.parse(chart("values.schema.json")) as Schema);
+  return `# Configuration
+
+Written by \`npm run docs\` from \`agent/options.ts\` and \`charts/causeway/values.yaml\`; a test fails when it is not current.
+
+## The agent's settings
+
+Keys of the YAML file that is given with \`--config\`, and flags; flags win. All faults are told together, each with key and value, and the exit code is 2. In the
+chart they are values under \`${SETTINGS}\`, but for those that the chart sets itself: paths, addresses, names and credentials.
+
+${documentSettings(OPTIONS)}
+
+## The chart's values
+
+What is wrong or unknown is refused (\`values.schema.json\`). \`deploy/examples/\` has values for dual stack, IPv6 alone, k3s, MicroK8s, nodes
+without kube-proxy, clouds, private registries, SELinux, monitoring and large frames.
+
+${documentValues(chart("values.yaml"), schema, new Set([SETTINGS]))}
+`;
+}
+
+interface Schema extends ValuesSchema {
+  readonly definitions?: Readonly<Record<string, Schema>>;
+  readonly $ref?: string;
+}
+
+/** Puts definitions where they are referred to, one level deep: deeper there are none. */
+function resolve({ properties = {}, definitions = {} }: Schema): ValuesSchema {
+  const entries = Object.entries(properties as Readonly<Record<string, Schema>>).map(([key, schema]) => {
+    const name = schema.$ref?.replace("#/definitions/", "");
+    return [key, name === undefined ? schema : definitions[name]] as const;
+  });
+  return { properties: Object.fromEntries(entries) };
+}

@@ -1,0 +1,52 @@
+# Sourced by the scripts of this folder, in the root of the repository: buildah with its own storage in the cache, without registries.
+PATH=$PWD/node_modules/.bin:$PATH
+cache=${CAUSEWAY_CACHE:-$PWD/.cache}
+base=localhost/node:24-bookworm-slim
+
+if [ "$(id -u)" != 0 ]; then
+  echo "image: debootstrap and buildah's mounts need root" >&2
+  exit 1
+fi
+e2e/lib/packages.sh image
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/causeway-image-XXXXXX")
+trap 'rm -rf --one-file-system "$work"' EXIT
+mkdir -p "$cache/containers"
+cat >"$work/storage.conf" <<CONF
+[storage]
+driver = "overlay"
+graphroot = "$cache/containers/storage"
+runroot = "$work/run"
+CONF
+echo '{"default":[{"type":"insecureAcceptAnything"}]}' >"$work/policy.json"
+echo 'unqualified-search-registries = []' >"$work/registries.conf"
+# npm inside asks the registry that npm asks here, and trusts whom it trusts.
+printf 'registry=%s\ncafile=/etc/ssl/certs/ca-certificates.crt\n' "$(npm config get registry)" >"$work/npmrc"
+export CONTAINERS_STORAGE_CONF=$work/storage.conf CONTAINERS_REGISTRIES_CONF=$work/registries.conf
+
+# What containers see of this machine: chroot isolation and its network, since all else needs what build machines may lack.
+isolation=(--isolation chroot --network host --volume /etc/ssl/certs:/etc/ssl/certs:ro --volume "$work/npmrc:/root/.npmrc:ro")
+
+# Makes the base image from the root file system that packages.sh has made, unless it is there.
+ensure_base() {
+  local container
+  if buildah inspect --type image "$base" >/dev/null 2>&1; then return; fi
+  echo "Making the base image"
+  container=$(buildah from scratch)
+  buildah add -q "$container" "$cache/base-image" / >/dev/null
+  buildah config --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin --entrypoint '[]' --cmd node "$container"
+  buildah commit -q --rm --signature-policy "$work/policy.json" "$container" "$base" >/dev/null
+}
+
+# build REFERENCE ARGUMENT...: builds the Dockerfile on the base; what it says is shown when it fails.
+build() {
+  local reference=$1
+  shift
+  ensure_base
+  echo "Building $reference"
+  buildah bud --layers --pull-never --signature-policy "$work/policy.json" "${isolation[@]}" --build-arg "NODE_IMAGE=$base" \
+    --tag "$reference" "$@" . >"$work/log" 2>&1 || {
+    cat "$work/log" >&2
+    exit 1
+  }
+}

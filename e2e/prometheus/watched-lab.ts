@@ -1,0 +1,60 @@
+import { join } from "node:path";
+import { AGENT_HTTP } from "../lib/agent.ts";
+import { observeCommand, runCommand } from "../lib/command.ts";
+import { removeNetns } from "../lib/netns.ts";
+import { REPOSITORY } from "../lib/tools.ts";
+import { createNodeLab, type NodeLab } from "../libcni/node-lab.ts";
+import { type Prometheus, startPrometheus } from "./prometheus.ts";
+import { shortenedRules } from "./test-rules.ts";
+
+/** A node with a real agent, watched by a real Prometheus. */
+export interface WatchedLab {
+  readonly node: NodeLab;
+  readonly prometheus: Prometheus;
+  /** When Prometheus began, in seconds. */
+  readonly startedS: number;
+  /** Calls the shim for a pod of that name, whose namespace is made at the first call; gives its exit code. */
+  call(command: "ADD" | "DEL", pod: string): Promise<number | null>;
+  close(): Promise<void>;
+}
+
+export async function createWatchedLab(): Promise<WatchedLab> {
+  await using cleanUps = new AsyncDisposableStack();
+  const node = await createNodeLab();
+  cleanUps.defer(node.close);
+  node.setPodCidrs(["10.244.7.0/28"]);
+  await node.agent();
+  const startedS = Date.now() / 1000;
+  const prometheus = await startPrometheus({
+    folder: node.folder,
+    netns: node.network.node,
+    targets: { static_configs: [{ targets: [`${AGENT_HTTP.address}:${AGENT_HTTP.port}`] }] },
+    rules: shortenedRules(),
+  });
+  cleanUps.defer(prometheus.stop);
+  const pods = new Set<string>();
+  const call = async (command: "ADD" | "DEL", pod: string): Promise<number | null> => {
+    const name = `${node.tag}-${pod}`;
+    if (!pods.has(name)) {
+      await runCommand(["ip", "netns", "add", name]);
+      pods.add(name);
+    }
+    const environment = {
+      CNI_COMMAND: command,
+      CNI_CONTAINERID: name,
+      CNI_NETNS: `/run/netns/${name}`,
+      CNI_IFNAME: "eth0",
+      CNI_PATH: node.cniBinDir,
+    };
+    const variables = Object.entries(environment).map(([key, value]) => `${key}=${value}`);
+    const config = { cniVersion: "1.0.0", name: "causeway", type: "causeway", socket: node.socket };
+    const shim = join(REPOSITORY, "dist", "bin", "causeway");
+    const program = [...node.network.node.enter, "env", ...variables, shim];
+    return (await observeCommand(program, { input: JSON.stringify(config) })).code;
+  };
+  cleanUps.defer(async () => {
+    for (const name of pods) await removeNetns(name);
+  });
+  const finish = cleanUps.move();
+  return { node, prometheus, startedS, call, close: () => finish.disposeAsync() };
+}
