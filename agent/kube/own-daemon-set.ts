@@ -39,8 +39,11 @@ interface Sight {
 const ONLY_METADATA = (kind: string): string =>
   `application/json;as=${kind};g=meta.k8s.io;v=v1, application/json`;
 
-/** A DaemonSet seldom changes, and what is missed is asked for again; a cluster of agents must not ask often. */
-const BACK_OFF = { baseMs: 1000, maxMs: 300_000 };
+/**
+ * A DaemonSet seldom changes, and what is missed is asked for again; a cluster of agents must not ask often. But an uninstallation that comes while
+ * an agent waits goes unseen, so after an outage of the API none waits long.
+ */
+const BACK_OFF = { baseMs: 1000, maxMs: 60_000 };
 const LIST_MS = 30_000;
 const CONFIRM_MS = 2000;
 /** API servers send a bookmark every minute. */

@@ -6,7 +6,7 @@ import type { Cluster } from "./cluster.ts";
 import { deployPeers, PEER_PORT, removePeers } from "./workloads.ts";
 
 const LIMIT_MBIT = 8;
-const BYTES = 4_000_000;
+const BYTES = 2_000_000;
 
 /** The annotation of Kubernetes, as kubelet and containerd pass it on. */
 export function testBandwidth(getCluster: () => Cluster): void {

@@ -36,7 +36,8 @@ export function testOutage(getCluster: () => Cluster): void {
       }
       t.diagnostic(`answered in ${rounds} of ${rounds} rounds; ${replaced.length} sandboxes were replaced`);
       await controlPlane.startApiServer();
-      await waitForNodes(cluster, "True");
+      // The clients of kubelets come back slowly.
+      await waitForNodes(cluster, "True", 120_000);
       const added = await deployPeers(cluster, "added", { replicas: nodes.length });
       assert.deepEqual(await findUnreached(cluster, [...steady, ...added]), []);
       for (const name of ["steady", "replaced", "added"]) await removePeers(cluster, name);
