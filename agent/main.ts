@@ -13,6 +13,7 @@ import { runTrace } from "./inspect/run-trace.ts";
 import { messageOf } from "./errors.ts";
 import { createLog } from "./log.ts";
 import type { CommandInput, CommandResult } from "./inspect/command-line.ts";
+import { socketsOf } from "./report/query.ts";
 import { uninstall } from "./reconcile/uninstall.ts";
 import { status } from "./status/status.ts";
 import { startAgent } from "./start-agent.ts";
@@ -144,7 +145,7 @@ async function uninstallNode(args: readonly string[]): Promise<number> {
     }
     kernel = openLinuxKernel(loadNative(), { after: systemClock.after, onError });
     const tell = (sentence: string): unknown => process.stdout.write(`${sentence}\n`);
-    await uninstall({ ...config, kernel, all: args.includes("--all"), tell });
+    await uninstall({ ...config, sockets: socketsOf(config), kernel, all: args.includes("--all"), tell });
     return 0;
   } catch (error) {
     return onError(error);

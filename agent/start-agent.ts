@@ -24,7 +24,7 @@ import { createNodePage } from "./page/node-page.ts";
 import { planConflist } from "./plan/conflist.ts";
 import { createReadiness } from "./readiness.ts";
 import { createActivity } from "./report/activity.ts";
-import { querySocket } from "./report/query.ts";
+import { querySocket, socketsOf } from "./report/query.ts";
 import { createQueryServer } from "./report/query-server.ts";
 import { createReporter, SHOWN_PEERS } from "./report/reporter.ts";
 import { createClusterReconciler } from "./reconcile/cluster.ts";
@@ -181,9 +181,9 @@ export async function startAgent(config: Config, plainLog: Log): Promise<() => P
     },
     collection,
   );
-  const commands: Commands = async (request, signal) => {
+  const commands: Commands = async (request, caller) => {
     try {
-      return await serveCommand(request, signal);
+      return await serveCommand(request, caller);
     } finally {
       if (CHANGING.has(request.command)) drift.changed();
     }
@@ -293,6 +293,7 @@ export async function startAgent(config: Config, plainLog: Log): Promise<() => P
     if (isUninstalled)
       await uninstall({
         ...config,
+        sockets: socketsOf(config),
         kernel,
         all: false,
         tell: (sentence) => log.info({}, `Uninstalling: ${sentence}`),
