@@ -176,7 +176,7 @@ test("an ADD whose runtime is killed in the middle is rolled back", async () => 
   });
   // Connected, and asleep: it has sent its frame and waits for the reply.
   await eventually("the shim waits", () => {
-    const connections = readFileSync("/proc/net/unix", "utf8").split(node.socket).length - 1;
+    const connections = readFileSync("/proc/net/unix", "utf8").split(`${node.socket}\n`).length - 1;
     return connections === 2 && /^State:\tS/m.test(readFileSync(`/proc/${shim.pid}/status`, "utf8"));
   });
   await privileged({ command: ["kill", "-9", String(shim.pid)] });

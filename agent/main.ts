@@ -1,51 +1,22 @@
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { dirname } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import packageJson from "../package.json" with { type: "json" };
-import { CNI_CODE } from "./cni/cni-error.ts";
-import { type Commands, createCommands } from "./cni/commands.ts";
 import { systemClock } from "./clock.ts";
-import { createHeapKeeper } from "./compact-heap.ts";
-import type { CniCommand } from "./cni/request.ts";
-import { type CniServer, startCniServer } from "./cni/server.ts";
 import { type Config, ConfigError, describeFlags, loadConfig } from "./config.ts";
 import { findAgent } from "./find-agent.ts";
-import { startHealthServer } from "./health.ts";
-import { createAttachments } from "./ipam/attachments.ts";
-import { createHostPortTable } from "./ipam/host-port-table.ts";
-import { createIpam } from "./ipam/ipam.ts";
 import type { Kernel } from "./kernel/kernel.ts";
 import { openLinuxKernel } from "./kernel/linux-kernel.ts";
 import { setIpv6Forwarding } from "./kernel/set-ipv6-forwarding.ts";
-import { warmUp } from "./kernel/warm-up.ts";
 import { loadNative } from "./kernel/native.ts";
-import { openNodeView } from "./kube/open-node-view.ts";
 import { runDoctor } from "./inspect/run-doctor.ts";
 import { runTrace } from "./inspect/run-trace.ts";
-import { ownNode } from "./kube/own-node.ts";
 import { messageOf } from "./errors.ts";
-import { createLog, type Log } from "./log.ts";
-import { createMetrics } from "./metrics.ts";
-import { createNodePage } from "./page/node-page.ts";
-import { planConflist } from "./plan/conflist.ts";
-import { createReadiness } from "./readiness.ts";
+import { createLog } from "./log.ts";
 import type { CommandInput, CommandResult } from "./inspect/command-line.ts";
-import { createActivity } from "./report/activity.ts";
-import { querySocket } from "./report/query.ts";
-import { createQueryServer } from "./report/query-server.ts";
-import { createReporter, SHOWN_PEERS } from "./report/reporter.ts";
-import { createClusterReconciler } from "./reconcile/cluster.ts";
-import { createDrift } from "./reconcile/drift.ts";
-import { inTurn } from "./reconcile/in-turn.ts";
-import { ensureHostFiles } from "./reconcile/host-files.ts";
-import { createNodeReconciler, type OwnNode } from "./reconcile/node.ts";
-import { createRunner } from "./reconcile/runner.ts";
-import { createScopedRunner, type Scope } from "./reconcile/scoped-runner.ts";
+import { socketsOf } from "./report/query.ts";
 import { uninstall } from "./reconcile/uninstall.ts";
-import { createSharedLock } from "./shared-lock.ts";
-import { shippedFile } from "./shipped.ts";
 import { status } from "./status/status.ts";
+import { startAgent } from "./start-agent.ts";
 
 const USAGE = `causeway ${packageJson.version}: Kubernetes CNI node agent
 
@@ -60,15 +31,6 @@ usage: causeway agent [flags]                run the agent
 flags:
 ${describeFlags()}
 `;
-
-/** Commands after which the kernel's notifications are about our own doing. */
-const CHANGING: ReadonlySet<CniCommand> = new Set(["ADD", "DEL", "GC"]);
-
-/** Node changes are served within this time. */
-const NODE_INTERVALS = { minIntervalMs: 50, retryIntervalMs: 200, maxIntervalMs: 60_000 };
-
-/** A host file that someone deletes or damages is back within this time. */
-const HOST_FILE_INTERVALS = { minIntervalMs: 100, retryIntervalMs: 1000, maxIntervalMs: 2000 };
 
 /** Exit code: 0 done, 1 failed, 2 wrong usage or configuration. */
 async function main([command, ...args]: readonly string[]): Promise<number> {
@@ -183,7 +145,7 @@ async function uninstallNode(args: readonly string[]): Promise<number> {
     }
     kernel = openLinuxKernel(loadNative(), { after: systemClock.after, onError });
     const tell = (sentence: string): unknown => process.stdout.write(`${sentence}\n`);
-    await uninstall({ ...config, kernel, all: args.includes("--all"), tell });
+    await uninstall({ ...config, sockets: socketsOf(config), kernel, all: args.includes("--all"), tell });
     return 0;
   } catch (error) {
     return onError(error);
@@ -196,273 +158,6 @@ function nextSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, resolve);
   });
-}
-
-/** Wires everything in the order of the design: health, recovery, node known, datapath, socket, binary, conflist. */
-async function startAgent(config: Config, plainLog: Log): Promise<() => Promise<void>> {
-  const activity = createActivity(Date.now);
-  const log = activity.noting(plainLog);
-  const native = loadNative();
-  const kernel = openLinuxKernel(native, {
-    after: systemClock.after,
-    onError: (error) =>
-      log.warn({ error: messageOf(error) }, "Cannot clear tracked connections of host ports"),
-  });
-  const ipam = createIpam();
-  const hostPorts = createHostPortTable();
-  const attachments = createAttachments(ipam, hostPorts);
-  const nowMs = systemClock.nowMs;
-  const startedMs = nowMs();
-  let rivals: readonly string[] = [];
-  let server: CniServer | undefined;
-
-  const heap = createHeapKeeper();
-  const readiness = createReadiness((part, reason) => {
-    if (reason === undefined) log.info({ part }, "Ready");
-    else log.warn({ part, reason }, "Not ready");
-  });
-  const metrics = createMetrics({
-    version: packageJson.version,
-    nodeVersion: process.version,
-    pools: () => ipam.use(nowMs()),
-    attachments: attachments.list,
-    isReady: readiness.isReady,
-    rivals: () => rivals.length,
-    codes: Object.values(CNI_CODE),
-    requests: () => ({ inWork: server?.inWork() ?? 0, waiting: server?.waiting() ?? 0 }),
-    nodes: () => ({ known: source.view.nodes().size, malformed: source.view.skipped().size }),
-    peers: () => cluster.counts(),
-    watch() {
-      const { watchRestarts, lastEventMs = startedMs } = source.view.stats();
-      return { restarts: watchRestarts, lastEventAgeSeconds: (nowMs() - lastEventMs) / 1000 };
-    },
-  });
-  const pages = createNodePage({ report: async () => report({ maxPeers: SHOWN_PEERS }), nowMs });
-  const health = await startHealthServer({ listen: config.http, readiness, metrics, pages });
-  log.info({ version: packageJson.version, node: config.nodeName, port: health.port }, "Started");
-
-  const onRepair = (kind: string, fault: string): void => {
-    metrics.countRepair(kind);
-    activity.repaired(kind, fault);
-  };
-  const source = openNodeView({
-    config,
-    version: packageJson.version,
-    log,
-    clock: systemClock,
-    onChange() {
-      const own = JSON.stringify(ownNode(source.view, config.nodeName));
-      nodeRunner.trigger(own === lastOwnNode ? "cluster" : "all");
-      lastOwnNode = own;
-    },
-  });
-  let lastOwnNode = "";
-  const collection = createSharedLock();
-  const drift = createDrift({
-    clock: systemClock,
-    isBusy: () => (server?.inWork() ?? 0) > 0,
-    trigger: () => nodeRunner.trigger("all"),
-  });
-  const node = createNodeReconciler({
-    ...config,
-    kernel,
-    ipam,
-    attachments,
-    readiness,
-    log,
-    nowMs,
-    undisturbed: collection.exclusive,
-    onRepair,
-    ownNode() {
-      const state = ownNode(source.view, config.nodeName);
-      if (state.kind === "unassigned") {
-        source.report({ type: "Warning", reason: "NoPodCIDR", action: "ServePods", note: state.reason });
-      }
-      return describeOwnNode(state);
-    },
-  });
-  const cluster = createClusterReconciler({
-    ...config,
-    kernel,
-    readiness,
-    log,
-    local: node.local,
-    cluster: () => ({ nodes: source.view.nodes(), isComplete: source.view.isComplete() }),
-    onRepair,
-    onRulesetError: metrics.countNftError,
-    onProblem: (note) =>
-      source.report({ type: "Warning", reason: "NodesUnreachable", action: "RouteToNodes", note }),
-  });
-  const report = createReporter({
-    version: packageJson.version,
-    nodeVersion: process.version,
-    pid: process.pid,
-    config,
-    kernel,
-    ipam,
-    readiness,
-    activity,
-    view: () => source.view,
-    cluster,
-    mtu: node.mtu,
-    rivals: () => rivals,
-    nowMs,
-    dateMs: Date.now,
-  });
-  const queries = createQueryServer({
-    transport: native,
-    path: querySocket(config.socket),
-    answers: {
-      report: async () => JSON.stringify(await report({ maxPeers: SHOWN_PEERS })),
-      "report all": async () => JSON.stringify(await report({ maxPeers: Number.POSITIVE_INFINITY })),
-    },
-    log,
-  });
-  queries.ensure();
-  const serveCommand = createCommands(
-    {
-      kernel,
-      ipam,
-      hostPorts,
-      attachments,
-      readiness,
-      bridge: config.bridge,
-      mtu: node.mtu,
-      nowMs,
-    },
-    collection,
-  );
-  const commands: Commands = async (request, signal) => {
-    try {
-      return await serveCommand(request, signal);
-    } finally {
-      if (CHANGING.has(request.command)) drift.changed();
-    }
-  };
-
-  const serve = (): void => {
-    warmUp();
-    mkdirSync(dirname(config.socket), { recursive: true, mode: 0o700 });
-    server = startCniServer({
-      transport: native,
-      socket: config.socket,
-      commands,
-      // Requests are told by themselves.
-      log: plainLog,
-      monotonicNs: process.hrtime.bigint,
-      observe(call) {
-        metrics.observeRequest(call.command, call.code, call.ms / 1000);
-        activity.served(call);
-      },
-    });
-    readiness.set("socket", undefined);
-    hostFileRunner.trigger();
-  };
-  const shim = readFileSync(shippedFile("bin/causeway"));
-  const hostFileRunner = createRunner(
-    async () => {
-      // Somebody may have cleared /run: an agent that nobody reaches is none.
-      if (!existsSync(config.socket)) {
-        log.warn({ socket: config.socket }, "The socket is gone; listening again");
-        await server?.stop();
-        serve();
-      }
-      queries.ensure();
-      const outcome = await metrics.measureReconcile("host files", () =>
-        ensureHostFiles({ ...config, shim, conflist: planConflist(config) }),
-      );
-      for (const path of outcome.removed) log.info({ path }, "Removed our configuration of another name");
-      for (const path of outcome.written) {
-        log.info({ path }, "Wrote host file");
-        metrics.countFileWrite(path);
-      }
-      if (outcome.rivals.join() !== rivals.join()) {
-        log.warn(
-          { rivals: outcome.rivals },
-          "Configurations that sort before ours: runtimes load the first one",
-        );
-      }
-      rivals = outcome.rivals;
-      readiness.set("installation", undefined);
-      if (readiness.isReady()) source.ready();
-    },
-    {
-      ...HOST_FILE_INTERVALS,
-      clock: systemClock,
-      onError: (error) => readiness.set("installation", messageOf(error)),
-    },
-  );
-  const reconcile = async (scope: Scope): Promise<"again" | undefined> => {
-    let answer: "again" | undefined;
-    await inTurn([
-      () => (scope === "all" ? node.run() : Promise.resolve()),
-      async () => {
-        answer = await cluster.run({ verify: scope !== "cluster" });
-      },
-    ]);
-    return answer;
-  };
-  const nodeRunner = createScopedRunner(
-    async (scope) => {
-      if (scope !== "cluster") kernelWatch.rearm();
-      const answer = await metrics.measureReconcile(scope, () => reconcile(scope));
-      const isNodeReady = readiness
-        .reasons()
-        .every(({ part }) => part === "socket" || part === "installation");
-      if (server === undefined && isNodeReady) serve();
-      if (scope === "all" && server?.inWork() === 0) heap.settle();
-      return answer;
-    },
-    {
-      ...NODE_INTERVALS,
-      clock: systemClock,
-      onError: (error) =>
-        log.error({ error: messageOf(error) }, "Cannot bring the node into its planned state; trying again"),
-    },
-  );
-  const kernelWatch = kernel.watch((concern) => {
-    if (concern === "pods") drift.noticed();
-    else nodeRunner.trigger(concern === "peers" ? "peers" : "all");
-  });
-  nodeRunner.trigger("all");
-
-  return async () => {
-    readiness.set("shutdown", "the agent is stopping");
-    const isUninstalled = await source.isUninstalled();
-    kernelWatch.stop();
-    drift.stop();
-    // The runners first: either could find the socket gone, which the server unlinks, and listen again.
-    await Promise.all([nodeRunner.stop(), hostFileRunner.stop(), source.close()]);
-    queries.stop();
-    await server?.stop();
-    await node.saveLastGiven().catch((error: unknown) => {
-      log.warn(
-        { error: messageOf(error) },
-        "Cannot keep the addresses last given; the next start may give one again soon",
-      );
-    });
-    if (isUninstalled)
-      await uninstall({
-        ...config,
-        kernel,
-        all: false,
-        tell: (sentence) => log.info({}, `Uninstalling: ${sentence}`),
-      }).catch((error: unknown) => log.error({ error: messageOf(error) }, "Cannot uninstall all host files"));
-    kernel.close();
-    await health.close();
-  };
-}
-
-function describeOwnNode(state: ReturnType<typeof ownNode>): OwnNode {
-  switch (state.kind) {
-    case "assigned":
-      return { addresses: state.node.addresses, podCIDRs: state.node.podCIDRs, reason: undefined };
-    case "unassigned":
-      return { addresses: state.node.addresses, podCIDRs: [], reason: state.reason };
-    case "unusable":
-    case "unknown":
-      return { addresses: [], podCIDRs: [], reason: state.reason };
-  }
 }
 
 process.exitCode = await main(process.argv.slice(2));

@@ -91,6 +91,8 @@ async function startAgent(id: string, host: Host, flags: readonly string[]): Pro
   const startMs = Date.now();
   const child = spawn("nsenter", [`--net=${netnsPath(host.netns)}`, "setpriv", ...CAPABILITIES, ...agent], {
     stdio: ["ignore", log, log],
+    // As in the image.
+    env: { ...process.env, MALLOC_ARENA_MAX: "1" },
   });
   closeSync(log);
   const exited = once(child, "exit");

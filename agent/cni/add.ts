@@ -5,17 +5,17 @@ import { describeHostPort, type HostPort, isAnyAddress } from "../plan/host-port
 import { BRIDGE_MAC } from "../plan/node-network.ts";
 import { type PodPlan, planPodNetwork } from "../plan/pod-network.ts";
 import { CNI_CODE, CniError } from "./cni-error.ts";
-import type { CommandsContext, RequestOf } from "./commands.ts";
+import type { Caller, CommandsContext, RequestOf } from "./commands.ts";
 import { prevResultOf } from "./prev-result.ts";
 import { formatResult } from "./result.ts";
 
 type Add = RequestOf<"ADD">;
 
 /** Reserve, plan, attach, answer. What a failure leaves is undone before it is told; a runtime that has gone gets its pod rolled back. */
-export async function add(context: CommandsContext, request: Add, signal: AbortSignal): Promise<string> {
+export async function add(context: CommandsContext, request: Add, caller: Caller): Promise<string> {
   const { kernel, ipam, hostPorts, attachments, bridge, mtu, nowMs } = context;
   const { containerId, ifname, netns, config, wishes } = request;
-  throwIfGone(request, signal);
+  if (caller.isGone()) throw givenUp(request);
   const prevResult = prevResultOf(config);
   const hostLink = hostLinkName(containerId, ifname);
   if (attachments.get(hostLink) !== undefined) {
@@ -36,10 +36,10 @@ export async function add(context: CommandsContext, request: Add, signal: AbortS
     throw error;
   }
   attachments.add(hostLink, plan.attachment);
-  if (signal.aborted) {
+  if (caller.isGone()) {
     await kernel.detachPod(hostLink, plan.attachment);
     attachments.remove(hostLink, nowMs());
-    throwIfGone(request, signal);
+    throw givenUp(request);
   }
   const host = { name: bridge, mac: BRIDGE_MAC };
   return formatResult({ plan, bridge: host, netns, dns: config.dns, prevResult }, config.cniVersion);
@@ -115,8 +115,7 @@ function interfaceExists({ ifname, containerId }: Add, cause: string): CniError 
   return new CniError(CNI_CODE.interfaceExists, message);
 }
 
-function throwIfGone({ containerId, ifname }: Add, signal: AbortSignal): void {
-  if (!signal.aborted) return;
+function givenUp({ containerId, ifname }: Add): CniError {
   const message = `Cannot add interface "${ifname}" to container "${containerId}": the runtime closed the connection`;
-  throw new CniError(CNI_CODE.tryAgainLater, message);
+  return new CniError(CNI_CODE.tryAgainLater, message);
 }

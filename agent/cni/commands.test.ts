@@ -9,7 +9,7 @@ import { createSharedLock } from "../shared-lock.ts";
 import { createFakeKernel, type FakeKernel } from "../testing/fake-kernel.ts";
 import { NO_SETTINGS } from "../plan/pod-settings.ts";
 import { CniError } from "./cni-error.ts";
-import { type Commands, createCommands } from "./commands.ts";
+import { type Caller, type Commands, createCommands } from "./commands.ts";
 import { type CniVersion, parseNetworkConfig } from "./network-config.ts";
 import type { CniRequest } from "./request.ts";
 
@@ -69,7 +69,7 @@ function delRequest(containerId: string): CniRequest {
   return { command: "DEL", containerId, ifname: "eth0", config: config() };
 }
 
-const never = new AbortController().signal;
+const never: Caller = { isGone: () => false };
 
 async function failure(promise: Promise<unknown>): Promise<{ code: number; message: string }> {
   try {
@@ -174,9 +174,12 @@ test("ADD that the kernel refuses frees the address and answers with the first c
 
 test("ADD of a runtime that was killed meanwhile is rolled back", async () => {
   const { commands, kernel, ipam, attachments } = setUp("10.244.1.0/24");
-  const runtime = new AbortController();
-  kernel.beforeAttach = () => Promise.resolve(runtime.abort());
-  const { code } = await failure(commands(addRequest("c1"), runtime.signal));
+  let isGone = false;
+  kernel.beforeAttach = () => {
+    isGone = true;
+    return Promise.resolve();
+  };
+  const { code } = await failure(commands(addRequest("c1"), { isGone: () => isGone }));
   assert.equal(code, 11);
   assert.deepEqual(await kernel.listAttachments(), []);
   assert.deepEqual(attachments.list(), []);
@@ -186,7 +189,7 @@ test("ADD of a runtime that was killed meanwhile is rolled back", async () => {
 test("ADD of a runtime that was killed before its turn makes nothing", async () => {
   const { commands, kernel } = setUp("10.244.1.0/24");
   kernel.beforeAttach = () => assert.fail("attached");
-  assert.equal((await failure(commands(addRequest("c1"), AbortSignal.abort()))).code, 11);
+  assert.equal((await failure(commands(addRequest("c1"), { isGone: () => true }))).code, 11);
 });
 
 test("DEL that overtakes its ADD waits for it: the runtime's last word counts", async () => {

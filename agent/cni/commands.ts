@@ -26,8 +26,14 @@ export interface CommandsContext {
   readonly nowMs: () => number;
 }
 
-/** Serves one CNI request and answers what the shim prints; throws CniError. An aborted signal means that the runtime gave up. */
-export type Commands = (request: CniRequest, signal: AbortSignal) => Promise<string>;
+/** Who waits for the answer. */
+export interface Caller {
+  /** The runtime has given up and killed its shim. */
+  isGone(): boolean;
+}
+
+/** Serves one CNI request and answers what the shim prints; throws CniError. */
+export type Commands = (request: CniRequest, caller: Caller) => Promise<string>;
 
 /** `collection`: shared by requests about one pod, exclusive for what looks at all of them. */
 export function createCommands(context: CommandsContext, collection: SharedLock): Commands {
@@ -37,10 +43,10 @@ export function createCommands(context: CommandsContext, collection: SharedLock)
   const inTurn = (containerId: string, work: () => Promise<string>): Promise<string> =>
     collection.shared(() => containers.run(containerId, work));
 
-  return async (request, signal) => {
+  return async (request, caller) => {
     switch (request.command) {
       case "ADD":
-        return inTurn(request.containerId, () => add(context, request, signal));
+        return inTurn(request.containerId, () => add(context, request, caller));
       case "CHECK":
         return inTurn(request.containerId, () => check(context, request));
       case "DEL":

@@ -1,6 +1,6 @@
 import type { Log } from "../log.ts";
 import { CNI_CODE, type CniError, formatCniError, toCniError } from "./cni-error.ts";
-import type { Commands } from "./commands.ts";
+import type { Caller, Commands } from "./commands.ts";
 import { decodeRequestFrame, encodeReplyFrame, type Reply, type RequestFrame } from "./frame.ts";
 import { createLimiter } from "./limiter.ts";
 import { DEFAULT_VERSION, versionOf } from "./network-config.ts";
@@ -24,6 +24,8 @@ export interface ShimTransport {
     },
   ): { stop(): void };
   reply(connection: number, bytes: Uint8Array): void;
+  /** Whether the peer has hung up by now, told by `onGone` or not yet. */
+  isGone(connection: number): boolean;
   close(fd: number): void;
   /** Resolves when no connection is open any more. */
   whenIdle(): Promise<void>;
@@ -65,19 +67,15 @@ export interface CniServer {
 export function startCniServer(input: ServerInput): CniServer {
   const { transport, socket, commands, log, monotonicNs, observe } = input;
   const limiter = createLimiter(MAX_IN_FLIGHT);
-  const inWork = new Map<number, { readonly controller: AbortController; readonly done: Promise<void> }>();
+  const inWork = new Map<number, Promise<void>>();
 
-  const serve = async (
-    connection: number,
-    bytes: Buffer,
-    fds: readonly number[],
-    signal: AbortSignal,
-  ): Promise<void> => {
+  const serve = async (connection: number, bytes: Buffer, fds: readonly number[]): Promise<void> => {
+    const caller: Caller = { isGone: () => transport.isGone(connection) };
     let frame: RequestFrame | undefined;
     try {
       frame = decodeRequestFrame(bytes);
       const request = parseRequest(frame, fds);
-      const stdout = await limiter.run(() => commands(request, signal));
+      const stdout = await limiter.run(() => commands(request, caller));
       finish(connection, frame, { exitCode: 0, stdout });
     } catch (error) {
       finish(connection, frame, error);
@@ -97,11 +95,11 @@ export function startCniServer(input: ServerInput): CniServer {
 
   const listener = transport.listen(socket, {
     onRequest(connection, bytes, fds) {
-      const controller = new AbortController();
-      const done = serve(connection, bytes, fds, controller.signal).finally(() => inWork.delete(connection));
-      inWork.set(connection, { controller, done });
+      const done = serve(connection, bytes, fds).finally(() => inWork.delete(connection));
+      inWork.set(connection, done);
     },
-    onGone: (connection) => inWork.get(connection)?.controller.abort(),
+    // A command that cares asks.
+    onGone: () => undefined,
     onRefused: (reason) => log.warn({ reason }, "Refused a connection on the shim socket"),
   });
   log.info({ socket }, "Listening for the shim");
@@ -111,7 +109,7 @@ export function startCniServer(input: ServerInput): CniServer {
       listener.stop();
       // Also those that were taken from the queue just now, and have not delivered their frame yet: a rolling upgrade fails no pod.
       await transport.whenIdle();
-      await Promise.all([...inWork.values()].map(({ done }) => done));
+      await Promise.all(inWork.values());
     },
     waiting: () => limiter.waiting(),
     inWork: () => inWork.size,

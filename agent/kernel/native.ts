@@ -28,6 +28,8 @@ export interface Native {
   listen(path: string, handlers: ListenHandlers): Listener;
   /** Writes everything and closes. A peer that has vanished is no error. */
   reply(connection: Connection, bytes: Uint8Array): void;
+  /** Whether the peer has hung up, told by `onGone` or not yet; `onGone` is called if not. */
+  isGone(connection: Connection): boolean;
   /** Closes without a reply. */
   drop(connection: Connection): void;
   /** Number of open connections. */
@@ -95,6 +97,7 @@ export function loadNative({ peerTimeoutMs = 10_000 }: NativeOptions = {}): Nati
   return {
     listen: (path, handlers) => createListener(addon, connections, { path, handlers }),
     reply: (connection, bytes) => connections.reply(connection, bytes),
+    isGone: (connection) => connections.isGone(connection),
     drop: (connection) => connections.drop(connection),
     pending: () => connections.count(),
     whenIdle: () => connections.whenIdle(),

@@ -63,6 +63,8 @@ test(`createNodeReflector() keeps ${NODES} nodes of ${NODE_BYTES} bytes in less 
   // Told, not judged: how far RSS runs ahead of the heap depends on V8's flags (--max-semi-space-size).
   let peakRss = before.rss;
   const sampler = setInterval(() => (peakRss = Math.max(peakRss, process.memoryUsage.rss())), SAMPLE_MS);
+  // A test that fails must end.
+  sampler.unref();
   await eventually("the list is complete", view.isComplete, view.fault);
   clearInterval(sampler);
   const listMs = performance.now() - startMs;

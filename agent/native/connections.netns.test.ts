@@ -201,3 +201,15 @@ test("frames that arrive in turns and in parts are not mixed up: connections sha
     for (const { connection } of requests) native.drop(connection);
   });
 });
+
+test("isGone() sees a hang-up that the event loop has not told yet: an ADD may be done before that", async () => {
+  await serve(native, { path: newPath() }, async ({ path, requests, gone }) => {
+    const socket = await client(path, frameOf("x"));
+    await eventually("the request is there", () => requests.length === 1);
+    const { connection } = requests[0]!;
+    assert.equal(native.isGone(connection), false);
+    socket.destroy();
+    assert.equal(native.isGone(connection), true);
+    assert.deepEqual(gone, [connection]);
+  });
+});

@@ -24,6 +24,8 @@ export interface Connections {
   /** Takes over a connected non-blocking socket. */
   add(fd: number, handlers: ListenHandlers): void;
   reply(id: Connection, bytes: Uint8Array): void;
+  /** Looks now: what the event loop has not told yet counts, too. */
+  isGone(id: Connection): boolean;
   drop(id: Connection): void;
   count(): number;
   /** Resolves when no connection is open any more. */
@@ -195,6 +197,11 @@ export function createConnections(addon: Addon, peerTimeoutMs: number): Connecti
       addon.unpoll(connection.poll);
       connection.poll = NO_POLL;
       writeReply(connection);
+    },
+    isGone(id) {
+      const connection = open.get(id);
+      if (connection?.phase === "serving") readEnd(connection);
+      return !open.has(id);
     },
     drop(id) {
       const connection = open.get(id);

@@ -6,7 +6,8 @@ import { type HostFilesInput, isOurConflist } from "./host-files.ts";
 import { listOtherConfigurations } from "../rival-conflists.ts";
 
 export interface HostFilesRemoval extends Pick<HostFilesInput, "cniBinDir" | "cniConfDir" | "cniConfName"> {
-  readonly socket: string;
+  /** All that the agent has listened on, in one folder. */
+  readonly sockets: readonly string[];
   /** Why a conflist and the plugins have to stay, if they have to. */
   readonly need: string | undefined;
   /** Hears what was removed, and what was kept and why, one sentence each. */
@@ -17,12 +18,12 @@ export interface HostFilesRemoval extends Pick<HostFilesInput, "cniBinDir" | "cn
 const SHIM_WORDS = "CNI plugin of the Causeway node agent";
 
 /**
- * Removes what {@link ensureHostFiles} has made, and the socket. The conflist goes first: without it no runtime starts a pod that needs the rest. Where
+ * Removes what {@link ensureHostFiles} has made, and the sockets. The conflist goes first: without it no runtime starts a pod that needs the rest. Where
  * pods need it, it only takes a name behind all others: no containerd stops a pod while there is none. What has one of our names and is
  * somebody else's stays.
  */
 export async function removeHostFiles(input: HostFilesRemoval): Promise<void> {
-  const { cniBinDir, cniConfDir, cniConfName, socket, need, tell } = input;
+  const { cniBinDir, cniConfDir, cniConfName, sockets, need, tell } = input;
   const conflist = join(cniConfDir, cniConfName);
   const lastConflist = join(cniConfDir, LAST_CONFLIST_NAME);
   const plugin = join(cniBinDir, PLUGIN_TYPE);
@@ -39,8 +40,10 @@ export async function removeHostFiles(input: HostFilesRemoval): Promise<void> {
     await moveTo(lastConflist, conflist, tell);
   else await remove(conflist, isConflist);
   if (need === undefined) await remove(lastConflist, isConflist);
-  if ((await isSocket(socket)) && (await removeFile(socket))) tell(`Removed "${socket}"`);
-  await removeEmptyFolder(dirname(socket));
+  for (const socket of sockets) {
+    if ((await isSocket(socket)) && (await removeFile(socket))) tell(`Removed "${socket}"`);
+    await removeEmptyFolder(dirname(socket));
+  }
   if (need !== undefined) {
     if (await isFileOf(lastConflist, isConflist)) tell(`Kept "${lastConflist}": ${need}`);
     for (const path of [plugin, loopback]) if (await isFileOf(path, isShim)) tell(`Kept "${path}": ${need}`);

@@ -11,3 +11,8 @@ export const QUERY_SUFFIX = ".query";
 export function querySocket(socket: string): string {
   return `${socket}${QUERY_SUFFIX}`;
 }
+
+/** All that an agent listens on. */
+export function socketsOf({ socket }: { readonly socket: string }): readonly string[] {
+  return [socket, querySocket(socket)];
+}

@@ -13,7 +13,7 @@ import {
   MAX_PEER_PROBLEMS,
   type NodeReport,
   type PeerReport,
-  type PeersReport,
+  type PeerRouteKind,
 } from "./node-report.ts";
 
 /** Another node's prefix, and the way to it. */
@@ -33,7 +33,7 @@ export interface ReporterInput {
   readonly activity: Activity;
   readonly view: () => NodeView;
   readonly cluster: {
-    counts(): PeersReport["counts"];
+    counts(): Readonly<Record<PeerRouteKind, number>>;
     peers(): readonly PlannedPeer[];
     problems(): readonly string[];
   };
@@ -63,6 +63,7 @@ export function createReporter(input: ReporterInput): Reporter {
     const atMs = dateMs();
     const node = input.view().nodes().get(config.nodeName);
     const pools = ipam.use(nowMs());
+    const { direct, overlay, held, unreachable } = cluster.counts();
     return {
       format: 1,
       atMs,
@@ -78,7 +79,7 @@ export function createReporter(input: ReporterInput): Reporter {
       pools,
       attachments: reportAttachments(links, atMs),
       peers: {
-        counts: cluster.counts(),
+        counts: { direct, overlay, held, unreachable },
         list: reportPeers(cluster.peers(), maxPeers),
         problems: cluster.problems().slice(0, MAX_PEER_PROBLEMS),
       },

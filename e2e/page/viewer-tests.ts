@@ -7,6 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { PageLab } from "./page-lab.ts";
 
 const VIEWERS = 10;
+const WARM_UP_ROUNDS = 3;
 const ROUNDS = 7;
 const ADDS = 30;
 
@@ -15,7 +16,9 @@ const PERIOD_MS = 2000;
 
 /** How much slower the median ADD may be with viewers than just before without; the median of all rounds, since others use the machine too. */
 const MAX_SLOWDOWN = 1.25;
-const MAX_GROWTH_BYTES = 8_000_000;
+
+/** How much larger the agent may be after all that than it was when warm: ADDs alone make it grow by some 5 % (main.netns.test.ts). */
+const MAX_GROWTH = 1.2;
 
 export function testViewers(getLab: () => PageLab): void {
   describe("ten viewers", () => {
@@ -44,21 +47,23 @@ export function testViewers(getLab: () => PageLab): void {
         await stop();
         return result;
       };
-      // Both once, so that what is compiled and kept is there.
-      await medianAdd();
-      await medianWatched();
+      // Both, so that what is compiled and kept is there.
+      for (let round = 0; round < WARM_UP_ROUNDS; round++) {
+        await medianAdd();
+        await medianWatched();
+      }
       const bytesBefore = residentBytes(agent.pid);
       const rounds: { readonly alone: number; readonly watched: number }[] = [];
       for (let round = 0; round < ROUNDS; round++)
         rounds.push({ alone: await medianAdd(), watched: await medianWatched() });
-      const growth = residentBytes(agent.pid) - bytesBefore;
+      const growth = residentBytes(agent.pid) / bytesBefore;
       const slowdown = median(rounds.map(({ alone, watched }) => watched / alone));
       const texts = rounds.map(({ alone, watched }) => `${alone.toFixed(2)} → ${watched.toFixed(2)}`);
       console.log(
-        `ADD without and with ${VIEWERS} viewers: ${texts.join(", ")} ms, factor ${slowdown.toFixed(2)}; RSS ${(growth / 1e6).toFixed(1)} MB more`,
+        `ADD without and with ${VIEWERS} viewers: ${texts.join(", ")} ms, factor ${slowdown.toFixed(2)}; RSS ${(bytesBefore / 1e6).toFixed(0)} MB, factor ${growth.toFixed(2)}`,
       );
       assert.ok(slowdown < MAX_SLOWDOWN, `factor ${slowdown}`);
-      assert.ok(growth < MAX_GROWTH_BYTES, `${growth} bytes more`);
+      assert.ok(growth < MAX_GROWTH, `memory: factor ${growth}`);
     });
   });
 }
