@@ -80,19 +80,14 @@ export async function removePeers(cluster: Cluster, name: string): Promise<void>
 }
 
 /** Waits until exactly `count` pods of a name exist, all of them Ready. */
-export async function waitForPeers(
-  cluster: Cluster,
-  name: string,
-  count: number,
-  timeoutMs = PATIENCE_MS,
-): Promise<readonly Peer[]> {
+export async function waitForPeers(cluster: Cluster, name: string, count: number): Promise<readonly Peer[]> {
   const probe = async (): Promise<readonly Peer[]> => {
     const pods = await listPods(cluster, name);
     const ready = pods.filter(isReady);
     if (pods.length === count && ready.length === count) return ready.map(peerOf);
     throw new Error(`${ready.length} of ${pods.length} pods are Ready`);
   };
-  return waitFor(`${count} pods of ${name}`, probe, { timeoutMs, intervalMs: 200 });
+  return waitFor(`${count} pods of ${name}`, probe, { timeoutMs: PATIENCE_MS, intervalMs: 200 });
 }
 
 export function listPods({ api }: Pick<Cluster, "api">, app: string): Promise<readonly V1Pod[]> {
