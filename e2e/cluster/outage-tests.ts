@@ -16,6 +16,8 @@ export function testOutage(getCluster: () => Cluster): void {
     test("pods answer all the time, sandboxes that end are replaced, and afterwards all is as before", async (t) => {
       const cluster = getCluster();
       const { controlPlane, nodes } = cluster;
+      // A restart of the agents may just have made one NotReady, and then no pod would be sent to it.
+      await waitForNodes(cluster, "True");
       const [steady, replaced] = await Promise.all([
         deployPeers(cluster, "steady", { replicas: nodes.length }),
         deployPeers(cluster, "replaced", { replicas: nodes.length }),
@@ -34,7 +36,7 @@ export function testOutage(getCluster: () => Cluster): void {
         rounds += 1;
         await delay(1000);
       }
-      t.diagnostic(`answered in ${rounds} of ${rounds} rounds; ${replaced.length} sandboxes were replaced`);
+      t.diagnostic(`answered in all ${rounds} rounds; ${replaced.length} sandboxes were replaced`);
       await controlPlane.startApiServer();
       // The clients of kubelets come back slowly.
       await waitForNodes(cluster, "True", 120_000);

@@ -7,6 +7,9 @@ import { PEER_IMAGE } from "./images.ts";
 const NAMESPACE = "/api/v1/namespaces/default";
 const DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments";
 
+/** Of a busy machine: a hundred pods start in half a minute on an idle one, and controllers that lost their API look for it for a minute. */
+const PATIENCE_MS = 180_000;
+
 /** On which every test pod serves (peer.c). */
 export const PEER_PORT = 7000;
 
@@ -72,24 +75,19 @@ export async function removePeers(cluster: Cluster, name: string): Promise<void>
   await waitFor(
     `the end of all pods of ${name}`,
     async () => (await listPods(cluster, name)).length === 0 || undefined,
-    { timeoutMs: 120_000, intervalMs: 200 },
+    { timeoutMs: PATIENCE_MS, intervalMs: 200 },
   );
 }
 
 /** Waits until exactly `count` pods of a name exist, all of them Ready. */
-export async function waitForPeers(
-  cluster: Cluster,
-  name: string,
-  count: number,
-  timeoutMs = 60_000,
-): Promise<readonly Peer[]> {
+export async function waitForPeers(cluster: Cluster, name: string, count: number): Promise<readonly Peer[]> {
   const probe = async (): Promise<readonly Peer[]> => {
     const pods = await listPods(cluster, name);
     const ready = pods.filter(isReady);
     if (pods.length === count && ready.length === count) return ready.map(peerOf);
     throw new Error(`${ready.length} of ${pods.length} pods are Ready`);
   };
-  return waitFor(`${count} pods of ${name}`, probe, { timeoutMs, intervalMs: 200 });
+  return waitFor(`${count} pods of ${name}`, probe, { timeoutMs: PATIENCE_MS, intervalMs: 200 });
 }
 
 export function listPods({ api }: Pick<Cluster, "api">, app: string): Promise<readonly V1Pod[]> {
