@@ -8,8 +8,8 @@ const DUMPS = [
   "ip -o address | sort",
   "ip route show table all | sort",
   "ip -6 route show table all | sort",
-  // Neighbours that the kernel knows by itself (multicast) are not shown without "nud all".
-  "ip neighbour | sort",
+  // Others come and go with what pods and their neighbours send by themselves, such as a router solicitation.
+  "ip neighbour show nud permanent | sort",
   "bridge fdb | sort",
   "nft list ruleset",
 ];
