@@ -26,6 +26,7 @@
 #include <linux/veth.h>
 #include <net/if.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,7 +97,7 @@ static void grow(struct batch *batch, const void *data, size_t length) {
 static void begin(struct batch *batch, unsigned short type, unsigned short flags, const void *header, size_t length) {
   batch->last = reserve(batch, sizeof *batch->last);
   batch->last->nlmsg_type = type;
-  batch->last->nlmsg_flags = (unsigned short)(flags | NLM_F_REQUEST | NLM_F_ACK);
+  batch->last->nlmsg_flags = (unsigned short)(flags | NLM_F_REQUEST);
   batch->last->nlmsg_seq = ++batch->count;
   grow(batch, header, length);
 }
@@ -229,11 +230,13 @@ static int open_rtnetlink(void) {
   return fd;
 }
 
-/* Sends a batch and waits for the acknowledgement of each of its requests. */
+/* Sends a batch and waits for the acknowledgement of its last request; an earlier one is only answered if it fails. */
 static void apply(int fd, struct batch *batch, const char *action) {
   _Alignas(NLMSG_ALIGNTO) static char answers[32768];
+  batch->last->nlmsg_flags |= NLM_F_ACK;
+  bool done = false;
   if (send(fd, batch->bytes, batch->length, 0) != (ssize_t)batch->length) fail(action, errno);
-  while (batch->count > 0) {
+  while (!done) {
     ssize_t got = recv(fd, answers, sizeof answers, 0);
     if (got < 0) fail(action, errno);
     unsigned left = (unsigned)got;
@@ -241,7 +244,7 @@ static void apply(int fd, struct batch *batch, const char *action) {
       if (m->nlmsg_type != NLMSG_ERROR) continue;
       const struct nlmsgerr *answer = NLMSG_DATA(m);
       if (answer->error != 0) fail(action, -answer->error);
-      batch->count -= 1;
+      done = m->nlmsg_seq == batch->count;
     }
   }
   *batch = (struct batch){.length = 0};

@@ -216,6 +216,20 @@ test("a slow ADD of one container does not hold up another", async () => {
   await slow;
 });
 
+test("a hundred ADDs at once take memory for those only that the kernel works at", async () => {
+  const { commands, kernel } = setUp("10.244.1.0/24");
+  let atKernel = 0;
+  let most = 0;
+  kernel.beforeAttach = async () => {
+    most = Math.max(most, ++atKernel);
+    await new Promise((resolve) => setImmediate(resolve));
+    atKernel--;
+  };
+  await Promise.all(Array.from({ length: 100 }, (_, index) => commands(addRequest(`c${index}`), never)));
+  assert.equal((await kernel.listAttachments()).length, 100);
+  assert.equal(most, 6);
+});
+
 test("DEL of what is unknown succeeds, twice and at once", async () => {
   const { commands } = setUp("10.244.1.0/24");
   assert.deepEqual(await Promise.all([commands(delRequest("x"), never), commands(delRequest("x"), never)]), [

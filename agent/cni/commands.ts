@@ -8,6 +8,7 @@ import { check } from "./check.ts";
 import { del } from "./del.ts";
 import { gc } from "./gc.ts";
 import { createKeyedLock } from "./keyed-lock.ts";
+import { createLimiter } from "./limiter.ts";
 import { SUPPORTED_VERSIONS } from "./network-config.ts";
 import type { CniRequest } from "./request.ts";
 import type { SharedLock } from "../shared-lock.ts";
@@ -35,18 +36,25 @@ export interface Caller {
 /** Serves one CNI request and answers what the shim prints; throws CniError. */
 export type Commands = (request: CniRequest, caller: Caller) => Promise<string>;
 
+/**
+ * The kernel makes one veth at a time. A few more than there are threads, so that the next is always planned; the others wait as the few bytes that
+ * were asked, which the garbage collector need not carry around.
+ */
+const MAX_ADDS = 6;
+
 /** `collection`: shared by requests about one pod, exclusive for what looks at all of them. */
 export function createCommands(context: CommandsContext, collection: SharedLock): Commands {
   // A runtime that gave up on an ADD sends DEL at once, and kubelets send several DELs: order per container is what makes the last
   // word the DEL's.
   const containers = createKeyedLock();
+  const adds = createLimiter(MAX_ADDS);
   const inTurn = (containerId: string, work: () => Promise<string>): Promise<string> =>
     collection.shared(() => containers.run(containerId, work));
 
   return async (request, caller) => {
     switch (request.command) {
       case "ADD":
-        return inTurn(request.containerId, () => add(context, request, caller));
+        return inTurn(request.containerId, () => adds.run(() => add(context, request, caller)));
       case "CHECK":
         return inTurn(request.containerId, () => check(context, request));
       case "DEL":

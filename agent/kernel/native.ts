@@ -13,7 +13,7 @@ export interface Watch {
   stop(): void;
 }
 
-/** One batch of netlink messages for one socket. Sequence numbers ascend by one; each belongs to one message that is a dump or has NLM_F_ACK. */
+/** One batch of netlink messages for one socket. Sequence numbers ascend by one; the last message is a dump or has NLM_F_ACK. */
 export interface NativeStep {
   readonly fd: number;
   readonly bytes: Buffer;

@@ -12,6 +12,7 @@
 #include <linux/netlink.h>
 #include <node_api.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -249,25 +250,15 @@ static int only_fd(napi_env env, napi_callback_info info)
 	return to_int(env, values[0]);
 }
 
-static napi_value js_listen(napi_env env, napi_callback_info info)
-{
-	return result(env, listen(only_fd(env, info), BACKLOG));
-}
+/* A function of one descriptor that is one system call. */
+#define ON_FD(name, call) \
+	static napi_value name(napi_env env, napi_callback_info info) \
+	{ int fd = only_fd(env, info); return result(env, call); }
 
-static napi_value js_accept(napi_env env, napi_callback_info info)
-{
-	return result(env, accept4(only_fd(env, info), NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK));
-}
-
-static napi_value js_shutdown(napi_env env, napi_callback_info info)
-{
-	return result(env, shutdown(only_fd(env, info), SHUT_RDWR));
-}
-
-static napi_value js_close(napi_env env, napi_callback_info info)
-{
-	return result(env, close(only_fd(env, info)));
-}
+ON_FD(js_listen, listen(fd, BACKLOG))
+ON_FD(js_accept, accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK))
+ON_FD(js_shutdown, shutdown(fd, SHUT_RDWR))
+ON_FD(js_close, close(fd))
 
 static napi_value js_peer_uid(napi_env env, napi_callback_info info)
 {
@@ -412,14 +403,23 @@ static int run_step(struct step *step, const char **syscall)
 	}
 }
 
+/*
+ * Sequences take turns here, asleep: who waits for the kernel's rtnl mutex spins, and takes the CPU from the event loop. A single step may
+ * be a deletion, which waits without that mutex.
+ */
 static void run_steps(napi_env env, void *data)
 {
+	static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 	struct request *request = data;
 	(void)env;
+	if (request->count > 1)
+		pthread_mutex_lock(&turn);
 	for (int outcome = 1; outcome == 1 && request->answered < request->count; request->answered += outcome > 0) {
 		outcome = run_step(&request->steps[request->answered], &request->syscall);
 		request->error = outcome < 0 ? errno : 0;
 	}
+	if (request->count > 1)
+		pthread_mutex_unlock(&turn);
 }
 
 /* While the environment ends nothing can be made any more, and nobody waits: any failure ends this. */

@@ -17,11 +17,13 @@ const BASE32 = "abcdefghijklmnopqrstuvwxyz234567";
  * characters are what IFNAMSIZ leaves.
  */
 export function hostLinkName(containerId: string, ifname: string): string {
-  const hash = fnv1a64(new TextEncoder().encode(`${containerId}\0${ifname}`));
+  const { high, low } = fnv1a64(Buffer.from(`${containerId}\0${ifname}`));
   let name = HOST_LINK_PREFIX;
-  // 13 × 5 = 65 bits: the hash stands in front, one zero bit behind it.
-  for (let shift = 60n; shift >= 0n; shift -= 5n) {
-    name += BASE32[Number(((hash << 1n) >> shift) & 31n)];
+  for (let shift = 59; shift >= 0; shift -= 5) {
+    // Where a group lies in one half, the other one's bits are shifted out of its five.
+    const group = shift >= 32 ? high >>> (shift - 32) : (high << (32 - shift)) | (low >>> shift);
+    name += BASE32[group & 31];
   }
-  return name;
+  // 13 × 5 = 65 bits: the last group has the hash's last four bits, and a zero.
+  return name + BASE32[(low << 1) & 31];
 }

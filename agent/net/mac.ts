@@ -9,9 +9,8 @@ import { fnv1a64 } from "./fnv1a.ts";
 export function macOf(address: string): string {
   const bytes = addressToBytes(address);
   if (familyOf(address) === 4) return macFromBytes(Uint8Array.of(0x0a, 0x58, ...bytes));
-  const hash = fnv1a64(bytes);
-  const low = [32n, 24n, 16n, 8n, 0n].map((shift) => Number((hash >> shift) & 0xffn));
-  return macFromBytes(Uint8Array.of(0x0e, ...low));
+  const { high, low } = fnv1a64(bytes);
+  return macFromBytes(Uint8Array.of(0x0e, high, low >>> 24, low >>> 16, low >>> 8, low));
 }
 
 /** Canonical text of a MAC address, or undefined when `text` is not six hexadecimal bytes separated by colons or dashes. */

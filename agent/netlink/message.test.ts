@@ -71,12 +71,12 @@ function text(message: string): Buffer {
   return Buffer.concat(textAttribute(NLMSGERR_ATTR_MSG, message));
 }
 
-test("encodeBatch() numbers the requests and asks for an acknowledgement, except of a dump", () => {
+test("encodeBatch() numbers the requests and asks for an acknowledgement of the last one", () => {
   const messages = parseMessages(encodeBatch([create, dump, create], 0xffffffff));
   assert.deepEqual(
     messages.map(({ seq, flags, payload }) => ({ seq, flags, length: payload.length })),
     [
-      { seq: 0xffffffff, flags: NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE, length: 16 },
+      { seq: 0xffffffff, flags: NLM_F_REQUEST | NLM_F_CREATE, length: 16 },
       { seq: 0, flags: NLM_F_REQUEST | NLM_F_DUMP, length: 16 },
       { seq: 1, flags: NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE, length: 16 },
     ],

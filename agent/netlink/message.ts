@@ -23,7 +23,7 @@ import { writeU16, writeU32 } from "./host-order.ts";
 import { MalformedMessageError } from "./malformed-message-error.ts";
 import { NetlinkError, type NetlinkErrorInput } from "./netlink-error.ts";
 
-/** One request as plain data; sequence number, NLM_F_REQUEST and NLM_F_ACK are added when it is encoded. */
+/** One request as plain data; what its place in a batch decides is added when it is encoded. */
 export interface NetlinkRequest {
   /** RTM_* of linux/rtnetlink.h. */
   readonly type: number;
@@ -74,7 +74,10 @@ export function isDump(request: NetlinkRequest): boolean {
   return (request.flags & NLM_F_DUMP) === NLM_F_DUMP;
 }
 
-/** One batch for one send: request `n` gets the sequence number `firstSeq + n` (32 bits, wrapping). */
+/**
+ * One batch for one send: request `n` gets the sequence number `firstSeq + n` (32 bits, wrapping). Only the last one asks for its
+ * acknowledgement: the kernel serves them in order and tells every error unasked (netlink_rcv_skb of net/netlink/af_netlink.c).
+ */
 export function encodeBatch(requests: readonly NetlinkRequest[], firstSeq: number): Buffer {
   let length = 0;
   for (const { what, payload, around } of requests) {
@@ -88,7 +91,8 @@ export function encodeBatch(requests: readonly NetlinkRequest[], firstSeq: numbe
     const seq = (firstSeq + index) >>> 0;
     const { around } = request;
     for (const body of around?.before ?? []) offset = writeMessage(batch, offset, { body, seq, flags: 0 });
-    const flags = isDump(request) ? 0 : NLM_F_ACK;
+    const isLast = index === requests.length - 1;
+    const flags = (isLast || around !== undefined) && !isDump(request) ? NLM_F_ACK : 0;
     offset = writeMessage(batch, offset, { body: request, seq, flags });
     for (const body of around?.after ?? []) offset = writeMessage(batch, offset, { body, seq, flags: 0 });
   });
@@ -141,8 +145,8 @@ export const ACKNOWLEDGED: Outcome = { status: "done", replies: [], interrupted:
 const NO_ANSWERS = Buffer.alloc(0);
 
 /**
- * Sorts the answers to a batch that was answered to its end by request. Acknowledgements may be left out: nothing but a dump ends otherwise,
- * if not by an error. Throws {@link MalformedMessageError}.
+ * Sorts the answers to a batch that was answered to its end by request. A request without an answer was done: only a dump says when it
+ * ends, and only an error is told unasked. Throws {@link MalformedMessageError}.
  */
 export function parseAnswers(
   requests: readonly NetlinkRequest[],

@@ -270,7 +270,8 @@ function planGuard(): NftChain {
  * of its text, so that a rule of an earlier release is not taken for today's.
  */
 export function ruleComment({ name, text }: NftChain["rules"][number]): string {
-  return `${name} ${fnv1a64(new TextEncoder().encode(text)).toString(16).padStart(16, "0")}`;
+  const { high, low } = fnv1a64(new TextEncoder().encode(text));
+  return `${name} ${[high, low].map((half) => half.toString(16).padStart(8, "0")).join("")}`;
 }
 
 /** All tables as input of `nft -f`: one transaction that replaces them whole, so that nothing of an earlier state stays. */
