@@ -221,8 +221,9 @@ function planLocalnetGuard(bridge: string): NftChain {
     hook: "prerouting",
     priority: PRIORITY_GUARD,
     rules: [
-      { name: "localnet", text: `iifname "${bridge}" ip daddr 127.0.0.0/8 drop` },
-      { name: "localnet-source", text: `iifname "${bridge}" ip saddr 127.0.0.0/8 drop` },
+      // The address first: it is cheaper to compare than a name, and ends the rule for nearly every packet.
+      { name: "localnet", text: `ip daddr 127.0.0.0/8 iifname "${bridge}" drop` },
+      { name: "localnet-source", text: `ip saddr 127.0.0.0/8 iifname "${bridge}" drop` },
     ],
   };
 }
