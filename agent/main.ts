@@ -89,7 +89,7 @@ async function print(running: Promise<CommandResult>): Promise<number> {
  * A node agent is small and mostly idle: memory that V8 keeps for speed is taken from pods. Its young generation stays at its first size, and the
  * old one is collected when it has grown by half: with 5,000 nodes, 50 changes a second and V8's own ideas it came to 220 MB.
  */
-const MEMORY_FLAGS = ["--semi-space-growth-factor=1", "--heap-growing-percent=50"];
+const MEMORY_FLAGS = ["--semi-space-growth-factor=1", "--heap-growing-percent=50", "--no-opt", "--no-maglev"];
 
 async function agent(args: readonly string[]): Promise<number> {
   for (const flag of MEMORY_FLAGS) setFlagsFromString(flag);

@@ -8,8 +8,8 @@ export function createKeyedLock(): KeyedLock {
   const tails = new Map<string, Promise<unknown>>();
   return {
     async run(key, critical) {
-      const before = tails.get(key) ?? Promise.resolve();
-      const result = before.then(critical, critical);
+      const before = tails.get(key);
+      const result = before === undefined ? critical() : before.then(critical, critical);
       const tail = result.catch(() => undefined); // the caller gets the failure, the queue only the end
       tails.set(key, tail);
       try {

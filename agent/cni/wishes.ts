@@ -49,10 +49,12 @@ export function parseWishes({ raw }: Pick<NetworkConfig, "raw">, cniArgs: string
 
 /** `K=V;K=V` in whatever order; what is no pair is passed over, as runtimes add keys of their own. */
 export function parseCniArgs(args: string): ReadonlyMap<string, string> {
-  const pairs = args.split(";").map((pair) => [pair, pair.indexOf("=")] as const);
-  return new Map(
-    pairs.flatMap(([pair, at]) => (at < 1 ? [] : [[pair.slice(0, at), pair.slice(at + 1)] as const])),
-  );
+  const pairs = new Map<string, string>();
+  for (const pair of args.split(";")) {
+    const at = pair.indexOf("=");
+    if (at > 0) pairs.set(pair.slice(0, at), pair.slice(at + 1));
+  }
+  return pairs;
 }
 
 /** `namespace/name` of CNI_ARGS as Kubernetes runtimes give it, in whatever order. */

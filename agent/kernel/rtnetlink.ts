@@ -94,7 +94,7 @@ export function createRtnetlink(native: RtnetlinkNative, protocol: number = NETL
   async function run(steps: readonly RtnetlinkStep[], host: number): Promise<Outcome[][]> {
     const fdOf = ({ socket }: RtnetlinkStep): number => socket ?? host;
     if (steps.every(({ requests }) => countOf(requests) > 0 && countOf(requests) <= MAX_BATCH)) {
-      return await send(steps.map((step) => encode(fdOf(step), step.requests)));
+      return send(steps.map((step) => encode(fdOf(step), step.requests)));
     }
     const outcomes: Outcome[][] = [];
     let failed = false;
@@ -111,8 +111,8 @@ export function createRtnetlink(native: RtnetlinkNative, protocol: number = NETL
     for (const socket of new Set(steps.map((step) => step.socket))) {
       if (socket !== undefined) native.prepareNetlink(socket);
     }
-    if (steps.every(({ socket }) => socket !== undefined)) return await run(steps, -1);
-    return await pool.use(async (host) => await run(steps, host));
+    if (steps.every(({ socket }) => socket !== undefined)) return run(steps, -1);
+    return pool.use((host) => run(steps, host));
   }
 
   return {
@@ -166,11 +166,6 @@ function createSocketPool(native: RtnetlinkNative, protocol: number): SocketPool
   let taken = 0;
   let closed = false;
 
-  async function takeSlot(): Promise<void> {
-    if (taken < MAX_SOCKETS) taken += 1;
-    else await new Promise<void>((resolve) => waiting.push(resolve));
-  }
-
   /** The slot goes straight to whoever waits longest. */
   function giveSlotBack(): void {
     const next = waiting.shift();
@@ -195,7 +190,8 @@ function createSocketPool(native: RtnetlinkNative, protocol: number): SocketPool
 
   return {
     async use(use) {
-      await takeSlot();
+      if (taken < MAX_SOCKETS) taken += 1;
+      else await new Promise<void>((resolve) => waiting.push(resolve));
       try {
         return await withSocket(use);
       } finally {

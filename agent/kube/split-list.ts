@@ -7,6 +7,10 @@ const CLOSE_LIST = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
+/** What matters inside an element, and inside a string. Regular expressions are fast however often they have run. */
+const QUOTE_OR_BRACKET = /["[\]{}]/g;
+const QUOTE_OR_BACKSLASH = /["\\]/g;
+
 /** Bound for all that is around the elements: kind, version and continue token need a few hundred bytes. */
 const MAX_FRAME_BYTES = 65_536;
 
@@ -75,6 +79,37 @@ export function createListSplitter({ onItem, maxItemBytes }: ListSplitterOptions
     if (depth === 1 && !isInItems) stringStart = frame.length - 1;
   };
 
+  /** Goes through an element to its last bracket, or as far as it is there; gives the index of what follows. `text`: the chunk as Latin-1. */
+  const skipElement = (text: string, start: number): number => {
+    let index = start;
+    if (isEscaped) {
+      isEscaped = false;
+      index++;
+    }
+    while (depth > 2) {
+      const pattern = isInString ? QUOTE_OR_BACKSLASH : QUOTE_OR_BRACKET;
+      pattern.lastIndex = index;
+      if (!pattern.test(text)) return text.length;
+      index = pattern.lastIndex;
+      switch (text.charCodeAt(index - 1)) {
+        case QUOTE:
+          isInString = !isInString;
+          break;
+        case BACKSLASH:
+          if (index === text.length) isEscaped = true;
+          index++;
+          break;
+        case OPEN_LIST:
+        case OPEN_OBJECT:
+          depth++;
+          break;
+        default:
+          depth--;
+      }
+    }
+    return index;
+  };
+
   /** Outside strings: follows brackets; true when the byte ends an element. */
   const followBracket = (byte: number): boolean => {
     switch (byte) {
@@ -102,8 +137,12 @@ export function createListSplitter({ onItem, maxItemBytes }: ListSplitterOptions
 
   return {
     push(chunk) {
+      const text = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).toString("latin1");
       let itemStart = 0;
       for (let index = 0; index < chunk.length; index++) {
+        // Nearly all bytes of a list are inside its elements.
+        if (isInItems && depth > 2) index = skipElement(text, index);
+        if (index >= chunk.length) break;
         const byte = chunk[index] ?? 0;
         if (!isInItems) addToFrame(byte);
         if (isInString) {

@@ -37,8 +37,13 @@ export function addressToBytes(address: string): Uint8Array {
 
 function ipv4ToBytes(address: string): Uint8Array | undefined {
   const parts = address.split(".");
-  const bytes = Uint8Array.from(parts, Number);
-  return parts.length === 4 && bytes.join(".") === address ? bytes : undefined;
+  const bytes = new Uint8Array(4);
+  const isCanonical = parts.every((part, index) => {
+    const value = Number(part);
+    bytes[index] = value;
+    return value >= 0 && value <= 0xff && String(value) === part;
+  });
+  return isCanonical && parts.length === 4 ? bytes : undefined;
 }
 
 /** RFC 5952: eight words in lower case, the longest run of zeros as "::". */

@@ -16,8 +16,8 @@ const PRIME_SHIFT = 40 - 32;
  */
 export function fnv1a64(bytes: Uint8Array): Hash64 {
   let { high, low } = OFFSET_BASIS;
-  for (const byte of bytes) {
-    low = (low ^ byte) >>> 0;
+  for (let index = 0; index < bytes.length; index++) {
+    low = (low ^ (bytes[index] ?? 0)) >>> 0;
     const product = low * PRIME_LOW;
     const carry = Math.floor(product / 2 ** 32);
     high = (Math.imul(high, PRIME_LOW) + carry + (low << PRIME_SHIFT)) >>> 0;
