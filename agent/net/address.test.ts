@@ -146,4 +146,12 @@ test("macFromBytes() inverts macToBytes()", () => {
 
 test("linkLocalOf() derives the address that a pod's kernel gives itself", () => {
   assert.equal(linkLocalOf("0a:58:0a:f4:07:14"), "fe80::858:aff:fef4:714");
+  assert.equal(linkLocalOf("02:00:00:00:00:00"), "fe80::ff:fe00:0");
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 6, maxLength: 6 }), (mac) => {
+      const [a = 0, b = 0, c = 0, ...last] = mac;
+      const bytes = Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 0x02, b, c, 0xff, 0xfe, ...last);
+      assert.equal(linkLocalOf(macFromBytes(mac)), addressFromBytes(bytes));
+    }),
+  );
 });

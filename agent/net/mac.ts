@@ -1,4 +1,4 @@
-import { addressFromBytes, addressToBytes, familyOf } from "./address.ts";
+import { addressToBytes, familyOf } from "./address.ts";
 import { fnv1a64 } from "./fnv1a.ts";
 
 /**
@@ -39,7 +39,8 @@ export function macFromBytes(bytes: Uint8Array): string {
 
 /** The link-local address that a kernel gives itself for a MAC: fe80::/64 and the modified EUI-64 (RFC 4291 appendix A). */
 export function linkLocalOf(mac: string): string {
-  const [first = 0, ...rest] = macToBytes(mac);
-  const interfaceId = [first ^ 0x02, ...rest.slice(0, 2), 0xff, 0xfe, ...rest.slice(2)];
-  return addressFromBytes(Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0, ...interfaceId));
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = macToBytes(mac);
+  const words = [((a ^ 0x02) << 8) | b, (c << 8) | 0xff, 0xfe00 | d, (e << 8) | f];
+  // Only the first word can lengthen the run of zeros before it, which is the one that "::" stands for.
+  return `fe80::${words.flatMap((word, index) => (word === 0 && index === 0 ? [] : word.toString(16))).join(":")}`;
 }
