@@ -10,6 +10,7 @@ import { measureOneByOne } from "./one-by-one.ts";
 import { BUDGET_PODS, type Options, parseOptions } from "./options.ts";
 import type { Program } from "./program.ts";
 import { type Programs, startPrograms } from "./programs.ts";
+import { runBench, showProgress, showVerdicts } from "./run-bench.ts";
 import { runOneByOne } from "./run-program.ts";
 import { checkSameState } from "./same-state.ts";
 import { median } from "./statistics.ts";
@@ -18,13 +19,7 @@ import { formatTable, summarizeRows } from "./table.ts";
 /** How many pods come at once, besides all of them. */
 const SMALL_BURST = 10;
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
-  // Agents that run would keep this process; they end with it, since it is the first of its namespace.
-  process.exit(1);
-}
+await runBench(main);
 
 /** Exit code: 0 done, 1 a budget was missed by more than its head-room and --gate given. Throws when something cannot be measured. */
 async function main([plugins = "", ...args]: readonly string[]): Promise<number> {
@@ -46,8 +41,7 @@ async function main([plugins = "", ...args]: readonly string[]): Promise<number>
     `${JSON.stringify({ machine, options, noise, summaries, verdicts, rows }, undefined, 1)}\n`,
   );
   console.log(`${formatTable(summaries)}\n\n${describeRun(options, noise, machine)}\n`);
-  for (const { text } of verdicts) console.log(text);
-  return options.gate && verdicts.some(({ outcome }) => outcome === "failed") ? 1 : 0;
+  return showVerdicts(verdicts, options.gate);
 }
 
 /** Measures everything, the programs in turn within each round. Throws when a run fails or leaves the wrong number of links. */
@@ -97,10 +91,6 @@ function find(programs: readonly Program[], id: string): Program {
   const program = programs.find((candidate) => candidate.id === id);
   if (program === undefined) throw new RangeError(`Cannot find program "${id}"`);
   return program;
-}
-
-function showProgress(what: string): void {
-  console.error(`${(performance.now() / 1000).toFixed(0).padStart(4)} s  ${what}`);
 }
 
 /** By how much the slowest round of the empty program was slower than the fastest, in percent. */

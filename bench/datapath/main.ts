@@ -4,19 +4,14 @@ import { DATAPATH_BUDGETS } from "../budgets.ts";
 import { judge } from "../judge.ts";
 import { describeMachine, enterMachine } from "../machine.ts";
 import { newestOf, parseReleases, type Release } from "../reference.ts";
+import { runBench, showProgress, showVerdicts } from "../run-bench.ts";
 import { summarizeRows } from "../table.ts";
 import { measureDatapath } from "./measure.ts";
 import { makeCauseway, makeRaw, makeReference, type Network } from "./networks.ts";
 import { formatRates } from "./table.ts";
 import { KINDS } from "./traffic.ts";
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
-  // Agents that run would keep this process; they end with it, since it is the first of its namespace.
-  process.exit(1);
-}
+await runBench(main);
 
 /** Exit code: 0 done, 1 a budget was missed by more than its head-room and --gate given. */
 async function main([plugins = "", ...args]: readonly string[]): Promise<number> {
@@ -44,8 +39,7 @@ async function main([plugins = "", ...args]: readonly string[]): Promise<number>
   console.log(`${formatRates(summaries, rateOf)}\n`);
   console.log(`${values.rounds} rounds, all networks in turn in each; (lowest–highest ratio of a round).`);
   console.log(`Machine: ${machine}.\n`);
-  for (const { text } of verdicts) console.log(text);
-  return values.gate && verdicts.some(({ outcome }) => outcome === "failed") ? 1 : 0;
+  return showVerdicts(verdicts, values.gate);
 }
 
 async function makeNetworks(release: Release): Promise<Network[]> {
@@ -85,8 +79,4 @@ async function makeNetworks(release: Release): Promise<Network[]> {
     made.push(network);
   }
   return made;
-}
-
-function showProgress(what: string): void {
-  console.error(`${(performance.now() / 1000).toFixed(0).padStart(4)} s  ${what}`);
 }

@@ -5,6 +5,7 @@ import { startCauseway } from "../causeway.ts";
 import { judge } from "../judge.ts";
 import { describeMachine, enterMachine, makeHost } from "../machine.ts";
 import { createReference, newestOf, parseReleases, type Release } from "../reference.ts";
+import { runBench, showVerdicts } from "../run-bench.ts";
 import { run } from "../run-program.ts";
 import { formatTable, type RowSummary, summarizeRows } from "../table.ts";
 import { type Figure, formatFigures } from "./figures.ts";
@@ -20,13 +21,7 @@ const PODS = 250;
 /** ADDs of a reference plugin, from which those of a thousand follow: it keeps nothing between them. */
 const REFERENCE_PODS = 50;
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
-  // Agents that run would keep this process; they end with it, since it is the first of its namespace.
-  process.exit(1);
-}
+await runBench(main);
 
 /** Exit code: 0 done, 1 a ratio was missed by more than its head-room and --gate given. */
 async function main([plugins = "", ...args]: readonly string[]): Promise<number> {
@@ -65,8 +60,7 @@ async function main([plugins = "", ...args]: readonly string[]): Promise<number>
   writeFileSync(values.json, `${JSON.stringify({ machine, summaries, figures, verdicts }, undefined, 1)}\n`);
   console.log(`${formatTable(summaries)}\n\n${formatFigures(figures)}\n`);
   console.log(`Times in milliseconds. CPU in percent of one core. Machine: ${machine}.\n`);
-  for (const { text } of verdicts) console.log(text);
-  return values.gate && verdicts.some(({ outcome }) => outcome === "failed") ? 1 : 0;
+  return showVerdicts(verdicts, values.gate);
 }
 
 function startFigure(summaries: readonly RowSummary[]): Figure {
