@@ -12,6 +12,7 @@ const HOLD_POLL_MS = 2;
 /** Type and flags of linux/netlink.h and linux/rtnetlink.h. */
 const HEADER_LENGTH = 16;
 const NLMSG_ERROR = 2;
+const NLM_F_ACK = 4;
 const NLM_F_CREATE = 0x400;
 const NAMES: Readonly<Record<number, string>> = {
   16: "set link",
@@ -111,7 +112,7 @@ async function runStepwise(
   for (const { fd, parts } of messages) {
     const step: Buffer[] = [];
     for (const bytes of parts) {
-      const [answer] = await addon.request([{ fd, bytes }]);
+      const [answer] = await addon.request([{ fd, bytes: acknowledged(bytes) }]);
       if (answer !== undefined) step.push(answer);
       if (isChange(bytes)) await holdIf(pass(nameOf(bytes, podFds.includes(fd))));
     }
@@ -119,6 +120,13 @@ async function runStepwise(
     if (step.some(hasError)) break;
   }
   return answers;
+}
+
+/** Of a batch only the last message asks for an acknowledgement; here each change is sent alone. */
+function acknowledged(message: Buffer): Buffer {
+  if (isChange(message) && !isTransaction(message))
+    message.writeUInt16LE(message.readUInt16LE(6) | NLM_F_ACK, 6);
+  return message;
 }
 
 /** Messages of one sequence number stay together: they are one transaction. */
