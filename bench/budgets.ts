@@ -39,17 +39,21 @@ export const COMMAND_BUDGETS: readonly Budget[] = [
 /** Whoever gives 0.95 of the traffic takes so many times the time for each byte, round trip or datagram. */
 const NEARLY_AS_MUCH = 1 / 0.95;
 
+/**
+ * Between two pods of a node a packet passes the bridge twice and the host's IP stack between, on purpose (docs/dataplane.md): a bridge does the
+ * first alone, ptp the second. So the promise is missed there, by up to half; the gate sees to it that it does not become more.
+ */
+const ROUTED_ON_A_BRIDGE = 2;
+
 /** What the project has promised of traffic. Rows and programs are those of bench/datapath/main.ts. */
 export const DATAPATH_BUDGETS: readonly Budget[] = KINDS.flatMap(({ text }) => [
-  { row: rowName("same node", text), program: CAUSEWAY, of: "ptp", atMost: NEARLY_AS_MUCH },
-  // Shown only: a bridge switches what Causeway routes on purpose, so that services and policies see it (docs/dataplane.md), as ptp does.
-  {
+  ...["ptp", "bridge"].map((of) => ({
     row: rowName("same node", text),
     program: CAUSEWAY,
-    of: "bridge",
+    of,
     atMost: NEARLY_AS_MUCH,
-    headRoom: Number.POSITIVE_INFINITY,
-  },
+    headRoom: ROUTED_ON_A_BRIDGE,
+  })),
   { row: rowName("across nodes", text), program: CAUSEWAY, of: "bridge", atMost: NEARLY_AS_MUCH },
   { row: rowName("outside", text), program: CAUSEWAY, of: "bridge", atMost: NEARLY_AS_MUCH },
   {
