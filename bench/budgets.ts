@@ -47,13 +47,8 @@ const ROUTED_ON_A_BRIDGE = 2;
 
 /** What the project has promised of traffic. Rows and programs are those of bench/datapath/main.ts. */
 export const DATAPATH_BUDGETS: readonly Budget[] = KINDS.flatMap(({ text }) => [
-  ...["ptp", "bridge"].map((of) => ({
-    row: rowName("same node", text),
-    program: CAUSEWAY,
-    of,
-    atMost: NEARLY_AS_MUCH,
-    headRoom: ROUTED_ON_A_BRIDGE,
-  })),
+  sameNode(text, "ptp"),
+  sameNode(text, "bridge"),
   { row: rowName("across nodes", text), program: CAUSEWAY, of: "bridge", atMost: NEARLY_AS_MUCH },
   { row: rowName("outside", text), program: CAUSEWAY, of: "bridge", atMost: NEARLY_AS_MUCH },
   {
@@ -65,6 +60,11 @@ export const DATAPATH_BUDGETS: readonly Budget[] = KINDS.flatMap(({ text }) => [
   { row: rowName("across nodes", text), program: "causeway-5000", of: CAUSEWAY, atMost: NEARLY_AS_MUCH },
   { row: rowName("across nodes", text), program: "causeway-ports", of: CAUSEWAY, atMost: NEARLY_AS_MUCH },
 ]);
+
+function sameNode(text: string, of: string): Budget {
+  const row = rowName("same node", text);
+  return { row, program: CAUSEWAY, of, atMost: NEARLY_AS_MUCH, headRoom: ROUTED_ON_A_BRIDGE };
+}
 
 export const FOOTPRINT_BUDGETS: readonly Budget[] = [
   { row: "start to ready", program: "full", of: "none", atMost: 2 },
