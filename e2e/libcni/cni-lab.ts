@@ -47,7 +47,7 @@ export function testInLab(name: string, getLab: () => CniLab, body: (lab: CniLab
 /** The kernel may end a deletion shortly after the runtime has its answer. */
 export async function assertTraces({ node }: CniLab, want: NodeTraces): Promise<void> {
   const assertion = async (): Promise<void> => assert.deepEqual(await observeTraces(node), want);
-  await waitUntilHolds("the node's traces from before", assertion, { timeoutMs: 20_000, intervalMs: 50 });
+  await waitUntilHolds("the node's traces from before", assertion, { timeoutMs: 3000, intervalMs: 50 });
 }
 
 /** A sandbox that has been given a network by the conflist (default: the agent's own). */

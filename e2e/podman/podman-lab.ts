@@ -36,7 +36,7 @@ export async function assertTraces(
   want: Awaited<ReturnType<typeof observeTraces>>,
 ): Promise<void> {
   const assertion = async (): Promise<void> => assert.deepEqual(await observeTraces(node), want);
-  await waitUntilHolds("the node's traces from before", assertion, { timeoutMs: 5000, intervalMs: 50 });
+  await waitUntilHolds("the node's traces from before", assertion, { timeoutMs: 3000, intervalMs: 50 });
 }
 
 export async function startContainer(
