@@ -19,12 +19,11 @@ export interface ShimTransport {
     path: string,
     handlers: {
       onRequest(connection: number, frame: Buffer, fds: number[]): void;
-      onGone(connection: number): void;
       onRefused(reason: string): void;
     },
   ): { stop(): void };
   reply(connection: number, bytes: Uint8Array): void;
-  /** Whether the peer has hung up by now, told by `onGone` or not yet. */
+  /** Whether the peer has hung up by now. */
   isGone(connection: number): boolean;
   close(fd: number): void;
   /** Resolves when no connection is open any more. */
@@ -98,8 +97,6 @@ export function startCniServer(input: ServerInput): CniServer {
       const done = serve(connection, bytes, fds).finally(() => inWork.delete(connection));
       inWork.set(connection, done);
     },
-    // A command that cares asks.
-    onGone: () => undefined,
     onRefused: (reason) => log.warn({ reason }, "Refused a connection on the shim socket"),
   });
   log.info({ socket }, "Listening for the shim");

@@ -15,7 +15,7 @@ export interface ListenHandlers {
    */
   readonly onRequest: (connection: Connection, frame: Buffer, fds: number[]) => void;
   /** The peer hung up before the reply. The connection is closed already. */
-  readonly onGone: (connection: Connection) => void;
+  readonly onGone?: (connection: Connection) => void;
   /** A connection was closed because its peer broke the rules or dawdled (onGone follows if it had a request), or none could be accepted. */
   readonly onRefused: (reason: string) => void;
 }
@@ -87,7 +87,7 @@ export function createConnections(addon: Addon, peerTimeoutMs: number): Connecti
     const { phase, handlers, id } = connection;
     close(connection);
     handlers.onRefused(reason);
-    if (phase === "serving") handlers.onGone(id);
+    if (phase === "serving") handlers.onGone?.(id);
   }
 
   function startTimer(connection: Open, reason: string): void {
@@ -149,7 +149,7 @@ export function createConnections(addon: Addon, peerTimeoutMs: number): Connecti
       refuse(connection, "bytes after the frame");
     } else {
       close(connection);
-      connection.handlers.onGone(connection.id);
+      connection.handlers.onGone?.(connection.id);
     }
   }
 

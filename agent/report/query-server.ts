@@ -45,7 +45,6 @@ export function createQueryServer({ transport, path, answers, log }: QueryServer
           (error: unknown) => reply(1, messageOf(error)),
         );
       },
-      onGone: () => undefined,
       onRefused: (reason) => log.warn({ reason }, "Refused a connection on the query socket"),
     });
   };

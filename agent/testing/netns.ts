@@ -65,7 +65,6 @@ export async function openPod(native: Native, netns: Netns): Promise<PodSockets>
           native.drop(connection);
           resolve(fds);
         },
-        onGone: () => undefined,
         onRefused: () => undefined,
       });
     });
