@@ -91,8 +91,7 @@ export function encodeBatch(requests: readonly NetlinkRequest[], firstSeq: numbe
     const seq = (firstSeq + index) >>> 0;
     const { around } = request;
     for (const body of around?.before ?? []) offset = writeMessage(batch, offset, { body, seq, flags: 0 });
-    const isLast = index === requests.length - 1;
-    const flags = (isLast || around !== undefined) && !isDump(request) ? NLM_F_ACK : 0;
+    const flags = index === requests.length - 1 && !isDump(request) ? NLM_F_ACK : 0;
     offset = writeMessage(batch, offset, { body: request, seq, flags });
     for (const body of around?.after ?? []) offset = writeMessage(batch, offset, { body, seq, flags: 0 });
   });
