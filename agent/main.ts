@@ -17,6 +17,7 @@ import { socketsOf } from "./report/query.ts";
 import { uninstall } from "./reconcile/uninstall.ts";
 import { status } from "./status/status.ts";
 import { startAgent } from "./start-agent.ts";
+import { V8_FLAGS } from "./v8-flags.ts";
 
 const USAGE = `causeway ${packageJson.version}: Kubernetes CNI node agent
 
@@ -85,15 +86,8 @@ async function print(running: Promise<CommandResult>): Promise<number> {
   return exitCode;
 }
 
-/**
- * A node agent is small and mostly idle: memory that V8 keeps for speed is taken from pods. Its young generation stays at its first size, and the
- * old one is collected when it has grown by half: with 5,000 nodes, 50 changes a second and V8's own ideas it came to 220 MB. Its optimizing compilers
- * pay for code that is hot for minutes, which none of ours is: without them an agent has 9 to 17 MB less, and bursts of pods have the CPU to themselves.
- */
-const MEMORY_FLAGS = ["--semi-space-growth-factor=1", "--heap-growing-percent=50", "--no-opt", "--no-maglev"];
-
 async function agent(args: readonly string[]): Promise<number> {
-  for (const flag of MEMORY_FLAGS) setFlagsFromString(flag);
+  for (const flag of V8_FLAGS) setFlagsFromString(flag);
   const config = readConfig(args);
   if (config === undefined) return 2;
   const log = createLog(config);

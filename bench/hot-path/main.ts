@@ -1,43 +1,21 @@
 /**
- * What an ADD costs in JavaScript before the kernel is asked: a pod planned and its messages encoded, from requests and by template, in code that V8 has
- * compiled and in code that it only interprets, as it does where a pod starts now and then.
+ * What an ADD costs in JavaScript before the kernel is asked: a pod planned and its messages encoded, from requests and by template, in the simple code that
+ * V8 makes for an agent and in code that it only interprets, as it does where a pod starts now and then.
  * usage: npm run bench:hot-path
  */
 import { spawnSync } from "node:child_process";
 import { createPodEncoder } from "../../agent/kernel/pod-batches.ts";
-import { podRequests, type PodRequestsInput } from "../../agent/kernel/pod-requests.ts";
+import { podRequests } from "../../agent/kernel/pod-requests.ts";
+import { madeUpPod } from "../../agent/kernel/warm-up.ts";
 import { encodeBatch } from "../../agent/netlink/message.ts";
-import { planPodNetwork } from "../../agent/plan/pod-network.ts";
+import { V8_FLAGS } from "../../agent/v8-flags.ts";
 
 const ROUNDS = 10_000;
-const INTERPRETED = ["--no-opt", "--no-maglev", "--no-sparkplug"];
+const INTERPRETED = [...V8_FLAGS, "--no-sparkplug"];
 const CHILD = "--child";
 
-function podOf(round: number): PodRequestsInput {
-  const low = `${round >> 8}.${round & 0xff}`;
-  const plan = planPodNetwork({
-    network: "causeway",
-    containerId: round.toString(16).padStart(64, "0"),
-    ifname: "eth0",
-    mtu: 1500,
-    addresses: [
-      { family: 4, address: `10.244.${low}`, gateway: "10.244.0.1" },
-      { family: 6, address: `fd00:10:244::${(round + 2).toString(16)}`, gateway: "fd00:10:244::1" },
-    ],
-  });
-  return {
-    plan,
-    linkIndex: 2 * round + 2,
-    podLinkIndex: 2 * round + 3,
-    ifbIndex: 0,
-    bridgeIndex: 7,
-    netns: 9,
-    hasIpv6: true,
-  };
-}
-
 function fromRequests(round: number): void {
-  const { create, host, pod, routes } = podRequests(podOf(round));
+  const { create, host, pod, routes } = podRequests(madeUpPod(round));
   const ways = routes.flatMap(({ toGateway, byDefault }) => [toGateway, byDefault]);
   for (const requests of [create, host, pod, ways]) encodeBatch(requests, round);
 }
@@ -45,7 +23,7 @@ function fromRequests(round: number): void {
 const encodePod = createPodEncoder();
 
 function byTemplate(round: number): void {
-  encodePod(podOf(round));
+  encodePod(madeUpPod(round));
 }
 
 /** Microseconds of CPU time for one pod. */
@@ -71,7 +49,7 @@ if (process.argv.includes(CHILD)) {
 } else {
   console.log("a dual-stack pod planned and encoded, µs of CPU    from requests  by template");
   for (const [name, flags] of [
-    ["compiled", []],
+    ["as an agent that is warm", V8_FLAGS],
     ["interpreted", INTERPRETED],
   ] as const) {
     const { requests, template } = measure(flags);
