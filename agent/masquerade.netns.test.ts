@@ -84,8 +84,7 @@ test("an outsider who sends from a pod's address does not get the node's address
     await send(outsider, [addresses[index] ?? assert.fail(), 4000], to);
   await eventually("the world has seen both families", async () => (await seen()).length === 2, seen);
   assert.deepEqual(await seen(), [...addresses].toSorted());
-  for (const [index, to] of targets.entries())
-    await send(pod, [addresses[index] ?? assert.fail(), 4001], to);
+  for (const [index, to] of targets.entries()) await send(pod, [addresses[index] ?? assert.fail(), 4001], to);
   await eventually("the world has seen the pod", async () => (await seen()).length === 4, seen);
   assert.deepEqual(await seen(), [...addresses, "203.0.113.10", "2001:db8:1::10"].toSorted());
 });
