@@ -381,7 +381,7 @@ test("CHECK finds a host port that has lost its element or its name, and GC take
   process.kill(agent.pid, "SIGCONT");
   const { msg } = JSON.parse(await said) as { msg: string };
   assert.match(msg, new RegExp(`has lost its name "${hostLink}.tcp.8080.80"`));
-  assert.match(msg, /ports4 lacks udp \. 8080 comment "\S+ web" : 10\.244\.1\.3 \. 80/);
+  assert.match(msg, /ports4 lacks 17 \. 8080 comment "\S+ web" : 10\.244\.1\.3 \. 80/);
   const gc = JSON.stringify({ ...config, cniVersion: "1.1.0", "cni.dev/valid-attachments": [] });
   assert.equal((await node.call("GC", { version: "1.1.0", stdin: gc })).exitCode, 0);
   assert.ok(!(await runOnHost("nft", "list", "table", "inet", "causeway")).includes(" web"));

@@ -155,4 +155,6 @@ function nextSignal(): Promise<NodeJS.Signals> {
   });
 }
 
+// Programs that we run speak the language of our messages.
+process.env["LC_ALL"] = "C";
 process.exitCode = await main(process.argv.slice(2));

@@ -529,7 +529,7 @@ const BROKEN: readonly Broken[] = [
     hop: "host port",
     evidence:
       /^container web has 192\.0\.2\.10:8080\/tcp, and map ports4 lacks it: the packet stays with the node$/,
-    remedy: `nft add element inet causeway ports4 '{ tcp . 8080 comment "${linkOf("web")} web" : 10.244.1.3 . 80 }'`,
+    remedy: `nft add element inet causeway ports4 '{ 6 . 8080 comment "${linkOf("web")} web" : 10.244.1.3 . 80 }'`,
   },
   {
     name: "a host port leads to another pod",
@@ -550,7 +550,7 @@ const BROKEN: readonly Broken[] = [
     hop: "host port",
     evidence:
       /^map ports4 leads 192\.0\.2\.10:7000\/tcp to 10\.244\.1\.4 \. 70, and no pod of this node has that port any more$/,
-    remedy: "nft delete element inet causeway ports4 '{ tcp . 7000 }'",
+    remedy: "nft delete element inet causeway ports4 '{ 6 . 7000 }'",
   },
   {
     name: "the bridge is down",

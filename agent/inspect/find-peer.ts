@@ -3,16 +3,16 @@ import { allOf, shellWord } from "../diagnosis/shell.ts";
 import { familyOf } from "../net/address.ts";
 import { addressAt, addressBits, cidrOf, formatCidr } from "../net/cidr.ts";
 import type { NodeReport, PeerReport } from "../report/node-report.ts";
-import { findElement } from "./find-element.ts";
 import type { KernelQuestions } from "./kernel-questions.ts";
 import type { NodeObservation, Tunnel } from "./observe-node.ts";
+import type { TableQuestions } from "./table-questions.ts";
 
 /**
  * The other node that holds an address by its PodCIDR: as the agent knows it; else as the set of the cluster's prefixes tells, and what is left of
  * the way in the kernel. Undefined: no node has it, as far as is known.
  */
 export async function findPeer(
-  { questions, node, report }: PeerSources,
+  { questions, tables, node, report }: PeerSources,
   address: string,
 ): Promise<PeerKnowledge | undefined> {
   const known = report && findHolder(report.peers.list, address);
@@ -25,7 +25,7 @@ export async function findPeer(
       remedy: undefined,
     };
   if (report !== undefined) return undefined;
-  const inside = await findElement(`inside${familyOf(address)}`, address).catch(() => undefined);
+  const inside = await tables.element(`inside${familyOf(address)}`, [address]).catch(() => undefined);
   return inside?.kind === "present" ? findRemnant({ questions, node }, address) : undefined;
 }
 
@@ -43,6 +43,7 @@ function findHolder(peers: readonly PeerReport[], address: string): PeerReport |
 
 export interface PeerSources {
   readonly questions: KernelQuestions;
+  readonly tables: TableQuestions;
   readonly node: NodeObservation;
   readonly report: NodeReport | undefined;
 }
@@ -62,7 +63,7 @@ function overlayRoute(
 
 /** PodCIDRs of a cluster mostly have one length: then a neighbour of a VXLAN device tells which is meant, and the whole way. */
 async function findRemnant(
-  { questions, node }: Omit<PeerSources, "report">,
+  { questions, node }: Pick<PeerSources, "questions" | "node">,
   address: string,
 ): Promise<PeerKnowledge> {
   const own = node.gateways.find((gateway) => familyOf(gateway.address) === familyOf(address));

@@ -4,12 +4,13 @@ import { messageOf } from "../errors.ts";
 import { familyOf } from "../net/address.ts";
 import type { Link } from "../netlink/parse-link.ts";
 import { parseAlias } from "../plan/attachment.ts";
-import { hasFamily, type HostPort, isAnyAddress } from "../plan/host-ports.ts";
+import { formatPortKey, hasFamily, type HostPort, isAnyAddress } from "../plan/host-ports.ts";
 import { parseAltNames } from "../plan/pod-settings.ts";
-import { findElement } from "./find-element.ts";
+import type { TableQuestions } from "./table-questions.ts";
 
 /** What the kernel holds about a port of this node, in the names of pods' links and in the maps. */
 export async function observeHostPort(
+  tables: TableQuestions,
   hostLinks: readonly Link[],
   target: Target,
 ): Promise<Omit<HostPortObservation, "isLocal"> | undefined> {
@@ -17,18 +18,19 @@ export async function observeHostPort(
   if (port === undefined) return undefined;
   const family = familyOf(address);
   const binding = findBinding(hostLinks, target);
-  const any = { set: `ports${family}`, key: `${port.protocol} . ${port.number}` };
-  const one = { set: `addressports${family}`, key: `${address} . ${any.key}` };
+  const any = { set: `ports${family}`, key: [port.protocol, port.number] };
+  const one = { set: `addressports${family}`, key: [address, ...any.key] };
   try {
     // As the rules do: first the port of one address, then that of all.
     for (const { set, key } of [one, any]) {
-      const answer = await findElement(set, key);
-      if (answer.kind === "present") return { binding, set, key, element: { value: answer.value } };
+      const answer = await tables.element(set, key);
+      if (answer.kind === "present")
+        return { binding, set, key: formatPortKey(key), element: { value: answer.value } };
     }
     const place = binding?.isOne === true ? one : any;
-    return { binding, ...place, element: { value: undefined } };
+    return { binding, set: place.set, key: formatPortKey(place.key), element: { value: undefined } };
   } catch (error) {
-    return { binding, ...any, element: { error: messageOf(error) } };
+    return { binding, set: any.set, key: formatPortKey(any.key), element: { error: messageOf(error) } };
   }
 }
 

@@ -25,6 +25,7 @@ import { observeMasquerade } from "./observe-masquerade.ts";
 import { type NodeObservation, observeNode } from "./observe-node.ts";
 import { observePods } from "./observe-pods.ts";
 import { readSysctl } from "./read-proc.ts";
+import { createTableQuestions, type TableQuestions } from "./table-questions.ts";
 
 export interface PathQuestion {
   readonly source: string;
@@ -34,9 +35,16 @@ export interface PathQuestion {
   readonly report: NodeReport | undefined;
 }
 
+export interface PathSources {
+  readonly rtnetlink: Rtnetlink;
+  /** The same for NETLINK_NETFILTER. */
+  readonly netfilter: Rtnetlink;
+}
+
 interface Context {
   readonly rtnetlink: Rtnetlink;
   readonly questions: KernelQuestions;
+  readonly tables: TableQuestions;
   readonly node: NodeObservation;
   readonly pods: readonly PodEnd[];
 }
@@ -45,16 +53,20 @@ interface Context {
 const LOCAL = 2;
 
 /** Asks the kernel at every hop what it would do, and changes nothing: no packet is sent. */
-export async function observePath(rtnetlink: Rtnetlink, question: PathQuestion): Promise<PathObservation> {
+export async function observePath(
+  { rtnetlink, netfilter }: PathSources,
+  question: PathQuestion,
+): Promise<PathObservation> {
   const { source, target, nodeName, report } = question;
   const questions = createKernelQuestions(rtnetlink);
+  const tables = createTableQuestions(netfilter);
   const node = await observeNode(rtnetlink);
   const pods = await observePods(rtnetlink, node);
-  const context: Context = { rtnetlink, questions, node, pods };
+  const context: Context = { rtnetlink, questions, tables, node, pods };
   const { bridge } = node;
   const fromPod = (destination: string) => ({ destination, source, inputLink: bridge?.index });
   const isLocal = isLocalWay(await questions.way({ destination: target.address }));
-  const port = isLocal ? await observeHostPort(node.hostLinks, target) : undefined;
+  const port = isLocal ? await observeHostPort(tables, node.hostLinks, target) : undefined;
   const destination = translate(port) ?? target.address;
   const way = await questions.way(fromPod(destination));
   const entry = await questions.entry(fromPod(destination));
@@ -77,7 +89,7 @@ export async function observePath(rtnetlink: Rtnetlink, question: PathQuestion):
     destination,
     way,
     entry,
-    peer: await findPeer({ questions, node, report }, destination),
+    peer: await findPeer({ questions, tables, node, report }, destination),
     chains: await observeChains(bridge, familyOf(source)),
     delivery,
     back: delivery.kind === "nowhere" ? undefined : await questions.way(answers),
@@ -135,7 +147,11 @@ async function observeDelivery(context: Context, packet: Packet): Promise<Delive
     return { kind: "overlay", overlay: await observeOverlay(context, tunnel, way.gateway ?? destination) };
   const hop = await observeHop(context, way, destination);
   if (entry?.protocol === ROUTE_PROTOCOL) return { kind: "direct", hop };
-  return { kind: "egress", hop, masquerade: await observeMasquerade(source, destination) };
+  return {
+    kind: "egress",
+    hop,
+    masquerade: await observeMasquerade(context.tables, { source, destination }),
+  };
 }
 
 /** The next host on a link: the gateway, or the destination itself. */

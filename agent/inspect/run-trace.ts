@@ -6,6 +6,7 @@ import { messageOf } from "../errors.ts";
 import { loadNative } from "../kernel/native.ts";
 import { createRtnetlink } from "../kernel/rtnetlink.ts";
 import { familyOf, parseAddress } from "../net/address.ts";
+import { NETLINK_NETFILTER } from "../netlink/nft-generation.ts";
 import { askAgent } from "../report/ask-agent.ts";
 import {
   ASK_TIMEOUT_MS,
@@ -43,15 +44,19 @@ export async function runTrace(input: CommandInput): Promise<CommandResult> {
   if (familyOf(source) !== familyOf(target.address))
     return usageError("trace", `${source} and ${target.address} are of different families`, USAGE);
   const agent = await askAgent(flags.socket, { query: "report all", timeoutMs: ASK_TIMEOUT_MS });
-  const rtnetlink = createRtnetlink(loadNative());
+  const native = loadNative();
+  const [rtnetlink, netfilter] = [createRtnetlink(native), createRtnetlink(native, NETLINK_NETFILTER)];
   try {
     const hops = explainPath(
-      await observePath(rtnetlink, {
-        source,
-        target,
-        nodeName: flags["node-name"] ?? input.environment["NODE_NAME"] ?? input.hostName,
-        report: agent.kind === "answer" ? agent.report : undefined,
-      }),
+      await observePath(
+        { rtnetlink, netfilter },
+        {
+          source,
+          target,
+          nodeName: flags["node-name"] ?? input.environment["NODE_NAME"] ?? input.hostName,
+          report: agent.kind === "answer" ? agent.report : undefined,
+        },
+      ),
     );
     const unknown: readonly Finding[] =
       agent.kind === "answer"
@@ -70,6 +75,7 @@ export async function runTrace(input: CommandInput): Promise<CommandResult> {
       json: flags.json,
     });
   } finally {
+    netfilter.close();
     rtnetlink.close();
   }
 }

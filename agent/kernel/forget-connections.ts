@@ -1,9 +1,14 @@
 import { type Family, familyOf } from "../net/address.ts";
 import { type Connection, deleteConnection, dumpConnections, parseConnection } from "../netlink/conntrack.ts";
-import { hasFamily, type HostPort, isAnyAddress, type PortBinding } from "../plan/host-ports.ts";
+import {
+  hasFamily,
+  type HostPort,
+  isAnyAddress,
+  type PortBinding,
+  PROTOCOL_NUMBERS,
+} from "../plan/host-ports.ts";
 import { removeAll } from "./detach-pods.ts";
 import { listAddresses } from "./ensure-bridge.ts";
-import { PROTOCOL_NUMBERS } from "./port-elements.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
 
 /**

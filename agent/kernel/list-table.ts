@@ -1,95 +1,143 @@
-import type { ObservedTable } from "../plan/diff-table.ts";
-import { type NftChain, type NftSet, type NftTable, TABLE_NAME } from "../plan/ruleset.ts";
-import { runNft } from "./run-nft.ts";
+import {
+  NF_ACCEPT,
+  NF_INET_FORWARD,
+  NF_INET_LOCAL_IN,
+  NF_INET_LOCAL_OUT,
+  NF_INET_POST_ROUTING,
+  NF_INET_PRE_ROUTING,
+  NFPROTO_BRIDGE,
+  NFPROTO_INET,
+  NFT_SET_CONCAT,
+  NFT_SET_INTERVAL,
+  NFT_SET_MAP,
+} from "../netlink/constants.ts";
+import { joinIntervals } from "../netlink/nft-intervals.ts";
+import { dumpElements, type KernelElement, parseElements } from "../netlink/nft-listed-elements.ts";
+import {
+  dumpChains,
+  dumpRules,
+  dumpSets,
+  getTable,
+  type KernelChain,
+  type KernelSet,
+  type NftTableKey,
+  parseChain,
+  parseRule,
+  parseSet,
+  parseTableFlags,
+} from "../netlink/nft-objects.ts";
+import { formatFields, formatType } from "../netlink/nft-values.ts";
+import type { ObservedChain, ObservedTable } from "../plan/diff-table.ts";
+import { type NftSet, type NftTable, TABLE_NAME } from "../plan/ruleset.ts";
+import type { Rtnetlink } from "./rtnetlink.ts";
 
-/** An object of `nft -j list`; see libnftables-json(5). */
-interface NftObject {
-  readonly set?: ListedSet;
-  readonly map?: ListedSet & { readonly map: string };
-  readonly chain?: Pick<NftChain, "name" | "type" | "hook"> & {
-    readonly prio: number;
-    readonly policy: string;
-  };
-  readonly rule?: { readonly chain: string; readonly comment?: string };
+type Netfilter = Pick<Rtnetlink, "tryExecute" | "dump">;
+
+/** Our table of a family. */
+export function tableKey(family: NftTable["family"]): NftTableKey {
+  return { family: family === "inet" ? NFPROTO_INET : NFPROTO_BRIDGE, table: TABLE_NAME };
 }
 
-interface ListedSet {
-  readonly name: string;
-  readonly type: string | readonly string[];
-  readonly flags?: readonly string[];
-  readonly elem?: readonly (ListedElement | readonly [ListedElement, ListedValue])[];
-}
-
-type ListedValue =
-  | string
-  | number
-  | { readonly prefix: { readonly addr: string; readonly len: number } }
-  | { readonly concat: readonly (string | number)[] };
-
-type ListedElement =
-  | ListedValue
-  | { readonly elem: { readonly val: ListedValue; readonly comment?: string } };
-
-/** Our table of a family as the kernel has it; undefined: there is none. */
-export async function listTable(family: NftTable["family"]): Promise<ObservedTable | undefined> {
-  let said: string;
-  try {
-    said = await runNft(["-j", "list", "table", family, TABLE_NAME], "");
-  } catch (error) {
-    if (error instanceof Error && error.message.includes("No such file or directory")) return undefined;
-    throw error;
+/**
+ * Our table of a family as the kernel has it; undefined: there is none. Values come from the kernel itself, because what the nft program prints depends
+ * on its version and on files of where it runs: without /etc/protocols "6" where another prints "tcp".
+ */
+export async function listTable(
+  netfilter: Netfilter,
+  family: NftTable["family"],
+): Promise<ObservedTable | undefined> {
+  const key = tableKey(family);
+  const [[outcome] = []] = await netfilter.tryExecute([{ requests: [getTable(key)] }]);
+  if (outcome?.status === "failed") {
+    if (outcome.error.code === "ENOENT") return undefined;
+    throw outcome.error;
   }
-  try {
-    const { nftables } = JSON.parse(said) as { nftables: readonly NftObject[] };
-    return readTable(nftables);
-  } catch (cause) {
-    // nft 1.0.6 breaks off, and exits 0, on a table that another program owns (flags owner).
-    throw new Error(`Cannot read nftables table ${family} ${TABLE_NAME}: nft lists it in broken JSON`, {
-      cause,
-    });
+  const [reply] = outcome?.status === "done" ? outcome.replies : [];
+  const sets: NftSet[] = [];
+  for (const set of (await netfilter.dump(dumpSets(key))).map(parseSet)) {
+    const elements = await netfilter.dump(dumpElements({ ...key, set: set.name }));
+    sets.push(readSet(set, elements.flatMap(parseElements)));
   }
-}
-
-function readTable(objects: readonly NftObject[]): ObservedTable {
-  const comments = (chain: string): string[] =>
-    objects.flatMap(({ rule }) => (rule?.chain === chain ? [rule.comment ?? "without comment"] : []));
   return {
-    sets: objects.flatMap(({ set, map }) => {
-      const listed = set ?? map;
-      return listed === undefined ? [] : [readSet(listed, map?.map)];
-    }),
-    chains: objects.flatMap(({ chain }) => {
-      if (chain === undefined) return [];
-      const { name, type, hook, prio, policy } = chain;
-      return [{ name, type, hook, priority: prio, policy, comments: comments(name) }];
-    }),
+    flags: reply === undefined ? 0 : parseTableFlags(reply.payload),
+    sets,
+    chains: await listChains(netfilter, key),
   };
 }
 
-function readSet({ name, type, flags = [], elem = [] }: ListedSet, values: string | undefined): NftSet {
+async function listChains(netfilter: Netfilter, key: NftTableKey): Promise<readonly ObservedChain[]> {
+  const chains = (await netfilter.dump(dumpChains(key.family))).map(parseChain);
+  const comments = await listRuleComments(netfilter, key);
+  return chains
+    .filter(({ table }) => table === key.table)
+    .map((chain) => readChain(chain, comments.get(chain.name) ?? []));
+}
+
+/** Comments of a table's rules by chain. */
+export async function listRuleComments(
+  netfilter: Pick<Rtnetlink, "dump">,
+  key: NftTableKey,
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const rules = (await netfilter.dump(dumpRules(key))).map(parseRule);
+  const byChain = Map.groupBy(rules, ({ chain }) => chain);
+  return new Map(
+    [...byChain].map(([chain, own]) => [chain, own.map(({ comment }) => comment ?? "without comment")]),
+  );
+}
+
+const HOOKS: ReadonlyMap<number | undefined, string> = new Map([
+  [NF_INET_PRE_ROUTING, "prerouting"],
+  [NF_INET_LOCAL_IN, "input"],
+  [NF_INET_FORWARD, "forward"],
+  [NF_INET_LOCAL_OUT, "output"],
+  [NF_INET_POST_ROUTING, "postrouting"],
+]);
+
+function readChain(chain: KernelChain, comments: readonly string[]): ObservedChain {
+  const { name, type = "none", hook, priority = 0, policy } = chain;
   return {
     name,
-    type: typeof type === "string" ? type : type.join(" . "),
-    values,
-    isInterval: flags.includes("interval"),
-    elements: elem.map((item) =>
-      isPair(item) ? `${formatKey(item[0])} : ${formatValue(item[1])}` : formatKey(item),
-    ),
+    type,
+    hook: HOOKS.get(hook) ?? String(hook),
+    priority,
+    policy: policy === NF_ACCEPT ? "accept" : "drop",
+    comments,
   };
 }
 
-function isPair(item: unknown): item is readonly [ListedElement, ListedValue] {
-  return Array.isArray(item);
+/** What our sets may have: the rest is for the kernel alone to say (NFT_SET_CONCAT is nft's hint, by version). */
+const KNOWN_FLAGS = NFT_SET_INTERVAL | NFT_SET_MAP | NFT_SET_CONCAT;
+
+function readSet({ name, flags, keyType, dataType }: KernelSet, elements: readonly KernelElement[]): NftSet {
+  const odd = flags & ~KNOWN_FLAGS;
+  const type = formatType(keyType);
+  const isInterval = (flags & NFT_SET_INTERVAL) !== 0;
+  const describe = (key: string, element: KernelElement): string =>
+    `${key}${describeRest(element, dataType)}`;
+  const all = elements.filter(({ key }) => key === undefined).map((element) => describe("*", element));
+  return {
+    name,
+    type: odd === 0 ? type : `${type} with flags 0x${odd.toString(16)}`,
+    values: dataType === undefined ? undefined : formatType(dataType),
+    isInterval,
+    elements: [
+      ...all,
+      ...(isInterval
+        ? joinIntervals(keyType, elements).map(({ text, element }) => describe(text, element))
+        : elements.flatMap((element) =>
+            element.key === undefined ? [] : [describe(formatFields(keyType, element.key), element)],
+          )),
+    ],
+  };
 }
 
-function formatKey(element: ListedElement): string {
-  if (typeof element !== "object" || !("elem" in element)) return formatValue(element);
-  const { val, comment } = element.elem;
-  return comment === undefined ? formatValue(val) : `${formatValue(val)} comment "${comment}"`;
-}
-
-function formatValue(value: ListedValue): string {
-  if (typeof value !== "object") return String(value);
-  if ("prefix" in value) return `${value.prefix.addr}/${value.prefix.len}`;
-  return value.concat.join(" . ");
+function describeRest(
+  { comment, value, isOdd, keyEnd }: KernelElement,
+  dataType: number | undefined,
+): string {
+  return [
+    isOdd || keyEnd !== undefined ? " with more than ours have" : "",
+    comment === undefined ? "" : ` comment "${comment}"`,
+    dataType === undefined || value === undefined ? "" : ` : ${formatFields(dataType, value)}`,
+  ].join("");
 }

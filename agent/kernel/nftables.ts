@@ -15,7 +15,10 @@ import { listTable } from "./list-table.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
 import { runNft } from "./run-nft.ts";
 
-/** Our tables. Works through the nft program, the only documented interface of nftables, but for the elements of host ports: those are many and urgent. */
+/**
+ * Our tables. Changes go through the nft program, the only documented interface of nftables, but for the elements of host ports: those are many and
+ * urgent. What the kernel has is read from the kernel.
+ */
 export interface Nftables {
   /**
    * Changes what differs from the plan, so that packets meet what was or what will be, and sees to it that the kernel has it: what nft accepted
@@ -39,10 +42,10 @@ export interface Nftables {
 
 export interface NftablesInput {
   /**
-   * Is asked for the generation of the namespace's rulesets, so that no nft process has to look as long as it is the one that was verified; and
-   * to change the elements of host ports.
+   * Is asked for the generation of the namespace's rulesets, so that nobody has to look as long as it is the one that was verified; for what the
+   * kernel has; and to change the elements of host ports.
    */
-  readonly netfilter: Pick<Rtnetlink, "execute" | "tryExecute">;
+  readonly netfilter: Pick<Rtnetlink, "execute" | "tryExecute" | "dump">;
   /** Host ports did not lead to their pods until now, because somebody took them away or nobody was there. */
   readonly onRestored: (bindings: readonly PortBinding[]) => void;
 }
@@ -79,7 +82,7 @@ export function createNftables({ netfilter, onRestored }: NftablesInput): Nftabl
     for (const planned of complete(ruleset)) {
       const { family } = planned;
       const observed =
-        completeKnown === undefined ? await listTable(family) : observedOf(completeKnown, family);
+        completeKnown === undefined ? await listTable(netfilter, family) : observedOf(completeKnown, family);
       tables.push({ planned, observed });
     }
     return { generation, isKnown: known !== undefined, tables };

@@ -1,13 +1,15 @@
 import { addressToBytes } from "../net/address.ts";
 import type { SetElement } from "../netlink/nft-elements.ts";
-import { type PortElement, PROTOCOLS, type Protocol } from "../plan/host-ports.ts";
-
-/** Numbers of the protocols (IPPROTO_* of netinet/in.h). */
-export const PROTOCOL_NUMBERS: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17, sctp: 132 };
+import { type PortElement, PROTOCOL_NUMBERS, PROTOCOLS } from "../plan/host-ports.ts";
 
 /** An element as nfnetlink wants it: ports and addresses in network order, protocols by number. */
 export function toSetElement({ set, key, value, comment }: PortElement): SetElement {
-  return { set, key: key.map(fieldBytes), data: value.map(fieldBytes), comment };
+  return { set, key: toFields(key), data: toFields(value), comment };
+}
+
+/** Fields of a key or value in network order. */
+export function toFields(fields: PortElement["key"]): readonly Uint8Array[] {
+  return fields.map(fieldBytes);
 }
 
 function fieldBytes(field: string | number): Uint8Array {

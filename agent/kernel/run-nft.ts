@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 /** nft takes milliseconds; one that hangs must not hold up the node for ever. */
 const NFT_TIMEOUT_MS = 10_000;
 
-/** Runs nft and gives its stdout; an error carries the first line of what nft said. */
+/** Runs nft and gives its stdout; an error carries the first line of what nft said, for people: nothing is decided by it. */
 export async function runNft(args: readonly string[], input: string): Promise<string> {
   const child = spawn("nft", args, {
     stdio: ["pipe", "pipe", "pipe"],

@@ -98,6 +98,13 @@ export function readTexts(what: string, list: Buffer | undefined): readonly stri
   return texts;
 }
 
+/** Items of a list, which repeats one type. */
+export function readItems(what: string, list: Buffer | undefined): readonly Buffer[] {
+  const items: Buffer[] = [];
+  if (list !== undefined) forEachAttribute(what, list, (_type, data) => items.push(data));
+  return items;
+}
+
 /** NLA_TYPE_MASK of linux/netlink.h: without NLA_F_NESTED and NLA_F_NET_BYTEORDER. */
 const TYPE_MASK = 0x3fff;
 
@@ -134,6 +141,8 @@ function readWith<Value>(get: (data: Buffer) => Value) {
 
 export const readU8 = readWith(getU8);
 export const readU32 = readWith(getU32);
+/** 32 bits in network order. */
+export const readNetworkU32 = readWith((data) => data.readUInt32BE(0));
 export const readU64 = readWith(getU64);
 export const readS32 = readWith(getS32);
 export const readText = readWith((data) => getString(data));

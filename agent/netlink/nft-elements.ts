@@ -26,6 +26,7 @@ import {
 } from "./constants.ts";
 import type { MessageBody, NetlinkRequest } from "./message.ts";
 import { nfgenmsg } from "./nfgenmsg.ts";
+import { writeComment } from "./nft-comment.ts";
 
 /** Element of a set or map. */
 export interface SetElement {
@@ -49,9 +50,6 @@ export interface ElementChange {
 
 /** An attribute is at most 64 KiB long, and an element some 250 bytes. */
 const ELEMENTS_PER_MESSAGE = 100;
-
-/** NFTNL_UDATA_SET_ELEM_COMMENT of libnftnl (libnftnl/udata.h). */
-const USERDATA_COMMENT = 0;
 
 /**
  * Adds or deletes elements in one transaction: all or none. ENOENT if the table, a set or an element to delete is not there, EBUSY if a key is
@@ -99,18 +97,16 @@ function elementAttribute({ key, data, comment }: SetElement, isNew: boolean): A
   const value = (type: number, fields: readonly Uint8Array[]): Attribute =>
     nested(type, attribute(NFTA_DATA_VALUE, concatenate(fields)));
   if (!isNew) return nested(NFTA_LIST_ELEM, value(NFTA_SET_ELEM_KEY, key));
-  const text = Buffer.from(`${comment}\0`);
-  const userdata = Buffer.concat([Uint8Array.of(USERDATA_COMMENT, text.length), text]);
   return nested(
     NFTA_LIST_ELEM,
     value(NFTA_SET_ELEM_KEY, key),
     data.length === 0 ? [] : value(NFTA_SET_ELEM_DATA, data),
-    attribute(NFTA_SET_ELEM_USERDATA, userdata),
+    attribute(NFTA_SET_ELEM_USERDATA, writeComment(comment)),
   );
 }
 
 /** Fields as registers of 32 bits hold them. */
-function concatenate(fields: readonly Uint8Array[]): Uint8Array {
+export function concatenate(fields: readonly Uint8Array[]): Uint8Array {
   return Buffer.concat(fields.flatMap((field) => [field, new Uint8Array(-field.length & 3)]));
 }
 

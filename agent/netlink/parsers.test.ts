@@ -3,7 +3,15 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { cidrOf } from "../net/cidr.ts";
 import { addAddress, parseAddress } from "./address.ts";
-import { type Attribute, attribute, nested, u16NetworkAttribute, u8Attribute } from "./attributes.ts";
+import {
+  type Attribute,
+  attribute,
+  nested,
+  textAttribute,
+  u16NetworkAttribute,
+  u32NetworkAttribute,
+  u8Attribute,
+} from "./attributes.ts";
 import { parseConnection } from "./conntrack.ts";
 import {
   AF_INET,
@@ -17,8 +25,22 @@ import {
   CTA_TUPLE_PROTO,
   CTA_TUPLE_REPLY,
   NDA_CACHEINFO,
+  NFPROTO_INET,
+  NFTA_CHAIN_HOOK,
+  NFTA_CHAIN_NAME,
+  NFTA_CHAIN_POLICY,
+  NFTA_HOOK_PRIORITY,
+  NFTA_RULE_CHAIN,
+  NFTA_RULE_USERDATA,
+  NFTA_SET_FLAGS,
+  NFTA_SET_KEY_TYPE,
+  NFTA_SET_NAME,
+  NFTA_TABLE_FLAGS,
 } from "./constants.ts";
 import { nfgenmsg } from "./nfgenmsg.ts";
+import { writeComment } from "./nft-comment.ts";
+import { getElement, parseElements } from "./nft-listed-elements.ts";
+import { parseChain, parseRule, parseSet, parseTableFlags } from "./nft-objects.ts";
 import { parseQdisc, replaceTokenBucket } from "./qdisc.ts";
 import { addRedirect, parseRedirect } from "./redirect.ts";
 import { setLink } from "./link.ts";
@@ -83,6 +105,43 @@ const cases: readonly {
         ...attribute(CTA_ID, Buffer.alloc(4)),
       ],
     ],
+  },
+  { parse: parseTableFlags, good: [[nfgenmsg(NFPROTO_INET), ...u32NetworkAttribute(NFTA_TABLE_FLAGS, 1)]] },
+  {
+    parse: parseSet,
+    good: [
+      [
+        nfgenmsg(NFPROTO_INET),
+        ...textAttribute(NFTA_SET_NAME, "inside4"),
+        ...u32NetworkAttribute(NFTA_SET_FLAGS, 4),
+        ...u32NetworkAttribute(NFTA_SET_KEY_TYPE, 7),
+      ],
+    ],
+  },
+  {
+    parse: parseChain,
+    good: [
+      [
+        nfgenmsg(NFPROTO_INET),
+        ...textAttribute(NFTA_CHAIN_NAME, "output"),
+        ...nested(NFTA_CHAIN_HOOK, u32NetworkAttribute(NFTA_HOOK_PRIORITY, -300)),
+        ...u32NetworkAttribute(NFTA_CHAIN_POLICY, 1),
+      ],
+    ],
+  },
+  {
+    parse: parseRule,
+    good: [
+      [
+        nfgenmsg(NFPROTO_INET),
+        ...textAttribute(NFTA_RULE_CHAIN, "output"),
+        ...attribute(NFTA_RULE_USERDATA, writeComment("redirect4 203af30f1786468a")),
+      ],
+    ],
+  },
+  {
+    parse: parseElements,
+    good: [getElement({ family: 1, table: "causeway", set: "pods4" }, [Uint8Array.of(10, 0, 0, 1)]).payload],
   },
 ];
 

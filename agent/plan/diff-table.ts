@@ -9,11 +9,16 @@ import {
 
 /** A table as the kernel has it, with rules known by their comments. */
 export interface ObservedTable {
+  /** NFT_TABLE_F_* of linux/netfilter/nf_tables.h: a table that sleeps does nothing, one with an owner is another program's. */
+  readonly flags: number;
   readonly sets: readonly NftSet[];
   readonly chains: readonly ObservedChain[];
 }
 
-export interface ObservedChain extends Omit<NftChain, "rules"> {
+export interface ObservedChain extends Pick<NftChain, "name" | "priority"> {
+  /** Of a chain that is not ours, anything. */
+  readonly type: string;
+  readonly hook: string;
   /** What becomes of a packet that no rule has decided upon; ours accept it. */
   readonly policy: string;
   readonly comments: readonly string[];
@@ -31,6 +36,7 @@ const MAX_NAMED = 3;
 /** How a table that is as planned is observed. */
 export function asObserved({ sets, chains }: NftTable): ObservedTable {
   return {
+    flags: 0,
     sets,
     chains: chains.map(({ rules, ...chain }) => ({
       ...chain,
@@ -45,9 +51,17 @@ export function diffTable({ planned, observed }: TablePair): readonly string[] {
   const table = `table ${planned.family} ${TABLE_NAME}`;
   if (observed === undefined) return [`${table} is missing`];
   return [
+    ...(observed.flags === 0 ? [] : [`has flags ${describeFlags(observed.flags)} of somebody else`]),
     ...diffByName("set", planned.sets, observed.sets, diffSet),
     ...diffByName("chain", asObserved(planned).chains, observed.chains, diffChain),
   ].map((difference) => `${table}: ${difference}`);
+}
+
+const FLAG_NAMES = ["dormant", "owner", "persist"];
+
+function describeFlags(flags: number): string {
+  const names = FLAG_NAMES.filter((_name, bit) => (flags & (1 << bit)) !== 0);
+  return names.length === 0 ? `0x${flags.toString(16)}` : names.join(", ");
 }
 
 function diffByName<Item extends { readonly name: string }>(

@@ -23,10 +23,10 @@ test("planPortElements() gives each port of each family to the pod, and the pair
   assert.deepEqual(
     elements.map((element) => `${element.set}: ${formatPortElement(element)}`),
     [
-      'ports4: tcp . 8080 comment "cwabcdefghijklm c1" : 10.244.1.5 . 80',
-      'addressports4: 192.0.2.1 . udp . 53 comment "cwabcdefghijklm c1" : 10.244.1.5 . 5353',
+      'ports4: 6 . 8080 comment "cwabcdefghijklm c1" : 10.244.1.5 . 80',
+      'addressports4: 192.0.2.1 . 17 . 53 comment "cwabcdefghijklm c1" : 10.244.1.5 . 5353',
       'hairpin4: 10.244.1.5 . 10.244.1.5 comment "cwabcdefghijklm c1"',
-      'ports6: tcp . 8080 comment "cwabcdefghijklm c1" : fd00::5 . 80',
+      'ports6: 6 . 8080 comment "cwabcdefghijklm c1" : fd00::5 . 80',
       'hairpin6: fd00::5 . fd00::5 comment "cwabcdefghijklm c1"',
     ],
   );

@@ -5,6 +5,9 @@ export const PROTOCOLS = ["tcp", "udp", "sctp"] as const;
 
 export type Protocol = (typeof PROTOCOLS)[number];
 
+/** Numbers of the protocols (IPPROTO_* of netinet/in.h): a name is what some file of the machine makes of them. */
+export const PROTOCOL_NUMBERS: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17, sctp: 132 };
+
 /** One port of the node that leads to a port of a pod. */
 export interface HostPort {
   readonly protocol: Protocol;
@@ -87,8 +90,14 @@ export function planPortElements(binding: PortBinding): readonly PortElement[] {
   });
 }
 
-/** As `nft` writes it and as {@link listTable} reads it back. */
+/** As {@link formatFields} of netlink/nft-values.ts gives it back, and as nft reads it wherever it runs: protocols by number. */
 export function formatPortElement({ key, value, comment }: PortElement): string {
-  const data = value.length === 0 ? "" : ` : ${value.join(" . ")}`;
-  return `${key.join(" . ")} comment "${comment}"${data}`;
+  const data = value.length === 0 ? "" : ` : ${formatPortKey(value)}`;
+  return `${formatPortKey(key)} comment "${comment}"${data}`;
+}
+
+/** Fields of an element's key or value, as nft reads them. */
+export function formatPortKey(fields: PortElement["key"]): string {
+  const names: Readonly<Record<string, number>> = PROTOCOL_NUMBERS;
+  return fields.map((field) => names[field] ?? field).join(" . ");
 }

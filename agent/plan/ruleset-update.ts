@@ -54,9 +54,9 @@ function formatSet(table: string, planned: NftSet, observed: NftSet | undefined)
   }
 }
 
-/** What stands before comment and value. */
+/** What stands before what somebody else has added, comment and value. */
 function keyOf(element: string): string {
-  return element.replace(/ (comment "|: ).*$/, "");
+  return element.replace(/ (with |comment "|: ).*$/, "");
 }
 
 function formatRules(pair: TablePair): string {
@@ -79,7 +79,7 @@ function isKept({ planned, observed }: TablePair): boolean {
     planned.sets.some((set) => set.name === found.name && isSameType(set, found));
   const isChain = (found: ObservedChain): boolean =>
     planned.chains.some((chain) => isSamePlace(chain, found));
-  return observed.sets.every(isSet) && observed.chains.every(isChain);
+  return observed.flags === 0 && observed.sets.every(isSet) && observed.chains.every(isChain);
 }
 
 function isSamePlace(planned: NftChain, { name, type, hook, priority }: ObservedChain): boolean {

@@ -26,7 +26,7 @@ export interface MasqueradeInput {
   readonly randomPorts: boolean;
 }
 
-/** A set or map with its elements, as they are written; `nft -j list` gives the same back. */
+/** A set or map with its elements, as they are written: {@link formatFields} of netlink/nft-values.ts gives the same back, so values are in numbers. */
 export interface NftSet {
   readonly name: string;
   /** Of the keys: `ipv4_addr`, or several joined by ` . `. */
