@@ -35,6 +35,7 @@ import { createNodeReconciler, type OwnNode } from "./reconcile/node.ts";
 import { createRunner } from "./reconcile/runner.ts";
 import { createScopedRunner, type Scope } from "./reconcile/scoped-runner.ts";
 import { uninstall } from "./reconcile/uninstall.ts";
+import { verifyNode } from "./reconcile/verify-node.ts";
 import { createSharedLock } from "./shared-lock.ts";
 import { shippedFile } from "./shipped.ts";
 
@@ -90,9 +91,11 @@ export async function startAgent(config: Config, plainLog: Log): Promise<() => P
   const health = await startHealthServer({ listen: config.http, readiness, metrics, pages });
   log.info({ version: packageJson.version, node: config.nodeName, port: health.port }, "Started");
 
+  const repairHearers = new Set<(kind: string, fault: string) => void>();
   const onRepair = (kind: string, fault: string): void => {
     metrics.countRepair(kind);
     activity.repaired(kind, fault);
+    for (const hear of repairHearers) hear(kind, fault);
   };
   const source = openNodeView({
     config,
@@ -158,12 +161,23 @@ export async function startAgent(config: Config, plainLog: Log): Promise<() => P
     nowMs,
     dateMs: Date.now,
   });
+  const verify = (): Promise<readonly string[]> =>
+    verifyNode({
+      kernel,
+      run: () => nodeRunner.run(),
+      onRepair(hear) {
+        repairHearers.add(hear);
+        return () => repairHearers.delete(hear);
+      },
+      reasons: readiness.reasons,
+    });
   const queries = createQueryServer({
     transport: native,
     path: querySocket(config.socket),
     answers: {
       report: async () => JSON.stringify(await report({ maxPeers: SHOWN_PEERS })),
       "report all": async () => JSON.stringify(await report({ maxPeers: Number.POSITIVE_INFINITY })),
+      verify: async () => JSON.stringify({ faults: await verify() }),
     },
     log,
   });

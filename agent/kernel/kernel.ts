@@ -113,8 +113,11 @@ export interface Kernel {
   listPeerCidrs(): Promise<readonly Cidr[]>;
   /** Settings of the machine that are not ours to change, and that cost pods traffic, with the remedy. */
   listHazards(bridge: string): Promise<readonly string[]>;
-  /** What of the nftables table is not as {@link Kernel.ensureRuleset} last left it. Cheap while no ruleset of the machine has changed. */
-  checkRuleset(): Promise<Faults>;
+  /**
+   * What of the nftables tables is not as {@link Kernel.ensureRuleset} last left it. Cheap while no ruleset of the machine has changed, unless it is to
+   * be read `afresh`.
+   */
+  checkRuleset(options?: { readonly afresh: boolean }): Promise<Faults>;
   /** Makes the nftables table as planned, verifies it, and tells what was not as planned before; nothing then. */
   ensureRuleset(ruleset: Ruleset): Promise<Faults>;
   /** Removes everything of ours, pods' links included, and gives what it was: see {@link removeDatapath}. For a node that no agent serves. */

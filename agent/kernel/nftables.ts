@@ -29,8 +29,8 @@ export interface Nftables {
   verifiedGeneration(): Promise<number>;
   /** Chains of others that may cost pods traffic, in words; asked of nft only when some ruleset of the machine has changed. */
   listHazards(bridge: string): Promise<readonly string[]>;
-  /** What differs from the ruleset of the last `ensure`. */
-  check(): Promise<readonly string[]>;
+  /** What differs from the ruleset of the last `ensure`. `afresh`: read from the kernel even if nobody has changed anything since. */
+  check(options?: { readonly afresh: boolean }): Promise<readonly string[]>;
   /** Leads host ports to their attachment, now and in every `ensure` from here on. What has failed is as if it had not been asked for. */
   addHostPorts(binding: PortBinding): Promise<void>;
   /** The end of the host ports of these attachments; gives what they were. Costs nothing for those that have none. */
@@ -169,8 +169,9 @@ export function createNftables({ netfilter, onRestored }: NftablesInput): Nftabl
       }
       return hazards.found;
     },
-    check: () =>
+    check: ({ afresh } = { afresh: false }) =>
       inTurn(async () => {
+        if (afresh) verified = undefined;
         if (current === undefined) return ["nftables tables were never applied"];
         const found = judge(current, await observe(current));
         return found.map((difference) => `nftables: ${difference}`);

@@ -69,7 +69,22 @@ export function addressFromBytes(bytes: Uint8Array): string {
   if (bytes.length === 4) return bytes.join(".");
   if (bytes.length !== 16)
     throw new RangeError(`Cannot read address: ${bytes.length} bytes instead of 4 or 16`);
-  return Address6.fromUnsignedByteArray([...bytes]).correctForm();
+  return ipv6FromBytes(bytes);
+}
+
+/** RFC 5952, without the library, for which thousands of addresses are a tenth of a second. */
+function ipv6FromBytes(bytes: Uint8Array): string {
+  const words = Array.from(
+    { length: 8 },
+    (_, index) => ((bytes[2 * index] ?? 0) << 8) | (bytes[2 * index + 1] ?? 0),
+  );
+  let [start, length] = [0, 1];
+  for (let first = 0, index = 0; index < 8; index++) {
+    if (words[index] !== 0) first = index + 1;
+    else if (index + 1 - first > length) [start, length] = [first, index + 1 - first];
+  }
+  const text = (part: readonly number[]): string => part.map((word) => word.toString(16)).join(":");
+  return length === 1 ? text(words) : `${text(words.slice(0, start))}::${text(words.slice(start + length))}`;
 }
 
 /** Address as a number, for arithmetic inside a prefix. */

@@ -39,20 +39,21 @@ export function formatInterval(keyType: number, first: Buffer, last: Buffer): st
 
 /** Length of the prefix that begins and ends with these; undefined when there is none. */
 function prefixLength(first: Buffer, last: Buffer): number | undefined {
-  let length = 0;
-  let isHost = false;
-  for (let bit = 0; bit < first.length * 8; bit++) {
-    const [a, b] = [bitOf(first, bit), bitOf(last, bit)];
-    if (a === b && isHost) return undefined;
-    if (a === b) length += 1;
-    else if (a > b) return undefined;
-    else isHost = true;
-  }
-  return length;
+  let index = 0;
+  while (index < first.length && first[index] === last[index]) index += 1;
+  const [low, high] = [first[index] ?? 0, last[index] ?? 0];
+  const hostBits = low ^ high;
+  const isPrefix =
+    (hostBits & (hostBits + 1)) === 0 &&
+    (low & hostBits) === 0 &&
+    isFilled(first, index + 1, 0) &&
+    isFilled(last, index + 1, 0xff);
+  return isPrefix ? 8 * index + Math.clz32(hostBits) - 24 : undefined;
 }
 
-function bitOf(bytes: Buffer, bit: number): number {
-  return ((bytes[bit >>> 3] ?? 0) >>> (7 - (bit & 7))) & 1;
+function isFilled(bytes: Buffer, start: number, value: number): boolean {
+  for (let index = start; index < bytes.length; index++) if (bytes[index] !== value) return false;
+  return true;
 }
 
 /** The key before this one, which is not the first. */

@@ -15,9 +15,13 @@ export interface RunnerOptions {
 /** Runs one piece of level-triggered work: at once when triggered, but bounded in frequency and never twice at the same time. */
 export interface Runner {
   trigger(): void;
+  /** Triggers, and settles like the first run that begins from now on; rejects when the runner is stopped before. */
+  run(): Promise<void>;
   /** Ends the timers and waits for a run that is under way. */
   stop(): Promise<void>;
 }
+
+const STOPPED = "Cannot run: the runner is stopped";
 
 /** After a run the runner rests for this many times as long, up to a limit: a cluster in turmoil must not take the node's CPU. */
 const REST_FACTOR = 4;
@@ -30,6 +34,7 @@ const MAX_TRIGGERED_RETRY_MS = 1000;
 export function createRunner(work: () => Promise<"again" | void>, options: RunnerOptions): Runner {
   const { minIntervalMs, retryIntervalMs, maxIntervalMs, clock, onError } = options;
   let running: Promise<void> | undefined;
+  let waiting: PromiseWithResolvers<void>[] = [];
   let isTriggered = false;
   let isStopped = false;
   let failures = 0;
@@ -48,14 +53,18 @@ export function createRunner(work: () => Promise<"again" | void>, options: Runne
   function run(): void {
     isTriggered = false;
     const startMs = clock.nowMs();
+    const served = waiting;
+    waiting = [];
     running = work()
       .then(
         (answer) => {
           failures = answer === "again" ? failures + 1 : 0;
+          for (const { resolve } of served) resolve();
         },
         (error: unknown) => {
           failures++;
           onError(error);
+          for (const { reject } of served) reject(error);
         },
       )
       .then(() => {
@@ -67,17 +76,27 @@ export function createRunner(work: () => Promise<"again" | void>, options: Runne
       });
   }
 
+  const trigger = (): void => {
+    const isQueued = isTriggered;
+    isTriggered = true;
+    const intervalMs = failures > 0 ? triggeredRetryMs() : restMs;
+    if (running === undefined && !isQueued) schedule(lastEndMs + intervalMs - clock.nowMs());
+  };
+
   return {
-    trigger() {
-      const isQueued = isTriggered;
-      isTriggered = true;
-      const intervalMs = failures > 0 ? triggeredRetryMs() : restMs;
-      if (running === undefined && !isQueued) schedule(lastEndMs + intervalMs - clock.nowMs());
+    trigger,
+    run() {
+      if (isStopped) return Promise.reject(new Error(STOPPED));
+      const next = Promise.withResolvers<void>();
+      waiting.push(next);
+      trigger();
+      return next.promise;
     },
     async stop() {
       isStopped = true;
       cancelTimer();
       await running;
+      for (const { reject } of waiting) reject(new Error(STOPPED));
     },
   };
 }

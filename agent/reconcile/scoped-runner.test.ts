@@ -46,3 +46,28 @@ for (const { name, work } of [
     assert.deepEqual(scopes, ["cluster", "all"]);
   });
 }
+
+test("createScopedRunner() runs for who waits: everything, and not before what is under way has ended", async () => {
+  const works: PromiseWithResolvers<undefined>[] = [];
+  const { clock, scopes, runner } = setUp(() => {
+    works.push(Promise.withResolvers());
+    return works.at(-1)?.promise ?? Promise.resolve(undefined);
+  });
+  runner.trigger("cluster");
+  await clock.advance(0);
+  const ends: string[] = [];
+  const waits = [runner.run().then(() => ends.push("done"))];
+  works[0]?.resolve(undefined);
+  await clock.advance(50);
+  assert.deepEqual({ scopes, ends }, { scopes: ["cluster", "all"], ends: [] });
+  works[1]?.resolve(undefined);
+  await Promise.all(waits);
+  const failed = assert.rejects(runner.run(), /no$/);
+  await clock.advance(50);
+  works[2]?.reject(new Error("no"));
+  await failed;
+  const late = assert.rejects(runner.run(), /stopped/);
+  await runner.stop();
+  await late;
+  await assert.rejects(runner.run(), /stopped/);
+});

@@ -7,6 +7,8 @@ const SCOPES: readonly Scope[] = ["cluster", "peers", "all"];
 
 export interface ScopedRunner {
   trigger(scope: Scope): void;
+  /** Looks at everything, and settles like that run. */
+  run(): Promise<void>;
   /** Ends the timers and waits for a run that is under way. */
   stop(): Promise<void>;
 }
@@ -36,6 +38,10 @@ export function createScopedRunner(
     trigger(scope) {
       if (next === undefined || SCOPES.indexOf(scope) > SCOPES.indexOf(next)) next = scope;
       runner.trigger();
+    },
+    run() {
+      next = "all";
+      return runner.run();
     },
     stop: runner.stop,
   };

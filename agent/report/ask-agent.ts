@@ -1,26 +1,38 @@
 import { connect } from "node:net";
 import type { NodeReport } from "./node-report.ts";
-import { type Query, QUERY_VARIABLE, querySocket } from "./query.ts";
+import { type Query, QUERY_VARIABLE, querySocket, type Verification } from "./query.ts";
 
 /** What an agent answers, or why it does not. */
-export type AgentAnswer =
-  | { readonly kind: "answer"; readonly report: NodeReport }
+export type AgentAnswer<Answer = NodeReport> =
+  | { readonly kind: "answer"; readonly report: Answer }
   | { readonly kind: "silent"; readonly reason: string };
 
-export interface AskOptions {
+export interface AskOptions<Asked = Query> {
   /** "report": with those of the other nodes that cannot be reached; "report all": with all. */
-  readonly query: Query;
+  readonly query: Asked;
   readonly timeoutMs: number;
 }
 
 /** Asks the agent behind the shim's socket `socket` for its report. */
-export async function askAgent(socket: string, { query, timeoutMs }: AskOptions): Promise<AgentAnswer> {
+export function askAgent(
+  socket: string,
+  options: AskOptions<Exclude<Query, "verify">>,
+): Promise<AgentAnswer> {
+  return ask<NodeReport>(socket, options);
+}
+
+/** Lets the agent compare everything with the kernel, as it does each minute, and tell what it finds. */
+export function askForVerification(socket: string, timeoutMs: number): Promise<AgentAnswer<Verification>> {
+  return ask<Verification>(socket, { query: "verify", timeoutMs });
+}
+
+async function ask<Answer>(socket: string, { query, timeoutMs }: AskOptions): Promise<AgentAnswer<Answer>> {
   try {
     const { exitCode, stdout } = decodeReply(
       await exchange(querySocket(socket), encodeQuery(query), timeoutMs),
     );
     if (exitCode !== 0) return { kind: "silent", reason: stdout };
-    return { kind: "answer", report: JSON.parse(stdout) as NodeReport };
+    return { kind: "answer", report: JSON.parse(stdout) as Answer };
   } catch (error) {
     return { kind: "silent", reason: describe(error, querySocket(socket)) };
   }

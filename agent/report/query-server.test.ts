@@ -29,6 +29,7 @@ async function ask(environment: Readonly<Record<string, string>>) {
       answers: {
         report: () => Promise.resolve("{}"),
         "report all": () => Promise.reject(new Error("no kernel")),
+        verify: () => Promise.resolve('{"faults":[]}'),
       },
       log: silentLog,
     });
@@ -47,13 +48,13 @@ const cases = [
     name: "a question that nobody knows",
     environment: { CAUSEWAY_QUERY: "constructor" },
     exitCode: 1,
-    text: 'Cannot answer query "constructor": there are report, report all',
+    text: 'Cannot answer query "constructor": there are report, report all, verify',
   },
   {
     name: "a request of a runtime",
     environment: { CNI_COMMAND: "ADD" },
     exitCode: 1,
-    text: 'Cannot answer query "": there are report, report all',
+    text: 'Cannot answer query "": there are report, report all, verify',
   },
 ];
 

@@ -1,8 +1,13 @@
 /** Variable of a frame's environment block that asks the agent something; what begins with CNI_ is the runtime's. */
 export const QUERY_VARIABLE = "CAUSEWAY_QUERY";
 
-/** The report with a few other nodes, those that cannot be reached first; or with all of them. */
-export type Query = "report" | "report all";
+/** The report with a few other nodes, those that cannot be reached first; or with all of them; or {@link Verification}. */
+export type Query = "report" | "report all" | "verify";
+
+/** What was not as planned, in words; what was to be put back has been. */
+export interface Verification {
+  readonly faults: readonly string[];
+}
 
 /** Longest end of a name that {@link querySocket} adds. */
 export const QUERY_SUFFIX = ".query";

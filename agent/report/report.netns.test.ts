@@ -5,7 +5,7 @@ import { hostLinkName } from "../net/host-link.ts";
 import { type AgentProcess, makeNode, NODE_NAME, type TestNode } from "../testing/agent-process.ts";
 import { eventually } from "../testing/eventually.ts";
 import { makeNetns, type Netns, runOnHost } from "../testing/netns.ts";
-import { askAgent } from "./ask-agent.ts";
+import { askAgent, askForVerification } from "./ask-agent.ts";
 import type { NodeReport } from "./node-report.ts";
 import { querySocket } from "./query.ts";
 
@@ -154,4 +154,30 @@ test("a query socket that somebody removed is back", async () => {
   rmSync(querySocket(node.socket));
   await eventually("the socket is there again", () => existsSync(querySocket(node.socket)));
   await ask();
+});
+
+async function verify(): Promise<readonly string[]> {
+  const answer = await askForVerification(node.socket, 5000);
+  assert.ok(answer.kind === "answer", JSON.stringify(answer));
+  return answer.report.faults;
+}
+
+test("a verification finds nothing on a node that is as planned, and what somebody has changed, whoever puts it back", async () => {
+  const agent = start("10.244.1.0/24", "fd00:1::/64");
+  await agent.waitUntilReady();
+  await addWeb();
+  assert.deepEqual(await verify(), []);
+  for (const { damage, fault } of [
+    {
+      damage: "nft add element inet causeway ports4 '{ 6 . 99 : 192.0.2.9 . 80 }'",
+      fault: /ports4 has 6 \. 99/,
+    },
+    { damage: "ip addr del 10.244.1.1/24 dev cw0", fault: /10\.244\.1\.1/ },
+    { damage: "ip neigh flush dev cw0 nud permanent", fault: /10\.244\.1\.2/ },
+  ]) {
+    await runOnHost("sh", "-c", damage);
+    const told = [...(await verify()), ...(await ask()).repairs.map((repair) => repair.fault)];
+    assert.match(told.join("\n"), fault);
+    assert.deepEqual(await verify(), []);
+  }
 });

@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
+import { askForVerification } from "../../agent/report/ask-agent.ts";
+import { watchAgent } from "./end-of-test.ts";
 import type { Netns } from "./netns.ts";
 import { type ManagedProcess, type ProcessEnd, startProcess } from "./process.ts";
 import { REPOSITORY } from "./tools.ts";
@@ -70,6 +72,17 @@ export async function startAgent(input: AgentInput): Promise<Agent> {
   const program = [process.execPath, join(REPOSITORY, "dist", "causeway.mjs"), "agent", "--standalone"];
   const command = [...netns.enter, ...onlyNetAdmin, ...program, ...flagArguments, ...more];
   const agent = await startProcess({ name: "agent", command, folder });
+  const readyz = (): Promise<HttpAnswer> => getThrough(httpRelay, "/readyz");
+  watchAgent({
+    name: nodeName,
+    isRunning: agent.isRunning,
+    log: agent.output,
+    async unreadiness() {
+      const { status, body } = await readyz();
+      return status === 200 ? undefined : `${status} ${body.trim()}`;
+    },
+    verify: () => verifyThrough(socket),
+  });
   return {
     pid: agent.pid,
     isRunning: agent.isRunning,
@@ -84,6 +97,14 @@ export async function startAgent(input: AgentInput): Promise<Agent> {
     log: agent.output,
     stop: agent.stop,
   };
+}
+
+const VERIFY_WITHIN_MS = 20_000;
+
+/** What a verification by the agent behind this socket finds. */
+export async function verifyThrough(socket: string): Promise<readonly string[]> {
+  const answer = await askForVerification(socket, VERIFY_WITHIN_MS);
+  return answer.kind === "answer" ? answer.report.faults : [`no answer: ${answer.reason}`];
 }
 
 async function waitUntilReady(agent: ManagedProcess, httpRelay: string): Promise<void> {

@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { afterEach } from "node:test";
+import { waitFor } from "./wait-for.ts";
+
+/**
+ * What every e2e test of a lab asserts at its end, whatever it is about: agents that run are ready, a verification of everything that they have made finds
+ * nothing, and no agent has logged an error. All of this is asked once for all suites, because what nobody looks for is what breaks elsewhere.
+ */
+export interface WatchedAgent {
+  readonly name: string;
+  isRunning(): boolean;
+  /** Everything that it has logged, in either form. */
+  log(): string;
+  /** Why it is not ready; undefined when it is. */
+  unreadiness(): Promise<string | undefined>;
+  /** What a verification finds, in words. */
+  verify(): Promise<readonly string[]>;
+}
+
+interface Watched {
+  readonly agent: WatchedAgent;
+  /** Length of the log that has been judged. */
+  judged: number;
+}
+
+const watched = new Set<Watched>();
+let expected: RegExp[] = [];
+let reasonNotReady: RegExp | undefined;
+
+/** Agents are looked at from here on, also after their end: a last error counts. */
+export function watchAgent(agent: WatchedAgent): void {
+  watched.add({ agent, judged: 0 });
+}
+
+/** Errors that the running test provokes on purpose: lines of an agent's log that match are no fault of it. */
+export function expectErrors(...patterns: readonly RegExp[]): void {
+  expected.push(...patterns);
+}
+
+/** The running test leaves agents not ready on purpose, for this reason. */
+export function expectNotReady(reason: RegExp): void {
+  reasonNotReady = reason;
+}
+
+/** A test's own repairs, and a restart that it began, may take this long. */
+const READY_WITHIN_MS = 15_000;
+
+afterEach(async () => {
+  const faults: string[] = [];
+  for (const entry of watched) {
+    faults.push(...(await judge(entry)));
+    if (!entry.agent.isRunning()) watched.delete(entry);
+  }
+  expected = [];
+  reasonNotReady = undefined;
+  assert.deepEqual(faults, [], "agents are well at the end of the test");
+});
+
+async function judge(entry: Watched): Promise<readonly string[]> {
+  const { agent } = entry;
+  const states = agent.isRunning() ? await judgeState(agent) : [];
+  const log = agent.log();
+  const errors = errorLines(log.slice(entry.judged)).filter(
+    (line) => !expected.some((pattern) => pattern.test(line)),
+  );
+  entry.judged = log.length;
+  return [...states, ...errors].map((fault) => `${agent.name}: ${fault}`);
+}
+
+async function judgeState(agent: WatchedAgent): Promise<readonly string[]> {
+  let last: string | undefined;
+  const isSettled = async (): Promise<true | undefined> => {
+    last = await agent.unreadiness();
+    return last === undefined || reasonNotReady?.test(last) === true ? true : undefined;
+  };
+  await waitFor(`readiness of ${agent.name}`, isSettled, {
+    timeoutMs: READY_WITHIN_MS,
+    intervalMs: 50,
+  }).catch((error: unknown) => (last ??= String(error)));
+  if (last !== undefined) return reasonNotReady?.test(last) === true ? [] : [`not ready: ${last}`];
+  return (await agent.verify()).map((fault) => `verification: ${fault}`);
+}
+
+/** Lines of level error, of both forms that `--log-format` knows. */
+export function errorLines(log: string): readonly string[] {
+  return log.split("\n").filter((line) => /^\S+ ERROR |^\{"level":[56]0,/.test(line));
+}
