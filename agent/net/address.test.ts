@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { Address6 } from "ip-address";
 import {
   addressFromBytes,
   addressFromNumber,
@@ -74,6 +75,18 @@ for (const text of [
 ]) {
   test(`addressToBytes() refuses "${text}"`, () => assert.throws(() => addressToBytes(text), RangeError));
 }
+
+test("addressFromBytes() writes IPv6 as RFC 5952 tells, like the library", () => {
+  const words = fc.array(fc.oneof(fc.constant(0), fc.nat(0xffff)), { minLength: 8, maxLength: 8 });
+  const same = fc.property(words, (values) => {
+    const bytes = values.flatMap((word) => [word >> 8, word & 0xff]);
+    assert.equal(
+      addressFromBytes(Uint8Array.from(bytes)),
+      Address6.fromUnsignedByteArray(bytes).correctForm(),
+    );
+  });
+  fc.assert(same, { numRuns: 2000 });
+});
 
 test("addressFromNumber() inverts addressToNumber()", () => {
   fc.assert(
