@@ -42,6 +42,9 @@ test("loadConfig() has the defaults of the design", () => {
     cniConfDir: "/etc/cni/net.d",
     cniConfName: "10-causeway.conflist",
     http: { address: "127.0.0.1", port: 9655 },
+    probes: { address: "127.0.0.1", port: 9656 },
+    httpPage: "loopback",
+    httpHosts: [],
     bridge: "cw0",
     mtu: 0,
     overlay: "auto",
@@ -123,6 +126,26 @@ for (const { args, want } of [
   { args: ["--http", "[::1:9655"], want: 'http "[::1:9655" must be ADDRESS:PORT' },
   { args: ["--http", "[192.0.2.1]:80"], want: 'http "[192.0.2.1]:80" must be ADDRESS:PORT' },
   { args: ["--http", "localhost:80"], want: 'http "localhost:80" must be ADDRESS:PORT' },
+  {
+    args: ["--probes", "192.0.2.1:9656"],
+    want: 'probes "192.0.2.1:9656" must be on a loopback address',
+  },
+  {
+    args: ["--probes", "127.0.0.1:9655"],
+    want: 'probes "127.0.0.1:9655" is what http listens on too',
+  },
+  {
+    args: ["--http", "[::]:9656"],
+    want: 'probes "127.0.0.1:9656" is what http listens on too',
+  },
+  {
+    args: ["--http-page", "yes"],
+    want: 'httpPage "yes" must be loopback or node',
+  },
+  {
+    args: ["--http-host", "a b"],
+    want: 'httpHosts.0 "a b" must be a host name in lower case',
+  },
   {
     args: ["--non-masquerade-cidr", "10.0.0.1/8"],
     want: 'nonMasqueradeCIDRs.0 "10.0.0.1/8" must be a prefix such as 10.0.0.0/8, without host bits',

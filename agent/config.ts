@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import * as v from "valibot";
 import { parse as parseYaml } from "yaml";
-import { NODE_NAME, type Option, OPTIONS } from "./options.ts";
+import { isLoopback } from "./net/address.ts";
+import { type ListenAddress, NODE_NAME, type Option, OPTIONS } from "./options.ts";
 
 /** Faults of the configuration, all together, each with key and value. */
 export class ConfigError extends Error {
@@ -54,8 +55,17 @@ export function loadConfig({ args, environment, hostName }: ConfigInput): Config
     faults.push(`daemonSet "${config.daemonSet}" is of no use: standalone is true`);
   if (config.bridge === config.vxlanDevice)
     faults.push(`vxlanDevice "${config.vxlanDevice}" is the name of the bridge too`);
+  const probes = JSON.stringify(`${config.probes.address}:${config.probes.port}`);
+  if (!isLoopback(config.probes.address)) faults.push(`probes ${probes} must be on a loopback address`);
+  if (isSamePort(config.http, config.probes)) faults.push(`probes ${probes} is what http listens on too`);
   if (faults.length > 0) throw new ConfigError(faults);
   return config;
+}
+
+/** Whether only one of both can listen. Port 0 is any that is free. */
+function isSamePort(http: ListenAddress, probes: ListenAddress): boolean {
+  const isSameAddress = [probes.address, "0.0.0.0", "::"].includes(http.address);
+  return http.port === probes.port && http.port !== 0 && isSameAddress;
 }
 
 /** The usage text of all flags. */

@@ -13,6 +13,7 @@ import { runTrace } from "./inspect/run-trace.ts";
 import { messageOf } from "./errors.ts";
 import { createLog } from "./log.ts";
 import type { CommandInput, CommandResult } from "./inspect/command-line.ts";
+import { printPage } from "./page/print-page.ts";
 import { socketsOf } from "./report/query.ts";
 import { uninstall } from "./reconcile/uninstall.ts";
 import { status } from "./status/status.ts";
@@ -23,6 +24,7 @@ const USAGE = `causeway ${packageJson.version}: Kubernetes CNI node agent
 
 usage: causeway agent [flags]                run the agent
        causeway status [--json] [--all] [--socket PATH]
+       causeway page [--socket PATH]         print the node's page
        causeway uninstall [--all] [flags]    remove what the agent has made; with --all also pods' links, routes and rules
        causeway set-ipv6-forwarding          let the node forward IPv6, where the agent may not
        causeway doctor [--json] [flags]
@@ -45,6 +47,12 @@ async function main([command, ...args]: readonly string[]): Promise<number> {
         writeError: (text) => process.stderr.write(text),
         colours: process.stdout.isTTY && process.env["NO_COLOR"] === undefined,
         dateMs: Date.now,
+      });
+    case "page":
+      return printPage({
+        args,
+        write: (text) => process.stdout.write(text),
+        writeError: (text) => process.stderr.write(text),
       });
     case "set-ipv6-forwarding":
       return enableIpv6Forwarding();

@@ -1,12 +1,14 @@
-import { isIP } from "node:net";
 import * as v from "valibot";
-import type { Family } from "./net/address.ts";
+import { type Family, parseAddress } from "./net/address.ts";
 import { type Cidr, parseCidr } from "./net/cidr.ts";
 import { CONFLIST_NAME } from "./plan/conflist.ts";
 import { MIN_MTU } from "./plan/node-network.ts";
 
 /** DNS label rules of node names (RFC 1123 subdomain). */
 export const NODE_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
+
+/** A name, or an address, as it is in the Host of a request, without the port. */
+const HOST_NAME = /^[a-z0-9_][a-z0-9_.:-]{0,252}$/;
 
 /** Longest path of the shim's socket: sun_path of linux/un.h less the final NUL, and less what `querySocket` adds for the other one. */
 const MAX_SOCKET_PATH = 101;
@@ -156,7 +158,32 @@ export const OPTIONS = {
     flag: "http",
     schema: v.optional(listenAddress, "127.0.0.1:9655"),
     value: "ADDRESS:PORT",
-    help: "where the node's page, /metrics, /healthz and /readyz are served",
+    help: "where /metrics, /healthz and /readyz are served",
+  },
+  probes: {
+    flag: "probes",
+    schema: v.optional(listenAddress, "127.0.0.1:9656"),
+    value: "ADDRESS:PORT",
+    help: "where the node answers itself, out of reach of others: /healthz, /readyz, /metrics, the page / and /report.json",
+  },
+  httpPage: {
+    flag: "http-page",
+    schema: v.optional(v.picklist(["loopback", "node"], "must be loopback or node"), "loopback"),
+    value: "loopback|node",
+    help: "whether the page and /report.json are served at --http too, to whoever reaches the node, pods included",
+  },
+  httpHosts: {
+    flag: "http-host",
+    schema: v.optional(
+      v.array(
+        v.pipe(text, v.regex(HOST_NAME, "must be a host name in lower case")),
+        "must be a list of host names",
+      ),
+      [],
+    ),
+    value: "NAME",
+    help: "another name under which HTTP requests may ask for this node, besides its name and addresses; may be repeated",
+    multiple: true,
   },
   bridge: {
     flag: "bridge",
@@ -261,9 +288,8 @@ export const OPTIONS = {
 function parseListenAddress(value: string): ListenAddress | undefined {
   const match = /^(?:\[([^\]]+)\]|([^[\]]+)):(\d{1,5})$/.exec(value);
   const [, bracketed, bare] = match ?? [];
-  const address = bracketed ?? bare;
   const port = Number(match?.[3]);
+  const address = parseAddress(bracketed ?? bare ?? "");
   if (address === undefined || port > 65_535) return undefined;
-  const family = isIP(address);
-  return family === 6 || (family === 4 && bracketed === undefined) ? { address, port } : undefined;
+  return bracketed === undefined || address.includes(":") ? { address, port } : undefined;
 }

@@ -8,18 +8,25 @@ export type ReadinessPart =
   | "installation"
   | "shutdown";
 
+/** What does not keep pods from starting, and should be put right all the same. */
+export type WarningPart = "http" | "probes";
+
 /** Why the node is not ready: shown by /readyz, STATUS and the log, in the same words. */
 export interface Readiness {
   /** Sets or clears (undefined) the reason of one part. */
   set(part: ReadinessPart, reason: string | undefined): void;
+  /** Sets or clears a warning: the node is ready or not without it. */
+  warn(part: WarningPart, reason: string | undefined): void;
+  warnings(): readonly { readonly part: WarningPart; readonly reason: string }[];
   reasons(): readonly { readonly part: ReadinessPart; readonly reason: string }[];
   isReady(): boolean;
 }
 
-/** Every part begins with a reason; `onChange` hears every later change. */
+/** Every part begins with a reason; `onChange` hears every later change, of warnings too. */
 export function createReadiness(
-  onChange: (part: ReadinessPart, reason: string | undefined) => void,
+  onChange: (part: ReadinessPart | WarningPart, reason: string | undefined) => void,
 ): Readiness {
+  const warnings = new Map<WarningPart, string>();
   const open = new Map<ReadinessPart, string>([
     ["pod CIDRs", "PodCIDRs of this node are not known yet"],
     ["node network", "bridge and forwarding are not applied yet"],
@@ -28,13 +35,20 @@ export function createReadiness(
     ["socket", "the agent does not listen for the shim yet"],
     ["installation", "host files are not installed yet"],
   ]);
+  const change = <Part extends ReadinessPart | WarningPart>(
+    of: Map<Part, string>,
+    part: Part,
+    reason: string | undefined,
+  ): void => {
+    if (of.get(part) === reason) return;
+    if (reason === undefined) of.delete(part);
+    else of.set(part, reason);
+    onChange(part, reason);
+  };
   return {
-    set(part, reason) {
-      if (open.get(part) === reason) return;
-      if (reason === undefined) open.delete(part);
-      else open.set(part, reason);
-      onChange(part, reason);
-    },
+    set: (part, reason) => change(open, part, reason),
+    warn: (part, reason) => change(warnings, part, reason),
+    warnings: () => [...warnings].map(([part, reason]) => ({ part, reason })),
     reasons: () => [...open].map(([part, reason]) => ({ part, reason })),
     isReady: () => open.size === 0,
   };

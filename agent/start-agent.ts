@@ -8,7 +8,8 @@ import { createHeapKeeper } from "./compact-heap.ts";
 import type { CniCommand } from "./cni/request.ts";
 import { type CniServer, startCniServer } from "./cni/server.ts";
 import { type Config } from "./config.ts";
-import { startHealthServer } from "./health.ts";
+import { nodeRoutes } from "./http/node-routes.ts";
+import { serveNode } from "./http/serve-node.ts";
 import { createAttachments } from "./ipam/attachments.ts";
 import { createHostPortTable } from "./ipam/host-port-table.ts";
 import { createIpam } from "./ipam/ipam.ts";
@@ -20,6 +21,7 @@ import { ownNode } from "./kube/own-node.ts";
 import { messageOf } from "./errors.ts";
 import { type Log } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
+import { loadAddon } from "./native/addon.ts";
 import { createNodePage } from "./page/node-page.ts";
 import { planConflist } from "./plan/conflist.ts";
 import { createReadiness } from "./readiness.ts";
@@ -88,8 +90,16 @@ export async function startAgent(config: Config, plainLog: Log): Promise<() => P
     },
   });
   const pages = createNodePage({ report: async () => report({ maxPeers: SHOWN_PEERS }), nowMs });
-  const health = await startHealthServer({ listen: config.http, readiness, metrics, pages });
-  log.info({ version: packageJson.version, node: config.nodeName, port: health.port }, "Started");
+  const http = serveNode({
+    addon: loadAddon(),
+    config,
+    clock: systemClock,
+    readiness,
+    routes: nodeRoutes({ readiness, metrics, nowMs }),
+    pages,
+    addresses: () => source.view.nodes().get(config.nodeName)?.addresses ?? [],
+  });
+  log.info({ version: packageJson.version, node: config.nodeName, ...http.ports() }, "Started");
 
   const repairHearers = new Set<(kind: string, fault: string) => void>();
   const onRepair = (kind: string, fault: string): void => {
@@ -313,7 +323,7 @@ export async function startAgent(config: Config, plainLog: Log): Promise<() => P
         tell: (sentence) => log.info({}, `Uninstalling: ${sentence}`),
       }).catch((error: unknown) => log.error({ error: messageOf(error) }, "Cannot uninstall all host files"));
     kernel.close();
-    await health.close();
+    http.close();
   };
 }
 

@@ -15,11 +15,14 @@ export interface Addon {
   bind(fd: number, address: Uint8Array): number;
   connect(fd: number, address: Uint8Array): number;
   setOption(fd: number, level: number, name: number, value: number): number;
-  listen(fd: number): number;
+  listen(fd: number, backlog: number): number;
   /** A non-blocking descriptor. */
   accept(fd: number): number;
   /** SO_PEERCRED, as seen in our user namespace. */
   peerUid(fd: number): number;
+  /** getsockname and getpeername: puts a struct sockaddr_* into `address` and gives its size. */
+  ownAddress(fd: number, address: Uint8Array): number;
+  peerAddress(fd: number, address: Uint8Array): number;
   /**
    * recvmsg without waiting. Appends descriptors that came along to `fds`, on failure too. EMFILE: more than two, or no room for them;
    * EMSGSIZE: a datagram larger than `bytes`; EINTR also for a netlink message that is not the kernel's.
@@ -27,6 +30,8 @@ export interface Addon {
   receive(fd: number, bytes: Uint8Array, fds: number[]): number;
   /** Without waiting. */
   send(fd: number, bytes: Uint8Array): number;
+  /** write without waiting, of at most PIPE_BUF bytes, to any kind of descriptor; one that is non-blocking is safe from other writers too. */
+  write(fd: number, bytes: Uint8Array): number;
   shutdown(fd: number): number;
   close(fd: number): number;
   /** See `Native.request`. Rejects with an error whose `code` is the error's name, and whose message is the system call. */

@@ -9,6 +9,7 @@
 #define NAPI_VERSION 8
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <linux/netlink.h>
 #include <node_api.h>
 #include <poll.h>
@@ -24,7 +25,6 @@
 
 enum {
 	MAX_FDS = 2,
-	BACKLOG = 1024,
 	ANSWER_TIMEOUT_MS = 10000,
 	CHUNK = 32768, /* the most that the kernel puts into one part of a dump */
 };
@@ -255,10 +255,40 @@ static int only_fd(napi_env env, napi_callback_info info)
 	static napi_value name(napi_env env, napi_callback_info info) \
 	{ int fd = only_fd(env, info); return result(env, call); }
 
-ON_FD(js_listen, listen(fd, BACKLOG))
 ON_FD(js_accept, accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK))
 ON_FD(js_shutdown, shutdown(fd, SHUT_RDWR))
 ON_FD(js_close, close(fd))
+
+static napi_value js_listen(napi_env env, napi_callback_info info)
+{
+	napi_value values[2];
+	arguments(env, info, 2, values);
+	return result(env, listen(to_int(env, values[0]), to_int(env, values[1])));
+}
+
+/* Writes the socket address of this end or of the peer; its size. */
+static napi_value call_for_address(napi_env env, napi_callback_info info, int (*call)(int, struct sockaddr *, socklen_t *))
+{
+	napi_value values[2];
+	size_t size;
+	struct sockaddr_storage address = {0};
+	socklen_t length = sizeof address;
+	arguments(env, info, 2, values);
+	void *bytes = to_bytes(env, values[1], &size);
+	int returned = call(to_int(env, values[0]), (struct sockaddr *)&address, &length);
+	memcpy(bytes, &address, size < length ? size : length);
+	return result(env, returned != 0 ? -1 : (ssize_t)length);
+}
+
+static napi_value js_own_address(napi_env env, napi_callback_info info)
+{
+	return call_for_address(env, info, getsockname);
+}
+
+static napi_value js_peer_address(napi_env env, napi_callback_info info)
+{
+	return call_for_address(env, info, getpeername);
+}
 
 static napi_value js_peer_uid(napi_env env, napi_callback_info info)
 {
@@ -315,6 +345,19 @@ static napi_value js_send(napi_env env, napi_callback_info info)
 	arguments(env, info, 2, values);
 	const void *bytes = to_bytes(env, values[1], &size);
 	return result(env, send(to_int(env, values[0]), bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT));
+}
+
+/* write() that does not wait, on any kind of descriptor: what can be written to takes PIPE_BUF bytes, unless another process is quicker. */
+static napi_value js_write(napi_env env, napi_callback_info info)
+{
+	napi_value values[2];
+	size_t size;
+	arguments(env, info, 2, values);
+	const void *bytes = to_bytes(env, values[1], &size);
+	struct pollfd poll_fd = {to_int(env, values[0]), POLLOUT, 0};
+	if (poll(&poll_fd, 1, 0) == 0)
+		return from_int(env, -EAGAIN);
+	return result(env, write(poll_fd.fd, bytes, size < PIPE_BUF ? size : PIPE_BUF));
 }
 
 /* Waits for the next datagram and makes room for it. Its size, or -1 and errno. */
@@ -490,8 +533,9 @@ NAPI_MODULE_INIT()
 	const napi_property_descriptor functions[] = {
 		FUNCTION("poll", js_poll), FUNCTION("unpoll", js_unpoll), FUNCTION("socket", js_socket), FUNCTION("bind", js_bind),
 		FUNCTION("connect", js_connect), FUNCTION("setOption", js_set_option), FUNCTION("listen", js_listen),
-		FUNCTION("accept", js_accept), FUNCTION("peerUid", js_peer_uid), FUNCTION("receive", js_receive),
-		FUNCTION("send", js_send), FUNCTION("shutdown", js_shutdown), FUNCTION("close", js_close), FUNCTION("request", js_request),
+		FUNCTION("accept", js_accept), FUNCTION("peerUid", js_peer_uid), FUNCTION("ownAddress", js_own_address),
+		FUNCTION("peerAddress", js_peer_address), FUNCTION("receive", js_receive), FUNCTION("send", js_send),
+		FUNCTION("write", js_write), FUNCTION("shutdown", js_shutdown), FUNCTION("close", js_close), FUNCTION("request", js_request),
 	};
 	MUST(napi_get_uv_event_loop(env, &addon->loop));
 	MUST(napi_add_async_cleanup_hook(env, on_cleanup, addon, &addon->cleanup));

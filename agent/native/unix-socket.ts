@@ -12,6 +12,9 @@ const SOCK_NONBLOCK = 0o4000;
 /** sizeof(sockaddr_un.sun_path) of linux/un.h less the final NUL. */
 const MAX_PATH = 107;
 
+/** Runtimes start pods in bursts: all of them may wait at once. */
+const BACKLOG = 1024;
+
 const { EADDRINUSE, EAGAIN } = constants.errno;
 
 /** A listening unix socket and the file that it made. */
@@ -34,7 +37,7 @@ export function listenUnix(addon: Addon, path: string): UnixSocket {
     // Nobody can connect before listen(), so nobody can before the mode is set.
     chmodSync(path, 0o600);
     const own = lstatSync(path, { bigint: true });
-    checked(what, "listen", addon.listen(fd));
+    checked(what, "listen", addon.listen(fd, BACKLOG));
     return {
       fd,
       unlink() {

@@ -64,6 +64,11 @@ function ipv6ToBytes(address: string): Uint8Array | undefined {
   return write(first, 0) && write(last, 16 - 2 * last.length) ? bytes : undefined;
 }
 
+/** 127.0.0.0/8, or ::1. `address` is canonical. */
+export function isLoopback(address: string): boolean {
+  return address === "::1" || address.startsWith("127.");
+}
+
 /** Canonical text of 4 or 16 bytes in network order; throws RangeError for any other length. */
 export function addressFromBytes(bytes: Uint8Array): string {
   if (bytes.length === 4) return bytes.join(".");

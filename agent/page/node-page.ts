@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import type { IncomingMessage, ServerResponse } from "node:http";
-import { messageOf } from "../errors.ts";
+import type { Answer, Handler } from "../http/answer.ts";
+import { ageOf, type Collected, collectOnce } from "../http/collect-once.ts";
 import type { NodeReport } from "../report/node-report.ts";
 import { PAGE_SCRIPT } from "./page-script.ts";
 import { PAGE_STYLE } from "./page-style.ts";
@@ -10,11 +10,6 @@ export interface NodePageInput {
   readonly report: () => Promise<NodeReport>;
   readonly nowMs: () => number;
 }
-
-type Handler = (request: IncomingMessage, response: ServerResponse) => void;
-
-/** However many look, the node is read once in this time. */
-const FRESH_MS = 1000;
 
 function hashOf(text: string): string {
   return `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
@@ -37,64 +32,45 @@ const HEADERS = {
   "content-security-policy": POLICY,
   "cross-origin-resource-policy": "same-origin",
   "referrer-policy": "no-referrer",
-  "x-content-type-options": "nosniff",
 };
 
 interface Rendered {
-  readonly bytes: Buffer;
+  readonly body: Buffer;
   readonly etag: string;
 }
 
 /** The node's page at `/`, and its report as JSON at `/report.json`; both are answered with 304 while nothing has changed. */
 export function createNodePage({ report, nowMs }: NodePageInput): Readonly<Record<string, Handler>> {
-  const fresh = rememberFor(report, nowMs);
+  const collect = collectOnce(report, nowMs);
   return {
-    "/": serve("text/html; charset=utf-8", rememberLast(fresh, renderPage)),
-    "/report.json": serve(
-      "application/json",
-      rememberLast(fresh, (answer) => `${JSON.stringify(answer)}\n`),
-    ),
+    "/": serve("text/html; charset=utf-8", collect, renderPage),
+    "/report.json": serve("application/json", collect, (answer) => `${JSON.stringify(answer)}\n`),
   };
 }
 
-function rememberFor<Value>(read: () => Promise<Value>, nowMs: () => number): () => Promise<Value> {
-  let last: { readonly untilMs: number; readonly value: Promise<Value> } | undefined;
-  return () => {
-    if (last === undefined || nowMs() >= last.untilMs) last = { untilMs: nowMs() + FRESH_MS, value: read() };
-    return last.value;
+function serve(
+  contentType: string,
+  collect: () => Promise<Collected<NodeReport>>,
+  render: (report: NodeReport) => string,
+): Handler {
+  const rendered = rememberLast(render);
+  return async ({ headers }): Promise<Answer> => {
+    const collected = await collect();
+    const { body, etag } = rendered(collected.value);
+    const common = { ...HEADERS, ...ageOf(collected), etag };
+    if (headers.get("if-none-match") === etag) return { status: 304, headers: common, body: Buffer.alloc(0) };
+    return { status: 200, headers: { ...common, "content-type": contentType }, body };
   };
 }
 
 /** Renders each report once, for all who look. */
-function rememberLast(
-  read: () => Promise<NodeReport>,
-  render: (report: NodeReport) => string,
-): () => Promise<Rendered> {
+function rememberLast(render: (report: NodeReport) => string): (report: NodeReport) => Rendered {
   let last: { readonly report: NodeReport; readonly rendered: Rendered } | undefined;
-  return async () => {
-    const report = await read();
-    if (last?.report !== report) {
-      const bytes = Buffer.from(render(report));
-      const etag = `"${createHash("sha256").update(bytes).digest("base64url")}"`;
-      last = { report, rendered: { bytes, etag } };
-    }
+  return (report) => {
+    if (last?.report === report) return last.rendered;
+    const body = Buffer.from(render(report));
+    const etag = `"${createHash("sha256").update(body).digest("base64url")}"`;
+    last = { report, rendered: { body, etag } };
     return last.rendered;
-  };
-}
-
-function serve(contentType: string, read: () => Promise<Rendered>): Handler {
-  return (request, response) => {
-    read().then(
-      ({ bytes, etag }) => {
-        const isKnown = request.headers["if-none-match"] === etag;
-        const length = { "content-type": contentType, "content-length": bytes.length };
-        response.writeHead(isKnown ? 304 : 200, { ...HEADERS, etag, ...(isKnown ? {} : length) });
-        response.end(isKnown ? undefined : bytes);
-      },
-      (error: unknown) => {
-        response.writeHead(500, { "content-type": "text/plain; charset=utf-8" });
-        response.end(`Cannot report: ${messageOf(error)}\n`);
-      },
-    );
   };
 }

@@ -30,14 +30,14 @@ const MAX_NOTES = 5;
 /** Characters of a sentence outside of the tables. */
 const MAX_SENTENCE = 200;
 
-/** The node's page, whole; the same for the same report but its time. */
-export function renderPage(report: NodeReport): string {
-  const frame = (podSection: Html): string => page(report, podSection).html;
+/** The node's page, whole; the same for the same report but its time. One that `isLive` keeps itself up to date. */
+export function renderPage(report: NodeReport, { isLive } = { isLive: true }): string {
+  const frame = (podSection: Html): string => page(report, podSection, isLive).html;
   const rest = Buffer.byteLength(frame(pods(report, 0)));
   return frame(pods(report, MAX_BYTES - rest));
 }
 
-function page(report: NodeReport, podSection: Html): Html {
+function page(report: NodeReport, podSection: Html, isLive: boolean): Html {
   const isReady = report.readiness?.isReady === true;
   return html`<!doctype html>
 <html lang="en">
@@ -51,7 +51,7 @@ function page(report: NodeReport, podSection: Html): Html {
 <body>
 <header>
 <h1 id="verdict" data-live>${verdict(report)}</h1>
-<p><span id="live" class="soft" role="status">Reload to update</span></p>
+<p><span id="live" class="soft" role="status">${isLive ? "Reload to update" : `As of ${new Date(report.atMs).toISOString()}`}</span></p>
 </header>
 <main>
 <div id="reasons" data-live>${reasons(report)}</div>
@@ -60,9 +60,9 @@ ${calls(report)}
 <div class="pair">${repairs(report)}${problems(report)}</div>
 ${peers(report)}
 ${podSection}
-<footer id="footer" data-live>${footer(report)}</footer>
+<footer id="footer" data-live>${footer(report, isLive)}</footer>
 </main>
-<script type="module">${{ html: PAGE_SCRIPT }}</script>
+${isLive ? html`<script type="module">${{ html: PAGE_SCRIPT }}</script>` : ""}
 </body>
 </html>
 `;
@@ -76,7 +76,7 @@ function verdict({ node, readiness }: NodeReport): Html {
 
 function reasons({ readiness, rivals }: NodeReport): Html {
   const rows = [
-    ...(readiness?.reasons ?? []).map(({ part, reason }) => html`<li><b>${part}</b>: ${cut(reason)}</li>`),
+    ...[...(readiness?.reasons ?? []), ...(readiness?.warnings ?? [])].map(({ part, reason }) => html`<li><b>${part}</b>: ${cut(reason)}</li>`),
     ...rivals
       .slice(0, MAX_NOTES)
       .map(
@@ -248,12 +248,12 @@ function problems(report: NodeReport): Html {
   });
 }
 
-function footer({ node, agent, atMs }: NodeReport): Html {
+function footer({ node, agent, atMs }: NodeReport, isLive: boolean): Html {
   const source = agent?.source;
   const nodes = source === undefined ? "" : `${formatCount(source.nodes)} nodes known from ${source.kind}`;
   const fault = source?.fault === undefined ? "" : html` <span class="bad">${cut(source.fault)}</span>`;
   return html`<p>${(node.addresses ?? []).join(", ")} · bridge ${node.bridge} · MTU of pods ${node.mtu} · ${nodes}${fault}</p>
-<p>Causeway ${agent?.version} for ${formatAge(atMs - (agent?.startedMs ?? atMs))} · <a href="metrics" class="soft">metrics</a> · <a href="report.json" class="soft">report</a></p>`;
+<p>Causeway ${agent?.version} for ${formatAge(atMs - (agent?.startedMs ?? atMs))}${isLive ? html` · <a href="metrics" class="soft">metrics</a> · <a href="report.json" class="soft">report</a>` : ""}</p>`;
 }
 
 function cut(text: string): string {

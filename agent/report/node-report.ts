@@ -72,6 +72,8 @@ export interface OwnNodeReport {
 export interface ReadinessReport {
   readonly isReady: boolean;
   readonly reasons: readonly { readonly part: string; readonly reason: string }[];
+  /** What keeps no pod from starting. Agents before 0.2 do not tell. */
+  readonly warnings?: readonly { readonly part: string; readonly reason: string }[];
 }
 
 /** One interface of one pod. */

@@ -29,7 +29,7 @@ export interface ReporterInput {
   readonly config: Config;
   readonly kernel: Pick<Kernel, "listPodLinks">;
   readonly ipam: Pick<Ipam, "use">;
-  readonly readiness: Pick<Readiness, "isReady" | "reasons">;
+  readonly readiness: Pick<Readiness, "isReady" | "reasons" | "warnings">;
   readonly activity: Activity;
   readonly view: () => NodeView;
   readonly cluster: {
@@ -75,7 +75,11 @@ export function createReporter(input: ReporterInput): Reporter {
         bridge: config.bridge,
         mtu: input.mtu(),
       },
-      readiness: { isReady: readiness.isReady(), reasons: readiness.reasons() },
+      readiness: {
+        isReady: readiness.isReady(),
+        reasons: readiness.reasons(),
+        warnings: readiness.warnings(),
+      },
       pools,
       attachments: reportAttachments(links, atMs),
       peers: {

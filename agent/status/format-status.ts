@@ -74,10 +74,10 @@ function verdict({ report, silence }: StatusText, { good, bad, head }: Palette):
   }
   const since =
     agent === undefined ? "" : `, agent ${agent.version} for ${formatAge(report.atMs - agent.startedMs)}`;
-  if (readiness?.isReady === true) return [`${who}: ${good("ready")}${since}`];
+  const told = [...(readiness?.reasons ?? []), ...(readiness?.warnings ?? [])];
   return [
-    `${who}: ${bad("not ready")}${since}`,
-    ...(readiness?.reasons ?? []).map(({ part, reason }) => `  ${bad("!")} ${part}: ${printable(reason)}`),
+    `${who}: ${readiness?.isReady === true ? good("ready") : bad("not ready")}${since}`,
+    ...told.map(({ part, reason }) => `  ${bad("!")} ${part}: ${printable(reason)}`),
   ];
 }
 

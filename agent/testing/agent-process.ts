@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { shippedFile } from "../shipped.ts";
 import { eventually } from "./eventually.ts";
+import { fetchNew } from "./fetch-new.ts";
 import { type Netns, runOnHost, runShim } from "./netns.ts";
 import { assertInsideTestNamespaces, type PrivilegedAnswer } from "./privileged.ts";
 
@@ -128,19 +129,16 @@ function nodeFlags(node: Pick<TestNode, "cniBinDir" | "cniConfDir" | "socket">):
 function startAgent(flags: readonly string[]): AgentProcess {
   const port = nextPort++;
   const program = shippedFile("causeway.mjs").pathname;
-  const child = spawn(
-    process.execPath,
-    [program, "agent", "--http", `127.0.0.1:${port}`, "--log-level", "debug", ...flags],
-    {
-      stdio: ["ignore", "ignore", "pipe"],
-    },
-  );
+  const listen = ["--http", `127.0.0.1:${port}`, "--probes", "127.0.0.1:0"];
+  const child = spawn(process.execPath, [program, "agent", ...listen, "--log-level", "debug", ...flags], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
   let log = "";
   child.stderr.on("data", (chunk: Buffer) => (log += chunk.toString()));
   const pid = child.pid ?? 0;
   const get: AgentProcess["get"] = async (path) => {
     try {
-      const response = await fetch(`http://127.0.0.1:${port}${path}`);
+      const response = await fetchNew(`http://127.0.0.1:${port}${path}`);
       return { status: response.status, text: await response.text() };
     } catch {
       return undefined; // it does not listen yet, or any more

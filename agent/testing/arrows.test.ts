@@ -16,7 +16,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   diagnosis: ["plan", "netlink", "net"],
   inspect: ["diagnosis", "report", "kernel", "kube", "native", "plan", "netlink", "net", "root"],
   report: ["cni", "kernel", "kube", "ipam", "plan", "net", "root"],
-  page: ["report", "root"],
+  http: ["native", "net", "root"],
+  page: ["report", "http", "root"],
   status: ["report", "kernel", "root"],
   root: ["ipam", "plan", "net"],
 };

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
+import { fetchNew } from "../../agent/testing/fetch-new.ts";
 
 /** Runs a command to its end, in a named network namespace where one is given, and gives its stdout; a failure throws what it said. */
 export function run(
@@ -74,7 +75,7 @@ export async function startAgent(flags: readonly string[], port: number): Promis
   }
   return {
     pid: child.pid ?? 0,
-    get: async (path) => (await fetch(`http://127.0.0.1:${port}${path}`)).text(),
+    get: async (path) => (await fetchNew(`http://127.0.0.1:${port}${path}`)).text(),
     end(signal) {
       child.kill(signal);
       return exited;

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { askForVerification } from "../../agent/report/ask-agent.ts";
 import { watchAgent } from "./end-of-test.ts";
 import type { Netns } from "./netns.ts";
@@ -119,14 +120,26 @@ async function waitUntilReady(agent: ManagedProcess, httpRelay: string): Promise
   if (!isReady) throw new Error(`The agent did not become ready (${last}): ${agent.output()}`);
 }
 
+const FRESH_PAUSE_MS = 50;
+
+/** Asks until the answer was made for this request: what the agent collects is up to a second old, and says so. */
+async function getThrough(socketPath: string, path: string): Promise<HttpAnswer> {
+  for (;;) {
+    const answer = await getOnce(socketPath, path);
+    if (answer.age === "0") return answer;
+    await delay(FRESH_PAUSE_MS);
+  }
+}
+
 /** A connection for each request: none of the agent's open files may be ours when they are counted. */
-function getThrough(socketPath: string, path: string): Promise<HttpAnswer> {
+function getOnce(socketPath: string, path: string): Promise<HttpAnswer & { readonly age: string }> {
   return new Promise((resolve, reject) => {
     const asked = request({ socketPath, path, agent: false, timeout: 5000 }, (response) => {
       let body = "";
       response.setEncoding("utf8").on("data", (text: string) => (body += text));
       response.once("error", reject);
-      response.once("end", () => resolve({ status: response.statusCode ?? 0, body }));
+      const { statusCode = 0, headers } = response;
+      response.once("end", () => resolve({ status: statusCode, body, age: headers.age ?? "0" }));
     });
     asked.once("timeout", () => asked.destroy(new Error(`No answer to GET ${path} within 5 s`)));
     asked.once("error", reject);

@@ -1,0 +1,64 @@
+/** How much of the agent may go into HTTP, whoever asks. A window is {@link WINDOW_MS}. */
+export interface HttpLimits {
+  /** Connections that are open at a time; one more ends the oldest. */
+  readonly open: number;
+  readonly openPerPeer: number;
+  /** Connections that are taken in a window; more wait in the kernel's queue, whose end drops what comes. */
+  readonly accepted: number;
+  /** Of these, requests that are read of one peer. */
+  readonly startedPerPeer: number;
+  /** A connection's time, from the first byte to the last: a scraper needs a few milliseconds. */
+  readonly deadlineMs: number;
+}
+
+export const WINDOW_MS = 100;
+
+/** Decides which connections are served. One for each listening socket. */
+export interface Admission {
+  /** Whether this window has room for one more connection; counts it. */
+  mayAccept(): boolean;
+  /** Whether a connection of this peer is served; then `left` is called when it ends. */
+  admit(peer: string): boolean;
+  left(peer: string): void;
+  nextWindow(): void;
+}
+
+export function createAdmission({
+  openPerPeer,
+  accepted,
+  startedPerPeer,
+}: Pick<HttpLimits, "openPerPeer" | "accepted" | "startedPerPeer">): Admission {
+  const open = new Map<string, number>();
+  const started = new Map<string, number>();
+  let taken = 0;
+  return {
+    mayAccept() {
+      taken++;
+      return taken <= accepted;
+    },
+    admit(peer) {
+      const [opened, begun] = [open.get(peer) ?? 0, started.get(peer) ?? 0];
+      if (opened >= openPerPeer || begun >= startedPerPeer) return false;
+      open.set(peer, opened + 1);
+      started.set(peer, begun + 1);
+      return true;
+    },
+    left(peer) {
+      const opened = (open.get(peer) ?? 1) - 1;
+      if (opened === 0) open.delete(peer);
+      else open.set(peer, opened);
+    },
+    nextWindow() {
+      started.clear();
+      taken = 0;
+    },
+  };
+}
+
+/** Who is one peer: an IPv4 address, or a /64, of which a host may have any number of addresses. `address` is canonical. */
+export function peerOf(address: string): string {
+  if (!address.includes(":")) return address;
+  const [front = ""] = address.split("::");
+  const words = front === "" ? [] : front.split(":");
+  return [...words, "0", "0", "0", "0"].slice(0, 4).join(":");
+}

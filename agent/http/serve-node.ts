@@ -1,0 +1,71 @@
+import type { Clock } from "../clock.ts";
+import type { Config } from "../config.ts";
+import type { Addon } from "../native/addon.ts";
+import { isLoopback } from "../net/address.ts";
+import type { ListenAddress } from "../options.ts";
+import type { Readiness, WarningPart } from "../readiness.ts";
+import type { HttpLimits } from "./admission.ts";
+import type { Handler } from "./answer.ts";
+import { startHttpServer } from "./http-server.ts";
+import { keepListening } from "./keep-listening.ts";
+
+type Routes = Readonly<Record<string, Handler>>;
+
+export interface ServeNodeInput {
+  readonly addon: Addon;
+  readonly config: Pick<Config, "http" | "probes" | "httpPage" | "httpHosts" | "nodeName">;
+  readonly clock: Pick<Clock, "after">;
+  readonly readiness: Pick<Readiness, "warn">;
+  /** For machines: served everywhere. */
+  readonly routes: Routes;
+  /** For people: served to the node itself, unless the configuration says otherwise. */
+  readonly pages: Routes;
+  /** Addresses of the node, canonical. */
+  readonly addresses: () => readonly string[];
+}
+
+/** Whoever reaches the node: some scrapers and people. Measured in docs/benchmarks.md. */
+const NODE_LIMITS: HttpLimits = {
+  open: 64,
+  openPerPeer: 4,
+  accepted: 16,
+  startedPerPeer: 4,
+  deadlineMs: 5000,
+};
+
+/** Programs of the node, all of which have one address. */
+const LOOPBACK_LIMITS: HttpLimits = {
+  ...NODE_LIMITS,
+  openPerPeer: 64,
+  accepted: 32,
+  startedPerPeer: 32,
+};
+
+/** Serves HTTP at the node's address, and at a loopback address for the kubelet's probes and what is not for everybody. */
+export function serveNode(input: ServeNodeInput): {
+  /** What is listened on; undefined what somebody else has. */
+  ports(): Readonly<Record<WarningPart, number | undefined>>;
+  close(): void;
+} {
+  const { addon, config, clock, readiness, routes, pages, addresses } = input;
+  const hosts = { added: [config.nodeName, ...config.httpHosts], addresses };
+  const listen = (part: WarningPart, address: ListenAddress, served: Routes) => {
+    const limits = isLoopback(address.address) ? LOOPBACK_LIMITS : NODE_LIMITS;
+    return keepListening({
+      start: () => startHttpServer({ addon, listen: address, limits, hosts, routes: served }),
+      clock,
+      onFault: (reason) => readiness.warn(part, reason),
+    });
+  };
+  const all = { ...pages, ...routes };
+  const isOpen = config.httpPage === "node" || isLoopback(config.http.address);
+  const probes = listen("probes", config.probes, all);
+  const http = listen("http", config.http, isOpen ? all : routes);
+  return {
+    ports: () => ({ http: http.port(), probes: probes.port() }),
+    close() {
+      http.close();
+      probes.close();
+    },
+  };
+}
