@@ -27,9 +27,9 @@ export interface ServeNodeInput {
 /** Whoever reaches the node: some scrapers and people. Measured in docs/benchmarks.md. */
 const NODE_LIMITS: HttpLimits = {
   open: 64,
-  openPerPeer: 4,
+  openPerPeer: 8,
   accepted: 16,
-  startedPerPeer: 4,
+  startedPerPeer: 8,
   deadlineMs: 5000,
 };
 

@@ -42,8 +42,15 @@ async function main(args: readonly string[]): Promise<number> {
   }
   await agent.close();
   const quiet = rounds.get("none") ?? [];
-  const summaries = loads.map((load) => summarizeLoad(LOADS[load].text, rounds.get(load) ?? [], quiet));
-  const verdicts = summaries.flatMap(judgeLoad);
+  const judged = loads.map((load) => {
+    const { text } = LOADS[load];
+    const loaded = rounds.get(load) ?? [];
+    const whole = summarizeLoad(text, loaded, quiet);
+    const each = loaded.map((round, index) => summarizeLoad(text, [round], quiet.slice(index, index + 1)));
+    return { whole, verdicts: judgeLoad(whole, each) };
+  });
+  const summaries = judged.map(({ whole }) => whole);
+  const verdicts = judged.flatMap((load) => load.verdicts);
   const machine = describeMachine();
   writeFileSync(values.json, `${JSON.stringify({ machine, summaries, verdicts }, undefined, 1)}\n`);
   console.log(`${formatFigures(summaries.flatMap(figuresOf))}\n`);

@@ -17,9 +17,12 @@ const SET_BY_CHART = new Set([
   "cniConfDir",
   "daemonSet",
   "http",
+  "httpHosts",
+  "httpPage",
   "kubeconfig",
   "nodeName",
   "nodesFile",
+  "probes",
   "socket",
   "standalone",
 ]);
@@ -54,8 +57,9 @@ export function testConfig(helm: Helm): void {
   for (const { name, files } of VALUES_FILES) {
     test(`the agent accepts what the values "${name}" make of its configuration`, async () => {
       const { config, args } = await rendered(helm, { name, files });
-      const [command, file, http] = args;
+      const [command, file, http, probes] = args;
       assert.deepEqual([command, file], ["agent", "--config=/etc/causeway/config.yaml"]);
+      assert.match(probes ?? "", /^--probes=127\.0\.0\.1:\d+$/);
       for (const address of ["192.0.2.7", "2001:db8::7"]) {
         const { http: listen } = read(config, [(http ?? "").replace("$(HOST_ADDRESS)", address)]);
         if (http?.includes("$(HOST_ADDRESS)") === true) assert.deepEqual(listen, { address, port: 9655 });
@@ -76,6 +80,9 @@ export function testConfig(helm: Helm): void {
       cniConfDir: "/etc/kubernetes/cni/net.d",
       cniConfName: "05-causeway.conflist",
       http: { address: "::", port: 19_655 },
+      probes: { address: "127.0.0.1", port: 19_656 },
+      httpPage: "node",
+      httpHosts: ["metrics.example.com"],
       bridge: "br-pods",
       mtu: 65_535,
       overlay: "never",

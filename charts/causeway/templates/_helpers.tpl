@@ -38,12 +38,6 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- if .Values.uninstall.onDelete -}}
 {{- $own = dict "daemonSet" (printf "%s/causeway" .Release.Namespace) -}}
 {{- end -}}
-{{- merge $paths $api $own .Values.config | toYaml -}}
-{{- end }}
-
-{{- /* Where the kubelet asks; the node's own address, which it takes by itself, unless the agent listens elsewhere. */ -}}
-{{- define "causeway.probeHost" -}}
-{{- if not (has .Values.http.address (list "" "0.0.0.0" "::")) -}}
-host: {{ .Values.http.address | quote }}
-{{- end -}}
+{{- $http := dict "httpPage" .Values.http.page "httpHosts" .Values.http.hosts -}}
+{{- merge $paths $api $own $http .Values.config | toYaml -}}
 {{- end }}

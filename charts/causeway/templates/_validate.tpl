@@ -25,6 +25,9 @@
 {{- if gt (len (printf "%s/agent.sock" .Values.hostPaths.run)) 101 -}}
 {{- $faults = append $faults (printf "hostPaths.run %q is too long: the path of a socket in it has at most 101 bytes" .Values.hostPaths.run) -}}
 {{- end -}}
+{{- if eq (int .Values.http.port) (int .Values.http.probesPort) -}}
+{{- $faults = append $faults (printf "http.probesPort %d is http.port too" (int .Values.http.probesPort)) -}}
+{{- end -}}
 {{- if and .Values.podMonitor.enabled (has .Values.http.address (list "127.0.0.1" "::1")) -}}
 {{- $faults = append $faults (printf "podMonitor.enabled is of no use with http.address %q, which only the node itself reaches" .Values.http.address) -}}
 {{- end -}}

@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { judgeLoad, summarizeLoad } from "./judge-load.ts";
+import type { Round } from "./measure.ts";
+
+const QUIET: Round = { addMs: Array.from({ length: 100 }, () => 2), probeMs: [1], peakMb: 70, cpuPercent: 0 };
+
+function outcomes(...loaded: readonly Round[]): string[] {
+  const each = loaded.map((round) => summarizeLoad("flood", [round], [QUIET]));
+  const whole = summarizeLoad("flood", loaded, [QUIET]);
+  return judgeLoad(whole, each).map(({ outcome }) => outcome);
+}
+
+test("judgeLoad() meets budgets that are kept", () => {
+  assert.deepEqual(outcomes({ ...QUIET, probeMs: [3, 90], peakMb: 80 }), ["met", "met", "met"]);
+});
+
+test("judgeLoad() fails what is beyond its bound in every round, and forgives one round", () => {
+  const slow: Round = { addMs: QUIET.addMs.map(() => 6), probeMs: [200], peakMb: 120, cpuPercent: 90 };
+  assert.deepEqual(outcomes(slow, slow), ["failed", "failed", "failed"]);
+  assert.deepEqual(outcomes(slow, QUIET), ["missed", "missed", "missed"]);
+});
+
+test("judgeLoad() fails a probe that is not answered", () => {
+  const silent: Round = { ...QUIET, probeMs: [1, Number.NaN] };
+  assert.deepEqual(outcomes(silent, silent), ["met", "failed", "met"]);
+});
