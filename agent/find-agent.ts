@@ -9,11 +9,14 @@ export interface FindAgentInput {
 
 const ANSWER_MS = 2000;
 
+/** Where who listens everywhere is asked: under no address of the node's the request would be refused. */
+const LOOPBACKS: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" };
+
 /** Says where an agent is found to run, one that is still starting included; undefined when there is none. */
 export async function findAgent({ socket, http }: FindAgentInput): Promise<string | undefined> {
   if (await isListening(socket)) return `listening on "${socket}"`;
-  const host = http.address.includes(":") ? `[${http.address}]` : http.address;
-  const url = `http://${host}:${http.port}/metrics`;
+  const address = LOOPBACKS[http.address] ?? http.address;
+  const url = `http://${address.includes(":") ? `[${address}]` : address}:${http.port}/metrics`;
   return (await servesMetrics(url)) ? `serving ${url}` : undefined;
 }
 

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import { type AgentProcess, makeNode, type TestNode } from "./testing/agent-process.ts";
 import { eventually } from "./testing/eventually.ts";
 import { makeNetns, type Netns, runOnHost } from "./testing/netns.ts";
+import { runCauseway } from "./testing/run-causeway.ts";
 
 /** An address of the node that is no loopback. */
 const NODE = "192.0.2.10";
@@ -90,6 +91,17 @@ test("a pod reads metrics and probes at the node's address, and neither page nor
   assert.equal(await askFrom(pod, `http://${NODE}:${HTTP.port}/metrics`), "200");
   assert.equal(await askFrom(pod, `http://${NODE}:${HTTP.port}/report.json`), "404");
   assert.equal(await askFrom(pod, `http://${NODE}:${PROBES.port}/report.json`), "none");
+});
+
+test("causeway page prints the page as it is, without a script, and says so when nobody answers", async () => {
+  await becomesReady(start());
+  const printed = await runCauseway(["page", "--socket", node.socket]);
+  assert.equal(printed.exitCode, 0, printed.stderr);
+  assert.match(printed.stdout, /^<!doctype html>[^]*<title>node-1: ready<\/title>[^]*<\/html>\n$/);
+  assert.doesNotMatch(printed.stdout, /<script/);
+  const silent = await runCauseway(["page", "--socket", `${node.socket}.gone`]);
+  assert.deepEqual([silent.exitCode, silent.stdout], [1, ""]);
+  assert.match(silent.stderr, /^causeway: Cannot print the page: .*causeway status/);
 });
 
 test("the page at the node's address is a wish of its own", async () => {

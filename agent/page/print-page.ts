@@ -34,7 +34,9 @@ export async function printPage({ args, write, writeError }: PrintPageInput): Pr
   }
   const answer = await askAgent(flags.socket, { query: "report", timeoutMs: ANSWER_TIMEOUT_MS });
   if (answer.kind === "silent") {
-    writeError(`causeway: Cannot print the page: ${answer.reason}; causeway status tells what the kernel knows\n`);
+    writeError(
+      `causeway: Cannot print the page: ${answer.reason}; causeway status tells what the kernel knows\n`,
+    );
     return 1;
   }
   write(renderPage(answer.report, { isLive: false }));
@@ -45,7 +47,10 @@ function readFlags(args: readonly string[]) {
   try {
     return parseArgs({
       args: [...args],
-      options: { help: { type: "boolean" }, socket: { type: "string", default: OPTIONS.socket.schema.default } },
+      options: {
+        help: { type: "boolean" },
+        socket: { type: "string", default: OPTIONS.socket.schema.default },
+      },
     }).values;
   } catch (error) {
     return messageOf(error).replace(/\. To specify.*$/s, "");

@@ -76,7 +76,9 @@ function verdict({ node, readiness }: NodeReport): Html {
 
 function reasons({ readiness, rivals }: NodeReport): Html {
   const rows = [
-    ...[...(readiness?.reasons ?? []), ...(readiness?.warnings ?? [])].map(({ part, reason }) => html`<li><b>${part}</b>: ${cut(reason)}</li>`),
+    ...[...(readiness?.reasons ?? []), ...(readiness?.warnings ?? [])].map(
+      ({ part, reason }) => html`<li><b>${part}</b>: ${cut(reason)}</li>`,
+    ),
     ...rivals
       .slice(0, MAX_NOTES)
       .map(

@@ -57,7 +57,7 @@ function targetFolder(source: Source, specifier: string): string | undefined {
   return resolved.includes("/") ? resolved.split("/")[0] : "root";
 }
 
-test("imports point down: main → cni, reconcile, health → kernel, kube, ipam → plan, netlink → net", () => {
+test("imports point down: main → cni, reconcile, http → kernel, kube, ipam → plan, netlink → net", () => {
   assert.ok(sources.length > 20, "the sources are found");
   const wrong = sources
     .filter(({ path }) => !COMPOSITION.has(path))
