@@ -31,6 +31,32 @@ for (const { name, list, want } of [
       { ...parsed, protocol: "sctp" },
     ],
   },
+  {
+    name: "one port of all addresses and of one, which leads elsewhere",
+    list: [plain, { ...plain, hostIP: "192.0.2.1", containerPort: 81 }],
+    want: [parsed, { ...parsed, hostIp: "192.0.2.1", containerPort: 81 }],
+  },
+  {
+    name: "one port of all IPv4 addresses and of all addresses, which is one",
+    list: [{ ...plain, hostIP: "0.0.0.0" }, plain, { ...plain, hostIP: "::" }],
+    want: [parsed],
+  },
+  {
+    name: "all addresses of each family apart",
+    list: [
+      { ...plain, hostIP: "0.0.0.0" },
+      { ...plain, hostIP: "::", containerPort: 81 },
+    ],
+    want: [
+      { ...parsed, hostIp: "0.0.0.0" },
+      { ...parsed, hostIp: "::", containerPort: 81 },
+    ],
+  },
+  {
+    name: "an IPv4 address as an IPv6 socket has it",
+    list: [{ ...plain, hostIP: "::ffff:192.0.2.1" }],
+    want: [{ ...parsed, hostIp: "192.0.2.1" }],
+  },
 ]) {
   test(`parsePortMappings() understands ${name}`, () => {
     assert.deepEqual(parsePortMappings(list), want);
@@ -62,7 +88,19 @@ for (const { name, list, message } of [
   {
     name: "a host address that is none",
     list: [{ ...plain, hostIP: "localhost" }],
-    message: 'Cannot use runtimeConfig.portMappings[0].hostIP "localhost": it is no address',
+    message: 'Cannot use runtimeConfig.portMappings[0].hostIP "localhost": it is not an address',
+  },
+  {
+    name: "the node's IPv6 loopback, which would swallow a local daemon's port for nothing",
+    list: [{ ...plain, hostIP: "::1" }],
+    message:
+      'Cannot use runtimeConfig.portMappings[0].hostIP "::1": Linux forwards nothing that is sent to ::1',
+  },
+  {
+    name: "two container ports behind all addresses and all of one family",
+    list: [plain, { ...plain, hostIP: "0.0.0.0", containerPort: 81 }],
+    message:
+      'Cannot use runtimeConfig.portMappings[1] {"hostPort":8080,"containerPort":81,"protocol":"tcp","hostIP":"0.0.0.0"}: tcp *:8080 is in the list already',
   },
   {
     name: "two container ports behind one host port",

@@ -1,26 +1,32 @@
-import { parseAddress } from "../net/address.ts";
-import { describeHostPort, type HostPort, overlaps, PROTOCOLS } from "../plan/host-ports.ts";
+import { parseUnmappedAddress } from "../net/address.ts";
+import { clashes, describeHostPort, type HostPort, PROTOCOLS } from "../plan/host-ports.ts";
 import { invalidValue } from "./cni-error.ts";
 import { valueAt } from "./json-keys.ts";
 import { isObject } from "./network-config.ts";
+
+const IPV6_LOOPBACK = "::1";
 
 const KEY = "runtimeConfig.portMappings";
 
 /**
  * Capability `portMappings`: a list of `{hostPort, containerPort, protocol, hostIP}`. Entries that say the same are one; entries without a host
- * port map nothing, and runtimes differ in whether they pass them on. Throws CniError 7 with key and value.
+ * port map nothing, and runtimes differ in whether they pass them on. A port of one address may stand beside the same port of all: the kernel
+ * looks for the address first. Throws CniError 7 with key and value.
  */
 export function parsePortMappings(list: unknown): readonly HostPort[] {
   if (list === undefined) return [];
   if (!Array.isArray(list)) throw invalidValue(KEY, list, "it is no list");
-  const hostPorts: HostPort[] = [];
+  let hostPorts: readonly HostPort[] = [];
   for (const [index, entry] of (list as readonly unknown[]).entries()) {
     const parsed = parseEntry(`${KEY}[${index}]`, entry);
     if (parsed === undefined) continue;
-    const other = hostPorts.find((candidate) => overlaps(candidate, parsed));
-    if (other === undefined) hostPorts.push(parsed);
-    else if (other.hostIp !== parsed.hostIp || other.containerPort !== parsed.containerPort)
-      throw invalidValue(`${KEY}[${index}]`, entry, `${describeHostPort(other)} is in the list already`);
+    const others = hostPorts.filter((candidate) => clashes(candidate, parsed));
+    const clash = others.find(({ containerPort }) => containerPort !== parsed.containerPort);
+    if (clash !== undefined)
+      throw invalidValue(`${KEY}[${index}]`, entry, `${describeHostPort(clash)} is in the list already`);
+    // Of "all addresses" and "all addresses of one family" the wider one says it all.
+    if (others.some(({ hostIp }) => hostIp === undefined || hostIp === parsed.hostIp)) continue;
+    hostPorts = [...hostPorts.filter((candidate) => !others.includes(candidate)), parsed];
   }
   return hostPorts;
 }
@@ -48,7 +54,9 @@ function parsePort(key: string, value: unknown): number {
 
 function parseHostIp(key: string, value: unknown): string | undefined {
   if (value === "") return undefined;
-  const address = typeof value === "string" ? parseAddress(value) : undefined;
-  if (address === undefined) throw invalidValue(key, value, "it is no address");
+  const address = typeof value === "string" ? parseUnmappedAddress(value) : undefined;
+  if (address === undefined) throw invalidValue(key, value, "it is not an address");
+  // Nothing that goes to ::1 is ever forwarded (ipv6_rcv of net/ipv6/ip6_input.c), and IPv6 has no route_localnet.
+  if (address === IPV6_LOOPBACK) throw invalidValue(key, value, "Linux forwards nothing that is sent to ::1");
   return address;
 }

@@ -50,6 +50,22 @@ test("parseRequest() understands an ADD", () => {
   assert.equal(config.name, "causeway");
 });
 
+for (const { name, variables } of [
+  { name: "a container ID that is too long", variables: { CNI_CONTAINERID: "c".repeat(101) } },
+  { name: "a container ID with a slash", variables: { CNI_CONTAINERID: "../c1" } },
+  { name: "an interface name that is too long", variables: { CNI_IFNAME: "e".repeat(16) } },
+]) {
+  test(`parseRequest() takes a DEL with ${name}: ADD refused it, and the pod must not stay Terminating`, () => {
+    const environment = { ...add, CNI_COMMAND: "DEL", ...variables };
+    const request = parseRequest(frameOf(environment), []);
+    assert.equal(request.command, "DEL");
+    assert.equal(
+      failure(() => parseRequest(frameOf({ ...environment, CNI_COMMAND: "ADD" }), [7, 8])).code,
+      4,
+    );
+  });
+}
+
 test("parseRequest() understands a DEL with CNI_NETNS set but empty, as containerd sends it", () => {
   const request = parseRequest(frameOf({ ...add, CNI_COMMAND: "DEL", CNI_NETNS: "" }), []);
   assert.equal(request.command, "DEL");

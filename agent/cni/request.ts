@@ -75,17 +75,31 @@ export function parseRequest(frame: RequestFrame, fds: readonly number[]): CniRe
   const config = parseNetworkConfig(stdin);
   requireVersion(command, config.cniVersion);
   if (command === "STATUS" || command === "GC") return { command, config };
+  if (command === "DEL") return { command, ...namesOf(environment), config };
+  const pod: PodRequest = { ...validNames(environment), config };
+  const inPod: InPod = { netns: environment.get("CNI_NETNS") ?? "", fds: podFds(command, fds) };
+  if (command === "CHECK") return { command, ...pod, ...inPod };
+  return { command, ...pod, ...inPod, wishes: parseWishes(config, environment.get("CNI_ARGS") ?? "") };
+}
+
+type PodNames = Pick<PodRequest, "containerId" | "ifname">;
+
+/** As they come: a DEL of what ADD has refused finds nothing, and succeeds. */
+function namesOf(environment: RequestFrame["environment"]): PodNames {
+  return {
+    containerId: environment.get("CNI_CONTAINERID") ?? "",
+    ifname: environment.get("CNI_IFNAME") ?? "",
+  };
+}
+
+function validNames(environment: RequestFrame["environment"]): PodNames {
   const containerId = matching(environment, "CNI_CONTAINERID", CONTAINER_ID);
   if (containerId.length > MAX_CONTAINER_ID) {
     throw invalidEnvironment(
       `Cannot use CNI_CONTAINERID "${containerId}": it has more than ${MAX_CONTAINER_ID} characters`,
     );
   }
-  const pod: PodRequest = { containerId, ifname: matching(environment, "CNI_IFNAME", IFNAME), config };
-  if (command === "DEL") return { command, ...pod };
-  const inPod: InPod = { netns: environment.get("CNI_NETNS") ?? "", fds: podFds(command, fds) };
-  if (command === "CHECK") return { command, ...pod, ...inPod };
-  return { command, ...pod, ...inPod, wishes: parseWishes(config, environment.get("CNI_ARGS") ?? "") };
+  return { containerId, ifname: matching(environment, "CNI_IFNAME", IFNAME) };
 }
 
 /** First version of the specification that has a command, where that is not the first of all. */

@@ -37,6 +37,7 @@ for (const { name, raw, args = "", addresses, mac } of [
     addresses: ["10.244.1.7"],
     mac: undefined,
   },
+  { name: "empty CNI_ARGS as unset", raw: {}, args: "IP=;MAC=", addresses: [], mac: undefined },
   {
     name: "null capabilities",
     raw: { runtimeConfig: { ips: null, mac: "" } },

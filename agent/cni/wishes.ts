@@ -29,7 +29,7 @@ export function parseWishes({ raw }: Pick<NetworkConfig, "raw">, cniArgs: string
   const [ipsKey, ips] = firstGiven([
     ["runtimeConfig.ips", valueAt(runtimeConfig, "ips")],
     ["args.cni.ips", valueAt(conventional, "ips")],
-    ["CNI_ARGS IP", pairs.get("IP")?.split(",")],
+    ["CNI_ARGS IP", (pairs.get("IP") || undefined)?.split(",")],
   ]);
   const [macKey, mac] = firstGiven([
     ["runtimeConfig.mac", valueAt(runtimeConfig, "mac")],

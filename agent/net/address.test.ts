@@ -9,6 +9,7 @@ import {
   addressToNumber,
   familyOf,
   parseAddress,
+  parseUnmappedAddress,
 } from "./address.ts";
 import { cidrContains, cidrOf, formatCidr, parseCidr, parseInterfaceAddress } from "./cidr.ts";
 import { fnv1a64 } from "./fnv1a.ts";
@@ -31,6 +32,17 @@ for (const { text, want } of [
   { text: " 10.0.0.1", want: undefined },
 ]) {
   test(`parseAddress() of ${JSON.stringify(text)} is ${want}`, () => assert.equal(parseAddress(text), want));
+}
+
+for (const { text, want } of [
+  { text: "::ffff:192.0.2.1", want: "192.0.2.1" },
+  { text: "0:0:0:0:0:FFFF:c000:0201", want: "192.0.2.1" },
+  { text: "192.0.2.1", want: "192.0.2.1" },
+  { text: "::192.0.2.1", want: "::c000:201" },
+  { text: "::ffff:192.0.2.256", want: undefined },
+]) {
+  test(`parseUnmappedAddress() of ${JSON.stringify(text)} is ${want}`, () =>
+    assert.equal(parseUnmappedAddress(text), want));
 }
 
 for (const { text, want } of [

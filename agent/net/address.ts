@@ -15,14 +15,28 @@ export function familyOf(address: string): Family {
  * no zone, no IPv4 with leading zeros, no IPv4-mapped IPv6 (the kernel would treat those as IPv4).
  */
 export function parseAddress(text: string): string | undefined {
+  const parsed = readAddress(text);
+  return parsed === undefined || isMapped(parsed) ? undefined : parsed.correctForm();
+}
+
+/** As {@link parseAddress}, but an IPv4-mapped address (`::ffff:192.0.2.1`, RFC 4291 section 2.5.5.2) is the IPv4 address in it. */
+export function parseUnmappedAddress(text: string): string | undefined {
+  const parsed = readAddress(text);
+  if (parsed === undefined || !isMapped(parsed)) return parsed?.correctForm();
+  return Address4.fromBigInt(parsed.bigInt() & 0xffff_ffffn).correctForm();
+}
+
+function readAddress(text: string): Address4 | Address6 | undefined {
   if (text.includes("/") || text.includes("%")) return undefined;
   try {
-    if (!text.includes(":")) return new Address4(text).correctForm();
-    const address = new Address6(text);
-    return address.bigInt() >> 32n === 0xffffn ? undefined : address.correctForm();
+    return text.includes(":") ? new Address6(text) : new Address4(text);
   } catch {
     return undefined; // the library signals every syntax fault by throwing
   }
+}
+
+function isMapped(address: Address4 | Address6): boolean {
+  return address instanceof Address6 && address.bigInt() >> 32n === 0xffffn;
 }
 
 /**

@@ -58,6 +58,11 @@ export function overlaps(a: HostPort, b: HostPort): boolean {
   });
 }
 
+/** Whether one attachment cannot have both: some packet would be for both equally. One address goes before all of them. */
+export function clashes(a: HostPort, b: HostPort): boolean {
+  return overlaps(a, b) && isAnyAddress(a.hostIp) === isAnyAddress(b.hostIp);
+}
+
 /** Whether packets of the node to 127.0.0.0/8 may be for a pod, which takes route_localnet on the bridge. */
 export function needsLocalnet({ hostIp }: HostPort): boolean {
   return hostIp === undefined || hostIp === ANY[4] || hostIp.startsWith("127.");
