@@ -107,7 +107,12 @@ function reservePorts(
 }
 
 export function describePools(pools: readonly PoolUse[]): string {
-  return pools.map(({ cidr, size, taken }) => `${cidr}: ${taken} of ${size} taken`).join(", ");
+  return pools.map(describePool).join(", ");
+}
+
+function describePool({ cidr, family, size, taken }: PoolUse): string {
+  if (size > 0) return `${cidr}: ${taken} of ${size} taken`;
+  return `${cidr} has none for pods: the longest PodCIDR that has one is a /${family === 4 ? 30 : 126}`;
 }
 
 function interfaceExists({ ifname, containerId }: Add, cause: string): CniError {

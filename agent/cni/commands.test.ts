@@ -115,6 +115,21 @@ test("ADD without a PodCIDR is code 11: the runtime may try again", async () => 
   });
 });
 
+for (const { prefix, longest } of [
+  { prefix: "10.244.1.0/31", longest: "/30" },
+  { prefix: "10.244.1.0/32", longest: "/30" },
+  { prefix: "fd00:1::/127", longest: "/126" },
+]) {
+  test(`ADD with the PodCIDR ${prefix} says why it has no address, not "0 of -1 taken"`, async () => {
+    const { commands } = setUp(prefix);
+    const family = prefix.includes(":") ? 6 : 4;
+    assert.deepEqual(await failure(commands(addRequest("c1"), never)), {
+      code: 101,
+      message: `Cannot reserve an IPv${family} address: all are taken (${prefix} has none for pods: the longest PodCIDR that has one is a ${longest})`,
+    });
+  });
+}
+
 test("ADD on a full pool is code 101 with pool and counts, and takes nothing of the other family", async () => {
   const { commands, ipam } = setUp("fd00:1::/64", "10.244.1.0/30");
   await commands(addRequest("c1"), never);

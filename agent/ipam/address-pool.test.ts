@@ -30,8 +30,8 @@ for (const { prefix, want } of [
 
 for (const { prefix, want } of [
   { prefix: "10.0.0.0/24", want: 253 },
-  { prefix: "10.0.0.0/31", want: -1 },
-  { prefix: "10.0.0.0/32", want: -2 },
+  { prefix: "10.0.0.0/31", want: 0 },
+  { prefix: "10.0.0.0/32", want: 0 },
   { prefix: "fd00::/127", want: 0 },
   { prefix: "fd00::/64", want: 2 ** 14 - 1 },
 ]) {

@@ -43,10 +43,10 @@ function podOffsets(cidr: Cidr): { readonly first: number; readonly last: number
   return { first: 2, last: Number(last < MAX_OFFSET ? last : MAX_OFFSET) };
 }
 
-/** Number of addresses that pods can have in `cidr`; 0 or less means that the prefix is too small. */
+/** Number of addresses that pods can have in `cidr`; 0 means that the prefix is too long. */
 export function podAddressCount(cidr: Cidr): number {
   const { first, last } = podOffsets(cidr);
-  return last - first + 1;
+  return Math.max(0, last - first + 1);
 }
 
 export function createAddressPool(cidr: Cidr): AddressPool {
