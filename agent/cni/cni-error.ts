@@ -45,5 +45,16 @@ export function toCniError(error: unknown): CniError {
 
 /** Error 7 about one value of the configuration. */
 export function invalidValue(key: string, value: unknown, cause: string): CniError {
-  return new CniError(CNI_CODE.invalidConfig, `Cannot use ${key} ${JSON.stringify(value)}: ${cause}`);
+  return new CniError(
+    CNI_CODE.invalidConfig,
+    `Cannot use ${key} ${abridge(JSON.stringify(value))}: ${cause}`,
+  );
+}
+
+/** A value of hundreds of lines would hide the cause behind it. */
+const SHOWN_LENGTH = 200;
+
+function abridge(text: string | undefined): string {
+  if (text === undefined || text.length <= SHOWN_LENGTH) return String(text);
+  return `${text.slice(0, SHOWN_LENGTH)}… (${text.length} characters)`;
 }

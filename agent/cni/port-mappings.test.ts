@@ -113,3 +113,24 @@ for (const { name, list, message } of [
     assert.throws(() => parsePortMappings(list), { name: "CniError", code: 7, message });
   });
 }
+
+function ports(count: number): readonly object[] {
+  return Array.from({ length: count }, (_, index) => ({ hostPort: 10_000 + index, containerPort: 80 }));
+}
+
+test("parsePortMappings() refuses more ports than the kernel keeps, with the reason and without a list of them", () => {
+  assert.equal(parsePortMappings(ports(490)).length, 490);
+  assert.throws(() => parsePortMappings(ports(491)), {
+    code: 7,
+    message:
+      "Cannot use 491 host ports of runtimeConfig.portMappings: a pod has at most 490, whose names the kernel keeps with its link",
+  });
+});
+
+test("parsePortMappings() abridges a value that would hide the cause", () => {
+  const entry = { hostPort: 80, containerPort: 80, protocol: "x".repeat(1000) };
+  assert.throws(
+    () => parsePortMappings([entry]),
+    /^CniError: Cannot use .{0,300}… \(1002 characters\): supported/,
+  );
+});

@@ -1,10 +1,16 @@
 import { parseUnmappedAddress } from "../net/address.ts";
 import { clashes, describeHostPort, type HostPort, PROTOCOLS } from "../plan/host-ports.ts";
-import { invalidValue } from "./cni-error.ts";
+import { CNI_CODE, CniError, invalidValue } from "./cni-error.ts";
 import { valueAt } from "./json-keys.ts";
 import { isObject } from "./network-config.ts";
 
 const IPV6_LOOPBACK = "::1";
+
+/**
+ * rtnl_linkprop of net/core/rtnetlink.c counts 132 bytes for each name of a link, however short, and lets them have 64 KiB: 496, of which
+ * the other settings of the pod need some.
+ */
+const MAX_HOST_PORTS = 490;
 
 const KEY = "runtimeConfig.portMappings";
 
@@ -27,6 +33,13 @@ export function parsePortMappings(list: unknown): readonly HostPort[] {
     // Of "all addresses" and "all addresses of one family" the wider one says it all.
     if (others.some(({ hostIp }) => hostIp === undefined || hostIp === parsed.hostIp)) continue;
     hostPorts = [...hostPorts.filter((candidate) => !others.includes(candidate)), parsed];
+  }
+  if (hostPorts.length > MAX_HOST_PORTS) {
+    const cause = `a pod has at most ${MAX_HOST_PORTS}, whose names the kernel keeps with its link`;
+    throw new CniError(
+      CNI_CODE.invalidConfig,
+      `Cannot use ${hostPorts.length} host ports of ${KEY}: ${cause}`,
+    );
   }
   return hostPorts;
 }

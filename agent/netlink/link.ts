@@ -96,6 +96,15 @@ export function setLink(link: LinkRef, change: LinkChange): NetlinkRequest {
   };
 }
 
+/** Of hundreds of names the first ones say which they are. */
+function describeNames(names: readonly string[]): string {
+  const more = names.length - SHOWN_NAMES;
+  const shown = names.slice(0, SHOWN_NAMES).map((name) => `"${name}"`);
+  return `${shown.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+}
+
+const SHOWN_NAMES = 3;
+
 /** Gives a link further names; EEXIST if one is taken by any link. Linux 5.5 and later. */
 export function addAltNames(index: number, names: readonly string[]): NetlinkRequest {
   return {
@@ -105,7 +114,7 @@ export function addAltNames(index: number, names: readonly string[]): NetlinkReq
       linkHeader({ index }),
       ...nested(IFLA_PROP_LIST, ...names.map((name) => textAttribute(IFLA_ALT_IFNAME, name))),
     ],
-    what: `name link ${index} "${names.join('", "')}"`,
+    what: `name link ${index} ${describeNames(names)}`,
   };
 }
 
