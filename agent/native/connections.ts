@@ -28,6 +28,10 @@ export interface Connections {
   isGone(id: Connection): boolean;
   drop(id: Connection): void;
   count(): number;
+  /** As many requests are being served as there should be descriptors for: see {@link MAX_SERVED}. */
+  isFull(): boolean;
+  /** Calls `work` once, as soon as a request has ended. */
+  onceRoom(work: () => void): void;
   /** Resolves when no connection is open any more. */
   whenIdle(): Promise<void>;
 }
@@ -40,6 +44,12 @@ const MAX_LENGTH = 2 * 1024 * 1024;
 /** Nearly all frames of container runtimes fit: those are read once, without memory of their own. */
 const SCRATCH_BYTES = 16 * 1024;
 const MAX_FDS = 2;
+
+/**
+ * Each request holds three descriptors, its connection and the pod's two; a process has 1,024 where nobody has raised the limit. Those beyond
+ * wait in the kernel's queue: with no room for the descriptors of a frame they would be lost.
+ */
+export const MAX_SERVED = 300;
 
 /** The addon counts polls from 1. */
 const NO_POLL = 0;
@@ -71,6 +81,8 @@ export function createConnections(addon: Addon, peerTimeoutMs: number): Connecti
   const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
   const probe = Buffer.alloc(1);
   const waiting: (() => void)[] = [];
+  const awaitingRoom: (() => void)[] = [];
+  let served = 0;
   let lastId = 0;
 
   function close(connection: Open): void {
@@ -80,6 +92,8 @@ export function createConnections(addon: Addon, peerTimeoutMs: number): Connecti
     addon.close(connection.fd);
     for (const fd of connection.fds) addon.close(fd);
     if (connection.frame !== scratch) releaseMemory(connection.frame);
+    if (connection.phase !== "reading") served--;
+    if (served < MAX_SERVED) for (const work of awaitingRoom.splice(0)) work();
     if (open.size === 0) for (const wake of waiting.splice(0)) wake();
   }
 
@@ -110,6 +124,7 @@ export function createConnections(addon: Addon, peerTimeoutMs: number): Connecti
     const { id, handlers, frame, length, fds } = connection;
     clearTimeout(connection.timer);
     connection.phase = "serving";
+    served++;
     connection.fds = [];
     handlers.onRequest(id, frame.subarray(0, length), fds);
   }
@@ -208,6 +223,8 @@ export function createConnections(addon: Addon, peerTimeoutMs: number): Connecti
       if (connection !== undefined) close(connection);
     },
     count: () => open.size,
+    isFull: () => served >= MAX_SERVED,
+    onceRoom: (work) => void awaitingRoom.push(work),
     async whenIdle() {
       if (open.size > 0) await new Promise<void>((resolve) => waiting.push(resolve));
     },

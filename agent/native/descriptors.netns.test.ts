@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
-import { execFile, execFileSync } from "node:child_process";
+import { execFile, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { loadNative } from "../kernel/native.ts";
 import { eventually } from "../testing/eventually.ts";
 import { assertInsideTestNamespaces } from "../testing/privileged.ts";
+import { MAX_SERVED } from "./connections.ts";
 import { echo, frameOf, makeFolder, serve } from "./test/serve.ts";
 
 assertInsideTestNamespaces();
@@ -87,3 +89,46 @@ test("listen() closes descriptors of a frame that never came", async () => {
   });
   await eventually("all descriptors are closed", () => openDescriptors().length === open);
 });
+
+test("600 requests at once wait for descriptors where a process has 1,024 of them", async () => {
+  const path = newPath();
+  const script = new URL("test/hold-requests.ts", import.meta.url).pathname;
+  const server = spawn("prlimit", ["--nofile=1024:1024", process.execPath, script, path]);
+  const output: string[] = [];
+  server.stdout.on("data", (chunk: Buffer) => output.push(chunk.toString()));
+  server.stderr.on("data", (chunk: Buffer) => output.push(chunk.toString()));
+  try {
+    await eventually("the server listens", () => output.join("") === "listening\n");
+    const names = Array.from({ length: 600 }, (_, index) => `request ${index}`);
+    const answers = names.map((name) => sendFds(path, "2", frameOf(name).toString("hex")));
+    await eventually("the others are queued", () => queuedAt(path) === names.length - MAX_SERVED);
+    server.stdin.end();
+    assert.deepEqual(await Promise.all(answers), names);
+    assert.equal(output.join(""), "listening\n", "nobody is refused");
+  } finally {
+    server.kill();
+    await once(server, "close");
+  }
+});
+
+test("stop() serves everybody who is queued, also those beyond what is served at a time", async () => {
+  await serve(native, { path: newPath() }, async ({ path, listener, requests }) => {
+    const names = Array.from({ length: MAX_SERVED + 50 }, (_, index) => `request ${index}`);
+    const answers = names.map((name) => sendFds(path, "2", frameOf(name).toString("hex")));
+    await eventually("as many are held as there may be", () => requests.length === MAX_SERVED);
+    await eventually("the others are queued", () => queuedAt(path) === 50);
+    listener.stop();
+    for (const request of requests) {
+      native.reply(request.connection, echo(request));
+      for (const fd of request.fds.splice(0)) native.close(fd);
+    }
+    assert.deepEqual(await Promise.all(answers), names);
+    await native.whenIdle();
+  });
+});
+
+/** Connections that wait to be accepted: column Recv-Q of a listening socket. */
+function queuedAt(path: string): number {
+  const lines = execFileSync("ss", ["-xlHn", "src", path], { encoding: "utf8" });
+  return Number(lines.trim().split(/\s+/)[2]);
+}

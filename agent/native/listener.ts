@@ -5,7 +5,7 @@ import { checked, errorCode } from "./system-error.ts";
 import { listenUnix } from "./unix-socket.ts";
 
 export interface Listener {
-  /** Unlinks the socket, takes what is queued, then accepts no more; running connections go on. May be called twice. */
+  /** Unlinks the socket, takes what is queued as there is room for it, then accepts no more; running connections go on. May be called twice. */
   stop(): void;
 }
 
@@ -45,19 +45,33 @@ export function createListener(
     return 0;
   }
 
-  function acceptAll(): number {
+  /** What ended it: the queue is empty, connections have no room for more, or the error of accept. */
+  function acceptAll(): "empty" | "full" | "failed" {
     let result = 0;
-    while (result === 0) result = acceptOne();
-    if (result !== -EAGAIN) handlers.onRefused(`accept: ${errorCode(result)}`);
-    return result;
+    while (result === 0) {
+      if (connections.isFull()) return "full";
+      result = acceptOne();
+    }
+    if (result === -EAGAIN) return "empty";
+    handlers.onRefused(`accept: ${errorCode(result)}`);
+    return "failed";
   }
 
   function onReadable(): void {
-    if (acceptAll() === -EAGAIN || stopped) return;
+    const ended = acceptAll();
+    if (ended === "empty" || stopped) return;
     addon.unpoll(poll);
-    timer = setTimeout(() => {
-      poll = startPoll();
-    }, PAUSE_MS);
+    const resume = (): void => {
+      if (!stopped) poll = startPoll();
+    };
+    if (ended === "full") connections.onceRoom(resume);
+    else timer = setTimeout(resume, PAUSE_MS);
+  }
+
+  /** After the last one nobody can come. */
+  function drain(): void {
+    if (acceptAll() === "full") connections.onceRoom(drain);
+    else addon.close(socket.fd);
   }
 
   return {
@@ -69,8 +83,7 @@ export function createListener(
       // Once the file is gone and the socket shut down nobody can queue any more: connect() fails at once, and the queue is emptied.
       socket.unlink();
       addon.shutdown(socket.fd);
-      acceptAll();
-      addon.close(socket.fd);
+      drain();
     },
   };
 }
