@@ -146,6 +146,15 @@ test("a pod cannot reach what listens on 127.0.0.1 of the node, though a host po
   assert.deepEqual(await ask(attacker, "tcp,127.0.0.1,9999", "udp,127.0.0.1,9999"), ["nobody", "nobody"]);
 });
 
+test("a port of all addresses leaves the node's [::1] to a program of the node (containers/podman#12690, plugins#763)", async () => {
+  await addPod("web", { hostPort: 8080, containerPort: 80 });
+  const daemon = `require("net").createServer((s) => s.end("daemon")).listen(8080, "::1", () => console.log("ready"))`;
+  const { pid } = await privileged({ command: [process.execPath, "-e", daemon], background: true });
+  servers.push(pid);
+  assert.deepEqual(await ask(undefined, "tcp,::1,8080"), ["daemon"]);
+  assert.deepEqual(await ask(undefined, "tcp,127.0.0.1,8080"), ["web 10.244.1.1"]);
+});
+
 test("the same port of another machine is left alone, for pods and for the node (CVE-2025-67499)", async () => {
   const web = await addPod("web", ...BOTH);
   const other = await addPod("other");

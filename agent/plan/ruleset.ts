@@ -183,6 +183,9 @@ function planHostPorts(hook: "prerouting" | "output", families: readonly Family[
   };
 }
 
+/** Nothing that goes to ::1 is forwarded: a port there is that of a program of the node, whatever pods have (containers/podman#12690). */
+const NEVER_HOST_PORTS: readonly string[] = ["::1"];
+
 /** Maps of host ports, whose elements are each attachment's own: see {@link withHostPorts}. */
 function planPortSets(family: Family, { serviceAddresses }: RulesetInput): readonly NftSet[] {
   const address = addressType(family);
@@ -197,7 +200,9 @@ function planPortSets(family: Family, { serviceAddresses }: RulesetInput): reado
       name: `services${family}`,
       type: address,
       values: undefined,
-      elements: serviceAddresses.filter((candidate) => familyOf(candidate) === family),
+      elements: [...NEVER_HOST_PORTS, ...serviceAddresses].filter(
+        (candidate) => familyOf(candidate) === family,
+      ),
     },
     { ...common, name: `hairpin${family}`, type: `${address} . ${address}`, values: undefined },
   ];
