@@ -60,10 +60,10 @@ test("docs/field-cases.md has every row that must be there, once and in order", 
   );
 });
 
-test("docs/field-cases.md names a thread for every row", () => {
+test("docs/field-cases.md names a thread for every row, or that it was found by trial", () => {
   assert.deepEqual(
     rows
-      .filter(({ threads }) => !/#\d+|10-network-magic|conformance test/.test(threads))
+      .filter(({ threads }) => !/#\d+|10-network-magic|conformance test|found by trial/.test(threads))
       .map(({ number }) => number),
     [],
   );

@@ -25,6 +25,6 @@ native.listen(path, {
     if (held === undefined) answer(request);
     else held.push(request);
   },
-  onRefused: (reason) => console.log(`refused: ${reason}`),
+  onRefused: (reason) => process.stdout.write(`refused: ${reason}\n`),
 });
-console.log("listening");
+process.stdout.write("listening\n");
