@@ -92,7 +92,7 @@ test("listen() closes descriptors of a frame that never came", async () => {
 
 test("600 requests at once wait for descriptors where a process has 1,024 of them", async () => {
   const path = newPath();
-  const script = new URL("test/hold-requests.ts", import.meta.url).pathname;
+  const script = new URL("../testing/hold-requests.ts", import.meta.url).pathname;
   const server = spawn("prlimit", ["--nofile=1024:1024", process.execPath, script, path]);
   const output: string[] = [];
   server.stdout.on("data", (chunk: Buffer) => output.push(chunk.toString()));

@@ -2,8 +2,8 @@
  * Listens on a socket, answers nobody until its standard input ends, and everybody from then on. Prints what was refused.
  * usage: node hold-requests.ts SOCKET
  */
-import { loadNative } from "../../kernel/native.ts";
-import { echo, type Request } from "./serve.ts";
+import { loadNative } from "../kernel/native.ts";
+import { echo, type Request } from "../native/test/serve.ts";
 
 const [path = ""] = process.argv.slice(2);
 const native = loadNative();
