@@ -13,7 +13,7 @@ import { describeDropPolicies, type ListedObject } from "./foreign-chains.ts";
 import { changePortElements } from "./host-port-rules.ts";
 import { listTable } from "./list-table.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
-import { runNft } from "./run-nft.ts";
+import { describeOldNft, runNft } from "./run-nft.ts";
 
 /**
  * Our tables. Changes go through the nft program, the only documented interface of nftables, but for the elements of host ports: those are many and
@@ -226,9 +226,11 @@ async function replaceTables(ruleset: Ruleset): Promise<void> {
   try {
     await runNft(["-f", "-"], formatRuleset(ruleset));
   } catch (cause) {
+    const remedy = await describeOldNft();
+    if (remedy !== undefined) throw new Error(`Cannot apply nftables tables: ${remedy}`, { cause });
     if (await knowsBridgeFamily()) throw cause;
-    const remedy = "it needs CONFIG_NF_TABLES_BRIDGE, which distributions' kernels have";
-    throw new Error(`Cannot apply nftables tables: this kernel has no family bridge; ${remedy}`, { cause });
+    const needed = "it needs CONFIG_NF_TABLES_BRIDGE, which distributions' kernels have";
+    throw new Error(`Cannot apply nftables tables: this kernel has no family bridge; ${needed}`, { cause });
   }
 }
 

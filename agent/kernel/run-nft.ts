@@ -23,3 +23,15 @@ export async function runNft(args: readonly string[], input: string): Promise<st
   const reason = Buffer.concat(chunks.err).toString("utf8").trim().split("\n").slice(0, 2).join(" ");
   throw new Error(`Cannot run nft ${args.join(" ")}: exit ${code} (${reason})`);
 }
+
+/** The image's; the one before that Debian has, 0.9.8, declares no map from several fields to address and port. */
+const OLDEST_NFT = [1, 0, 6] as const;
+
+/** That the nft program is older than it must be, in words; undefined when it is not, or does not say. Asked only after a failure. */
+export async function describeOldNft(): Promise<string | undefined> {
+  const said = await runNft(["--version"], "").catch(() => "");
+  const version = /\bv(\d+)\.(\d+)\.(\d+)/.exec(said)?.slice(1).map(Number) ?? [...OLDEST_NFT];
+  const difference = version.map((part, index) => part - (OLDEST_NFT[index] ?? 0)).find((part) => part !== 0);
+  if (difference === undefined || difference > 0) return undefined;
+  return `nft ${version.join(".")} is too old; it must be ${OLDEST_NFT.join(".")} or newer, as that of the image is`;
+}

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Gets the real components that the e2e suites run against, without installing a daemon: Debian packages unpacked into
 # $CAUSEWAY_CACHE/packages/NAME (default: .cache in the repository). Only what is missing is fetched.
-# usage: e2e/lib/packages.sh SET   SET: chart, cluster, containerd, image, libcni, nodes, page, podman or prometheus
+# usage: e2e/lib/packages.sh SET   SET: chart, cluster, containerd, image, libcni, nodes, page, podman, prometheus or tools-matrix
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 cache=${CAUSEWAY_CACHE:-$PWD/.cache}
@@ -26,8 +26,9 @@ mirror() {
 suite_apt() {
   local suite=$1 state=$cache/apt/$1
   shift
+  # Without its status: what is installed, if newer, would be the only candidate, and cannot be downloaded.
   apt-get -qq -o "Dir::State::Lists=$state/lists" -o "Dir::Cache=$state/cache" -o "Dir::Etc::SourceList=$state/suite.sources" \
-    -o Dir::Etc::SourceParts=/dev/null -o APT::Sandbox::User=root "$@"
+    -o Dir::Etc::SourceParts=/dev/null -o Dir::State::status=/dev/null -o APT::Sandbox::User=root "$@"
 }
 
 update_suite() {
@@ -79,6 +80,29 @@ unpack_newest_containerd() {
     unpack trixie containerd-newest containerd
     ;;
   esac
+}
+
+# nft_of SUITE NAME: a folder nft/NAME for PATH, with the nft of a suite, which runs with that suite's C library and all others of its own.
+nft_of() {
+  local suite=$1 target=$cache/nft/$2 files=$cache/packages/nft-$1 loader
+  if [ -x "$target/nft" ]; then return; fi
+  unpack "$suite" "nft-$suite" nftables libnftables1 libnftnl11 libmnl0 libjansson4 libgmp10 libxtables12 libedit2 libtinfo6 libbsd0 libmd0 libc6
+  for loader in "$files"{/usr,}/lib/*-linux-gnu*/ld-linux*.so.*; do
+    if [ -e "$loader" ]; then break; fi
+  done
+  [ -e "$loader" ] || fail "libc6 of Debian $suite has no program interpreter"
+  mkdir -p "$target"
+  printf '#!/bin/sh\nexec "%s" --library-path "%s:%s" "%s" "$@"\n' "$loader" "$(dirname "$loader")" "$files/usr/lib/$(basename "$(dirname "$loader")")" \
+    "$files/usr/sbin/nft" >"$target/.new"
+  chmod 755 "$target/.new"
+  mv "$target/.new" "$target/nft"
+}
+
+# The messages of programs in another language, and what that takes.
+german() {
+  if [ -e "$cache/locales/de_DE.UTF-8" ]; then return; fi
+  mkdir -p "$cache/locales"
+  localedef -i de_DE -f UTF-8 "$cache/locales/de_DE.UTF-8" || fail "cannot make the locale de_DE.UTF-8"
 }
 
 # Debian packages that must be installed, because tools of the machine are used.
@@ -231,9 +255,15 @@ page)
 nodes)
   ensure_installed iproute2 iputils-ping nftables procps
   ;;
+tools-matrix)
+  ensure_installed iproute2 iptables iputils-ping libc-l10n locales nftables util-linux
+  nft_of bullseye too-old
+  nft_of sid newest
+  german
+  ;;
 prometheus)
   ensure_installed iproute2 nftables util-linux
   unpack bookworm prometheus prometheus
   ;;
-*) fail 'say which set: chart, cluster, containerd, image, libcni, nodes, page, podman or prometheus' ;;
+*) fail 'say which set: chart, cluster, containerd, image, libcni, nodes, page, podman, prometheus or tools-matrix' ;;
 esac

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { observeCommand, runCommand } from "../lib/command.ts";
+import { expectErrors } from "../lib/end-of-test.ts";
 import { waitUntilHolds } from "../lib/wait-for.ts";
 import { addPod, assertFailure, assertSuccess, type CniLab, testInLab } from "./cni-lab.ts";
 import { type NodeLab, POD_CIDRS } from "./node-lab.ts";
@@ -54,6 +55,7 @@ export function testStatus(getLab: () => CniLab): void {
       const { node, libcni } = lab;
       await addPod(lab);
       await using table = await occupyTable(node);
+      expectErrors(/"error":"Cannot run nft .*Operation not permitted/);
       try {
         // Other nodes' PodCIDRs are part of the ruleset: news of one makes the agent apply it.
         node.setPeers([{ name: "node-b", addresses: ["192.0.2.3"], podCIDRs: ["10.244.8.0/24"] }]);

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Kernel tests once more where other tools, files and languages are: with the newest nft that Debian has, without /etc, in German.
+# What a tool prints depends on all of these, and none of it may matter. No root, but for getting packages that are missing.
+# usage: e2e/tools-matrix/run.sh [--whole]   --whole: every file that has to do with nft in every surrounding, not only those that read and write it
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+PATH=$PWD/node_modules/.bin:$PATH
+e2e/lib/packages.sh tools-matrix
+cache=${CAUSEWAY_CACHE:-$PWD/.cache}
+
+files=(agent/kernel/nftables.netns.test.ts agent/plan/golden-rulesets.netns.test.ts agent/host-ports.netns.test.ts agent/surroundings.netns.test.ts)
+if [ "${1:-}" = --whole ]; then
+  files+=(agent/main-drift.netns.test.ts agent/kernel/{damage,linux-kernel,peers}.netns.test.ts agent/reconcile/node.netns.test.ts)
+  files+=(agent/report/report.netns.test.ts agent/{doctor,trace,uninstall,main}.netns.test.ts)
+fi
+
+# Programs behind links such as awk and iptables are there without /etc as well.
+work=$(mktemp -d "${TMPDIR:-/tmp}/causeway-tools-XXXXXX")
+trap 'rm -rf "$work"' EXIT
+cp -a /etc/alternatives "$work"
+hide_etc='mount -t tmpfs tmpfs /etc && cp -a "$0/alternatives" /etc && exec "$@"'
+
+passed=0 failed=0
+# surrounding NAME COMMAND...: runs the tests in what the command makes around them.
+surrounding() {
+  local name=$1 ok bad status=0
+  shift
+  echo "=== $name"
+  "$@" node agent/testing/run-kernel-tests.ts "${tests[@]}" 2>&1 | tee "$work/log" || status=$?
+  ok=$(awk '/^ℹ pass/ { n += $3 } END { print n + 0 }' "$work/log")
+  bad=$(awk '/^ℹ (fail|cancelled)/ { n += $3 } END { print n + 0 }' "$work/log")
+  if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi
+  passed=$((passed + ok)) failed=$((failed + bad))
+}
+without_etc=(unshare -rm bash -c "$hide_etc" "$work")
+german=(env "LOCPATH=$cache/locales" LC_ALL=de_DE.UTF-8 LANGUAGE=de)
+newest=$cache/nft/newest
+
+# One that is too old is not worked around, but told of.
+tests=(agent/kernel/old-nft.netns.test.ts)
+surrounding "nft of Debian 11" env "CAUSEWAY_TEST_OLD_NFT=$cache/nft/too-old"
+
+tests=("${files[@]}")
+surrounding "$("$newest/nft" --version), without /etc" "${without_etc[@]}" env "PATH=$newest:$PATH"
+surrounding "$(nft --version), without /etc, in German" "${without_etc[@]}" "${german[@]}"
+if [ "${1:-}" = --whole ]; then
+  surrounding "$("$newest/nft" --version), in German" "${german[@]}" env "PATH=$newest:$PATH"
+  surrounding "$(nft --version), in German" "${german[@]}"
+fi
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
