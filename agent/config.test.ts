@@ -55,6 +55,7 @@ test("loadConfig() has the defaults of the design", () => {
     masquerade: [4, 6],
     masqueradeRandomPorts: true,
     nonMasqueradeCIDRs: [],
+    clusterCIDRs: [],
     nodeEvents: true,
     nodeCondition: false,
     logLevel: "info",
@@ -68,12 +69,16 @@ test("loadConfig() takes the node name from the flag, then NODE_NAME, then the h
 });
 
 test("loadConfig() lets flags win over the file", () => {
-  withFile("mtu: 1400\nbridge: br9\nnonMasqueradeCIDRs: [10.0.0.0/8]\n", (path) => {
-    const config = load(["--config", path, "--bridge", "br1"]);
-    assert.equal(config.mtu, 1400);
-    assert.equal(config.bridge, "br1");
-    assert.deepEqual(config.nonMasqueradeCIDRs, [{ family: 4, base: "10.0.0.0", prefixLength: 8 }]);
-  });
+  withFile(
+    "mtu: 1400\nbridge: br9\nnonMasqueradeCIDRs: [10.0.0.0/8]\nclusterCIDRs: [10.244.0.0/16]\n",
+    (path) => {
+      const config = load(["--config", path, "--bridge", "br1"]);
+      assert.equal(config.mtu, 1400);
+      assert.equal(config.bridge, "br1");
+      assert.deepEqual(config.nonMasqueradeCIDRs, [{ family: 4, base: "10.0.0.0", prefixLength: 8 }]);
+      assert.deepEqual(config.clusterCIDRs, [{ family: 4, base: "10.244.0.0", prefixLength: 16 }]);
+    },
+  );
 });
 
 test("loadConfig() reports all faults together, each with key and value", () => {

@@ -255,6 +255,13 @@ export const OPTIONS = {
     help: "destinations that pods reach under their own address; may be repeated",
     multiple: true,
   },
+  clusterCIDRs: {
+    flag: "cluster-cidr",
+    schema: v.optional(v.array(cidr, "must be a list of prefixes"), []),
+    value: "CIDR",
+    help: "the only space in which PodCIDRs of nodes may lie, as the controller manager has it; may be repeated",
+    multiple: true,
+  },
   nodeEvents: {
     flag: "node-events",
     schema: v.optional(flag, true),

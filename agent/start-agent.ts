@@ -24,6 +24,8 @@ import { createMetrics } from "./metrics.ts";
 import { loadAddon } from "./native/addon.ts";
 import { createNodePage } from "./page/node-page.ts";
 import { planConflist } from "./plan/conflist.ts";
+import { createNodeJudge } from "./plan/node-judge.ts";
+import { ownRefusal } from "./plan/refusal.ts";
 import { createReadiness } from "./readiness.ts";
 import { createActivity } from "./report/activity.ts";
 import { querySocket, socketsOf } from "./report/query.ts";
@@ -114,11 +116,17 @@ export async function startAgent(config: Config, plainLog: Log): Promise<() => P
     clock: systemClock,
     onChange() {
       const own = JSON.stringify(ownNode(source.view, config.nodeName));
-      nodeRunner.trigger(own === lastOwnNode ? "cluster" : "all");
+      // While something of this node is refused, any other one that goes may give it the right to it.
+      nodeRunner.trigger(own === lastOwnNode && !node.isRefused() ? "cluster" : "all");
       lastOwnNode = own;
     },
   });
   let lastOwnNode = "";
+  const settleClaims = createNodeJudge({
+    ...config,
+    nodes: () => source.view.nodes().values(),
+    apiServer: () => source.apiServer(),
+  });
   const collection = createSharedLock();
   const drift = createDrift({
     clock: systemClock,
@@ -142,6 +150,7 @@ export async function startAgent(config: Config, plainLog: Log): Promise<() => P
       }
       return describeOwnNode(state);
     },
+    refusal: (surroundings) => ownRefusal(settleClaims(surroundings), config.nodeName),
   });
   const cluster = createClusterReconciler({
     ...config,
@@ -149,11 +158,16 @@ export async function startAgent(config: Config, plainLog: Log): Promise<() => P
     readiness,
     log,
     local: node.local,
-    cluster: () => ({ nodes: source.view.nodes(), isComplete: source.view.isComplete() }),
+    isComplete: () => source.view.isComplete(),
+    settleClaims,
     onRepair,
     onRulesetError: metrics.countNftError,
     onProblem: (note) =>
       source.report({ type: "Warning", reason: "NodesUnreachable", action: "RouteToNodes", note }),
+    onRefusal: (note) =>
+      source.report({ type: "Warning", reason: "NodeRefused", action: "RouteToNodes", note }),
+    // Another Node came or went, and with it the right to what this one has.
+    onOwnRefusal: () => nodeRunner.trigger("all"),
   });
   const report = createReporter({
     version: packageJson.version,

@@ -3,6 +3,7 @@ import type { PoolUse } from "./ipam/ipam.ts";
 import type { Attachment } from "./plan/attachment.ts";
 import { PROTOCOLS } from "./plan/host-ports.ts";
 import { NO_SETTINGS } from "./plan/pod-settings.ts";
+import type { RefusalCounts } from "./plan/refusal.ts";
 
 /** Read at every scrape: the state itself is the truth, no number is kept beside it. */
 export interface AgentState {
@@ -23,8 +24,8 @@ export interface PeerCounts {
   readonly overlay: number;
   readonly held: number;
   readonly unreachable: number;
-  /** PodCIDRs that belong to another node than the one that claims them. */
-  readonly conflicts: number;
+  /** PodCIDRs and addresses of nodes that do not count, by reason. */
+  readonly refused: RefusalCounts;
   /** Routes that are wanted and in the kernel. */
   readonly programmed: number;
 }
@@ -92,11 +93,19 @@ export function registerStateMetrics(register: Registry, state: AgentState): voi
   gaugeBy(
     "reason",
     "causeway_nodes_skipped",
-    "What of other nodes is not routed to, by reason: malformed (the Node object cannot be used), conflict (a PodCIDR belongs to another node), unreachable (there is no way to a PodCIDR).",
+    "What of other nodes is not routed to, by reason: malformed (the Node object cannot be used), conflict (a PodCIDR belongs to another node), refused (a PodCIDR or an address that no node may have), unreachable (there is no way to a PodCIDR).",
     () => {
-      const { conflicts, unreachable } = state.peers();
-      return { malformed: state.nodes().malformed, conflict: conflicts, unreachable };
+      const { refused, unreachable } = state.peers();
+      const { conflict, ...others } = refused;
+      const sum = Object.values(others).reduce((total, count) => total + count, 0);
+      return { malformed: state.nodes().malformed, conflict, refused: sum, unreachable };
     },
+  );
+  gaugeBy(
+    "reason",
+    "causeway_peers_refused",
+    "PodCIDRs and addresses of nodes that do not count, by what they are or meet.",
+    () => state.peers().refused,
   );
   gaugeBy(
     "route",

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createMetrics } from "../metrics.ts";
+import { countRefusals } from "../plan/refusal.ts";
 import { createReadiness } from "../readiness.ts";
 import type { Answer } from "./answer.ts";
 import { nodeRoutes } from "./node-routes.ts";
@@ -25,7 +26,14 @@ function setUp(): Setup {
     codes: [101],
     requests: () => ({ inWork: 2, waiting: 1 }),
     nodes: () => ({ known: 3, malformed: 1 }),
-    peers: () => ({ direct: 2, overlay: 1, held: 0, unreachable: 0, conflicts: 4, programmed: 2 }),
+    peers: () => ({
+      direct: 2,
+      overlay: 1,
+      held: 0,
+      unreachable: 0,
+      refused: { ...countRefusals([]), conflict: 4, reserved: 1, gateway: 2 },
+      programmed: 2,
+    }),
     watch: () => ({ restarts: 5, lastEventAgeSeconds: 0.5 }),
   });
   const routes = nodeRoutes({ readiness, metrics, nowMs: () => setup.nowMs });
@@ -79,6 +87,8 @@ test("/metrics shows requests, latency, addresses, readiness, build and process"
     "causeway_cni_queue_length 1",
     'causeway_nodes_skipped{reason="malformed"} 1',
     'causeway_nodes_skipped{reason="conflict"} 4',
+    'causeway_nodes_skipped{reason="refused"} 3',
+    'causeway_peers_refused{reason="gateway"} 2',
     'causeway_routes{state="desired"} 3',
     'causeway_routes{state="programmed"} 2',
     "causeway_watch_restarts_total 5",

@@ -3,11 +3,12 @@ import type { ObservedAddress } from "../netlink/address.ts";
 import { RT_TABLE_MAIN } from "../netlink/constants.ts";
 import { dumpLinks, setLink } from "../netlink/link.ts";
 import { type Link, parseLink } from "../netlink/parse-link.ts";
-import { dumpRoutes, parseRoute } from "../netlink/route.ts";
+import { dumpRoutes, parseRoute, type Route } from "../netlink/route.ts";
 import { SERVICE_LINK, sortSubnets, type Underlay } from "../plan/underlay.ts";
 import { listAddresses } from "./ensure-bridge.ts";
 import { isOurs } from "./ownership.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
+import { readNameServers, surroundingsOf } from "./surroundings.ts";
 
 /** Underlay, and the indices of its uplinks. */
 export interface ObservedUnderlay extends Underlay {
@@ -19,15 +20,18 @@ export async function observeUnderlay(
   rtnetlink: Rtnetlink,
   ownAddresses: readonly string[],
 ): Promise<ObservedUnderlay> {
-  const [links, addresses, routed] = await Promise.all([
+  const [links, addresses, routes, nameServers] = await Promise.all([
     listLinks(rtnetlink),
     listAddresses(rtnetlink),
-    Promise.all([listDefaultLinks(rtnetlink, 4), listDefaultLinks(rtnetlink, 6)]),
+    Promise.all([listDefaultRoutes(rtnetlink, 4), listDefaultRoutes(rtnetlink, 6)]),
+    readNameServers(),
   ]);
+  const defaults = routes.flat();
   const byIndex = new Map(links.map((link) => [link.index, link]));
   const own = addresses.filter(({ address }) => ownAddresses.includes(address));
   const isReal = (index: number): boolean => byIndex.get(index)?.name !== LOOPBACK;
-  const indices = [...own.map(({ linkIndex }) => linkIndex).filter(isReal), ...routed.flat()];
+  const routed = defaults.flatMap(({ linkIndex }) => linkIndex ?? []);
+  const indices = [...own.map(({ linkIndex }) => linkIndex).filter(isReal), ...routed];
   const uplinks = [...new Set(indices)].flatMap((index) => byIndex.get(index) ?? []);
   return {
     uplinks: uplinks.map(({ name, mtu }) => ({ name, mtu })),
@@ -42,6 +46,12 @@ export async function observeUnderlay(
         return mtu === undefined ? [] : [[address, mtu]];
       }),
     ),
+    surroundings: surroundingsOf({
+      links,
+      addresses,
+      gateways: defaults.flatMap(({ gateway }) => gateway ?? []),
+      nameServers,
+    }),
   };
 }
 
@@ -63,11 +73,9 @@ export async function listLinks(rtnetlink: Rtnetlink): Promise<Link[]> {
   return (await rtnetlink.dump(dumpLinks())).map(parseLink);
 }
 
-async function listDefaultLinks(rtnetlink: Rtnetlink, family: 4 | 6): Promise<number[]> {
+async function listDefaultRoutes(rtnetlink: Rtnetlink, family: 4 | 6): Promise<Route[]> {
   const routes = (await rtnetlink.dump(dumpRoutes({ family, table: RT_TABLE_MAIN }))).map(parseRoute);
-  return routes.flatMap(({ destination, linkIndex }) =>
-    destination.prefixLength === 0 && linkIndex !== undefined ? [linkIndex] : [],
-  );
+  return routes.filter(({ destination }) => destination.prefixLength === 0);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, STATUS_CODES } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { parseAddress } from "../net/address.ts";
 import { asApiError, garbageError, statusError } from "./api-error.ts";
 import type { Credentials } from "./credentials.ts";
 
@@ -21,6 +22,8 @@ export interface ApiRequest {
 export interface ApiClient {
   /** The body of a 2xx answer in JSON. All else throws ApiError, whose message is the cause only. */
   send(request: ApiRequest): Promise<AsyncIterable<Buffer>>;
+  /** Address that the last answer came from, a proxy's where there is one; undefined before the first. */
+  server(): string | undefined;
   /** Ends all connections. */
   close(): void;
 }
@@ -51,6 +54,8 @@ export function createApiClient({ credentials, userAgent }: ApiClientOptions): A
     https: new HttpsAgent({ keepAlive: true, keepAliveMsecs: TCP_PROBE_MS }),
   };
 
+  let server: string | undefined;
+
   async function open({
     method,
     path,
@@ -59,8 +64,8 @@ export function createApiClient({ credentials, userAgent }: ApiClientOptions): A
     body,
     signal,
   }: ApiRequest): Promise<IncomingMessage> {
-    const { server, headers, tls, proxyAgent } = await credentials.forRequest();
-    const url = new URL(server + path);
+    const { server: base, headers, tls, proxyAgent } = await credentials.forRequest();
+    const url = new URL(base + path);
     for (const [key, value] of Object.entries(query ?? {})) url.searchParams.set(key, value);
     const payload = body === undefined ? undefined : JSON.stringify(body);
     const isTls = url.protocol === "https:";
@@ -86,6 +91,7 @@ export function createApiClient({ credentials, userAgent }: ApiClientOptions): A
     async send(request) {
       try {
         const response = await open(request);
+        server = parseAddress(response.socket.remoteAddress ?? "") ?? server;
         // Readers get errors through their iterator; one that comes between two readers must not end the process.
         response.on("error", () => undefined);
         const status = response.statusCode ?? 0;
@@ -103,6 +109,7 @@ export function createApiClient({ credentials, userAgent }: ApiClientOptions): A
         throw apiError;
       }
     },
+    server: () => server,
     close() {
       agents.http.destroy();
       agents.https.destroy();

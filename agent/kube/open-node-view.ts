@@ -31,6 +31,8 @@ export interface OpenNodeViewInput {
 /** Where the agent learns of nodes, and where it tells operators about its own. */
 export interface OpenedNodeView {
   readonly view: NodeView;
+  /** Address of the API server, once it has answered; undefined in standalone mode. */
+  readonly apiServer: () => string | undefined;
   /** Nobody listens in standalone mode, or where the configuration says so: the log and /readyz say the same. */
   readonly report: NodeEvents["report"];
   /** The node serves pods: where the configuration says so, its Node object is told. */
@@ -47,6 +49,7 @@ export function openNodeView(input: OpenNodeViewInput): OpenedNodeView {
     const view = watchNodesFile({ path: config.nodesFile, log, clock, onChange });
     return {
       view,
+      apiServer: () => undefined,
       report: () => undefined,
       ready: () => undefined,
       isUninstalled: () => Promise.resolve(false),
@@ -70,6 +73,7 @@ export function openNodeView(input: OpenNodeViewInput): OpenedNodeView {
       : watchOwnDaemonSet({ client, daemonSet, clock, log, random: Math.random });
   return {
     view,
+    apiServer: client.server,
     isUninstalled: () => own?.isDeleted() ?? Promise.resolve(false),
     report: (event) => events?.report(event),
     ready: () => condition?.ready(),

@@ -66,7 +66,7 @@ function readEntry(key: string, entry: unknown, faults: string[]): ClusterNode |
     faults.push(`${key}.name ${showValue(name)} is not a node name`);
     return undefined;
   }
-  // A file has no identity beyond the name; its nodes never take a prefix from one another, so age decides nothing.
+  // A file has no identity beyond the name; all its nodes are of one age, so that the name decides between them.
   return { name, uid: name, createdMs: 0, addresses: addresses.values, podCIDRs: podCIDRs.values };
 }
 

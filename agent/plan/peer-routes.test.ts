@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { rangeOf } from "../net/address-range.ts";
 import { type Cidr, parseCidr } from "../net/cidr.ts";
 import { macOf } from "../net/mac.ts";
 import type { Claim } from "./cluster-claims.ts";
@@ -14,6 +15,7 @@ function claim(prefix: string, ...addresses: readonly string[]): Claim {
   return {
     key: prefix,
     cidr: cidr(prefix),
+    range: rangeOf(cidr(prefix)),
     node: { name: "peer", createdMs: 1, addresses, podCIDRs: [prefix] },
   };
 }

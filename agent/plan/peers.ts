@@ -1,6 +1,8 @@
+import { rangeHolds, rangeOf } from "../net/address-range.ts";
 import type { Family } from "../net/address.ts";
+import type { Cidr } from "../net/cidr.ts";
 import { macOf } from "../net/mac.ts";
-import type { Claim, Claims, ClusterMember } from "./cluster-claims.ts";
+import type { Claim, Claims } from "./cluster-claims.ts";
 import { MIN_MTU } from "./node-network.ts";
 import { addressOf, FAMILIES, type PeerPlan, type PeerRoute } from "./peer-routes.ts";
 import type { Underlay } from "./underlay.ts";
@@ -39,15 +41,15 @@ export interface PeersPlan {
   readonly tunnelNames: readonly string[];
   /** Number of destinations to which there is no way. */
   readonly unreachable: number;
-  /** What an operator must know, as sentences. */
+  /** Nodes to which there is no way, as sentences. */
   readonly problems: readonly string[];
 }
 
 export interface PeersInput {
-  readonly claims: Claims;
-  readonly own: ClusterMember | undefined;
-  /** Prefixes of this node, as text, also while the node itself is not known. */
-  readonly ownCidrs: ReadonlySet<string>;
+  readonly claims: Claims["claims"];
+  readonly nodeName: string;
+  /** Prefixes of this node, also while the node itself is not known: nothing leads away what is in them. */
+  readonly ownCidrs: readonly Cidr[];
   readonly ownAddresses: readonly string[];
   readonly planPeer: (claim: Claim) => PeerPlan;
   readonly underlay: Pick<Underlay, "addresses">;
@@ -56,14 +58,15 @@ export interface PeersInput {
 
 /** Plans routes and tunnels to all nodes but this one. */
 export function planPeers(input: PeersInput): PeersPlan {
-  const { claims, own, ownCidrs, ownAddresses, planPeer, underlay, settings } = input;
+  const { claims, ownAddresses, planPeer, underlay, settings } = input;
+  const isOwn = ownClaims(input);
   const routes = new Map<string, PeerRoute>();
   const held = new Set<string>();
-  const problems = new Set(claims.conflicts);
+  const problems = new Set<string>();
   const families = new Set<Family>();
   let unreachable = 0;
-  for (const [key, claim] of claims.claims) {
-    if (claim.node === own || ownCidrs.has(key)) continue;
+  for (const [key, claim] of claims) {
+    if (isOwn(claim)) continue;
     const plan = planPeer(claim);
     if (plan.kind === "direct" || plan.kind === "overlay") routes.set(key, plan);
     else {
@@ -80,6 +83,15 @@ export function planPeers(input: PeersInput): PeersPlan {
   });
   const tunnelNames = FAMILIES.map((family) => tunnelName(settings.vxlanDevice, family));
   return { routes, held, tunnels, tunnelNames, unreachable, problems: [...problems] };
+}
+
+/** Tells claims to which this node makes no route: its own, and what others claim of prefixes in which its pods live. */
+export function ownClaims({
+  nodeName,
+  ownCidrs,
+}: Pick<PeersInput, "nodeName" | "ownCidrs">): (claim: Claim) => boolean {
+  const own = ownCidrs.map(rangeOf);
+  return ({ node, range }) => node.name === nodeName || own.some((around) => rangeHolds(around, range));
 }
 
 /** Two devices at most: one kernel socket sends over IPv4 or IPv6, and pairs of nodes may share only one of them. */

@@ -1,5 +1,6 @@
 import type { Cidr } from "../net/cidr.ts";
 import { addressBits } from "../net/cidr.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 /** A prefix whose addresses are one hop away. */
 export interface Subnet {
@@ -26,6 +27,7 @@ export interface Underlay {
    * (kubernetes/kubernetes#131765).
    */
   readonly serviceAddresses: readonly string[];
+  readonly surroundings: Surroundings;
 }
 
 /** The link of kube-proxy in IPVS mode (DefaultDummyDevice of pkg/proxy/ipvs). */

@@ -3,11 +3,14 @@ import { test } from "node:test";
 import type { Change } from "../kernel/kernel.ts";
 import { parseCidr } from "../net/cidr.ts";
 import type { ClusterMember } from "../plan/cluster-claims.ts";
+import { createNodeJudge } from "../plan/node-judge.ts";
 import type { PeersPlan } from "../plan/peers.ts";
+import { countRefusals } from "../plan/refusal.ts";
 import type { Ruleset } from "../plan/ruleset.ts";
+import { NO_SURROUNDINGS } from "../plan/surroundings.ts";
 import { createReadiness } from "../readiness.ts";
 import { silentLog } from "../testing/silent-log.ts";
-import { createClusterReconciler, type ClusterView } from "./cluster.ts";
+import { createClusterReconciler } from "./cluster.ts";
 
 function cidr(text: string) {
   return parseCidr(text) ?? assert.fail(text);
@@ -25,20 +28,26 @@ function view(isComplete: boolean, ...nodes: readonly ClusterMember[]): ClusterV
   return { nodes: new Map(nodes.map((member) => [member.name, member])), isComplete };
 }
 
+interface ClusterView {
+  readonly nodes: ReadonlyMap<string, ClusterMember>;
+  readonly isComplete: boolean;
+}
+
 /** A reconciler over a kernel that notes what it is told, and answers what the test wants. */
 function setUp() {
   const seen: { plan: PeersPlan; prune: boolean; verify: boolean }[] = [];
   const rulesets: Ruleset[] = [];
-  const told = { repairs: [] as string[], notes: [] as string[] };
+  const told = { repairs: [] as string[], notes: [] as string[], refusals: [] as string[] };
   const setup = {
     seen,
     rulesets,
     ...told,
     view: view(true, OWN, NEAR, FAR),
     changes: [] as Change[],
-    refusals: [] as string[],
+    kernelRefusals: [] as string[],
     rulesetFault: undefined as Error | undefined,
     rulesetErrors: 0,
+    ownRefusals: 0,
     readiness: createReadiness(() => undefined),
     run: (verify = false) => reconciler.run({ verify }),
     counts: () => reconciler.counts(),
@@ -47,7 +56,7 @@ function setUp() {
     kernel: {
       ensurePeers(plan, options) {
         seen.push({ plan, ...options });
-        return Promise.resolve({ changes: setup.changes, conflicts: [], refusals: setup.refusals });
+        return Promise.resolve({ changes: setup.changes, conflicts: [], refusals: setup.kernelRefusals });
       },
       listPeerCidrs: () => Promise.resolve([cidr("10.244.77.0/24")]),
       ensureRuleset(ruleset) {
@@ -67,7 +76,13 @@ function setUp() {
     masquerade: [4, 6],
     masqueradeRandomPorts: true,
     nonMasqueradeCIDRs: [cidr("172.16.0.0/12")],
-    cluster: () => setup.view,
+    isComplete: () => setup.view.isComplete,
+    settleClaims: createNodeJudge({
+      nodeName: "own",
+      clusterCIDRs: [],
+      nodes: () => setup.view.nodes.values(),
+      apiServer: () => undefined,
+    }),
     local: () => ({
       addresses: OWN.addresses,
       podCidrs: [cidr("10.244.1.0/24")],
@@ -77,11 +92,14 @@ function setUp() {
         subnets: [{ cidr: cidr("192.0.2.0/24"), linkIndex: 2 }],
         addresses: new Map([["192.0.2.10", 1500]]),
         serviceAddresses: [],
+        surroundings: NO_SURROUNDINGS,
       },
     }),
     onRepair: (kind) => told.repairs.push(kind),
     onRulesetError: () => setup.rulesetErrors++,
     onProblem: (note) => told.notes.push(note),
+    onRefusal: (note) => told.refusals.push(note),
+    onOwnRefusal: () => setup.ownRefusals++,
   });
   return setup;
 }
@@ -92,7 +110,14 @@ test("run() routes to all nodes but this one, and masquerades nothing that stays
   const { run, seen, rulesets, counts } = setUp();
   await run();
   assert.deepEqual(seen.map(routed), [["10.244.2.0/24"]]);
-  const expected = { direct: 1, overlay: 0, held: 0, unreachable: 1, conflicts: 0, programmed: 1 };
+  const expected = {
+    direct: 1,
+    overlay: 0,
+    held: 0,
+    unreachable: 1,
+    refused: countRefusals([]),
+    programmed: 1,
+  };
   assert.deepEqual(counts(), expected);
   const inside = rulesets[0]?.[0]?.sets.find(({ name }) => name === "inside4")?.elements;
   assert.deepEqual(inside, [
@@ -128,15 +153,33 @@ test("run() masquerades nothing to nodes that were routed to before a restart, u
   assert.ok(!inside()?.includes("10.244.77.0/24"));
 });
 
-test("run() never routes this node's own prefix away, whoever claims it, and also while this node is not known", async () => {
+test("run() never routes this node's own prefix away, whoever claims it or a part of it, and also while this node is not known", async () => {
   const setup = setUp();
-  const thief = { ...node("thief", "192.0.2.66", "10.244.1.0/24"), createdMs: 9 };
+  const thief = { ...node("thief", "192.0.2.66", "10.244.1.0/24", "10.244.9.0/24"), createdMs: 9 };
   setup.view = view(true, OWN, thief);
+  await setup.run();
+  const older = { ...node("older", "192.0.2.67", "10.244.1.128/25"), createdMs: 0 };
+  setup.view = view(true, OWN, older);
   await setup.run();
   setup.view = view(false, thief);
   await setup.run();
-  assert.deepEqual(setup.seen.map(routed), [[], []]);
-  assert.match(setup.notes.join(), /node "thief" claims 10.244.1.0\/24, which belongs to node "own"/);
+  assert.deepEqual(setup.seen.map(routed), [["10.244.9.0/24"], [], ["10.244.9.0/24"]]);
+  assert.match(setup.refusals.join(), /node "thief" claims 10.244.1.0\/24, which belongs to node "own"/);
+});
+
+test("run() says so when this node loses its PodCIDR to an older Node, and when that one is gone", async () => {
+  const setup = setUp();
+  await setup.run();
+  assert.equal(setup.ownRefusals, 0);
+  const older = { ...node("older", "192.0.2.67", "10.244.1.0/24"), createdMs: 0 };
+  setup.view = view(true, OWN, NEAR, older);
+  await setup.run();
+  await setup.run();
+  assert.equal(setup.ownRefusals, 1);
+  assert.equal(setup.counts().refused.conflict, 1);
+  setup.view = view(true, OWN, NEAR);
+  await setup.run();
+  assert.deepEqual([setup.ownRefusals, setup.counts().refused.conflict], [2, 0]);
 });
 
 test("run() follows a node that was made again under its old name with another prefix and address", async () => {
@@ -183,11 +226,11 @@ test("run() reports a node that cannot be reached once, with the reason", async 
 
 test("run() wants another try when the kernel refused a route, and stays ready: one bad Node must not stop all pods", async () => {
   const setup = setUp();
-  setup.refusals = ["Cannot add route 10.244.2.0/24 via 192.0.2.11: ENETUNREACH"];
+  setup.kernelRefusals = ["Cannot add route 10.244.2.0/24 via 192.0.2.11: ENETUNREACH"];
   assert.equal(await setup.run(), "again");
   assert.ok(setup.readiness.reasons().every(({ part }) => part !== "routes"));
   assert.deepEqual([setup.counts().direct, setup.counts().programmed], [1, 0]);
-  setup.refusals = [];
+  setup.kernelRefusals = [];
   assert.equal(await setup.run(), undefined);
   assert.equal(setup.counts().programmed, 1);
 });

@@ -2,12 +2,13 @@ import type { PeersOptions } from "../kernel/ensure-peers.ts";
 import type { Change, Kernel } from "../kernel/kernel.ts";
 import type { Log } from "../log.ts";
 import type { Family } from "../net/address.ts";
-import { type Cidr, formatCidr } from "../net/cidr.ts";
-import { addressAt } from "../net/cidr.ts";
-import { type Claim, type Claims, type ClusterMember, settleClaims } from "../plan/cluster-claims.ts";
+import { addressAt, type Cidr, formatCidr } from "../net/cidr.ts";
+import type { Claim, Claims } from "../plan/cluster-claims.ts";
 import { createPeerPlanner, type OverlayMode, type PeerPlan } from "../plan/peer-routes.ts";
-import { type PeersPlan, planPeers, type VxlanSettings } from "../plan/peers.ts";
+import { ownClaims, type PeersPlan, planPeers, type VxlanSettings } from "../plan/peers.ts";
+import { countRefusals, ownRefusal } from "../plan/refusal.ts";
 import { planRuleset, type Ruleset } from "../plan/ruleset.ts";
+import type { Surroundings } from "../plan/surroundings.ts";
 import type { Underlay } from "../plan/underlay.ts";
 import type { Readiness } from "../readiness.ts";
 import type { PeerCounts } from "../state-metrics.ts";
@@ -16,12 +17,8 @@ import { inTurn } from "./in-turn.ts";
 import { createChangeTeller } from "./tell-changes.ts";
 import { createProblemTeller } from "./tell-problems.ts";
 
-/** All nodes as their source knows them. */
-export interface ClusterView {
-  readonly nodes: ReadonlyMap<string, ClusterMember>;
-  /** False until all are known: before that, one that is missing may still exist. */
-  readonly isComplete: boolean;
-}
+/** Settles which node has what, on a machine with these surroundings: see {@link createClaimSettler}. */
+export type SettleClaims = (surroundings: Surroundings) => Claims;
 
 /** This node's side of what is between nodes, as last made. */
 export interface LocalNetwork {
@@ -42,14 +39,20 @@ export interface ClusterReconcilerInput extends VxlanSettings {
   readonly masquerade: readonly Family[];
   readonly masqueradeRandomPorts: boolean;
   readonly nonMasqueradeCIDRs: readonly Cidr[];
-  readonly cluster: () => ClusterView;
+  /** False until all nodes are known: before that, one that is missing may still exist. */
+  readonly isComplete: () => boolean;
+  readonly settleClaims: SettleClaims;
   /** Undefined before this node's own network is there. */
   readonly local: () => LocalNetwork | undefined;
   readonly onRepair: (kind: string, fault: string) => void;
   /** The ruleset could not be applied or verified. */
   readonly onRulesetError: () => void;
-  /** Hears of what an operator must act on. */
+  /** Hears of nodes that cannot be reached. */
   readonly onProblem: (note: string) => void;
+  /** Hears of PodCIDRs and addresses of nodes that are refused. */
+  readonly onRefusal: (note: string) => void;
+  /** Hears when what is refused of this node has changed. */
+  readonly onOwnRefusal: () => void;
 }
 
 export interface ClusterReconciler {
@@ -70,14 +73,23 @@ const NO_PEERS: PeerCounts = {
   overlay: 0,
   held: 0,
   unreachable: 0,
-  conflicts: 0,
+  refused: countRefusals([]),
   programmed: 0,
 };
 
 export function createClusterReconciler(input: ClusterReconcilerInput): ClusterReconciler {
   const { kernel, readiness, log, nodeName } = input;
   const tellChanges = createChangeTeller(input);
-  const tellProblems = createProblemTeller({ log, report: input.onProblem });
+  const tellProblems = createProblemTeller({
+    log,
+    report: input.onProblem,
+    over: "All nodes can be reached again",
+  });
+  const tellRefusals = createProblemTeller({
+    log,
+    report: input.onRefusal,
+    over: "No node claims what it may not have any more",
+  });
   const planRulesetOnce = rememberLast(planRuleset);
   const plannerOnce = rememberLast(createPeerPlanner);
   let appliedRuleset: Ruleset | undefined;
@@ -85,13 +97,14 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
   let counts = NO_PEERS;
   let problems: readonly string[] = [];
   let settled: Claims["claims"] = new Map();
+  let lastRefusal: string | undefined;
 
   const applyRuleset = async (
     local: LocalNetwork,
     { claims }: Claims,
     isComplete: boolean,
   ): Promise<void> => {
-    const podCidrs = [...local.podCidrs, ...local.formerCidrs];
+    const podCidrs = livePrefixes(local);
     // Until all nodes are known, those that were routed to before a restart are inside as well: their traffic goes on.
     const remembered = isComplete ? [] : await kernel.listPeerCidrs();
     const { serviceAddresses } = local.underlay;
@@ -126,24 +139,32 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
     });
   };
 
-  const plan = (local: LocalNetwork, claims: Claims, own: ClusterMember | undefined): PeersPlan => {
-    const { addresses: ownAddresses, podCidrs, underlay } = local;
+  const plan = (local: LocalNetwork, { claims }: Claims): PeersPlan => {
+    const { addresses: ownAddresses, underlay } = local;
     const planPeer = plannerFor(local);
-    const ownCidrs = new Set(podCidrs.map(formatCidr));
-    return planPeers({ claims, own, ownCidrs, ownAddresses, planPeer, underlay, settings: input });
+    const ownCidrs = livePrefixes(local);
+    return planPeers({ claims, nodeName, ownCidrs, ownAddresses, planPeer, underlay, settings: input });
   };
 
-  const applyPeers = async (peers: PeersPlan, conflicts: number, options: PeersOptions): Promise<boolean> => {
+  const applyPeers = async (
+    peers: PeersPlan,
+    { refusals }: Claims,
+    options: PeersOptions,
+  ): Promise<boolean> => {
     const { size } = peers.routes;
+    const refused = countRefusals(refusals);
+    const refusalTexts = refusals.map(({ text }) => text);
+    tellRefusals(refusalTexts);
     // What a failure leaves unknown is no more than there was.
-    counts = { ...countRoutes(peers), conflicts, programmed: Math.min(counts.programmed, size) };
+    counts = { ...countRoutes(peers), refused, programmed: Math.min(counts.programmed, size) };
     const outcome = await kernel.ensurePeers(peers, options);
     tellChanges(outcome.changes, { isRepair: isSamePlan(appliedPeers, peers) });
     appliedPeers = peers;
     const missing = outcome.conflicts.length + outcome.refusals.length;
     counts = { ...counts, programmed: Math.max(0, size - missing) };
-    problems = [...peers.problems, ...outcome.conflicts, ...outcome.refusals];
-    tellProblems(problems);
+    const unreachable = [...peers.problems, ...outcome.conflicts, ...outcome.refusals];
+    tellProblems(unreachable);
+    problems = [...refusalTexts, ...unreachable];
     return outcome.refusals.length === 0;
   };
 
@@ -153,32 +174,38 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
     peers() {
       const local = input.local();
       if (local === undefined) return [];
-      const ownCidrs = new Set(local.podCidrs.map(formatCidr));
+      const isOwn = ownClaims({ nodeName, ownCidrs: livePrefixes(local) });
       const planPeer = plannerFor(local);
       return [...settled.values()]
-        .filter(({ key, node }) => node.name !== nodeName && !ownCidrs.has(key))
+        .filter((claim) => !isOwn(claim))
         .map((claim) => ({ claim, plan: planPeer(claim) }));
     },
     async run({ verify }) {
       const local = input.local();
       if (local === undefined) return undefined;
-      const { nodes, isComplete } = input.cluster();
-      const own = nodes.get(nodeName);
-      const claims = settleClaims(nodes.values(), own);
+      const isComplete = input.isComplete();
+      const claims = input.settleClaims(local.underlay.surroundings);
       settled = claims.claims;
+      const refusal = ownRefusal(claims, nodeName);
+      if (refusal !== lastRefusal) input.onOwnRefusal();
+      lastRefusal = refusal;
       let isDone = false;
       // The ruleset first: no connection to a new node's pods is to begin under this node's address.
       await inTurn([
         () => inPart(readiness, "masquerade", () => applyRuleset(local, claims, isComplete)),
         () =>
           inPart(readiness, "routes", async () => {
-            const { length } = claims.conflicts;
-            isDone = await applyPeers(plan(local, claims, own), length, { prune: isComplete, verify });
+            isDone = await applyPeers(plan(local, claims), claims, { prune: isComplete, verify });
           }),
       ]);
       return isDone ? undefined : "again";
     },
   };
+}
+
+/** Prefixes in which pods of this node live. */
+function livePrefixes({ podCidrs, formerCidrs }: LocalNetwork): readonly Cidr[] {
+  return [...podCidrs, ...formerCidrs];
 }
 
 /** A function that gives its last answer again as long as the key is the same. */
@@ -197,7 +224,7 @@ function isSamePlan(a: PeersPlan | undefined, b: PeersPlan): boolean {
   return true;
 }
 
-function countRoutes({ routes, held, unreachable }: PeersPlan): Omit<PeerCounts, "conflicts" | "programmed"> {
+function countRoutes({ routes, held, unreachable }: PeersPlan): Omit<PeerCounts, "refused" | "programmed"> {
   let direct = 0;
   for (const { kind } of routes.values()) if (kind === "direct") direct++;
   return { direct, overlay: routes.size - direct, held: held.size, unreachable };

@@ -39,6 +39,8 @@ interface Agent {
   readonly readiness: Readiness;
   readonly reconciler: Pick<NodeReconciler, "run">;
   node: OwnNode;
+  /** Why what it is told is refused. */
+  refusal: string | undefined;
 }
 
 function startAgent(...podCIDRs: readonly string[]): Agent {
@@ -59,6 +61,7 @@ function startAgent(...podCIDRs: readonly string[]): Agent {
     mtu: 0,
     overlay: "never",
     ownNode: () => agent.node,
+    refusal: () => agent.refusal,
     nowMs: () => 0,
     undisturbed: (work) => work(),
     onRepair,
@@ -77,17 +80,21 @@ function startAgent(...podCIDRs: readonly string[]): Agent {
     masquerade: [4, 6],
     masqueradeRandomPorts: true,
     nonMasqueradeCIDRs: [],
-    cluster: () => ({ nodes: new Map(), isComplete: true }),
+    isComplete: () => true,
+    settleClaims: () => ({ claims: new Map(), refusals: [] }),
     local: node.local,
     onRepair,
     onRulesetError: () => undefined,
     onProblem: () => undefined,
+    onRefusal: () => undefined,
+    onOwnRefusal: () => undefined,
   });
   const agent: Agent = {
     ipam,
     attachments,
     readiness,
     node: { addresses: [], podCIDRs, reason },
+    refusal: undefined,
     reconciler: {
       async run() {
         await node.run();

@@ -6,6 +6,8 @@ import { type Cidr, cidrOf, formatCidr, parseCidr } from "../net/cidr.ts";
 import { planNodeNetwork } from "../plan/node-network.ts";
 import type { OverlayMode } from "../plan/peer-routes.ts";
 import { DEFAULT_MTU, planMtu } from "../plan/pod-mtu.ts";
+import type { Surroundings } from "../plan/surroundings.ts";
+import type { Underlay } from "../plan/underlay.ts";
 import type { Readiness } from "../readiness.ts";
 import type { LocalNetwork } from "./cluster.ts";
 import { inPart } from "./in-part.ts";
@@ -44,6 +46,8 @@ export interface NodeReconcilerInput {
   readonly mtu: number;
   readonly overlay: OverlayMode;
   readonly ownNode: () => OwnNode;
+  /** Why what the node is told to have is refused, on a machine with these surroundings; undefined when it is not. */
+  readonly refusal: (surroundings: Surroundings) => string | undefined;
   readonly nowMs: () => number;
   /** Runs work while no pod is attached or detached. */
   readonly undisturbed: <T>(work: () => Promise<T>) => Promise<T>;
@@ -61,6 +65,8 @@ export interface NodeReconciler {
   saveLastGiven(): Promise<void>;
   /** MTU of pods as last planned. */
   mtu(): number;
+  /** Whether what the node is told to have was refused in the last run. */
+  isRefused(): boolean;
   /** This node's side of what is between nodes, as last made; undefined before. */
   local(): LocalNetwork | undefined;
 }
@@ -72,6 +78,7 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
   let podCidrs: readonly Cidr[] = [];
   let mtu: number | undefined;
   let appliedPlan = "";
+  let refusal: string | undefined;
   let local: Omit<LocalNetwork, "podCidrs" | "formerCidrs"> | undefined;
 
   /** Brings the table in step with the kernel: namespaces die without a DEL, and a shim deletes links while the agent is away. */
@@ -96,9 +103,10 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
     tellChanges(await input.undisturbed(() => kernel.repairAttachments()), { isRepair: true });
   };
 
+  /** What is refused leaves the node with what it has: pods that run keep their network, and a node that has nothing waits. */
   const learnPodCidrs = ({ podCIDRs, reason }: OwnNode): void => {
     const told = podCIDRs.map(parseCidr).filter((cidr) => cidr !== undefined);
-    if (told.length > 0) {
+    if (told.length > 0 && refusal === undefined) {
       const before = podCidrs.map(formatCidr).join(", ");
       const after = told.map(formatCidr).join(", ");
       if (before !== after) log.info({ before, after }, "PodCIDRs of this node");
@@ -107,7 +115,8 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
       // Pods may be older than the pool: somebody deleted the bridge while the agent was away, so that it recovered them without PodCIDR.
       for (const { addresses } of attachments.list()) ipam.claim(addresses);
     }
-    readiness.set("pod CIDRs", podCidrs.length === 0 ? (reason ?? "the node has no PodCIDR") : undefined);
+    const missing = podCidrs.length === 0 ? (reason ?? "the node has no PodCIDR") : undefined;
+    readiness.set("pod CIDRs", refusal ?? missing);
   };
 
   const recover = async (): Promise<void> => {
@@ -147,13 +156,12 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
     savedLastGiven = lastGiven.join();
   };
 
-  const applyNetwork = async (node: OwnNode): Promise<void> => {
+  const applyNetwork = async (node: OwnNode, underlay: Underlay): Promise<void> => {
     const { adopted, vanished } = await reloadAttachments();
     if (adopted.length + vanished.length > 0) {
       const names = vanished.map(({ hostLink }) => hostLink);
       log.warn({ adopted, vanished: names }, "Attachments changed without a CNI call");
     }
-    const underlay = await kernel.observeUnderlay(node.addresses);
     mtu = planMtu({ ...input, underlay, ownAddresses: node.addresses, before: mtu });
     const plan = planNodeNetwork({
       bridge,
@@ -179,14 +187,17 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
   return {
     saveLastGiven,
     mtu: () => mtu ?? DEFAULT_MTU,
+    isRefused: () => refusal !== undefined,
     local: () => local && { ...local, podCidrs, formerCidrs: ipam.formerCidrs() },
     async run() {
       await inPart(readiness, "node network", async () => {
         if (!isRecovered) await recover();
         isRecovered = true;
         const node = input.ownNode();
+        const underlay = await kernel.observeUnderlay(node.addresses);
+        refusal = input.refusal(underlay.surroundings);
         learnPodCidrs(node);
-        if (podCidrs.length > 0) await applyNetwork(node);
+        if (podCidrs.length > 0) await applyNetwork(node, underlay);
       });
       if (podCidrs.length === 0) readiness.set("node network", NOT_APPLIED);
     },

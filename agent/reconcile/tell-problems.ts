@@ -7,14 +7,16 @@ export interface ProblemTellerInput {
   readonly log: Pick<Log, "info" | "warn">;
   /** Hears of new problems, at most a few of them by name. */
   readonly report: (note: string) => void;
+  /** Said when all are over. */
+  readonly over: string;
 }
 
 /** Tells each problem when it comes up, and when all are over: what lasts is not said again and again. */
-export function createProblemTeller({ log, report }: ProblemTellerInput) {
+export function createProblemTeller({ log, report, over }: ProblemTellerInput) {
   let known: ReadonlySet<string> = new Set();
   return (problems: readonly string[]): void => {
     const fresh = problems.filter((problem) => !known.has(problem));
-    if (problems.length === 0 && known.size > 0) log.info({}, "All nodes can be reached again");
+    if (problems.length === 0 && known.size > 0) log.info({}, over);
     known = new Set(problems);
     if (fresh.length === 0) return;
     const named = fresh.slice(0, MAX_NAMED);

@@ -93,6 +93,10 @@ export function testConfig(helm: Helm): void {
       masquerade: [4],
       masqueradeRandomPorts: false,
       nonMasqueradeCIDRs: [{ family: 6, base: "fd00::", prefixLength: 8 }],
+      clusterCIDRs: [
+        { family: 4, base: "10.244.0.0", prefixLength: 16 },
+        { family: 6, base: "fd00:10:244::", prefixLength: 48 },
+      ],
       nodeEvents: false,
       nodeCondition: true,
       logLevel: "debug",
