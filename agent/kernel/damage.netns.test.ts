@@ -187,7 +187,7 @@ test("checkPod() does not mind routes of later plugins", async () => {
 
 test("checkRuleset() tells of a table that somebody deleted, and starts no nft while nothing has changed", async () => {
   const chain = { name: "output", type: "filter", hook: "output", priority: 0, rules: [] } as const;
-  const ruleset = [{ family: "inet", sets: [], chains: [chain] }] as const;
+  const ruleset = [{ family: "inet", counters: [], sets: [], chains: [chain] }] as const;
   await kernel.ensureRuleset(ruleset);
   const { PATH } = process.env;
   process.env["PATH"] = "/nonexistent";

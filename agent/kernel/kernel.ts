@@ -1,6 +1,6 @@
-import type { Cidr } from "../net/cidr.ts";
 import type { Attachment } from "../plan/attachment.ts";
 import type { GatewayAddress, NodePlan } from "../plan/node-network.ts";
+import type { RememberedPeer } from "../plan/overlay-nodes.ts";
 import type { PodPlan } from "../plan/pod-network.ts";
 import type { PeersPlan } from "../plan/peers.ts";
 import type { Ruleset } from "../plan/ruleset.ts";
@@ -109,8 +109,8 @@ export interface Kernel {
   ensureNode(plan: NodePlan): Promise<NodeOutcome>;
   /** Makes the ways to other nodes as planned: see {@link Peers.ensure}. */
   ensurePeers(plan: PeersPlan, options: PeersOptions): Promise<PeersOutcome>;
-  /** Destinations of our routes to other nodes: what is known of the cluster before anybody tells. */
-  listPeerCidrs(): Promise<readonly Cidr[]>;
+  /** What our routes tell of other nodes: all that is known of the cluster before anybody tells. */
+  listPeers(): Promise<readonly RememberedPeer[]>;
   /** Settings of the machine that are not ours to change, and that cost pods traffic, with the remedy. */
   listHazards(bridge: string): Promise<readonly string[]>;
   /**

@@ -13,12 +13,13 @@ import { attachPod } from "./attach-pod.ts";
 import { checkPod } from "./check-pod.ts";
 import { createDetacher, removeAll } from "./detach-pods.ts";
 import { diffBridge, ensureBridge, listAddresses } from "./ensure-bridge.ts";
-import { createPeers, listPeerRoutes } from "./ensure-peers.ts";
+import { createPeers } from "./ensure-peers.ts";
 import { ensureIpv6Forwarding, procSysctls } from "./ipv6-forwarding.ts";
 import type { Kernel, ObservedAttachment } from "./kernel.ts";
 import { createPodEncoder } from "./pod-batches.ts";
 import { createNftables } from "./nftables.ts";
 import { createConnectionKeeper } from "./forget-connections.ts";
+import { listPeers } from "./list-peers.ts";
 import { ensureLocalnet } from "./localnet.ts";
 import { isHostLink, isOurs } from "./ownership.ts";
 import { attachmentOf, listPodLinks } from "./pod-links.ts";
@@ -227,7 +228,7 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
       };
     },
     ensurePeers: peers.ensure,
-    listPeerCidrs: async () => (await listPeerRoutes(rtnetlink)).map(({ destination }) => destination),
+    listPeers: () => listPeers(rtnetlink),
     listHazards: nftables.listHazards,
     ensureRuleset: nftables.ensure,
     checkRuleset: nftables.check,

@@ -7,6 +7,7 @@ import {
   NF_INET_PRE_ROUTING,
   NFPROTO_BRIDGE,
   NFPROTO_INET,
+  NFT_OBJECT_COUNTER,
   NFT_SET_CONCAT,
   NFT_SET_INTERVAL,
   NFT_SET_MAP,
@@ -15,6 +16,7 @@ import { joinIntervals } from "../netlink/nft-intervals.ts";
 import { dumpElements, type KernelElement, parseElements } from "../netlink/nft-listed-elements.ts";
 import {
   dumpChains,
+  dumpObjects,
   dumpRules,
   dumpSets,
   getTable,
@@ -22,6 +24,7 @@ import {
   type KernelSet,
   type NftTableKey,
   parseChain,
+  parseObject,
   parseRule,
   parseSet,
   parseTableFlags,
@@ -60,9 +63,17 @@ export async function listTable(
   }
   return {
     flags: reply === undefined ? 0 : parseTableFlags(reply.payload),
+    counters: await listCounters(netfilter, key),
     sets,
     chains: await listChains(netfilter, key),
   };
+}
+
+async function listCounters(netfilter: Netfilter, key: NftTableKey): Promise<readonly string[]> {
+  const objects = (await netfilter.dump(dumpObjects(key))).map(parseObject);
+  return objects.map(({ name, type }) =>
+    type === NFT_OBJECT_COUNTER ? name : `${name} of another type (${type})`,
+  );
 }
 
 async function listChains(netfilter: Netfilter, key: NftTableKey): Promise<readonly ObservedChain[]> {

@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { type Cidr, cidrOf, parseCidr } from "../net/cidr.ts";
 import { NETLINK_NETFILTER } from "../netlink/nft-generation.ts";
 import type { PortBinding } from "../plan/host-ports.ts";
+import type { OverlayNode } from "../plan/overlay-bindings.ts";
 import { planRuleset, type Ruleset } from "../plan/ruleset.ts";
 import { eventually } from "../testing/eventually.ts";
 import { makeNetns, runOnHost } from "../testing/netns.ts";
@@ -47,7 +48,17 @@ function cidr(text: string): Cidr {
 
 function inside(...insideCidrs: readonly Cidr[]): Ruleset {
   const masquerade = { families: [4, 6] as const, randomPorts: true };
-  return planRuleset({ bridge: "cw0", podCidrs: OWN, insideCidrs, masquerade, serviceAddresses: [] });
+  const common = { bridge: "cw0", masquerade, serviceAddresses: [], overlay: undefined };
+  return planRuleset({ ...common, podCidrs: OWN, insideCidrs });
+}
+
+/** The guard of an overlay with these other nodes. */
+function overlay(...nodes: readonly OverlayNode[]): Ruleset {
+  const ownAddresses = ["192.0.2.10", "2001:db8::10"];
+  const guard = { bridge: "cw0", port: 4789, vni: 4096, isReceiver: true, ownAddresses, nodes };
+  const masquerade = { families: [], randomPorts: true };
+  const common = { bridge: "cw0", masquerade, serviceAddresses: [], insideCidrs: [] };
+  return planRuleset({ ...common, podCidrs: OWN, overlay: guard });
 }
 
 /** What another agent, which knows nothing, finds not to be as planned. */
@@ -198,6 +209,48 @@ for (const { name, damage } of [
   });
 }
 
+test("ensure() follows nodes of the overlay by elements alone, and takes a set of prefixes away whose last one has gone", async () => {
+  const near: OverlayNode = {
+    addresses: ["192.0.2.11", "2001:db8::11"],
+    cidrs: [cidr("10.244.2.0/24"), cidr("fd00:2::/64")],
+  };
+  const far: OverlayNode = {
+    addresses: ["2001:db8::12"],
+    cidrs: [cidr("10.245.0.0/20"), cidr("fd00:3::/56")],
+  };
+  await nftables.ensure(overlay(near));
+  assert.deepEqual(await differences(overlay(near)), []);
+  const said = recordNft();
+  await nftables.ensure(
+    overlay(near, { ...near, addresses: ["192.0.2.13"], cidrs: [cidr("10.244.4.0/24")] }),
+  );
+  assert.equal(
+    said(),
+    [
+      "-f -",
+      "add table inet causeway",
+      "add element inet causeway nodes4 { 192.0.2.13 }",
+      "add element inet causeway overlay4-4-24 { 192.0.2.13 . 0x0af40400 }",
+      "add element inet causeway overlay4-4-32 { 192.0.2.13 . 0xc000020d }",
+      "",
+    ].join("\n"),
+  );
+  for (const nodes of [[near, far], [far], [near], []]) {
+    await nftables.ensure(overlay(...nodes));
+    assert.deepEqual(await differences(overlay(...nodes)), []);
+  }
+  assert.doesNotMatch(said(), /delete table/);
+});
+
+test("ensure() brings a counter of the overlay back that somebody has deleted", async () => {
+  const ruleset = overlay();
+  await nftables.ensure(ruleset);
+  await runOnHost("nft", "flush table inet causeway; delete counter inet causeway overlay-inner");
+  const found = await differences(ruleset);
+  assert.equal(found[0], "table inet causeway: counter overlay-inner is missing");
+  assert.deepEqual(await differences(ruleset), []);
+});
+
 test("ensure() takes out of its tables what somebody has put there, and replaces a set that does not take its elements", async () => {
   const ruleset = inside(cidr("10.244.4.0/24"));
   const theirs = [
@@ -310,6 +363,7 @@ function marking(elements: readonly string[], variant: string): Ruleset {
   return [
     {
       family: "inet",
+      counters: [],
       sets: [{ name: "inside4", type: "ipv4_addr", values: undefined, isInterval: true, elements }],
       chains: [chain],
     },

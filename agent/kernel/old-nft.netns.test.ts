@@ -38,7 +38,8 @@ test("an nft that does not know what we write is named with its version, and wit
   const nftables = createNftables({ netfilter, onRestored: () => undefined });
   const podCidrs = [cidrOf("10.244.1.0", 24)];
   const masquerade = { families: [4 as const], randomPorts: true };
-  const ruleset = planRuleset({ bridge: "cw0", podCidrs, insideCidrs: [], masquerade, serviceAddresses: [] });
+  const common = { bridge: "cw0", masquerade, serviceAddresses: [], overlay: undefined };
+  const ruleset = planRuleset({ ...common, podCidrs, insideCidrs: [] });
   const reason =
     /^Error: Cannot apply nftables tables: nft 0\.9\.\d+ is too old; it must be 1\.0\.6 or newer, as that of the image is$/;
   await assert.rejects(nftables.ensure(ruleset), reason);

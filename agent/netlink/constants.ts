@@ -111,6 +111,7 @@ export const NFT_MSG_GETSET = 10;
 export const NFT_MSG_NEWSETELEM = 12;
 export const NFT_MSG_GETSETELEM = 13;
 export const NFT_MSG_DELSETELEM = 14;
+export const NFT_MSG_GETOBJ = 19;
 export const NFTA_TABLE_NAME = 1;
 export const NFTA_TABLE_FLAGS = 2;
 export const NFTA_CHAIN_TABLE = 1;
@@ -146,6 +147,12 @@ export const NFTA_SET_ELEM_KEY_END = 10;
 export const NFTA_SET_ELEM_EXPRESSIONS = 11;
 export const NFT_SET_ELEM_INTERVAL_END = 0x1;
 export const NFTA_DATA_VALUE = 1;
+export const NFTA_OBJ_TABLE = 1;
+export const NFTA_OBJ_NAME = 2;
+export const NFTA_OBJ_TYPE = 3;
+export const NFTA_OBJ_DATA = 4;
+export const NFT_OBJECT_COUNTER = 1;
+export const NFTA_COUNTER_PACKETS = 2;
 
 /** linux/netfilter/nfnetlink_conntrack.h */
 export const IPCTNL_MSG_CT_GET = 1;

@@ -2,6 +2,7 @@ import { readAttributes, readNetworkU32, readText, textAttribute } from "./attri
 import {
   NFNL_SUBSYS_NFTABLES,
   NFT_MSG_GETCHAIN,
+  NFT_MSG_GETOBJ,
   NFT_MSG_GETRULE,
   NFT_MSG_GETSET,
   NFT_MSG_GETTABLE,
@@ -10,8 +11,13 @@ import {
   NFTA_CHAIN_POLICY,
   NFTA_CHAIN_TABLE,
   NFTA_CHAIN_TYPE,
+  NFTA_COUNTER_PACKETS,
   NFTA_HOOK_HOOKNUM,
   NFTA_HOOK_PRIORITY,
+  NFTA_OBJ_DATA,
+  NFTA_OBJ_NAME,
+  NFTA_OBJ_TABLE,
+  NFTA_OBJ_TYPE,
   NFTA_RULE_CHAIN,
   NFTA_RULE_TABLE,
   NFTA_RULE_USERDATA,
@@ -59,6 +65,15 @@ export interface KernelChain {
 export interface KernelRule {
   readonly chain: string;
   readonly comment: string | undefined;
+}
+
+/** An object that rules refer to by name. */
+export interface KernelObject {
+  readonly name: string;
+  /** NFT_OBJECT_*. */
+  readonly type: number;
+  /** What a counter has counted; 0 for other objects. */
+  readonly packets: number;
 }
 
 /** ENOENT if there is no such table. */
@@ -130,6 +145,25 @@ export function parseRule(payload: Buffer): KernelRule {
   return {
     chain: readText(what, attributes, NFTA_RULE_CHAIN) ?? "",
     comment: readComment(attributes.get(NFTA_RULE_USERDATA)),
+  };
+}
+
+export function dumpObjects({ family, table }: NftTableKey): NetlinkRequest {
+  return dump(NFT_MSG_GETOBJ, family, {
+    filter: textAttribute(NFTA_OBJ_TABLE, table),
+    what: `list objects of nftables table ${table}`,
+  });
+}
+
+/** Reads the payload of an NFT_MSG_NEWOBJ; throws {@link MalformedMessageError}. */
+export function parseObject(payload: Buffer): KernelObject {
+  const what = "nftables object";
+  const attributes = readAttributes(what, payload.subarray(NFGENMSG_BYTES));
+  const packets = readAttributes(what, attributes.get(NFTA_OBJ_DATA)).get(NFTA_COUNTER_PACKETS);
+  return {
+    name: readText(what, attributes, NFTA_OBJ_NAME) ?? "",
+    type: readNetworkU32(what, attributes, NFTA_OBJ_TYPE) ?? 0,
+    packets: packets?.length === 8 ? Number(packets.readBigUInt64BE(0)) : 0,
   };
 }
 

@@ -4,11 +4,13 @@ import { macFromBytes } from "../net/mac.ts";
 /** A type of values of nftables: the kernel keeps nft's number of it, and only nft knows what it means (include/datatype.h of nftables). */
 interface ValueType {
   readonly name: string;
-  readonly bytes: number;
+  /** Undefined: as many as the other fields leave. */
+  readonly bytes: number | undefined;
   readonly format: (bytes: Buffer) => string;
 }
 
-const TYPES: ReadonlyMap<number, ValueType> = new Map([
+const TYPES: ReadonlyMap<number, ValueType> = new Map<number, ValueType>([
+  [4, { name: "integer", bytes: undefined, format: (bytes: Buffer) => `0x${bytes.toString("hex")}` }],
   [7, { name: "ipv4_addr", bytes: 4, format: addressFromBytes }],
   [8, { name: "ipv6_addr", bytes: 16, format: addressFromBytes }],
   [9, { name: "ether_addr", bytes: 6, format: macFromBytes }],
@@ -35,11 +37,13 @@ export function formatType(type: number): string {
 /** Text of a value, whose fields stand in registers of 32 bits; addresses canonical, the rest in numbers. Bytes of a type that is not ours in hexadecimal. */
 export function formatFields(type: number, value: Buffer): string {
   const fields = fieldTypes(type);
-  const length = fields?.reduce((sum, { bytes }) => sum + padded(bytes), 0) ?? 0;
-  if (fields === undefined || (value.length !== length && value.length !== fields[0]?.bytes))
+  const length = fields?.reduce((sum, { bytes = 0 }) => sum + padded(bytes), 0) ?? 0;
+  const open = fields?.filter(({ bytes }) => bytes === undefined).length ?? 0;
+  const isWhole = open === 1 ? value.length > length : value.length === length;
+  if (fields === undefined || open > 1 || (!isWhole && value.length !== fields[0]?.bytes))
     return `0x${value.toString("hex")}`;
   let offset = 0;
-  const texts = fields.map(({ bytes, format }) => {
+  const texts = fields.map(({ bytes = value.length - length, format }) => {
     const text = format(value.subarray(offset, offset + bytes));
     offset += padded(bytes);
     return text;

@@ -30,6 +30,10 @@ import {
   NFTA_CHAIN_NAME,
   NFTA_CHAIN_POLICY,
   NFTA_HOOK_PRIORITY,
+  NFTA_COUNTER_PACKETS,
+  NFTA_OBJ_DATA,
+  NFTA_OBJ_NAME,
+  NFTA_OBJ_TYPE,
   NFTA_RULE_CHAIN,
   NFTA_RULE_USERDATA,
   NFTA_SET_FLAGS,
@@ -40,7 +44,7 @@ import {
 import { nfgenmsg } from "./nfgenmsg.ts";
 import { writeComment } from "./nft-comment.ts";
 import { getElement, parseElements } from "./nft-listed-elements.ts";
-import { parseChain, parseRule, parseSet, parseTableFlags } from "./nft-objects.ts";
+import { parseChain, parseObject, parseRule, parseSet, parseTableFlags } from "./nft-objects.ts";
 import { parseQdisc, replaceTokenBucket } from "./qdisc.ts";
 import { addRedirect, parseRedirect } from "./redirect.ts";
 import { setLink } from "./link.ts";
@@ -136,6 +140,17 @@ const cases: readonly {
         nfgenmsg(NFPROTO_INET),
         ...textAttribute(NFTA_RULE_CHAIN, "output"),
         ...attribute(NFTA_RULE_USERDATA, writeComment("redirect4 203af30f1786468a")),
+      ],
+    ],
+  },
+  {
+    parse: parseObject,
+    good: [
+      [
+        nfgenmsg(NFPROTO_INET),
+        ...textAttribute(NFTA_OBJ_NAME, "overlay-pod"),
+        ...u32NetworkAttribute(NFTA_OBJ_TYPE, 1),
+        ...nested(NFTA_OBJ_DATA, attribute(NFTA_COUNTER_PACKETS, Buffer.alloc(8))),
       ],
     ],
   },

@@ -11,6 +11,7 @@ import {
 export interface ObservedTable {
   /** NFT_TABLE_F_* of linux/netfilter/nf_tables.h: a table that sleeps does nothing, one with an owner is another program's. */
   readonly flags: number;
+  readonly counters: readonly string[];
   readonly sets: readonly NftSet[];
   readonly chains: readonly ObservedChain[];
 }
@@ -34,9 +35,10 @@ export interface TablePair {
 const MAX_NAMED = 3;
 
 /** How a table that is as planned is observed. */
-export function asObserved({ sets, chains }: NftTable): ObservedTable {
+export function asObserved({ counters, sets, chains }: NftTable): ObservedTable {
   return {
     flags: 0,
+    counters,
     sets,
     chains: chains.map(({ rules, ...chain }) => ({
       ...chain,
@@ -50,8 +52,10 @@ export function asObserved({ sets, chains }: NftTable): ObservedTable {
 export function diffTable({ planned, observed }: TablePair): readonly string[] {
   const table = `table ${planned.family} ${TABLE_NAME}`;
   if (observed === undefined) return [`${table} is missing`];
+  const named = (names: readonly string[]) => names.map((name) => ({ name }));
   return [
     ...(observed.flags === 0 ? [] : [`has flags ${describeFlags(observed.flags)} of somebody else`]),
+    ...diffByName("counter", named(planned.counters), named(observed.counters), () => []),
     ...diffByName("set", planned.sets, observed.sets, diffSet),
     ...diffByName("chain", asObserved(planned).chains, observed.chains, diffChain),
   ].map((difference) => `${table}: ${difference}`);
@@ -65,7 +69,7 @@ function describeFlags(flags: number): string {
 }
 
 function diffByName<Item extends { readonly name: string }>(
-  kind: "set" | "chain",
+  kind: "counter" | "set" | "chain",
   planned: readonly Item[],
   observed: readonly Item[],
   diff: (planned: Item, observed: Item) => readonly string[],
@@ -98,7 +102,8 @@ export function isSameType(a: NftSet, b: NftSet): boolean {
   return describeType(a) === describeType(b);
 }
 
-function describeType(set: NftSet): string {
+/** By the type alone: the kernel does not tell the expressions that it was declared with. */
+function describeType({ typeof: _expressions, ...set }: NftSet): string {
   return formatSetTypes(set).join(" ");
 }
 

@@ -8,6 +8,7 @@ const prefixes = { type: "ipv4_addr", values: undefined, isInterval: true };
 
 const planned: NftTable = {
   family: "inet",
+  counters: ["dropped"],
   sets: [
     { ...prefixes, name: "pods4", elements: ["10.244.1.0/24"] },
     { ...prefixes, name: "inside4", elements: ["10.244.0.0/22", "10.244.8.0/24"] },
@@ -46,6 +47,7 @@ const REPLACE = [
   "add table inet causeway",
   "delete table inet causeway",
   "table inet causeway {",
+  "\tcounter dropped { }",
   "\tset pods4 {",
   "\t\ttype ipv4_addr",
   "\t\tflags interval",
@@ -73,6 +75,7 @@ const cases: readonly {
     want: [
       [
         "add table inet causeway",
+        "add counter inet causeway dropped",
         "add set inet causeway pods4 { type ipv4_addr; flags interval; }",
         "add element inet causeway pods4 { 10.244.1.0/24 }",
         "add set inet causeway inside4 { type ipv4_addr; flags interval; }",
@@ -135,10 +138,33 @@ const cases: readonly {
     want: [ADD_CHAINS],
   },
   {
-    name: "a table with a chain of somebody else, whole",
-    observed: { ...asPlanned, chains: [output, { ...output, name: "theirs" }] },
-    found: ["table inet causeway: chain theirs is not planned"],
-    want: [REPLACE],
+    name: "nothing but what is too much, when there are a chain, a set and a counter of somebody else",
+    observed: {
+      flags: 0,
+      counters: ["dropped", "seen"],
+      sets: [pods4, inside4, { ...inside4, name: "outside4" }],
+      chains: [output, { ...output, name: "theirs" }],
+    },
+    found: [
+      "table inet causeway: counter seen is not planned",
+      "table inet causeway: set outside4 is not planned",
+      "table inet causeway: chain theirs is not planned",
+    ],
+    want: [
+      [
+        ...ADD_CHAINS.slice(0, 2),
+        "delete chain inet causeway theirs",
+        "delete set inet causeway outside4",
+        "delete counter inet causeway seen",
+        ...ADD_CHAINS.slice(2),
+      ],
+    ],
+  },
+  {
+    name: "a counter that somebody has deleted",
+    observed: { ...asPlanned, counters: [] },
+    found: ["table inet causeway: counter dropped is missing"],
+    want: [["add table inet causeway", "add counter inet causeway dropped", ""]],
   },
   {
     name: "a chain of another hook, with the table",
@@ -170,7 +196,7 @@ for (const { name, observed, found, want } of cases) {
 }
 
 test("formatUpdate() brings the sets of all tables first, and leaves alone a table that is as planned", () => {
-  const bridge: NftTable = { ...planned, family: "bridge", sets: [] };
+  const bridge: NftTable = { ...planned, family: "bridge", counters: [], sets: [] };
   const [first, second] = formatUpdate([
     { planned, observed: undefined },
     { planned: bridge, observed: undefined },

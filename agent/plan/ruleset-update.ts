@@ -14,7 +14,7 @@ const MAX_DELETED = 50;
 
 /**
  * Turns what the kernel has into what is planned: input of `nft -f`, a transaction each, in the order in which they must succeed; none when
- * there is nothing to do. The first brings the sets to their elements, the second the rules that look into them. In one transaction packets
+ * there is nothing to do. The first brings the sets to their elements, the second the rules that look into them, and takes away what is not planned. In one transaction packets
  * would find a new set empty for half a millisecond: rules count from the beginning of the commit, elements of intervals from its end
  * (measured on 6.18; nf_tables_commit of net/netfilter/nf_tables_api.c and nft_rbtree_commit of nft_set_rbtree.c).
  */
@@ -30,7 +30,11 @@ function formatSets(pair: TablePair): string {
   const { planned, observed } = pair;
   const table = `${planned.family} ${TABLE_NAME}`;
   const found = new Map(observed?.sets.map((set) => [set.name, set]));
-  const lines = planned.sets.flatMap((set) => formatSet(table, set, found.get(set.name)));
+  const counters = planned.counters.filter((name) => observed?.counters.includes(name) !== true);
+  const lines = [
+    ...counters.map((name) => `add counter ${table} ${name}`),
+    ...planned.sets.flatMap((set) => formatSet(table, set, found.get(set.name))),
+  ];
   return lines.length === 0 ? "" : [`add table ${table}`, ...lines, ""].join("\n");
 }
 
@@ -62,28 +66,55 @@ function keyOf(element: string): string {
 function formatRules(pair: TablePair): string {
   const { planned, observed } = pair;
   if (!isKept(pair)) return formatTable(planned);
+  const table = `${planned.family} ${TABLE_NAME}`;
+  const deletions = formatDeletions(table, pair);
   if (
     observed !== undefined &&
-    diffTable({ planned, observed: { ...observed, sets: planned.sets } }).length === 0
+    deletions.length === 0 &&
+    diffTable({ planned, observed: { ...observed, counters: planned.counters, sets: planned.sets } })
+      .length === 0
   )
     return "";
-  const table = `${planned.family} ${TABLE_NAME}`;
   const chains = planned.chains.flatMap(formatChain);
-  return [`add table ${table}`, `flush table ${table}`, `table ${table} {`, ...chains, "}", ""].join("\n");
+  return [
+    `add table ${table}`,
+    `flush table ${table}`,
+    ...deletions,
+    `table ${table} {`,
+    ...chains,
+    "}",
+    "",
+  ].join("\n");
 }
 
-/** Whether nothing but elements and rules must be taken away. Else the table is replaced whole. */
+/** What is not planned: without rules nothing refers to it. */
+function formatDeletions(table: string, { planned, observed }: TablePair): readonly string[] {
+  if (observed === undefined) return [];
+  const chains = new Set(planned.chains.map(({ name }) => name));
+  const sets = new Set(planned.sets.map(({ name }) => name));
+  return [
+    ...observed.chains
+      .filter(({ name }) => !chains.has(name))
+      .map(({ name }) => `delete chain ${table} ${name}`),
+    ...observed.sets
+      .filter(({ name }) => !sets.has(name))
+      .map((set) => `delete ${kindOf(set)} ${table} ${set.name}`),
+    ...observed.counters
+      .filter((name) => !planned.counters.includes(name))
+      .map((name) => `delete counter ${table} ${name}`),
+  ];
+}
+
+/** Whether nothing of a planned name is of another kind. Else the table is replaced whole. */
 function isKept({ planned, observed }: TablePair): boolean {
   if (observed === undefined) return true;
-  const isSet = (found: NftSet): boolean =>
-    planned.sets.some((set) => set.name === found.name && isSameType(set, found));
-  const isChain = (found: ObservedChain): boolean =>
-    planned.chains.some((chain) => isSamePlace(chain, found));
-  return observed.flags === 0 && observed.sets.every(isSet) && observed.chains.every(isChain);
+  const isKeptSet = (set: NftSet): boolean =>
+    observed.sets.every((found) => found.name !== set.name || isSameType(set, found));
+  const isKeptChain = (chain: NftChain): boolean =>
+    observed.chains.every((found) => found.name !== chain.name || isSamePlace(chain, found));
+  return observed.flags === 0 && planned.sets.every(isKeptSet) && planned.chains.every(isKeptChain);
 }
 
-function isSamePlace(planned: NftChain, { name, type, hook, priority }: ObservedChain): boolean {
-  return (
-    planned.name === name && planned.type === type && planned.hook === hook && planned.priority === priority
-  );
+function isSamePlace(planned: NftChain, { type, hook, priority }: ObservedChain): boolean {
+  return planned.type === type && planned.hook === hook && planned.priority === priority;
 }

@@ -4,7 +4,9 @@ import { fnv1a64 } from "../net/fnv1a.ts";
 import { LINK_GROUP } from "../net/host-link.ts";
 import { formatNftPrefix, mergeCidrs } from "../net/merge-cidrs.ts";
 import { formatPortElement, type PortElement } from "./host-ports.ts";
+import { addressType, keywordOf } from "./nft-family.ts";
 import { BRIDGE_MAC } from "./node-network.ts";
+import { type OverlayGuardInput, planOverlayGuard } from "./overlay-guard.ts";
 
 /** Name of our nftables tables: one of family inet, one of family bridge. */
 export const TABLE_NAME = "causeway";
@@ -18,6 +20,8 @@ export interface RulesetInput {
   readonly masquerade: MasqueradeInput;
   /** See {@link Underlay}. */
   readonly serviceAddresses: readonly string[];
+  /** Undefined where the cluster has no overlay. */
+  readonly overlay: OverlayGuardInput | undefined;
 }
 
 export interface MasqueradeInput {
@@ -31,6 +35,8 @@ export interface NftSet {
   readonly name: string;
   /** Of the keys: `ipv4_addr`, or several joined by ` . `. */
   readonly type: string;
+  /** Expressions that have this type, where it cannot be declared by name. */
+  readonly typeof?: string;
   /** Type of the values: then it is a map. */
   readonly values: string | undefined;
   /** Elements are prefixes. */
@@ -42,7 +48,7 @@ export interface NftSet {
 export interface NftChain {
   readonly name: string;
   readonly type: "nat" | "filter";
-  readonly hook: "prerouting" | "postrouting" | "output";
+  readonly hook: "prerouting" | "postrouting" | "input" | "output";
   readonly priority: number;
   /** Rule text without the comment. */
   readonly rules: readonly { readonly name: string; readonly text: string }[];
@@ -50,6 +56,8 @@ export interface NftChain {
 
 export interface NftTable {
   readonly family: "inet" | "bridge";
+  /** Names of counters that rules share. */
+  readonly counters: readonly string[];
   readonly sets: readonly NftSet[];
   readonly chains: readonly NftChain[];
 }
@@ -82,17 +90,20 @@ const PRIORITY_GUARD = -300;
 
 /**
  * Plans all tables: what leaves the cluster's pod network is masqueraded, host ports lead to their pods, redirects about the bridge are dropped,
- * and pods speak to nobody but their gateway on layer 2.
+ * pods speak to nobody but their gateway on layer 2, and only nodes put packets into the overlay.
  */
 export function planRuleset(input: RulesetInput): Ruleset {
   const families = [...new Set(input.podCidrs.map((cidr) => cidr.family))].toSorted((a, b) => a - b);
   const masqueraded = families.filter((family) => input.masquerade.families.includes(family));
+  const overlay = planOverlayGuard(input.overlay);
   return [
     {
       family: "inet",
+      counters: overlay.counters,
       sets: [
         ...masqueraded.flatMap((family) => planSets(family, input)),
         ...families.flatMap((family) => planPortSets(family, input)),
+        ...overlay.sets,
       ],
       chains: [
         planSourceNat(families, masqueraded, input),
@@ -100,9 +111,10 @@ export function planRuleset(input: RulesetInput): Ruleset {
         planLocalnetGuard(input.bridge),
         planHostPorts("prerouting", families),
         planHostPorts("output", families),
+        ...overlay.chains,
       ],
     },
-    { family: "bridge", sets: [], chains: [planGuard()] },
+    { family: "bridge", counters: [], sets: [], chains: [planGuard()] },
   ];
 }
 
@@ -239,10 +251,6 @@ function planLocalnetGuard(bridge: string): NftChain {
   };
 }
 
-function keywordOf(family: Family): "ip" | "ip6" {
-  return family === 4 ? "ip" : "ip6";
-}
-
 /**
  * Pods of one node talk through the host's IP stack, so every packet leaves the bridge where it came in and the host would tell
  * the sender to take the short way, which the guard does not allow. send_redirects of one link cannot turn this off (it is
@@ -292,12 +300,13 @@ export function formatRuleset(ruleset: Ruleset): string {
 }
 
 /** One table whole. The first `add` makes the `delete` work on a table that is not there. */
-export function formatTable({ family, sets, chains }: NftTable): string {
+export function formatTable({ family, counters, sets, chains }: NftTable): string {
   const table = `${family} ${TABLE_NAME}`;
   return [
     `add table ${table}`,
     `delete table ${table}`,
     `table ${table} {`,
+    ...counters.map((name) => `\tcounter ${name} { }`),
     ...sets.flatMap(formatSet),
     ...chains.flatMap(formatChain),
     "}",
@@ -321,15 +330,13 @@ export function kindOf({ values }: NftSet): "set" | "map" {
 }
 
 /** Statements about a set that are not elements. */
-export function formatSetTypes({ type, values, isInterval }: NftSet): readonly string[] {
+export function formatSetTypes({ type, typeof: expressions, values, isInterval }: NftSet): readonly string[] {
   return [
-    `type ${values === undefined ? type : `${type} : ${values}`}`,
+    expressions === undefined
+      ? `type ${values === undefined ? type : `${type} : ${values}`}`
+      : `typeof ${expressions}`,
     ...(isInterval ? ["flags interval"] : []),
   ];
-}
-
-function addressType(family: Family): string {
-  return family === 4 ? "ipv4_addr" : "ipv6_addr";
 }
 
 /** A chain with its rules, as lines inside a table. */

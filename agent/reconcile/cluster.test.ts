@@ -4,6 +4,7 @@ import type { Change } from "../kernel/kernel.ts";
 import { parseCidr } from "../net/cidr.ts";
 import type { ClusterMember } from "../plan/cluster-claims.ts";
 import { createNodeJudge } from "../plan/node-judge.ts";
+import type { OverlayMode } from "../plan/peer-routes.ts";
 import type { PeersPlan } from "../plan/peers.ts";
 import { countRefusals } from "../plan/refusal.ts";
 import type { Ruleset } from "../plan/ruleset.ts";
@@ -34,7 +35,7 @@ interface ClusterView {
 }
 
 /** A reconciler over a kernel that notes what it is told, and answers what the test wants. */
-function setUp() {
+function setUp(overlay: OverlayMode = "never") {
   const seen: { plan: PeersPlan; prune: boolean; verify: boolean }[] = [];
   const rulesets: Ruleset[] = [];
   const told = { repairs: [] as string[], notes: [] as string[], refusals: [] as string[] };
@@ -58,7 +59,7 @@ function setUp() {
         seen.push({ plan, ...options });
         return Promise.resolve({ changes: setup.changes, conflicts: [], refusals: setup.kernelRefusals });
       },
-      listPeerCidrs: () => Promise.resolve([cidr("10.244.77.0/24")]),
+      listPeers: () => Promise.resolve([{ destination: cidr("10.244.77.0/24"), node: "203.0.113.77" }]),
       ensureRuleset(ruleset) {
         rulesets.push(ruleset);
         return setup.rulesetFault === undefined ? Promise.resolve([]) : Promise.reject(setup.rulesetFault);
@@ -68,7 +69,7 @@ function setUp() {
     log: silentLog,
     nodeName: "own",
     bridge: "cw0",
-    overlay: "never",
+    overlay,
     vxlanDevice: "cw-vx",
     vxlanVni: 4096,
     vxlanPort: 4789,
@@ -151,6 +152,48 @@ test("run() masquerades nothing to nodes that were routed to before a restart, u
   setup.view = view(true, OWN, NEAR);
   await setup.run();
   assert.ok(!inside()?.includes("10.244.77.0/24"));
+});
+
+/** Elements of a set by its name; undefined where there is no such set. */
+function elementsOf(ruleset: Ruleset | undefined, name: string): readonly string[] | undefined {
+  return ruleset?.[0]?.sets.find((set) => set.name === name)?.elements;
+}
+
+test("run() guards the overlay before it makes a device, and still while one may be left", async () => {
+  const setup = setUp("auto");
+  const last = () => setup.rulesets.at(-1);
+  await setup.run();
+  assert.deepEqual(elementsOf(last(), "nodes4"), ["192.0.2.11", "203.0.113.7"]);
+  assert.deepEqual(elementsOf(last(), "overlay4-4-24"), [
+    "192.0.2.11 . 0x0af40200",
+    "203.0.113.7 . 0x0af40300",
+  ]);
+  setup.view = view(true, OWN, NEAR);
+  await setup.run();
+  assert.deepEqual(elementsOf(last(), "overlay4-4-24"), ["192.0.2.11 . 0x0af40200"]);
+  await setup.run();
+  assert.equal(elementsOf(last(), "overlay4-4-24"), undefined);
+  assert.deepEqual(elementsOf(last(), "nodes4"), ["192.0.2.11"]);
+});
+
+test("run() lets nodes into the overlay that were routed to before a restart, until all nodes are known", async () => {
+  const setup = setUp("auto");
+  setup.view = view(false, OWN);
+  await setup.run();
+  assert.deepEqual(elementsOf(setup.rulesets.at(-1), "overlay4-4-24"), ["203.0.113.77 . 0x0af44d00"]);
+  setup.view = view(true, OWN, FAR);
+  await setup.run();
+  assert.deepEqual(elementsOf(setup.rulesets.at(-1), "overlay4-4-24"), ["203.0.113.7 . 0x0af40300"]);
+});
+
+test("run() guards nothing where there is no overlay, but for devices of before until all nodes are known", async () => {
+  const setup = setUp("never");
+  setup.view = view(false, OWN);
+  await setup.run();
+  assert.notEqual(elementsOf(setup.rulesets.at(-1), "nodes4"), undefined);
+  setup.view = view(true, OWN, NEAR);
+  await setup.run();
+  assert.equal(elementsOf(setup.rulesets.at(-1), "nodes4"), undefined);
 });
 
 test("run() never routes this node's own prefix away, whoever claims it or a part of it, and also while this node is not known", async () => {

@@ -4,6 +4,7 @@ import type { Log } from "../log.ts";
 import type { Family } from "../net/address.ts";
 import { addressAt, type Cidr, formatCidr } from "../net/cidr.ts";
 import type { Claim, Claims } from "../plan/cluster-claims.ts";
+import { overlayNodes } from "../plan/overlay-nodes.ts";
 import { createPeerPlanner, type OverlayMode, type PeerPlan } from "../plan/peer-routes.ts";
 import { ownClaims, type PeersPlan, planPeers, type VxlanSettings } from "../plan/peers.ts";
 import { countRefusals, ownRefusal } from "../plan/refusal.ts";
@@ -30,7 +31,7 @@ export interface LocalNetwork {
 }
 
 export interface ClusterReconcilerInput extends VxlanSettings {
-  readonly kernel: Pick<Kernel, "ensurePeers" | "ensureRuleset" | "listPeerCidrs">;
+  readonly kernel: Pick<Kernel, "ensurePeers" | "ensureRuleset" | "listPeers">;
   readonly readiness: Pick<Readiness, "set">;
   readonly log: Log;
   readonly nodeName: string;
@@ -99,17 +100,22 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
   let settled: Claims["claims"] = new Map();
   let lastRefusal: string | undefined;
 
-  const applyRuleset = async (
-    local: LocalNetwork,
-    { claims }: Claims,
-    isComplete: boolean,
-  ): Promise<void> => {
+  /** Whether packets may come out of the overlay: also as long as a device that is not needed any more may still be there. */
+  const isReceiver = (peers: PeersPlan): boolean =>
+    !input.isComplete() || peers.held.size > 0 || [peers, appliedPeers].some((plan) => plan?.tunnels.length);
+
+  const applyRuleset = async (local: LocalNetwork, { claims }: Claims, peers: PeersPlan): Promise<void> => {
     const podCidrs = livePrefixes(local);
-    // Until all nodes are known, those that were routed to before a restart are inside as well: their traffic goes on.
-    const remembered = isComplete ? [] : await kernel.listPeerCidrs();
+    // Until all nodes are known, those that were routed to before a restart are of the cluster as well: their traffic goes on.
+    const remembered = input.isComplete() ? [] : await kernel.listPeers();
     const { serviceAddresses } = local.underlay;
-    const cidrs = [podCidrs.map(formatCidr), [...claims.keys()], remembered.map(formatCidr)];
-    const key = [...cidrs, serviceAddresses].join(" ");
+    const receives = isReceiver(peers);
+    const key = [
+      podCidrs.map(formatCidr),
+      [...claims].map(([cidr, { node }]) => `${cidr}@${node.addresses.join()}`),
+      remembered.map(({ destination, node = "" }) => `${formatCidr(destination)}@${node}`),
+      [receives, local.addresses, serviceAddresses],
+    ].join(" ");
     const ruleset = planRulesetOnce(key, () => ({
       bridge: input.bridge,
       podCidrs,
@@ -117,9 +123,20 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
       insideCidrs: [
         ...input.nonMasqueradeCIDRs,
         ...[...claims.values()].map(({ cidr }) => cidr),
-        ...remembered,
+        ...remembered.map(({ destination }) => destination),
       ],
       masquerade: { families: input.masquerade, randomPorts: input.masqueradeRandomPorts },
+      overlay:
+        input.overlay === "never" && !receives
+          ? undefined
+          : {
+              bridge: input.bridge,
+              port: input.vxlanPort,
+              vni: input.vxlanVni,
+              isReceiver: receives,
+              ownAddresses: local.addresses,
+              nodes: overlayNodes({ claims, remembered, isOwn: ownClaims({ nodeName, ownCidrs: podCidrs }) }),
+            },
     }));
     const found = await kernel.ensureRuleset(ruleset).catch((error: unknown) => {
       input.onRulesetError();
@@ -189,13 +206,14 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
       const refusal = ownRefusal(claims, nodeName);
       if (refusal !== lastRefusal) input.onOwnRefusal();
       lastRefusal = refusal;
+      const peers = plan(local, claims);
       let isDone = false;
       // The ruleset first: no connection to a new node's pods is to begin under this node's address.
       await inTurn([
-        () => inPart(readiness, "masquerade", () => applyRuleset(local, claims, isComplete)),
+        () => inPart(readiness, "masquerade", () => applyRuleset(local, claims, peers)),
         () =>
           inPart(readiness, "routes", async () => {
-            isDone = await applyPeers(plan(local, claims), claims, { prune: isComplete, verify });
+            isDone = await applyPeers(peers, claims, { prune: isComplete, verify });
           }),
       ]);
       return isDone ? undefined : "again";

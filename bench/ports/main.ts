@@ -128,7 +128,14 @@ async function measureChanges(): Promise<{ readonly netlinkMs: number; readonly 
   const cidr = parseCidr(POD_CIDR);
   const podCidrs = cidr === undefined ? [] : [cidr];
   const masquerade = { families: [], randomPorts: true };
-  const input = { bridge: "cw0", podCidrs, insideCidrs: [], masquerade, serviceAddresses: [] };
+  const input = {
+    bridge: "cw0",
+    podCidrs,
+    insideCidrs: [],
+    masquerade,
+    serviceAddresses: [],
+    overlay: undefined,
+  };
   run(["nft", "-f", "-"], formatRuleset(planRuleset(input)));
   const hostPorts = (["tcp", "udp"] as const).map((protocol) => {
     return { protocol, hostPort: 8080, containerPort: 80, hostIp: undefined };
