@@ -154,8 +154,8 @@ function planReceiving(
       ...FAMILIES.flatMap((family) => {
         const own = ownAddresses.filter((address) => familyOf(address) === family);
         if (own.length === 0) return [];
-        const addresses = own.length === 1 ? own.join() : `{ ${own.join(", ")} }`;
-        const text = `${keywordOf(family)} daddr != ${addresses} ${drop(outer)}`;
+        const isElsewhere = own.map((address) => `${keywordOf(family)} daddr != ${address}`).join(" ");
+        const text = `${isElsewhere} ${drop(outer)}`;
         return [{ name: `own${family}`, text }];
       }),
       ...bindings.map(({ set, text }) => ({ name: set.name, text })),
