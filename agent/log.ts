@@ -1,5 +1,9 @@
+import { constants } from "node:os";
 import { type Logger, pino } from "pino";
+import { systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
+import { createLineWriter, type LineWriter } from "./line-writer.ts";
+import { printable, printableJson } from "./text/printable.ts";
 
 export type Log = Pick<Logger, "debug" | "info" | "warn" | "error">;
 
@@ -11,16 +15,31 @@ const LEVEL_NAMES: Readonly<Record<string, string>> = {
   50: "ERROR",
 };
 
-/** A logger on stderr: stdout belongs to the subcommands' answers. */
-export function createLog({ logLevel, logFormat }: Pick<Config, "logLevel" | "logFormat">): Logger {
+/** A log, and what it writes its lines with. */
+export interface OpenLog {
+  readonly log: Logger;
+  readonly lines: Pick<LineWriter, "lost" | "flush" | "abandon">;
+}
+
+/** `write` as in `LineWriterInput`; for stderr, since stdout belongs to the subcommands' answers. */
+export function createLog(
+  { logLevel, logFormat }: Pick<Config, "logLevel" | "logFormat">,
+  write: (bytes: Uint8Array) => number,
+): OpenLog {
+  const lines = createLineWriter({
+    write,
+    again: -constants.errno.EAGAIN,
+    clock: systemClock,
+    onRecovered: (lost) => log.warn({ lost }, "Lost lines of the log: nobody took them"),
+  });
+  const format = logFormat === "json" ? printableJson : prettyLine;
   const options = {
     level: logLevel,
     base: null,
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
   };
-  const destination = pino.destination({ dest: 2, sync: true });
-  if (logFormat === "json") return pino(options, destination);
-  return pino(options, { write: (line: string) => destination.write(prettyLine(line)) });
+  const log = pino(options, { write: (line: string) => lines.write(format(line)) });
+  return { log, lines };
 }
 
 /** One JSON line as `TIME LEVEL message key=value …`. */
@@ -29,5 +48,5 @@ export function prettyLine(line: string): string {
   const fields = Object.entries(rest).map(
     ([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`,
   );
-  return `${[time, LEVEL_NAMES[String(level)] ?? level, msg, ...fields].join(" ")}\n`;
+  return `${printable([time, LEVEL_NAMES[String(level)] ?? level, msg, ...fields].join(" "))}\n`;
 }

@@ -11,13 +11,16 @@ import { loadNative } from "./kernel/native.ts";
 import { runDoctor } from "./inspect/run-doctor.ts";
 import { runTrace } from "./inspect/run-trace.ts";
 import { messageOf } from "./errors.ts";
-import { createLog } from "./log.ts";
+import { createLog, type Log } from "./log.ts";
+import { loadAddon } from "./native/addon.ts";
+import { openStandardError } from "./native/standard-error.ts";
 import type { CommandInput, CommandResult } from "./inspect/command-line.ts";
 import { printPage } from "./page/print-page.ts";
 import { socketsOf } from "./report/query.ts";
 import { uninstall } from "./reconcile/uninstall.ts";
 import { status } from "./status/status.ts";
 import { startAgent } from "./start-agent.ts";
+import { printable } from "./text/printable.ts";
 import { V8_FLAGS } from "./v8-flags.ts";
 
 const USAGE = `causeway ${packageJson.version}: Kubernetes CNI node agent
@@ -69,9 +72,8 @@ async function main([command, ...args]: readonly string[]): Promise<number> {
       process.stdout.write(USAGE);
       return 0;
     default:
-      process.stderr.write(
-        command === undefined ? USAGE : `causeway: unknown command "${command}"\n\n${USAGE}`,
-      );
+      if (command !== undefined) complain(`unknown command "${command}"`);
+      process.stderr.write(USAGE);
       return 2;
   }
 }
@@ -87,6 +89,10 @@ function inspection(args: readonly string[]): CommandInput {
   };
 }
 
+function complain(fault: string): void {
+  process.stderr.write(`causeway: ${printable(fault)}\n`);
+}
+
 async function print(running: Promise<CommandResult>): Promise<number> {
   const { exitCode, stdout, stderr } = await running;
   process.stdout.write(stdout);
@@ -98,9 +104,14 @@ async function agent(args: readonly string[]): Promise<number> {
   for (const flag of V8_FLAGS) setFlagsFromString(flag);
   const config = readConfig(args);
   if (config === undefined) return 2;
-  const log = createLog(config);
+  const { log, lines } = createLog(config, openStandardError(loadAddon()));
+  const finish = (): void => {
+    for (let attempt = 0; !lines.flush() && attempt < LAST_ATTEMPTS; attempt++) pause(LAST_PAUSE_MS);
+    lines.abandon();
+  };
+  logFaultsOfNode(log, finish);
   try {
-    const stop = await startAgent(config, log);
+    const stop = await startAgent(config, log, lines);
     const signal = await nextSignal();
     // Whoever signals again does not want to wait.
     void nextSignal().then(() => process.exit(1));
@@ -110,14 +121,39 @@ async function agent(args: readonly string[]): Promise<number> {
   } catch (error) {
     log.error({ error: messageOf(error) }, "Cannot start");
     return 1;
+  } finally {
+    finish();
   }
+}
+
+/** Node.js itself writes warnings and the last words of a program to stderr, and waits until somebody takes them. */
+function logFaultsOfNode(log: Log, finish: () => void): void {
+  process.removeAllListeners("warning");
+  process.on("warning", ({ name, message }) => log.warn({ warning: name }, message));
+  process.once("uncaughtException", (error) => {
+    log.error(
+      { error: messageOf(error), stack: error instanceof Error ? error.stack : "" },
+      "Ended by a fault of its own",
+    );
+    finish();
+    process.exit(1);
+  });
+}
+
+/** How long the last lines may take: 0.5 s. */
+const LAST_ATTEMPTS = 50;
+const LAST_PAUSE_MS = 10;
+
+/** Sleeps, when nothing else has to run any more. */
+function pause(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
 /** For an init container that may write /proc/sys, where the agent itself may not. */
 async function enableIpv6Forwarding(): Promise<number> {
   const { changes, faults } = await setIpv6Forwarding(loadNative());
-  for (const { fault } of changes) process.stdout.write(`Set IPv6 forwarding: ${fault}\n`);
-  for (const fault of faults) process.stderr.write(`causeway: ${fault}\n`);
+  for (const { fault } of changes) process.stdout.write(`Set IPv6 forwarding: ${printable(fault)}\n`);
+  for (const fault of faults) complain(fault);
   return faults.length === 0 ? 0 : 1;
 }
 
@@ -127,7 +163,7 @@ function readConfig(args: readonly string[]): Config | undefined {
     return loadConfig({ args, environment: process.env, hostName: hostname().toLowerCase() });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    for (const fault of error.faults) process.stderr.write(`causeway: ${fault}\n`);
+    for (const fault of error.faults) complain(fault);
     return undefined;
   }
 }
@@ -136,7 +172,7 @@ async function uninstallNode(args: readonly string[]): Promise<number> {
   const config = readConfig(args.filter((arg) => arg !== "--all"));
   if (config === undefined) return 2;
   const onError = (error: unknown): number => {
-    process.stderr.write(`causeway: ${messageOf(error)}\n`);
+    complain(messageOf(error));
     return 1;
   };
   let kernel: Kernel | undefined;
@@ -147,7 +183,7 @@ async function uninstallNode(args: readonly string[]): Promise<number> {
       throw new Error(`Cannot uninstall: an agent is running (${running}); ${remedy}`);
     }
     kernel = openLinuxKernel(loadNative(), { after: systemClock.after, onError });
-    const tell = (sentence: string): unknown => process.stdout.write(`${sentence}\n`);
+    const tell = (sentence: string): unknown => process.stdout.write(`${printable(sentence)}\n`);
     await uninstall({ ...config, sockets: socketsOf(config), kernel, all: args.includes("--all"), tell });
     return 0;
   } catch (error) {

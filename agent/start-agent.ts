@@ -19,6 +19,7 @@ import { loadNative } from "./kernel/native.ts";
 import { openNodeView } from "./kube/open-node-view.ts";
 import { ownNode } from "./kube/own-node.ts";
 import { messageOf } from "./errors.ts";
+import type { LineWriter } from "./line-writer.ts";
 import { type Log } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { loadAddon } from "./native/addon.ts";
@@ -53,7 +54,11 @@ const NODE_INTERVALS = { minIntervalMs: 50, retryIntervalMs: 200, maxIntervalMs:
 const HOST_FILE_INTERVALS = { minIntervalMs: 100, retryIntervalMs: 1000, maxIntervalMs: 2000 };
 
 /** Wires everything in the order of the design: health, recovery, node known, datapath, socket, binary, conflist. */
-export async function startAgent(config: Config, plainLog: Log): Promise<() => Promise<void>> {
+export async function startAgent(
+  config: Config,
+  plainLog: Log,
+  { lost }: Pick<LineWriter, "lost">,
+): Promise<() => Promise<void>> {
   const activity = createActivity(Date.now);
   const log = activity.noting(plainLog);
   const native = loadNative();
@@ -82,6 +87,7 @@ export async function startAgent(config: Config, plainLog: Log): Promise<() => P
     attachments: attachments.list,
     isReady: readiness.isReady,
     rivals: () => rivals.length,
+    lostLines: lost,
     codes: Object.values(CNI_CODE),
     requests: () => ({ inWork: server?.inWork() ?? 0, waiting: server?.waiting() ?? 0 }),
     nodes: () => ({ known: source.view.nodes().size, malformed: source.view.skipped().size }),

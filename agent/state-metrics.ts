@@ -11,6 +11,8 @@ export interface AgentState {
   readonly attachments: () => readonly Attachment[];
   readonly isReady: () => boolean;
   readonly rivals: () => number;
+  /** Lines of the log that nobody took. */
+  readonly lostLines: () => number;
   /** Requests of the shim that are not answered yet, and those of them that wait for a place. */
   readonly requests: () => { readonly inWork: number; readonly waiting: number };
   readonly nodes: () => { readonly known: number; readonly malformed: number };
@@ -132,6 +134,15 @@ export function registerStateMetrics(register: Registry, state: AgentState): voi
     collect() {
       this.reset();
       this.inc(state.watch().restarts);
+    },
+  });
+  new Counter({
+    name: "causeway_log_lines_lost_total",
+    help: "Lines of the log that nobody took: the pipe was full or closed, or the disk full.",
+    registers,
+    collect() {
+      this.reset();
+      this.inc(state.lostLines());
     },
   });
   gauge(

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { assertHarmless, suffixed } from "../testing/hostile.ts";
 import { formatFindings } from "./format-findings.ts";
 import { allOf, shellWord, sysctlCommand } from "./shell.ts";
 import { formatTarget, parseTarget } from "./target.ts";
@@ -18,6 +19,10 @@ test("formatFindings() aligns names and puts the remedy below", () => {
 
 test("formatFindings() colours the verdicts on a terminal", () => {
   assert.ok(formatFindings(FINDINGS, { colours: true }).startsWith("\u001b[32mok   \u001b[0m MTU"));
+});
+
+test("formatFindings() lets no text from outside colour, move or forge a line", () => {
+  assertHarmless((suffix) => formatFindings(suffixed(FINDINGS, suffix, ["verdict"]), { colours: false }));
 });
 
 for (const [text, want] of [

@@ -1,3 +1,4 @@
+import { printable } from "../text/printable.ts";
 import type { Finding, Verdict } from "./finding.ts";
 
 /** Signs that are told apart without colours too. */
@@ -17,8 +18,8 @@ export function formatFindings(
       const sign = SIGNS[verdict].padEnd(5);
       const shown = colours ? `\u001b[${COLOURS[verdict]}m${sign}\u001b[0m` : sign;
       const indent = " ".repeat(width + 8);
-      const below = remedy === undefined ? "" : `\n${indent}remedy: ${remedy}`;
-      return `${shown} ${name.padEnd(width)}  ${evidence}${below}\n`;
+      const below = remedy === undefined ? "" : `\n${indent}remedy: ${printable(remedy)}`;
+      return `${shown} ${printable(name).padEnd(width)}  ${printable(evidence)}${below}\n`;
     })
     .join("");
 }

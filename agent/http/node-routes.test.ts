@@ -23,6 +23,7 @@ function setUp(): Setup {
     attachments: () => [],
     isReady: readiness.isReady,
     rivals: () => 0,
+    lostLines: () => 7,
     codes: [101],
     requests: () => ({ inWork: 2, waiting: 1 }),
     nodes: () => ({ known: 3, malformed: 1 }),
@@ -93,6 +94,7 @@ test("/metrics shows requests, latency, addresses, readiness, build and process"
     'causeway_routes{state="programmed"} 2',
     "causeway_watch_restarts_total 5",
     "causeway_ready 0",
+    "causeway_log_lines_lost_total 7",
     'causeway_build_info{version="1.2.3",node_version="v24"} 1',
   ]) {
     assert.ok(text.includes(`${line}\n`), `${line} in\n${text}`);

@@ -1,5 +1,6 @@
 import { CONFLIST_NAME } from "../plan/conflist.ts";
 import { parseArgs } from "node:util";
+import { printable } from "../text/printable.ts";
 
 /** What a command prints, and its exit code. */
 export interface CommandResult {
@@ -41,5 +42,5 @@ export function parseCommandLine(args: readonly string[]) {
 }
 
 export function usageError(command: string, fault: string, usage: string): CommandResult {
-  return { exitCode: 2, stdout: "", stderr: `causeway ${command}: ${fault}\n\n${usage}` };
+  return { exitCode: 2, stdout: "", stderr: `causeway ${command}: ${printable(fault)}\n\n${usage}` };
 }

@@ -5,6 +5,7 @@ import { loadNative } from "../kernel/native.ts";
 import { createRtnetlink } from "../kernel/rtnetlink.ts";
 import { loadAddon } from "../native/addon.ts";
 import { askAgent } from "../report/ask-agent.ts";
+import { printableJson } from "../text/printable.ts";
 import {
   ASK_TIMEOUT_MS,
   type CommandInput,
@@ -64,7 +65,7 @@ export async function runDoctor(input: CommandInput): Promise<CommandResult> {
     );
     const verdict = worstOf(findings);
     const stdout = flags.json
-      ? `${JSON.stringify({ format: 1, version, verdict, findings }, undefined, 2)}\n`
+      ? `${printableJson(JSON.stringify({ format: 1, version, verdict, findings }, undefined, 2))}\n`
       : formatFindings(findings, { colours });
     return { exitCode: exitCodeOf(verdict), stdout, stderr: "" };
   } finally {

@@ -8,6 +8,7 @@ import { createRtnetlink } from "../kernel/rtnetlink.ts";
 import { familyOf, parseAddress } from "../net/address.ts";
 import { NETLINK_NETFILTER } from "../netlink/nft-generation.ts";
 import { askAgent } from "../report/ask-agent.ts";
+import { printableJson } from "../text/printable.ts";
 import {
   ASK_TIMEOUT_MS,
   type CommandInput,
@@ -96,7 +97,7 @@ function answer(
   const exitCode = exitCodeOf(verdict);
   if (json) {
     const report = { format: 1, version, source, target, verdict, broken: broken?.name, findings };
-    return { exitCode, stdout: `${JSON.stringify(report, undefined, 2)}\n`, stderr: "" };
+    return { exitCode, stdout: `${printableJson(JSON.stringify(report, undefined, 2))}\n`, stderr: "" };
   }
   const conclusion =
     broken === undefined ? "the way is whole, as far as this node can see" : `broken at: ${broken.name}`;

@@ -228,15 +228,19 @@ async function replaceTables(ruleset: Ruleset): Promise<void> {
   } catch (cause) {
     const remedy = await describeOldNft();
     if (remedy !== undefined) throw new Error(`Cannot apply nftables tables: ${remedy}`, { cause });
-    if (await knowsBridgeFamily()) throw cause;
+    if (!(await lacksBridgeFamily())) throw cause;
     const needed = "it needs CONFIG_NF_TABLES_BRIDGE, which distributions' kernels have";
     throw new Error(`Cannot apply nftables tables: this kernel has no family bridge; ${needed}`, { cause });
   }
 }
 
-/** Asked only after a failure, since nft's own words are the same for whatever the kernel does not know. */
-async function knowsBridgeFamily(): Promise<boolean> {
-  return runNft(["--check", "--file", "-"], `add table bridge ${TABLE_NAME}\n`).then(
+/** Asked only after a failure, since nft's own words are the same for whatever the kernel does not know. An nft that does nothing at all tells nothing. */
+async function lacksBridgeFamily(): Promise<boolean> {
+  return (await knowsFamily("inet")) && !(await knowsFamily("bridge"));
+}
+
+function knowsFamily(family: string): Promise<boolean> {
+  return runNft(["--check", "--file", "-"], `add table ${family} ${TABLE_NAME}\n`).then(
     () => true,
     () => false,
   );

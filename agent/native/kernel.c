@@ -355,7 +355,7 @@ static napi_value js_write(napi_env env, napi_callback_info info)
 	arguments(env, info, 2, values);
 	const void *bytes = to_bytes(env, values[1], &size);
 	struct pollfd poll_fd = {to_int(env, values[0]), POLLOUT, 0};
-	if (poll(&poll_fd, 1, 0) == 0)
+	if (poll(&poll_fd, 1, 0) != 1)
 		return from_int(env, -EAGAIN);
 	return result(env, write(poll_fd.fd, bytes, size < PIPE_BUF ? size : PIPE_BUF));
 }

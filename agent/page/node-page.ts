@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { Answer, Handler } from "../http/answer.ts";
 import { ageOf, type Collected, collectOnce } from "../http/collect-once.ts";
 import type { NodeReport } from "../report/node-report.ts";
+import { printableJson } from "../text/printable.ts";
 import { PAGE_SCRIPT } from "./page-script.ts";
 import { PAGE_STYLE } from "./page-style.ts";
 import { renderPage } from "./render-page.ts";
@@ -44,7 +45,11 @@ export function createNodePage({ report, nowMs }: NodePageInput): Readonly<Recor
   const collect = collectOnce(report, nowMs);
   return {
     "/": serve("text/html; charset=utf-8", collect, renderPage),
-    "/report.json": serve("application/json", collect, (answer) => `${JSON.stringify(answer)}\n`),
+    "/report.json": serve(
+      "application/json",
+      collect,
+      (answer) => `${printableJson(JSON.stringify(answer))}\n`,
+    ),
   };
 }
 

@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { messageOf } from "../errors.ts";
 import { OPTIONS } from "../options.ts";
 import { askAgent } from "../report/ask-agent.ts";
+import { printable } from "../text/printable.ts";
 import { renderPage } from "./render-page.ts";
 
 export interface PrintPageInput {
@@ -35,7 +36,7 @@ export async function printPage({ args, write, writeError }: PrintPageInput): Pr
   const answer = await askAgent(flags.socket, { query: "report", timeoutMs: ANSWER_TIMEOUT_MS });
   if (answer.kind === "silent") {
     writeError(
-      `causeway: Cannot print the page: ${answer.reason}; causeway status tells what the kernel knows\n`,
+      `causeway: Cannot print the page: ${printable(answer.reason)}; causeway status tells what the kernel knows\n`,
     );
     return 1;
   }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { NodeReport } from "../report/node-report.ts";
 import { SAMPLE_POD, SAMPLE_REPORT } from "../testing/sample-report.ts";
+import { assertHarmless, HOSTILE, suffixed } from "../testing/hostile.ts";
 import { renderPage } from "./render-page.ts";
 
 const MAX_BYTES = 60_000;
@@ -75,4 +76,9 @@ test("renderPage() tells why a node is not ready", () => {
   const page = renderPage({ ...SAMPLE_REPORT, readiness });
   assert.match(page, /<title>node-1: not ready<\/title>/);
   assert.match(page, /<li><b>routes<\/b>: no uplink<\/li>/);
+});
+
+test("renderPage() has no text from outside that turns text around or forges a line", () => {
+  assertHarmless((suffix) => renderPage(suffixed(SAMPLE_REPORT, suffix, ["route", "level"])));
+  assert.ok(!renderPage(suffixed(SAMPLE_REPORT, HOSTILE, ["route", "level"])).includes("<script>"));
 });

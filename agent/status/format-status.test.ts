@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { reportKernel } from "../report/kernel-report.ts";
+import type { NodeReport } from "../report/node-report.ts";
 import { assertGolden } from "../testing/golden.ts";
+import { assertHarmless, suffixed } from "../testing/hostile.ts";
 import { SAMPLE_POD, SAMPLE_REPORT } from "../testing/sample-report.ts";
 import { formatStatus } from "./format-status.ts";
 
@@ -40,9 +42,27 @@ test("formatStatus() without the agent says what is not known, and makes nothing
   assertGolden(formatStatus({ ...BARE, report, silence }), golden("status-without-agent.txt"));
 });
 
-test("formatStatus() colours the verdict where colours are wanted, and lets no name from outside do it", () => {
-  const evil = { ...SAMPLE_POD, pod: "a/\u001B[31mred\u0007\u202E" };
-  const report = { ...SAMPLE_REPORT, attachments: [evil] };
-  assert.ok(formatStatus({ ...BARE, report, colours: true }).includes(": \u001B[32mready\u001B[0m,"));
-  assert.doesNotMatch(formatStatus({ ...BARE, report }).replaceAll("\n", ""), /[\p{Cc}\p{Cf}]/u);
+test("formatStatus() colours the verdict where colours are wanted", () => {
+  const text = formatStatus({ ...BARE, report: SAMPLE_REPORT, colours: true });
+  assert.ok(text.includes(": \u001B[32mready\u001B[0m,"));
+});
+
+test("formatStatus() lets no text from outside colour, move or forge a line", () => {
+  const readiness = {
+    isReady: false,
+    reasons: [{ part: "routes", reason: "no uplink" }],
+    warnings: [{ part: "http", reason: "taken" }],
+  };
+  const source = { ...SAMPLE_REPORT.agent?.source, fault: "no answer" };
+  const report = { ...SAMPLE_REPORT, readiness, agent: { ...SAMPLE_REPORT.agent, source } } as NodeReport;
+  for (const silence of [undefined, "nobody listens"]) {
+    assertHarmless((suffix) =>
+      formatStatus({
+        report: suffixed(report, suffix, ["route"]),
+        silence: silence && `${silence}${suffix}`,
+        isWhole: true,
+        colours: false,
+      }),
+    );
+  }
 });

@@ -10,7 +10,8 @@ import {
   nameOfPod,
   ROUTE_WORDS,
 } from "../report/words.ts";
-import { printable, textTable } from "./text-table.ts";
+import { printable } from "../text/printable.ts";
+import { textTable } from "./text-table.ts";
 
 /** Rows of lists that are cut unless all is asked for. */
 const MAX_PEERS = 10;
@@ -65,7 +66,7 @@ function section(title: string, lines: readonly string[], { head }: Palette): re
 
 function verdict({ report, silence }: StatusText, { good, bad, head }: Palette): readonly string[] {
   const { node, readiness, agent } = report;
-  const who = head(node.name === undefined ? "This node" : `Node ${node.name}`);
+  const who = head(node.name === undefined ? "This node" : printable(`Node ${node.name}`));
   if (silence !== undefined) {
     return [
       `${who}: ${bad("the agent does not answer")}: ${printable(silence)}`,
@@ -73,11 +74,13 @@ function verdict({ report, silence }: StatusText, { good, bad, head }: Palette):
     ];
   }
   const since =
-    agent === undefined ? "" : `, agent ${agent.version} for ${formatAge(report.atMs - agent.startedMs)}`;
+    agent === undefined
+      ? ""
+      : `, agent ${printable(agent.version)} for ${formatAge(report.atMs - agent.startedMs)}`;
   const told = [...(readiness?.reasons ?? []), ...(readiness?.warnings ?? [])];
   return [
     `${who}: ${readiness?.isReady === true ? good("ready") : bad("not ready")}${since}`,
-    ...told.map(({ part, reason }) => `  ${bad("!")} ${part}: ${printable(reason)}`),
+    ...told.map(({ part, reason }) => `  ${bad("!")} ${printable(`${part}: ${reason}`)}`),
   ];
 }
 
@@ -128,7 +131,7 @@ function podLines({ attachments, atMs }: NodeReport): readonly string[] {
       String(mtu),
       createdMs === undefined ? "unknown" : formatAge(atMs - createdMs),
       extras,
-    ].map(printable);
+    ];
   };
   return textTable(POD_HEADS, attachments.map(row));
 }
@@ -138,9 +141,12 @@ function peerLines({ report, isWhole, silence }: StatusText, { bad }: Palette): 
   const { list, problems } = report.peers;
   const faulty = list.filter(({ route }) => route === "unreachable" || route === "held");
   const shown = isWhole ? list : faulty.slice(0, MAX_PEERS);
-  const rows = shown.map(({ node = "unknown", podCIDR, route, via = "", reason = "" }) =>
-    [node, podCIDR, ROUTE_WORDS[route], via === "" ? reason : via].map(printable),
-  );
+  const rows = shown.map(({ node = "unknown", podCIDR, route, via = "", reason = "" }) => [
+    node,
+    podCIDR,
+    ROUTE_WORDS[route],
+    via === "" ? reason : via,
+  ]);
   const more = countPeers(report.peers) - shown.length;
   return [
     `${describePeerCounts(report.peers)}${silence === undefined ? "" : " that have a route"}`,
@@ -154,15 +160,13 @@ function historyBlocks({ report, isWhole }: StatusText, palette: Palette): reado
   const { calls, repairs, problems, atMs } = report;
   const ago = (thenMs: number): string => `${formatAge(atMs - thenMs)} ago`;
   const shown = isWhole ? calls : calls.slice(0, MAX_CALLS);
-  const callRows = shown.map(({ atMs: thenMs, command, pod, containerId = "", ms, code, error = "" }) =>
-    [
-      ago(thenMs),
-      command,
-      nameOfPod({ pod, containerId }),
-      formatMs(ms),
-      code === 0 ? "ok" : `${code}: ${error}`,
-    ].map(printable),
-  );
+  const callRows = shown.map(({ atMs: thenMs, command, pod, containerId = "", ms, code, error = "" }) => [
+    ago(thenMs),
+    command,
+    nameOfPod({ pod, containerId }),
+    formatMs(ms),
+    code === 0 ? "ok" : `${code}: ${error}`,
+  ]);
   const block = (title: string, heads: readonly string[], rows: readonly (readonly string[])[]) =>
     section(title, rows.length === 0 ? ["none"] : textTable(heads, rows), palette);
   return [
@@ -170,12 +174,12 @@ function historyBlocks({ report, isWhole }: StatusText, palette: Palette): reado
     block(
       "Last repairs",
       ["WHEN", "KIND", "WHAT"],
-      repairs.map(({ atMs: thenMs, kind, fault }) => [ago(thenMs), kind, printable(fault)]),
+      repairs.map(({ atMs: thenMs, kind, fault }) => [ago(thenMs), kind, fault]),
     ),
     block(
       "Last warnings and errors",
       ["WHEN", "LEVEL", "MESSAGE"],
-      problems.map(({ atMs: thenMs, level, message }) => [ago(thenMs), level, printable(message)]),
+      problems.map(({ atMs: thenMs, level, message }) => [ago(thenMs), level, message]),
     ),
   ];
 }

@@ -6,6 +6,7 @@ import { OPTIONS } from "../options.ts";
 import { askAgent } from "../report/ask-agent.ts";
 import { reportKernel } from "../report/kernel-report.ts";
 import type { NodeReport } from "../report/node-report.ts";
+import { printableJson } from "../text/printable.ts";
 import { formatStatus } from "./format-status.ts";
 
 export interface StatusInput {
@@ -48,7 +49,8 @@ export async function status({ args, write, writeError, colours, dateMs }: Statu
     answer.kind === "answer"
       ? answer.report
       : reportKernel(await observeNode(loadNative(), { listPeers: isWhole }), dateMs());
-  if (flags.json === true) write(`${JSON.stringify(withSilence(report, silence), undefined, 2)}\n`);
+  if (flags.json === true)
+    write(`${printableJson(JSON.stringify(withSilence(report, silence), undefined, 2))}\n`);
   else write(formatStatus({ report, silence, isWhole, colours }));
   return report.readiness?.isReady === true ? 0 : 1;
 }

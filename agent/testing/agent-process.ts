@@ -19,6 +19,8 @@ export interface TestNode {
   readonly nodesFile: string;
   /** Starts the agent without waiting; flags are added to those of the node. */
   start(...flags: readonly string[]): AgentProcess;
+  /** The same, with this descriptor as stderr: {@link AgentProcess.log} is empty. */
+  startMuted(stderr: number, ...flags: readonly string[]): AgentProcess;
   /** Writes the nodes file: this node with these PodCIDRs. */
   writeNodes(...podCIDRs: readonly string[]): void;
   /** Calls the shim with the node's configuration. */
@@ -76,13 +78,15 @@ export function makeNode(): TestNode {
   mkdirSync(node.cniBinDir);
   mkdirSync(node.cniConfDir);
   const agents: AgentProcess[] = [];
+  const startWith = (stderr: number | "pipe", flags: readonly string[]): AgentProcess => {
+    const agent = startAgent([...nodeFlags(node), ...flags], stderr);
+    agents.push(agent);
+    return agent;
+  };
   return {
     ...node,
-    start(...flags) {
-      const agent = startAgent([...nodeFlags(node), ...flags]);
-      agents.push(agent);
-      return agent;
-    },
+    start: (...flags) => startWith("pipe", flags),
+    startMuted: (stderr, ...flags) => startWith(stderr, flags),
     writeNodes(...podCIDRs) {
       writeFileSync(
         node.nodesFile,
@@ -126,15 +130,15 @@ function nodeFlags(node: Pick<TestNode, "cniBinDir" | "cniConfDir" | "socket">):
   ];
 }
 
-function startAgent(flags: readonly string[]): AgentProcess {
+function startAgent(flags: readonly string[], stderr: number | "pipe"): AgentProcess {
   const port = nextPort++;
   const program = shippedFile("causeway.mjs").pathname;
   const listen = ["--http", `127.0.0.1:${port}`, "--probes", "127.0.0.1:0"];
   const child = spawn(process.execPath, [program, "agent", ...listen, "--log-level", "debug", ...flags], {
-    stdio: ["ignore", "ignore", "pipe"],
+    stdio: ["ignore", "ignore", stderr],
   });
   let log = "";
-  child.stderr.on("data", (chunk: Buffer) => (log += chunk.toString()));
+  child.stderr?.on("data", (chunk: Buffer) => (log += chunk.toString()));
   const pid = child.pid ?? 0;
   const get: AgentProcess["get"] = async (path) => {
     try {

@@ -5,6 +5,7 @@ import { test } from "node:test";
 /** What each folder of the agent may import, besides itself (docs/architecture.md). Files beside main.ts are "root". */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   net: [],
+  text: [],
   netlink: ["net"],
   plan: ["net"],
   ipam: ["plan", "net"],
@@ -13,20 +14,20 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   kube: ["net", "root"],
   cni: ["kernel", "ipam", "plan", "net", "root"],
   reconcile: ["kernel", "ipam", "plan", "net", "root"],
-  diagnosis: ["plan", "netlink", "net"],
-  inspect: ["diagnosis", "report", "kernel", "kube", "native", "plan", "netlink", "net", "root"],
+  diagnosis: ["plan", "netlink", "net", "text"],
+  inspect: ["diagnosis", "report", "kernel", "kube", "native", "plan", "netlink", "net", "text", "root"],
   report: ["cni", "kernel", "kube", "ipam", "plan", "net", "root"],
   http: ["native", "net", "root"],
-  page: ["report", "http", "root"],
-  status: ["report", "kernel", "root"],
-  root: ["ipam", "plan", "net"],
+  page: ["report", "http", "text", "root"],
+  status: ["report", "kernel", "text", "root"],
+  root: ["ipam", "plan", "net", "text"],
 };
 
 /** What connects everything: the commands, and the running agent. */
 const COMPOSITION = new Set(["main.ts", "start-agent.ts"]);
 
 /** Folders that compute and nothing else: no Node module, no clock, no randomness, no log. */
-const PURE = new Set(["net", "netlink", "plan", "ipam", "diagnosis"]);
+const PURE = new Set(["net", "text", "netlink", "plan", "ipam", "diagnosis"]);
 
 const AGENT = new URL("../", import.meta.url);
 
