@@ -118,17 +118,19 @@ export function testRepairs(getLab: () => ClusterLab): void {
         const n1 = lab.node("n1");
         const targets = peers.flatMap((peer) => lab.node(peer).pods[1].addresses);
         await reachAll(n1, targets);
-        const before = await repairs(n1, kind);
+        const [counted, logged] = [await countedRepairs(n1, kind), loggedRepairs(n1, kind)];
         await n1.run("sh", "-c", shell);
         const startMs = performance.now();
-        await waitFor("the repair", async () => (await repairs(n1, kind)) > before || undefined, {
+        await waitFor("the repair", () => loggedRepairs(n1, kind) > logged || undefined, {
           timeoutMs: 5000,
+          intervalMs: 5,
         });
         await reachAll(n1, targets);
         if (kind === "ruleset") assert.equal(await egressAddress(lab, n1), n1.place.addresses[0]);
         const tookMs = Math.round(performance.now() - startMs);
         table.push(`${String(tookMs).padStart(6)} ms  ${name}`);
         assert.ok(tookMs < LIMIT_MS, `${tookMs} ms; the agent says: ${lastLines(n1)}`);
+        assert.ok((await countedRepairs(n1, kind)) > counted);
       });
     }
 
@@ -171,7 +173,13 @@ function lastLines(node: LabNode): string {
   return node.agent().log().trim().split("\n").slice(-12).join("\n");
 }
 
-function repairs(node: LabNode, kind: string): Promise<number> {
+/** Lines of the log that tell of repairs: they come at once, while metrics are collected once a second. */
+function loggedRepairs(node: LabNode, kind: string): number {
+  const lines = node.agent().log().split("\n");
+  return lines.filter((line) => line.includes("Put back") && line.includes(`"${kind}"`)).length;
+}
+
+function countedRepairs(node: LabNode, kind: string): Promise<number> {
   return node.agent().metric("causeway_drift_repairs_total", { kind });
 }
 
