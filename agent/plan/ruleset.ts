@@ -108,7 +108,7 @@ export function planRuleset(input: RulesetInput): Ruleset {
       chains: [
         planSourceNat(families, masqueraded, input),
         planRedirectDrop(input.bridge),
-        planLocalnetGuard(input.bridge),
+        planLocalnetGuard(input.bridge, overlay.arrivalRules),
         planHostPorts("prerouting", families),
         planHostPorts("output", families),
         ...overlay.chains,
@@ -237,7 +237,7 @@ export function withHostPorts(ruleset: Ruleset, elements: readonly PortElement[]
  * With route_localnet on the bridge, which ports on 127.0.0.1 need for the answers, pods could reach whatever listens there on the node
  * (CVE-2020-8558). Answers to the node have the bridge's address here, which is translated back later.
  */
-function planLocalnetGuard(bridge: string): NftChain {
+function planLocalnetGuard(bridge: string, arrivalRules: NftChain["rules"]): NftChain {
   return {
     name: "localnet",
     type: "filter",
@@ -247,6 +247,7 @@ function planLocalnetGuard(bridge: string): NftChain {
       // The address first: it is cheaper to compare than a name, and ends the rule for nearly every packet.
       { name: "localnet", text: `ip daddr 127.0.0.0/8 iifname "${bridge}" drop` },
       { name: "localnet-source", text: `ip saddr 127.0.0.0/8 iifname "${bridge}" drop` },
+      ...arrivalRules,
     ],
   };
 }
