@@ -17,7 +17,7 @@ beforeEach(async () => {
   node = makeNode();
   api = await startApiServer();
   await host(`ip link add up0 type veth peer name far0 && ip link set far0 up &&
-    ip address add 192.0.2.10/24 dev up0 && ip link set up0 up`);
+    ip address add 192.0.2.10/24 dev up0 && ip link set up0 up && ip route add default via 192.0.2.1`);
   put(NODE_NAME, "192.0.2.10", "10.244.1.0/24");
   put("near", "192.0.2.11", "10.244.2.0/24");
   put("far", "203.0.113.7", "10.244.3.0/24");
@@ -131,7 +131,7 @@ test("with the overlay off, a node on another subnet is reported as unreachable,
   assert.deepEqual(await routes(), [NEAR]);
   assert.equal(await agent.metric('causeway_peers{route="unreachable"}'), 1);
   const reason =
-    /node "far" cannot be reached at 10.244.3.0\/24: its address 203.0.113.7 is on no subnet of this node, and the overlay is off/;
+    /node "far" cannot be reached at 10.244.3.0\/24: its address 203.0.113.7 is on no segment of this node, but behind gateway 192.0.2.1, and the overlay is off/;
   assert.match(agent.log().replaceAll("\\", ""), reason);
   await eventually("an Event says so", () => api.events.some(({ note }) => reason.test(String(note))));
 });

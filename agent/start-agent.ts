@@ -157,6 +157,10 @@ export async function startAgent(
       return describeOwnNode(state);
     },
     refusal: (surroundings) => ownRefusal(settleClaims(surroundings), config.nodeName),
+    peerAddresses: () =>
+      [...source.view.nodes().values()].flatMap(({ name, addresses }) =>
+        name === config.nodeName ? [] : addresses,
+      ),
   });
   const cluster = createClusterReconciler({
     ...config,
@@ -288,7 +292,7 @@ export async function startAgent(
   const reconcile = async (scope: Scope): Promise<"again" | undefined> => {
     let answer: "again" | undefined;
     await inTurn([
-      () => (scope === "all" ? node.run() : Promise.resolve()),
+      () => (scope === "all" ? node.run() : node.meetPeers()),
       async () => {
         answer = await cluster.run({ verify: scope !== "cluster" });
       },

@@ -29,6 +29,8 @@ export interface PeerCounts {
   /** PodCIDRs and addresses of nodes that do not count, by reason. */
   readonly refused: RefusalCounts;
   /** Routes that are wanted and in the kernel. */
+  /** Routes that are wanted: direct ones and those through the overlay, also to nodes that are cut off. */
+  readonly desired: number;
   readonly programmed: number;
 }
 
@@ -123,8 +125,8 @@ export function registerStateMetrics(register: Registry, state: AgentState): voi
     "causeway_routes",
     "Routes to other nodes: desired, and of these programmed in the kernel.",
     () => {
-      const { direct, overlay, programmed } = state.peers();
-      return { desired: direct + overlay, programmed };
+      const { desired, programmed } = state.peers();
+      return { desired, programmed };
     },
   );
   new Counter({

@@ -16,6 +16,9 @@ function link(name: string, index: number, fields: Partial<Link> = {}): Link {
     mtu: 1500,
     up: true,
     lowerUp: true,
+    loopback: false,
+    pointToPoint: false,
+    hasNeighbours: true,
     alias: undefined,
     altNames: [],
     masterIndex: undefined,
@@ -47,7 +50,8 @@ const entry: Route = {
   table: 254,
   onlink: false,
   type: 1,
-  multipath: false,
+  nextHops: [],
+  nextHopId: undefined,
   protocol: 3,
 };
 const hop = { address: "192.0.2.1", link: uplink, state: "resolved" } as const;

@@ -33,6 +33,7 @@ function setUp(): Setup {
       held: 0,
       unreachable: 0,
       refused: { ...countRefusals([]), conflict: 4, reserved: 1, gateway: 2 },
+      desired: 3,
       programmed: 2,
     }),
     watch: () => ({ restarts: 5, lastEventAgeSeconds: 0.5 }),

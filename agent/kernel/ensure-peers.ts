@@ -1,4 +1,5 @@
 import type { Family } from "../net/address.ts";
+import { type AddressCover, createAddressCover } from "../net/address-cover.ts";
 import { RT_TABLE_MAIN } from "../netlink/constants.ts";
 import type { NetlinkRequest } from "../netlink/message.ts";
 import {
@@ -38,6 +39,7 @@ import {
   routeKey,
 } from "./peer-entries.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
+import type { PrefixQuestion } from "./watch-kernel.ts";
 
 export interface PeersOptions {
   /** Whether what is not planned may go: not before all nodes are known. */
@@ -63,6 +65,8 @@ export interface Peers {
   ensure(plan: PeersPlan, options: PeersOptions): Promise<PeersOutcome>;
   /** Whether the link of this index is one of the VXLAN devices. */
   hasTunnel(linkIndex: number): boolean;
+  /** Whether the prefix holds one that was planned last. */
+  readonly isRouted: PrefixQuestion;
 }
 
 /** What is in the kernel, kept in step with each change. */
@@ -78,6 +82,8 @@ export function createPeers(sockets: TunnelSockets): Peers {
   let planEntries = createEntryPlanner(tunnels);
   let plannedTunnels = "";
   let known: KnownEntries | undefined;
+  let wanted: PeersPlan["routes"] = new Map();
+  let cover: AddressCover | undefined;
 
   const ensureTunnels = async (plan: PeersPlan, prune: boolean): Promise<Change[]> => {
     const changes: Change[] = [];
@@ -134,6 +140,8 @@ export function createPeers(sockets: TunnelSockets): Peers {
   };
 
   const ensure: Peers["ensure"] = async (plan, { prune, verify }) => {
+    wanted = plan.routes;
+    cover = undefined;
     const text = JSON.stringify(plan.tunnels);
     const isFresh = verify || known === undefined || text !== plannedTunnels;
     const changes = isFresh ? await ensureTunnels(plan, prune && plan.held.size === 0) : [];
@@ -149,7 +157,14 @@ export function createPeers(sockets: TunnelSockets): Peers {
     return { ...outcome, changes: [...changes, ...outcome.changes] };
   };
 
-  return { ensure, hasTunnel: (linkIndex) => [...tunnels.values()].includes(linkIndex) };
+  return {
+    ensure,
+    hasTunnel: (linkIndex) => [...tunnels.values()].includes(linkIndex),
+    isRouted(family, base, prefixLength) {
+      cover ??= createAddressCover([...wanted.values()].map(({ destination }) => destination.base));
+      return cover.holdsAny(family, base, prefixLength);
+    },
+  };
 }
 
 interface Step {
@@ -196,9 +211,13 @@ export async function listPeerRoutes(rtnetlink: Rtnetlink): Promise<readonly Rou
 /** Our routes, and the permanent entries of the VXLAN devices with these indices. */
 export async function observePeers(rtnetlink: Rtnetlink, tunnels: readonly number[]): Promise<KnownEntries> {
   const entries: KnownEntries = { routes: new Map(), neighbours: new Map(), fdb: new Map() };
-  for (const { type: _type, scope: _scope, multipath: _multipath, ...route } of await listPeerRoutes(
-    rtnetlink,
-  ))
+  for (const {
+    type: _type,
+    scope: _scope,
+    nextHops: _hops,
+    nextHopId: _id,
+    ...route
+  } of await listPeerRoutes(rtnetlink))
     entries.routes.set(isOrdinary(route) ? routeKey(route) : `${routeKey(route)} ${route.metric}`, route);
   for (const linkIndex of tunnels) {
     for (const payload of await rtnetlink.dump(dumpNeighbours({ linkIndex }))) {

@@ -7,6 +7,7 @@ import type { Ruleset } from "../plan/ruleset.ts";
 import type { Underlay } from "../plan/underlay.ts";
 import type { KnownAttachment } from "./detach-pods.ts";
 import type { PeersOptions, PeersOutcome } from "./ensure-peers.ts";
+import type { UnderlayScope } from "./underlay.ts";
 import type { KernelWatch } from "./watch-kernel.ts";
 
 /** Descriptors of one pod, received from the shim: its network namespace and an rtnetlink socket opened inside it. */
@@ -101,10 +102,12 @@ export interface Kernel {
   listGateways(bridge: string): Promise<readonly GatewayAddress[]>;
   /** Addresses that were last given to pods: see {@link formatBridgeAlias}. Empty when there is no bridge, or it has none. */
   readLastGiven(bridge: string): Promise<readonly string[]>;
+  /** MTU of the bridge, as an agent that ran before has left it; undefined if there is none. */
+  readMtu(bridge: string): Promise<number | undefined>;
   /** Keeps them with the bridge. */
   saveLastGiven(addresses: readonly string[]): Promise<void>;
-  /** How the node with these addresses is connected to others. */
-  observeUnderlay(addresses: readonly string[]): Promise<Underlay>;
+  /** How the node with addresses `own` is connected to nodes with addresses `peers`: see {@link UnderlayObserver.observe}. */
+  observeUnderlay(own: readonly string[], peers: readonly string[], scope: UnderlayScope): Promise<Underlay>;
   /** Makes bridge, addresses and forwarding as planned, and verifies. */
   ensureNode(plan: NodePlan): Promise<NodeOutcome>;
   /** Makes the ways to other nodes as planned: see {@link Peers.ensure}. */

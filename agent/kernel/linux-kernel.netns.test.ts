@@ -151,15 +151,6 @@ test("two pods of one node and the gateway reach each other at once, over IPv4 a
   }
 });
 
-test("observeUnderlay() tells no MTU of an address on the loopback while no default route says where it leads", async () => {
-  await runOnHost("ip", "address", "add", "198.51.100.1/32", "dev", "lo");
-  try {
-    assert.deepEqual([...(await kernel.observeUnderlay(["198.51.100.1"])).addresses], []);
-  } finally {
-    await runOnHost("ip", "address", "del", "198.51.100.1/32", "dev", "lo");
-  }
-});
-
 test("detachPod() leaves no link, no neighbour and no forwarding entry", async () => {
   const pod = await makePod();
   const plan = podPlan("gone-1");

@@ -28,7 +28,7 @@ import { removeDatapath } from "./remove-datapath.ts";
 import { observeHost, planRepairs, type Repair } from "./repair-attachments.ts";
 import { createRtnetlink, type Rtnetlink } from "./rtnetlink.ts";
 import type { Native } from "./native.ts";
-import { ensureForwarding, listLinks, observeUnderlay } from "./underlay.ts";
+import { createUnderlayObserver, ensureForwarding, listLinks } from "./underlay.ts";
 import { type LinkRole, watchKernel } from "./watch-kernel.ts";
 import { watchNftables } from "./watch-nftables.ts";
 
@@ -66,9 +66,9 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
   const connections = createConnectionKeeper(input);
   const nftables = createNftables({ netfilter, onRestored: connections.added });
   const peers = createPeers({ rtnetlink, generic });
+  const underlay = createUnderlayObserver(rtnetlink);
   const encodePod = createPodEncoder();
   let bridge: Link | undefined;
-  let uplinks: ReadonlySet<number> = new Set();
   let lastLinkIndex = FIRST_LINK_INDEX;
   const detacher = createDetacher({
     rtnetlink,
@@ -88,7 +88,7 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
     if (index > FIRST_LINK_INDEX) return "pod";
     if (index === bridge?.index) return "bridge";
     if (peers.hasTunnel(index)) return "tunnel";
-    return uplinks.has(index) ? "uplink" : "foreign";
+    return underlay.concerns(index) ? "uplink" : "foreign";
   };
   const listAllLinks = async (): Promise<Link[]> => {
     const links = await listLinks(rtnetlink);
@@ -116,7 +116,15 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
       return repairs.map(({ kind, fault }) => ({ kind, fault }));
     },
     watch: (onChange) => {
-      const links = watchKernel(native, { roleOf, onChange });
+      const links = watchKernel(native, {
+        roleOf,
+        leadsToNodes: underlay.leadsToNodes,
+        isRouted: peers.isRouted,
+        onChange(concern) {
+          if (concern === "node") underlay.forget();
+          onChange(concern);
+        },
+      });
       const tables = watchNftables(native, {
         table: TABLE_NAME,
         // What was verified is known, and what came of our own changes since.
@@ -197,16 +205,13 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
       const link = await findLink(rtnetlink, name);
       return link?.alias === undefined ? [] : parseBridgeAlias(link.alias);
     },
+    readMtu: async (name) => (await findLink(rtnetlink, name))?.mtu,
     async saveLastGiven(addresses) {
       if (bridge === undefined) return;
       // A bridge that was deleted meanwhile gets its alias with its successor.
       await removeAll(rtnetlink, [setLink(bridge.index, { alias: formatBridgeAlias(addresses) })]);
     },
-    async observeUnderlay(addresses) {
-      const { uplinkIndices, ...underlay } = await observeUnderlay(rtnetlink, addresses);
-      uplinks = uplinkIndices;
-      return underlay;
-    },
+    observeUnderlay: underlay.observe,
     async ensureNode(plan) {
       const ensured = await ensureBridge(rtnetlink, plan, listHostLinks);
       bridge = await ensureLocalnet(rtnetlink, ensured.link, nftables.hostPorts());

@@ -57,6 +57,7 @@ function overlay(destination: string, gateway: string, remote: string): PeerRout
     underlay,
     remote,
     mac: macOf(remote),
+    fault: undefined,
   };
 }
 
@@ -79,6 +80,7 @@ function peers(planned: readonly PeerRoute[], change: Partial<PeersPlan> = {}): 
     })),
     tunnelNames: TUNNEL_NAMES,
     unreachable: 0,
+    cutOff: 0,
     problems: [],
     ...change,
   };
@@ -306,18 +308,4 @@ test("ensurePeers() turns the checksum offload of a VXLAN device off where it is
   const tunnels = plan.tunnels.map((tunnel) => ({ ...tunnel, txChecksum: false }));
   await kernel.ensurePeers({ ...plan, tunnels }, PRUNE);
   assert.equal(await offload(), "off");
-});
-
-test("observeUnderlay() finds uplinks, subnets and the MTU of the node's own link, and leaves out what is ours", async () => {
-  await kernel.ensurePeers(peers(OVERLAY()), PRUNE);
-  const underlay = await kernel.observeUnderlay([OWN[4], OWN[6], "198.51.100.9"]);
-  assert.deepEqual(underlay.uplinks, [{ name: "up0", mtu: 1450 }]);
-  assert.deepEqual(Object.fromEntries(underlay.addresses), { [OWN[4]]: 1450, [OWN[6]]: 1450 });
-  assert.deepEqual(
-    underlay.subnets.map((subnet) => key(subnet.cidr)),
-    ["2001:db8:2::/64", "192.0.2.0/24"],
-  );
-  await host("ip link set up0 down");
-  const down = await kernel.observeUnderlay([OWN[4], OWN[6]]);
-  assert.deepEqual([down.addresses.size, down.subnets], [0, []]);
 });

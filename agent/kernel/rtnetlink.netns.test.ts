@@ -236,7 +236,8 @@ test("addAddress() and addRoute() work through a socket of the pod's namespace",
       table: RT_TABLE_MAIN,
       source: undefined,
       type: 1,
-      multipath: false,
+      nextHops: [],
+      nextHopId: undefined,
     };
     const zero = cidrOf("0.0.0.0", 0);
     const far = cidrOf("10.9.0.0", 16);

@@ -1,81 +1,202 @@
-import { cidrOf } from "../net/cidr.ts";
+import { addressToBytes, familyOf } from "../net/address.ts";
+import { type AddressCover, createAddressCover } from "../net/address-cover.ts";
 import type { ObservedAddress } from "../netlink/address.ts";
-import { RT_TABLE_MAIN } from "../netlink/constants.ts";
+import { RT_TABLE_MAIN, RTPROT_RA } from "../netlink/constants.ts";
 import { dumpLinks, setLink } from "../netlink/link.ts";
 import { type Link, parseLink } from "../netlink/parse-link.ts";
-import { dumpRoutes, parseRoute, type Route } from "../netlink/route.ts";
-import { SERVICE_LINK, sortSubnets, type Underlay } from "../plan/underlay.ts";
+import { dumpRoutes, parseRoute } from "../netlink/route.ts";
+import { FAMILIES } from "../plan/peer-routes.ts";
+import {
+  createWayKeeper,
+  judgeWay,
+  type LinksByFamily,
+  SERVICE_LINK,
+  sizeAddresses,
+  type Underlay,
+  type UnderlayWay,
+} from "../plan/underlay.ts";
 import { listAddresses } from "./ensure-bridge.ts";
 import { isOurs } from "./ownership.ts";
+import { lookUpRoutes, OUTSIDE } from "./route-lookup.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
 import { readNameServers, surroundingsOf } from "./surroundings.ts";
+import type { PrefixQuestion } from "./watch-kernel.ts";
 
-/** Underlay, and the indices of its uplinks. */
-export interface ObservedUnderlay extends Underlay {
-  readonly uplinkIndices: ReadonlySet<number>;
+/** As many known ways are asked for again by each observation: some changes, such as those of a VRF, are told to nobody. */
+const ASKED_AGAIN = 500;
+
+const ALL_OUTSIDE = FAMILIES.flatMap((family) => OUTSIDE[family]);
+
+/** How this node is connected to others, as the kernel's own route lookup has it. */
+export interface UnderlayObserver {
+  /**
+   * `own`: this node's addresses, `peers`: those of others. Ways that are known are taken as they were, but for some that are asked for again.
+   * "new only" looks at nothing but the ways to addresses that were not known before.
+   */
+  observe(own: readonly string[], peers: readonly string[], scope: UnderlayScope): Promise<Underlay>;
+  /** The next observation asks for everything. */
+  forget(): void;
+  /** Whether what happens to the link may change an answer. */
+  concerns(linkIndex: number): boolean;
+  /** Whether a route to this prefix may be the way to another node. */
+  readonly leadsToNodes: PrefixQuestion;
 }
 
-/** How the node with these addresses is connected to others. */
-export async function observeUnderlay(
-  rtnetlink: Rtnetlink,
-  ownAddresses: readonly string[],
-): Promise<ObservedUnderlay> {
-  const [links, addresses, routes, nameServers] = await Promise.all([
+export type UnderlayScope = "all" | "new only";
+
+export function createUnderlayObserver(rtnetlink: Rtnetlink): UnderlayObserver {
+  const keep = createWayKeeper();
+  /** The way asked for longest ago comes first. */
+  let known = new Map<string, UnderlayWay>();
+  let side: OwnSide | undefined;
+  let watched: ReadonlySet<number> = new Set();
+  let cover = createAddressCover([]);
+  let covered: readonly string[] = [];
+
+  return {
+    concerns: (linkIndex) => watched.has(linkIndex),
+    leadsToNodes: (family, base, prefixLength) => cover.holdsAny(family, base, prefixLength),
+    forget() {
+      known = new Map();
+      side = undefined;
+    },
+    async observe(own, peers, scope) {
+      // What is asked before somebody forgets is not known afterwards.
+      const ways = known;
+      const isQuick = scope === "new only" && side !== undefined;
+      const seen = isQuick && side !== undefined ? side : await observeOwnSide(rtnetlink);
+      side = seen;
+      const wanted = new Set([...ALL_OUTSIDE, ...peers]);
+      for (const address of ways.keys()) if (!wanted.has(address)) ways.delete(address);
+      const again = isQuick ? [] : [...ways.keys()].slice(0, ASKED_AGAIN);
+      const asked = [...again, ...[...wanted].filter((address) => !ways.has(address))];
+      for (const [address, answer] of await lookUpRoutes(rtnetlink, asked)) {
+        ways.delete(address);
+        ways.set(address, keep(judgeWay(answer, (index) => wayLinkOf(seen.links.get(index)))));
+      }
+      if (peers.join() !== covered.join()) cover = createAddressCover(peers);
+      covered = peers;
+      watched = findWatched(seen, { own, cover, ways });
+      return describeUnderlay(seen, own, ways);
+    },
+  };
+}
+
+/** What is on this node, whoever the others are. */
+interface OwnSide {
+  readonly links: ReadonlyMap<number, Link>;
+  readonly addresses: readonly ObservedAddress[];
+  /** Links on which a router has announced itself: with forwarding on, they go on hearing it only if told to. */
+  readonly advertised: readonly number[];
+  readonly nameServers: readonly string[];
+}
+
+async function observeOwnSide(rtnetlink: Rtnetlink): Promise<OwnSide> {
+  const [links, addresses, advertised, nameServers] = await Promise.all([
     listLinks(rtnetlink),
     listAddresses(rtnetlink),
-    Promise.all([listDefaultRoutes(rtnetlink, 4), listDefaultRoutes(rtnetlink, 6)]),
+    rtnetlink.dump(dumpRoutes({ family: 6, table: RT_TABLE_MAIN, protocol: RTPROT_RA })),
     readNameServers(),
   ]);
-  const defaults = routes.flat();
-  const byIndex = new Map(links.map((link) => [link.index, link]));
-  const own = addresses.filter(({ address }) => ownAddresses.includes(address));
-  const isReal = (index: number): boolean => byIndex.get(index)?.name !== LOOPBACK;
-  const routed = defaults.flatMap(({ linkIndex }) => linkIndex ?? []);
-  const indices = [...own.map(({ linkIndex }) => linkIndex).filter(isReal), ...routed];
-  const uplinks = [...new Set(indices)].flatMap((index) => byIndex.get(index) ?? []);
   return {
-    uplinks: uplinks.map(({ name, mtu }) => ({ name, mtu })),
-    serviceAddresses: addresses
-      .filter(({ linkIndex }) => byIndex.get(linkIndex)?.name === SERVICE_LINK)
-      .map(({ address }) => address),
-    uplinkIndices: new Set(uplinks.map(({ index }) => index)),
-    subnets: sortSubnets(addresses.flatMap((address) => subnetOf(address, byIndex.get(address.linkIndex)))),
-    addresses: new Map(
-      own.flatMap(({ address, linkIndex }) => {
-        const mtu = mtuOf(byIndex.get(linkIndex), uplinks);
-        return mtu === undefined ? [] : [[address, mtu]];
-      }),
+    links: new Map(links.map((link) => [link.index, link])),
+    addresses,
+    nameServers,
+    advertised: advertised.map(parseRoute).flatMap(({ destination, linkIndex, nextHops }) => {
+      if (destination.prefixLength > 0) return [];
+      return linkIndex === undefined ? nextHops.map((hop) => hop.linkIndex) : [linkIndex];
+    }),
+  };
+}
+
+function wayLinkOf(link: Link | undefined) {
+  return link && { name: link.name, hasNeighbours: link.hasNeighbours, isOurs: isOurs(link) };
+}
+
+function describeUnderlay(
+  { links, addresses, advertised, nameServers }: OwnSide,
+  own: readonly string[],
+  ways: ReadonlyMap<string, UnderlayWay>,
+): Underlay {
+  const peers: LinksByFamily = { 4: new Set(), 6: new Set() };
+  const others: LinksByFamily = { 4: new Set(), 6: new Set() };
+  const outside = new Set(ALL_OUTSIDE);
+  const gateways = new Set<string>();
+  const result = new Map<string, UnderlayWay>();
+  for (const [address, way] of ways) {
+    const found = (outside.has(address) ? others : peers)[familyOf(address)];
+    for (const index of way.links) found.add(index);
+    if (!outside.has(address)) result.set(address, way);
+    else if (way.kind === "routed") for (const gateway of way.gateways) gateways.add(gateway);
+  }
+  const carried = addresses.filter(({ address }) => own.includes(address));
+  const isWay = (index: number): boolean => {
+    const link = links.get(index);
+    return link !== undefined && leadsOn(link);
+  };
+  const uplinks = new Set([
+    ...carried.map(({ linkIndex }) => linkIndex).filter(isWay),
+    ...peers[4],
+    ...peers[6],
+    ...others[4],
+    ...others[6],
+    ...advertised,
+  ]);
+  return {
+    uplinks: [...uplinks].flatMap((index) => {
+      const link = links.get(index);
+      return link === undefined || isOurs(link) ? [] : [{ name: link.name, mtu: link.mtu }];
+    }),
+    addresses: sizeAddresses(
+      carried,
+      (index) => {
+        const link = links.get(index);
+        return link && { mtu: link.mtu, up: link.up, isWay: leadsOn(link) };
+      },
+      { peers, others },
     ),
+    ways: result,
+    serviceAddresses: addresses
+      .filter(({ linkIndex }) => links.get(linkIndex)?.name === SERVICE_LINK)
+      .map(({ address }) => address),
     surroundings: surroundingsOf({
-      links,
+      links: [...links.values()],
       addresses,
-      gateways: defaults.flatMap(({ gateway }) => gateway ?? []),
+      gateways: [...gateways],
       nameServers,
     }),
   };
 }
 
-const LOOPBACK = "lo";
+/** Links for addresses alone. */
+const NO_WAY: ReadonlySet<string | undefined> = new Set(["dummy", "vrf"]);
 
-function subnetOf({ address, prefixLength, linkIndex, scope }: ObservedAddress, link: Link | undefined) {
-  if (link?.up !== true || isOurs(link) || scope !== "global") return [];
-  return [{ cidr: cidrOf(address, prefixLength), linkIndex }];
+function leadsOn({ loopback, kind }: Link): boolean {
+  return !loopback && !NO_WAY.has(kind);
 }
 
-/** An address on the loopback, as nodes that speak BGP have it, is reached through the links of the default routes. */
-function mtuOf(link: Link | undefined, uplinks: readonly Link[]): number | undefined {
-  if (link?.up !== true) return undefined;
-  if (link.name !== LOOPBACK) return link.mtu;
-  return uplinks.length === 0 ? undefined : Math.min(...uplinks.map(({ mtu }) => mtu));
+interface Watched {
+  readonly own: readonly string[];
+  readonly cover: AddressCover;
+  readonly ways: ReadonlyMap<string, UnderlayWay>;
+}
+
+/** Links that lead somewhere, or would if their carrier came or went: those on whose subnets other nodes are. */
+function findWatched({ links, addresses, advertised }: OwnSide, { own, cover, ways }: Watched) {
+  const near = addresses.filter(({ address, prefixLength, linkIndex, scope }) => {
+    const link = links.get(linkIndex);
+    if (scope !== "global" || link === undefined || isOurs(link)) return false;
+    return own.includes(address) || cover.holdsAny(familyOf(address), addressToBytes(address), prefixLength);
+  });
+  return new Set([
+    ...advertised,
+    ...near.map(({ linkIndex }) => linkIndex),
+    ...[...new Set(ways.values())].flatMap((way) => way.links),
+  ]);
 }
 
 export async function listLinks(rtnetlink: Rtnetlink): Promise<Link[]> {
   return (await rtnetlink.dump(dumpLinks())).map(parseLink);
-}
-
-async function listDefaultRoutes(rtnetlink: Rtnetlink, family: 4 | 6): Promise<Route[]> {
-  const routes = (await rtnetlink.dump(dumpRoutes({ family, table: RT_TABLE_MAIN }))).map(parseRoute);
-  return routes.filter(({ destination }) => destination.prefixLength === 0);
 }
 
 /**

@@ -1,12 +1,15 @@
 import { readS32, readU16, readU32 } from "netlink/dist/structs.js";
 import {
+  AF_INET,
   NLM_F_REPLACE,
   RT_TABLE_MAIN,
+  RTA_DST,
   RTM_DELADDR,
   RTM_DELLINK,
   RTM_DELNEIGH,
   RTM_DELQDISC,
   RTM_DELROUTE,
+  RTM_DELRULE,
   RTM_DELTFILTER,
   RTM_NEWADDR,
   RTM_NEWLINK,
@@ -14,6 +17,7 @@ import {
   RTM_NEWNETCONF,
   RTM_NEWQDISC,
   RTM_NEWROUTE,
+  RTM_NEWRULE,
   RTMGRP_IPV4_IFADDR,
   RTMGRP_IPV4_ROUTE,
   RTMGRP_IPV6_IFADDR,
@@ -22,8 +26,11 @@ import {
   RTMGRP_NEIGH,
   RTMGRP_TC,
   RTNLGRP_IPV4_NETCONF,
+  RTNLGRP_IPV4_RULE,
   RTNLGRP_IPV6_NETCONF,
+  RTNLGRP_IPV6_RULE,
 } from "../netlink/constants.ts";
+import type { Family } from "../net/address.ts";
 import type { Concern } from "./kernel.ts";
 import { isOwnPort, type Native } from "./native.ts";
 import { ROUTE_PROTOCOL } from "./ownership.ts";
@@ -39,16 +46,26 @@ const GROUPS =
   RTMGRP_IPV6_IFADDR |
   RTMGRP_IPV4_ROUTE |
   RTMGRP_IPV6_ROUTE |
+  (1 << (RTNLGRP_IPV4_RULE - 1)) |
+  (1 << (RTNLGRP_IPV6_RULE - 1)) |
   (1 << (RTNLGRP_IPV4_NETCONF - 1)) |
   (1 << (RTNLGRP_IPV6_NETCONF - 1));
+
+const CONCERNS: readonly Concern[] = ["node", "peers", "pods"];
 
 /** What a link is to us. */
 export type LinkRole = "pod" | "bridge" | "tunnel" | "uplink" | "foreign";
 
 export interface WatchKernelInput {
   readonly roleOf: (linkIndex: number) => LinkRole;
+  /** Whether a change of the route to this prefix may change the way to other nodes; bytes of its address, none for the default route. */
+  readonly leadsToNodes: PrefixQuestion;
+  /** Whether the prefix may be one that we have a route to. */
+  readonly isRouted: PrefixQuestion;
   readonly onChange: (concern: Concern) => void;
 }
+
+export type PrefixQuestion = (family: Family, base: Uint8Array, prefixLength: number) => boolean;
 
 /** Tells of each concern once; again after `rearm`. */
 export interface KernelWatch {
@@ -63,28 +80,28 @@ export interface KernelWatch {
  */
 export function watchKernel(
   native: Pick<Native, "openNetlink" | "watch" | "close">,
-  { roleOf, onChange }: WatchKernelInput,
+  input: WatchKernelInput,
 ): KernelWatch {
   const told = new Set<Concern>();
   const tell = (concern: Concern | undefined): void => {
     if (concern === undefined || told.has(concern)) return;
     told.add(concern);
-    onChange(concern);
+    input.onChange(concern);
   };
   const fd = native.openNetlink(NETLINK_ROUTE, GROUPS);
   const watch = native.watch(
     fd,
     (bytes) => {
-      for (let offset = 0; offset + INDEX_OFFSET + 4 <= bytes.length; ) {
+      for (let offset = 0; offset + INDEX_OFFSET + 4 <= bytes.length && told.size < CONCERNS.length; ) {
         const length = readU32.call(bytes, offset);
         if (length < HEADER_BYTES) return;
-        tell(concernOf(bytes, offset, roleOf));
+        tell(concernOf(bytes, offset, input));
         offset += (length + 3) & ~3;
       }
     },
     // An error means that messages were lost: they may have said anything.
     () => {
-      for (const concern of ["node", "peers", "pods"] as const) tell(concern);
+      for (const concern of CONCERNS) tell(concern);
     },
   );
   return {
@@ -106,14 +123,10 @@ const INDEX_OFFSET = HEADER_BYTES + 4;
  * What the message at `start` is about; undefined for what is not ours, and for what we did ourselves. Not parsed as other messages are: on a
  * busy node there are thousands, of which hardly one matters.
  */
-function concernOf(
-  bytes: Buffer,
-  start: number,
-  roleOf: (linkIndex: number) => LinkRole,
-): Concern | undefined {
+function concernOf(bytes: Buffer, start: number, input: WatchKernelInput): Concern | undefined {
   if (isOwnPort(readU32.call(bytes, start + 12))) return undefined;
   const type = readU16.call(bytes, start + 4);
-  const role = roleOf(readS32.call(bytes, start + INDEX_OFFSET));
+  const role = input.roleOf(readS32.call(bytes, start + INDEX_OFFSET));
   switch (type) {
     case RTM_NEWLINK:
     case RTM_DELLINK:
@@ -135,9 +148,12 @@ function concernOf(
       return role === "pod" ? "pods" : undefined;
     case RTM_NEWROUTE:
     case RTM_DELROUTE:
-      return concernOfRoute(bytes, start);
+      return concernOfRoute(bytes, start, input);
+    case RTM_NEWRULE:
+    case RTM_DELRULE:
+      return "node";
     case RTM_NEWNETCONF:
-      return concernOfSettings(bytes, start, roleOf);
+      return concernOfSettings(bytes, start, input.roleOf);
     default:
       return undefined;
   }
@@ -148,14 +164,36 @@ function isUp(bytes: Buffer, start: number): boolean {
   return ((bytes[start + INDEX_OFFSET + 4] ?? 0) & 1) !== 0;
 }
 
-/** struct rtmsg: destination length, table and protocol are its second, fifth and sixth byte. */
-function concernOfRoute(bytes: Buffer, start: number): Concern | undefined {
+/** struct rtmsg: family, destination length, table and protocol are its first, second, fifth and sixth byte. */
+const RTMSG_BYTES = 12;
+
+/** Of a foreign route only what concerns other nodes: a router's table may change a thousand times in a second. */
+function concernOfRoute(bytes: Buffer, start: number, input: WatchKernelInput): Concern | undefined {
   const header = start + HEADER_BYTES;
-  if (bytes[header + 4] !== RT_TABLE_MAIN) return undefined;
+  const isMain = bytes[header + 4] === RT_TABLE_MAIN;
+  if (isMain && bytes[header + 5] === ROUTE_PROTOCOL) return "peers";
+  const length = bytes[header + 1] ?? 0;
+  if (isMain && length === 0) return "node";
+  const family = bytes[header] === AF_INET ? 4 : 6;
+  const base = findAttribute(bytes, start, RTA_DST);
+  if (input.leadsToNodes(family, base, length)) return "node";
   // A route that takes the place of ours is told, ours that has gone with it is not (fib_table_insert of net/ipv4/fib_trie.c).
   const isReplacing = (readU16.call(bytes, start + 6) & NLM_F_REPLACE) !== 0;
-  if (bytes[header + 5] === ROUTE_PROTOCOL || isReplacing) return "peers";
-  return bytes[header + 1] === 0 ? "node" : undefined;
+  return isMain && isReplacing && input.isRouted(family, base, length) ? "peers" : undefined;
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** Content of an attribute of a route; empty if it is not there. */
+function findAttribute(bytes: Buffer, start: number, type: number): Uint8Array {
+  const end = Math.min(bytes.length, start + readU32.call(bytes, start));
+  for (let offset = start + HEADER_BYTES + RTMSG_BYTES; offset + 4 <= end; ) {
+    const length = readU16.call(bytes, offset);
+    if (length < 4) return NOTHING;
+    if (readU16.call(bytes, offset + 2) === type) return bytes.subarray(offset + 4, offset + length);
+    offset += (length + 3) & ~3;
+  }
+  return NOTHING;
 }
 
 /** linux/netconf.h: struct netconfmsg is one byte, padded to four; the first attribute is the index, and -1 means all links. */

@@ -36,6 +36,8 @@ export const RTM_DELNEIGH: number = RouteMessageType.DELNEIGH;
 export const RTM_GETNEIGH: number = RouteMessageType.GETNEIGH;
 
 /** linux/rtnetlink.h: what the package does not know. */
+export const RTM_NEWRULE = 32;
+export const RTM_DELRULE = 33;
 export const RTM_NEWQDISC = 36;
 export const RTM_DELQDISC = 37;
 export const RTM_GETQDISC = 38;
@@ -174,6 +176,8 @@ export const CTA_PROTO_SRC_PORT = 2;
 export const CTA_PROTO_DST_PORT = 3;
 
 /** linux/rtnetlink.h: numbers of groups that have no RTMGRP_*; their bits are 1 << (number - 1). */
+export const RTNLGRP_IPV4_RULE = 8;
+export const RTNLGRP_IPV6_RULE = 19;
 export const RTNLGRP_IPV4_NETCONF = 24;
 export const RTNLGRP_IPV6_NETCONF = 25;
 
@@ -265,8 +269,13 @@ export const RTA_PREFSRC = 7;
 export const RTA_METRICS = 8;
 export const RTA_MULTIPATH = 9;
 export const RTA_TABLE = 15;
+export const RTA_VIA = 18;
+export const RTA_NH_ID = 30;
 export const RTAX_MTU = 2;
 export const RTNH_F_ONLINK = 4;
+export const RTPROT_RA = 9;
+export const RTN_LOCAL = 2;
+export const RTN_MULTICAST = 5;
 export const RTM_F_FIB_MATCH = 0x2000;
 export const RT_TABLE_UNSPEC = 0;
 export const RT_TABLE_COMPAT = 252;

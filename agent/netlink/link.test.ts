@@ -27,6 +27,9 @@ const unsaid: Omit<Link, "name"> = {
   mtu: 0,
   up: false,
   lowerUp: false,
+  loopback: false,
+  pointToPoint: false,
+  hasNeighbours: false,
   alias: undefined,
   altNames: [],
   masterIndex: undefined,
@@ -55,7 +58,14 @@ test("createVeth() writes what parseLink() reads: the host end", () => {
   fc.assert(
     fc.property(end, end, index, u32, (host, peer, master, group) => {
       const request = createVeth({ host: { ...host, master, group }, peer: { ...peer, netns: 5 } });
-      assert.deepEqual(told(request), { ...unsaid, ...host, kind: "veth", masterIndex: master, group });
+      assert.deepEqual(told(request), {
+        ...unsaid,
+        ...host,
+        hasNeighbours: true,
+        kind: "veth",
+        masterIndex: master,
+        group,
+      });
     }),
   );
 });
@@ -64,7 +74,15 @@ test("createBridge() writes what parseLink() reads", () => {
   fc.assert(
     fc.property(ifname, mac, u32, fc.boolean(), (name, address, group, multicastSnooping) => {
       const request = createBridge({ name, mac: address, mtu: 1450, group, multicastSnooping });
-      assert.deepEqual(told(request), { ...unsaid, name, mac: address, mtu: 1450, group, kind: "bridge" });
+      assert.deepEqual(told(request), {
+        ...unsaid,
+        name,
+        mac: address,
+        mtu: 1450,
+        group,
+        kind: "bridge",
+        hasNeighbours: true,
+      });
     }),
   );
 });
@@ -95,7 +113,15 @@ test("setLink() writes what parseLink() reads", () => {
   fc.assert(
     fc.property(index, change, port, (link, { master, ...values }, bridgePort) => {
       const request = setLink(link, { master, bridgePort, ...values });
-      const want = { ...unsaid, name: "x", index: link, masterIndex: master, bridgePort, ...values };
+      const want = {
+        ...unsaid,
+        name: "x",
+        index: link,
+        masterIndex: master,
+        bridgePort,
+        hasNeighbours: true,
+        ...values,
+      };
       assert.deepEqual(told(request, "x"), want);
     }),
   );

@@ -39,6 +39,15 @@ export interface Link {
   readonly up: boolean;
   /** The carrier is there. */
   readonly lowerUp: boolean;
+  /** Leads nowhere but back: `lo`. */
+  readonly loopback: boolean;
+  /** Has one host at its other end, whoever a packet is for: tunnels such as WireGuard's. */
+  readonly pointToPoint: boolean;
+  /**
+   * Tells hosts on it apart by link-layer addresses that it asks for (ARP, neighbour discovery), so that one of them can be the next hop of a
+   * route. WireGuard, TUN, GRE, L3 ipvlan, VRF and dummy links do not (flags of linux/if.h).
+   */
+  readonly hasNeighbours: boolean;
   readonly alias: string | undefined;
   /** Alternative names, by which the link can be asked for too. */
   readonly altNames: readonly string[];
@@ -68,6 +77,7 @@ export function parseLink(payload: Buffer): Link {
     mtu: readU32("link", attributes, IFLA_MTU) ?? 0,
     up: header.flags?.up === true,
     lowerUp: header.flags?.lowerUp === true,
+    ...parseReach(header.flags, mac),
     alias: readText("link", attributes, IFLA_IFALIAS),
     altNames: readTexts("alternative names", attributes.get(IFLA_PROP_LIST)),
     masterIndex: readU32("link", attributes, IFLA_MASTER),
@@ -77,6 +87,16 @@ export function parseLink(payload: Buffer): Link {
     ...parseLinkInfo(attributes.get(IFLA_LINKINFO)),
     ...parseAfSpec(attributes.get(IFLA_AF_SPEC)),
   };
+}
+
+function parseReach(
+  flags: ReturnType<typeof parseLinkHeader>["flags"],
+  mac: Buffer | undefined,
+): Pick<Link, "loopback" | "pointToPoint" | "hasNeighbours"> {
+  const loopback = flags?.loopback === true;
+  const pointToPoint = flags?.pointopoint === true;
+  const asks = flags?.noarp !== true && mac !== undefined && mac.length > 0;
+  return { loopback, pointToPoint, hasNeighbours: asks && !loopback && !pointToPoint };
 }
 
 function parseLinkInfo(linkInfo: Buffer | undefined): Pick<Link, "kind" | "bridgePort" | "vxlan"> {

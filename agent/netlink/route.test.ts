@@ -24,7 +24,8 @@ function routeOf(bytes: 4 | 16): fc.Arbitrary<Route> {
       mtu: maybe(u32),
       onlink: fc.boolean(),
       type: fc.constant(1),
-      multipath: fc.constant(false),
+      nextHops: fc.constant([]),
+      nextHopId: fc.constant(undefined),
     },
     { noNullPrototype: true },
   );

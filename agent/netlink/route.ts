@@ -11,7 +11,16 @@ import {
 import { getU32 } from "netlink/dist/structs.js";
 import { addressToBytes, type Family, familyOf } from "../net/address.ts";
 import { addressBits, type Cidr, formatCidr } from "../net/cidr.ts";
-import { attribute, nested, optional, readAttributes, reading, readU32, u32Attribute } from "./attributes.ts";
+import {
+  attribute,
+  type Attributes,
+  nested,
+  optional,
+  readAttributes,
+  reading,
+  readU32,
+  u32Attribute,
+} from "./attributes.ts";
 import {
   NLM_F_CREATE,
   NLM_F_DUMP,
@@ -25,11 +34,13 @@ import {
   RTA_IIF,
   RTA_METRICS,
   RTA_MULTIPATH,
+  RTA_NH_ID,
   RTA_OIF,
   RTA_PREFSRC,
   RTA_PRIORITY,
   RTA_SRC,
   RTA_TABLE,
+  RTA_VIA,
   RTAX_MTU,
   RTM_F_FIB_MATCH,
   RTM_DELROUTE,
@@ -38,6 +49,8 @@ import {
   RTNH_F_ONLINK,
 } from "./constants.ts";
 import { addressFrom, afOf, familyFromAf, familyToAf } from "./family.ts";
+import { readU16 } from "./host-order.ts";
+import { MalformedMessageError } from "./malformed-message-error.ts";
 import type { NetlinkRequest } from "./message.ts";
 import { type Scope, scopeFromNumber, scopeToNumber } from "./scope.ts";
 
@@ -69,8 +82,17 @@ export interface Route extends RouteSpec {
   readonly onlink: boolean;
   /** RTN_UNICAST (1), or another number of linux/rtnetlink.h. */
   readonly type: number;
-  /** Has several next hops, which are not read. */
-  readonly multipath: boolean;
+  /** Where it has several; `gateway` and `linkIndex` are undefined then. */
+  readonly nextHops: readonly NextHop[];
+  /** Number of the nexthop object that it uses (`nhid`). With net.ipv4.nexthop_compat_mode=0 the kernel tells no more than that. */
+  readonly nextHopId: number | undefined;
+}
+
+/** One of the ways of a route. */
+export interface NextHop {
+  readonly linkIndex: number;
+  /** Undefined: whoever is asked for is on the link itself. */
+  readonly gateway: string | undefined;
 }
 
 interface RouteHeader extends Pick<RouteStruct, "family" | "dstLen" | "table" | "type" | "flags"> {
@@ -206,7 +228,7 @@ export function parseRoute(payload: Buffer): Route {
   const metrics = readAttributes("route metrics", attributes.get(RTA_METRICS));
   return {
     destination: { family, base, prefixLength: header.dstLen ?? 0 },
-    gateway: addressFrom("route", family, attributes.get(RTA_GATEWAY)),
+    gateway: gatewayFrom(family, attributes),
     linkIndex: readU32("route", attributes, RTA_OIF),
     scope: scopeFromNumber(numberOf(RouteScope, header.scope)),
     protocol: numberOf(RouteProtocol, header.protocol),
@@ -216,8 +238,36 @@ export function parseRoute(payload: Buffer): Route {
     mtu: readU32("route metrics", metrics, RTAX_MTU),
     onlink: (getU32(payload.subarray(8, 12)) & RTNH_F_ONLINK) !== 0,
     type: numberOf(RouteType, header.type),
-    multipath: attributes.has(RTA_MULTIPATH),
+    nextHops: parseNextHops(family, attributes.get(RTA_MULTIPATH)),
+    nextHopId: readU32("route", attributes, RTA_NH_ID),
   };
+}
+
+/** A next hop of the route's own family, or of the other one: struct rtvia of linux/rtnetlink.h. */
+function gatewayFrom(family: Family, attributes: Attributes): string | undefined {
+  const via = attributes.get(RTA_VIA);
+  if (via === undefined) return addressFrom("route", family, attributes.get(RTA_GATEWAY));
+  return addressFrom("next hop", familyFromAf("next hop", readU16(via, 0)), via.subarray(2));
+}
+
+/** struct rtnexthop of linux/rtnetlink.h: length with its attributes, flags, weight, index of the link. */
+const NEXT_HOP_BYTES = 8;
+
+function parseNextHops(family: Family, bytes: Buffer | undefined): readonly NextHop[] {
+  const hops: NextHop[] = [];
+  if (bytes === undefined) return hops;
+  for (let offset = 0; offset < bytes.length; ) {
+    const length = offset + NEXT_HOP_BYTES > bytes.length ? 0 : readU16(bytes, offset);
+    if (length < NEXT_HOP_BYTES || offset + length > bytes.length)
+      throw new MalformedMessageError(
+        `Cannot read next hops: ${length} bytes at byte ${offset} of ${bytes.length}`,
+      );
+    const attributes = readAttributes("next hop", bytes.subarray(offset + NEXT_HOP_BYTES, offset + length));
+    const linkIndex = getU32(bytes.subarray(offset + 4, offset + 8));
+    hops.push({ linkIndex, gateway: gatewayFrom(family, attributes) });
+    offset += (length + 3) & ~3;
+  }
+  return hops;
 }
 
 /** The package reads known numbers as names. */

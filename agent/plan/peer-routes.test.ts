@@ -5,7 +5,7 @@ import { type Cidr, parseCidr } from "../net/cidr.ts";
 import { macOf } from "../net/mac.ts";
 import type { Claim } from "./cluster-claims.ts";
 import { createPeerPlanner, type OverlayMode, type PeerPlan } from "./peer-routes.ts";
-import { sortSubnets } from "./underlay.ts";
+import type { UnderlayWay } from "./underlay.ts";
 
 function cidr(text: string): Cidr {
   return parseCidr(text) ?? assert.fail(text);
@@ -22,15 +22,24 @@ function claim(prefix: string, ...addresses: readonly string[]): Claim {
 
 const ownAddresses = ["192.0.2.10", "2001:db8:2::10"];
 const ownGateways = ["10.244.1.1", "fd00:1::1"];
-const underlay = {
-  subnets: sortSubnets([
-    { cidr: cidr("192.0.2.0/24"), linkIndex: 2 },
-    { cidr: cidr("192.0.2.128/25"), linkIndex: 3 },
-    { cidr: cidr("2001:db8:2::/64"), linkIndex: 2 },
-    { cidr: cidr("198.51.100.1/32"), linkIndex: 4 },
-  ]),
-  addresses: new Map(ownAddresses.map((address) => [address, 1500])),
+const underlay = { addresses: new Map(ownAddresses.map((address) => [address, 1500])) };
+const segment: UnderlayWay = { kind: "segment", links: [2] };
+const routed: UnderlayWay = {
+  kind: "routed",
+  links: [2],
+  gateways: ["192.0.2.1"],
+  through: "gateway 192.0.2.1",
 };
+const ways: Readonly<Record<string, UnderlayWay>> = {
+  "192.0.2.11": segment,
+  "2001:db8:2::11": segment,
+  "203.0.113.7": routed,
+  "2001:db8:9::7": routed,
+  "10.10.0.2": { kind: "routed", links: [7], gateways: [], through: 'link "wg0", which has no neighbours' },
+  "192.0.2.10": { kind: "inside", links: [], fault: "it is this node's own" },
+  "198.51.100.9": { kind: "none", links: [], fault: "the kernel has no route to it (ENETUNREACH)" },
+};
+const wayTo = (address: string): UnderlayWay | undefined => ways[address];
 
 interface Setting {
   readonly overlay?: OverlayMode;
@@ -43,9 +52,9 @@ function plan(
   target: Claim,
   { overlay = "auto", own = ownAddresses, isOff = false }: Setting = {},
 ): PeerPlan {
-  const off = { subnets: [], addresses: new Map<string, number>() };
+  const off = { addresses: new Map<string, number>() };
   const input = { overlay, ownAddresses: own, ownGateways, underlay: isOff ? off : underlay };
-  return createPeerPlanner(input)(target);
+  return createPeerPlanner(input)(target, wayTo);
 }
 
 test("createPeerPlanner() routes straight to a node on a subnet of this node, in the family of its prefix", () => {
@@ -66,16 +75,22 @@ test("createPeerPlanner() routes straight to a node on a subnet of this node, in
   });
 });
 
-test("createPeerPlanner() takes the most specific subnet, as the kernel would", () => {
-  const found = plan(claim("10.244.2.0/24", "192.0.2.200"));
-  assert.equal(found.kind === "direct" && found.linkIndex, 3);
-});
-
-test("createPeerPlanner() takes no host prefix for a subnet: nobody else is on it", () => {
-  assert.equal(plan(claim("10.244.2.0/24", "198.51.100.1")).kind, "overlay");
+test("createPeerPlanner() plans the way to a node that no route leads to, and says that it waits", () => {
+  const found = plan(claim("10.244.2.0/24", "198.51.100.9"));
+  assert.deepEqual(found.kind === "overlay" && [found.remote, found.fault], [
+    "198.51.100.9",
+    "of its address 198.51.100.9, the kernel has no route to it (ENETUNREACH)",
+  ]);
 });
 
 for (const { name, addresses, setting, underlayFamily, remote } of [
+  {
+    name: "a node on a link without neighbours (k3s-io/k3s#1104)",
+    addresses: ["10.10.0.2"],
+    setting: {},
+    underlayFamily: 4,
+    remote: "10.10.0.2",
+  },
   {
     name: "a node behind a router",
     addresses: ["203.0.113.7"],
@@ -115,17 +130,34 @@ for (const { name, addresses, setting, underlayFamily, remote } of [
       underlay: underlayFamily,
       remote,
       mac: macOf(remote),
+      fault: undefined,
     });
   });
 }
 
 for (const { name, target, setting, kind, reason } of [
   {
-    name: "an address off its subnets, with the overlay off",
+    name: "an address on a link without neighbours, with the overlay off",
+    target: claim("10.244.2.0/24", "10.10.0.2"),
+    setting: { overlay: "never" as const },
+    kind: "unreachable",
+    reason:
+      'its address 10.10.0.2 is on no segment of this node, but behind link "wg0", which has no neighbours, and the overlay is off',
+  },
+  {
+    name: "an address that is this node's own",
+    target: claim("10.244.2.0/24", "192.0.2.10"),
+    setting: {},
+    kind: "held",
+    reason: "of its address 192.0.2.10, it is this node's own",
+  },
+  {
+    name: "an address behind a router, with the overlay off",
     target: claim("10.244.2.0/24", "203.0.113.7"),
     setting: { overlay: "never" as const },
     kind: "unreachable",
-    reason: "its address 203.0.113.7 is on no subnet of this node, and the overlay is off",
+    reason:
+      "its address 203.0.113.7 is on no segment of this node, but behind gateway 192.0.2.1, and the overlay is off",
   },
   {
     name: "no address of the prefix's family, with the overlay off",
@@ -153,14 +185,14 @@ for (const { name, target, setting, kind, reason } of [
     target: claim("10.244.2.0/24", "203.0.113.7"),
     setting: { isOff: true },
     kind: "held",
-    reason: "this node's address 192.0.2.10 is on no link that is up",
+    reason: "no link that is up carries this node's address 192.0.2.10",
   },
   {
     name: "its own link down and the overlay off",
-    target: claim("10.244.2.0/24", "192.0.2.11"),
+    target: claim("10.244.2.0/24", "198.51.100.9"),
     setting: { overlay: "never" as const, isOff: true },
     kind: "held",
-    reason: "this node's address 192.0.2.10 is on no link that is up",
+    reason: "no link that is up carries this node's address 192.0.2.10",
   },
 ] as const) {
   test(`createPeerPlanner() says why there is no way: ${name}`, () => {
@@ -168,8 +200,11 @@ for (const { name, target, setting, kind, reason } of [
   });
 }
 
-test("createPeerPlanner() gives the same object for the same claim: 5,000 of them need no second look", () => {
+test("createPeerPlanner() gives the same object for the same claim and way: 5,000 of them need no second look", () => {
   const planner = createPeerPlanner({ overlay: "auto", ownAddresses, ownGateways, underlay });
   const target = claim("10.244.2.0/24", "192.0.2.11");
-  assert.equal(planner(target), planner(target));
+  const before = planner(target, wayTo);
+  assert.equal(planner(target, wayTo), before);
+  assert.equal(planner(target, () => routed).kind, "overlay");
+  assert.deepEqual(planner(target, wayTo), before);
 });

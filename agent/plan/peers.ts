@@ -41,6 +41,8 @@ export interface PeersPlan {
   readonly tunnelNames: readonly string[];
   /** Number of destinations to which there is no way. */
   readonly unreachable: number;
+  /** Number of routes through the overlay to nodes whose address has no way at present. */
+  readonly cutOff: number;
   /** Nodes to which there is no way, as sentences. */
   readonly problems: readonly string[];
 }
@@ -65,6 +67,7 @@ export function planPeers(input: PeersInput): PeersPlan {
   const problems = new Set<string>();
   const families = new Set<Family>();
   let unreachable = 0;
+  let cutOff = 0;
   for (const [key, claim] of claims) {
     if (isOwn(claim)) continue;
     const plan = planPeer(claim);
@@ -74,7 +77,11 @@ export function planPeers(input: PeersInput): PeersPlan {
       else unreachable++;
       problems.add(`node "${claim.node.name}" cannot be reached at ${key}: ${plan.reason}`);
     }
-    if (plan.kind === "overlay") families.add(plan.underlay);
+    if (plan.kind !== "overlay") continue;
+    families.add(plan.underlay);
+    if (plan.fault === undefined) continue;
+    cutOff++;
+    problems.add(`node "${claim.node.name}" cannot be reached at ${key}: ${plan.fault}`);
   }
   const tunnels = FAMILIES.filter((family) => families.has(family)).flatMap((family) => {
     const local = addressOf(family, ownAddresses);
@@ -82,7 +89,7 @@ export function planPeers(input: PeersInput): PeersPlan {
     return local === undefined || mtu === undefined ? [] : [planTunnel(family, { local, mtu, settings })];
   });
   const tunnelNames = FAMILIES.map((family) => tunnelName(settings.vxlanDevice, family));
-  return { routes, held, tunnels, tunnelNames, unreachable, problems: [...problems] };
+  return { routes, held, tunnels, tunnelNames, unreachable, cutOff, problems: [...problems] };
 }
 
 /** Tells claims to which this node makes no route: its own, and what others claim of prefixes in which its pods live. */

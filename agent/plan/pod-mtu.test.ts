@@ -37,7 +37,17 @@ for (const { name, change, want } of [
     want: 1450,
   },
   {
-    name: "follows the default route while the node's address is not known",
+    name: "stays as the bridge has it while the node is not known (cilium/cilium#17463)",
+    change: { ownAddresses: undefined, underlay: off, before: 8950 },
+    want: 8950,
+  },
+  {
+    name: "stays while an address on the loopback leads nowhere",
+    change: { ownAddresses: [], underlay: { ...off, uplinks: [] }, before: 8950 },
+    want: 8950,
+  },
+  {
+    name: "follows the way out of the cluster of a node that has no address",
     change: { ownAddresses: [], underlay: off },
     want: 1450,
   },

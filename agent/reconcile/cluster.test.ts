@@ -9,6 +9,7 @@ import type { PeersPlan } from "../plan/peers.ts";
 import { countRefusals } from "../plan/refusal.ts";
 import type { Ruleset } from "../plan/ruleset.ts";
 import { NO_SURROUNDINGS } from "../plan/surroundings.ts";
+import type { UnderlayWay } from "../plan/underlay.ts";
 import { createReadiness } from "../readiness.ts";
 import { silentLog } from "../testing/silent-log.ts";
 import { createClusterReconciler } from "./cluster.ts";
@@ -24,6 +25,13 @@ function node(name: string, address: string, ...podCIDRs: readonly string[]): Cl
 const OWN = node("own", "192.0.2.10", "10.244.1.0/24");
 const NEAR = node("near", "192.0.2.11", "10.244.2.0/24");
 const FAR = node("far", "203.0.113.7", "10.244.3.0/24");
+
+const SEGMENT = { kind: "segment", links: [2] } as const;
+const NOWHERE = { kind: "none", links: [], fault: "the kernel has no route to it (ENETUNREACH)" } as const;
+
+function wayTo(address: string): UnderlayWay {
+  return address.startsWith("192.0.2.") ? SEGMENT : NOWHERE;
+}
 
 function view(isComplete: boolean, ...nodes: readonly ClusterMember[]): ClusterView {
   return { nodes: new Map(nodes.map((member) => [member.name, member])), isComplete };
@@ -90,7 +98,11 @@ function setUp(overlay: OverlayMode = "never") {
       formerCidrs: [],
       underlay: {
         uplinks: [{ name: "up0", mtu: 1500 }],
-        subnets: [{ cidr: cidr("192.0.2.0/24"), linkIndex: 2 }],
+        ways: new Map(
+          [...setup.view.nodes.values()].flatMap(({ addresses: [address = ""] }) => [
+            [address, wayTo(address)],
+          ]),
+        ),
         addresses: new Map([["192.0.2.10", 1500]]),
         serviceAddresses: [],
         surroundings: NO_SURROUNDINGS,
@@ -117,6 +129,7 @@ test("run() routes to all nodes but this one, and masquerades nothing that stays
     held: 0,
     unreachable: 1,
     refused: countRefusals([]),
+    desired: 1,
     programmed: 1,
   };
   assert.deepEqual(counts(), expected);
@@ -263,7 +276,7 @@ test("run() reports a node that cannot be reached once, with the reason", async 
   await setup.run();
   await setup.run();
   assert.deepEqual(setup.notes, [
-    'node "far" cannot be reached at 10.244.3.0/24: its address 203.0.113.7 is on no subnet of this node, and the overlay is off',
+    'node "far" cannot be reached at 10.244.3.0/24: of its address 203.0.113.7, the kernel has no route to it (ENETUNREACH), and the overlay is off',
   ]);
 });
 

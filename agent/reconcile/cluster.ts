@@ -75,6 +75,7 @@ const NO_PEERS: PeerCounts = {
   held: 0,
   unreachable: 0,
   refused: countRefusals([]),
+  desired: 0,
   programmed: 0,
 };
 
@@ -149,11 +150,12 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
 
   const plannerFor = ({ addresses: ownAddresses, podCidrs, underlay }: LocalNetwork) => {
     const ownGateways = podCidrs.map((cidr) => addressAt(cidr, 1n));
-    const { subnets, addresses } = underlay;
-    const key = JSON.stringify([ownAddresses, ownGateways, subnets, [...addresses.keys()]]);
-    return plannerOnce(key, () => {
+    const { ways } = underlay;
+    const key = JSON.stringify([ownAddresses, ownGateways, [...underlay.addresses.keys()]]);
+    const planPeer = plannerOnce(key, () => {
       return { overlay: input.overlay, ownAddresses, ownGateways, underlay };
     });
+    return (claim: Claim): PeerPlan => planPeer(claim, (address) => ways.get(address));
   };
 
   const plan = (local: LocalNetwork, { claims }: Claims): PeersPlan => {
@@ -242,8 +244,11 @@ function isSamePlan(a: PeersPlan | undefined, b: PeersPlan): boolean {
   return true;
 }
 
-function countRoutes({ routes, held, unreachable }: PeersPlan): Omit<PeerCounts, "refused" | "programmed"> {
+/** A node whose address has no way cannot be reached, although there is a route to it. */
+function countRoutes(plan: PeersPlan): Omit<PeerCounts, "refused" | "programmed"> {
+  const { routes, held, unreachable, cutOff } = plan;
   let direct = 0;
   for (const { kind } of routes.values()) if (kind === "direct") direct++;
-  return { direct, overlay: routes.size - direct, held: held.size, unreachable };
+  const overlay = routes.size - direct - cutOff;
+  return { direct, overlay, held: held.size, unreachable: unreachable + cutOff, desired: routes.size };
 }

@@ -62,6 +62,7 @@ function startAgent(...podCIDRs: readonly string[]): Agent {
     overlay: "never",
     ownNode: () => agent.node,
     refusal: () => agent.refusal,
+    peerAddresses: () => [],
     nowMs: () => 0,
     undisturbed: (work) => work(),
     onRepair,

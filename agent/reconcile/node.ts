@@ -34,6 +34,7 @@ export interface NodeReconcilerInput {
     | "listHazards"
     | "observeUnderlay"
     | "readLastGiven"
+    | "readMtu"
     | "repairAttachments"
     | "saveLastGiven"
   >;
@@ -48,6 +49,8 @@ export interface NodeReconcilerInput {
   readonly ownNode: () => OwnNode;
   /** Why what the node is told to have is refused, on a machine with these surroundings; undefined when it is not. */
   readonly refusal: (surroundings: Surroundings) => string | undefined;
+  /** Addresses of the other nodes, also those that are not used at present. */
+  readonly peerAddresses: () => readonly string[];
   readonly nowMs: () => number;
   /** Runs work while no pod is attached or detached. */
   readonly undisturbed: <T>(work: () => Promise<T>) => Promise<T>;
@@ -61,6 +64,8 @@ export interface NodeReconciler {
    * kernel and applies the difference. May be repeated at any time; throws when something is not as planned in the end.
    */
   run(): Promise<void>;
+  /** Learns the ways to nodes that came since the last run; runs if they lead where no way has led before. */
+  meetPeers(): Promise<void>;
   /** Keeps the addresses that were last given in the kernel, as each run does: before a stop. */
   saveLastGiven(): Promise<void>;
   /** MTU of pods as last planned. */
@@ -162,7 +167,8 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
       const names = vanished.map(({ hostLink }) => hostLink);
       log.warn({ adopted, vanished: names }, "Attachments changed without a CNI call");
     }
-    mtu = planMtu({ ...input, underlay, ownAddresses: node.addresses, before: mtu });
+    const ownAddresses = node.podCIDRs.length === 0 ? undefined : node.addresses;
+    mtu = planMtu({ ...input, underlay, ownAddresses, before: mtu ?? (await kernel.readMtu(bridge)) });
     const plan = planNodeNetwork({
       bridge,
       mtu,
@@ -184,24 +190,41 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
   };
 
   let isRecovered = false;
+  const run = async (): Promise<void> => {
+    await inPart(readiness, "node network", async () => {
+      if (!isRecovered) await recover();
+      isRecovered = true;
+      const node = input.ownNode();
+      const underlay = await kernel.observeUnderlay(node.addresses, input.peerAddresses(), "all");
+      refusal = input.refusal(underlay.surroundings);
+      learnPodCidrs(node);
+      if (podCidrs.length > 0) await applyNetwork(node, underlay);
+    });
+    if (podCidrs.length === 0) readiness.set("node network", NOT_APPLIED);
+  };
+
   return {
+    run,
     saveLastGiven,
+    async meetPeers() {
+      if (local === undefined) return;
+      const { addresses, underlay } = local;
+      const peers = input.peerAddresses();
+      if (peers.every((address) => underlay.ways.has(address))) return;
+      const seen = await kernel.observeUnderlay(addresses, peers, "new only");
+      const isSame = describeLinks(seen) === describeLinks(underlay);
+      local = { addresses, underlay: isSame ? seen : underlay };
+      if (!isSame) await run();
+    },
     mtu: () => mtu ?? DEFAULT_MTU,
     isRefused: () => refusal !== undefined,
     local: () => local && { ...local, podCidrs, formerCidrs: ipam.formerCidrs() },
-    async run() {
-      await inPart(readiness, "node network", async () => {
-        if (!isRecovered) await recover();
-        isRecovered = true;
-        const node = input.ownNode();
-        const underlay = await kernel.observeUnderlay(node.addresses);
-        refusal = input.refusal(underlay.surroundings);
-        learnPodCidrs(node);
-        if (podCidrs.length > 0) await applyNetwork(node, underlay);
-      });
-      if (podCidrs.length === 0) readiness.set("node network", NOT_APPLIED);
-    },
   };
+}
+
+/** What the node's own network follows of its underlay. */
+function describeLinks({ uplinks, addresses }: Underlay): string {
+  return JSON.stringify([uplinks, [...addresses]]);
 }
 
 const NOT_APPLIED = "bridge and forwarding wait for PodCIDRs";

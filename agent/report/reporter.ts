@@ -145,9 +145,14 @@ const BY_URGENCY: readonly PeerReport["route"][] = ["unreachable", "held", "over
 
 /** Those that cannot be reached first, then by name; cut before anything is made of the rest. */
 export function reportPeers(peers: readonly PlannedPeer[], maxPeers: number): readonly PeerReport[] {
-  return BY_URGENCY.flatMap((kind) => peers.filter(({ plan }) => plan.kind === kind))
+  return BY_URGENCY.flatMap((kind) => peers.filter(({ plan }) => routeOf(plan) === kind))
     .slice(0, maxPeers)
     .map(describePeer);
+}
+
+/** A node to which no packet gets cannot be reached, whatever is there for the moment when one does. */
+function routeOf(plan: PeerPlan): PeerReport["route"] {
+  return plan.kind === "overlay" && plan.fault !== undefined ? "unreachable" : plan.kind;
 }
 
 function describePeer({ claim, plan }: PlannedPeer): PeerReport {
@@ -156,7 +161,7 @@ function describePeer({ claim, plan }: PlannedPeer): PeerReport {
     case "direct":
       return { ...peer, route: plan.kind, via: plan.gateway };
     case "overlay":
-      return { ...peer, route: plan.kind, via: plan.remote };
+      return { ...peer, route: routeOf(plan), via: plan.remote, reason: plan.fault };
     case "held":
     case "unreachable":
       return { ...peer, route: plan.kind, reason: plan.reason };
