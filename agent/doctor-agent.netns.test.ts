@@ -148,7 +148,7 @@ test("a node to which the agent finds no way is named", async () => {
   assert.equal(found?.verdict, "warn");
   assert.match(
     found.evidence,
-    /^node far cannot be reached: its address 203\.0\.113\.7 is on no subnet of this node, and the overlay is off$/,
+    /^node far cannot be reached: its address 203\.0\.113\.7 is on no segment of this node, but behind gateway 192\.0\.2\.1, and the overlay is off$/,
   );
   const { stdout } = await runCauseway(["trace", "--socket", node.socket, "10.244.1.2", "10.244.3.9"]);
   assert.match(stdout, /no pod of this node has it\nbroken at: pod\n$/);
@@ -159,7 +159,7 @@ test("a node to which the agent finds no way is named", async () => {
     assert.equal(answer.exitCode, 4);
     assert.match(
       answer.stdout,
-      /^FAIL {2}route +10\.244\.3\.9 is of node far \(10\.244\.3\.0\/24\), which cannot be reached: its address 203\.0\.113\.7 is on no subnet/m,
+      /^FAIL {2}route +10\.244\.3\.9 is of node far \(10\.244\.3\.0\/24\), which cannot be reached: its address 203\.0\.113\.7 is on no segment/m,
     );
     assert.match(answer.stdout, /\nbroken at: route\n$/);
   } finally {

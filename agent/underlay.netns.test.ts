@@ -6,6 +6,7 @@ import { type ApiServer, startApiServer } from "./testing/api-server.ts";
 import { eventually } from "./testing/eventually.ts";
 import { writeKubeconfig } from "./testing/kubeconfig.ts";
 import { runOnHost } from "./testing/netns.ts";
+import { runCauseway } from "./testing/run-causeway.ts";
 
 let node: TestNode;
 let api: ApiServer;
@@ -145,4 +146,34 @@ test("links forward where routes to other nodes lead, also when they change, and
   await eventuallyRoute(agent, "10.244.2.0/24", / via 192.0.2.11 dev up1$/);
   await host("ip rule del pref 77; ip route flush table 77");
   await eventuallyRoute(agent, "10.244.2.0/24", / via 192.0.2.11 dev up0$/);
+});
+
+test("an agent on a node that is itself a pod keeps the pod's own routes, which bear its protocol, also when it is uninstalled (rootless-containers/usernetes#391)", async () => {
+  const own = async (): Promise<string> =>
+    host(
+      "ip route show default; ip route show 10.99.0.1; ip -6 route show default; ip -6 route show fd00:99::1",
+    );
+  await host(`ip route add 10.99.0.1 dev up0 scope link proto 99; ip route add default via 10.99.0.1 dev up0 proto 99
+    ip -6 route add fd00:99::1 dev up0 proto 99; ip -6 route add default via fd00:99::1 dev up0 proto 99`);
+  const before = await own();
+  put(NODE_NAME, ["192.0.2.10", "2001:db8:2::10"], "10.244.1.0/24", "fd00:1::/64");
+  put("near", ["192.0.2.11", "2001:db8:2::11"], "10.244.2.0/24", "fd00:2::/64");
+  const agent = startAgent();
+  await agent.waitUntilReady();
+  await eventuallyRoute(agent, "10.244.2.0/24", / via 192.0.2.11 /);
+  api.store.remove("near");
+  await eventuallyRoute(agent, "10.244.2.0/24", /^$/);
+  assert.equal(await own(), before);
+  await agent.end("SIGTERM");
+  await runCauseway([
+    "uninstall",
+    "--all",
+    "--socket",
+    node.socket,
+    "--cni-bin-dir",
+    node.cniBinDir,
+    "--cni-conf-dir",
+    node.cniConfDir,
+  ]);
+  assert.equal(await own(), before);
 });

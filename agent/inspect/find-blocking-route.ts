@@ -16,8 +16,10 @@ const NOWHERE: ReadonlyMap<number, string> = new Map([
  * route, answers with an error instead.
  */
 export async function findBlockingRoute(rtnetlink: Rtnetlink, address: string): Promise<string | undefined> {
-  const payloads = await rtnetlink.dump(dumpRoutes({ family: familyOf(address), table: RT_TABLE_MAIN }));
-  const [best] = payloads
+  const filter = { family: familyOf(address), table: RT_TABLE_MAIN };
+  const dumps = [...NOWHERE.keys()].map((type) => rtnetlink.dump(dumpRoutes({ ...filter, type })));
+  const [best] = (await Promise.all(dumps))
+    .flat()
     .map(parseRoute)
     .filter(({ destination }) => cidrContains(destination, address))
     .toSorted((a, b) => b.destination.prefixLength - a.destination.prefixLength);

@@ -11,7 +11,7 @@ import type {
 import type { Target } from "../diagnosis/target.ts";
 import { messageOf } from "../errors.ts";
 import { type Family, familyOf } from "../net/address.ts";
-import { ROUTE_PROTOCOL } from "../kernel/ownership.ts";
+import { isPeerRoute } from "../kernel/peer-shape.ts";
 import type { Rtnetlink } from "../kernel/rtnetlink.ts";
 import { dumpFdb, dumpNeighbours, parseFdbEntry, parseNeighbour } from "../netlink/neighbour.ts";
 import type { Link } from "../netlink/parse-link.ts";
@@ -101,7 +101,7 @@ export async function observePath(
 /** The route to another node by which the node itself reaches an address. */
 async function findPeerRoute(questions: KernelQuestions, destination: string): Promise<Route | undefined> {
   const entry = await questions.entry({ destination });
-  return entry?.protocol === ROUTE_PROTOCOL ? entry : undefined;
+  return entry !== undefined && isPeerRoute(entry) ? entry : undefined;
 }
 
 function isLocalWay(way: Way): boolean {
@@ -146,7 +146,7 @@ async function observeDelivery(context: Context, packet: Packet): Promise<Delive
   if (tunnel !== undefined)
     return { kind: "overlay", overlay: await observeOverlay(context, tunnel, way.gateway ?? destination) };
   const hop = await observeHop(context, way, destination);
-  if (entry?.protocol === ROUTE_PROTOCOL) return { kind: "direct", hop };
+  if (entry !== undefined && isPeerRoute(entry)) return { kind: "direct", hop };
   return {
     kind: "egress",
     hop,

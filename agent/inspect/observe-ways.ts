@@ -1,17 +1,16 @@
 import type { OverlayWay } from "../diagnosis/check-peers.ts";
-import { ROUTE_PROTOCOL } from "../kernel/ownership.ts";
+import { listPeerRoutes } from "../kernel/ensure-peers.ts";
 import type { Rtnetlink } from "../kernel/rtnetlink.ts";
+import { createUnderlayObserver } from "../kernel/underlay.ts";
 import { formatCidr } from "../net/cidr.ts";
-import { RT_TABLE_MAIN } from "../netlink/constants.ts";
 import { dumpFdb, dumpNeighbours, parseFdbEntry, parseNeighbour } from "../netlink/neighbour.ts";
 import type { Link } from "../netlink/parse-link.ts";
-import { dumpRoutes, parseRoute, type Route } from "../netlink/route.ts";
-import { FAMILIES } from "../plan/peer-routes.ts";
+import type { Route } from "../netlink/route.ts";
 import type { NodeObservation, Tunnel } from "./observe-node.ts";
 
 /** How this node is connected to others, and what it has to reach each of them. */
 export interface WaysObservation {
-  /** Links of the node's addresses, of default routes, and of routes to other nodes. */
+  /** Links of the node's addresses, and of the kernel's ways to other nodes and out of the cluster. */
   readonly uplinks: readonly Link[];
   /** Addresses of nodes with a plain route, by the index of the link. */
   readonly direct: ReadonlyMap<string, number>;
@@ -20,17 +19,13 @@ export interface WaysObservation {
   readonly overlays: readonly OverlayWay[];
 }
 
-/** Reads the main table once, and two dumps of each VXLAN device. `nodeAddresses`: as the agent knows them. */
+/** Reads our routes, two dumps of each VXLAN device, and the kernel's ways to other nodes. `nodeAddresses`: as the agent knows them. */
 export async function observeWays(
   rtnetlink: Rtnetlink,
   node: NodeObservation,
   nodeAddresses: readonly string[],
 ): Promise<WaysObservation> {
-  const tables = await Promise.all(
-    FAMILIES.map((family) => rtnetlink.dump(dumpRoutes({ family, table: RT_TABLE_MAIN }))),
-  );
-  const routes = tables.flat().map(parseRoute);
-  const ours = routes.filter(({ protocol }) => protocol === ROUTE_PROTOCOL);
+  const ours = await listPeerRoutes(rtnetlink);
   const tunnelled = new Set(node.tunnels.map(({ index }) => index));
   const plain = ours.filter(({ linkIndex }) => linkIndex !== undefined && !tunnelled.has(linkIndex));
   const direct = new Map(
@@ -38,32 +33,19 @@ export async function observeWays(
       gateway === undefined || linkIndex === undefined ? [] : [[gateway, linkIndex]],
     ),
   );
-  const overlays = await Promise.all(node.tunnels.map((tunnel) => observeTunnel(rtnetlink, tunnel, ours)));
+  const tunnels = node.tunnels.map((tunnel) => observeTunnel(rtnetlink, tunnel, ours));
+  const overlays = (await Promise.all(tunnels)).flat();
+  const own = [...nodeAddresses, ...node.tunnels.flatMap(({ vxlan }) => vxlan?.local ?? [])];
+  const others = new Set([...direct.keys(), ...overlays.flatMap(({ remote }) => remote ?? [])]);
+  const { uplinks } = await createUnderlayObserver(rtnetlink).observe(own, [...others], "all");
+  const names = new Set(uplinks.map(({ name }) => name));
+  const used = new Set(direct.values());
   return {
-    uplinks: findUplinks(node, nodeAddresses, [
-      ...direct.values(),
-      ...routes.flatMap(({ destination, linkIndex }) =>
-        destination.prefixLength === 0 && linkIndex !== undefined ? [linkIndex] : [],
-      ),
-    ]),
+    uplinks: node.links.filter(({ name, index }) => names.has(name) || used.has(index)),
     direct,
     directRoutes: plain.length,
-    overlays: overlays.flat(),
+    overlays,
   };
-}
-
-const LOOPBACK = "lo";
-
-function findUplinks(
-  { links, addresses, bridge, tunnels }: NodeObservation,
-  nodeAddresses: readonly string[],
-  carrying: readonly number[],
-): readonly Link[] {
-  const own = new Set([...nodeAddresses, ...tunnels.flatMap(({ vxlan }) => vxlan?.local ?? [])]);
-  const indices = new Set(carrying);
-  for (const { address, linkIndex } of addresses) if (own.has(address)) indices.add(linkIndex);
-  const others = new Set([bridge, ...tunnels].map((link) => link?.index));
-  return links.filter(({ index, name }) => indices.has(index) && !others.has(index) && name !== LOOPBACK);
 }
 
 async function observeTunnel(

@@ -38,6 +38,7 @@ import {
   type PeerEntries,
   routeKey,
 } from "./peer-entries.ts";
+import { selectPeerRoutes } from "./peer-shape.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
 import type { PrefixQuestion } from "./watch-kernel.ts";
 
@@ -147,7 +148,9 @@ export function createPeers(sockets: TunnelSockets): Peers {
     const changes = isFresh ? await ensureTunnels(plan, prune && plan.held.size === 0) : [];
     plannedTunnels = text;
     const seen =
-      isFresh || known === undefined ? await observePeers(rtnetlink, [...tunnels.values()]) : known;
+      isFresh || known === undefined
+        ? await observePeers(rtnetlink, [...tunnels.values()], (key) => plan.routes.has(key))
+        : known;
     // Until all has gone well nothing is known.
     known = undefined;
     const outcome = await apply(plan, prune, seen);
@@ -198,18 +201,25 @@ function follow(seen: KnownEntries, planned: PeerEntries, { routes, neighbours, 
   }
 }
 
-/** All routes that are ours. */
-export async function listPeerRoutes(rtnetlink: Rtnetlink): Promise<readonly Route[]> {
+/** Our routes to other nodes, by protocol and shape; and those of our protocol that are in the place of one: whatever they are, they are ours. */
+export async function listPeerRoutes(
+  rtnetlink: Rtnetlink,
+  isPlanned: (key: string) => boolean = () => false,
+): Promise<readonly Route[]> {
   const filter = { table: RT_TABLE_MAIN, protocol: ROUTE_PROTOCOL };
   const routes: Route[] = [];
   for (const family of FAMILIES)
     for (const payload of await rtnetlink.dump(dumpRoutes({ ...filter, family })))
       routes.push(parseRoute(payload));
-  return routes;
+  return [...new Set([...selectPeerRoutes(routes), ...routes.filter((route) => isPlanned(routeKey(route)))])];
 }
 
 /** Our routes, and the permanent entries of the VXLAN devices with these indices. */
-export async function observePeers(rtnetlink: Rtnetlink, tunnels: readonly number[]): Promise<KnownEntries> {
+export async function observePeers(
+  rtnetlink: Rtnetlink,
+  tunnels: readonly number[],
+  isPlanned?: (key: string) => boolean,
+): Promise<KnownEntries> {
   const entries: KnownEntries = { routes: new Map(), neighbours: new Map(), fdb: new Map() };
   for (const {
     type: _type,
@@ -217,7 +227,7 @@ export async function observePeers(rtnetlink: Rtnetlink, tunnels: readonly numbe
     nextHops: _hops,
     nextHopId: _id,
     ...route
-  } of await listPeerRoutes(rtnetlink))
+  } of await listPeerRoutes(rtnetlink, isPlanned))
     entries.routes.set(isOrdinary(route) ? routeKey(route) : `${routeKey(route)} ${route.metric}`, route);
   for (const linkIndex of tunnels) {
     for (const payload of await rtnetlink.dump(dumpNeighbours({ linkIndex }))) {

@@ -1,14 +1,11 @@
 import { cidrOf, formatCidr } from "../net/cidr.ts";
-import { RT_TABLE_MAIN } from "../netlink/constants.ts";
 import type { Link } from "../netlink/parse-link.ts";
-import { dumpRoutes } from "../netlink/route.ts";
 import { BRIDGE_ALIAS } from "../plan/bridge-alias.ts";
-import { FAMILIES } from "../plan/peer-routes.ts";
 import { listAddresses } from "./ensure-bridge.ts";
-import { observePeers } from "./ensure-peers.ts";
+import { listPeerRoutes, observePeers } from "./ensure-peers.ts";
 import type { PodLink } from "./kernel.ts";
 import type { Native } from "./native.ts";
-import { isHostLink, ROUTE_PROTOCOL, TUNNEL_ALIAS } from "./ownership.ts";
+import { isHostLink, TUNNEL_ALIAS } from "./ownership.ts";
 import { fdbKey, neighbourKey } from "./peer-entries.ts";
 import { listPodLinks } from "./pod-links.ts";
 import { createRtnetlink, type Rtnetlink } from "./rtnetlink.ts";
@@ -65,17 +62,9 @@ async function countPeers(
   rtnetlink: Rtnetlink,
   tunnels: readonly number[],
 ): Promise<ObservedNode["peerCounts"]> {
-  const count = async (linkIndex?: number): Promise<number> => {
-    let sum = 0;
-    for (const family of FAMILIES) {
-      const filter = { family, table: RT_TABLE_MAIN, protocol: ROUTE_PROTOCOL, linkIndex };
-      sum += (await rtnetlink.dump(dumpRoutes(filter))).length;
-    }
-    return sum;
-  };
-  let overlay = 0;
-  for (const index of tunnels) overlay += await count(index);
-  return { direct: (await count()) - overlay, overlay };
+  const routes = await listPeerRoutes(rtnetlink);
+  const overlay = routes.filter(({ linkIndex }) => tunnels.includes(linkIndex ?? 0)).length;
+  return { direct: routes.length - overlay, overlay };
 }
 
 async function listPeers(rtnetlink: Rtnetlink, tunnels: readonly number[]): Promise<readonly ObservedPeer[]> {

@@ -33,7 +33,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await host("ip link del cw0; ip link del up0; ip link del cw-vx; ip link del cw-vx6; true");
+  await host("ip link del cw0; ip link del up0; ip link del cw-vx; ip link del cw-vx6; ip route flush proto 99; ip -6 route flush proto 99; true");
   kernel.close();
 });
 
@@ -308,4 +308,52 @@ test("ensurePeers() turns the checksum offload of a VXLAN device off where it is
   const tunnels = plan.tunnels.map((tunnel) => ({ ...tunnel, txChecksum: false }));
   await kernel.ensurePeers({ ...plan, tunnels }, PRUNE);
   assert.equal(await offload(), "off");
+});
+
+/** What an agent makes in a pod (kernel/pod-requests.ts), and the same of a second attachment with routes to the cluster's prefixes. */
+const POD_ROUTES = [
+  "10.99.0.1 dev up0 scope link",
+  "default via 10.99.0.1 dev up0",
+  "10.99.0.0/16 via 10.99.0.1 dev up0",
+  "fd00:99::1 dev up0",
+  "default via fd00:99::1 dev up0",
+  "fd00:99::/48 via fd00:99::1 dev up0",
+];
+
+async function addPodRoutes(): Promise<readonly string[]> {
+  for (const route of POD_ROUTES)
+    await host(`ip ${route.includes("fd00:") ? "-6" : "-4"} route add ${route} proto 99`);
+  const made = await routes();
+  assert.equal(made.length, POD_ROUTES.length);
+  return made;
+}
+
+test("ensurePeers() on a node that is a pod of another one leaves the pod's own routes alone (rootless-containers/usernetes#391)", async () => {
+  const own = await addPodRoutes();
+  await kernel.ensurePeers(peers([...DIRECT(), ...OVERLAY()]), PRUNE);
+  assert.equal((await routes()).length, own.length + 5);
+  assert.deepEqual((await kernel.listPeerCidrs()).length, 5);
+  await kernel.ensurePeers(peers([]), PRUNE);
+  assert.deepEqual(await routes(), own);
+});
+
+test("removeDatapath() on such a node leaves them as well, and takes those to other nodes", async () => {
+  const own = await addPodRoutes();
+  await kernel.ensurePeers(peers(DIRECT()), PRUNE);
+  await kernel.removeDatapath();
+  assert.deepEqual(await routes(), own);
+});
+
+test("ensurePeers() leaves routes of its protocol to pods alone, and takes the place of one that leads nowhere", async () => {
+  const toPods = "10.244.1.7 dev up0 scope link";
+  await host(`ip route add ${toPods} proto 99; ip route add unreachable 10.244.1.0/25 proto 99;
+    ip route add unreachable 10.244.2.0/24 proto 99; ip -6 route add unreachable fd00:2::/64 proto 99`);
+  const outcome = await kernel.ensurePeers(peers(DIRECT()), PRUNE);
+  assert.deepEqual([outcome.conflicts, outcome.refusals], [[], []]);
+  assert.deepEqual(await routes(), [
+    toPods,
+    "10.244.2.0/24 via 192.0.2.11 dev up0",
+    "fd00:2::/64 via 2001:db8:2::11 dev up0",
+    "unreachable 10.244.1.0/25",
+  ]);
 });

@@ -274,6 +274,7 @@ export const RTA_NH_ID = 30;
 export const RTAX_MTU = 2;
 export const RTNH_F_ONLINK = 4;
 export const RTPROT_RA = 9;
+export const RTN_UNICAST = 1;
 export const RTN_LOCAL = 2;
 export const RTN_MULTICAST = 5;
 export const RTM_F_FIB_MATCH = 0x2000;

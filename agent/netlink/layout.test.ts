@@ -74,6 +74,7 @@ const WANT: Readonly<Record<string, number>> = {
   "offsetof(struct rtmsg, rtm_src_len)": 2,
   "offsetof(struct rtmsg, rtm_protocol)": 5,
   "offsetof(struct rtmsg, rtm_scope)": 6,
+  "offsetof(struct rtmsg, rtm_type)": 7,
   "offsetof(struct rtmsg, rtm_flags)": 8,
 };
 

@@ -95,9 +95,10 @@ export interface NextHop {
   readonly gateway: string | undefined;
 }
 
-interface RouteHeader extends Pick<RouteStruct, "family" | "dstLen" | "table" | "type" | "flags"> {
+interface RouteHeader extends Pick<RouteStruct, "family" | "dstLen" | "table" | "flags"> {
   readonly protocol: number;
   readonly scope?: number;
+  readonly type?: number | undefined;
 }
 
 /** Next-hop flags share the word with RTM_F_*, and the package knows only those. */
@@ -109,11 +110,12 @@ function describeRoute({ destination, gateway }: RouteSpec): string {
   return gateway === undefined ? `route ${target}` : `route ${target} via ${gateway}`;
 }
 
-/** struct rtmsg. The package types protocol and scope as enums; ours may be any number. */
-function routeHeader({ protocol, scope = 0, ...header }: RouteHeader): Buffer {
+/** struct rtmsg. The package types protocol, scope and type as enums; ours may be any number. */
+function routeHeader({ protocol, scope = 0, type = 0, ...header }: RouteHeader): Buffer {
   const bytes = formatRoute(header);
   bytes[5] = protocol;
   bytes[6] = scope;
+  bytes[7] = type;
   return bytes;
 }
 
@@ -164,15 +166,17 @@ export interface RouteFilter {
   readonly table?: number | undefined;
   readonly protocol?: number | undefined;
   readonly linkIndex?: number | undefined;
+  /** RTN_* of linux/rtnetlink.h. */
+  readonly type?: number | undefined;
 }
 
 /** The kernel filters: other owners' routes, perhaps a full Internet table, are not even copied. */
-export function dumpRoutes({ family, table, protocol = 0, linkIndex }: RouteFilter): NetlinkRequest {
+export function dumpRoutes({ family, table, protocol = 0, linkIndex, type }: RouteFilter): NetlinkRequest {
   return {
     type: RTM_GETROUTE,
     flags: NLM_F_DUMP,
     payload: [
-      routeHeader({ family: familyToAf(family), protocol }),
+      routeHeader({ family: familyToAf(family), protocol, type }),
       ...optional(table, (number) => u32Attribute(RTA_TABLE, number)),
       ...optional(linkIndex, (index) => u32Attribute(RTA_OIF, index)),
     ],
