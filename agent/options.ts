@@ -204,7 +204,7 @@ export const OPTIONS = {
     flag: "overlay",
     schema: v.optional(v.picklist(["auto", "never", "always"], "must be auto, never or always"), "auto"),
     value: "auto|never|always",
-    help: "VXLAN to nodes: auto to those that are on no subnet of this node",
+    help: "VXLAN to nodes: auto to those that are no neighbours of this node",
   },
   vxlanDevice: {
     flag: "vxlan-device",

@@ -162,13 +162,19 @@ export async function startAgent(
         name === config.nodeName ? [] : addresses,
       ),
   });
+  /** Whether this node's own side was planned for what the cluster says of it now. */
+  const isCurrent = (): boolean => {
+    const told = source.view.nodes().get(config.nodeName);
+    return told === undefined || told.addresses.join() === node.local()?.addresses.join();
+  };
   const cluster = createClusterReconciler({
     ...config,
     kernel,
     readiness,
     log,
     local: node.local,
-    isComplete: () => source.view.isComplete(),
+    // A change of this node itself is followed by a run of its own: before that nothing is removed for it.
+    isComplete: () => source.view.isComplete() && isCurrent(),
     settleClaims,
     onRepair,
     onRulesetError: metrics.countNftError,

@@ -97,7 +97,7 @@ export function registerStateMetrics(register: Registry, state: AgentState): voi
   gaugeBy(
     "reason",
     "causeway_nodes_skipped",
-    "What of other nodes is not routed to, by reason: malformed (the Node object cannot be used), conflict (a PodCIDR belongs to another node), refused (a PodCIDR or an address that no node may have), unreachable (there is no way to a PodCIDR).",
+    "What of other nodes is not routed to, by reason: malformed (the Node object cannot be used), conflict (a PodCIDR belongs to another node), refused (a PodCIDR or an address that no node may have), unreachable (there is no way to a PodCIDR, or no route to its node).",
     () => {
       const { refused, unreachable } = state.peers();
       const { conflict, ...others } = refused;
@@ -114,7 +114,7 @@ export function registerStateMetrics(register: Registry, state: AgentState): voi
   gaugeBy(
     "route",
     "causeway_peers",
-    "PodCIDRs of other nodes by the way to them; held ones keep theirs while this node's own link is down.",
+    "PodCIDRs of other nodes by the way to them; held ones keep theirs while none is known, unreachable ones may have a way that waits for a route.",
     () => {
       const { direct, overlay, held, unreachable } = state.peers();
       return { direct, overlay, held, unreachable };

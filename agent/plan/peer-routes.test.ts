@@ -75,6 +75,14 @@ test("createPeerPlanner() routes straight to a node on a subnet of this node, in
   });
 });
 
+test("createPeerPlanner() leaves what is there for a node that is newer than the last look at the underlay", () => {
+  for (const addresses of [["192.0.2.77"], ["2001:db8:2::77"]])
+    assert.deepEqual(plan(claim("10.244.2.0/24", ...addresses)), {
+      kind: "held",
+      reason: `the kernel has not been asked yet for the way to its address ${addresses.join()}`,
+    });
+});
+
 test("createPeerPlanner() plans the way to a node that no route leads to, and says that it waits", () => {
   const found = plan(claim("10.244.2.0/24", "198.51.100.9"));
   assert.deepEqual(found.kind === "overlay" && [found.remote, found.fault], [

@@ -87,6 +87,7 @@ function planPeer({ cidr, node }: Claim, input: PeerPlannerInput, wayTo: WayTo):
   const way = sameFamily === undefined ? undefined : wayTo(sameFamily);
   if (overlay !== "always" && sameFamily !== undefined && way?.kind === "segment")
     return { kind: "direct", destination: cidr, gateway: sameFamily, linkIndex: way.links[0] };
+  if (sameFamily !== undefined && way === undefined) return unasked(sameFamily);
   const [first] = ownAddresses;
   if (first !== undefined && !ownAddresses.some((address) => underlay.addresses.has(address)))
     return held(first);
@@ -98,6 +99,11 @@ function planPeer({ cidr, node }: Claim, input: PeerPlannerInput, wayTo: WayTo):
 
 function held(address: string): PeerPlan {
   return { kind: "held", reason: `no link that is up carries this node's address ${address}` };
+}
+
+/** The node is newer than the last look at the underlay: what was made for it before a restart stays until the next one. */
+function unasked(address: string): PeerPlan {
+  return { kind: "held", reason: `the kernel has not been asked yet for the way to its address ${address}` };
 }
 
 function describeWay(address: string, way: UnderlayWay | undefined): string {
@@ -126,7 +132,8 @@ function planOverlay(destination: Cidr, { node, input, wayTo }: OverlayTarget): 
     if (local === undefined || remote === undefined) continue;
     if (!underlay.addresses.has(local)) return held(local);
     const way = wayTo(remote);
-    if (way?.kind === "inside") return { kind: "held", reason: describeWay(remote, way) };
+    if (way === undefined) return unasked(remote);
+    if (way.kind === "inside") return { kind: "held", reason: describeWay(remote, way) };
     return {
       kind: "overlay",
       destination,
@@ -135,7 +142,7 @@ function planOverlay(destination: Cidr, { node, input, wayTo }: OverlayTarget): 
       underlay: family,
       remote,
       mac: macOf(remote),
-      fault: way?.kind === "none" ? describeWay(remote, way) : undefined,
+      fault: way.kind === "none" ? describeWay(remote, way) : undefined,
     };
   }
   const addresses = node.addresses.length === 0 ? "none" : node.addresses.join(", ");

@@ -118,6 +118,25 @@ export function testAlerts(getLab: () => WatchedLab): void {
   );
 
   testAlert(
+    "CausewayNodesHeld",
+    "the node's link is down",
+    async ({ node }) => {
+      node.setPeers([{ name: "first", addresses: ["192.0.2.8"], podCIDRs: ["10.244.8.0/24"] }]);
+      await runCommand([...node.network.node.enter, "ip", "link", "set", "up0", "down"]);
+    },
+    async ({ node }) => {
+      // What the kernel has taken with the link comes back as a network manager would bring it.
+      for (const command of [
+        "link set up0 up",
+        "address replace 2001:db8:2::2/64 dev up0 nodad",
+        "route replace default via 192.0.2.1",
+        "route replace default via 2001:db8:2::1 dev up0",
+      ])
+        await runCommand([...node.network.node.enter, "ip", ...command.split(" ")]);
+    },
+  );
+
+  testAlert(
     "CausewayRivalConflist",
     "another CNI's configuration sorts first",
     async ({ node }) =>
