@@ -141,6 +141,17 @@ for (const { outer, family } of COMBINATIONS) {
     await assertUnheard(packets);
   });
 
+  test(`a host that is no node hides a packet behind one of another network, for the node to cut them: ${inside}`, async () => {
+    const decoy = inner(outer, family, { vni: 1 });
+    const hidden = inner(outer, family);
+    const [first, second] = [decoy, hidden].map(formatVxlanPacket);
+    assert.ok(first !== undefined && second !== undefined);
+    const script = new URL("testing/send-segments.ts", import.meta.url).pathname;
+    const both = Buffer.concat([first, second]).toString("hex");
+    await lab.foreign.run(process.execPath, script, OWN[outer], "4789", String(first.length), both);
+    await assertUnheard([hidden]);
+  });
+
   test(`a host on a link where no node is reached injects under a node's address: ${inside}`, async () => {
     await lab.side.run("ip", "address", "add", `${FAR[outer]}/${outer === 4 ? 32 : 128}`, "dev", "lo");
     const packet = inner(outer, family);

@@ -55,7 +55,8 @@ function inside(...insideCidrs: readonly Cidr[]): Ruleset {
 /** The guard of an overlay with these other nodes. */
 function overlay(...nodes: readonly OverlayNode[]): Ruleset {
   const ownAddresses = ["192.0.2.10", "198.51.100.10", "2001:db8::10"];
-  const guard = { bridge: "cw0", port: 4789, vni: 4096, isReceiver: true, ownAddresses, nodes };
+  const devices = ["cw-vx", "cw-vx6"];
+  const guard = { bridge: "cw0", devices, port: 4789, vni: 4096, isReceiver: true, ownAddresses, nodes };
   const masquerade = { families: [], randomPorts: true };
   const common = { bridge: "cw0", masquerade, serviceAddresses: [], insideCidrs: [] };
   return planRuleset({ ...common, podCidrs: OWN, overlay: guard });

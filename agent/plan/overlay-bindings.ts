@@ -12,7 +12,7 @@ export interface OverlayNode {
 }
 
 export interface OverlayBindingsInput {
-  /** The addresses that other nodes send to. */
+  /** The addresses that other nodes send to; empty while nobody has told them. */
   readonly ownAddresses: readonly string[];
   readonly nodes: readonly OverlayNode[];
 }
@@ -22,7 +22,7 @@ const INNER_ETHERTYPE = "@th,224,16";
 const INNER_SOURCE: Readonly<Record<Family, number>> = { 4: 336, 6: 304 };
 const ETHERTYPE: Readonly<Record<Family, string>> = { 4: "0x0800", 6: "0x86dd" };
 
-/** Inner sources of one length, by the nodes that have them, and the rule that lets them in. */
+/** Inner sources of one length, by the nodes that have them, and what of a rule finds them. */
 export interface OverlayBinding {
   readonly set: NftSet;
   readonly text: string;
@@ -37,7 +37,9 @@ export function planOverlayBindings({
   ownAddresses,
   nodes,
 }: OverlayBindingsInput): readonly OverlayBinding[] {
-  const outerFamilies = FAMILIES.filter((family) => ownAddresses.some((own) => familyOf(own) === family));
+  const isOuter = (family: Family): boolean =>
+    ownAddresses.length === 0 || ownAddresses.some((own) => familyOf(own) === family);
+  const outerFamilies = FAMILIES.filter(isOuter);
   const elements = new Map<string, { readonly shape: BindingShape; readonly elements: Set<string> }>();
   for (const { addresses, cidrs } of nodes) {
     // As both ends choose it: see planPeer of peer-routes.ts.
@@ -89,7 +91,7 @@ function planBinding(shape: BindingShape, elements: readonly string[]): OverlayB
       isInterval: false,
       elements,
     },
-    text: `${INNER_ETHERTYPE} ${ETHERTYPE[inner]} ${source} . ${masked} @${name} accept`,
+    text: `${INNER_ETHERTYPE} ${ETHERTYPE[inner]} ${source} . ${masked} @${name}`,
   };
 }
 

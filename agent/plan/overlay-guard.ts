@@ -7,12 +7,14 @@ import type { NftChain, NftSet } from "./ruleset.ts";
 
 export interface OverlayGuardInput {
   readonly bridge: string;
+  /** Names of VXLAN devices that there may be. */
+  readonly devices: readonly string[];
   /** UDP port of VXLAN, and the number of our network on it. */
   readonly port: number;
   readonly vni: number;
   /** Whether this node has, or may have, VXLAN devices of ours that take packets out of the overlay. */
   readonly isReceiver: boolean;
-  /** The addresses that other nodes send to. */
+  /** The addresses that other nodes send to; empty while nobody has told them: then they are not judged. */
   readonly ownAddresses: readonly string[];
   /** All others. */
   readonly nodes: readonly OverlayNode[];
@@ -50,8 +52,7 @@ const VNI = "@th,96,24";
 /**
  * VXLAN knows no authentication: who can send UDP to a node can put packets into the pod network. So packets of our network are taken only from
  * addresses of nodes, sent to the address that nodes send to, arriving where the sender is reached, with an inner source that the sender's pods
- * have. Of other networks on the same port nothing is judged, but that pods send nothing to the port of a node: with UDP segmentation the first
- * of several datagrams may be of another network, and is all that a rule sees.
+ * have. Of other networks on the same port nothing is judged, but that pods send nothing to the port of a node.
  */
 export function planOverlayGuard(input: OverlayGuardInput | undefined): OverlayGuard {
   if (input === undefined) return NO_GUARD;
@@ -60,7 +61,7 @@ export function planOverlayGuard(input: OverlayGuardInput | undefined): OverlayG
   return {
     counters: input.isReceiver ? [pod, outer, inner] : [pod],
     sets: [...FAMILIES.map((family) => planNodes(family, input)), ...bindings.map(({ set }) => set)],
-    arrivalRules: input.isReceiver ? [planArrival(input)] : [],
+    arrivalRules: input.isReceiver ? [planArrival(input), ...planUnwrapped(input)] : [],
     chains: [planSending(input), ...(input.isReceiver ? [planReceiving(input, bindings)] : [])],
   };
 }
@@ -122,6 +123,30 @@ function planArrival({ port, vni }: OverlayGuardInput): NftChain["rules"][number
   return { name: "overlay-arrival", text: `${overlay} ${isElsewhere} ${drop(OVERLAY_COUNTERS.outer)}` };
 }
 
+/**
+ * Priority of packets that were let in, until they come out of a VXLAN device (a class of tc's, by our link group): that keeps the priority of a
+ * packet, and nobody gives one to what arrives.
+ */
+const LET_IN = `${LINK_GROUP.toString(16)}:1`;
+
+/**
+ * What comes out of a VXLAN device must have been let in. Links between virtual machines or containers hand several datagrams over as one, where
+ * the sender has them cut (UDP segmentation): rules see the first alone, which may be of another network.
+ */
+function planUnwrapped({ bridge, devices }: OverlayGuardInput): NftChain["rules"] {
+  return [
+    { name: "not-ours", text: `iifgroup != ${LINK_GROUP} accept` },
+    { name: "pods", text: `iifname "${bridge}" accept` },
+    ...devices.flatMap((device) => {
+      const unwrapped = `iifname "${device}" meta priority`;
+      return [
+        { name: `unwrapped-${device}`, text: `${unwrapped} != ${LET_IN} ${drop(OVERLAY_COUNTERS.outer)}` },
+        { name: `plain-${device}`, text: `${unwrapped} set none accept` },
+      ];
+    }),
+  ];
+}
+
 function planReceiving(
   { port, vni, ownAddresses }: OverlayGuardInput,
   bindings: readonly OverlayBinding[],
@@ -145,7 +170,10 @@ function planReceiving(
         const text = `${isElsewhere} ${drop(outer)}`;
         return [{ name: `own${family}`, text }];
       }),
-      ...bindings.map(({ set, text }) => ({ name: set.name, text })),
+      ...bindings.map(({ set, text }) => ({
+        name: set.name,
+        text: `${text} meta priority set ${LET_IN} accept`,
+      })),
       ...FAMILIES.map((family) => {
         const text = `${keywordOf(family)} saddr != @nodes${family} ${drop(outer)}`;
         return { name: `nodes${family}`, text };

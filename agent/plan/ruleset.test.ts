@@ -20,6 +20,7 @@ const masquerade: RulesetInput["masquerade"] = { families: [4, 6], randomPorts: 
 function overlay(isReceiver: boolean): RulesetInput["overlay"] {
   return {
     bridge: "cw0",
+    devices: ["cw-vx", "cw-vx6"],
     port: 4789,
     vni: 4096,
     isReceiver,

@@ -52,6 +52,7 @@ function setUp(overlay: OverlayMode = "never") {
     rulesets,
     ...told,
     view: view(true, OWN, NEAR, FAR),
+    addresses: OWN.addresses,
     changes: [] as Change[],
     kernelRefusals: [] as string[],
     rulesetFault: undefined as Error | undefined,
@@ -93,7 +94,7 @@ function setUp(overlay: OverlayMode = "never") {
       apiServer: () => undefined,
     }),
     local: () => ({
-      addresses: OWN.addresses,
+      addresses: setup.addresses,
       podCidrs: [cidr("10.244.1.0/24")],
       formerCidrs: [],
       underlay: {
@@ -197,6 +198,16 @@ test("run() lets nodes into the overlay that were routed to before a restart, un
   setup.view = view(true, OWN, FAR);
   await setup.run();
   assert.deepEqual(elementsOf(setup.rulesets.at(-1), "overlay4-4-24"), ["203.0.113.7 . 0x0af40300"]);
+});
+
+test("run() lets the same nodes into the overlay while not even this node's own addresses are known", async () => {
+  const setup = setUp("auto");
+  setup.view = view(false);
+  setup.addresses = [];
+  await setup.run();
+  const ruleset = setup.rulesets.at(-1);
+  assert.deepEqual(elementsOf(ruleset, "overlay4-4-24"), ["203.0.113.77 . 0x0af44d00"]);
+  assert.doesNotMatch(JSON.stringify(ruleset), /"own4"/);
 });
 
 test("run() guards nothing where there is no overlay, but for devices of before until all nodes are known", async () => {

@@ -132,6 +132,7 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
           ? undefined
           : {
               bridge: input.bridge,
+              devices: peers.tunnelNames,
               port: input.vxlanPort,
               vni: input.vxlanVni,
               isReceiver: receives,

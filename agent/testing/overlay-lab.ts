@@ -79,7 +79,10 @@ export async function makeOverlayLab(): Promise<OverlayLab> {
     writeFileSync(node.nodesFile, JSON.stringify([{ name: NODE_NAME, ...OWN }, ...nodes]));
   tell(OVERLAY_NODES);
   const agent = node.start("--standalone", "--nodes-file", node.nodesFile);
-  await agent.waitUntilReady();
+  await agent.waitUntilReady().catch(async (error: unknown) => {
+    await agent.end("SIGKILL"); // else the test's process waits for it
+    throw error;
+  });
   await node.add("victim", pod);
   await listen(pod, HEARD_IN_POD, "udp dport");
   await listen(far, HEARD_OUTSIDE, "@th,416,16");
