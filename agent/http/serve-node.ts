@@ -28,8 +28,8 @@ export interface ServeNodeInput {
 const NODE_LIMITS: HttpLimits = {
   open: 64,
   openPerPeer: 8,
-  accepted: 16,
-  startedPerPeer: 8,
+  accepted: 12,
+  startedPerPeer: 6,
   deadlineMs: 5000,
 };
 
