@@ -256,12 +256,13 @@ const CASES: readonly Breakage[] = [
     remedy: "ip link set dev cw0 up",
   },
   {
-    name: "the bridge was down, and has forgotten its neighbours",
+    name: "the bridge was down, and has forgotten its routes and neighbours",
     check: "pods",
     breaks: async () => undefined,
     verdict: "fail",
-    evidence: /^cw0 has no permanent neighbour for 10\.244\.1\.2/,
-    remedy: "ip neighbour replace 10.244.1.2 lladdr 0a:58:0a:f4:01:02 dev cw0 nud permanent",
+    evidence: /^the host has no route to 10\.244\.1\.2 on cw0$/,
+    remedy:
+      "ip neighbour replace 10.244.1.2 lladdr 0a:58:0a:f4:01:02 dev cw0 nud permanent && ip route replace 10.244.1.2 dev cw0 proto 98",
     findings: 2,
   },
   {

@@ -84,7 +84,7 @@ test("a Node that is deleted and made again with another CIDR: new pods from the
   api.store.remove(NODE_NAME);
   assignPodCidrs("10.244.8.0/24");
   await eventually("the new gateway is there", async () =>
-    (await runOnHost("ip", "-o", "address", "show", "dev", "cw0")).includes("10.244.8.1/24"),
+    (await runOnHost("ip", "-o", "address", "show", "dev", "cw0")).includes("10.244.8.1/32"),
   );
   assert.deepEqual(await node.add("young", young), ["10.244.8.2"]);
   await young.run("ping", "-c1", "-W5", oldAddress);

@@ -320,7 +320,7 @@ test("a changed nodes file is served without a restart: new pods from the new CI
   const [oldAddress = ""] = await node.add("c1", a);
   node.writeNodes("10.244.9.0/24");
   await eventually("the new gateway is there", async () =>
-    (await runOnHost("ip", "-o", "address", "show", "dev", "cw0")).includes("10.244.9.1/24"),
+    (await runOnHost("ip", "-o", "address", "show", "dev", "cw0")).includes("10.244.9.1/32"),
   );
   assert.deepEqual(await node.add("c2", b), ["10.244.9.2"]);
   await b.run("ping", "-c1", "-W5", oldAddress);

@@ -92,7 +92,7 @@ const WHOLE: readonly {
     hops: [
       /^ok pod: link cw\w{13} of container c1 \(eth0\), MTU 1430$/,
       /^ok bridge: gateway 10\.244\.1\.1 on cw0, forwards, MTU 1430$/,
-      /^ok route: 10\.244\.1\.0\/24 \(this node's pods\)$/,
+      /^ok route: 10\.244\.1\.3\/32 \(this node's pods\)$/,
       /^ok packet filters: /,
       /^ok target neighbour: 10\.244\.1\.3 is at 0a:58:0a:f4:01:03 on cw0, permanent$/,
       /^ok target forwarding entry: 0a:58:0a:f4:01:03 is behind cw\w{13}$/,
@@ -178,7 +178,7 @@ const WHOLE: readonly {
       /^ok pod/,
       /^ok bridge/,
       /^ok host port: map ports4: 192\.0\.2\.10:8080\/tcp leads to 10\.244\.1\.3 \. 80 \(container web\)$/,
-      /^ok route: 10\.244\.1\.0\/24 \(this node's pods\)$/,
+      /^ok route: 10\.244\.1\.3\/32 \(this node's pods\)$/,
       /^ok packet filters/,
       /^ok target neighbour/,
       /^ok target forwarding entry/,
@@ -220,7 +220,7 @@ const WHOLE: readonly {
     hops: [
       /^ok pod/,
       /^ok bridge: gateway fd00:1::1 on cw0/,
-      /^ok route: fd00:1::\/64 \(this node's pods\)$/,
+      /^ok route: fd00:1::3\/128 \(this node's pods\)$/,
       /^ok packet filters/,
       /^ok target neighbour: fd00:1::3 is at 0a:58:0a:f4:01:03/,
       /^ok target forwarding entry/,
@@ -499,7 +499,7 @@ const BROKEN: readonly Broken[] = [
     to: "198.51.100.9",
     breaks: () =>
       host(
-        `ip link add other0 type veth peer name other1; ip link set other0 up; ip route add ${POD}/32 dev other0`,
+        `ip link add other0 type veth peer name other1; ip link set other0 up; ip route prepend ${POD}/32 dev other0`,
       ),
     hop: "answers",
     evidence: /^10\.244\.1\.2 is a pod's, and route 10\.244\.1\.2\/32 of somebody else takes it elsewhere$/,
@@ -508,10 +508,12 @@ const BROKEN: readonly Broken[] = [
   {
     name: "somebody's route takes packets to a pod of this node elsewhere",
     to: WEB,
-    breaks: () => host(`ip route add ${WEB}/32 dev other0`),
+    breaks: () => host(`ip route replace ${WEB}/32 dev other0`),
     hop: "route",
     evidence: /^10\.244\.1\.3 is a pod's, and route 10\.244\.1\.3\/32 of somebody else takes it elsewhere$/,
     remedy: `ip route delete ${WEB}/32`,
+    // It has taken the place of the pod's own.
+    steps: 2,
   },
   {
     name: "somebody's route takes packets to another node's pods elsewhere",

@@ -33,7 +33,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { LINK_GROUP = 0x6377, ROUTE_PROTOCOL = 99, GEN_MODE_NONE = 1, MAC_LENGTH = 6 };
+enum { LINK_GROUP = 0x6377, ROUTE_PROTOCOL = 99, POD_ROUTE_PROTOCOL = 98, GEN_MODE_NONE = 1, MAC_LENGTH = 6 };
 
 struct batch {
   _Alignas(NLMSG_ALIGNTO) char bytes[4096];
@@ -224,6 +224,20 @@ static void add_route(struct batch *batch, unsigned index, const struct family *
   put_u32(batch, RTA_OIF, index);
 }
 
+/* The host's way to the pod. */
+static void set_pod_route(struct batch *batch, unsigned bridge, const struct family *family) {
+  struct rtmsg header = {.rtm_family = family->af,
+                         .rtm_dst_len = family->bits,
+                         .rtm_table = RT_TABLE_MAIN,
+                         .rtm_protocol = POD_ROUTE_PROTOCOL,
+                         .rtm_scope = RT_SCOPE_LINK,
+                         .rtm_type = RTN_UNICAST};
+  begin(batch, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &header, sizeof header);
+  put_u32(batch, RTA_TABLE, RT_TABLE_MAIN);
+  put_address(batch, RTA_DST, family, family->address);
+  put_u32(batch, RTA_OIF, bridge);
+}
+
 static int open_rtnetlink(void) {
   int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
   if (fd < 0) fail("open rtnetlink", errno);
@@ -259,7 +273,10 @@ static void add(int host, struct batch *batch) {
   set_host_end(batch, index);
   set_link(batch, index, 1);
   set_fdb_entry(batch, index);
-  FOR_EACH_FAMILY(family) set_neighbour(batch, number("FLOOR_BRIDGE"), family, family->address, "FLOOR_MAC");
+  FOR_EACH_FAMILY(family) {
+    set_neighbour(batch, number("FLOOR_BRIDGE"), family, family->address, "FLOOR_MAC");
+    set_pod_route(batch, number("FLOOR_BRIDGE"), family);
+  }
   apply(host, batch, "set up the host end");
   if (setns(netns, CLONE_NEWNET) != 0) fail("enter the pod's network namespace", errno);
   int pod = open_rtnetlink();
@@ -277,7 +294,15 @@ static void add(int host, struct batch *batch) {
 static void delete(int host, struct batch *batch) {
   struct ifinfomsg link = {.ifi_index = 0};
   FOR_EACH_FAMILY(family) {
+    struct rtmsg route = {.rtm_family = family->af,
+                          .rtm_dst_len = family->bits,
+                          .rtm_table = RT_TABLE_MAIN,
+                          .rtm_protocol = POD_ROUTE_PROTOCOL,
+                          .rtm_scope = RT_SCOPE_NOWHERE};
     struct ndmsg neighbour = {.ndm_family = family->af, .ndm_ifindex = (int)number("FLOOR_BRIDGE")};
+    begin(batch, RTM_DELROUTE, 0, &route, sizeof route);
+    put_address(batch, RTA_DST, family, family->address);
+    put_u32(batch, RTA_OIF, number("FLOOR_BRIDGE"));
     begin(batch, RTM_DELNEIGH, 0, &neighbour, sizeof neighbour);
     put_address(batch, NDA_DST, family, family->address);
   }

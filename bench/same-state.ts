@@ -67,6 +67,9 @@ function describeAttachment({ host }: Program): unknown {
     neighbours: podAddresses.map((address) =>
       describe(show(host.netns, "ip", "neighbour", "show", "to", address, "nud", "permanent")),
     ),
+    routes: podAddresses.map((address) =>
+      describe(show(host.netns, "ip", "-details", "route", "show", address)),
+    ),
   };
 }
 

@@ -40,6 +40,7 @@ const pod: PodEnd = {
   hostLink: link("cwpod", 9, { masterIndex: 3 }),
   containerId: "c1",
   ifname: "eth0",
+  isRouted: true,
   neighbour: { mac: "0a:58:0a:f4:01:02", permanent: true },
   portMacs: ["0a:58:0a:f4:01:02"],
 };

@@ -63,12 +63,21 @@ function insidePod(netnsId: number | undefined, command: string): string {
   return `nsenter --net --target "$(${pid})" ${command}`;
 }
 
-/** How the bridge finds a pod: the neighbour tells the MAC, the forwarding entry the port. `prefix`: begin of the hops' names. */
+/** A bridge that was down has lost its neighbours with the routes: `before` are the commands that come first. */
+function explainLostRoute(name: string, address: string, bridge: string, before: readonly string[]): Finding {
+  const route = `ip route replace ${address} dev ${shellWord(bridge)} proto 98`;
+  const evidence = `the host has no route to ${address} on ${bridge}`;
+  return { name, verdict: "fail", evidence, remedy: [...before, route].join(" && ") };
+}
+
+/** How the host finds a pod: the route leads to the bridge, the neighbour tells the MAC, the forwarding entry the port. `prefix`: begin of the hops' names. */
 export function explainEntries(prefix: string, end: PodEnd, bridge: string): readonly Finding[] {
-  const { address, hostLink, neighbour, portMacs } = end;
+  const { address, hostLink, isRouted, neighbour, portMacs } = end;
   const mac = portMacs[0] ?? macOf(address);
   const entry = `ip neighbour replace ${address} lladdr ${neighbour?.mac ?? mac} dev ${shellWord(bridge)} nud permanent`;
-  if (neighbour?.mac === undefined || !neighbour.permanent)
+  const isKnown = neighbour?.mac !== undefined && neighbour.permanent;
+  if (!isRouted) return [explainLostRoute(`${prefix}route`, address, bridge, isKnown ? [] : [entry])];
+  if (!isKnown)
     return [
       {
         name: `${prefix}neighbour`,

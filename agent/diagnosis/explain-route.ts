@@ -25,6 +25,12 @@ export function describeRefusal({ code, blockedBy }: Extract<Way, { kind: "refus
 export function explainRoute(observation: PathObservation): Finding {
   const { destination, way, entry, peer, delivery } = observation;
   const lacksWay = peer !== undefined && (delivery.kind === "egress" || delivery.kind === "nowhere");
+  if (way.kind === "refused" && delivery.kind === "pod")
+    return {
+      name: NAME,
+      verdict: "info",
+      evidence: `none to ${destination}: only pods of this node have one`,
+    };
   if (way.kind === "refused" && way.blockedBy !== undefined)
     return {
       name: NAME,

@@ -59,12 +59,14 @@ export type Way =
       readonly blockedBy: string | undefined;
     };
 
-/** A pod of this node as the bridge sees it. */
+/** A pod of this node as the host sees it. */
 export interface PodEnd {
   readonly address: string;
   readonly hostLink: Link;
   readonly containerId: string;
   readonly ifname: string;
+  /** The host has a route to the address. */
+  readonly isRouted: boolean;
   /** Entry of the bridge for the address. */
   readonly neighbour: { readonly mac: string | undefined; readonly permanent: boolean } | undefined;
   /** MACs that the bridge forwards to the pod's link. */

@@ -1,4 +1,5 @@
-import { listAddresses } from "../kernel/ensure-bridge.ts";
+import { listPodGateways, type PodGateway } from "../kernel/ensure-gateways.ts";
+import { listAddresses } from "../kernel/list-addresses.ts";
 import { isHostLink, isOurs } from "../kernel/ownership.ts";
 import type { Rtnetlink } from "../kernel/rtnetlink.ts";
 import { listLinks } from "../kernel/underlay.ts";
@@ -16,8 +17,8 @@ export interface NodeObservation {
   readonly links: readonly Link[];
   readonly addresses: readonly ObservedAddress[];
   readonly bridge: Link | undefined;
-  /** Addresses of the bridge. */
-  readonly gateways: readonly ObservedAddress[];
+  /** Addresses of the bridge, with the lengths of their PodCIDRs. */
+  readonly gateways: readonly PodGateway[];
   /** Families of this node's PodCIDRs. */
   readonly families: readonly Family[];
   readonly hostLinks: readonly Link[];
@@ -30,9 +31,7 @@ export async function observeNode(rtnetlink: Rtnetlink): Promise<NodeObservation
   const [links, addresses] = await Promise.all([listLinks(rtnetlink), listAddresses(rtnetlink)]);
   const bridge = links.find((link) => link.kind === "bridge" && isOurs(link));
   const devices = links.filter(({ kind }) => kind === "vxlan");
-  const gateways = addresses.filter(
-    ({ linkIndex, scope }) => linkIndex === bridge?.index && scope === "global",
-  );
+  const gateways = bridge === undefined ? [] : await listPodGateways(rtnetlink, bridge.index);
   return {
     links,
     addresses,

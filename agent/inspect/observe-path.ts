@@ -11,6 +11,7 @@ import type {
 import type { Target } from "../diagnosis/target.ts";
 import { messageOf } from "../errors.ts";
 import { type Family, familyOf } from "../net/address.ts";
+import { cidrContains, cidrOf } from "../net/cidr.ts";
 import { isPeerRoute } from "../kernel/peer-shape.ts";
 import type { Rtnetlink } from "../kernel/rtnetlink.ts";
 import { dumpFdb, dumpNeighbours, parseFdbEntry, parseNeighbour } from "../netlink/neighbour.ts";
@@ -92,7 +93,7 @@ export async function observePath(
     peer: await findPeer({ questions, tables, node, report }, destination),
     chains: await observeChains(bridge, familyOf(source)),
     delivery,
-    back: delivery.kind === "nowhere" ? undefined : await questions.way(answers),
+    back: way.kind === "refused" ? undefined : await questions.way(answers),
     backEntry: await questions.entry(answers),
     backLink: isThrough ? backLink : undefined,
   };
@@ -128,6 +129,13 @@ async function observeChains(
   );
 }
 
+/** Whether an address is of this node's PodCIDRs: of those the pods' have routes, and the rest is unreachable. */
+function isOwn({ gateways }: NodeObservation, destination: string): boolean {
+  return gateways.some(({ address, prefixLength }) =>
+    cidrContains(cidrOf(address, prefixLength), destination),
+  );
+}
+
 interface Packet {
   readonly source: string;
   readonly destination: string;
@@ -138,10 +146,10 @@ interface Packet {
 async function observeDelivery(context: Context, packet: Packet): Promise<Delivery> {
   const { node } = context;
   const { source, destination, way, entry } = packet;
-  if (way.kind === "refused") return { kind: "nowhere" };
+  const end = context.pods.find(({ address }) => address === destination);
+  if (way.kind === "refused") return isOwn(node, destination) ? { kind: "pod", end } : { kind: "nowhere" };
   if (way.type === LOCAL) return { kind: "node" };
-  if (way.linkIndex === node.bridge?.index)
-    return { kind: "pod", end: context.pods.find(({ address }) => address === destination) };
+  if (way.linkIndex === node.bridge?.index) return { kind: "pod", end };
   const tunnel = node.tunnels.find(({ index }) => index === way.linkIndex);
   if (tunnel !== undefined)
     return { kind: "overlay", overlay: await observeOverlay(context, tunnel, way.gateway ?? destination) };

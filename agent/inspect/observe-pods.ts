@@ -1,19 +1,22 @@
 import type { PodEnd } from "../diagnosis/path-observation.ts";
+import { listPodRoutes } from "../kernel/pod-routes.ts";
 import type { Rtnetlink } from "../kernel/rtnetlink.ts";
 import { dumpFdb, dumpNeighbours, parseFdbEntry, parseNeighbour } from "../netlink/neighbour.ts";
 import { parseAlias } from "../plan/attachment.ts";
 import type { NodeObservation } from "./observe-node.ts";
 
-/** Every address of every pod as the bridge sees it, from one dump of its neighbours and one of its forwarding entries. */
+/** Every address of every pod as the host sees it, from one dump of each: routes to pods, neighbours and forwarding entries of the bridge. */
 export async function observePods(
   rtnetlink: Rtnetlink,
   { bridge, hostLinks }: NodeObservation,
 ): Promise<readonly PodEnd[]> {
   if (bridge === undefined) return [];
-  const [neighbours, entries] = await Promise.all([
+  const [routes, neighbours, entries] = await Promise.all([
+    listPodRoutes(rtnetlink, bridge.index),
     rtnetlink.dump(dumpNeighbours({ linkIndex: bridge.index })),
     rtnetlink.dump(dumpFdb({ masterIndex: bridge.index })),
   ]);
+  const routed = new Set(routes.map(({ destination }) => destination.base));
   const byAddress = new Map(neighbours.map(parseNeighbour).map((entry) => [entry.address, entry]));
   const byPort = Map.groupBy(
     entries.map(parseFdbEntry).filter(({ fixed, keeper }) => fixed && keeper === "master"),
@@ -28,7 +31,16 @@ export async function observePods(
       .map(({ mac }) => mac)
       .filter((mac) => mac !== hostLink.mac);
     return addresses.map((address) => {
-      return { address, hostLink, containerId, ifname, neighbour: byAddress.get(address), portMacs };
+      const isRouted = routed.has(address);
+      return {
+        address,
+        hostLink,
+        containerId,
+        ifname,
+        isRouted,
+        neighbour: byAddress.get(address),
+        portMacs,
+      };
     });
   });
 }

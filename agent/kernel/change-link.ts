@@ -1,4 +1,5 @@
 import { IN6_ADDR_GEN_MODE_NONE } from "../netlink/constants.ts";
+import type { InetConf } from "../netlink/inet-conf.ts";
 import { type LinkChange, setLink } from "../netlink/link.ts";
 import type { Link } from "../netlink/parse-link.ts";
 import { findLink } from "./read-one.ts";
@@ -42,6 +43,25 @@ export interface RoutedLink {
   readonly mtu: number;
 }
 
+/**
+ * IPv4 settings of every link that we let forward. A router is told no ways by others (RFC 1812 section 5.2.7.2); the kernel believes redirects
+ * all the same where forwarding is on for the link alone, and a forged one moves a route of the node.
+ */
+export const ROUTER_CONF = {
+  forwarding: 1,
+  accept_redirects: 0,
+  secure_redirects: 0,
+} as const satisfies InetConf;
+
+export function isRouter(conf: InetConf | undefined): boolean {
+  return conf !== undefined && ROUTER_ENTRIES.every(([name, value]) => conf[name] === value);
+}
+
+const ROUTER_ENTRIES = Object.entries(ROUTER_CONF) as readonly (readonly [
+  keyof typeof ROUTER_CONF,
+  number,
+])[];
+
 /** What must change of a link so that it is up, forwards, and has no address of the kernel's making. Empty when all is as planned. */
 export function diffRoutedLink({ alias, mac, mtu }: RoutedLink, link: Link): LinkChange {
   return {
@@ -52,7 +72,7 @@ export function diffRoutedLink({ alias, mac, mtu }: RoutedLink, link: Link): Lin
     ...(link.addrGenMode === undefined || link.addrGenMode === IN6_ADDR_GEN_MODE_NONE
       ? {}
       : { addrGenMode: IN6_ADDR_GEN_MODE_NONE }),
-    ...(link.inetConf?.forwarding === 1 ? {} : { inetConf: { forwarding: 1 } }),
+    ...(isRouter(link.inetConf) ? {} : { inetConf: ROUTER_CONF }),
     ...(link.up ? {} : { up: true }),
   };
 }

@@ -9,6 +9,7 @@ import type { PodAddressPlan, PodPlan } from "../plan/pod-network.ts";
 import type { Faults } from "./kernel.ts";
 import { PORT_FLAGS } from "./pod-requests.ts";
 import { observeShaping, planShapingRepairs } from "./shaping.ts";
+import { listPodRoutes } from "./pod-routes.ts";
 import { findLink, readOne } from "./read-one.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
 
@@ -53,7 +54,10 @@ async function checkHost(
   if (!entries.some(({ mac, fixed }) => mac === plan.pod.mac && fixed)) {
     faults.push(`forwarding entry ${plan.pod.mac} of ${name} is missing`);
   }
+  const routes = await listPodRoutes(rtnetlink, bridgeIndex);
   for (const { address } of plan.pod.addresses) {
+    if (!routes.some(({ destination }) => destination.base === address))
+      faults.push(`route to pod ${address} is missing`);
     faults.push(
       ...(await checkNeighbour({
         rtnetlink,

@@ -3,12 +3,14 @@ import { deleteLink, deleteLinkGroup, getLink, setLink } from "../netlink/link.t
 import type { NetlinkRequest } from "../netlink/message.ts";
 import { deleteNeighbour } from "../netlink/neighbour.ts";
 import { isNotFound } from "../netlink/netlink-error.ts";
+import { deleteRoute } from "../netlink/route.ts";
 import { type Link, parseLink } from "../netlink/parse-link.ts";
 import { type Attachment, parseAlias } from "../plan/attachment.ts";
 import { ifbName } from "../plan/ifb.ts";
 import { otherEndMac } from "../plan/pod-network.ts";
 import { parseAltNames } from "../plan/pod-settings.ts";
 import { FIRST_DELETION_GROUP, isOurs } from "./ownership.ts";
+import { podRoute } from "./pod-routes.ts";
 import { readOutcome } from "./read-one.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
 
@@ -89,11 +91,8 @@ async function detachAll(rtnetlink: Rtnetlink, batch: Batch): Promise<void> {
       return link !== undefined && isOurs(link);
     });
     if (bridgeIndex !== undefined) {
-      const stale = jobs.flatMap((job) => neighboursOf(job, links.get(job)));
-      await removeAll(
-        rtnetlink,
-        stale.map((address) => deleteNeighbour({ linkIndex: bridgeIndex, address })),
-      );
+      const stale = jobs.flatMap((job) => removalsOf(bridgeIndex, job, links.get(job)));
+      await removeAll(rtnetlink, stale);
     }
     const ifbs = await findIfbs(rtnetlink, jobs, links);
     // By index: the name could by now belong to a link that somebody else made.
@@ -144,12 +143,24 @@ async function findIfbs(
   return found.flatMap((link) => (link?.kind === "ifb" && isOurs(link) ? [link.index] : []));
 }
 
-/** What the host may have an entry for: the pod's addresses, and the link-local one from which its kernel solicits routers. */
-function neighboursOf({ known: { addresses = [] } }: Job, link: Link | undefined): readonly string[] {
+/** What the host has of a pod besides links: routes and neighbours of its addresses, and perhaps the link-local one that its kernel spoke from. */
+function removalsOf(
+  bridgeIndex: number,
+  { known: { addresses = [] } }: Job,
+  link: Link | undefined,
+): readonly NetlinkRequest[] {
   if (link !== undefined && !isOurs(link)) return [];
   const aliased = link?.alias === undefined ? [] : (parseAlias(link.alias)?.addresses ?? []);
   const linkLocal = link?.mac === undefined ? [] : [linkLocalOf(otherEndMac(link.mac))];
-  return [...new Set([...addresses, ...aliased, ...linkLocal])];
+  return [
+    ...[...new Set([...addresses, ...aliased])].flatMap((address) => addressRemovals(bridgeIndex, address)),
+    ...linkLocal.map((address) => deleteNeighbour({ linkIndex: bridgeIndex, address })),
+  ];
+}
+
+/** The route goes first: without it nobody asks the bridge who has the address. */
+export function addressRemovals(linkIndex: number, address: string): readonly NetlinkRequest[] {
+  return [deleteRoute(podRoute(linkIndex, address)), deleteNeighbour({ linkIndex, address })];
 }
 
 /** Deletes links, several at once by way of a group that nobody else has. */

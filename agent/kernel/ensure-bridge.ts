@@ -1,21 +1,16 @@
 import { LINK_GROUP } from "../net/host-link.ts";
-import {
-  deleteAddress,
-  dumpAddresses,
-  type ObservedAddress,
-  parseAddress,
-  replaceAddress,
-} from "../netlink/address.ts";
 import { createBridge } from "../netlink/bridge.ts";
 import { type LinkChange, setLink } from "../netlink/link.ts";
 import type { Link } from "../netlink/parse-link.ts";
 import { BRIDGE_ALIAS } from "../plan/bridge-alias.ts";
-import type { GatewayAddress, NodePlan } from "../plan/node-network.ts";
+import type { NodePlan } from "../plan/node-network.ts";
 import { changeLink, diffRoutedLink, existingLink } from "./change-link.ts";
 import { removeAll } from "./detach-pods.ts";
+import { ensureGateways } from "./ensure-gateways.ts";
 import type { Change } from "./kernel.ts";
 import { isOurs } from "./ownership.ts";
 import { findLink } from "./read-one.ts";
+import { removeLearned } from "./remove-learned.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
 
 /** The bridge as it is now, and what was not as planned. */
@@ -25,8 +20,8 @@ export interface EnsuredBridge {
 }
 
 /**
- * Makes the bridge, its settings and its addresses as planned. `listPorts` gives the host links that pods of a bridge that somebody deleted still
- * have: they come to the new one before it is up. A bridge that is up before its ports has no carrier at first, and the kernel may take a
+ * Makes the bridge, its settings and its addresses as planned. `listPorts` gives the host links that pods have: those of a bridge that
+ * somebody deleted come to the new one before it is up. A bridge that is up before its ports has no carrier at first, and the kernel may take a
  * second to notice that it has got one (linkwatch_nextevent of net/core/link_watch.c).
  */
 export async function ensureBridge(
@@ -57,7 +52,9 @@ export async function ensureBridge(
   const names = changed.filter((name) => name !== "alias");
   if (changes.length === 0 && names.length > 0)
     changes.push({ kind: "bridge", fault: `bridge "${plan.bridge}" has another ${names.join(", ")}` });
-  changes.push(...(await ensureAddresses(rtnetlink, plan, link.index)));
+  const { gateways } = plan;
+  changes.push(...(await ensureGateways(rtnetlink, { gateways, linkIndex: link.index, listPorts })));
+  changes.push(...(await removeLearned(rtnetlink, link.index)));
   return { link: await existingLink(rtnetlink, plan.bridge), changes };
 }
 
@@ -65,33 +62,4 @@ export async function ensureBridge(
 export function diffBridge({ mac, mtu }: NodePlan, link: Link): LinkChange {
   const alias = link.alias?.startsWith(BRIDGE_ALIAS) === true ? link.alias : BRIDGE_ALIAS;
   return diffRoutedLink({ alias, mac, mtu }, link);
-}
-
-export async function listAddresses(rtnetlink: Rtnetlink, linkIndex?: number): Promise<ObservedAddress[]> {
-  return (await rtnetlink.dump(dumpAddresses({ linkIndex }))).map(parseAddress);
-}
-
-/** Adds what is missing before it deletes what is too much, so that no pod is without its gateway. */
-async function ensureAddresses(
-  rtnetlink: Rtnetlink,
-  { gateways }: NodePlan,
-  linkIndex: number,
-): Promise<readonly Change[]> {
-  const observed = (await listAddresses(rtnetlink, linkIndex)).filter(({ scope }) => scope === "global");
-  const isSame = (gateway: GatewayAddress, found: ObservedAddress): boolean =>
-    found.address === gateway.address &&
-    found.prefixLength === gateway.prefixLength &&
-    found.deprecated === gateway.deprecated;
-  const missing = gateways.filter((gateway) => !observed.some((found) => isSame(gateway, found)));
-  const surplus = observed.filter(({ address, prefixLength }) =>
-    gateways.every((gateway) => gateway.address !== address || gateway.prefixLength !== prefixLength),
-  );
-  const requests = [
-    ...missing.map(({ address, prefixLength, deprecated }) =>
-      replaceAddress({ linkIndex, address, prefixLength, deprecated, noDad: true }),
-    ),
-    ...surplus.map(({ address, prefixLength }) => deleteAddress({ linkIndex, address, prefixLength })),
-  ];
-  if (requests.length > 0) await rtnetlink.execute([{ requests }]);
-  return requests.map(({ what }) => ({ kind: "address", fault: what }));
 }

@@ -8,7 +8,7 @@ import {
   PROTOCOL_NUMBERS,
 } from "../plan/host-ports.ts";
 import { removeAll } from "./detach-pods.ts";
-import { listAddresses } from "./ensure-bridge.ts";
+import { listAddresses } from "./list-addresses.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
 
 /**

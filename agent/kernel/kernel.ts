@@ -43,6 +43,8 @@ export interface Change {
     | "bridge"
     | "forwarding"
     | "forwarding entry"
+    | "learned neighbour"
+    | "learned route"
     | "neighbour"
     | "port"
     | "route"

@@ -264,8 +264,8 @@ test("ensureNode() makes the bridge with fixed MAC, gateways without DAD, forwar
   assert.match(link, /mtu 1400 /);
   assert.match(link, /alias causeway bridge/);
   const addresses = await runOnHost("ip", "-o", "address", "show", "dev", "cw0");
-  assert.match(addresses, /inet 10\.244\.1\.1\/24 scope global cw0/);
-  assert.match(addresses, /inet6 fd00:10:244:1::1\/64 scope global nodad/);
+  assert.match(addresses, /inet 10\.244\.1\.1\/32 scope global cw0/);
+  assert.match(addresses, /inet6 fd00:10:244:1::1\/128 scope global nodad/);
   assert.doesNotMatch(addresses, /fe80|tentative/);
   assert.equal(await runOnHost("sysctl", "-n", "net.ipv4.conf.cw0.forwarding"), "1\n");
   assert.equal(await runOnHost("sysctl", "-n", "net.ipv4.conf.lo.forwarding"), "1\n");
@@ -277,7 +277,7 @@ for (const { name, damage } of [
   { name: "MTU", damage: ["ip", "link", "set", "cw0", "mtu", "1300"] },
   { name: "alias", damage: ["ip", "link", "set", "cw0", "alias", ""] },
   { name: "forwarding", damage: ["sysctl", "-qw", "net.ipv4.conf.cw0.forwarding=0"] },
-  { name: "gateway address", damage: ["ip", "address", "del", "10.244.1.1/24", "dev", "cw0"] },
+  { name: "gateway address", damage: ["ip", "address", "del", "10.244.1.1/32", "dev", "cw0"] },
   { name: "addresses by another agent", damage: ["ip", "address", "add", "10.99.0.1/24", "dev", "cw0"] },
   { name: "up state", damage: ["ip", "link", "set", "cw0", "down"] },
 ]) {

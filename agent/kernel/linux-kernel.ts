@@ -1,7 +1,7 @@
-import { cidrOf } from "../net/cidr.ts";
+import { familyOf } from "../net/address.ts";
 import { deleteLink, setLink } from "../netlink/link.ts";
 import { NETLINK_NETFILTER } from "../netlink/nft-generation.ts";
-import { deleteNeighbour, dumpNeighbours, parseNeighbour } from "../netlink/neighbour.ts";
+import { dumpNeighbours, parseNeighbour } from "../netlink/neighbour.ts";
 import type { Link } from "../netlink/parse-link.ts";
 import { parseAlias } from "../plan/attachment.ts";
 import { ifbName } from "../plan/ifb.ts";
@@ -11,8 +11,9 @@ import { formatBridgeAlias, parseBridgeAlias } from "../plan/bridge-alias.ts";
 import { TABLE_NAME } from "../plan/ruleset.ts";
 import { attachPod } from "./attach-pod.ts";
 import { checkPod } from "./check-pod.ts";
-import { createDetacher, removeAll } from "./detach-pods.ts";
-import { diffBridge, ensureBridge, listAddresses } from "./ensure-bridge.ts";
+import { addressRemovals, createDetacher, removeAll } from "./detach-pods.ts";
+import { diffBridge, ensureBridge } from "./ensure-bridge.ts";
+import { isWide, listPodGateways } from "./ensure-gateways.ts";
 import { createPeers } from "./ensure-peers.ts";
 import { ensureIpv6Forwarding, procSysctls } from "./ipv6-forwarding.ts";
 import type { Kernel, ObservedAttachment } from "./kernel.ts";
@@ -23,6 +24,7 @@ import { listPeers } from "./list-peers.ts";
 import { ensureLocalnet } from "./localnet.ts";
 import { isHostLink, isOurs } from "./ownership.ts";
 import { attachmentOf, listPodLinks } from "./pod-links.ts";
+import { listPodRoutes } from "./pod-routes.ts";
 import { findLink } from "./read-one.ts";
 import { removeDatapath } from "./remove-datapath.ts";
 import { observeHost, planRepairs, type Repair } from "./repair-attachments.ts";
@@ -184,22 +186,26 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
         links.flatMap(({ alias }) => (alias === undefined ? [] : (parseAlias(alias)?.addresses ?? []))),
       );
       const neighbours = (await rtnetlink.dump(dumpNeighbours({ linkIndex: own.index }))).map(parseNeighbour);
-      const stale = neighbours.filter(({ permanent, address }) => permanent && !kept.has(address));
+      const routes = await listPodRoutes(rtnetlink, own.index);
+      const known = new Set([
+        ...routes.map(({ destination }) => destination.base),
+        ...neighbours.flatMap(({ permanent, address }) => (permanent ? [address] : [])),
+      ]);
+      const stale = [...known].filter((address) => !kept.has(address));
       await removeAll(
         rtnetlink,
-        stale.map(({ address }) => deleteNeighbour({ linkIndex: own.index, address })),
+        stale.flatMap((address) => addressRemovals(own.index, address)),
       );
     },
     async listGateways(name) {
       const link = await findLink(rtnetlink, name);
       if (link === undefined || !isOurs(link)) return [];
       bridge = link;
-      const addresses = await listAddresses(rtnetlink, link.index);
-      return addresses
-        .filter(({ scope }) => scope === "global")
-        .map(({ address, prefixLength, deprecated }) => {
-          return { family: cidrOf(address, prefixLength).family, address, prefixLength, deprecated };
-        });
+      const gateways = await listPodGateways(rtnetlink, link.index);
+      // One whose PodCIDR nothing tells waits for somebody to tell it.
+      return gateways.filter(isWide).map(({ address, prefixLength, deprecated }) => {
+        return { family: familyOf(address), address, prefixLength, deprecated };
+      });
     },
     async readLastGiven(name) {
       const link = await findLink(rtnetlink, name);
@@ -223,7 +229,10 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
       return {
         changes: [
           ...ensured.changes,
-          ...opened.map((name) => ({ kind: "forwarding" as const, fault: `link "${name}" did not forward` })),
+          ...opened.map((name) => ({
+            kind: "forwarding" as const,
+            fault: `link "${name}" did not forward, or believed redirects`,
+          })),
           ...ipv6.changes,
         ],
         faults: [

@@ -1,7 +1,7 @@
 import { cidrOf, formatCidr } from "../net/cidr.ts";
 import type { Link } from "../netlink/parse-link.ts";
 import { BRIDGE_ALIAS } from "../plan/bridge-alias.ts";
-import { listAddresses } from "./ensure-bridge.ts";
+import { isWide, listPodGateways } from "./ensure-gateways.ts";
 import { listPeerRoutes, observePeers } from "./ensure-peers.ts";
 import type { PodLink } from "./kernel.ts";
 import type { Native } from "./native.ts";
@@ -53,8 +53,8 @@ export async function observeNode(native: Native, options: { listPeers: boolean 
 }
 
 async function listPodCidrs(rtnetlink: Rtnetlink, linkIndex: number): Promise<readonly string[]> {
-  return (await listAddresses(rtnetlink, linkIndex))
-    .filter(({ scope, deprecated }) => scope === "global" && !deprecated)
+  return (await listPodGateways(rtnetlink, linkIndex))
+    .filter((gateway) => isWide(gateway) && !gateway.deprecated)
     .map(({ address, prefixLength }) => formatCidr(cidrOf(address, prefixLength)));
 }
 

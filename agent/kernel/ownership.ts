@@ -5,6 +5,12 @@ import { ALIAS_OWNER } from "../plan/attachment.ts";
 /** rtnetlink route protocol number of our routes (docs/dataplane.md). */
 export const ROUTE_PROTOCOL = 99;
 
+/**
+ * The same of routes to this node's own pods and PodCIDRs. A number of its own, so that neither kind is dumped with the other; and releases before
+ * these routes, which take all of {@link ROUTE_PROTOCOL} for routes to other nodes, leave them to the pods that still need them after a rollback.
+ */
+export const POD_ROUTE_PROTOCOL = 98;
+
 /** Alias of a VXLAN device. */
 export const TUNNEL_ALIAS = `${ALIAS_OWNER} vxlan`;
 

@@ -6,11 +6,12 @@ import { IN6_ADDR_GEN_MODE_NONE } from "../netlink/constants.ts";
 import { addAltNames, setLink } from "../netlink/link.ts";
 import type { NetlinkRequest } from "../netlink/message.ts";
 import { replaceFdbEntry, replaceNeighbour } from "../netlink/neighbour.ts";
-import { addRoute } from "../netlink/route.ts";
+import { addRoute, replaceRoute } from "../netlink/route.ts";
 import { createVeth } from "../netlink/veth.ts";
 import { MAX_ALIAS_LENGTH } from "../plan/attachment.ts";
 import type { PodPlan } from "../plan/pod-network.ts";
 import { ROUTE_PROTOCOL } from "./ownership.ts";
+import { podRoute } from "./pod-routes.ts";
 import { shapingRequests } from "./shaping.ts";
 
 export interface PodRequestsInput {
@@ -35,7 +36,7 @@ export interface PodRequestsInput {
 export interface PodRequests {
   /** In the host's namespace: the veth with both ends. */
   readonly create: readonly NetlinkRequest[];
-  /** In the host's namespace: the rest of the host end, its limits, and the bridge's permanent entries for the pod. */
+  /** In the host's namespace: the rest of the host end, its limits, and the bridge's routes and permanent entries for the pod. */
   readonly host: readonly NetlinkRequest[];
   /** In the pod's namespace: addresses, link up, permanent entries for the gateways. */
   readonly pod: readonly NetlinkRequest[];
@@ -98,9 +99,11 @@ export function podRequests(input: PodRequestsInput): PodRequests {
       // A message of its own: the kernel sets flags before it looks at the settings of address families.
       setLink(linkIndex, { up: true }),
       replaceFdbEntry({ linkIndex, mac: pod.mac, keeper: "master" }),
-      ...pod.addresses.map(({ address }) =>
+      // The neighbour first: with a route alone the host would ask the bridge who has the address.
+      ...pod.addresses.flatMap(({ address }) => [
         replaceNeighbour({ linkIndex: bridgeIndex, address, mac: pod.mac }),
-      ),
+        replaceRoute(podRoute(bridgeIndex, address)),
+      ]),
     ],
     pod: [
       // Without duplicate address detection, which holds up a pod for a second: the pool never gives an address twice.

@@ -1,10 +1,12 @@
 import type { Link } from "../netlink/parse-link.ts";
 import { deleteRoute } from "../netlink/route.ts";
+import { isGatewayRoute } from "./gateway-routes.ts";
 import { IFB_PREFIX } from "../plan/ifb.ts";
 import { TABLE_NAME } from "../plan/ruleset.ts";
 import { deleteLinks, removeAll } from "./detach-pods.ts";
 import { listPeerRoutes } from "./ensure-peers.ts";
 import { FIRST_DELETION_GROUP, isHostLink, isOurs } from "./ownership.ts";
+import { listOwnRoutes } from "./pod-routes.ts";
 import { runNft } from "./run-nft.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
 import { listLinks } from "./underlay.ts";
@@ -34,6 +36,10 @@ export async function removeDatapath(rtnetlink: Rtnetlink): Promise<readonly str
   const routes = await listPeerRoutes(rtnetlink);
   await removeAll(rtnetlink, routes.map(deleteRoute));
   if (routes.length > 0) removed.push(`${routes.length} routes to other nodes`);
+  // Those to pods and to gateways went with the bridge.
+  const own = (await listOwnRoutes(rtnetlink)).filter(isGatewayRoute);
+  await removeAll(rtnetlink, own.map(deleteRoute));
+  if (own.length > 0) removed.push(`${own.length} routes of PodCIDRs`);
   return [...removed, ...(await removeTables())];
 }
 

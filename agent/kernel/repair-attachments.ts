@@ -12,11 +12,13 @@ import {
   replaceNeighbour,
 } from "../netlink/neighbour.ts";
 import type { Link } from "../netlink/parse-link.ts";
+import { deleteRoute, replaceRoute, type Route } from "../netlink/route.ts";
 import { parseAlias } from "../plan/attachment.ts";
 import { otherEndMac } from "../plan/pod-network.ts";
 import { parseAltNames } from "../plan/pod-settings.ts";
 import { diffPort } from "./check-pod.ts";
 import { PORT_FLAGS } from "./pod-requests.ts";
+import { listPodRoutes, podRoute } from "./pod-routes.ts";
 import { type ObservedShaping, observeShaping, planShapingRepairs } from "./shaping.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
 
@@ -27,12 +29,14 @@ export interface ObservedHost {
   readonly links: readonly Link[];
   readonly entries: readonly ObservedFdbEntry[];
   readonly neighbours: readonly ObservedNeighbour[];
+  /** Routes to pods of this node. */
+  readonly routes: readonly Route[];
   readonly shaping: readonly ObservedShaping[];
 }
 
 /** One thing that is not as an ADD left it, and what puts it back. */
 export interface Repair {
-  readonly kind: "port" | "forwarding entry" | "neighbour" | "bandwidth";
+  readonly kind: "port" | "forwarding entry" | "neighbour" | "route" | "bandwidth";
   readonly fault: string;
   readonly requests: readonly NetlinkRequest[];
 }
@@ -45,17 +49,18 @@ export async function observeHost(
 ): Promise<ObservedHost> {
   const entries = (await rtnetlink.dump(dumpFdb({ masterIndex: bridge.index }))).map(parseFdbEntry);
   const neighbours = (await rtnetlink.dump(dumpNeighbours({ linkIndex: bridge.index }))).map(parseNeighbour);
+  const routes = await listPodRoutes(rtnetlink, bridge.index);
   const limited = hostLinks.flatMap((link) => {
     const { bandwidth } = parseAltNames(link.name, link.altNames);
     return bandwidth.ingress === undefined && bandwidth.egress === undefined ? [] : [{ link, bandwidth }];
   });
   const shaping = await observeShaping(rtnetlink, limited, links);
-  return { bridge, links: hostLinks, entries, neighbours, shaping };
+  return { bridge, links: hostLinks, entries, neighbours, routes, shaping };
 }
 
 /** Everything on the host's side that somebody has changed: ports taken out of the bridge, flags, entries. Pure. */
 export function planRepairs(
-  { bridge, links, entries, neighbours, shaping }: ObservedHost,
+  { bridge, links, entries, neighbours, routes, shaping }: ObservedHost,
   nextLinkIndex: () => number,
 ): readonly Repair[] {
   const known = new Map(neighbours.map((neighbour) => [neighbour.address, neighbour]));
@@ -102,7 +107,24 @@ export function planRepairs(
     }
     return repairs;
   });
-  return [...others, ...limits];
+  return [...others, ...planRouteRepairs(bridge, links, routes), ...limits];
+}
+
+/** Every address of a pod has its route, and nothing else has one: for what is behind a route the host would ask on the bridge. */
+function planRouteRepairs(bridge: Link, links: readonly Link[], routes: readonly Route[]): readonly Repair[] {
+  const routed = new Map(routes.map((route) => [route.destination.base, route]));
+  const addresses = links.flatMap(({ alias = "" }) => parseAlias(alias)?.addresses ?? []);
+  const missing = addresses.filter((address) => !routed.has(address));
+  for (const address of addresses) routed.delete(address);
+  return [
+    ...missing.map((address): Repair => {
+      const requests = [replaceRoute(podRoute(bridge.index, address))];
+      return { kind: "route", fault: `route to pod ${address} is missing`, requests };
+    }),
+    ...[...routed].map(([address, route]): Repair => {
+      return { kind: "route", fault: `route to ${address} is of no pod`, requests: [deleteRoute(route)] };
+    }),
+  ];
 }
 
 function portRequests(link: Link, bridge: Link): readonly NetlinkRequest[] {

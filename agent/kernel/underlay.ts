@@ -15,7 +15,8 @@ import {
   type Underlay,
   type UnderlayWay,
 } from "../plan/underlay.ts";
-import { listAddresses } from "./ensure-bridge.ts";
+import { isRouter, ROUTER_CONF } from "./change-link.ts";
+import { listAddresses } from "./list-addresses.ts";
 import { isOurs } from "./ownership.ts";
 import { lookUpRoutes, OUTSIDE } from "./route-lookup.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
@@ -208,10 +209,12 @@ export async function ensureForwarding(
   names: readonly string[],
 ): Promise<readonly string[]> {
   const links = await listLinks(rtnetlink);
-  const closed = links.filter(({ name, inetConf }) => names.includes(name) && inetConf?.forwarding === 0);
+  const closed = links.filter(
+    ({ name, inetConf }) => names.includes(name) && inetConf !== undefined && !isRouter(inetConf),
+  );
   if (closed.length === 0) return [];
   await rtnetlink.execute([
-    { requests: closed.map(({ index }) => setLink(index, { inetConf: { forwarding: 1 } })) },
+    { requests: closed.map(({ index }) => setLink(index, { inetConf: ROUTER_CONF })) },
   ]);
   return closed.map(({ name }) => name);
 }

@@ -18,6 +18,7 @@ import {
   RTM_NEWQDISC,
   RTM_NEWROUTE,
   RTM_NEWRULE,
+  RTN_UNICAST,
   RTMGRP_IPV4_IFADDR,
   RTMGRP_IPV4_ROUTE,
   RTMGRP_IPV6_IFADDR,
@@ -29,11 +30,12 @@ import {
   RTNLGRP_IPV4_RULE,
   RTNLGRP_IPV6_NETCONF,
   RTNLGRP_IPV6_RULE,
+  RTPROT_RA,
 } from "../netlink/constants.ts";
 import type { Family } from "../net/address.ts";
 import type { Concern } from "./kernel.ts";
 import { isOwnPort, type Native } from "./native.ts";
-import { ROUTE_PROTOCOL } from "./ownership.ts";
+import { POD_ROUTE_PROTOCOL, ROUTE_PROTOCOL } from "./ownership.ts";
 
 /** NETLINK_ROUTE of linux/netlink.h. */
 const NETLINK_ROUTE = 0;
@@ -164,12 +166,14 @@ function isUp(bytes: Buffer, start: number): boolean {
   return ((bytes[start + INDEX_OFFSET + 4] ?? 0) & 1) !== 0;
 }
 
-/** struct rtmsg: family, destination length, table and protocol are its first, second, fifth and sixth byte. */
+/** struct rtmsg: family, destination length, table, protocol and type are its first, second, fifth, sixth and eighth byte. */
 const RTMSG_BYTES = 12;
 
 /** Of a foreign route only what concerns other nodes: a router's table may change a thousand times in a second. */
 function concernOfRoute(bytes: Buffer, start: number, input: WatchKernelInput): Concern | undefined {
   const header = start + HEADER_BYTES;
+  if (bytes[header + 5] === POD_ROUTE_PROTOCOL) return bytes[header + 7] === RTN_UNICAST ? "pods" : "node";
+  if (bytes[header + 5] === RTPROT_RA) return "node";
   const isMain = bytes[header + 4] === RT_TABLE_MAIN;
   if (isMain && bytes[header + 5] === ROUTE_PROTOCOL) return "peers";
   const length = bytes[header + 1] ?? 0;

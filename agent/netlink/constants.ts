@@ -239,6 +239,7 @@ export const IN6_ADDR_GEN_MODE_NONE = 1;
 export const IPV4_DEVCONF_FORWARDING = 1;
 export const IPV4_DEVCONF_PROXY_ARP = 3;
 export const IPV4_DEVCONF_ACCEPT_REDIRECTS = 4;
+export const IPV4_DEVCONF_SECURE_REDIRECTS = 5;
 export const IPV4_DEVCONF_SEND_REDIRECTS = 6;
 export const IPV4_DEVCONF_RP_FILTER = 8;
 export const IPV4_DEVCONF_ARP_ANNOUNCE = 18;
@@ -273,14 +274,17 @@ export const RTA_VIA = 18;
 export const RTA_NH_ID = 30;
 export const RTAX_MTU = 2;
 export const RTNH_F_ONLINK = 4;
+export const RTPROT_KERNEL = 2;
 export const RTPROT_RA = 9;
 export const RTN_UNICAST = 1;
 export const RTN_LOCAL = 2;
 export const RTN_MULTICAST = 5;
+export const RTN_UNREACHABLE = 7;
 export const RTM_F_FIB_MATCH = 0x2000;
 export const RT_TABLE_UNSPEC = 0;
 export const RT_TABLE_COMPAT = 252;
 export const RT_TABLE_MAIN = 254;
+export const RT_TABLE_LOCAL = 255;
 
 /** linux/neighbour.h */
 export const NDA_DST = 1;

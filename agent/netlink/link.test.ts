@@ -161,6 +161,7 @@ test("parseLink() reads IPv4 settings from the kernel's array, also from a short
     forwarding: 1,
     proxy_arp: 0,
     accept_redirects: 0,
+    secure_redirects: 0,
     send_redirects: 0,
     rp_filter: -1,
   });

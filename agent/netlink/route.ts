@@ -46,6 +46,9 @@ import {
   RTM_DELROUTE,
   RTM_GETROUTE,
   RTM_NEWROUTE,
+  RTN_LOCAL,
+  RTN_UNICAST,
+  RTN_UNREACHABLE,
   RTNH_F_ONLINK,
 } from "./constants.ts";
 import { addressFrom, afOf, familyFromAf, familyToAf } from "./family.ts";
@@ -54,7 +57,7 @@ import { MalformedMessageError } from "./malformed-message-error.ts";
 import type { NetlinkRequest } from "./message.ts";
 import { type Scope, scopeFromNumber, scopeToNumber } from "./scope.ts";
 
-/** A unicast route with at most one next hop. */
+/** A route with at most one next hop. */
 export interface RouteSpec {
   /** Length 0 for the default route. */
   readonly destination: Cidr;
@@ -64,6 +67,8 @@ export interface RouteSpec {
   readonly scope?: Scope | undefined;
   /** RTPROT_*: who made it. */
   readonly protocol: number;
+  /** RTN_*; RTN_UNICAST if undefined. */
+  readonly type?: number | undefined;
   /** RT_TABLE_MAIN if undefined. */
   readonly table?: number | undefined;
   /** Preferred source address of what the host itself sends. */
@@ -105,9 +110,16 @@ interface RouteHeader extends Pick<RouteStruct, "family" | "dstLen" | "table" | 
 const ONLINK: RouteFlags = { __unknown: RTNH_F_ONLINK };
 const FIB_MATCH: RouteFlags = { __unknown: RTM_F_FIB_MATCH };
 
-function describeRoute({ destination, gateway }: RouteSpec): string {
+/** Types that are worth a word, as ip(8) calls them. */
+const TYPES: ReadonlyMap<number, string> = new Map([
+  [RTN_LOCAL, "local "],
+  [RTN_UNREACHABLE, "unreachable "],
+]);
+
+function describeRoute({ destination, gateway, type = RTN_UNICAST }: RouteSpec): string {
   const target = destination.prefixLength === 0 ? "default" : formatCidr(destination);
-  return gateway === undefined ? `route ${target}` : `route ${target} via ${gateway}`;
+  const name = `${TYPES.get(type) ?? ""}route ${target}`;
+  return gateway === undefined ? name : `${name} via ${gateway}`;
 }
 
 /** struct rtmsg. The package types protocol, scope and type as enums; ours may be any number. */
@@ -128,7 +140,7 @@ function routePayload(spec: RouteSpec): Uint8Array[] {
       table: table < 256 ? table : RT_TABLE_COMPAT,
       protocol: spec.protocol,
       scope: scopeToNumber(spec.scope ?? "global"),
-      type: RouteType.UNICAST,
+      type: spec.type ?? RTN_UNICAST,
       flags: spec.onlink === true ? ONLINK : {},
     }),
     ...u32Attribute(RTA_TABLE, table),
@@ -155,7 +167,7 @@ export function replaceRoute(spec: RouteSpec): NetlinkRequest {
   return routeRequest(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, spec, "replace");
 }
 
-/** Deletes the route that agrees with everything given; ESRCH if there is none. */
+/** Deletes the route that agrees with everything given; ESRCH if there is none. IPv6 does not compare types. */
 export function deleteRoute(spec: RouteSpec): NetlinkRequest {
   // Scope "nowhere" matches any scope (fib_table_delete of net/ipv4/fib_trie.c).
   return routeRequest(RTM_DELROUTE, 0, { ...spec, scope: spec.scope ?? "nowhere" }, "delete");

@@ -4,6 +4,7 @@ import { fnv1a64 } from "../net/fnv1a.ts";
 import { LINK_GROUP } from "../net/host-link.ts";
 import { formatNftPrefix, mergeCidrs } from "../net/merge-cidrs.ts";
 import { formatPortElement, type PortElement } from "./host-ports.ts";
+import { LINK_GUARD } from "./link-guard.ts";
 import { addressType, keywordOf } from "./nft-family.ts";
 import { BRIDGE_MAC } from "./node-network.ts";
 import { type OverlayGuardInput, planOverlayGuard } from "./overlay-guard.ts";
@@ -282,7 +283,7 @@ function planGuard(): NftChain {
     type: "filter",
     hook: "prerouting",
     priority: PRIORITY_GUARD,
-    rules: [{ name: "guard", text: `iifgroup ${LINK_GROUP} ${toOthers} drop` }],
+    rules: [{ name: "guard", text: `iifgroup ${LINK_GROUP} ${toOthers} drop` }, ...LINK_GUARD],
   };
 }
 

@@ -134,7 +134,7 @@ test("run() makes bridge, gateways and masquerade of the PodCIDRs that it is tol
   assert.deepEqual(readiness.reasons(), []);
   assert.match(
     await runOnHost("ip", "-o", "address", "show", "dev", "cw0"),
-    /10\.244\.1\.1\/24[^]*fd00:10:244:1::1\/64/,
+    /10\.244\.1\.1\/32[^]*fd00:10:244:1::1\/128/,
   );
   assert.match(await runOnHost("nft", "list", "table", "inet", "causeway"), /masquerade fully-random/);
 });
@@ -176,7 +176,7 @@ test("run() of a re-created Node serves the new PodCIDR, and keeps the gateway o
   await agent.reconciler.run();
   assert.match(
     await runOnHost("ip", "-o", "address", "show", "dev", "cw0"),
-    /10\.244\.1\.1\/24[^\n]*deprecated/,
+    /10\.244\.1\.1\/32[^\n]*deprecated/,
   );
   assert.match(
     await runOnHost("nft", "list", "set", "inet", "causeway", "pods4"),

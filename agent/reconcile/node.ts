@@ -1,6 +1,6 @@
 import type { Attachments, ReloadChanges } from "../ipam/attachments.ts";
 import type { Ipam } from "../ipam/ipam.ts";
-import type { Kernel } from "../kernel/kernel.ts";
+import type { Change, Kernel } from "../kernel/kernel.ts";
 import type { Log } from "../log.ts";
 import { type Cidr, cidrOf, formatCidr, parseCidr } from "../net/cidr.ts";
 import { planNodeNetwork } from "../plan/node-network.ts";
@@ -178,7 +178,12 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
     });
     const outcome = await kernel.ensureNode(plan);
     const text = JSON.stringify(plan);
-    tellChanges(outcome.changes, { isRepair: text === appliedPlan });
+    // What pods have taught the host is no plan's.
+    const isLearned = ({ kind }: Change): boolean => kind === "learned route" || kind === "learned neighbour";
+    const learned = outcome.changes.filter(isLearned);
+    const planned = outcome.changes.filter((change) => !isLearned(change));
+    tellChanges(learned, { isRepair: true });
+    tellChanges(planned, { isRepair: text === appliedPlan });
     if (outcome.faults.length > 0) throw new Error(outcome.faults.join("; "));
     appliedPlan = text;
     local = { addresses: node.addresses, underlay };

@@ -109,7 +109,7 @@ export function makeNode(): TestNode {
       await runOnHost(
         "sh",
         "-c",
-        "ip link del cw0; nft delete table inet causeway; nft delete table bridge causeway; true",
+        "ip link del cw0; ip route flush proto 98; ip -6 route flush proto 98; nft delete table inet causeway; nft delete table bridge causeway; true",
       );
       rmSync(folder, { recursive: true, force: true });
     },
