@@ -3,6 +3,7 @@
  * inside and outside. Each test ends with a packet of a node that does not lie: what has not arrived by then was dropped.
  */
 import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { macOf } from "./net/mac.ts";
 import { eventually } from "./testing/eventually.ts";
@@ -306,6 +307,23 @@ test("nodes that come, go and move are followed", async () => {
   await eventually("the node that went is none any more", async () => !(await arrives("203.0.113.9")));
   lab.tell(OVERLAY_NODES);
   await eventually("the node is back", () => arrives("203.0.113.7"));
+});
+
+test("an agent that starts without a nodes file, and does not know itself, lets in whom the kernel has routes to, and nobody else", async () => {
+  await lab.agent.end("SIGTERM");
+  rmSync(lab.node.nodesFile);
+  lab.node.start("--standalone", "--nodes-file", lab.node.nodesFile);
+  const rules = (): Promise<string> => runOnHost("nft", "list", "chain", "inet", "causeway", "overlay-input");
+  await eventually(
+    "the new agent has written its rules",
+    async () => !(await rules()).includes('"own4 '),
+    rules,
+  );
+  const foreign = inner(4, 4);
+  await send({ sender: lab.foreign, destination: OWN[4], payload: formatVxlanPacket(foreign) });
+  const lie = inner(4, 4, { source: "10.244.5.5" });
+  await send({ sender: lab.far, source: FAR[4], destination: OWN[4], payload: formatVxlanPacket(lie) });
+  await assertUnheard([foreign, lie]);
 });
 
 /** What the victim has heard once the other node, which stays as it is, was heard after all that was sent. */
