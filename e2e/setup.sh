@@ -3,6 +3,7 @@
 # usage: e2e/setup.sh demo|test
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. e2e/lib/apt.sh
 
 purpose=${1:?usage: e2e/setup.sh demo|test}
 packages=(gcc libc6-dev make musl-tools libuv1-dev nftables iproute2 iputils-ping util-linux)
@@ -19,8 +20,8 @@ if [ ${#missing[@]} -gt 0 ]; then
     exit 1
   fi
   echo "Installing Debian packages: ${missing[*]}"
-  apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  apt_get update -qq
+  apt_get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 
 if ! cmp -s package-lock.json node_modules/.causeway-lock; then

@@ -6,6 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 cache=${CAUSEWAY_CACHE:-$PWD/.cache}
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+. e2e/lib/apt.sh
 
 fail() {
   echo "packages: $*" >&2
@@ -27,7 +28,7 @@ suite_apt() {
   local suite=$1 state=$cache/apt/$1
   shift
   # Without its status: what is installed, if newer, would be the only candidate, and cannot be downloaded.
-  apt-get -qq -o "Dir::State::Lists=$state/lists" -o "Dir::Cache=$state/cache" -o "Dir::Etc::SourceList=$state/suite.sources" \
+  apt_get -qq -o "Dir::State::Lists=$state/lists" -o "Dir::Cache=$state/cache" -o "Dir::Etc::SourceList=$state/suite.sources" \
     -o Dir::Etc::SourceParts=/dev/null -o Dir::State::status=/dev/null -o APT::Sandbox::User=root "$@"
 }
 
@@ -114,8 +115,8 @@ ensure_installed() {
   if [ ${#missing[@]} -eq 0 ]; then return; fi
   [ "$(id -u)" = 0 ] || fail "these Debian packages are missing: ${missing[*]}"
   echo "Installing Debian packages: ${missing[*]}"
-  apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  apt_get update -qq
+  apt_get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
 # The driver is built anew when its source changes; the module comes through the Go module proxy.
