@@ -41,6 +41,8 @@ test("loadConfig() has the defaults of the design", () => {
     cniBinDir: "/opt/cni/bin",
     cniConfDir: "/etc/cni/net.d",
     cniConfName: "10-causeway.conflist",
+    cniConfMode: 0o600,
+    cniBinMode: 0o755,
     http: { address: "127.0.0.1", port: 9655 },
     probes: { address: "127.0.0.1", port: 9656 },
     httpPage: "loopback",
@@ -122,6 +124,9 @@ for (const { args, want } of [
     args: ["--cni-conf-name", "a.conf"],
     want: 'cniConfName "a.conf" must be a file name that ends in ".conflist"',
   },
+  { args: ["--cni-conf-mode", "rw"], want: 'cniConfMode "rw" must be octal text such as "0600"' },
+  { args: ["--cni-bin-mode", "0777"], want: 'cniBinMode "0777" must not let group or others write' },
+  { args: ["--cni-bin-mode", "0644"], want: 'cniBinMode "0644" must let the owner do what "0500" does' },
   { args: ["--daemon-set", "causeway"], want: 'daemonSet "causeway" must be NAMESPACE/NAME' },
   {
     args: ["--daemon-set", "a/b", "--standalone", "--nodes-file", "/n.yaml"],

@@ -69,6 +69,22 @@ export async function readFileIfThere(path: string): Promise<Buffer | undefined>
   }
 }
 
+/** Takes away what a file's mode allows beyond this one, and gives whether it did. One that is missing, or a link to another file, is left alone. */
+export async function tightenMode(path: string, mode: number): Promise<boolean> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch(() => undefined);
+  if (file === undefined) return false;
+  try {
+    const current = (await file.stat()).mode & 0o7777;
+    if ((current & ~mode) === 0) return false;
+    await file.chmod(current & mode);
+    return true;
+  } catch (cause) {
+    throw new Error(`Cannot change the mode of "${path}": ${describeSystemError(cause)}`, { cause });
+  } finally {
+    await file.close();
+  }
+}
+
 /** Makes a folder and those above it, where they are missing. */
 export async function makeFolder(path: string): Promise<void> {
   try {

@@ -19,6 +19,22 @@ const flag = v.pipe(
   v.union([v.boolean(), v.picklist(["true", "false"])], "must be true or false"),
   v.transform((value) => value === true || value === "true"),
 );
+/** Octal text: a number would be read as decimal by one YAML and as octal by another. Nobody but root may change what runtimes run as root. */
+const fileMode = (needed: number, example: string) => {
+  const noText = `must be octal text such as "${example}"`;
+  return v.pipe(
+    v.string(noText),
+    v.rawTransform<string, number>(({ dataset, addIssue, NEVER }) => {
+      const mode = /^0?[0-7]{3}$/.test(dataset.value) ? Number.parseInt(dataset.value, 8) : undefined;
+      if (mode === undefined) addIssue({ message: noText });
+      else if ((mode & 0o022) !== 0) addIssue({ message: "must not let group or others write" });
+      else if ((mode & needed) !== needed)
+        addIssue({ message: `must let the owner do what "${example}" does` });
+      else return mode;
+      return NEVER;
+    }),
+  );
+};
 const families = v.pipe(
   v.union([v.boolean(), v.picklist(["true", "false", "ipv4", "ipv6"])], "must be true, false, ipv4 or ipv6"),
   v.transform((value): readonly Family[] => {
@@ -145,6 +161,18 @@ export const OPTIONS = {
     ),
     value: "NAME",
     help: "file name of our CNI configuration there: runtimes take the first one of the folder",
+  },
+  cniConfMode: {
+    flag: "cni-conf-mode",
+    schema: v.optional(fileMode(0o600, "0600"), "0600"),
+    value: "OCTAL",
+    help: "mode of our CNI configuration, as hardening guides want it; a stricter one on the node is left alone",
+  },
+  cniBinMode: {
+    flag: "cni-bin-mode",
+    schema: v.optional(fileMode(0o500, "0500"), "0755"),
+    value: "OCTAL",
+    help: "mode of our CNI plugins; a stricter one on the node is left alone",
   },
   daemonSet: {
     flag: "daemon-set",

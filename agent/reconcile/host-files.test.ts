@@ -23,6 +23,8 @@ async function withHost(use: (input: HostFilesInput) => Promise<void>): Promise<
     cniBinDir: join(folder, "bin"),
     cniConfDir: join(folder, "net.d"),
     cniConfName: "10-causeway.conflist",
+    cniConfMode: 0o600,
+    cniBinMode: 0o755,
     shim: Buffer.from("shim"),
     conflist,
   };
@@ -47,6 +49,31 @@ test("ensureHostFiles() installs binary and loopback first, the conflist last, a
     assert.deepEqual(readdirSync(input.cniConfDir), ["10-causeway.conflist"]);
     assert.equal(statSync(join(input.cniBinDir, "causeway")).mode & 0o777, 0o755);
     assert.equal(readFileSync(join(input.cniConfDir, "10-causeway.conflist"), "utf8"), conflist);
+  });
+});
+
+test("ensureHostFiles() gives its files the modes that a hardening guide wants, takes away what is more, and keeps what is stricter (CIS 1.1.9)", async () => {
+  await withHost(async (input) => {
+    const [shim, loopback] = [join(input.cniBinDir, "causeway"), join(input.cniBinDir, "loopback")];
+    const conf = join(input.cniConfDir, input.cniConfName);
+    const modes = (): string[] =>
+      [shim, loopback, conf].map((path) => (statSync(path).mode & 0o7777).toString(8));
+    await ensureHostFiles(input);
+    assert.deepEqual(modes(), ["755", "755", "600"]);
+    // As an earlier release made it, with what somebody else appended to the chain.
+    const chained = conflist.replace('"plugins"', '"plugins" ');
+    writeFileSync(conf, chained);
+    chmodSync(conf, 0o644);
+    assert.deepEqual((await ensureHostFiles(input)).written, [conf]);
+    assert.equal(readFileSync(conf, "utf8"), chained);
+    const strict = { ...input, cniBinMode: 0o700, cniConfMode: 0o640 };
+    assert.deepEqual((await ensureHostFiles(strict)).written, [shim, loopback]);
+    assert.deepEqual(modes(), ["700", "700", "600"]);
+    assert.deepEqual((await ensureHostFiles(input)).written, []);
+    writeFileSync(loopback, "of somebody else");
+    chmodSync(loopback, 0o775);
+    assert.deepEqual((await ensureHostFiles(input)).written, []);
+    assert.deepEqual(modes(), ["700", "775", "600"]);
   });
 });
 

@@ -1,6 +1,13 @@
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { type FileContent, makeFolder, readFileIfThere, removeFile, writeFileAtomic } from "../files.ts";
+import {
+  type FileContent,
+  makeFolder,
+  readFileIfThere,
+  removeFile,
+  tightenMode,
+  writeFileAtomic,
+} from "../files.ts";
 import { CONFLIST_NAME, LAST_CONFLIST_NAME, NETWORK_NAME, PLUGIN_TYPE } from "../plan/conflist.ts";
 import { listOtherConfigurations, rivalsAmong } from "../rival-conflists.ts";
 
@@ -9,13 +16,16 @@ export interface HostFilesInput {
   readonly cniConfDir: string;
   /** File name of the conflist. */
   readonly cniConfName: string;
+  /** Modes of the conflist and of plugins. */
+  readonly cniConfMode: number;
+  readonly cniBinMode: number;
   /** The shim as built into the image. */
   readonly shim: Uint8Array;
   readonly conflist: string;
 }
 
 export interface HostFilesOutcome {
-  /** Paths that were written. */
+  /** Paths that were written, or whose mode was. */
   readonly written: readonly string[];
   /** Conflists of ours under names that they had before. */
   readonly removed: readonly string[];
@@ -28,24 +38,25 @@ export interface HostFilesOutcome {
  * the runtime calls the node ready (commitment 5). Only what differs is written, so that nobody's file watch fires for nothing.
  */
 export async function ensureHostFiles(input: HostFilesInput): Promise<HostFilesOutcome> {
-  const { cniBinDir, cniConfDir, cniConfName, shim, conflist } = input;
+  const { cniBinDir, cniConfDir, cniConfName, shim, conflist, cniBinMode, cniConfMode } = input;
   // Where a runtime looks there is a folder, or none yet on a host that was just made. An existing one keeps its mode.
   for (const folder of [cniBinDir, cniConfDir]) await makeFolder(folder);
   const written: string[] = [];
   const ensure = async (file: FileContent, isAsPlanned: (current: Buffer) => boolean): Promise<void> => {
-    const current = await readFileIfThere(file.path);
-    if (current !== undefined && isAsPlanned(current)) return;
-    await writeFileAtomic(file);
-    written.push(file.path);
+    const { path, content, mode } = file;
+    const current = await readFileIfThere(path);
+    if (current === undefined || !isAsPlanned(current)) await writeFileAtomic(file);
+    // A loopback that somebody else brought has the mode that he gave it.
+    else if (path === loopback && !current.equals(content)) return;
+    else if (!(await tightenMode(path, mode))) return;
+    written.push(path);
   };
+  const loopback = join(cniBinDir, "loopback");
   const isShim = (current: Buffer): boolean => current.equals(shim);
-  await ensure({ path: join(cniBinDir, PLUGIN_TYPE), content: shim, mode: 0o755 }, isShim);
+  await ensure({ path: join(cniBinDir, PLUGIN_TYPE), content: shim, mode: cniBinMode }, isShim);
+  await ensure({ path: loopback, content: shim, mode: cniBinMode }, (current) => current.length > 0);
   await ensure(
-    { path: join(cniBinDir, "loopback"), content: shim, mode: 0o755 },
-    (current) => current.length > 0,
-  );
-  await ensure(
-    { path: join(cniConfDir, cniConfName), content: Buffer.from(conflist), mode: 0o644 },
+    { path: join(cniConfDir, cniConfName), content: Buffer.from(conflist), mode: cniConfMode },
     (current) => servesConflist(current.toString("utf8"), conflist),
   );
   const others = await listOtherConfigurations(input);

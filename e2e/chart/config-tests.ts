@@ -79,6 +79,8 @@ export function testConfig(helm: Helm): void {
       cniBinDir: "/usr/libexec/cni",
       cniConfDir: "/etc/kubernetes/cni/net.d",
       cniConfName: "05-causeway.conflist",
+      cniConfMode: 0o640,
+      cniBinMode: 0o700,
       http: { address: "::", port: 19_655 },
       probes: { address: "127.0.0.1", port: 19_656 },
       httpPage: "node",

@@ -20,6 +20,8 @@ const REFUSALS: readonly { readonly set: string; readonly want: RegExp }[] = [
   },
   { set: 'config.nonMasqueradeCIDRs=["ten"]', want: /config.nonMasqueradeCIDRs.0.* match pattern/ },
   { set: 'config.cniConfName="cw.conf"', want: /config.cniConfName.* match pattern/ },
+  { set: "config.cniConfMode=384", want: /config.cniConfMode.* (want|expected:?) string/i },
+  { set: 'config.cniBinMode="0777"', want: /config.cniBinMode.* match pattern/ },
   { set: 'config.bridge="a-name-that-is-too-long"', want: /config.bridge.* match pattern/ },
   { set: 'config.bridge="cw-vx"', want: /config.vxlanDevice "cw-vx" is the name of the bridge too/ },
   { set: "config.vxlanVni=16777216", want: /config.vxlanVni 16777216 must be 1 to 16777215/ },

@@ -94,7 +94,9 @@ export async function startContainerd(input: ContainerdInput): Promise<Container
       const file = join(folder, "image.tar");
       writeFileSync(file, archive);
       const ctr = join(containerd.binFolder, "ctr");
-      await runCommand([ctr, "--address", socket, "--namespace", "k8s.io", "images", "import", file]);
+      const words = [ctr, "--address", socket, "--namespace", "k8s.io", "images", "import", file];
+      // The agent's image has 200 MB to be written.
+      await runCommand(words, { timeoutMs: 180_000 });
     },
     log: unshare.output,
     stop,
