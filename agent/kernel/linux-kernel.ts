@@ -1,8 +1,8 @@
 import { familyOf } from "../net/address.ts";
-import { deleteLink, setLink } from "../netlink/link.ts";
+import { deleteLink, dumpLinks, setLink } from "../netlink/link.ts";
 import { NETLINK_NETFILTER } from "../netlink/nft-generation.ts";
 import { dumpNeighbours, parseNeighbour } from "../netlink/neighbour.ts";
-import type { Link } from "../netlink/parse-link.ts";
+import { type Link, parseLink, readLinkIndex, readLinkName } from "../netlink/parse-link.ts";
 import { parseAlias } from "../plan/attachment.ts";
 import { ifbName } from "../plan/ifb.ts";
 import type { PortBinding } from "../plan/host-ports.ts";
@@ -22,7 +22,7 @@ import { createNftables } from "./nftables.ts";
 import { createConnectionKeeper } from "./forget-connections.ts";
 import { listPeers } from "./list-peers.ts";
 import { ensureLocalnet } from "./localnet.ts";
-import { isHostLink, isOurs } from "./ownership.ts";
+import { isHostLink, isOurs, isPodLikeName } from "./ownership.ts";
 import { attachmentOf, listPodLinks } from "./pod-links.ts";
 import { listPodRoutes } from "./pod-routes.ts";
 import { findLink } from "./read-one.ts";
@@ -30,7 +30,7 @@ import { removeDatapath } from "./remove-datapath.ts";
 import { observeHost, planRepairs, type Repair } from "./repair-attachments.ts";
 import { createRtnetlink, type Rtnetlink } from "./rtnetlink.ts";
 import type { Native } from "./native.ts";
-import { createUnderlayObserver, ensureForwarding, listLinks } from "./underlay.ts";
+import { createUnderlayObserver, ensureForwarding } from "./underlay.ts";
 import { type LinkRole, watchKernel } from "./watch-kernel.ts";
 import { watchNftables } from "./watch-nftables.ts";
 
@@ -92,16 +92,17 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
     if (peers.hasTunnel(index)) return "tunnel";
     return underlay.concerns(index) ? "uplink" : "foreign";
   };
-  const listAllLinks = async (): Promise<Link[]> => {
-    const links = await listLinks(rtnetlink);
-    for (const { index } of links) lastLinkIndex = Math.max(lastLinkIndex, index);
-    return links;
+  /** Links with names as pods' links have them. Of the others, which may be thousands, only the index is read. */
+  const listPodLikeLinks = async (): Promise<Link[]> => {
+    const payloads = await rtnetlink.dump(dumpLinks());
+    for (const payload of payloads) lastLinkIndex = Math.max(lastLinkIndex, readLinkIndex(payload));
+    return payloads.filter((payload) => isPodLikeName(readLinkName(payload))).map(parseLink);
   };
-  const listHostLinks = async (): Promise<Link[]> => (await listAllLinks()).filter(isHostLink);
+  const listHostLinks = async (): Promise<Link[]> => (await listPodLikeLinks()).filter(isHostLink);
 
   const listRepairs = async (): Promise<readonly Repair[]> => {
     if (bridge === undefined) return [];
-    const links = await listAllLinks();
+    const links = await listPodLikeLinks();
     const hostLinks = links.filter(isHostLink);
     return planRepairs(await observeHost(rtnetlink, bridge, { links, hostLinks }), nextLinkIndex);
   };
@@ -169,7 +170,7 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
     adoptHostPorts: (attachments) =>
       nftables.adoptHostPorts(attachments.flatMap((attachment) => bindingOf(attachment) ?? [])),
     async clearLeftovers(name) {
-      const all = await listAllLinks();
+      const all = await listPodLikeLinks();
       const links = all.filter(isHostLink);
       const ifbs = new Set(links.map((link) => ifbName(link.name)));
       const leftovers = [

@@ -1,6 +1,7 @@
 import { HOST_LINK_PREFIX, LINK_GROUP } from "../net/host-link.ts";
 import type { Link } from "../netlink/parse-link.ts";
 import { ALIAS_OWNER } from "../plan/attachment.ts";
+import { IFB_PREFIX } from "../plan/ifb.ts";
 
 /** rtnetlink route protocol number of our routes (docs/dataplane.md). */
 export const ROUTE_PROTOCOL = 99;
@@ -25,6 +26,11 @@ export function isOurs({ alias, group }: Pick<Link, "alias" | "group">): boolean
   return alias === undefined
     ? group === LINK_GROUP || group >>> 16 === LINK_GROUP
     : alias.startsWith(`${ALIAS_OWNER} `);
+}
+
+/** Whether a pod's link of ours can have this name: its host end, or the ifb beside it. */
+export function isPodLikeName(name: string): boolean {
+  return name.startsWith(HOST_LINK_PREFIX) || name.startsWith(IFB_PREFIX);
 }
 
 /** Whether a link is the host end of an attachment, whole or half made. */

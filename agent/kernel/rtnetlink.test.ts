@@ -89,18 +89,69 @@ test("dump() asks again while the kernel says that the dump was interrupted", as
       return native.request(steps);
     },
   });
-  assert.deepEqual(await rtnetlink.dump(dumpLinks()), [int32(77)]);
+  assert.deepEqual(await rtnetlink.dump(dumpRoutes({ family: 4 })), [int32(77)]);
   assert.equal(asked, 6);
 });
 
 test("dump() gives up with a named error when the kernel never gets it done", async () => {
   const native = createFakeNative(() => ({ flags: NLM_F_DUMP_INTR }));
-  await assert.rejects(createRtnetlink(native).dump(dumpLinks()), (error) => {
+  await assert.rejects(createRtnetlink(native).dump(dumpRoutes({ family: 4 })), (error) => {
     assert.ok(error instanceof DumpInterruptedError);
-    assert.equal(error.message, "Cannot list links: changed during each of 10 attempts");
+    assert.equal(error.message, "Cannot list IPv4 routes: changed during each of 10 attempts");
     return true;
   });
   assert.equal(native.sends.length, 10);
+});
+
+/** A kernel whose links change during each dump: `dumps` are their indices in the dumps that follow one another, `now` those that are there. */
+function createChangingNative(dumps: readonly (readonly number[])[], now: readonly number[]) {
+  const native = createFakeNative(() => ({}));
+  const asked: string[] = [];
+  return {
+    ...native,
+    asked,
+    async request(steps: readonly NativeStep[]) {
+      const messages = steps.flatMap(({ bytes }) => parseMessages(Buffer.from(bytes)));
+      return Promise.resolve(
+        messages.map(({ seq, flags, payload }) => {
+          const answer = (type: number, body: Buffer, more = 0): Buffer =>
+            Buffer.concat([formatHeader({ length: 16 + body.length, type, flags: more, seq, port: 1 }), body]);
+          const link = (index: number, more: number): Buffer => {
+            const body = Buffer.alloc(16);
+            body.writeInt32LE(index, 4);
+            return answer(RTM_NEWLINK, body, more);
+          };
+          if ((flags & NLM_F_DUMP) === NLM_F_DUMP) {
+            const indices = dumps[asked.length] ?? [];
+            asked.push("dump");
+            const links = indices.map((index) => link(index, NLM_F_DUMP_INTR));
+            return Buffer.concat([...links, answer(NLMSG_DONE, int32(0), NLM_F_DUMP_INTR)]);
+          }
+          const index = payload.readInt32LE(4);
+          asked.push(String(index));
+          const isThere = now.includes(index);
+          const end = answer(NLMSG_ERROR, Buffer.concat([int32(isThere ? 0 : -19), Buffer.alloc(16)]));
+          return isThere ? Buffer.concat([link(index, 0), end]) : end;
+        }),
+      );
+    },
+  };
+}
+
+test("a start does not fail while links of others come and go all the time: two dumps of links are made one", async () => {
+  const native = createChangingNative(
+    [
+      [1, 2, 3, 4],
+      [1, 4, 5],
+    ],
+    [1, 2, 4, 5],
+  );
+  const payloads = await createRtnetlink(native).dump(dumpLinks());
+  assert.deepEqual(
+    payloads.map((payload) => payload.readInt32LE(4)),
+    [1, 4, 5, 2],
+  );
+  assert.deepEqual(native.asked, ["dump", "dump", "2", "3"], "only what one of them lacks is asked for");
 });
 
 test("dump() throws the error at the end of a dump, and knows which one means that there is nothing", async () => {

@@ -1,5 +1,6 @@
 import {
   ACKNOWLEDGED,
+  type DumpParts,
   encodeBatch,
   type EncodedRequests,
   type NetlinkMessage,
@@ -31,7 +32,10 @@ export interface Rtnetlink {
   execute(steps: readonly RtnetlinkStep[]): Promise<(readonly NetlinkMessage[])[][]>;
   /** The same with errors as values. */
   tryExecute(steps: readonly RtnetlinkStep[]): Promise<Outcome[][]>;
-  /** Payloads of one dump, repeated until it is consistent; throws {@link DumpInterruptedError} when it never is. */
+  /**
+   * Payloads of one dump. One that was interrupted is repeated: until it is consistent, and {@link DumpInterruptedError} is thrown when it never
+   * is; or once, and two that are known by their parts are made one.
+   */
   dump(request: NetlinkRequest, socket?: number): Promise<Buffer[]>;
   /** Closes the host's sockets; what runs fails or finishes first. */
   close(): void;
@@ -115,6 +119,21 @@ export function createRtnetlink(native: RtnetlinkNative, protocol: number = NETL
     return pool.use((host) => run(steps, host));
   }
 
+  /** What either of two interrupted dumps has. What only the earlier has is asked for alone, where that can be: it may be gone, or missed. */
+  async function join(
+    { identity, ask }: DumpParts,
+    earlier: readonly Buffer[],
+    later: readonly Buffer[],
+    socket: number | undefined,
+  ): Promise<Buffer[]> {
+    const known = new Set(later.map(identity));
+    const doubtful = earlier.filter((payload) => !known.has(identity(payload)));
+    if (ask === undefined || doubtful.length === 0) return [...later, ...doubtful];
+    const [answers = []] = await tryExecute([{ socket, requests: doubtful.map(ask) }]);
+    const found = answers.flatMap((answer) => (answer.status === "done" ? answer.replies : []));
+    return [...later, ...found.map(({ payload }) => payload)];
+  }
+
   return {
     tryExecute,
     async execute(steps) {
@@ -122,11 +141,18 @@ export function createRtnetlink(native: RtnetlinkNative, protocol: number = NETL
       return outcomes.map((step) => step.map(repliesOf));
     },
     async dump(request, socket) {
+      let earlier: readonly Buffer[] | undefined;
       for (let attempt = 1; attempt <= MAX_DUMP_ATTEMPTS; attempt++) {
         const [[outcome = skipped] = []] = await tryExecute([{ socket, requests: [request] }]);
         if (outcome.status === "failed" && outcome.error.code === request.emptyOn) return [];
         const replies = repliesOf(outcome);
-        if (outcome.status === "done" && !outcome.interrupted) return replies.map(({ payload }) => payload);
+        if (outcome.status !== "done") continue;
+        const payloads = replies.map(({ payload }) => payload);
+        if (!outcome.interrupted) return payloads;
+        const { parts } = request;
+        if (parts === undefined) continue;
+        if (earlier !== undefined) return join(parts, earlier, payloads, socket);
+        earlier = payloads;
       }
       throw new DumpInterruptedError(
         `Cannot ${request.what}: changed during each of ${MAX_DUMP_ATTEMPTS} attempts`,

@@ -136,6 +136,12 @@ export function dumpAddresses({ family, linkIndex = 0 }: AddressFilter = {}): Ne
     flags: NLM_F_DUMP,
     payload: [formatAddress({ family: familyToAf(family), index: linkIndex })],
     what: "list addresses",
+    parts: {
+      identity(payload) {
+        const { linkIndex: link, address, prefixLength } = parseAddress(payload);
+        return `${link} ${address}/${prefixLength}`;
+      },
+    },
   };
 }
 

@@ -31,3 +31,10 @@ export function writeU32(bytes: Uint8Array, offset: number, value: number): void
   bytes[offset + 2] = value >>> SHIFTS_32[2];
   bytes[offset + 3] = value >>> SHIFTS_32[3];
 }
+
+/** A signed number. 0 where there are no bytes. */
+export function readS32(bytes: Uint8Array, offset: number): number {
+  let value = 0;
+  for (const [index, shift] of SHIFTS_32.entries()) value |= (bytes[offset + index] ?? 0) << shift;
+  return value;
+}

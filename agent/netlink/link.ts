@@ -33,6 +33,7 @@ import {
 } from "./constants.ts";
 import { type InetConf, inetConfAttribute } from "./inet-conf.ts";
 import { linkHeader } from "./link-header.ts";
+import { readLinkIndex } from "./parse-link.ts";
 import type { NetlinkRequest } from "./message.ts";
 
 /** A link by its index or by its name. */
@@ -169,8 +170,13 @@ export function dumpLinks({ master, kind }: LinkFilter = {}): NetlinkRequest {
       ...optional(kind, (text) => nested(IFLA_LINKINFO, textAttribute(IFLA_INFO_KIND, text))),
     ],
     what: "list links",
+    parts: {
+      identity: (payload) => String(readLinkIndex(payload)),
+      ask: (payload) => getLink(readLinkIndex(payload)),
+    },
   };
 }
+
 
 function withoutStatistics(): Attribute {
   return u32Attribute(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);

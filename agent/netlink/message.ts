@@ -35,11 +35,25 @@ export interface NetlinkRequest {
   readonly what: string;
   /** A dump that fails with this code has no entries: a routing table that was never used answers ENOENT. */
   readonly emptyOn?: string;
+  /** Of a dump that changes of others' things interrupt all the time: how two of them are made one. */
+  readonly parts?: DumpParts;
   /**
    * Messages around this one, under its sequence number and without an acknowledgement of their own: a transaction of nfnetlink, whose parts
    * succeed or fail together. It is answered once by the acknowledgement of this message, or by the first error of any.
    */
   readonly around?: { readonly before: readonly MessageBody[]; readonly after: readonly MessageBody[] };
+}
+
+/**
+ * The kernel calls a dump interrupted as soon as any link of the namespace came or went, whosever it is (dev_base_seq of net/core/dev.c). What was
+ * there all the time is in it nevertheless: the kernel goes on by the link's index, before Linux 6.6 by its place in a hash bucket, where a
+ * link that goes can hide one behind it.
+ */
+export interface DumpParts {
+  /** The same text for what the kernel tells of one thing at different times. */
+  readonly identity: (payload: Buffer) => string;
+  /** Asks for that thing alone; undefined where the kernel has no such question. */
+  readonly ask?: (payload: Buffer) => NetlinkRequest;
 }
 
 /** A message without what its place in a batch decides. */

@@ -23,6 +23,7 @@ import {
   IFLA_MTU,
   IFLA_PROP_LIST,
 } from "./constants.ts";
+import { readS32 as readS32At, readU16 } from "./host-order.ts";
 import { type InetConf, parseInetConf } from "./inet-conf.ts";
 import { MalformedMessageError } from "./malformed-message-error.ts";
 import { type ObservedVxlan, parseVxlan } from "./vxlan.ts";
@@ -61,6 +62,23 @@ export interface Link {
   /** IN6_ADDR_GEN_MODE_*; undefined without IPv6. */
   readonly addrGenMode: number | undefined;
   readonly inetConf: InetConf | undefined;
+}
+
+/** Index of a link from the payload of its message: ifi_index of struct ifinfomsg, linux/rtnetlink.h. */
+export function readLinkIndex(payload: Buffer): number {
+  return readS32At(payload, 4);
+}
+
+/** Name of a link, and nothing else of it: of thousands of links few are worth more. Empty when there is none. */
+export function readLinkName(payload: Buffer): string {
+  for (let offset = __LENGTH_Link; offset + 4 <= payload.length; ) {
+    const length = readU16(payload, offset);
+    if (readU16(payload, offset + 2) === IFLA_IFNAME)
+      return payload.toString("latin1", offset + 4, offset + length - 1);
+    // Lengths are at least that of the header, and what comes next is aligned to 4 bytes (struct nlattr of linux/netlink.h).
+    offset += Math.max(4, (length + 3) & ~3);
+  }
+  return "";
 }
 
 /** Reads the payload of an RTM_NEWLINK or RTM_DELLINK, only what {@link Link} holds; throws {@link MalformedMessageError}. */
