@@ -115,7 +115,10 @@ function createChangingNative(dumps: readonly (readonly number[])[], now: readon
       return Promise.resolve(
         messages.map(({ seq, flags, payload }) => {
           const answer = (type: number, body: Buffer, more = 0): Buffer =>
-            Buffer.concat([formatHeader({ length: 16 + body.length, type, flags: more, seq, port: 1 }), body]);
+            Buffer.concat([
+              formatHeader({ length: 16 + body.length, type, flags: more, seq, port: 1 }),
+              body,
+            ]);
           const link = (index: number, more: number): Buffer => {
             const body = Buffer.alloc(16);
             body.writeInt32LE(index, 4);

@@ -177,7 +177,6 @@ export function dumpLinks({ master, kind }: LinkFilter = {}): NetlinkRequest {
   };
 }
 
-
 function withoutStatistics(): Attribute {
   return u32Attribute(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
 }

@@ -129,6 +129,12 @@ function planSets(family: Family, { podCidrs, insideCidrs }: RulesetInput): NftS
   ];
 }
 
+/**
+ * The name of no link is empty and sorts before all others. `iif 0` says the same, but for the index of a link nft lists all links first, and does so
+ * again and again while others' links come and go.
+ */
+const FROM_NO_LINK = 'iifname < "!"';
+
 function planSourceNat(
   families: readonly Family[],
   masqueraded: readonly Family[],
@@ -159,7 +165,7 @@ function planSourceNat(
         return [
           { name: `hairpin${family}`, text: `${fromPods} ${text}` },
           // What br_netfilter translates on the bridge comes from no link (br_nf_post_routing of net/bridge/br_netfilter_hooks.c).
-          { name: `hairpin${family}-bridged`, text: `iif 0 ${text}` },
+          { name: `hairpin${family}-bridged`, text: `${FROM_NO_LINK} ${text}` },
         ];
       }),
       { name: "localnet", text: `oifname "${bridge}" ip saddr 127.0.0.0/8 masquerade` },
