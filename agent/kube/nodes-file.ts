@@ -1,11 +1,12 @@
 import { type FSWatcher, watch } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { describeSystemError } from "../files.ts";
 import { createFaultState } from "./fault-state.ts";
 import type { Clock } from "../clock.ts";
 import type { ClusterNode, NodeView, NodeViewLog } from "./node-view.ts";
-import { parseNodesFile } from "./parse-nodes-file.ts";
+import { type KnownEntries, parseNodesFile } from "./parse-nodes-file.ts";
 
 export interface NodesFileOptions {
   readonly path: string;
@@ -30,6 +31,7 @@ export function watchNodesFile({ path, onChange, log, clock }: NodesFileOptions)
   let isComplete = false;
   let isClosed = false;
   let content: string | undefined;
+  let known: KnownEntries = new Map();
   let watcher: FSWatcher | undefined;
   let watchRestarts = -1;
   let lastEventMs: number | undefined;
@@ -55,7 +57,9 @@ export function watchNodesFile({ path, onChange, log, clock }: NodesFileOptions)
       return;
     }
     content = text;
-    const file = parseNodesFile(text);
+    const file = await parseNodesFile(text, { known, breathe: setImmediate });
+    if (isClosed) return;
+    known = file.known;
     if (file.kind === "faulty") {
       const list = file.faults.join("; ");
       faults.set({ key: list, text: `Cannot use nodes file "${path}": ${list}` });

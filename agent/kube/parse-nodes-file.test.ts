@@ -2,16 +2,29 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { stringify } from "yaml";
-import { parseNodesFile } from "./parse-nodes-file.ts";
+import {
+  parseNodesFile as parseInTurns,
+  type KnownEntries,
+  type NodesFile,
+  type ParsedNodesFile,
+} from "./parse-nodes-file.ts";
 
-test("parseNodesFile() reads nodes in canonical text; lists may be left out", () => {
+const parse = (text: string, known?: KnownEntries): Promise<ParsedNodesFile> =>
+  parseInTurns(text, { ...(known === undefined ? {} : { known }), breathe: () => Promise.resolve() });
+
+async function parseNodesFile(text: string): Promise<NodesFile> {
+  const { known: _known, ...file } = await parse(text);
+  return file;
+}
+
+test("parseNodesFile() reads nodes in canonical text; lists may be left out", async () => {
   const text = `
 - name: a
   addresses: [192.0.2.1, "2001:DB8::1"]
   podCIDRs: [10.244.0.0/24, "fd00:10:244:0::/64"]
 - {name: b}
 `;
-  assert.deepEqual(parseNodesFile(text), {
+  assert.deepEqual(await parseNodesFile(text), {
     kind: "valid",
     nodes: new Map([
       [
@@ -77,13 +90,14 @@ const cases: readonly { readonly name: string; readonly text: string; readonly f
     },
   ];
 for (const { name, text, faults } of cases)
-  test(`parseNodesFile() ${name}`, () => assert.deepEqual(parseNodesFile(text), { kind: "faulty", faults }));
+  test(`parseNodesFile() ${name}`, async () =>
+    assert.deepEqual(await parseNodesFile(text), { kind: "faulty", faults }));
 
-test("parseNodesFile() takes an empty list", () => {
-  assert.deepEqual(parseNodesFile("[]"), { kind: "valid", nodes: new Map() });
+test("parseNodesFile() takes an empty list", async () => {
+  assert.deepEqual(await parseNodesFile("[]"), { kind: "valid", nodes: new Map() });
 });
 
-test("parseNodesFile() answers any text and any YAML, circular and exploding ones included", () => {
+test("parseNodesFile() answers any text and any YAML, circular and exploding ones included", async () => {
   const bomb = [
     "a: &a [x, x]",
     ...["b", "c", "d", "e", "f"].map(
@@ -91,18 +105,68 @@ test("parseNodesFile() answers any text and any YAML, circular and exploding one
     ),
   ];
   for (const text of ["&a [*a]", "- &a {name: *a}", bomb.join("\n")])
-    assert.equal(parseNodesFile(text).kind, "faulty", text);
-  fc.assert(
-    fc.property(
+    assert.equal((await parseNodesFile(text)).kind, "faulty", text);
+  await fc.assert(
+    fc.asyncProperty(
       fc.oneof(
         fc.string({ unit: "binary" }),
         fc.jsonValue().map((value) => stringify(value)),
       ),
-      (text) => {
-        const file = parseNodesFile(text);
+      async (text) => {
+        const file = await parseNodesFile(text);
         assert.ok(file.kind === "valid" || file.faults.length > 0);
       },
     ),
     { numRuns: 500 },
   );
+});
+
+const FILE = `# the nodes
+---
+- name: a
+  podCIDRs: [10.1.0.0/24]   # the first
+-
+  name: b
+  addresses:
+    - 192.0.2.1
+
+- {name: c,
+   podCIDRs: [10.1.2.0/24]}
+`;
+
+test("parseNodesFile() reads entry by entry what it reads as a whole", async () => {
+  const whole = `${FILE}# & keeps a file whole\n`;
+  const { nodes } = (await parse(FILE)) as { nodes?: ReadonlyMap<string, unknown> };
+  assert.deepEqual([...(nodes?.keys() ?? [])], ["a", "b", "c"]);
+  assert.deepEqual(await parseNodesFile(FILE), await parseNodesFile(whole));
+});
+
+test("one changed line of a nodes file costs one entry: what stays the same stays the same object", async () => {
+  const names = Array.from({ length: 500 }, (_, index) => `n${index}`);
+  const text = (changed: string): string =>
+    names
+      .map(
+        (name, index) =>
+          `- name: ${name}\n  addresses: [${name === changed ? "192.0.2.9" : `10.0.${index >> 8}.${index & 255}`}]\n`,
+      )
+      .join("");
+  const first = await parse(text(""));
+  let turns = 0;
+  const breathe = (): Promise<void> => {
+    turns++;
+    return Promise.resolve();
+  };
+  const second = await parseInTurns(text("n7"), { known: first.known, breathe });
+  assert.ok(first.kind === "valid" && second.kind === "valid");
+  const changed = names.filter((name) => first.nodes.get(name) !== second.nodes.get(name));
+  assert.deepEqual([changed, turns], [["n7"], 0]);
+  await parseInTurns(text(""), { breathe });
+  assert.equal(turns, names.length / 20, "a file that is new is read in turns");
+});
+
+test("a fault of one entry of many is told with the line of the file", async () => {
+  const text = "- name: a\n- name: b\n- name: [\n- name: d\n";
+  const file = await parseNodesFile(text);
+  assert.ok(file.kind === "faulty");
+  assert.match(file.faults.join(), /at line [34],/);
 });

@@ -1,7 +1,9 @@
+import { inspect } from "node:util";
 import { parseDocument } from "yaml";
 import { checkAddresses, checkPodCIDRs, isNodeName, showValue } from "./node-fields.ts";
 import type { ClusterNode } from "./node-view.ts";
 import { isFields } from "./project-node.ts";
+import { splitYamlList, type YamlElement } from "./split-yaml-list.ts";
 
 /** The nodes of a file by name, or all that is wrong with it: each fault names key and value. */
 export type NodesFile =
@@ -10,45 +12,117 @@ export type NodesFile =
 
 const KEYS: ReadonlySet<string> = new Set(["name", "addresses", "podCIDRs"]);
 
+/** Nodes of the last reading by the text of their entry: what stays the same is not read again, and stays the same object. */
+export type KnownEntries = ReadonlyMap<string, ClusterNode>;
+
+export interface ParseNodesFileOptions {
+  readonly known?: KnownEntries;
+  /** Lets others have their turn. */
+  readonly breathe: () => Promise<void>;
+}
+
+export type ParsedNodesFile = NodesFile & { readonly known: KnownEntries };
+
+/** So many entries are read in one turn of the event loop, which takes some 10 ms: a file may have thousands. */
+const ENTRIES_PER_TURN = 20;
+
+/** One entry of the file; reading it may be what takes time. */
+interface Entry {
+  /** The same text means the same entry. */
+  readonly text: string;
+  readonly read: () => unknown;
+}
+
 /**
  * Reads a YAML list of `{name, addresses: [], podCIDRs: []}`. Never throws. An empty text is refused, an empty list is not: the first
  * is what a reader sees while another program writes the file.
  */
-export function parseNodesFile(text: string): NodesFile {
-  const entries = parseYamlList(text);
-  if (typeof entries === "string") return { kind: "faulty", faults: [entries] };
+export async function parseNodesFile(
+  text: string,
+  { known = new Map(), breathe }: ParseNodesFileOptions,
+): Promise<ParsedNodesFile> {
   const faults: string[] = [];
   const nodes = new Map<string, ClusterNode>();
   const owners = new Map<string, string>();
-  for (const [index, entry] of entries.entries()) {
-    const node = readEntry(`[${index}]`, entry, faults);
-    if (node === undefined) continue;
-    if (nodes.has(node.name)) faults.push(`[${index}].name "${node.name}" is there twice`);
-    nodes.set(node.name, node);
-    for (const cidr of node.podCIDRs) {
-      const owner = owners.get(cidr);
-      if (owner !== undefined && owner !== node.name)
-        faults.push(`[${index}].podCIDRs "${cidr}" belongs to node "${owner}" already`);
-      owners.set(cidr, node.name);
+  const seen = new Map<string, ClusterNode>();
+  let fresh = 0;
+  try {
+    for (const [index, entry] of listEntries(text).entries()) {
+      let node = known.get(entry.text);
+      if (node === undefined) {
+        if (++fresh % ENTRIES_PER_TURN === 0) await breathe();
+        const before = faults.length;
+        node = readEntry(`[${index}]`, entry.read(), faults);
+        if (node === undefined) continue;
+        if (faults.length === before) seen.set(entry.text, node);
+      } else seen.set(entry.text, node);
+      if (nodes.has(node.name)) faults.push(`[${index}].name "${node.name}" is there twice`);
+      nodes.set(node.name, node);
+      for (const cidr of node.podCIDRs) {
+        const owner = owners.get(cidr);
+        if (owner !== undefined && owner !== node.name)
+          faults.push(`[${index}].podCIDRs "${cidr}" belongs to node "${owner}" already`);
+        owners.set(cidr, node.name);
+      }
     }
+  } catch (error) {
+    if (!(error instanceof UnreadableError)) throw error;
+    return { kind: "faulty", faults: [error.message], known };
   }
-  return faults.length > 0 ? { kind: "faulty", faults } : { kind: "valid", nodes };
+  return faults.length > 0 ? { kind: "faulty", faults, known: seen } : { kind: "valid", nodes, known: seen };
 }
 
-/** The list, or the fault. */
-function parseYamlList(text: string): readonly unknown[] | string {
-  let value: unknown;
+/** The text is no list at all. */
+class UnreadableError extends Error {}
+
+function listEntries(text: string): readonly Entry[] {
+  const elements = splitYamlList(text);
+  if (elements !== undefined)
+    return elements.map((element) => ({ text: element.text, read: () => readElement(element) }));
+  const list = parseJson(text) ?? parseYaml(text);
+  if (!Array.isArray(list))
+    throw new UnreadableError(`${showValue(list)} is not a list of {name, addresses: [], podCIDRs: []}`);
+  // Of YAML with aliases the same object may stand in several places, and hold itself.
+  return list.map((value: unknown) => ({
+    text: inspect(value, { depth: 3, maxArrayLength: null }),
+    read: () => value,
+  }));
+}
+
+/** Read alone an element has the lines of the file only where that matters: in an error. */
+function readElement({ text, line }: YamlElement): unknown {
+  try {
+    return onlyElement(parseYaml(text));
+  } catch (error) {
+    if (!(error instanceof UnreadableError)) throw error;
+    return onlyElement(parseYaml("\n".repeat(line) + text));
+  }
+}
+
+function onlyElement(list: unknown): unknown {
+  return Array.isArray(list) ? list[0] : undefined;
+}
+
+/** Undefined for what is not JSON: YAML reads JSON as well, but takes a hundred times as long. */
+function parseJson(text: string): unknown {
+  if (!/^\s*\[/.test(text)) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // YAML says where it breaks
+  }
+}
+
+function parseYaml(text: string): unknown {
   try {
     const document = parseDocument(text, { prettyErrors: true });
     const [error] = document.errors;
-    if (error !== undefined) return `it is not YAML: ${firstLine(error.message)}`;
-    value = document.toJS({ maxAliasCount: 100 });
+    if (error !== undefined) throw error;
+    return document.toJS({ maxAliasCount: 100 });
   } catch (error) {
-    return `it is not YAML: ${firstLine((error as Error).message)}`; // aliases without end are noticed only here
+    // Aliases without end are noticed only by toJS().
+    throw new UnreadableError(`it is not YAML: ${firstLine((error as Error).message)}`, { cause: error });
   }
-  return Array.isArray(value)
-    ? value
-    : `${showValue(value)} is not a list of {name, addresses: [], podCIDRs: []}`;
 }
 
 function readEntry(key: string, entry: unknown, faults: string[]): ClusterNode | undefined {
