@@ -15,6 +15,8 @@ export function familyOf(address: string): Family {
  * no zone, no IPv4 with leading zeros, no IPv4-mapped IPv6 (the kernel would treat those as IPv4).
  */
 export function parseAddress(text: string): string | undefined {
+  // Nearly all IPv4 addresses are canonical, and the library takes a hundred times as long to say so.
+  if (!text.includes(":") && ipv4ToBytes(text) !== undefined) return text;
   const parsed = readAddress(text);
   return parsed === undefined || isMapped(parsed) ? undefined : parsed.correctForm();
 }

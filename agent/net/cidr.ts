@@ -32,6 +32,13 @@ export function parseInterfaceAddress(
   return { address, prefixLength };
 }
 
+/** The prefix of canonical text, as {@link formatCidr} gives it: without checks, of which thousands at once would be felt. */
+export function cidrFromCanonical(text: string): Cidr {
+  const slash = text.indexOf("/");
+  const base = text.slice(0, slash);
+  return { family: familyOf(base), base, prefixLength: Number(text.slice(slash + 1)) };
+}
+
 export function formatCidr(cidr: Cidr): string {
   return `${cidr.base}/${cidr.prefixLength}`;
 }

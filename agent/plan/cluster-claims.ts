@@ -1,5 +1,5 @@
 import { type AddressRange, compareRanges, pointOf, rangeOf } from "../net/address-range.ts";
-import { type Cidr, parseCidr } from "../net/cidr.ts";
+import { type Cidr, cidrFromCanonical } from "../net/cidr.ts";
 import {
   type Contender,
   compareRank,
@@ -62,9 +62,9 @@ const parsed = new WeakMap<ClusterMember, readonly Claim[]>();
 function claimsOf(node: ClusterMember): readonly Claim[] {
   const known = parsed.get(node);
   if (known !== undefined) return known;
-  const claims = node.podCIDRs.flatMap((key) => {
-    const cidr = parseCidr(key);
-    return cidr === undefined ? [] : [{ key, cidr, range: rangeOf(cidr), node }];
+  const claims = node.podCIDRs.map((key) => {
+    const cidr = cidrFromCanonical(key);
+    return { key, cidr, range: rangeOf(cidr), node };
   });
   parsed.set(node, claims);
   return claims;
