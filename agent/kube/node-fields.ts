@@ -11,6 +11,9 @@ export interface CheckedList {
 /** Longest value shown in a fault: a hostile object must not fill the log. */
 const MAX_SHOWN_LENGTH = 80;
 
+/** An object may hold tens of thousands of addresses; no node has more than a few, and the first ones are used. */
+const MAX_ELEMENTS = 32;
+
 /** PodCIDRs of one family that a node may have: Kubernetes gives one, a node that changes its prefix needs two. */
 const MAX_PREFIXES_PER_FAMILY = 2;
 
@@ -67,6 +70,9 @@ function checkList(
   if (list === undefined || list === null) return { values: [], faults: [] };
   if (!Array.isArray(list)) return { values: [], faults: [`${key} ${showValue(list)} is not a list`] };
   const values: string[] = [];
-  const faults = list.map((value: unknown, index) => check(`${key}[${index}]`, value, values));
-  return { values, faults: faults.filter((fault) => fault !== undefined) };
+  const faults = list
+    .slice(0, MAX_ELEMENTS)
+    .map((value: unknown, index) => check(`${key}[${index}]`, value, values));
+  // An array that has grown keeps room for more, for each of thousands of nodes.
+  return { values: values.slice(), faults: faults.filter((fault) => fault !== undefined) };
 }

@@ -178,3 +178,14 @@ test("isSameNode() compares all that the agent uses", () => {
   for (const other of others)
     assert.equal(isSameNode(node, { ...node, ...other }), false, JSON.stringify(other));
 });
+
+test("a Node with tens of thousands of addresses costs no more than one with a few", () => {
+  const addresses = Array.from({ length: 30_000 }, (_, index) => ({
+    type: "InternalIP",
+    address: `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`,
+  }));
+  const metadata = { name: "a", uid: "u", creationTimestamp: "2026-01-01T00:00:00Z" };
+  const projection = projectNode({ metadata, spec: {}, status: { addresses } });
+  assert.ok(projection.kind === "node");
+  assert.equal(projection.node.addresses.length, 32);
+});

@@ -145,6 +145,9 @@ function withoutAddresses(claim: Claim, unusable: readonly string[]): Claim {
   return answer;
 }
 
+/** Shared by nearly all nodes. */
+const NONE: readonly never[] = [];
+
 /** Judges nodes one by one. */
 function createNodeJudge({
   nodeName,
@@ -173,6 +176,10 @@ function createNodeJudge({
       if (fault === undefined) contenders.push({ kind: "claim", isClaim: true, range, claim });
       else refusals.push(refuseClaim(claim, fault.reason, fault.text));
     }
-    return { contenders, refusals, unusable };
+    // An array that has grown keeps room for more.
+    const exact = contenders.slice();
+    return refusals.length === 0
+      ? { contenders: exact, refusals: NONE, unusable: NONE }
+      : { contenders: exact, refusals, unusable };
   };
 }
