@@ -19,6 +19,8 @@ const REFUSALS: readonly { readonly set: string; readonly want: RegExp }[] = [
     want: /config.masquerade.* must be one of .*true, false, .ipv4., .ipv6./,
   },
   { set: 'config.nonMasqueradeCIDRs=["ten"]', want: /config.nonMasqueradeCIDRs.0.* match pattern/ },
+  { set: 'config.nonMasqueradeCIDRs=["10.0.0.0/40"]', want: /config.nonMasqueradeCIDRs.0.* match pattern/ },
+  { set: 'config.clusterCIDRs=["fd00::/129"]', want: /config.clusterCIDRs.0.* match pattern/ },
   { set: 'config.cniConfName="cw.conf"', want: /config.cniConfName.* match pattern/ },
   { set: "config.cniConfMode=384", want: /config.cniConfMode.* (want|expected:?) string/i },
   { set: 'config.cniBinMode="0777"', want: /config.cniBinMode.* match pattern/ },
@@ -32,6 +34,8 @@ const REFUSALS: readonly { readonly set: string; readonly want: RegExp }[] = [
     want: /config.logLevel.* must be one of .*trace.*debug.*info.*warn.*error/,
   },
   { set: 'image.digest="sha256:12"', want: /image.digest.* match pattern/ },
+  { set: 'image.repository="registry.example.com/causeway:0.1.0"', want: /image.repository.* match pattern/ },
+  { set: 'image.repository="causeway@sha256:12"', want: /image.repository.* match pattern/ },
   { set: 'image.repository=""', want: /image.repository.* match pattern/ },
   {
     set: 'image.pullPolicy="Sometimes"',
