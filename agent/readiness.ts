@@ -9,7 +9,10 @@ export type ReadinessPart =
   | "shutdown";
 
 /** What does not keep pods from starting, and should be put right all the same. */
-export type WarningPart = "http" | "probes";
+export type WarningPart = HttpPart | "packet filters";
+
+/** Listeners of HTTP. */
+export type HttpPart = "http" | "probes";
 
 /** Why the node is not ready: shown by /readyz, STATUS and the log, in the same words. */
 export interface Readiness {

@@ -33,6 +33,7 @@ import { querySocket, socketsOf } from "./report/query.ts";
 import { createQueryServer } from "./report/query-server.ts";
 import { createReporter, SHOWN_PEERS } from "./report/reporter.ts";
 import { createClusterReconciler } from "./reconcile/cluster.ts";
+import { createForeignFilters } from "./reconcile/foreign-filters.ts";
 import { createDrift } from "./reconcile/drift.ts";
 import { inTurn } from "./reconcile/in-turn.ts";
 import { ensureHostFiles } from "./reconcile/host-files.ts";
@@ -49,6 +50,9 @@ const CHANGING: ReadonlySet<CniCommand> = new Set(["ADD", "DEL", "GC"]);
 
 /** Node changes are served within this time. */
 const NODE_INTERVALS = { minIntervalMs: 50, retryIntervalMs: 200, maxIntervalMs: 60_000 };
+
+/** A packet filter of others that drops pods' packets is told of within this time; a service proxy changes its rules several times a second. */
+const FILTER_INTERVALS = { minIntervalMs: 2000, retryIntervalMs: 5000, maxIntervalMs: 60_000 };
 
 /** A host file that someone deletes or damages is back within this time. */
 const HOST_FILE_INTERVALS = { minIntervalMs: 100, retryIntervalMs: 1000, maxIntervalMs: 2000 };
@@ -78,7 +82,11 @@ export async function startAgent(
   const heap = createHeapKeeper();
   const readiness = createReadiness((part, reason) => {
     if (reason === undefined) log.info({ part }, "Ready");
-    else log.warn({ part, reason }, "Not ready");
+    else
+      log.warn(
+        { part, reason },
+        readiness.warnings().some((warning) => warning.part === part) ? "Warning" : "Not ready",
+      );
   });
   const metrics = createMetrics({
     version: packageJson.version,
@@ -87,6 +95,7 @@ export async function startAgent(
     attachments: attachments.list,
     isReady: readiness.isReady,
     rivals: () => rivals.length,
+    foreignDrops: () => filters.count(),
     lostLines: lost,
     codes: Object.values(CNI_CODE),
     requests: () => ({ inWork: server?.inWork() ?? 0, waiting: server?.waiting() ?? 0 }),
@@ -185,6 +194,20 @@ export async function startAgent(
     // Another Node came or went, and with it the right to what this one has.
     onOwnRefusal: () => nodeRunner.trigger("all"),
   });
+  const filters = createForeignFilters({
+    kernel,
+    readiness,
+    log,
+    bridge: config.bridge,
+    onProblem: (note) =>
+      source.report({ type: "Warning", reason: "ForeignFilter", action: "ForwardPods", note }),
+  });
+  const filterRunner = createRunner(filters.look, {
+    ...FILTER_INTERVALS,
+    clock: systemClock,
+    onError: (error) => log.warn({ error: messageOf(error) }, "Cannot look at packet filters of others"),
+  });
+  filterRunner.trigger();
   const report = createReporter({
     version: packageJson.version,
     nodeVersion: process.version,
@@ -324,7 +347,8 @@ export async function startAgent(
     },
   );
   const kernelWatch = kernel.watch((concern) => {
-    if (concern === "pods") drift.noticed();
+    if (concern === "filters") filterRunner.trigger();
+    else if (concern === "pods") drift.noticed();
     else nodeRunner.trigger(concern === "peers" ? "peers" : "all");
   });
   nodeRunner.trigger("all");
@@ -335,7 +359,7 @@ export async function startAgent(
     kernelWatch.stop();
     drift.stop();
     // The runners first: either could find the socket gone, which the server unlinks, and listen again.
-    await Promise.all([nodeRunner.stop(), hostFileRunner.stop(), source.close()]);
+    await Promise.all([nodeRunner.stop(), hostFileRunner.stop(), filterRunner.stop(), source.close()]);
     queries.stop();
     await server?.stop();
     await node.saveLastGiven().catch((error: unknown) => {

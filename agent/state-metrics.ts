@@ -11,6 +11,7 @@ export interface AgentState {
   readonly attachments: () => readonly Attachment[];
   readonly isReady: () => boolean;
   readonly rivals: () => number;
+  readonly foreignDrops: () => number;
   /** Lines of the log that nobody took. */
   readonly lostLines: () => number;
   /** Requests of the shim that are not answered yet, and those of them that wait for a place. */
@@ -154,6 +155,9 @@ export function registerStateMetrics(register: Registry, state: AgentState): voi
   );
   gauge("causeway_ready", "1 when the node can start pods, else 0; /readyz says why not.", () =>
     state.isReady() ? 1 : 0,
+  );
+  gauge("causeway_foreign_drops", "Chains of other packet filters that drop packets of pods.", () =>
+    state.foreignDrops(),
   );
   gauge("causeway_rival_conflists", "CNI configurations that runtimes load instead of ours.", () =>
     state.rivals(),

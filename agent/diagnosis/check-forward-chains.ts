@@ -1,6 +1,5 @@
-import { acceptCommand } from "../plan/accept-rules.ts";
+import { describeHarm, type ForwardChain } from "../plan/forward-chain.ts";
 import type { Finding } from "./finding.ts";
-import { type ChainEffect, effectOnPods, type ForwardChain } from "./forward-chain.ts";
 import { allOf } from "./shell.ts";
 
 export interface ForwardChainsObservation {
@@ -12,27 +11,12 @@ export interface ForwardChainsObservation {
 
 const NAME = "packet filters";
 
-const WORDS: Readonly<Record<Exclude<ChainEffect, "passes">, string>> = {
-  "drops pods": "drops packets of pods by a rule of its own",
-  "drops unknown":
-    "drops forwarded packets that none of its rules accepts, and none accepts those of the bridge",
-};
-
 /** A packet must pass every chain of the hook: an accept of ours overrules none (moby/moby#49528). */
 export function checkForwardChains(observation: ForwardChainsObservation): readonly Finding[] {
   const { bridge, chains, legacyTables } = observation;
   const findings: Finding[] = chains.flatMap((chain) => {
-    const effect = effectOnPods(chain, bridge);
-    if (effect === "passes") return [];
-    const { family, table, name } = chain;
-    return [
-      {
-        name: NAME,
-        verdict: "fail" as const,
-        evidence: `chain ${family} ${table} ${name} ${WORDS[effect]}`,
-        remedy: acceptCommand(chain, bridge),
-      },
-    ];
+    const harm = describeHarm(chain, bridge);
+    return harm === undefined ? [] : [{ name: NAME, verdict: "fail" as const, ...harm }];
   });
   if (legacyTables.includes("filter")) findings.push(legacyFinding(bridge));
   if (findings.length > 0) return findings;

@@ -1,7 +1,7 @@
 import type { Link } from "../netlink/parse-link.ts";
 import type { Route } from "../netlink/route.ts";
 import type { Observed } from "./finding.ts";
-import type { ForwardChain } from "./forward-chain.ts";
+import type { ForwardChain } from "../plan/forward-chain.ts";
 import type { Target } from "./target.ts";
 
 /** Everything that the kernel, and the agent where it runs, say about the way of a packet from a pod to a target and of the answers. */

@@ -23,6 +23,7 @@ function setUp(): Setup {
     attachments: () => [],
     isReady: readiness.isReady,
     rivals: () => 0,
+    foreignDrops: () => 0,
     lostLines: () => 7,
     codes: [101],
     requests: () => ({ inWork: 2, waiting: 1 }),

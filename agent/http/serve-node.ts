@@ -3,7 +3,7 @@ import type { Config } from "../config.ts";
 import type { Addon } from "../native/addon.ts";
 import { isLoopback } from "../net/address.ts";
 import type { ListenAddress } from "../options.ts";
-import type { Readiness, WarningPart } from "../readiness.ts";
+import type { Readiness, HttpPart } from "../readiness.ts";
 import type { HttpLimits } from "./admission.ts";
 import type { Handler } from "./answer.ts";
 import { startHttpServer } from "./http-server.ts";
@@ -44,12 +44,12 @@ const LOOPBACK_LIMITS: HttpLimits = {
 /** Serves HTTP at the node's address, and at a loopback address for the kubelet's probes and what is not for everybody. */
 export function serveNode(input: ServeNodeInput): {
   /** What is listened on; undefined what somebody else has. */
-  ports(): Readonly<Record<WarningPart, number | undefined>>;
+  ports(): Readonly<Record<HttpPart, number | undefined>>;
   close(): void;
 } {
   const { addon, config, clock, readiness, routes, pages, addresses } = input;
   const hosts = { added: [config.nodeName, ...config.httpHosts], addresses };
-  const listen = (part: WarningPart, address: ListenAddress, served: Routes) => {
+  const listen = (part: HttpPart, address: ListenAddress, served: Routes) => {
     const limits = isLoopback(address.address) ? LOOPBACK_LIMITS : NODE_LIMITS;
     return keepListening({
       start: () => startHttpServer({ addon, listen: address, limits, hosts, routes: served }),

@@ -1,5 +1,5 @@
 import type { Observed } from "../diagnosis/finding.ts";
-import type { ForwardChain } from "../diagnosis/forward-chain.ts";
+import type { ForwardChain } from "../plan/forward-chain.ts";
 import type {
   Delivery,
   NextHop,

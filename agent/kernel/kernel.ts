@@ -1,3 +1,4 @@
+import type { Family } from "../net/address.ts";
 import type { Attachment } from "../plan/attachment.ts";
 import type { GatewayAddress, NodePlan } from "../plan/node-network.ts";
 import type { RememberedPeer } from "../plan/overlay-nodes.ts";
@@ -63,7 +64,7 @@ export interface NodeOutcome {
 }
 
 /** What a notification of the kernel is about: pods come and go all the time, the rest seldom changes. */
-export type Concern = "node" | "peers" | "pods";
+export type Concern = "node" | "peers" | "pods" | "filters";
 
 /**
  * The one seam to the machine. Expected answers are values, everything else is a thrown error that names action, object and cause.
@@ -116,8 +117,8 @@ export interface Kernel {
   ensurePeers(plan: PeersPlan, options: PeersOptions): Promise<PeersOutcome>;
   /** What our routes tell of other nodes: all that is known of the cluster before anybody tells. */
   listPeers(): Promise<readonly RememberedPeer[]>;
-  /** Settings of the machine that are not ours to change, and that cost pods traffic, with the remedy. */
-  listHazards(bridge: string): Promise<readonly string[]>;
+  /** Chains of others that cost pods of these families traffic, in words and with the remedy; asked of nft only when some ruleset has changed. */
+  listHazards(bridge: string, families: readonly Family[]): Promise<readonly string[]>;
   /**
    * What of the nftables tables is not as {@link Kernel.ensureRuleset} last left it. Cheap while no ruleset of the machine has changed, unless it is to
    * be read `afresh`.

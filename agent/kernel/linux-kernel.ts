@@ -133,6 +133,7 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
         // What was verified is known, and what came of our own changes since.
         isKnown: async (generation) => generation <= (await nftables.verifiedGeneration()),
         onChange: () => onChange("node"),
+        onForeign: () => onChange("filters"),
       });
       return {
         rearm: links.rearm,

@@ -1,3 +1,4 @@
+import type { Family } from "../net/address.ts";
 import { getGeneration, parseGeneration } from "../netlink/nft-generation.ts";
 import {
   asObserved,
@@ -6,10 +7,11 @@ import {
   type ObservedTable,
   type TablePair,
 } from "../plan/diff-table.ts";
+import { describeHarm } from "../plan/forward-chain.ts";
 import { type PortBinding, planPortElements } from "../plan/host-ports.ts";
 import { formatRuleset, type Ruleset, TABLE_NAME, withHostPorts } from "../plan/ruleset.ts";
 import { formatUpdate } from "../plan/ruleset-update.ts";
-import { describeDropPolicies, type ListedObject } from "./foreign-chains.ts";
+import { listForwardChains } from "./forward-chains.ts";
 import { changePortElements } from "./host-port-rules.ts";
 import { listTable } from "./list-table.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
@@ -28,7 +30,7 @@ export interface Nftables {
   /** The last generation at which all was seen to be as planned, once what is being done is done; 0 before. */
   verifiedGeneration(): Promise<number>;
   /** Chains of others that may cost pods traffic, in words; asked of nft only when some ruleset of the machine has changed. */
-  listHazards(bridge: string): Promise<readonly string[]>;
+  listHazards(bridge: string, families: readonly Family[]): Promise<readonly string[]>;
   /** What differs from the ruleset of the last `ensure`. `afresh`: read from the kernel even if nobody has changed anything since. */
   check(options?: { readonly afresh: boolean }): Promise<readonly string[]>;
   /** Leads host ports to their attachment, now and in every `ensure` from here on. What has failed is as if it had not been asked for. */
@@ -63,7 +65,7 @@ export function createNftables({ netfilter, onRestored }: NftablesInput): Nftabl
   /** The ruleset without host ports: those that are wanted are in it whenever this is set. */
   let verified: { readonly generation: number; readonly ruleset: Ruleset } | undefined;
   let current: Ruleset | undefined;
-  let hazards: { readonly generation: number; readonly found: readonly string[] } | undefined;
+  let hazards: { readonly key: string; readonly found: readonly string[] } | undefined;
   const inTurn = createTurns();
 
   const complete = (ruleset: Ruleset): Ruleset =>
@@ -159,13 +161,15 @@ export function createNftables({ netfilter, onRestored }: NftablesInput): Nftabl
     hostPorts: () => [...bindings.values()],
     ensure: (ruleset) => inTurn(() => ensure(ruleset)),
     verifiedGeneration: () => inTurn(() => Promise.resolve(verified?.generation ?? 0)),
-    async listHazards(bridge) {
-      const generation = await readGeneration();
-      if (hazards?.generation !== generation) {
-        const { nftables: objects } = JSON.parse(await runNft(["-j", "list", "chains"], "")) as {
-          nftables: readonly ListedObject[];
-        };
-        hazards = { generation, found: describeDropPolicies(objects, bridge) };
+    async listHazards(bridge, families) {
+      const key = [await readGeneration(), bridge, ...families].join(" ");
+      if (hazards?.key !== key) {
+        const chains = await listForwardChains(families);
+        const found = chains.flatMap((chain) => {
+          const harm = describeHarm(chain, bridge);
+          return harm === undefined ? [] : [`${harm.evidence}; on the node run: ${harm.remedy}`];
+        });
+        hazards = { key, found };
       }
       return hazards.found;
     },

@@ -13,6 +13,8 @@ export interface WatchNftablesInput {
   readonly isKnown: (generation: number) => Promise<boolean>;
   /** Somebody changed a table of ours. */
   readonly onChange: () => void;
+  /** Somebody changed another table. */
+  readonly onForeign: () => void;
 }
 
 /**
@@ -21,7 +23,7 @@ export interface WatchNftablesInput {
  */
 export function watchNftables(
   native: Pick<Native, "openNetlink" | "watch" | "close">,
-  { table, isKnown, onChange }: WatchNftablesInput,
+  { table, isKnown, onChange, onForeign }: WatchNftablesInput,
 ): { stop(): void } {
   let isTouched = false;
   let isStopped = false;
@@ -35,12 +37,16 @@ export function watchNftables(
       for (const message of parseMessages(bytes)) {
         const told = readNftNotification(message);
         if (told.table === table) isTouched = true;
+        else if (told.table !== undefined && !isStopped) onForeign();
         if (told.generation === undefined || !isTouched) continue;
         isTouched = false;
         void isKnown(told.generation).then((known) => known || tell(), tell);
       }
     },
-    tell,
+    () => {
+      tell();
+      if (!isStopped) onForeign();
+    },
   );
   return {
     stop() {

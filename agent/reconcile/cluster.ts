@@ -85,11 +85,13 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
   const tellProblems = createProblemTeller({
     log,
     report: input.onProblem,
+    subject: "Other nodes",
     over: "All nodes can be reached again",
   });
   const tellRefusals = createProblemTeller({
     log,
     report: input.onRefusal,
+    subject: "Other nodes",
     over: "No node claims what it may not have any more",
   });
   const planRulesetOnce = rememberLast(planRuleset);

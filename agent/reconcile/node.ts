@@ -31,7 +31,6 @@ export interface NodeReconcilerInput {
     | "ensureNode"
     | "listAttachments"
     | "listGateways"
-    | "listHazards"
     | "observeUnderlay"
     | "readLastGiven"
     | "readMtu"
@@ -140,18 +139,6 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
     );
   };
 
-  let hazards = "";
-  const warnOfHazards = async (): Promise<void> => {
-    // Nothing depends on it: where nft fails, the masquerade tells.
-    const found = await kernel.listHazards(bridge).then(
-      (list) => list.join("; "),
-      () => "",
-    );
-    if (found !== hazards && found !== "")
-      log.warn({ hazards: found }, "Rules of others may cost pods traffic");
-    hazards = found;
-  };
-
   /** Written only when it differs: every pod that starts changes it. */
   let savedLastGiven = "";
   const saveLastGiven = async (): Promise<void> => {
@@ -191,7 +178,6 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
     if (outcome.changes.some(({ kind }) => kind === "bridge")) savedLastGiven = "";
     await saveLastGiven();
     await repairAttachments();
-    await warnOfHazards();
   };
 
   let isRecovered = false;

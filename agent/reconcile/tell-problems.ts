@@ -7,12 +7,14 @@ export interface ProblemTellerInput {
   readonly log: Pick<Log, "info" | "warn">;
   /** Hears of new problems, at most a few of them by name. */
   readonly report: (note: string) => void;
+  /** What the problems are of. */
+  readonly subject: string;
   /** Said when all are over. */
   readonly over: string;
 }
 
 /** Tells each problem when it comes up, and when all are over: what lasts is not said again and again. */
-export function createProblemTeller({ log, report, over }: ProblemTellerInput) {
+export function createProblemTeller({ log, report, over, subject }: ProblemTellerInput) {
   let known: ReadonlySet<string> = new Set();
   return (problems: readonly string[]): void => {
     const fresh = problems.filter((problem) => !known.has(problem));
@@ -20,9 +22,9 @@ export function createProblemTeller({ log, report, over }: ProblemTellerInput) {
     known = new Set(problems);
     if (fresh.length === 0) return;
     const named = fresh.slice(0, MAX_NAMED);
-    for (const problem of named) log.warn({}, `Other nodes: ${problem}`);
+    for (const problem of named) log.warn({}, `${subject}: ${problem}`);
     const more = fresh.length - named.length;
-    if (more > 0) log.warn({ more }, "Other nodes: there are more problems of this kind");
+    if (more > 0) log.warn({ more }, `${subject}: there are more problems of this kind`);
     report(more > 0 ? `${named.join("; ")}; and ${more} more` : named.join("; "));
   };
 }

@@ -137,6 +137,19 @@ export function testAlerts(getLab: () => WatchedLab): void {
   );
 
   testAlert(
+    "CausewayForeignDrop",
+    "another program's chain drops what it does not know",
+    async ({ node }) => {
+      await runCommand([...node.network.node.enter, "nft", "add table ip other"]);
+      const chain = "add chain ip other forward { type filter hook forward priority 0; policy drop; }";
+      await runCommand([...node.network.node.enter, "nft", chain]);
+    },
+    async ({ node }) => {
+      await runCommand([...node.network.node.enter, "nft", "delete table ip other"]);
+    },
+  );
+
+  testAlert(
     "CausewayRivalConflist",
     "another CNI's configuration sorts first",
     async ({ node }) =>

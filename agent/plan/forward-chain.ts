@@ -1,4 +1,4 @@
-import type { ChainName } from "../plan/accept-rules.ts";
+import { acceptCommand, type ChainName } from "./accept-rules.ts";
 
 /** A base chain of somebody else that forwarded packets pass. */
 export interface ForwardChain extends ChainName {
@@ -22,27 +22,61 @@ export function effectOnPods({ policy, rules }: ForwardChain, bridge: string): C
   for (const rule of rules) {
     const verdict = verdictOf(rule);
     if (verdict === undefined) continue;
-    const matches = rule.filter((expression) => "match" in expression);
-    const direction = matches.length === 1 ? directionOf(matches[0]?.["match"], bridge) : undefined;
+    const conditions = rule.filter(isCondition);
+    const [condition] = conditions;
+    const direction = conditions.length === 1 ? directionOf(condition?.["match"], bridge) : undefined;
     if (direction !== undefined && !accepted.has(direction)) {
       if (verdict === "drop") return "drops pods";
       accepted.add(direction);
     }
     if (accepted.size === 2) return "passes";
     // Nothing comes after a rule without conditions.
-    if (matches.length === 0) return verdict === "drop" ? "drops unknown" : "passes";
+    if (conditions.length === 0) return verdict === "drop" ? "drops unknown" : "passes";
   }
   return policy === "drop" ? "drops unknown" : "passes";
 }
 
 function verdictOf(rule: NftRule): "accept" | "drop" | undefined {
   if (rule.some((expression) => "accept" in expression)) return "accept";
-  return rule.some((expression) => "drop" in expression || "reject" in expression) ? "drop" : undefined;
+  return rule.some(takesAway) ? "drop" : undefined;
+}
+
+/** Of iptables' extensions, as iptables-nft uses them, nft tells the name: REJECT is one. */
+function takesAway(expression: NftExpression): boolean {
+  const { name } = (expression["xt"] ?? {}) as { readonly name?: string };
+  return "drop" in expression || "reject" in expression || name === "REJECT" || name === "DROP";
+}
+
+/** What does something with every packet, and lets none of them by. */
+const NO_CONDITIONS = ["accept", "drop", "reject", "counter", "log"];
+
+function isCondition(expression: NftExpression): boolean {
+  return !takesAway(expression) && !NO_CONDITIONS.some((name) => name in expression);
+}
+
+const WORDS: Readonly<Record<Exclude<ChainEffect, "passes">, string>> = {
+  "drops pods": "drops packets of pods by a rule of its own",
+  "drops unknown":
+    "drops forwarded packets that none of its rules accepts, and none accepts those of the bridge",
+};
+
+/** What a chain does to pods, in words, with the command that lets them pass; undefined: nothing. */
+export function describeHarm(
+  chain: ForwardChain,
+  bridge: string,
+): { readonly evidence: string; readonly remedy: string } | undefined {
+  const effect = effectOnPods(chain, bridge);
+  if (effect === "passes") return undefined;
+  const { family, table, name } = chain;
+  return {
+    evidence: `chain ${family} ${table} ${name} ${WORDS[effect]}`,
+    remedy: acceptCommand(chain, bridge),
+  };
 }
 
 /** "iifname" or "oifname" when the match is about this bridge. */
 function directionOf(match: unknown, bridge: string): string | undefined {
-  const { op, left, right } = match as {
+  const { op, left, right } = (match ?? {}) as {
     op?: string;
     left?: { meta?: { key?: string } };
     right?: unknown;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { effectOnPods, type NftRule } from "./forward-chain.ts";
+import { describeHarm, effectOnPods, type NftRule } from "./forward-chain.ts";
 
 const about = (key: string, right: string, op = "==") => ({ match: { op, left: { meta: { key } }, right } });
 const accept = { accept: null };
@@ -45,6 +45,24 @@ for (const { name, policy = "accept", rules, want } of [
     want: "drops unknown",
   },
   {
+    name: "a REJECT of iptables at the end, as Oracle Linux has it",
+    rules: [
+      [state, accept],
+      [counter, { xt: { type: "target", name: "REJECT" } }],
+    ],
+    want: "drops unknown",
+  },
+  {
+    name: "a REJECT of iptables with a condition that nft cannot read",
+    rules: [[{ xt: { type: "match", name: "physdev" } }, { xt: { type: "target", name: "REJECT" } }]],
+    want: "passes",
+  },
+  {
+    name: "a limited reject",
+    rules: [[{ limit: { rate: 1 } }, { reject: null }]],
+    want: "passes",
+  },
+  {
     name: "accepted only for established connections",
     policy: "drop",
     rules: [
@@ -75,3 +93,14 @@ for (const { name, policy = "accept", rules, want } of [
     assert.equal(effectOnPods(chain, "cw0"), want);
   });
 }
+
+test("describeHarm() names a chain that drops what it does not know, and what to run", () => {
+  const chain = { family: "ip", table: "filter", name: "FORWARD", rules: [] };
+  assert.deepEqual(describeHarm({ ...chain, policy: "drop" }, "cw0"), {
+    evidence:
+      "chain ip filter FORWARD drops forwarded packets that none of its rules accepts, and none accepts those of the bridge",
+    remedy:
+      'nft insert rule ip filter FORWARD iifname "cw0" accept && nft insert rule ip filter FORWARD oifname "cw0" accept',
+  });
+  assert.equal(describeHarm({ ...chain, policy: "accept" }, "cw0"), undefined);
+});

@@ -1,0 +1,41 @@
+import type { Kernel } from "../kernel/kernel.ts";
+import type { Log } from "../log.ts";
+import { FAMILIES } from "../plan/peer-routes.ts";
+import type { Readiness } from "../readiness.ts";
+import { createProblemTeller } from "./tell-problems.ts";
+
+export interface ForeignFiltersInput {
+  readonly kernel: Pick<Kernel, "listHazards">;
+  readonly readiness: Pick<Readiness, "warn">;
+  readonly log: Log;
+  readonly bridge: string;
+  /** Hears of a chain that begins to cost pods traffic. */
+  readonly onProblem: (note: string) => void;
+}
+
+/** Looks after packet filters of others, which are not ours to change: a chain that drops pods' packets overrules every accept of ours. */
+export interface ForeignFilters {
+  /** Tells what is new, and when all is over. Repeated at no cost while no ruleset changes. */
+  look(): Promise<void>;
+  /** Chains that cost pods traffic. */
+  count(): number;
+}
+
+export function createForeignFilters(input: ForeignFiltersInput): ForeignFilters {
+  const { kernel, readiness, log, bridge } = input;
+  const tell = createProblemTeller({
+    log,
+    report: input.onProblem,
+    over: "No packet filter of others drops pods' packets any more",
+    subject: "Packet filters",
+  });
+  let found: readonly string[] = [];
+  return {
+    count: () => found.length,
+    async look() {
+      found = await kernel.listHazards(bridge, FAMILIES);
+      readiness.warn("packet filters", found.length === 0 ? undefined : found.join("; "));
+      tell(found);
+    },
+  };
+}
