@@ -58,6 +58,7 @@ test("loadConfig() has the defaults of the design", () => {
     masqueradeRandomPorts: true,
     nonMasqueradeCIDRs: [],
     clusterCIDRs: [],
+    allowSourceSpoofing: false,
     nodeEvents: true,
     nodeCondition: false,
     logLevel: "info",

@@ -290,6 +290,12 @@ export const OPTIONS = {
     help: "the only space in which PodCIDRs of nodes may lie, as the controller manager has it; may be repeated",
     multiple: true,
   },
+  allowSourceSpoofing: {
+    flag: "allow-source-spoofing",
+    schema: v.optional(flag, false),
+    value: "true|false",
+    help: 'let pods with the annotation "causeway.io/allow-source-spoofing: true" send from addresses that are not theirs',
+  },
   nodeEvents: {
     flag: "node-events",
     schema: v.optional(flag, true),

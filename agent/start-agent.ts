@@ -20,6 +20,7 @@ import { openNodeView } from "./kube/open-node-view.ts";
 import { ownNode } from "./kube/own-node.ts";
 import { messageOf } from "./errors.ts";
 import type { LineWriter } from "./line-writer.ts";
+import { createSharedLock } from "./kernel/shared-lock.ts";
 import { type Log } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { loadAddon } from "./native/addon.ts";
@@ -42,7 +43,6 @@ import { createRunner } from "./reconcile/runner.ts";
 import { createScopedRunner, type Scope } from "./reconcile/scoped-runner.ts";
 import { uninstall } from "./reconcile/uninstall.ts";
 import { verifyNode } from "./reconcile/verify-node.ts";
-import { createSharedLock } from "./shared-lock.ts";
 import { shippedFile } from "./shipped.ts";
 
 /** Commands after which the kernel's notifications are about our own doing. */
@@ -68,6 +68,7 @@ export async function startAgent(
   const native = loadNative();
   const kernel = openLinuxKernel(native, {
     after: systemClock.after,
+    allowSourceSpoofing: config.allowSourceSpoofing,
     onError: (error) =>
       log.warn({ error: messageOf(error) }, "Cannot clear tracked connections of host ports"),
   });
@@ -101,6 +102,7 @@ export async function startAgent(
     requests: () => ({ inWork: server?.inWork() ?? 0, waiting: server?.waiting() ?? 0 }),
     nodes: () => ({ known: source.view.nodes().size, malformed: source.view.skipped().size }),
     peers: () => cluster.counts(),
+    drops: kernel.countDrops,
     watch() {
       const { watchRestarts, lastEventMs = startedMs } = source.view.stats();
       return { restarts: watchRestarts, lastEventAgeSeconds: (nowMs() - lastEventMs) / 1000 };
@@ -253,6 +255,11 @@ export async function startAgent(
       attachments,
       readiness,
       bridge: config.bridge,
+      allowSourceSpoofing: config.allowSourceSpoofing,
+      onIgnoredWish: once((note) => {
+        log.warn({}, note);
+        source.report({ type: "Warning", reason: "AnnotationIgnored", action: "ServePods", note });
+      }),
       mtu: node.mtu,
       nowMs,
     },
@@ -378,6 +385,17 @@ export async function startAgent(
       }).catch((error: unknown) => log.error({ error: messageOf(error) }, "Cannot uninstall all host files"));
     kernel.close();
     http.close();
+  };
+}
+
+/** Tells a note once, however often it comes; after a thousand others it may be told again. */
+function once(tell: (note: string) => void): (note: string) => void {
+  const told = new Set<string>();
+  return (note) => {
+    if (told.has(note)) return;
+    if (told.size === 1000) told.clear();
+    told.add(note);
+    tell(note);
   };
 }
 

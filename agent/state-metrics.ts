@@ -4,6 +4,7 @@ import type { Attachment } from "./plan/attachment.ts";
 import { PROTOCOLS } from "./plan/host-ports.ts";
 import { NO_SETTINGS } from "./plan/pod-settings.ts";
 import type { RefusalCounts } from "./plan/refusal.ts";
+import { DROP_REASONS, type DropReason } from "./plan/drop-reasons.ts";
 
 /** Read at every scrape: the state itself is the truth, no number is kept beside it. */
 export interface AgentState {
@@ -18,6 +19,8 @@ export interface AgentState {
   readonly requests: () => { readonly inWork: number; readonly waiting: number };
   readonly nodes: () => { readonly known: number; readonly malformed: number };
   readonly peers: () => PeerCounts;
+  /** Frames of pods that the guard at their ports has dropped since its table was made, by reason. */
+  readonly drops: () => Promise<Readonly<Record<DropReason, number>>>;
   readonly watch: () => { readonly restarts: number; readonly lastEventAgeSeconds: number };
 }
 
@@ -130,6 +133,17 @@ export function registerStateMetrics(register: Registry, state: AgentState): voi
       return { desired, programmed };
     },
   );
+  new Counter({
+    name: "causeway_dropped_packets_total",
+    help: "Frames that pods sent and that went nowhere, by reason: source (not from an address of the pod), destination (not to the gateway), group (to everybody), protocol (neither IPv4 nor IPv6), discovery (of neighbours, routers and listeners, as kernels do at their start), redirect, link-local (to such an address).",
+    labelNames: ["reason"] as const,
+    registers,
+    async collect() {
+      const drops = await state.drops();
+      this.reset();
+      for (const reason of DROP_REASONS) this.inc({ reason }, drops[reason]);
+    },
+  });
   new Counter({
     name: "causeway_watch_restarts_total",
     help: "How often the watch of nodes, or of the nodes file, began anew.",

@@ -4,10 +4,12 @@ import { familyOf } from "../net/address.ts";
 import { describeHostPort, type HostPort, isAnyAddress } from "../plan/host-ports.ts";
 import { BRIDGE_MAC } from "../plan/node-network.ts";
 import { type PodPlan, planPodNetwork } from "../plan/pod-network.ts";
+import type { PodSettings } from "../plan/pod-settings.ts";
 import { CNI_CODE, CniError } from "./cni-error.ts";
 import type { Caller, CommandsContext, RequestOf } from "./commands.ts";
 import { prevResultOf } from "./prev-result.ts";
 import { formatResult } from "./result.ts";
+import { ANY_SOURCE_ANNOTATION } from "./wishes.ts";
 
 type Add = RequestOf<"ADD">;
 
@@ -24,8 +26,16 @@ export async function add(context: CommandsContext, request: Add, caller: Caller
   const pod = reserve(ipam.reserve(wishes.addresses));
   const addresses = pod.map(({ address }) => address);
   const network = config.name;
-  const plan = planPodNetwork({ network, containerId, ifname, mtu: mtu(), ...wishes, addresses: pod });
-  const { settings } = wishes;
+  const settings = grantSettings(context, request);
+  const plan = planPodNetwork({
+    network,
+    containerId,
+    ifname,
+    mtu: mtu(),
+    ...wishes,
+    settings,
+    addresses: pod,
+  });
   try {
     requireFamilies(settings.hostPorts, pod);
     reservePorts(context, hostLink, settings.hostPorts);
@@ -43,6 +53,17 @@ export async function add(context: CommandsContext, request: Add, caller: Caller
   }
   const host = { name: bridge, mac: BRIDGE_MAC };
   return formatResult({ plan, bridge: host, netns, dns: config.dns, prevResult }, config.cniVersion);
+}
+
+/** What was asked for, less what only the operator can allow. */
+function grantSettings(
+  { allowSourceSpoofing, onIgnoredWish }: CommandsContext,
+  { containerId, wishes: { settings, podName = `container ${containerId}` } }: Add,
+): PodSettings {
+  if (!settings.anySource || allowSourceSpoofing) return settings;
+  const cause = "allowSourceSpoofing is false";
+  onIgnoredWish(`Annotation "${ANY_SOURCE_ANNOTATION}" of pod ${podName} does not count: ${cause}`);
+  return { ...settings, anySource: false };
 }
 
 async function attach(kernel: CommandsContext["kernel"], plan: PodPlan, request: Add): Promise<void> {

@@ -3,9 +3,9 @@ import { test } from "node:test";
 import { type Attachments, createAttachments } from "../ipam/attachments.ts";
 import { createHostPortTable } from "../ipam/host-port-table.ts";
 import { createIpam, type Ipam } from "../ipam/ipam.ts";
+import { createSharedLock } from "../kernel/shared-lock.ts";
 import { type Cidr, parseCidr } from "../net/cidr.ts";
 import type { ReadinessPart } from "../readiness.ts";
-import { createSharedLock } from "../shared-lock.ts";
 import { createFakeKernel, type FakeKernel } from "../testing/fake-kernel.ts";
 import { NO_SETTINGS } from "../plan/pod-settings.ts";
 import { CniError } from "./cni-error.ts";
@@ -19,6 +19,7 @@ interface Setup {
   readonly attachments: Attachments;
   readonly commands: Commands;
   readonly reasons: { part: ReadinessPart; reason: string }[];
+  readonly ignored: string[];
 }
 
 function setUp(...podCidrs: readonly string[]): Setup {
@@ -28,6 +29,7 @@ function setUp(...podCidrs: readonly string[]): Setup {
   const hostPorts = createHostPortTable();
   const attachments = createAttachments(ipam, hostPorts);
   const reasons: Setup["reasons"] = [];
+  const ignored: string[] = [];
   const readiness = { reasons: () => reasons };
   const commands = createCommands(
     {
@@ -37,12 +39,14 @@ function setUp(...podCidrs: readonly string[]): Setup {
       attachments,
       readiness,
       bridge: "cw0",
+      allowSourceSpoofing: false,
+      onIgnoredWish: (note) => void ignored.push(note),
       mtu: () => 1400,
       nowMs: () => 0,
     },
     createSharedLock(),
   );
-  return { kernel, ipam, attachments, commands, reasons };
+  return { kernel, ipam, attachments, commands, reasons, ignored };
 }
 
 function config(version: CniVersion = "1.0.0"): ReturnType<typeof parseNetworkConfig> {

@@ -2,6 +2,7 @@ import type { Attachments } from "../ipam/attachments.ts";
 import type { HostPortTable } from "../ipam/host-port-table.ts";
 import type { Ipam } from "../ipam/ipam.ts";
 import type { Kernel } from "../kernel/kernel.ts";
+import type { SharedLock } from "../kernel/shared-lock.ts";
 import type { Readiness } from "../readiness.ts";
 import { add } from "./add.ts";
 import { check } from "./check.ts";
@@ -11,7 +12,6 @@ import { createKeyedLock } from "./keyed-lock.ts";
 import { createLimiter } from "./limiter.ts";
 import { SUPPORTED_VERSIONS } from "./network-config.ts";
 import type { CniRequest } from "./request.ts";
-import type { SharedLock } from "../shared-lock.ts";
 import { status } from "./status.ts";
 
 /** What the commands need of the rest of the agent. */
@@ -22,6 +22,10 @@ export interface CommandsContext {
   readonly attachments: Pick<Attachments, "get" | "add" | "remove" | "list">;
   readonly readiness: Pick<Readiness, "reasons">;
   readonly bridge: string;
+  /** Whether a pod's wish to send from any address counts. */
+  readonly allowSourceSpoofing: boolean;
+  /** Hears of a wish that was not granted. */
+  readonly onIgnoredWish: (note: string) => void;
   /** MTU of pods, which follows the uplink's. */
   readonly mtu: () => number;
   readonly nowMs: () => number;

@@ -5,7 +5,7 @@ import type { PodSettings } from "../plan/pod-settings.ts";
 import { parseBandwidth } from "./bandwidth.ts";
 import { invalidValue } from "./cni-error.ts";
 import { objectAt, valueAt } from "./json-keys.ts";
-import type { NetworkConfig } from "./network-config.ts";
+import { isObject, type NetworkConfig } from "./network-config.ts";
 import { parsePortMappings } from "./port-mappings.ts";
 
 /** What a runtime wants for one pod in particular. */
@@ -43,8 +43,20 @@ export function parseWishes({ raw }: Pick<NetworkConfig, "raw">, cniArgs: string
     settings: {
       hostPorts: parsePortMappings(valueAt(runtimeConfig, "portMappings")),
       bandwidth: parseBandwidth(valueAt(runtimeConfig, "bandwidth")),
+      anySource: wantsAnySource(valueAt(runtimeConfig, ANNOTATIONS_KEY)),
     },
   };
+}
+
+/** Capability by which containerd and CRI-O pass the annotations of a pod. */
+export const ANNOTATIONS_KEY = "io.kubernetes.cri.pod-annotations";
+
+/** Annotation of a pod that is to send from any address. */
+export const ANY_SOURCE_ANNOTATION = "causeway.io/allow-source-spoofing";
+
+/** Whoever may create the pod wrote it: what is no "true" is no wish, and no error either. */
+function wantsAnySource(annotations: unknown): boolean {
+  return isObject(annotations) && annotations[ANY_SOURCE_ANNOTATION] === "true";
 }
 
 /** `K=V;K=V` in whatever order; what is no pair is passed over, as runtimes add keys of their own. */

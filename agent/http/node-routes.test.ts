@@ -37,6 +37,16 @@ function setUp(): Setup {
       desired: 3,
       programmed: 2,
     }),
+    drops: () =>
+      Promise.resolve({
+        source: 3,
+        destination: 0,
+        group: 7,
+        protocol: 0,
+        discovery: 9,
+        redirect: 0,
+        "link-local": 0,
+      }),
     watch: () => ({ restarts: 5, lastEventAgeSeconds: 0.5 }),
   });
   const routes = nodeRoutes({ readiness, metrics, nowMs: () => setup.nowMs });

@@ -3,6 +3,7 @@ import type { Outcome } from "../netlink/message.ts";
 import { isAlreadyExists, NetlinkError } from "../netlink/netlink-error.ts";
 import type { PodPlan } from "../plan/pod-network.ts";
 import type { AttachOutcome, PodSockets } from "./kernel.ts";
+import type { Admission } from "./nftables.ts";
 import type { PodBatches } from "./pod-batches.ts";
 import type { PodRequestsInput } from "./pod-requests.ts";
 import { findLink } from "./read-one.ts";
@@ -15,6 +16,8 @@ export interface AttachContext {
   /** An interface index that is free, as is the one after it. */
   readonly nextLinkIndex: () => number;
   readonly encodePod: (input: PodRequestsInput) => PodBatches;
+  /** Undefined: the pod's addresses are in the guard's sets already. */
+  readonly admission: Admission | undefined;
 }
 
 /** Taken interface indices in a row that are a coincidence; beyond that something else is wrong. */
@@ -28,10 +31,12 @@ export async function attachPod(
   context: AttachContext,
   plan: PodPlan,
   sockets: PodSockets,
-): Promise<AttachOutcome> {
+): Promise<AttachOutcome | "not admitted"> {
+  let { admission } = context;
   for (let attempt = 1; ; attempt++) {
-    const linkIndex = context.nextLinkIndex();
-    const outcome = await tryAttach(context, plan, sockets, linkIndex);
+    const outcome = await tryAttach({ ...context, admission }, plan, sockets);
+    // Once is enough: another try is about the link only.
+    admission = undefined;
     if (!(outcome instanceof NetlinkError)) return outcome;
     const existing = isAlreadyExists(outcome)
       ? await findExisting(context.rtnetlink, plan, sockets)
@@ -44,14 +49,14 @@ export async function attachPod(
 
 /** An error that is returned left nothing behind; one that is thrown came after the link was made, which has been deleted again. */
 async function tryAttach(
-  { rtnetlink, bridgeIndex, hasIpv6, nextLinkIndex, encodePod }: AttachContext,
+  { rtnetlink, bridgeIndex, hasIpv6, nextLinkIndex, encodePod, admission }: AttachContext,
   plan: PodPlan,
   { netns, rtnetlink: socket }: PodSockets,
-  linkIndex: number,
-): Promise<"attached" | NetlinkError> {
+): Promise<"attached" | "not admitted" | NetlinkError> {
+  const linkIndex = nextLinkIndex();
   const hasIfb = plan.attachment.settings.bandwidth.egress !== undefined;
   const ifbIndex = hasIfb ? nextLinkIndex() : 0;
-  const { create, host, pod, routes } = encodePod({
+  const { admit, create, host, pod, routes } = encodePod({
     plan,
     linkIndex,
     podLinkIndex: linkIndex + 1,
@@ -62,13 +67,19 @@ async function tryAttach(
   });
   // A link that has got its carrier sends only after a worker of the kernel has seen that, which takes its time on a busy node; to ask about the
   // link does the worker's job (linkwatch_sync_dev in rtnl_getlink of net/core/rtnetlink.c, Linux 6.8). Without, the first packets may be lost.
-  const [created = [], hosted = [], podded = [], routed = [], settled = []] = await rtnetlink.tryExecute([
+  const outcomes = await rtnetlink.tryExecute([
+    ...(admission === undefined ? [] : [{ socket: admission.socket, requests: admit }]),
     { requests: create },
     { requests: host },
     { socket, requests: pod },
     { socket, requests: routes },
     { requests: [getLink(linkIndex)] },
   ]);
+  if (admission !== undefined) {
+    if (firstError(outcomes.shift() ?? []) !== undefined) return "not admitted";
+    admission.made();
+  }
+  const [created = [], hosted = [], podded = [], routed = [], settled = []] = outcomes;
   const createError = firstError(created);
   if (createError !== undefined) return createError;
   const error = firstError([...hosted, ...podded]) ?? firstRouteError(routed) ?? firstError(settled);

@@ -4,7 +4,7 @@ import { after, before, test } from "node:test";
 import { planNodeNetwork } from "../plan/node-network.ts";
 import type { PodPlan } from "../plan/pod-network.ts";
 import { eventually } from "../testing/eventually.ts";
-import { podPlan } from "../testing/kernel-contract.ts";
+import { podPlan, podRuleset } from "../testing/kernel-contract.ts";
 import { closePod, makeNetns, type Netns, openPod, runOnHost } from "../testing/netns.ts";
 import { assertInsideTestNamespaces } from "../testing/privileged.ts";
 import type { Kernel, PodSockets } from "./kernel.ts";
@@ -34,6 +34,7 @@ let otherSockets: PodSockets;
 before(async () => {
   kernel = openLinuxKernel(native, { after: systemClock.after, onError: assert.ifError });
   assert.deepEqual((await kernel.ensureNode(nodePlan)).faults, []);
+  await kernel.ensureRuleset(podRuleset);
   [netns, other] = [await makeNetns(), await makeNetns()];
   [sockets, otherSockets] = [await openPod(native, netns), await openPod(native, other)];
   plan = podPlan("damaged");
@@ -47,6 +48,7 @@ after(async () => {
   await netns.remove();
   await other.remove();
   await runOnHost("ip", "link", "del", "cw0");
+  await runOnHost("nft", "flush", "ruleset");
   kernel.close();
 });
 

@@ -23,6 +23,7 @@ function createSlowKernel() {
     tryExecute,
     execute: () => Promise.reject(new Error("not asked")),
     dump: () => Promise.resolve([]),
+    withSocket: () => Promise.reject(new Error("not asked")),
     close: () => undefined,
   };
   return { rtnetlink, asked };
@@ -35,7 +36,7 @@ test("detach() works on two lots at the same time, and collects what comes meanw
   const detacher = createDetacher({
     rtnetlink,
     bridgeIndex: () => undefined,
-    removeHostPorts: () => Promise.resolve(),
+    removeElements: () => Promise.resolve(),
   });
   const pending: Promise<unknown>[] = [];
   for (const name of ["a", "b", "c", "d"]) {

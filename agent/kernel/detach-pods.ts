@@ -30,8 +30,8 @@ export type KnownAttachment = Partial<Pick<Attachment, "addresses" | "settings">
 export interface DetacherInput {
   readonly rtnetlink: Rtnetlink;
   readonly bridgeIndex: () => number | undefined;
-  /** Ends the host ports of those that have any, before their links go. */
-  readonly removeHostPorts: (hostLinks: readonly string[]) => Promise<void>;
+  /** Takes what pods have in nftables: their addresses and host ports, before their links go. */
+  readonly removeElements: (hostLinks: readonly string[]) => Promise<void>;
 }
 
 interface Job {
@@ -47,7 +47,7 @@ interface Job {
  */
 const MAX_LOTS = 2;
 
-export function createDetacher({ rtnetlink, bridgeIndex, removeHostPorts }: DetacherInput): Detacher {
+export function createDetacher({ rtnetlink, bridgeIndex, removeElements }: DetacherInput): Detacher {
   let waiting: Job[] = [];
   let running = 0;
   let batches = 0;
@@ -60,7 +60,7 @@ export function createDetacher({ rtnetlink, bridgeIndex, removeHostPorts }: Deta
       const jobs = waiting;
       waiting = [];
       const group = FIRST_DELETION_GROUP + (batches++ & 0xffff);
-      await detachAll(rtnetlink, { jobs, group, bridgeIndex: bridgeIndex(), removeHostPorts });
+      await detachAll(rtnetlink, { jobs, group, bridgeIndex: bridgeIndex(), removeElements });
     }
     running--;
   };
@@ -74,7 +74,7 @@ export function createDetacher({ rtnetlink, bridgeIndex, removeHostPorts }: Deta
   };
 }
 
-interface Batch extends Pick<DetacherInput, "removeHostPorts"> {
+interface Batch extends Pick<DetacherInput, "removeElements"> {
   readonly jobs: readonly Job[];
   readonly group: number;
   readonly bridgeIndex: number | undefined;
@@ -82,9 +82,9 @@ interface Batch extends Pick<DetacherInput, "removeHostPorts"> {
 
 /** Never rejects: every job hears of its own end. */
 async function detachAll(rtnetlink: Rtnetlink, batch: Batch): Promise<void> {
-  const { jobs, group, bridgeIndex, removeHostPorts } = batch;
+  const { jobs, group, bridgeIndex, removeElements } = batch;
   try {
-    await removeHostPorts(jobs.map(({ hostLink }) => hostLink));
+    await removeElements(jobs.map(({ hostLink }) => hostLink));
     const links = await findLinks(rtnetlink, jobs);
     const own = jobs.filter((job) => {
       const link = links.get(job);

@@ -22,6 +22,7 @@ function refusing(errno: number): Rtnetlink {
       const [outcome] = (await tryExecute(steps)).flat();
       throw outcome?.status === "failed" ? outcome.error : new Error("no request");
     },
+    withSocket: () => Promise.reject(new Error("not asked")),
     dump: () => Promise.resolve([]),
     close: () => undefined,
   };

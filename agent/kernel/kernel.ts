@@ -2,6 +2,7 @@ import type { Family } from "../net/address.ts";
 import type { Attachment } from "../plan/attachment.ts";
 import type { GatewayAddress, NodePlan } from "../plan/node-network.ts";
 import type { RememberedPeer } from "../plan/overlay-nodes.ts";
+import type { DropReason } from "../plan/drop-reasons.ts";
 import type { PodPlan } from "../plan/pod-network.ts";
 import type { PeersPlan } from "../plan/peers.ts";
 import type { Ruleset } from "../plan/ruleset.ts";
@@ -22,6 +23,8 @@ export type AttachOutcome = "attached" | "pod interface exists" | "host link exi
 /** An attachment as the kernel has it. */
 export interface ObservedAttachment extends Attachment {
   readonly hostLink: string;
+  /** MAC of the pod's interface, as its host link tells it. */
+  readonly mac?: string | undefined;
 }
 
 /** An attachment with what the kernel tells of its host link. */
@@ -80,8 +83,8 @@ export interface Kernel {
    * the link itself and `known`, for a link that is gone. A link of that name that is not ours is left alone.
    */
   detachPod(hostLink: string, known?: KnownAttachment): Promise<"detached" | "gone">;
-  /** Sees from the next `ensureRuleset` on to the host ports of attachments that somebody else made, or that were there before the agent. */
-  adoptHostPorts(attachments: readonly ObservedAttachment[]): Promise<void>;
+  /** Sees from the next `ensureRuleset` on to the addresses and host ports of attachments that somebody else made, or that were there before the agent. */
+  adoptPods(attachments: readonly ObservedAttachment[]): Promise<void>;
   /** All attachments, from one dump of the links. */
   listAttachments(): Promise<readonly ObservedAttachment[]>;
   /** The same with the state of their links, for people who ask. */
@@ -126,6 +129,8 @@ export interface Kernel {
   checkRuleset(options?: { readonly afresh: boolean }): Promise<Faults>;
   /** Makes the nftables table as planned, verifies it, and tells what was not as planned before; nothing then. */
   ensureRuleset(ruleset: Ruleset): Promise<Faults>;
+  /** Frames of pods that were dropped at their ports, by reason, since the table was made. */
+  countDrops(): Promise<Readonly<Record<DropReason, number>>>;
   /** Removes everything of ours, pods' links included, and gives what it was: see {@link removeDatapath}. For a node that no agent serves. */
   removeDatapath(): Promise<readonly string[]>;
   close(): void;

@@ -4,7 +4,7 @@ import { after, before, test } from "node:test";
 import { linkLocalOf } from "../net/mac.ts";
 import { planNodeNetwork } from "../plan/node-network.ts";
 import { eventually } from "../testing/eventually.ts";
-import { podPlan, testKernelContract } from "../testing/kernel-contract.ts";
+import { podPlan, podRuleset, testKernelContract } from "../testing/kernel-contract.ts";
 import { closePod, makeNetns, type Netns, openPod, runOnHost } from "../testing/netns.ts";
 import { assertInsideTestNamespaces } from "../testing/privileged.ts";
 import type { Kernel, PodSockets } from "./kernel.ts";
@@ -30,6 +30,7 @@ const pods = new Map<PodSockets, Netns>();
 before(async () => {
   kernel = openLinuxKernel(native, { after: systemClock.after, onError: assert.ifError });
   assert.deepEqual((await kernel.ensureNode(nodePlan)).faults, []);
+  await kernel.ensureRuleset(podRuleset);
 });
 
 after(async () => {
@@ -38,6 +39,7 @@ after(async () => {
     await netns.remove();
   }
   await runOnHost("ip", "link", "del", "cw0");
+  await runOnHost("nft", "flush", "ruleset");
   kernel.close();
 });
 

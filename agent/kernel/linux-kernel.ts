@@ -7,8 +7,10 @@ import { parseAlias } from "../plan/attachment.ts";
 import { ifbName } from "../plan/ifb.ts";
 import type { PortBinding } from "../plan/host-ports.ts";
 import { NO_SETTINGS } from "../plan/pod-settings.ts";
+import { DROP_REASONS, dropCounter, type DropReason } from "../plan/drop-reasons.ts";
 import { formatBridgeAlias, parseBridgeAlias } from "../plan/bridge-alias.ts";
 import { TABLE_NAME } from "../plan/ruleset.ts";
+import type { SourceBinding } from "../plan/sources.ts";
 import { attachPod } from "./attach-pod.ts";
 import { checkPod } from "./check-pod.ts";
 import { addressRemovals, createDetacher, removeAll } from "./detach-pods.ts";
@@ -16,11 +18,12 @@ import { diffBridge, ensureBridge } from "./ensure-bridge.ts";
 import { isWide, listPodGateways } from "./ensure-gateways.ts";
 import { createPeers } from "./ensure-peers.ts";
 import { ensureIpv6Forwarding, procSysctls } from "./ipv6-forwarding.ts";
-import type { Kernel, ObservedAttachment } from "./kernel.ts";
+import type { AttachOutcome, Kernel, ObservedAttachment } from "./kernel.ts";
 import { createPodEncoder } from "./pod-batches.ts";
 import { createNftables } from "./nftables.ts";
 import { createConnectionKeeper } from "./forget-connections.ts";
 import { listPeers } from "./list-peers.ts";
+import { readCounters, tableKey } from "./list-table.ts";
 import { ensureLocalnet } from "./localnet.ts";
 import { isHostLink, isOurs, isPodLikeName } from "./ownership.ts";
 import { attachmentOf, listPodLinks } from "./pod-links.ts";
@@ -51,6 +54,8 @@ export interface LinuxKernelInput extends LinuxKernelOptions {
 export interface LinuxKernelOptions {
   /** Runs work later; gives the function that calls it off. */
   readonly after: (ms: number, work: () => void) => () => void;
+  /** Whether a pod's wish to send from any address counts. */
+  readonly allowSourceSpoofing?: boolean;
   /** Hears of what failed while nobody waited for it. */
   readonly onError: (error: unknown) => void;
 }
@@ -64,7 +69,7 @@ export function openLinuxKernel(native: Native, options: LinuxKernelOptions): Ke
 
 /** The Linux kernel of this network namespace, through rtnetlink and nft. */
 export function createLinuxKernel(input: LinuxKernelInput): Kernel {
-  const { native, rtnetlink, netfilter, generic } = input;
+  const { native, rtnetlink, netfilter, generic, allowSourceSpoofing = false } = input;
   const connections = createConnectionKeeper(input);
   const nftables = createNftables({ netfilter, onRestored: connections.added });
   const peers = createPeers({ rtnetlink, generic });
@@ -75,12 +80,17 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
   const detacher = createDetacher({
     rtnetlink,
     bridgeIndex: () => bridge?.index,
-    async removeHostPorts(hostLinks) {
-      const removed = await nftables.removeHostPorts(hostLinks);
+    async removeElements(hostLinks) {
+      const removed = await nftables.removePods(hostLinks);
       if (removed.length > 0) connections.removed(removed);
     },
   });
 
+  /** What an attachment may send from. */
+  const sourcesOf = (attachment: ObservedAttachment): SourceBinding => {
+    const { hostLink, addresses, mac, settings = NO_SETTINGS } = attachment;
+    return { hostLink, addresses, mac, anySource: settings.anySource && allowSourceSpoofing };
+  };
   /** In steps of two: the pod's end gets the index after the host end's. */
   const nextLinkIndex = (): number => {
     lastLinkIndex += 2;
@@ -148,7 +158,10 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
         throw new Error(`Cannot attach "${plan.host.link}": the node has no bridge yet`);
       const hasIpv6 = bridge.addrGenMode !== undefined;
       const context = { rtnetlink, bridgeIndex: bridge.index, hasIpv6, nextLinkIndex, encodePod };
-      const outcome = await attachPod(context, plan, sockets);
+      const sources = sourcesOf({ hostLink: plan.host.link, mac: plan.pod.mac, ...plan.attachment });
+      const outcome = await nftables.admit<AttachOutcome>(sources, (admission) =>
+        attachPod({ ...context, admission }, plan, sockets),
+      );
       const binding = bindingOf({ hostLink: plan.host.link, ...plan.attachment });
       if (outcome !== "attached" || binding === undefined) return outcome;
       try {
@@ -168,8 +181,14 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
     detachPod: (hostLink, known = {}) => detacher.detach(hostLink, known),
     listAttachments: async () => (await listHostLinks()).flatMap((link) => attachmentOf(link) ?? []),
     listPodLinks: async () => listPodLinks(rtnetlink, await listHostLinks()),
-    adoptHostPorts: (attachments) =>
-      nftables.adoptHostPorts(attachments.flatMap((attachment) => bindingOf(attachment) ?? [])),
+    adoptPods: (attachments) =>
+      nftables.adoptPods(
+        attachments.map((attachment) => ({
+          hostLink: attachment.hostLink,
+          sources: sourcesOf(attachment),
+          ports: bindingOf(attachment),
+        })),
+      ),
     async clearLeftovers(name) {
       const all = await listPodLikeLinks();
       const links = all.filter(isHostLink);
@@ -248,6 +267,14 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
     listHazards: nftables.listHazards,
     ensureRuleset: nftables.ensure,
     checkRuleset: nftables.check,
+    async countDrops() {
+      const counters = await readCounters(netfilter, tableKey("bridge"));
+      const packets = (reason: DropReason): number => counters.get(dropCounter(reason)) ?? 0;
+      return Object.fromEntries(DROP_REASONS.map((reason) => [reason, packets(reason)])) as Record<
+        DropReason,
+        number
+      >;
+    },
     removeDatapath: () => removeDatapath(rtnetlink),
     close() {
       connections.stop();

@@ -8,6 +8,7 @@ import {
   NFPROTO_BRIDGE,
   NFPROTO_INET,
   NFT_OBJECT_COUNTER,
+  NFT_SET_ANONYMOUS,
   NFT_SET_CONCAT,
   NFT_SET_INTERVAL,
   NFT_SET_MAP,
@@ -58,6 +59,8 @@ export async function listTable(
   const [reply] = outcome?.status === "done" ? outcome.replies : [];
   const sets: NftSet[] = [];
   for (const set of (await netfilter.dump(dumpSets(key))).map(parseSet)) {
+    // Those without a name are parts of rules, which are known by their comments.
+    if ((set.flags & NFT_SET_ANONYMOUS) !== 0) continue;
     const elements = await netfilter.dump(dumpElements({ ...key, set: set.name }));
     sets.push(readSet(set, elements.flatMap(parseElements)));
   }
@@ -74,6 +77,15 @@ async function listCounters(netfilter: Netfilter, key: NftTableKey): Promise<rea
   return objects.map(({ name, type }) =>
     type === NFT_OBJECT_COUNTER ? name : `${name} of another type (${type})`,
   );
+}
+
+/** How often each counter of a table has counted, by its name. */
+export async function readCounters(
+  netfilter: Pick<Rtnetlink, "dump">,
+  key: NftTableKey,
+): Promise<ReadonlyMap<string, number>> {
+  const objects = (await netfilter.dump(dumpObjects(key))).map(parseObject);
+  return new Map(objects.map(({ name, packets }) => [name, packets]));
 }
 
 async function listChains(netfilter: Netfilter, key: NftTableKey): Promise<readonly ObservedChain[]> {

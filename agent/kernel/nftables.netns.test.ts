@@ -104,13 +104,13 @@ test("host ports come and go without an nft process while nobody else changes an
   writeFileSync(join(folder, "log"), "");
   await nftables.addHostPorts(bindingOf("cwa", 2, 8080, 8081));
   await nftables.addHostPorts(bindingOf("cwb", 3, 8082));
-  assert.equal((await nftables.removeHostPorts(["cwa", "unknown"])).length, 1);
+  assert.equal((await nftables.removePods(["cwa", "unknown"])).length, 1);
   assert.deepEqual(await nftables.check(), []);
   assert.deepEqual(await nftables.ensure(ruleset), []);
   assert.equal(said(), "");
   process.env["PATH"] = PATH;
   const other = createNftables({ netfilter, onRestored });
-  await other.adoptHostPorts([bindingOf("cwb", 3, 8082)]);
+  await other.adoptPods([{ hostLink: "cwb", ports: bindingOf("cwb", 3, 8082) }]);
   assert.deepEqual(await other.ensure(ruleset), []);
   assert.deepEqual(restored, []);
 });
@@ -134,7 +134,7 @@ test("a hundred ports of a pod and more come in one transaction, or none of them
   assert.deepEqual(await nftables.check(), []);
   const listed = await runOnHost("nft", "list", "map", "inet", "causeway", "ports6");
   assert.equal(listed.match(/(tcp|6) \. 2\d{4} /g)?.length, 250);
-  await nftables.removeHostPorts(["cwa"]);
+  await nftables.removePods(["cwa"]);
   assert.deepEqual(await nftables.check(), []);
   replaceNft("exit 1");
   await runOnHost("nft", "delete table inet causeway");

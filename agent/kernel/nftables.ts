@@ -1,4 +1,5 @@
 import type { Family } from "../net/address.ts";
+import { changeElements } from "../netlink/nft-elements.ts";
 import { getGeneration, parseGeneration } from "../netlink/nft-generation.ts";
 import {
   asObserved,
@@ -9,16 +10,24 @@ import {
 } from "../plan/diff-table.ts";
 import { describeHarm } from "../plan/forward-chain.ts";
 import { type PortBinding, planPortElements } from "../plan/host-ports.ts";
-import { formatRuleset, type Ruleset, TABLE_NAME, withHostPorts } from "../plan/ruleset.ts";
+import { formatRuleset, type Ruleset, TABLE_NAME, withElements } from "../plan/ruleset.ts";
 import { formatUpdate } from "../plan/ruleset-update.ts";
+import {
+  formatSourceElement,
+  planSourceElements,
+  type SourceBinding,
+  type SourceElement,
+} from "../plan/sources.ts";
 import { listForwardChains } from "./forward-chains.ts";
-import { changePortElements } from "./host-port-rules.ts";
 import { listTable } from "./list-table.ts";
+import { portSetElement } from "./port-elements.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
 import { describeOldNft, runNft } from "./run-nft.ts";
+import { createSharedLock } from "./shared-lock.ts";
+import { sourceSetElement } from "./source-elements.ts";
 
 /**
- * Our tables. Changes go through the nft program, the only documented interface of nftables, but for the elements of host ports: those are many and
+ * Our tables. Changes go through the nft program, the only documented interface of nftables, but for attachments' elements: those are many and
  * urgent. What the kernel has is read from the kernel.
  */
 export interface Nftables {
@@ -33,21 +42,46 @@ export interface Nftables {
   listHazards(bridge: string, families: readonly Family[]): Promise<readonly string[]>;
   /** What differs from the ruleset of the last `ensure`. `afresh`: read from the kernel even if nobody has changed anything since. */
   check(options?: { readonly afresh: boolean }): Promise<readonly string[]>;
+  /**
+   * Lets an attachment send from its addresses: `attach` makes it, with the admission in front of its steps, and answers "not admitted" where the
+   * kernel has refused that; it is then called again without, once all tables are as planned. What has not come to "attached" is as if it had not
+   * been asked for.
+   */
+  admit<Outcome extends string>(
+    sources: SourceBinding,
+    attach: (admission: Admission | undefined) => Promise<Outcome | "not admitted">,
+  ): Promise<Outcome>;
   /** Leads host ports to their attachment, now and in every `ensure` from here on. What has failed is as if it had not been asked for. */
   addHostPorts(binding: PortBinding): Promise<void>;
-  /** The end of the host ports of these attachments; gives what they were. Costs nothing for those that have none. */
-  removeHostPorts(hostLinks: readonly string[]): Promise<readonly PortBinding[]>;
-  /** The same as `addHostPorts` for attachments that are older than the agent: the next `ensure` sees to them. */
-  adoptHostPorts(bindings: readonly PortBinding[]): Promise<void>;
+  /** The end of what these attachments have; gives what their host ports were. */
+  removePods(hostLinks: readonly string[]): Promise<readonly PortBinding[]>;
+  /** Attachments that are older than the agent: the next `ensure` sees to what they have. */
+  adoptPods(pods: readonly AdoptedPod[]): Promise<void>;
   hostPorts(): readonly PortBinding[];
+}
+
+/** How an attachment is let in: its first step goes to this socket, and whoever sends it tells when the kernel has made it so. */
+export interface Admission {
+  readonly socket: number;
+  readonly made: () => void;
+}
+
+/** What one attachment has in our tables. */
+interface PodElements {
+  readonly sources?: SourceBinding | undefined;
+  readonly ports?: PortBinding | undefined;
+}
+
+export interface AdoptedPod extends PodElements {
+  readonly hostLink: string;
 }
 
 export interface NftablesInput {
   /**
    * Is asked for the generation of the namespace's rulesets, so that nobody has to look as long as it is the one that was verified; for what the
-   * kernel has; and to change the elements of host ports.
+   * kernel has; and to change attachments' elements.
    */
-  readonly netfilter: Pick<Rtnetlink, "execute" | "tryExecute" | "dump">;
+  readonly netfilter: Pick<Rtnetlink, "execute" | "tryExecute" | "withSocket" | "dump">;
   /** Host ports did not lead to their pods until now, because somebody took them away or nobody was there. */
   readonly onRestored: (bindings: readonly PortBinding[]) => void;
 }
@@ -60,16 +94,24 @@ interface Observation {
   readonly tables: readonly TablePair[];
 }
 
+const MAX_ATTEMPTS = 3;
+
 export function createNftables({ netfilter, onRestored }: NftablesInput): Nftables {
-  const bindings = new Map<string, PortBinding>();
-  /** The ruleset without host ports: those that are wanted are in it whenever this is set. */
+  const pods = new Map<string, PodElements>();
+  /** The ruleset without attachments' elements: those that are wanted are in it whenever this is set. Our own transactions take it along. */
   let verified: { readonly generation: number; readonly ruleset: Ruleset } | undefined;
   let current: Ruleset | undefined;
   let hazards: { readonly key: string; readonly found: readonly string[] } | undefined;
-  const inTurn = createTurns();
+  /** Attachments come and go beside each other; who looks at the tables meanwhile would take what is half done for damage. */
+  const turns = createSharedLock();
 
+  const hostPorts = (): PortBinding[] => [...pods.values()].flatMap(({ ports }) => ports ?? []);
   const complete = (ruleset: Ruleset): Ruleset =>
-    withHostPorts(ruleset, [...bindings.values()].flatMap(planPortElements));
+    withElements(
+      ruleset,
+      hostPorts().flatMap(planPortElements),
+      [...pods.values()].flatMap(({ sources }) => (sources === undefined ? [] : planSourceElements(sources))),
+    );
   const readGeneration = async (): Promise<number> => {
     const [[[reply] = []] = []] = await netfilter.execute([{ requests: [getGeneration()] }]);
     return parseGeneration(reply?.payload ?? Buffer.alloc(0));
@@ -106,7 +148,7 @@ export function createNftables({ netfilter, onRestored }: NftablesInput): Nftabl
     const found = judge(ruleset, before);
     if (found.length === 0) return found;
     const count = await update(complete(ruleset), before.tables);
-    if (before.tables.some(lacksHostPorts)) onRestored([...bindings.values()]);
+    if (before.tables.some(lacksHostPorts)) onRestored(hostPorts());
     // To list thousands of elements would cost more than to change one. nft has succeeded, and each transaction is one generation
     // (nf_tables_commit of net/netfilter/nf_tables_api.c): if there are no more, nobody else has changed anything.
     const isOurs =
@@ -116,51 +158,121 @@ export function createNftables({ netfilter, onRestored }: NftablesInput): Nftabl
     return found;
   };
 
-  /** Brings the elements of some attachments into the kernel, or out of it; `bindings` has been changed already. */
-  const changeElements = async (verb: "add" | "delete", changed: readonly PortBinding[]): Promise<void> => {
-    const before = verified;
-    verified = undefined;
-    const outcome = await changePortElements(netfilter, {
-      verb,
-      bindings: changed,
-      generation: before?.generation,
+  /** A transaction of ours was made: if nobody else has made one, the rulesets' generation is the next. */
+  const advance = (): void => {
+    if (verified !== undefined) verified = { ...verified, generation: nextGeneration(verified.generation) };
+  };
+  /** The tables are not as they were left: all of them are looked at. */
+  const putRight = async (): Promise<void> => {
+    const ruleset = current;
+    if (ruleset === undefined) throw new Error("Cannot change nftables elements: there are no tables yet");
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await turns.exclusive(() => ensure(ruleset));
+        return;
+      } catch (error) {
+        // Who has flushed the rulesets once may do so again between our change and our look at it.
+        if (attempt === MAX_ATTEMPTS) throw error;
+      }
+    }
+  };
+  /** One transaction about attachments' elements, once `register` has noted what is wanted from now on. */
+  const change = async (
+    verb: "add" | "delete",
+    register: () => { readonly ports: readonly PortBinding[]; readonly sources: readonly SourceElement[] },
+  ): Promise<void> => {
+    const isMade = await turns.shared(async () => {
+      const changed = register();
+      const elements = [
+        ...changed.ports.flatMap(planPortElements).map(portSetElement),
+        ...changed.sources.map(sourceSetElement),
+      ];
+      if (elements.length === 0) return true;
+      try {
+        const request = changeElements({ table: TABLE_NAME, verb, elements });
+        const [outcome] = (await netfilter.tryExecute([{ requests: [request] }])).flat();
+        if (outcome?.status !== "failed") advance();
+        return outcome?.status !== "failed";
+      } catch {
+        return false;
+      }
     });
-    if (before !== undefined && outcome === "next generation")
-      verified = { ruleset: before.ruleset, generation: nextGeneration(before.generation) };
-    if (outcome === "refused" && current !== undefined) await ensure(current);
+    if (isMade) return;
+    verified = undefined;
+    await putRight();
+  };
+  /** Takes back what a failed ADD was admitted with; what cannot be taken back now is what the next `ensure` finds too much. */
+  const dismiss = async (sources: SourceBinding, before: PodElements | undefined): Promise<void> => {
+    const kept = new Set(
+      (before?.sources ? planSourceElements(before.sources) : []).map(formatSourceElement),
+    );
+    await change("delete", () => {
+      if (before === undefined) pods.delete(sources.hostLink);
+      else pods.set(sources.hostLink, before);
+      const elements = planSourceElements(sources).filter((own) => !kept.has(formatSourceElement(own)));
+      return { ports: [], sources: elements };
+    }).catch(() => undefined); // the ADD's own failure is what is told
   };
 
   return {
-    addHostPorts: (binding) =>
-      inTurn(async () => {
-        bindings.set(binding.hostLink, binding);
-        try {
-          await changeElements("add", [binding]);
-        } catch (error) {
-          bindings.delete(binding.hostLink);
-          throw error;
+    async admit(sources, attach) {
+      const before = pods.get(sources.hostLink);
+      try {
+        let outcome = await turns.shared(() => {
+          pods.set(sources.hostLink, { sources });
+          return netfilter.withSocket((socket) => attach({ socket, made: advance }));
+        });
+        if (outcome === "not admitted") {
+          verified = undefined;
+          await putRight();
+          outcome = await turns.shared(() => attach(undefined));
         }
-      }),
-    async removeHostPorts(hostLinks) {
-      if (!hostLinks.some((hostLink) => bindings.has(hostLink))) return [];
-      return inTurn(async () => {
-        const removed = hostLinks.flatMap((hostLink) => bindings.get(hostLink) ?? []);
-        for (const { hostLink } of removed) bindings.delete(hostLink);
-        await changeElements("delete", removed);
-        return removed;
-      });
+        if (outcome === "not admitted") throw new Error(`Cannot admit "${sources.hostLink}": it was refused`);
+        if (outcome !== "attached") await dismiss(sources, before);
+        return outcome;
+      } catch (error) {
+        await dismiss(sources, before);
+        throw error;
+      }
     },
-    async adoptHostPorts(adopted) {
+    async addHostPorts(binding) {
+      const { hostLink } = binding;
+      const before = pods.get(hostLink);
+      try {
+        await change("add", () => {
+          pods.set(hostLink, { ...before, ports: binding });
+          return { ports: [binding], sources: [] };
+        });
+      } catch (error) {
+        if (before === undefined) pods.delete(hostLink);
+        else pods.set(hostLink, before);
+        throw error;
+      }
+    },
+    async removePods(hostLinks) {
+      let ports: readonly PortBinding[] = [];
+      await change("delete", () => {
+        const removed = hostLinks.flatMap((hostLink) => pods.get(hostLink) ?? []);
+        for (const hostLink of hostLinks) pods.delete(hostLink);
+        ports = removed.flatMap((pod) => pod.ports ?? []);
+        const sources = removed.flatMap((pod) =>
+          pod.sources === undefined ? [] : planSourceElements(pod.sources),
+        );
+        return { ports, sources };
+      });
+      return ports;
+    },
+    async adoptPods(adopted) {
       if (adopted.length === 0) return;
       // At once: a DEL that comes next has to find them.
-      for (const binding of adopted) bindings.set(binding.hostLink, binding);
-      await inTurn(async () => {
+      for (const { hostLink, ...elements } of adopted) pods.set(hostLink, elements);
+      await turns.exclusive(async () => {
         verified = undefined;
       });
     },
-    hostPorts: () => [...bindings.values()],
-    ensure: (ruleset) => inTurn(() => ensure(ruleset)),
-    verifiedGeneration: () => inTurn(() => Promise.resolve(verified?.generation ?? 0)),
+    hostPorts,
+    ensure: (ruleset) => turns.exclusive(() => ensure(ruleset)),
+    verifiedGeneration: () => turns.exclusive(() => Promise.resolve(verified?.generation ?? 0)),
     async listHazards(bridge, families) {
       const key = [await readGeneration(), bridge, ...families].join(" ");
       if (hazards?.key !== key) {
@@ -174,7 +286,7 @@ export function createNftables({ netfilter, onRestored }: NftablesInput): Nftabl
       return hazards.found;
     },
     check: ({ afresh } = { afresh: false }) =>
-      inTurn(async () => {
+      turns.exclusive(async () => {
         if (afresh) verified = undefined;
         if (current === undefined) return ["nftables tables were never applied"];
         const found = judge(current, await observe(current));
@@ -194,16 +306,6 @@ function lacksHostPorts({ planned, observed }: TablePair): boolean {
     const found = observed?.sets.find(({ name }) => name === set.name);
     return found === undefined ? set.elements.length > 0 : diffElements(set, found).added.length > 0;
   });
-}
-
-/** Who looks while another changes would take what is half done for damage. */
-function createTurns(): <T>(work: () => Promise<T>) => Promise<T> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const turn = last.then(work);
-    last = turn.catch(() => undefined); // the caller gets the failure, the next only the end
-    return turn;
-  };
 }
 
 function observedOf(ruleset: Ruleset, family: string): ObservedTable | undefined {

@@ -50,11 +50,11 @@ function sent(requests: Requests): string {
 }
 
 function batchesOf(input: PodRequestsInput): PodBatches {
-  const { create, host, pod, routes } = podRequests(input);
-  return { create, host, pod, routes: routes.flatMap(({ toGateway, byDefault }) => [toGateway, byDefault]) };
+  const { routes, ...parts } = podRequests(input);
+  return { ...parts, routes: routes.flatMap(({ toGateway, byDefault }) => [toGateway, byDefault]) };
 }
 
-const PARTS = ["create", "host", "pod", "routes"] as const;
+const PARTS = ["admit", "create", "host", "pod", "routes"] as const;
 
 test("createPodEncoder() encodes by template what encoding the requests one by one gives, to the byte", () => {
   const encodePod = createPodEncoder();

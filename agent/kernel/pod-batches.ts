@@ -1,5 +1,5 @@
 import { addressToBytes, type Family } from "../net/address.ts";
-import { macToBytes } from "../net/mac.ts";
+import { linkLocalOf, macToBytes } from "../net/mac.ts";
 import { type BatchTemplate, createBatchTemplate, fillTemplate } from "../netlink/batch-template.ts";
 import { u32Bytes } from "../netlink/host-order.ts";
 import { encodeBatch, type NetlinkRequest, type Requests } from "../netlink/message.ts";
@@ -8,7 +8,7 @@ import { padAlias, podRequests, type PodRequestsInput } from "./pod-requests.ts"
 /** The messages that make one attachment, in the order in which they are sent (see {@link podRequests}). */
 export type PodBatches = Readonly<Record<Part, Requests>>;
 
-const PARTS = ["create", "host", "pod", "routes"] as const;
+const PARTS = ["admit", "create", "host", "pod", "routes"] as const;
 type Part = (typeof PARTS)[number];
 
 type Field =
@@ -19,6 +19,7 @@ type Field =
   | "hostMac"
   | "podMac"
   | "alias"
+  | "linkLocal"
   | `address${Family}`;
 
 /** Pods of one node are of few kinds: an alias is padded, gateways and MTU seldom change. */
@@ -43,7 +44,8 @@ export function createPodEncoder(): (input: PodRequestsInput) => PodBatches {
     const filled = fillTemplate(templateOf(input), valuesOf(input));
     const encoded = PARTS.map((part, index): [Part, Requests] => {
       const { bytes = NO_BYTES, offsets = [] } = filled[index] ?? {};
-      return [part, { bytes, offsets, requests: () => listParts(input)[part] }];
+      const requests = (): readonly NetlinkRequest[] => listParts(input)[part];
+      return [part, { bytes, offsets, requests, isTransaction: part === "admit" }];
     });
     return Object.fromEntries(encoded) as PodBatches;
   };
@@ -58,8 +60,8 @@ function isOneOfItsOwn({ plan }: PodRequestsInput): boolean {
 
 /** The same as requests. */
 function listParts(input: PodRequestsInput): Readonly<Record<Part, readonly NetlinkRequest[]>> {
-  const { create, host, pod, routes } = podRequests(input);
-  return { create, host, pod, routes: routes.flatMap(({ toGateway, byDefault }) => [toGateway, byDefault]) };
+  const { routes, ...parts } = podRequests(input);
+  return { ...parts, routes: routes.flatMap(({ toGateway, byDefault }) => [toGateway, byDefault]) };
 }
 
 /** All that the messages depend on and that is no field. */
@@ -86,7 +88,10 @@ function valuesOf({
     ["podMac", macToBytes(pod.mac)],
     ["alias", Buffer.from(padAlias(host.alias))],
   ]);
-  for (const { family, address } of pod.addresses) values.set(`address${family}`, addressToBytes(address));
+  for (const { family, address } of pod.addresses) {
+    values.set(`address${family}`, addressToBytes(address));
+    if (family === 6) values.set("linkLocal", addressToBytes(linkLocalOf(pod.mac)));
+  }
   return values;
 }
 
@@ -106,6 +111,10 @@ function makeTemplate(input: PodRequestsInput): BatchTemplate<Field> {
     ...SAMPLE,
     plan: {
       ...plan,
+      attachment: {
+        ...plan.attachment,
+        addresses: pod.addresses.map(({ family }) => SAMPLE_ADDRESSES[family]),
+      },
       host: {
         ...host,
         link: "^".repeat(host.link.length),

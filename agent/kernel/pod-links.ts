@@ -1,16 +1,17 @@
 import { dumpNeighbours, parseNeighbourAge } from "../netlink/neighbour.ts";
 import type { Link } from "../netlink/parse-link.ts";
 import { parseAlias } from "../plan/attachment.ts";
+import { otherEndMac } from "../plan/pod-network.ts";
 import { parseAltNames } from "../plan/pod-settings.ts";
 import type { ObservedAttachment, PodLink } from "./kernel.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
 
 /** The attachment of a host link; undefined for one that is half made. */
-export function attachmentOf({ name, alias, altNames }: Link): ObservedAttachment | undefined {
+export function attachmentOf({ name, alias, altNames, mac }: Link): ObservedAttachment | undefined {
   const attachment = alias === undefined ? undefined : parseAlias(alias);
   if (attachment === undefined) return undefined;
   const settings = altNames.length === 0 ? {} : { settings: parseAltNames(name, altNames) };
-  return { hostLink: name, ...attachment, ...settings };
+  return { hostLink: name, ...attachment, ...settings, mac: mac && otherEndMac(mac) };
 }
 
 /**

@@ -10,9 +10,11 @@ import { addRoute, replaceRoute } from "../netlink/route.ts";
 import { createVeth } from "../netlink/veth.ts";
 import { MAX_ALIAS_LENGTH } from "../plan/attachment.ts";
 import type { PodPlan } from "../plan/pod-network.ts";
+import { planSourceElements } from "../plan/sources.ts";
 import { ROUTE_PROTOCOL } from "./ownership.ts";
 import { podRoute } from "./pod-routes.ts";
 import { shapingRequests } from "./shaping.ts";
+import { changeSources } from "./source-elements.ts";
 
 export interface PodRequestsInput {
   readonly plan: PodPlan;
@@ -34,6 +36,8 @@ export interface PodRequestsInput {
 
 /** The messages that make one attachment, in the order in which they must succeed. */
 export interface PodRequests {
+  /** To nftables: the addresses that the pod may send from, before it can. */
+  readonly admit: readonly NetlinkRequest[];
   /** In the host's namespace: the veth with both ends. */
   readonly create: readonly NetlinkRequest[];
   /** In the host's namespace: the rest of the host end, its limits, and the bridge's routes and permanent entries for the pod. */
@@ -71,8 +75,15 @@ export function podRequests(input: PodRequestsInput): PodRequests {
   const { plan, linkIndex, podLinkIndex, ifbIndex, bridgeIndex, netns, hasIpv6 } = input;
   const { host, pod, mtu, attachment } = plan;
   const { bandwidth } = attachment.settings;
+  const sources = planSourceElements({
+    hostLink: host.link,
+    addresses: attachment.addresses,
+    mac: pod.mac,
+    anySource: attachment.settings.anySource,
+  });
   const peer = { name: pod.ifname, mac: pod.mac, mtu, index: podLinkIndex, netns };
   return {
+    admit: [changeSources("add", sources)],
     create: [
       createVeth({
         host: {

@@ -3,8 +3,8 @@ import type { SetElement } from "../netlink/nft-elements.ts";
 import { type PortElement, PROTOCOL_NUMBERS, PROTOCOLS } from "../plan/host-ports.ts";
 
 /** An element as nfnetlink wants it: ports and addresses in network order, protocols by number. */
-export function toSetElement({ set, key, value, comment }: PortElement): SetElement {
-  return { set, key: toFields(key), data: toFields(value), comment };
+export function portSetElement({ set, key, value, comment }: PortElement): SetElement {
+  return { family: "inet", set, key: toFields(key), data: toFields(value), comment };
 }
 
 /** Fields of a key or value in network order. */

@@ -12,7 +12,10 @@ import {
 } from "../netlink/message.ts";
 import type { Native, NativeStep } from "./native.ts";
 
-/** Requests for one network namespace: the host's, or that of an rtnetlink socket opened in another one. */
+/**
+ * Requests for one network namespace: the host's, or that of an rtnetlink socket opened in another one. Or, by a socket of it, for another
+ * protocol.
+ */
 export interface RtnetlinkStep {
   readonly socket?: number | undefined;
   readonly requests: Requests;
@@ -32,6 +35,8 @@ export interface Rtnetlink {
   execute(steps: readonly RtnetlinkStep[]): Promise<(readonly NetlinkMessage[])[][]>;
   /** The same with errors as values. */
   tryExecute(steps: readonly RtnetlinkStep[]): Promise<Outcome[][]>;
+  /** Lends one of the host's sockets, for steps of a sequence that another protocol's requests belong to. */
+  withSocket<Result>(use: (socket: number) => Promise<Result>): Promise<Result>;
   /**
    * Payloads of one dump. One that was interrupted is repeated: until it is consistent, and {@link DumpInterruptedError} is thrown when it never
    * is; or once, and two that are known by their parts are made one.
@@ -136,6 +141,7 @@ export function createRtnetlink(native: RtnetlinkNative, protocol: number = NETL
 
   return {
     tryExecute,
+    withSocket: pool.use,
     async execute(steps) {
       const outcomes = await tryExecute(steps);
       return outcomes.map((step) => step.map(repliesOf));
@@ -167,7 +173,8 @@ function isEncoded(requests: Requests): requests is EncodedRequests {
 }
 
 function countOf(requests: Requests): number {
-  return isEncoded(requests) ? requests.offsets.length : requests.length;
+  if (!isEncoded(requests)) return requests.length;
+  return requests.isTransaction === true ? 1 : requests.offsets.length;
 }
 
 function allOf(requests: Requests, outcome: Outcome): Outcome[] {

@@ -1,7 +1,7 @@
 import { NETLINK_NETFILTER } from "../netlink/nft-generation.ts";
 import { readNftNotification } from "../netlink/nft-notification.ts";
 import { parseMessages } from "../netlink/message.ts";
-import type { Native } from "./native.ts";
+import { isOwnPort, type Native } from "./native.ts";
 
 /** NFNLGRP_NFTABLES of linux/netfilter/nfnetlink.h. */
 const NFNLGRP_NFTABLES = 7;
@@ -35,6 +35,8 @@ export function watchNftables(
     fd,
     (bytes) => {
       for (const message of parseMessages(bytes)) {
+        // Attachments come and go through our own sockets.
+        if (isOwnPort(message.port)) continue;
         const told = readNftNotification(message);
         if (told.table === table) isTouched = true;
         else if (told.table !== undefined && !isStopped) onForeign();

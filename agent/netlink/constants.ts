@@ -94,7 +94,6 @@ export const ETH_P_ALL = 3;
 /** linux/netfilter/nfnetlink.h and linux/netfilter/nf_tables.h */
 export const NFNL_MSG_BATCH_BEGIN = 16;
 export const NFNL_MSG_BATCH_END = 17;
-export const NFNL_BATCH_GENID = 1;
 export const NFNL_SUBSYS_CTNETLINK = 1;
 export const NFNL_SUBSYS_NFTABLES = 10;
 export const NFPROTO_INET = 1;
@@ -131,6 +130,7 @@ export const NFTA_SET_NAME = 2;
 export const NFTA_SET_FLAGS = 3;
 export const NFTA_SET_KEY_TYPE = 4;
 export const NFTA_SET_DATA_TYPE = 6;
+export const NFT_SET_ANONYMOUS = 0x1;
 export const NFT_SET_INTERVAL = 0x4;
 export const NFT_SET_MAP = 0x8;
 export const NFT_SET_CONCAT = 0x80;

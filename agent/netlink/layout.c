@@ -321,12 +321,10 @@ static void elements(void)
 	const unsigned char key[12] = {192, 0, 2, 1, IPPROTO_TCP, 0, 0, 0, 8080 >> 8, 8080 & 255};
 	const unsigned char value[8] = {10, 244, 1, 7, 0, 80};
 	const char comment[] = {0, 3, 'c', '1', 0};
-	unsigned generation = htonl(77);
 	begin_nfnetlink(NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES);
-	put(NFNL_BATCH_GENID, &generation, sizeof generation);
 	printf("message elements ");
 	print_bytes();
-	begin_nfnetlink(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM, NLM_F_ACK | NLM_F_CREATE, NFPROTO_INET, 0);
+	begin_nfnetlink(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, NFPROTO_INET, 0);
 	put_text(NFTA_SET_ELEM_LIST_TABLE, "causeway");
 	put_text(NFTA_SET_ELEM_LIST_SET, "addressports4");
 	struct rtattr *list = open_nest(NFTA_SET_ELEM_LIST_ELEMENTS), *element = open_nest(NFTA_LIST_ELEM);

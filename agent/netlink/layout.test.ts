@@ -159,9 +159,9 @@ const MESSAGES: Readonly<Record<string, NetlinkRequest>> = {
   elements: changeElements({
     table: "causeway",
     verb: "add",
-    generation: 77,
     elements: [
       {
+        family: "inet",
         set: "addressports4",
         key: [Uint8Array.of(192, 0, 2, 1), Uint8Array.of(6), Uint8Array.of(8080 >> 8, 8080 & 255)],
         data: [Uint8Array.of(10, 244, 1, 7), Uint8Array.of(0, 80)],

@@ -62,8 +62,10 @@ export type MessageBody = Pick<NetlinkRequest, "type" | "flags" | "payload">;
 /** Requests that are encoded but for their sequence numbers. No dump is among them. */
 export interface EncodedRequests {
   readonly bytes: Buffer;
-  /** Where the messages begin: one for each request. */
+  /** Where the messages begin: one for each request, but for a transaction. */
   readonly offsets: readonly number[];
+  /** All messages are those of one request: see `around` of {@link NetlinkRequest}. */
+  readonly isTransaction?: boolean;
   /** The same in words, for errors. */
   readonly requests: () => readonly NetlinkRequest[];
 }
@@ -75,6 +77,8 @@ export interface NetlinkMessage {
   readonly type: number;
   readonly flags: number;
   readonly seq: number;
+  /** Port id of the socket that a notification goes back to; 0: the kernel. */
+  readonly port: number;
   readonly payload: Buffer;
 }
 
@@ -113,8 +117,13 @@ export function encodeBatch(requests: readonly NetlinkRequest[], firstSeq: numbe
 }
 
 /** Gives encoded requests their sequence numbers, from `firstSeq` on as {@link encodeBatch} does. */
-export function numberRequests({ bytes, offsets }: EncodedRequests, firstSeq: number): Buffer {
-  offsets.forEach((offset, index) => writeU32(bytes, offset + SEQUENCE_OFFSET, firstSeq + index));
+export function numberRequests(
+  { bytes, offsets, isTransaction = false }: EncodedRequests,
+  firstSeq: number,
+): Buffer {
+  offsets.forEach((offset, index) =>
+    writeU32(bytes, offset + SEQUENCE_OFFSET, firstSeq + (isTransaction ? 0 : index)),
+  );
   return bytes;
 }
 
@@ -150,7 +159,13 @@ function writeMessage(
 /** Splits what was received; throws {@link MalformedMessageError}. */
 export function parseMessages(bytes: Buffer): NetlinkMessage[] {
   return reading("netlink messages", () =>
-    splitMessages(bytes).map(({ type, flags, seq, data }) => ({ type, flags, seq, payload: data })),
+    splitMessages(bytes).map(({ type, flags, seq, port, data }) => ({
+      type,
+      flags,
+      seq,
+      port,
+      payload: data,
+    })),
   );
 }
 

@@ -1,16 +1,9 @@
+import { type Attribute, attribute, nested, textAttribute } from "./attributes.ts";
 import {
-  type Attribute,
-  attribute,
-  nested,
-  optional,
-  textAttribute,
-  u32NetworkAttribute,
-} from "./attributes.ts";
-import {
-  NFNL_BATCH_GENID,
   NFNL_MSG_BATCH_BEGIN,
   NFNL_MSG_BATCH_END,
   NFNL_SUBSYS_NFTABLES,
+  NFPROTO_BRIDGE,
   NFPROTO_INET,
   NFT_MSG_DELSETELEM,
   NFT_MSG_NEWSETELEM,
@@ -23,6 +16,7 @@ import {
   NFTA_SET_ELEM_LIST_TABLE,
   NFTA_SET_ELEM_USERDATA,
   NLM_F_CREATE,
+  NLM_F_EXCL,
 } from "./constants.ts";
 import type { MessageBody, NetlinkRequest } from "./message.ts";
 import { nfgenmsg } from "./nfgenmsg.ts";
@@ -30,62 +24,62 @@ import { writeComment } from "./nft-comment.ts";
 
 /** Element of a set or map. */
 export interface SetElement {
+  /** Of the table. */
+  readonly family: "inet" | "bridge";
   readonly set: string;
   /** Fields of a concatenation in network order, each at most 16 bytes. */
   readonly key: readonly Uint8Array[];
   /** Empty in a set. */
   readonly data: readonly Uint8Array[];
-  readonly comment: string;
+  readonly comment?: string;
 }
 
 export interface ElementChange {
-  /** Name of a table of family inet. */
+  /** Name of the tables. */
   readonly table: string;
   readonly verb: "add" | "delete";
   /** At least one. */
   readonly elements: readonly SetElement[];
-  /** Generation of the rulesets: the change is refused with ERESTART when it is another by now. */
-  readonly generation: number | undefined;
 }
 
 /** An attribute is at most 64 KiB long, and an element some 250 bytes. */
 const ELEMENTS_PER_MESSAGE = 100;
 
 /**
- * Adds or deletes elements in one transaction: all or none. ENOENT if the table, a set or an element to delete is not there, EBUSY if a key is
- * there with another value.
+ * Adds or deletes elements in one transaction: all or none, and if all, the rulesets' next generation. ENOENT if the table, a set or an element to
+ * delete is not there, EEXIST if an element to add is, EBUSY if its key is there with another value.
  */
-export function changeElements({ table, verb, elements, generation }: ElementChange): NetlinkRequest {
-  const bodies = [...Map.groupBy(elements, ({ set }) => set)].flatMap(([set, own]) =>
-    chunk(own, ELEMENTS_PER_MESSAGE).map((part) => elementsMessage({ table, set, verb, part })),
+export function changeElements({ table, verb, elements }: ElementChange): NetlinkRequest {
+  const bodies = [...Map.groupBy(elements, ({ family, set }) => `${family} ${set}`).values()].flatMap((own) =>
+    chunk(own, ELEMENTS_PER_MESSAGE).map((part) => elementsMessage({ table, verb, part })),
   );
   const [last = { type: 0, flags: 0, payload: [] }, ...before] = bodies.toReversed();
-  const frame = (type: number, ...attributes: readonly Attribute[]): MessageBody => {
-    return { type, flags: 0, payload: [nfgenmsg(0, NFNL_SUBSYS_NFTABLES), ...attributes.flat()] };
+  const frame = (type: number): MessageBody => {
+    return { type, flags: 0, payload: [nfgenmsg(0, NFNL_SUBSYS_NFTABLES)] };
   };
-  const begin = frame(
-    NFNL_MSG_BATCH_BEGIN,
-    optional(generation, (id) => u32NetworkAttribute(NFNL_BATCH_GENID, id)),
-  );
   return {
     ...last,
-    around: { before: [begin, ...before.toReversed()], after: [frame(NFNL_MSG_BATCH_END)] },
+    around: {
+      before: [frame(NFNL_MSG_BATCH_BEGIN), ...before.toReversed()],
+      after: [frame(NFNL_MSG_BATCH_END)],
+    },
     what: `${verb} ${elements.length} elements of nftables table ${table}`,
   };
 }
 
 interface ElementsPart extends Pick<ElementChange, "table" | "verb"> {
-  readonly set: string;
+  /** Of one set. */
   readonly part: readonly SetElement[];
 }
 
-function elementsMessage({ table, set, verb, part }: ElementsPart): MessageBody {
+function elementsMessage({ table, verb, part }: ElementsPart): MessageBody {
   const isNew = verb === "add";
+  const { family, set } = part[0] ?? { family: "inet", set: "" };
   return {
     type: (NFNL_SUBSYS_NFTABLES << 8) | (isNew ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM),
-    flags: isNew ? NLM_F_CREATE : 0,
+    flags: isNew ? NLM_F_CREATE | NLM_F_EXCL : 0,
     payload: [
-      nfgenmsg(NFPROTO_INET),
+      nfgenmsg(family === "inet" ? NFPROTO_INET : NFPROTO_BRIDGE),
       ...textAttribute(NFTA_SET_ELEM_LIST_TABLE, table),
       ...textAttribute(NFTA_SET_ELEM_LIST_SET, set),
       ...nested(NFTA_SET_ELEM_LIST_ELEMENTS, ...part.map((element) => elementAttribute(element, isNew))),
@@ -101,7 +95,7 @@ function elementAttribute({ key, data, comment }: SetElement, isNew: boolean): A
     NFTA_LIST_ELEM,
     value(NFTA_SET_ELEM_KEY, key),
     data.length === 0 ? [] : value(NFTA_SET_ELEM_DATA, data),
-    attribute(NFTA_SET_ELEM_USERDATA, writeComment(comment)),
+    comment === undefined ? [] : attribute(NFTA_SET_ELEM_USERDATA, writeComment(comment)),
   );
 }
 

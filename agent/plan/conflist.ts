@@ -16,7 +16,13 @@ export const PLUGIN_TYPE = "causeway";
  */
 export function planConflist({ socket }: { readonly socket: string }): string {
   // Only what is honoured: a runtime that is told of a capability takes it for granted.
-  const capabilities = { ips: true, mac: true, portMappings: true, bandwidth: true };
+  const capabilities = {
+    ips: true,
+    mac: true,
+    portMappings: true,
+    bandwidth: true,
+    "io.kubernetes.cri.pod-annotations": true,
+  };
   const conflist = {
     cniVersion: "1.0.0",
     cniVersions: ["0.3.1", "0.4.0", "1.0.0", "1.1.0"],

@@ -1,8 +1,13 @@
 import { LINK_GROUP } from "../net/host-link.ts";
+import { dropCounter, type DropReason } from "./drop-reasons.ts";
 import type { NftChain } from "./ruleset.ts";
 
 const FROM_PODS = `iifgroup ${LINK_GROUP}`;
 const ICMPV6 = "meta protocol ip6 meta l4proto ipv6-icmp";
+
+function drop(reason: DropReason): string {
+  return `counter name "${dropCounter(reason)}" drop`;
+}
 
 /**
  * Link-layer business of pods that ends before the host's stack hears of it. Gateways and pods know each other by permanent entries, so nothing of
@@ -14,12 +19,15 @@ const ICMPV6 = "meta protocol ip6 meta l4proto ipv6-icmp";
  */
 export const LINK_GUARD: NftChain["rules"] = [
   // ARP, and whatever else is no IP.
-  { name: "protocol", text: `meta protocol != ip meta protocol != ip6 ${FROM_PODS} drop` },
+  { name: "protocol", text: `meta protocol != ip meta protocol != ip6 ${FROM_PODS} ${drop("protocol")}` },
   // Multicast listeners (RFC 2710), neighbour discovery with redirects (RFC 4861).
-  { name: "discovery", text: `${ICMPV6} icmpv6 type 130-137 ${FROM_PODS} drop` },
+  { name: "discovery", text: `${ICMPV6} icmpv6 type 130-137 ${FROM_PODS} ${drop("discovery")}` },
   // Inverse and secure discovery (RFC 3122, 3971), multicast listeners and routers of today (RFC 3810, 4286).
-  { name: "listeners", text: `${ICMPV6} icmpv6 type 141-153 ${FROM_PODS} drop` },
-  { name: "redirect", text: `meta protocol ip meta l4proto icmp icmp type redirect ${FROM_PODS} drop` },
+  { name: "listeners", text: `${ICMPV6} icmpv6 type 141-153 ${FROM_PODS} ${drop("discovery")}` },
+  {
+    name: "redirect",
+    text: `meta protocol ip meta l4proto icmp icmp type redirect ${FROM_PODS} ${drop("redirect")}`,
+  },
   // The gateway has no such address, and the host would ask the bridge who has it.
-  { name: "link-local", text: `meta protocol ip6 ip6 daddr fe80::/10 ${FROM_PODS} drop` },
+  { name: "link-local", text: `meta protocol ip6 ip6 daddr fe80::/10 ${FROM_PODS} ${drop("link-local")}` },
 ];

@@ -13,6 +13,7 @@ const settings: PodSettings = {
     { protocol: "sctp", hostPort: 9, containerPort: 9, hostIp: "fd00::1" },
   ],
   bandwidth: { ingress: { rate: 1_000_000, burst: 4_294_967_295 }, egress: undefined },
+  anySource: true,
 };
 
 test("formatAltNames() writes one readable name for each setting", () => {
@@ -21,6 +22,7 @@ test("formatAltNames() writes one readable name for each setting", () => {
     "cwabcdefghijklm.udp.53.5353.192.0.2.1",
     "cwabcdefghijklm.sctp.9.9.fd00--1",
     "cwabcdefghijklm.in.1000000.4294967295",
+    "cwabcdefghijklm.anysource",
   ]);
   assert.deepEqual(formatAltNames(HOST_LINK, NO_SETTINGS), []);
 });
@@ -43,7 +45,8 @@ const hostPort = fc.record(
 test("parseAltNames() reads back what formatAltNames() wrote, in names that the kernel takes", () => {
   const direction = fc.option(limit, { nil: undefined });
   const bandwidth = fc.record({ ingress: direction, egress: direction }, plain);
-  const any = fc.record({ hostPorts: fc.array(hostPort, { maxLength: 8 }), bandwidth }, plain);
+  const hostPorts = fc.array(hostPort, { maxLength: 8 });
+  const any = fc.record({ hostPorts, bandwidth, anySource: fc.boolean() }, plain);
   fc.assert(
     fc.property(any, (all) => {
       const names = formatAltNames(HOST_LINK, all);

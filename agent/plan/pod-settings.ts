@@ -6,19 +6,28 @@ import { type HostPort, PROTOCOLS } from "./host-ports.ts";
 export interface PodSettings {
   readonly hostPorts: readonly HostPort[];
   readonly bandwidth: Bandwidth;
+  /** The pod may send from any address, which counts where the operator allows it. */
+  readonly anySource: boolean;
 }
 
 export const NO_SETTINGS: PodSettings = {
   hostPorts: [],
   bandwidth: { ingress: undefined, egress: undefined },
+  anySource: false,
 };
+
+const ANY_SOURCE = "anysource";
 
 /**
  * Alternative names of a host link, in which the kernel keeps the settings of its pod: an alias has no room for them, and the elements of
  * nftables maps are gone when somebody flushes the rules while the agent is away. One name each (`ip link` shows them):
- * `HOST_LINK.tcp.8080.80[.HOST_IP]` with "-" for ":" in the address, `HOST_LINK.in.RATE.BURST` and `HOST_LINK.out.RATE.BURST` in bits.
+ * `HOST_LINK.tcp.8080.80[.HOST_IP]` with "-" for ":" in the address, `HOST_LINK.in.RATE.BURST` and `HOST_LINK.out.RATE.BURST` in bits,
+ * `HOST_LINK.anysource`.
  */
-export function formatAltNames(hostLink: string, { hostPorts, bandwidth }: PodSettings): readonly string[] {
+export function formatAltNames(
+  hostLink: string,
+  { hostPorts, bandwidth, anySource }: PodSettings,
+): readonly string[] {
   const limit = (direction: string, limited: RateLimit | undefined): string[] =>
     limited === undefined ? [] : [`${direction}.${limited.rate}.${limited.burst}`];
   return [
@@ -28,6 +37,7 @@ export function formatAltNames(hostLink: string, { hostPorts, bandwidth }: PodSe
     }),
     ...limit("in", bandwidth.ingress),
     ...limit("out", bandwidth.egress),
+    ...(anySource ? [ANY_SOURCE] : []),
   ].map((setting) => `${hostLink}.${setting}`);
 }
 
@@ -35,6 +45,7 @@ export function formatAltNames(hostLink: string, { hostPorts, bandwidth }: PodSe
 export function parseAltNames(hostLink: string, names: readonly string[]): PodSettings {
   const hostPorts: HostPort[] = [];
   let { ingress, egress }: Bandwidth = NO_SETTINGS.bandwidth;
+  const anySource = names.includes(`${hostLink}.${ANY_SOURCE}`);
   for (const name of names) {
     if (!name.startsWith(`${hostLink}.`)) continue;
     const [kind = "", first, second, ...rest] = name.slice(hostLink.length + 1).split(".");
@@ -48,7 +59,7 @@ export function parseAltNames(hostLink: string, names: readonly string[]): PodSe
     } else if (kind === "in") ingress = { rate: a, burst: b };
     else if (kind === "out") egress = { rate: a, burst: b };
   }
-  return { hostPorts, bandwidth: { ingress, egress } };
+  return { hostPorts, bandwidth: { ingress, egress }, anySource };
 }
 
 function parseNumber(text: string | undefined): number | undefined {

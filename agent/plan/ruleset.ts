@@ -1,13 +1,12 @@
 import { type Family, familyOf } from "../net/address.ts";
 import { type Cidr, cidrOf } from "../net/cidr.ts";
 import { fnv1a64 } from "../net/fnv1a.ts";
-import { LINK_GROUP } from "../net/host-link.ts";
 import { formatNftPrefix, mergeCidrs } from "../net/merge-cidrs.ts";
 import { formatPortElement, type PortElement } from "./host-ports.ts";
-import { LINK_GUARD } from "./link-guard.ts";
 import { addressType, keywordOf } from "./nft-family.ts";
-import { BRIDGE_MAC } from "./node-network.ts";
 import { type OverlayGuardInput, planOverlayGuard } from "./overlay-guard.ts";
+import { PRIORITY_GUARD, planPortGuard } from "./port-guard.ts";
+import { formatSourceElement, type SourceElement } from "./sources.ts";
 
 /** Name of our nftables tables: one of family inet, one of family bridge. */
 export const TABLE_NAME = "causeway";
@@ -84,14 +83,8 @@ const PRIORITY_SOURCE_NAT = 100;
 const PRIORITY_HOST_PORTS = -90;
 
 /**
- * Before br_netfilter, which calls the packet filter of IPv4 and IPv6 for frames on a bridge at priority 0
- * (NF_BR_PRI_BRNF of linux/netfilter_bridge.h).
- */
-const PRIORITY_GUARD = -300;
-
-/**
  * Plans all tables: what leaves the cluster's pod network is masqueraded, host ports lead to their pods, redirects about the bridge are dropped,
- * pods speak to nobody but their gateway on layer 2, and only nodes put packets into the overlay.
+ * pods speak to nobody but their gateway on layer 2 and from their own addresses, and only nodes put packets into the overlay.
  */
 export function planRuleset(input: RulesetInput): Ruleset {
   const families = [...new Set(input.podCidrs.map((cidr) => cidr.family))].toSorted((a, b) => a - b);
@@ -115,7 +108,7 @@ export function planRuleset(input: RulesetInput): Ruleset {
         ...overlay.chains,
       ],
     },
-    { family: "bridge", counters: [], sets: [], chains: [planGuard()] },
+    planPortGuard(),
   ];
 }
 
@@ -205,7 +198,7 @@ function planHostPorts(hook: "prerouting" | "output", families: readonly Family[
 /** Nothing that goes to ::1 is forwarded: a port there is that of a program of the node, whatever pods have (containers/podman#12690). */
 const NEVER_HOST_PORTS: readonly string[] = ["::1"];
 
-/** Maps of host ports, whose elements are each attachment's own: see {@link withHostPorts}. */
+/** Maps of host ports, whose elements are each attachment's own: see {@link withElements}. */
 function planPortSets(family: Family, { serviceAddresses }: RulesetInput): readonly NftSet[] {
   const address = addressType(family);
   const port = "inet_proto . inet_service";
@@ -227,16 +220,24 @@ function planPortSets(family: Family, { serviceAddresses }: RulesetInput): reado
   ];
 }
 
-/** The same ruleset with the host ports of all attachments. */
-export function withHostPorts(ruleset: Ruleset, elements: readonly PortElement[]): Ruleset {
-  if (elements.length === 0) return ruleset;
-  const bySet = Map.groupBy(elements, ({ set }) => set);
+/** The same ruleset with what is each attachment's own: its host ports, and the addresses that it may send from. */
+export function withElements(
+  ruleset: Ruleset,
+  ports: readonly PortElement[],
+  sources: readonly SourceElement[],
+): Ruleset {
+  if (ports.length === 0 && sources.length === 0) return ruleset;
+  const texts = new Map<string, string[]>();
+  const add = (set: string, text: string): void => {
+    const known = texts.get(set);
+    if (known === undefined) texts.set(set, [text]);
+    else known.push(text);
+  };
+  for (const element of ports) add(element.set, formatPortElement(element));
+  for (const element of sources) add(element.set, formatSourceElement(element));
   return ruleset.map((table) => ({
     ...table,
-    sets: table.sets.map((set) => {
-      const own = bySet.get(set.name);
-      return own === undefined ? set : { ...set, elements: own.map(formatPortElement) };
-    }),
+    sets: table.sets.map((set) => ({ ...set, elements: texts.get(set.name) ?? set.elements })),
   }));
 }
 
@@ -274,22 +275,6 @@ function planRedirectDrop(bridge: string): NftChain {
       { name: "redirect4", text: `oifname "${bridge}" icmp type redirect drop` },
       { name: "redirect6", text: `oifname "${bridge}" icmpv6 type nd-redirect drop` },
     ],
-  };
-}
-
-/**
- * A pod's frames may go to the gateway only, or to a group, which ports do not flood. Isolated ports would do the same, but for one case: with
- * br_netfilter calling iptables the bridge itself translates the destination of a service and forwards the frame to the pod's port
- * (br_nf_pre_routing_finish of net/bridge/br_netfilter_hooks.c), and isolated ports drop it (kubernetes/kubernetes#87426).
- */
-function planGuard(): NftChain {
-  const toOthers = `ether daddr != ${BRIDGE_MAC} ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00`;
-  return {
-    name: "prerouting",
-    type: "filter",
-    hook: "prerouting",
-    priority: PRIORITY_GUARD,
-    rules: [{ name: "guard", text: `iifgroup ${LINK_GROUP} ${toOthers} drop` }, ...LINK_GUARD],
   };
 }
 

@@ -7,7 +7,7 @@ import { createIpam } from "../ipam/ipam.ts";
 import { openLinuxKernel } from "../kernel/linux-kernel.ts";
 import { loadNative } from "../kernel/native.ts";
 import { hostLinkName } from "../net/host-link.ts";
-import { planPodNetwork } from "../plan/pod-network.ts";
+import { planPodNetwork, podMac } from "../plan/pod-network.ts";
 import { createReadiness, type Readiness } from "../readiness.ts";
 import { eventually } from "../testing/eventually.ts";
 import { closePod, makeNetns, openPod, runOnHost } from "../testing/netns.ts";
@@ -154,7 +154,11 @@ test("recover() serves the last known PodCIDRs and pods from the kernel while th
   const restarted = startAgent();
   await restarted.reconciler.run();
   assert.deepEqual(restarted.readiness.reasons(), []);
-  assert.deepEqual(restarted.attachments.list(), before.attachments.list());
+  const known = before.attachments.list();
+  assert.deepEqual(
+    restarted.attachments.list(),
+    known.map((attachment) => Object.assign({ mac: podMac(attachment.addresses) }, attachment)),
+  );
   assert.deepEqual(
     restarted.ipam.use(0).map(({ cidr, taken }) => `${cidr} ${taken}`),
     [`${V4} 1`, `${V6} 1`],

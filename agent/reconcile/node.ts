@@ -24,7 +24,7 @@ export interface OwnNode {
 export interface NodeReconcilerInput {
   readonly kernel: Pick<
     Kernel,
-    | "adoptHostPorts"
+    | "adoptPods"
     | "checkAttachments"
     | "clearLeftovers"
     | "detachPod"
@@ -93,7 +93,7 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
       new Map(observed.map(({ hostLink, ...attachment }) => [hostLink, attachment])),
     );
     const adopted = new Set(changes.adopted);
-    await kernel.adoptHostPorts(observed.filter(({ hostLink }) => adopted.has(hostLink)));
+    await kernel.adoptPods(observed.filter(({ hostLink }) => adopted.has(hostLink)));
     for (const { hostLink, attachment } of changes.vanished) {
       await kernel.detachPod(hostLink, attachment);
       attachments.remove(hostLink, nowMs());

@@ -1,3 +1,4 @@
+import { NO_SETTINGS } from "../plan/pod-settings.ts";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { reportKernel } from "../report/kernel-report.ts";
@@ -32,7 +33,7 @@ test("formatStatus() without the agent says what is not known, and makes nothing
     {
       bridge: { name: "cw0", mtu: 1430, up: true },
       podCIDRs: ["10.244.1.0/24"],
-      pods: [{ ...link, podName, settings: { hostPorts, bandwidth }, ageMs: 300_000 }],
+      pods: [{ ...link, podName, settings: { ...NO_SETTINGS, hostPorts, bandwidth }, ageMs: 300_000 }],
       peerCounts: { direct: 3, overlay: 0 },
       peers: [],
     },

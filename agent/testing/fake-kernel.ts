@@ -31,7 +31,11 @@ export function createFakeKernel(): FakeKernel {
       }
       const attachment = parseAlias(host.alias);
       if (attachment === undefined) throw new Error(`alias "${host.alias}" is not ours`);
-      veths.set(host.link, { netns, ifname: pod.ifname, attachment: { hostLink: host.link, ...attachment } });
+      veths.set(host.link, {
+        netns,
+        ifname: pod.ifname,
+        attachment: { hostLink: host.link, ...attachment, mac: pod.mac },
+      });
       return "attached";
     },
     detachPod: (hostLink) => Promise.resolve(veths.delete(hostLink) ? "detached" : "gone"),

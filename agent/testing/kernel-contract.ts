@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Kernel, PodSockets } from "../kernel/kernel.ts";
+import { cidrOf } from "../net/cidr.ts";
 import { hostLinkName } from "../net/host-link.ts";
 import { type PodPlan, planPodNetwork } from "../plan/pod-network.ts";
+import { planRuleset, type Ruleset } from "../plan/ruleset.ts";
 
 export interface KernelUnderTest {
   readonly kernel: Pick<Kernel, "attachPod" | "checkPod" | "detachPod" | "listAttachments">;
@@ -29,6 +31,16 @@ export function podPlan(containerId: string, ifname = "eth0"): PodPlan {
   });
 }
 
+/** The tables of a node with these pods' PodCIDRs. */
+export const podRuleset: Ruleset = planRuleset({
+  bridge: "cw0",
+  podCidrs: [cidrOf("10.244.1.0", 24), cidrOf("fd00:10:244:1::", 64)],
+  insideCidrs: [],
+  masquerade: { families: [4, 6], randomPorts: true },
+  serviceAddresses: [],
+  overlay: undefined,
+});
+
 /** The promises of interface Kernel about attachments, for the fake and for the real one. */
 export function testKernelContract(name: string, setUp: () => Promise<KernelUnderTest>): void {
   test(`${name} attachPod() makes an attachment that listAttachments() gives back`, async () => {
@@ -44,6 +56,7 @@ export function testKernelContract(name: string, setUp: () => Promise<KernelUnde
           containerId: "contract-1",
           ifname: "eth0",
           addresses: plan.pod.addresses.map(({ address }) => address),
+          mac: plan.pod.mac,
         },
       ],
     );

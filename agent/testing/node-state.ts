@@ -11,7 +11,7 @@ const DUMPS = [
   // Others come and go with what pods and their neighbours send by themselves, such as a router solicitation.
   "ip neighbour show nud permanent | sort",
   "bridge fdb | sort",
-  "nft list ruleset",
+  "nft -s list ruleset",
 ];
 
 /**

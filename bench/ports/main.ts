@@ -1,10 +1,11 @@
-import { changePortElements } from "../../agent/kernel/host-port-rules.ts";
 import { loadNative } from "../../agent/kernel/native.ts";
+import { portSetElement } from "../../agent/kernel/port-elements.ts";
 import { createRtnetlink } from "../../agent/kernel/rtnetlink.ts";
 import { NETLINK_NETFILTER } from "../../agent/netlink/nft-generation.ts";
 import { formatPortElement, type PortBinding, planPortElements } from "../../agent/plan/host-ports.ts";
 import { formatRuleset, planRuleset, TABLE_NAME } from "../../agent/plan/ruleset.ts";
 import { parseCidr } from "../../agent/net/cidr.ts";
+import { changeElements } from "../../agent/netlink/nft-elements.ts";
 import { startCauseway } from "../causeway.ts";
 import { launch } from "../launch.ts";
 import { describeMachine, enterMachine, type Host, ip, makeHost, run } from "../machine.ts";
@@ -156,12 +157,8 @@ async function measureChanges(): Promise<{ readonly netlinkMs: number; readonly 
   for (let change = 0; change < CHANGES; change++) {
     const start = performance.now();
     for (const verb of ["add", "delete"] as const) {
-      const outcome = await changePortElements(netfilter, {
-        verb,
-        bindings: [binding],
-        generation: undefined,
-      });
-      if (outcome === "refused") throw new Error("Cannot measure nfnetlink: it was refused");
+      const elements = planPortElements(binding).map(portSetElement);
+      await netfilter.execute([{ requests: [changeElements({ table: TABLE_NAME, verb, elements })] }]);
     }
     const between = performance.now();
     for (const verb of ["add", "delete"]) run(["nft", "-f", "-"], text(verb));

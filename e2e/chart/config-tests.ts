@@ -99,6 +99,7 @@ export function testConfig(helm: Helm): void {
         { family: 4, base: "10.244.0.0", prefixLength: 16 },
         { family: 6, base: "fd00:10:244::", prefixLength: 48 },
       ],
+      allowSourceSpoofing: true,
       nodeEvents: false,
       nodeCondition: true,
       logLevel: "debug",
