@@ -120,7 +120,12 @@ test("no router advertisement of a pod gives the node a route or an address, and
   await runOnHost("sh", "-ec", believe);
   await send(pod, "eth0", advertisements(20));
   assert.equal(await advertised(), "");
+  await agent.end("SIGTERM");
+  await start();
   await withoutGuard(async () => {
+    // The second line is closed where /proc/sys can be written.
+    for (const name of ["accept_ra", "accept_redirects", "autoconf"])
+      assert.equal(await runOnHost("sysctl", "-n", `net.ipv6.conf.cw0.${name}`), "0\n", name);
     await runOnHost("sh", "-ec", believe);
     await send(pod, "eth0", advertisements(101));
     const routes = (await ip("-6", "route", "show", "dev", "cw0")).match(/^(default|fd00:bad:)/gm) ?? [];

@@ -49,6 +49,21 @@ export async function ensureIpv6Forwarding(
   }
 }
 
+/** What a link does that hears nothing of routers. */
+const DEAF = { accept_ra: "0", accept_redirects: "0", autoconf: "0" } as const;
+
+/**
+ * Lets a link take no word of routers, for which netlink has no message either. Where /proc/sys is read-only nothing is lost: the rules of the
+ * bridge are what keeps pods' advertisements away, and this stands behind them.
+ */
+export async function ignoreRouters(sysctls: Sysctls, link: string): Promise<void> {
+  for (const [name, value] of Object.entries(DEAF)) {
+    const path = `net/ipv6/conf/${link}/${name}`;
+    const current = await sysctls.read(path).catch(() => value); // no IPv6
+    if (current !== value) await sysctls.write(path, value).catch(() => undefined); // read-only
+  }
+}
+
 function failed(fault: string): NodeOutcome {
   return { changes: [], faults: [fault] };
 }

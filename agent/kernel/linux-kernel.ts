@@ -17,7 +17,7 @@ import { addressRemovals, createDetacher, removeAll } from "./detach-pods.ts";
 import { diffBridge, ensureBridge } from "./ensure-bridge.ts";
 import { isWide, listPodGateways } from "./ensure-gateways.ts";
 import { createPeers } from "./ensure-peers.ts";
-import { ensureIpv6Forwarding, procSysctls } from "./ipv6-forwarding.ts";
+import { ensureIpv6Forwarding, ignoreRouters, procSysctls } from "./ipv6-forwarding.ts";
 import type { AttachOutcome, Kernel, ObservedAttachment } from "./kernel.ts";
 import { createPodEncoder } from "./pod-batches.ts";
 import { createNftables } from "./nftables.ts";
@@ -242,6 +242,7 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
     async ensureNode(plan) {
       const ensured = await ensureBridge(rtnetlink, plan, listHostLinks);
       bridge = await ensureLocalnet(rtnetlink, ensured.link, nftables.hostPorts());
+      await ignoreRouters(procSysctls, plan.bridge);
       const left = Object.keys(diffBridge(plan, bridge));
       const opened = await ensureForwarding(rtnetlink, plan.uplinks);
       const ipv6 = plan.families.includes(6)
