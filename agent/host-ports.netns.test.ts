@@ -205,6 +205,32 @@ test("a port that another attachment has is refused before anything is made", as
   assert.equal(exitCode, 0, stdout);
 });
 
+test("a host port that would hide a program of the node is refused by name, and one beside it is not", async () => {
+  await serve(undefined, "kubelet", 10_250);
+  const http = Number(/"http":(\d+)/.exec(agent.log())?.[1]);
+  const pod = await makeNetns();
+  pods.push(pod);
+  before = await dumpNodeState();
+  for (const { hostPort, protocol, hostIP = "" } of [
+    { hostPort: 10_250, protocol: "tcp" },
+    { hostPort: 10_250, protocol: "udp" },
+    { hostPort: 10_250, protocol: "tcp", hostIP: HOST4 },
+    { hostPort: 10_250, protocol: "udp", hostIP: HOST6 },
+    { hostPort: http, protocol: "tcp" },
+    { hostPort: http, protocol: "tcp", hostIP: "127.0.0.1" },
+  ]) {
+    const { exitCode, stdout } = await call("ADD", "hides", pod, [
+      { hostPort, containerPort: 80, protocol, hostIP },
+    ]);
+    assert.equal(exitCode, 1, `${protocol} ${hostIP}:${hostPort}`);
+    const { code, msg } = JSON.parse(stdout) as { code: number; msg: string };
+    assert.equal(code, 7);
+    assert.match(msg, new RegExp(`a program of the node listens on ${protocol} \\S+:${hostPort}$`));
+  }
+  assert.equal(await dumpNodeState(), before);
+  await addPod("beside", { hostPort: http, containerPort: 80, protocol: "tcp", hostIP: HOST4 });
+});
+
 test("a port of an IPv6 address for a pod without one is refused with the reason", async () => {
   await agent.end("SIGTERM");
   node.writeNodes("10.244.1.0/24");

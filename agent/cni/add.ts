@@ -2,6 +2,7 @@ import type { PodAddress, PoolUse, Reservation } from "../ipam/ipam.ts";
 import { hostLinkName } from "../net/host-link.ts";
 import { familyOf } from "../net/address.ts";
 import { describeHostPort, type HostPort, isAnyAddress } from "../plan/host-ports.ts";
+import { findHidden } from "../plan/node-listeners.ts";
 import { BRIDGE_MAC } from "../plan/node-network.ts";
 import { type PodPlan, planPodNetwork } from "../plan/pod-network.ts";
 import type { PodSettings } from "../plan/pod-settings.ts";
@@ -38,6 +39,7 @@ export async function add(context: CommandsContext, request: Add, caller: Caller
   });
   try {
     requireFamilies(settings.hostPorts, pod);
+    await requireUnhidden(kernel, settings.hostPorts, pod);
     reservePorts(context, hostLink, settings.hostPorts);
     await attach(kernel, plan, request);
   } catch (error) {
@@ -112,6 +114,27 @@ function requireFamilies(hostPorts: readonly HostPort[], pod: readonly PodAddres
       CNI_CODE.invalidConfig,
       `Cannot lead host port ${describeHostPort(port)} to the pod: ${cause}`,
     );
+  }
+}
+
+/** A pod must not hide the kubelet, the agent, or whatever else of the node listens: that would be deaf, and the pod be asked in its place. */
+async function requireUnhidden(
+  kernel: CommandsContext["kernel"],
+  hostPorts: readonly HostPort[],
+  pod: readonly PodAddress[],
+): Promise<void> {
+  const families = pod.map(({ family }) => family);
+  for (const [protocol, ports] of Map.groupBy(hostPorts, (port) => port.protocol)) {
+    const listeners = await kernel.listListeners(protocol);
+    for (const port of ports) {
+      const hidden = findHidden(port, listeners, families);
+      if (hidden === undefined) continue;
+      const place = describeHostPort({ ...port, hostIp: hidden.address });
+      throw new CniError(
+        CNI_CODE.invalidConfig,
+        `Cannot lead host port ${describeHostPort(port)} to the pod: a program of the node listens on ${place}`,
+      );
+    }
   }
 }
 

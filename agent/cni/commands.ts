@@ -16,7 +16,10 @@ import { status } from "./status.ts";
 
 /** What the commands need of the rest of the agent. */
 export interface CommandsContext {
-  readonly kernel: Pick<Kernel, "attachPod" | "checkPod" | "checkRuleset" | "detachPod" | "listAttachments">;
+  readonly kernel: Pick<
+    Kernel,
+    "attachPod" | "checkPod" | "checkRuleset" | "detachPod" | "listAttachments" | "listListeners"
+  >;
   readonly ipam: Pick<Ipam, "reserve" | "release" | "use" | "gatewayOf">;
   readonly hostPorts: HostPortTable;
   readonly attachments: Pick<Attachments, "get" | "add" | "remove" | "list">;

@@ -1,5 +1,7 @@
 import type { Family } from "../net/address.ts";
 import type { Attachment } from "../plan/attachment.ts";
+import type { Protocol } from "../plan/host-ports.ts";
+import type { NodeListener } from "../plan/node-listeners.ts";
 import type { GatewayAddress, NodePlan } from "../plan/node-network.ts";
 import type { RememberedPeer } from "../plan/overlay-nodes.ts";
 import type { DropReason } from "../plan/drop-reasons.ts";
@@ -129,6 +131,8 @@ export interface Kernel {
   checkRuleset(options?: { readonly afresh: boolean }): Promise<Faults>;
   /** Makes the nftables table as planned, verifies it, and tells what was not as planned before; nothing then. */
   ensureRuleset(ruleset: Ruleset): Promise<Faults>;
+  /** Where programs of the node take what comes by a transport protocol, the agent itself included. */
+  listListeners(protocol: Protocol): Promise<readonly NodeListener[]>;
   /** Frames of pods that were dropped at their ports, by reason, since the table was made. */
   countDrops(): Promise<Readonly<Record<DropReason, number>>>;
   /** Removes everything of ours, pods' links included, and gives what it was: see {@link removeDatapath}. For a node that no agent serves. */

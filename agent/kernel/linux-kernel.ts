@@ -1,11 +1,13 @@
 import { familyOf } from "../net/address.ts";
 import { deleteLink, dumpLinks, setLink } from "../netlink/link.ts";
+import { dumpListeningSockets, NETLINK_SOCK_DIAG, parseListeningSocket } from "../netlink/sock-diag.ts";
 import { NETLINK_NETFILTER } from "../netlink/nft-generation.ts";
 import { dumpNeighbours, parseNeighbour } from "../netlink/neighbour.ts";
 import { type Link, parseLink, readLinkIndex, readLinkName } from "../netlink/parse-link.ts";
 import { parseAlias } from "../plan/attachment.ts";
 import { ifbName } from "../plan/ifb.ts";
-import type { PortBinding } from "../plan/host-ports.ts";
+import { type PortBinding, PROTOCOL_NUMBERS } from "../plan/host-ports.ts";
+import type { NodeListener } from "../plan/node-listeners.ts";
 import { NO_SETTINGS } from "../plan/pod-settings.ts";
 import { DROP_REASONS, dropCounter, type DropReason } from "../plan/drop-reasons.ts";
 import { formatBridgeAlias, parseBridgeAlias } from "../plan/bridge-alias.ts";
@@ -46,9 +48,10 @@ const FIRST_LINK_INDEX = 1_000_000;
 export interface LinuxKernelInput extends LinuxKernelOptions {
   readonly native: Pick<Native, "openNetlink" | "watch" | "close">;
   readonly rtnetlink: Rtnetlink;
-  /** The same for NETLINK_NETFILTER and NETLINK_GENERIC. */
+  /** The same for NETLINK_NETFILTER, NETLINK_GENERIC and NETLINK_SOCK_DIAG. */
   readonly netfilter: Rtnetlink;
   readonly generic: Rtnetlink;
+  readonly sockets: Rtnetlink;
 }
 
 export interface LinuxKernelOptions {
@@ -64,7 +67,15 @@ export interface LinuxKernelOptions {
 export function openLinuxKernel(native: Native, options: LinuxKernelOptions): Kernel {
   const netfilter = createRtnetlink(native, NETLINK_NETFILTER);
   const generic = createRtnetlink(native, NETLINK_GENERIC);
-  return createLinuxKernel({ native, rtnetlink: createRtnetlink(native), netfilter, generic, ...options });
+  const sockets = createRtnetlink(native, NETLINK_SOCK_DIAG);
+  return createLinuxKernel({
+    native,
+    rtnetlink: createRtnetlink(native),
+    netfilter,
+    generic,
+    sockets,
+    ...options,
+  });
 }
 
 /** The Linux kernel of this network namespace, through rtnetlink and nft. */
@@ -268,6 +279,14 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
     listHazards: nftables.listHazards,
     ensureRuleset: nftables.ensure,
     checkRuleset: nftables.check,
+    async listListeners(protocol) {
+      const found: NodeListener[] = [];
+      for (const family of [4, 6] as const) {
+        const request = dumpListeningSockets(family, PROTOCOL_NUMBERS[protocol]);
+        found.push(...(await input.sockets.dump(request)).map(parseListeningSocket));
+      }
+      return found;
+    },
     async countDrops() {
       const counters = await readCounters(netfilter, tableKey("bridge"));
       const packets = (reason: DropReason): number => counters.get(dropCounter(reason)) ?? 0;
@@ -282,6 +301,7 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
       rtnetlink.close();
       netfilter.close();
       generic.close();
+      input.sockets.close();
     },
   };
 }

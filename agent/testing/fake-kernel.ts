@@ -6,7 +6,10 @@ import { parseAlias } from "../plan/attachment.ts";
  * against the same suite.
  */
 export interface FakeKernel
-  extends Pick<Kernel, "attachPod" | "checkPod" | "checkRuleset" | "detachPod" | "listAttachments"> {
+  extends Pick<
+    Kernel,
+    "attachPod" | "checkPod" | "checkRuleset" | "detachPod" | "listAttachments" | "listListeners"
+  > {
   /** Runs before the next attach begins, and may throw what the kernel would. */
   beforeAttach: () => Promise<void>;
   /** Deletes a pod's namespace: its links go with it. */
@@ -45,6 +48,7 @@ export function createFakeKernel(): FakeKernel {
         veths.get(host.link)?.ifname === pod.ifname ? [] : [`pod interface "${pod.ifname}" is missing`],
       );
     },
+    listListeners: () => Promise.resolve([]),
     checkRuleset: () => Promise.resolve([]),
     listAttachments: () => Promise.resolve([...veths.values()].map(({ attachment }) => attachment)),
     removeNetns(netns) {
