@@ -3,7 +3,7 @@ import { dropCounter, type DropReason } from "./drop-reasons.ts";
 import type { NftChain } from "./ruleset.ts";
 
 const FROM_PODS = `iifgroup ${LINK_GROUP}`;
-const ICMPV6 = "meta protocol ip6 meta l4proto ipv6-icmp";
+const ICMPV6 = "meta protocol ip6 meta l4proto 58";
 
 function drop(reason: DropReason): string {
   return `counter name "${dropCounter(reason)}" drop`;
@@ -14,7 +14,7 @@ function drop(reason: DropReason): string {
  * it is needed; and what the stack hears, it learns or answers: ARP and neighbour solicitations fill its neighbour table, advertisements of
  * routers and redirects change its routes, one setting away from the kernel's defaults. Each rule ends at its first expressions for most packets.
  *
- * Protocols are asked of the packet (`meta protocol`), not of the frame as nft would by itself: a VLAN tag of number 0 stands in the frame, and the
+ * Numbers of protocols, since names are what a file of the machine makes of them (58: ICMPv6, 1: ICMP). Protocols are asked of the packet (`meta protocol`), not of the frame as nft would by itself: a VLAN tag of number 0 stands in the frame, and the
  * stack takes what it carries for untagged. No sets in braces: they are sets without a name, which our tables have none of.
  */
 export const LINK_GUARD: NftChain["rules"] = [
@@ -26,7 +26,7 @@ export const LINK_GUARD: NftChain["rules"] = [
   { name: "listeners", text: `${ICMPV6} icmpv6 type 141-153 ${FROM_PODS} ${drop("discovery")}` },
   {
     name: "redirect",
-    text: `meta protocol ip meta l4proto icmp icmp type redirect ${FROM_PODS} ${drop("redirect")}`,
+    text: `meta protocol ip meta l4proto 1 icmp type redirect ${FROM_PODS} ${drop("redirect")}`,
   },
   // The gateway has no such address, and the host would ask the bridge who has it.
   { name: "link-local", text: `meta protocol ip6 ip6 daddr fe80::/10 ${FROM_PODS} ${drop("link-local")}` },
