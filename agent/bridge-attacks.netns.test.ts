@@ -6,6 +6,7 @@ import { hostLinkName } from "./net/host-link.ts";
 import { macOf } from "./net/mac.ts";
 import { BRIDGE_MAC } from "./plan/node-network.ts";
 import { type AgentProcess, makeNode, type TestNode } from "./testing/agent-process.ts";
+import { askForVerification } from "./report/ask-agent.ts";
 import { eventually } from "./testing/eventually.ts";
 import { makeNetns, type Netns, runOnHost } from "./testing/netns.ts";
 import {
@@ -178,6 +179,13 @@ test("the host learns no neighbour from pods, and answers nobody who asks for on
   });
   // They went with the rest; the agent has put back the pods'.
   assert.ok((await isReached(pod, "10.244.1.3")) && (await isReached(pod, "fd00:1::3")));
+});
+
+test("what the host itself sends to groups on the bridge is nothing that it has learned", async () => {
+  await runOnHost("sh", "-c", "ping -c1 -W1 -I cw0 ff02::16 || true");
+  assert.match(await runOnHost("ip", "-6", "neighbour", "show", "dev", "cw0", "nud", "noarp"), /^ff02::16 /m);
+  const answer = await askForVerification(node.socket, 10_000);
+  assert.deepEqual(answer.kind === "answer" && answer.report.faults, []);
 });
 
 test("packets to addresses that no pod has make the host ask nobody, and who sent them is told", async () => {

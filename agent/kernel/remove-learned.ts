@@ -1,6 +1,12 @@
+import { isMulticast } from "../net/address.ts";
 import { formatCidr, cidrOf } from "../net/cidr.ts";
 import { RT_TABLE_MAIN, RTPROT_KERNEL, RTPROT_RA } from "../netlink/constants.ts";
-import { deleteNeighbour, dumpNeighbours, parseNeighbour } from "../netlink/neighbour.ts";
+import {
+  deleteNeighbour,
+  dumpNeighbours,
+  type ObservedNeighbour,
+  parseNeighbour,
+} from "../netlink/neighbour.ts";
 import { deleteRoute, dumpRoutes, parseRoute, type Route } from "../netlink/route.ts";
 import { removeAll } from "./detach-pods.ts";
 import type { Change } from "./kernel.ts";
@@ -18,7 +24,7 @@ export async function removeLearned(rtnetlink: Rtnetlink, linkIndex: number): Pr
     { kind: "learned route", requests: (await listLearnedRoutes(rtnetlink, linkIndex)).map(deleteRoute) },
     {
       kind: "learned neighbour",
-      requests: neighbours.filter(({ permanent }) => !permanent).map(deleteNeighbour),
+      requests: neighbours.filter(isLearnedNeighbour).map(deleteNeighbour),
     },
   ] as const;
   const changes: Change[] = [];
@@ -27,6 +33,11 @@ export async function removeLearned(rtnetlink: Rtnetlink, linkIndex: number): Pr
     changes.push(...requests.map(({ what }) => ({ kind, fault: what })));
   }
   return changes;
+}
+
+/** Groups are known without asking: an entry of one is of what the host itself sends, such as ff02::16 for multicast listeners. */
+function isLearnedNeighbour({ address, permanent }: ObservedNeighbour): boolean {
+  return !permanent && !isMulticast(address);
 }
 
 /** A prefix that an advertisement called on-link stands there as the kernel's own, of which no address of the link tells. */

@@ -8,6 +8,7 @@ import {
   addressToBytes,
   addressToNumber,
   familyOf,
+  isMulticast,
   parseAddress,
   parseUnmappedAddress,
 } from "./address.ts";
@@ -179,4 +180,11 @@ test("linkLocalOf() derives the address that a pod's kernel gives itself", () =>
       assert.equal(linkLocalOf(macFromBytes(mac)), addressFromBytes(bytes));
     }),
   );
+});
+
+test("isMulticast() knows the groups of both families by their first bits", () => {
+  for (const group of ["224.0.0.1", "239.255.255.255", "ff02::16", "ffff::1"])
+    assert.ok(isMulticast(group), group);
+  for (const other of ["223.255.255.255", "240.0.0.1", "fe80::1", "ff::1"])
+    assert.ok(!isMulticast(other), other);
 });

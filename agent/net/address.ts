@@ -85,6 +85,12 @@ export function isLoopback(address: string): boolean {
   return address === "::1" || address.startsWith("127.");
 }
 
+/** Whether a canonical address is one of a group: 224.0.0.0/4 (RFC 5771) or ff00::/8 (RFC 4291). */
+export function isMulticast(address: string): boolean {
+  const [first = 0] = addressToBytes(address);
+  return familyOf(address) === 4 ? first >>> 4 === 0xe : first === 0xff;
+}
+
 /** Canonical text of 4 or 16 bytes in network order; throws RangeError for any other length. */
 export function addressFromBytes(bytes: Uint8Array): string {
   if (bytes.length === 4) return bytes.join(".");
