@@ -2,22 +2,18 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { AGENT_HTTP, type Agent, startAgent } from "../lib/agent.ts";
 import { runCommand } from "../lib/command.ts";
-import { type Netns, removeNetns } from "../lib/netns.ts";
+import type { Netns } from "../lib/netns.ts";
 import { type ManagedProcess, startProcess } from "../lib/process.ts";
 import { REPOSITORY } from "../lib/tools.ts";
 import { type ClusterNetwork, createClusterNetwork, type NodePlace, PLACES } from "./cluster-network.ts";
-
-/** A pod: a namespace that the shim has attached. */
-export interface LabPod {
-  readonly netns: Netns;
-  /** IPv4, then IPv6. */
-  readonly addresses: readonly [string, string];
-}
+import { attachPod, type LabPod } from "./lab-pod.ts";
 
 export interface LabNode {
   readonly name: string;
   readonly place: NodePlace;
   readonly netns: Netns;
+  /** Where its agent listens. */
+  readonly socket: string;
   /** The first serves TCP on {@link TCP_PORT}. */
   readonly pods: readonly [LabPod, LabPod];
   /** The running agent. */
@@ -45,29 +41,37 @@ export interface ClusterLab {
 
 export const TCP_PORT = 7000;
 
+export interface ClusterOptions {
+  readonly places: readonly NodePlace[];
+  /** Called before the agent of a node starts. */
+  readonly prepare?: (node: Netns, place: NodePlace) => Promise<void>;
+}
+
 /** Makes the network, starts all agents, and two pods on each node. */
-export async function createClusterLab(): Promise<ClusterLab> {
+export async function createClusterLab(options: ClusterOptions = { places: PLACES }): Promise<ClusterLab> {
+  const { places, prepare } = options;
   const { CAUSEWAY_E2E_FOLDER: runFolder, CAUSEWAY_E2E_TAG: tag } = process.env;
   if (runFolder === undefined || tag === undefined)
     throw new Error("Cannot run the e2e tests: start them with their run.sh, which cleans up after them");
   await using cleanUps = new AsyncDisposableStack();
   const folder = mkdtempSync(join(runFolder, "lab-"));
   cleanUps.defer(() => rmSync(folder, { recursive: true }));
-  const network = await createClusterNetwork(tag);
+  const network = await createClusterNetwork(tag, places);
   cleanUps.defer(network.remove);
   const nodes: LabNode[] = [];
-  for (const place of PLACES) {
+  for (const place of places) {
+    await prepare?.(network.node(place.name), place);
     const base = await createNode({ place, netns: network.node(place.name), folder, cleanUps });
-    base.writeNodes(nodesYaml(PLACES));
+    base.writeNodes(nodesYaml(places));
     await base.startAgent();
-    const first = await createPod({ node: base, name: `${tag}-${place.name}-a`, cleanUps });
-    const second = await createPod({ node: base, name: `${tag}-${place.name}-b`, cleanUps });
+    const first = await addPod(base, `${tag}-${place.name}-a`, cleanUps);
+    const second = await addPod(base, `${tag}-${place.name}-b`, cleanUps);
     const server = await startServer(first.netns, join(folder, place.name));
     cleanUps.defer(async () => void (await server.stop()));
     nodes.push({ ...base, pods: [first, second] });
   }
-  const setCluster = (places = PLACES): void => {
-    for (const node of nodes) node.writeNodes(nodesYaml(places));
+  const setCluster = (cluster = places): void => {
+    for (const node of nodes) node.writeNodes(nodesYaml(cluster));
   };
   const finish = cleanUps.move();
   return {
@@ -99,7 +103,7 @@ interface NodeInput {
   readonly cleanUps: AsyncDisposableStack;
 }
 
-type BareNode = Omit<LabNode, "pods"> & { readonly socket: string };
+type BareNode = Omit<LabNode, "pods">;
 
 async function createNode({ place, netns, folder: labFolder, cleanUps }: NodeInput): Promise<BareNode> {
   const { name } = place;
@@ -144,36 +148,10 @@ async function createNode({ place, netns, folder: labFolder, cleanUps }: NodeInp
   };
 }
 
-interface PodInput {
-  readonly node: Pick<BareNode, "socket" | "netns">;
-  readonly name: string;
-  readonly cleanUps: AsyncDisposableStack;
-}
-
-/** Calls the shim as a runtime does. */
-async function createPod({ node, name, cleanUps }: PodInput): Promise<LabPod> {
-  await runCommand(["ip", "netns", "add", name]);
-  const netns: Netns = { name, enter: ["nsenter", `--net=/run/netns/${name}`, "--"] };
-  const call = (command: string): Promise<string> => {
-    const environment = {
-      CNI_COMMAND: command,
-      CNI_CONTAINERID: name,
-      CNI_NETNS: `/run/netns/${name}`,
-      CNI_IFNAME: "eth0",
-      CNI_PATH: join(REPOSITORY, "dist", "bin"),
-    };
-    const variables = Object.entries(environment).map(([key, value]) => `${key}=${value}`);
-    const config = { cniVersion: "1.0.0", name: "causeway", type: "causeway", socket: node.socket };
-    const shim = join(REPOSITORY, "dist", "bin", "causeway");
-    return runCommand([...node.netns.enter, "env", ...variables, shim], { input: JSON.stringify(config) });
-  };
-  cleanUps.defer(async () => {
-    await call("DEL");
-    await removeNetns(name);
-  });
-  const { ips } = JSON.parse(await call("ADD")) as { ips: readonly { address: string }[] };
-  const [v4 = "", v6 = ""] = ips.map(({ address }) => address.replace(/\/\d+$/, ""));
-  return { netns, addresses: [v4, v6] };
+async function addPod(node: BareNode, name: string, cleanUps: AsyncDisposableStack): Promise<LabPod> {
+  const pod = await attachPod(node, { name });
+  cleanUps.defer(pod.remove);
+  return pod;
 }
 
 async function startServer({ enter }: Netns, folder: string): Promise<ManagedProcess> {

@@ -7,7 +7,7 @@ export interface NodePlace {
   readonly segment: "a" | "b";
   /** IPv4 first where the node has it; none of one family for a node that has only the other. */
   readonly addresses: readonly string[];
-  readonly podCIDRs: readonly [string, string];
+  readonly podCIDRs: readonly string[];
 }
 
 /** Two nodes on one segment, one behind a router, and a pair that has IPv6 only, one of it on each side of the router. */
@@ -19,7 +19,7 @@ export const PLACES: readonly NodePlace[] = [
   placeOf(5, "b", ["2001:db8:3::15"]),
 ];
 
-function placeOf(number: number, segment: "a" | "b", addresses: readonly string[]): NodePlace {
+export function placeOf(number: number, segment: "a" | "b", addresses: readonly string[]): NodePlace {
   const podCIDRs = [`10.244.${number}.0/24`, `fd00:10:244:${number}::/64`] as const;
   return { name: `n${number}`, segment, addresses, podCIDRs };
 }
@@ -27,7 +27,7 @@ function placeOf(number: number, segment: "a" | "b", addresses: readonly string[
 /** Of the second segment smaller, so that MTUs show where they came from. */
 export const SEGMENT_MTU = { a: 1500, b: 1400 } as const;
 
-const ROUTER = {
+export const ROUTER = {
   a: ["192.0.2.1", "2001:db8:2::1"],
   b: ["203.0.113.1", "2001:db8:3::1"],
 } as const;
@@ -42,9 +42,12 @@ export interface ClusterNetwork {
 }
 
 /** Makes all namespaces, named after `tag`; each node has the uplink `up0`, default routes, and strict reverse path filters. */
-export async function createClusterNetwork(tag: string): Promise<ClusterNetwork> {
+export async function createClusterNetwork(
+  tag: string,
+  places: readonly NodePlace[],
+): Promise<ClusterNetwork> {
   const router = netnsOf(`${tag}-router`);
-  const nodes = new Map(PLACES.map(({ name }) => [name, netnsOf(`${tag}-${name}`)]));
+  const nodes = new Map(places.map(({ name }) => [name, netnsOf(`${tag}-${name}`)]));
   const all = [router, ...nodes.values()];
   const remove = async (): Promise<void> => {
     for (const { name } of all) await removeNetns(name);
@@ -52,7 +55,7 @@ export async function createClusterNetwork(tag: string): Promise<ClusterNetwork>
   try {
     for (const { name } of all) await runCommand(["ip", "netns", "add", name]);
     await ipBatch(router, routerLines());
-    for (const place of PLACES) {
+    for (const place of places) {
       const netns = nodes.get(place.name) ?? router;
       await ipBatch(router, [
         `link add to-${place.name} mtu ${SEGMENT_MTU[place.segment]} type veth peer name up0 mtu ${SEGMENT_MTU[place.segment]} netns ${netns.name}`,
@@ -106,7 +109,7 @@ export function uplinkLines({ segment, addresses }: NodePlace): readonly string[
   ];
 }
 
-function netnsOf(name: string): Netns {
+export function netnsOf(name: string): Netns {
   return { name, enter: ["nsenter", `--net=/run/netns/${name}`, "--"] };
 }
 

@@ -3,7 +3,8 @@ import { observeCommand } from "../lib/command.ts";
 import type { Netns } from "../lib/netns.ts";
 import { REPOSITORY } from "../lib/tools.ts";
 import { waitFor } from "../lib/wait-for.ts";
-import { type LabNode, type LabPod, TCP_PORT } from "./cluster-lab.ts";
+import { type LabNode, TCP_PORT } from "./cluster-lab.ts";
+import type { LabPod } from "./lab-pod.ts";
 
 /** Bytes of IP and ICMP header in front of a ping's data. */
 const HEADER_BYTES = { 4: 28, 6: 48 } as const;

@@ -1,0 +1,68 @@
+import { runCommand } from "../lib/command.ts";
+import type { Netns } from "../lib/netns.ts";
+import type { AttackLab, Stand } from "./attack-lab.ts";
+import { ETHERTYPE, ethernet } from "./frames/ethernet.ts";
+import { udp } from "./frames/ip.ts";
+
+/** What containerd, CRI-O and Docker leave to a container by default. */
+const RUNTIME_DEFAULT =
+  "chown,dac_override,fsetid,fowner,mknod,net_raw,setgid,setuid,setfcap,setpcap,net_bind_service,sys_chroot,kill,audit_write";
+
+/** Words before a command that take from it all capabilities but these of a container. */
+export function confined(capabilities: "runtime default" | "none"): readonly string[] {
+  if (capabilities === "none") return ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"];
+  const kept = RUNTIME_DEFAULT.split(",")
+    .map((name) => `+${name}`)
+    .join(",");
+  return ["setpriv", `--bounding-set=-all,${kept}`, `--inh-caps=-all,${kept}`, "--no-new-privs"];
+}
+
+/** Sends frames as a container may that runs with its runtime's defaults. */
+export async function sendFrames(
+  { program }: AttackLab,
+  { netns, link }: Pick<Stand, "netns" | "link">,
+  frames: readonly Uint8Array[],
+  count = 1,
+): Promise<void> {
+  const input = frames.map((frame) => `${count} ${hex(frame)}\n`).join("");
+  await runCommand([...netns.enter, ...confined("runtime default"), program, "send", link], { input });
+}
+
+export interface Datagram {
+  readonly to: string;
+  readonly port: number;
+  readonly data: Uint8Array;
+}
+
+/** Sends datagrams as anybody may. */
+export async function sendDatagrams(
+  { program }: AttackLab,
+  netns: Netns,
+  datagrams: readonly Datagram[],
+): Promise<void> {
+  const input = datagrams.map(({ to, port, data }) => `${to} ${port} 1 ${hex(data)}\n`).join("");
+  await runCommand([...netns.enter, ...confined("none"), program, "udp"], { input });
+}
+
+/** Puts a packet into a frame from the stand to its gateway. */
+export function frameOf({ mac, gatewayMac }: Stand, packet: Uint8Array): Uint8Array {
+  const isV6 = packet[0] !== undefined && packet[0] >>> 4 === 6;
+  const type = isV6 ? ETHERTYPE.ipv6 : ETHERTYPE.ipv4;
+  return ethernet({ source: mac, destination: gatewayMac, type }, packet);
+}
+
+/** Ports of what attackers send and victims listen to. */
+export const PORTS = { from: 40_000, to: 9_999 } as const;
+
+/** A frame with a datagram to an address: from the stand's own unless another source is given. */
+export function datagramFrame(
+  stand: Stand,
+  { source, destination, data }: { source?: string; destination: string; data: Uint8Array },
+): Uint8Array {
+  const own = stand.addresses[destination.includes(":") ? 1 : 0];
+  return frameOf(stand, udp({ source: source ?? own, destination }, PORTS, data));
+}
+
+export function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}
