@@ -131,3 +131,22 @@ async function macOfLink(netns: Netns, link: string): Promise<string> {
   const [{ address } = { address: "" }] = JSON.parse(shown) as readonly { address: string }[];
   return address;
 }
+
+/** The address of fe80::/10 that a link has. */
+export async function linkLocalOfLink({ enter }: Netns, link: string): Promise<string> {
+  const shown = await runCommand([
+    ...enter,
+    "ip",
+    "-6",
+    "-o",
+    "address",
+    "show",
+    "dev",
+    link,
+    "scope",
+    "link",
+  ]);
+  const address = /inet6 (fe80:[^/]+)/.exec(shown)?.[1];
+  if (address === undefined) throw new Error(`Link ${link} has no link-local address`);
+  return address;
+}

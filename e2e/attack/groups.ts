@@ -1,5 +1,21 @@
+import { ADVERTISEMENT_ATTACKS } from "./advertisement-attacks.ts";
 import type { AttackGroup } from "./attack.ts";
+import { DISGUISE_ATTACKS } from "./disguise-attacks.ts";
+import { NEIGHBOUR_ATTACKS } from "./neighbour-attacks.ts";
+import { OUTSIDER_ATTACKS } from "./outsider-attacks.ts";
+import { OVERLAY_ATTACKS } from "./overlay-attacks.ts";
+import { REDIRECT_ATTACKS } from "./redirect-attacks.ts";
+import { SEGMENT_ATTACKS } from "./segment-attacks.ts";
 import { SOURCE_ATTACKS } from "./source-attacks.ts";
 
 /** Everything that is tried, in this order: what disturbs a node most comes last. */
-export const GROUPS: readonly AttackGroup[] = [SOURCE_ATTACKS];
+export const GROUPS: readonly AttackGroup[] = [
+  SOURCE_ATTACKS,
+  DISGUISE_ATTACKS,
+  SEGMENT_ATTACKS,
+  ADVERTISEMENT_ATTACKS,
+  REDIRECT_ATTACKS,
+  NEIGHBOUR_ATTACKS,
+  OVERLAY_ATTACKS,
+  OUTSIDER_ATTACKS,
+];

@@ -12,6 +12,8 @@ export type Sense = "links" | "socket";
 export interface Proof {
   readonly victim: Netns;
   readonly sense?: Sense;
+  /** Which arrivals count; all when undefined. */
+  readonly matters?: (line: string) => boolean;
   /** Sends what must not arrive, with this as data. */
   readonly attack: (data: Uint8Array) => Promise<void>;
   /** Sends the same as an honest sender would, on the same way and behind it: it must arrive, and proves that the way is open. */
@@ -28,7 +30,7 @@ export async function assertNothingArrives(lab: AttackLab, proof: Proof): Promis
 
 /** The lines in which the victim's watch tells of what an attack sent. */
 export async function arrivals(lab: AttackLab, proof: Proof): Promise<readonly string[]> {
-  const { victim, sense = "links", attack, honest } = proof;
+  const { victim, sense = "links", matters = () => true, attack, honest } = proof;
   proofs += 1;
   const marker = `cw-attack-${String(proofs).padStart(5, "0")}`;
   const [bad, good] = [ascii(`${marker}-bad`), ascii(`${marker}-good`)];
@@ -50,7 +52,7 @@ export async function arrivals(lab: AttackLab, proof: Proof): Promise<readonly s
     return watch
       .output()
       .split("\n")
-      .filter((line) => line.includes(hex(bad)));
+      .filter((line) => line.includes(hex(bad)) && matters(line));
   } finally {
     await watch.stop("SIGKILL");
   }

@@ -8,6 +8,7 @@ export const PROTOCOL = {
   tcp: 6,
   udp: 17,
   routing: 43,
+  fragment: 44,
   icmp6: 58,
   destinationOptions: 60,
 } as const;
