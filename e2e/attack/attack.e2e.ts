@@ -22,8 +22,9 @@ describe("attack", () => {
     await lab?.close();
   });
 
-  for (const { title, attacks } of GROUPS) {
+  for (const { title, attacks, end } of GROUPS) {
     describe(title, () => {
+      after(() => end?.());
       for (const attack of attacks) {
         for (const cell of attack.cells.length === 0 ? [NO_CELL] : attack.cells) {
           test(attack.cells.length === 0 ? attack.title : keyOf(attack, cell), async () => {

@@ -21,6 +21,8 @@ export interface Attack {
 export interface AttackGroup {
   readonly title: string;
   readonly attacks: readonly Attack[];
+  /** Puts back what the group has changed for itself. */
+  readonly end?: () => Promise<void>;
 }
 
 export const PLACES_OF_VICTIMS: readonly Place[] = ["node", "direct", "vxlan"];

@@ -1,7 +1,9 @@
 import { ADVERTISEMENT_ATTACKS } from "./advertisement-attacks.ts";
 import type { AttackGroup } from "./attack.ts";
 import { DISGUISE_ATTACKS } from "./disguise-attacks.ts";
+import { HOST_ATTACKS } from "./host-attacks.ts";
 import { NEIGHBOUR_ATTACKS } from "./neighbour-attacks.ts";
+import { OBJECT_ATTACKS } from "./object-attacks.ts";
 import { OUTSIDER_ATTACKS } from "./outsider-attacks.ts";
 import { OVERLAY_ATTACKS } from "./overlay-attacks.ts";
 import { REDIRECT_ATTACKS } from "./redirect-attacks.ts";
@@ -18,4 +20,6 @@ export const GROUPS: readonly AttackGroup[] = [
   NEIGHBOUR_ATTACKS,
   OVERLAY_ATTACKS,
   OUTSIDER_ATTACKS,
+  HOST_ATTACKS,
+  OBJECT_ATTACKS,
 ];

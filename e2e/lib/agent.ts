@@ -19,6 +19,8 @@ export interface AgentInput {
   readonly cniConfDir: string;
   /** Unix socket of a relay to {@link AGENT_HTTP}. */
   readonly httpRelay: string;
+  /** Where nodes come from instead of the file: Kubernetes. */
+  readonly kubeconfig?: string | undefined;
   /** Added to those that follow from the above. */
   readonly flags?: readonly string[];
 }
@@ -52,6 +54,7 @@ export async function startAgent(input: AgentInput): Promise<Agent> {
     folder,
     netns,
     nodesFile,
+    kubeconfig,
     nodeName,
     socket,
     cniBinDir,
@@ -60,7 +63,7 @@ export async function startAgent(input: AgentInput): Promise<Agent> {
     flags: more = [],
   } = input;
   const flags = {
-    "nodes-file": nodesFile,
+    ...(kubeconfig === undefined ? { "nodes-file": nodesFile } : { kubeconfig }),
     "node-name": nodeName,
     socket,
     "cni-bin-dir": cniBinDir,
@@ -70,8 +73,9 @@ export async function startAgent(input: AgentInput): Promise<Agent> {
   };
   const flagArguments = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]);
   const onlyNetAdmin = ["setpriv", "--bounding-set=-all,+net_admin", "--inh-caps=-all,+net_admin"];
-  const program = [process.execPath, join(REPOSITORY, "dist", "causeway.mjs"), "agent", "--standalone"];
-  const command = [...netns.enter, ...onlyNetAdmin, ...program, ...flagArguments, ...more];
+  const program = [process.execPath, join(REPOSITORY, "dist", "causeway.mjs"), "agent"];
+  const mode = `--standalone=${kubeconfig === undefined}`;
+  const command = [...netns.enter, ...onlyNetAdmin, ...program, mode, ...flagArguments, ...more];
   const agent = await startProcess({ name: "agent", command, folder });
   const readyz = (): Promise<HttpAnswer> => getThrough(httpRelay, "/readyz");
   watchAgent({

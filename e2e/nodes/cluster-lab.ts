@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { AGENT_HTTP, type Agent, startAgent } from "../lib/agent.ts";
+import { AGENT_HTTP, type Agent, type AgentInput, startAgent } from "../lib/agent.ts";
 import { runCommand } from "../lib/command.ts";
 import type { Netns } from "../lib/netns.ts";
 import { type ManagedProcess, startProcess } from "../lib/process.ts";
@@ -19,6 +19,8 @@ export interface LabNode {
   /** The running agent. */
   agent(): Agent;
   startAgent(...flags: readonly string[]): Promise<Agent>;
+  /** The same with nodes from Kubernetes instead of the nodes file. */
+  startClusterAgent(kubeconfig: string, ...flags: readonly string[]): Promise<Agent>;
   stopAgent(signal: "SIGTERM" | "SIGKILL"): Promise<void>;
   /** What the nodes file of this node says; undefined removes it. */
   writeNodes(content: string | undefined): void;
@@ -124,18 +126,20 @@ async function createNode({ place, netns, folder: labFolder, cleanUps }: NodeInp
     if (agent === undefined) throw new Error(`No agent runs on ${name}`);
     return agent;
   };
+  const start = async (options: Pick<AgentInput, "kubeconfig" | "flags">): Promise<Agent> => {
+    const files = { folder, nodesFile, socket, cniBinDir, cniConfDir, httpRelay };
+    agent = await startAgent({ ...files, netns, nodeName: name, ...options });
+    await agent.waitUntilReady();
+    return agent;
+  };
   return {
     name,
     place,
     netns,
     socket,
     agent: running,
-    async startAgent(...flags) {
-      const files = { folder, nodesFile, socket, cniBinDir, cniConfDir, httpRelay };
-      agent = await startAgent({ ...files, netns, nodeName: name, flags });
-      await agent.waitUntilReady();
-      return agent;
-    },
+    startAgent: (...flags) => start({ flags }),
+    startClusterAgent: (kubeconfig, ...flags) => start({ kubeconfig, flags }),
     async stopAgent(signal) {
       await agent?.stop(signal);
       agent = undefined;
