@@ -2,6 +2,7 @@ import { ADVERTISEMENT_ATTACKS } from "./advertisement-attacks.ts";
 import type { AttackGroup } from "./attack.ts";
 import { DISGUISE_ATTACKS } from "./disguise-attacks.ts";
 import { HOST_ATTACKS } from "./host-attacks.ts";
+import { HTTP_ATTACKS } from "./http-attacks.ts";
 import { NEIGHBOUR_ATTACKS } from "./neighbour-attacks.ts";
 import { OBJECT_ATTACKS } from "./object-attacks.ts";
 import { OUTSIDER_ATTACKS } from "./outsider-attacks.ts";
@@ -9,6 +10,7 @@ import { OVERLAY_ATTACKS } from "./overlay-attacks.ts";
 import { REDIRECT_ATTACKS } from "./redirect-attacks.ts";
 import { SEGMENT_ATTACKS } from "./segment-attacks.ts";
 import { SOURCE_ATTACKS } from "./source-attacks.ts";
+import { TEXT_ATTACKS } from "./text-attacks.ts";
 
 /** Everything that is tried, in this order: what disturbs a node most comes last. */
 export const GROUPS: readonly AttackGroup[] = [
@@ -22,4 +24,6 @@ export const GROUPS: readonly AttackGroup[] = [
   OUTSIDER_ATTACKS,
   HOST_ATTACKS,
   OBJECT_ATTACKS,
+  HTTP_ATTACKS,
+  TEXT_ATTACKS,
 ];

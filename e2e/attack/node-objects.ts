@@ -62,7 +62,7 @@ export async function createObjectLab(
   const kubeconfig = join(folder, "kubeconfig");
   writeKubeconfig({ path: kubeconfig, server: url, user: { token: "test" } });
   await node.stopAgent("SIGTERM");
-  await node.startClusterAgent(kubeconfig, ...flags);
+  await node.startAgentWith({ kubeconfig, flags });
   return { setOthers, close };
 }
 

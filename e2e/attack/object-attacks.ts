@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { verifyThrough } from "../lib/agent.ts";
 import { waitFor } from "../lib/wait-for.ts";
 import type { LabNode } from "../nodes/cluster-lab.ts";
 import { type Attack, type AttackGroup, type Cell, cellsAt } from "./attack.ts";
@@ -67,9 +68,13 @@ async function routesOf(node: LabNode): Promise<string> {
   return `${await node.run("ip", "route", "show", "table", "all")}${await node.run("ip", "-6", "route", "show", "table", "all")}`;
 }
 
-/** An honest Node that comes behind the hostile one: when its route is there, the other one has been looked at. */
+/** An honest Node that comes behind the hostile one: when its route is there, the other one has been heard of. */
 const PROBE = nodeObject(
-  { name: "z-probe", addresses: ["192.0.2.77", "2001:db8:2::77"], podCIDRs: ["10.244.77.0/24"] },
+  {
+    name: "z-probe",
+    addresses: ["192.0.2.77", "2001:db8:2::77"],
+    podCIDRs: ["10.244.77.0/24", "fd00:10:244:77::/64"],
+  },
   59,
 );
 
@@ -97,6 +102,7 @@ async function show(
       async () => (await routesOf(n1)).includes("10.244.77.0/24") || undefined,
       { timeoutMs: 10_000 },
     );
+    await verifyThrough(n1.socket);
     assert.deepEqual(await waysOf(n1), before);
     const routes = await routesOf(n1);
     for (const prefix of hostile.podCIDRs.filter((cidr) => !isHonest(lab, cidr)))

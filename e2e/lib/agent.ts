@@ -21,6 +21,8 @@ export interface AgentInput {
   readonly httpRelay: string;
   /** Where nodes come from instead of the file: Kubernetes. */
   readonly kubeconfig?: string | undefined;
+  /** A file for what it says, instead of the log of the test: a FIFO that nobody reads, for one. */
+  readonly stderr?: string | undefined;
   /** Added to those that follow from the above. */
   readonly flags?: readonly string[];
 }
@@ -55,6 +57,7 @@ export async function startAgent(input: AgentInput): Promise<Agent> {
     netns,
     nodesFile,
     kubeconfig,
+    stderr,
     nodeName,
     socket,
     cniBinDir,
@@ -75,7 +78,17 @@ export async function startAgent(input: AgentInput): Promise<Agent> {
   const onlyNetAdmin = ["setpriv", "--bounding-set=-all,+net_admin", "--inh-caps=-all,+net_admin"];
   const program = [process.execPath, join(REPOSITORY, "dist", "causeway.mjs"), "agent"];
   const mode = `--standalone=${kubeconfig === undefined}`;
-  const command = [...netns.enter, ...onlyNetAdmin, ...program, mode, ...flagArguments, ...more];
+  // Opened for reading too, a FIFO needs nobody else to be opened.
+  const redirected = stderr === undefined ? [] : ["sh", "-c", 'exec "$@" 2<>"$0"', stderr];
+  const command = [
+    ...netns.enter,
+    ...redirected,
+    ...onlyNetAdmin,
+    ...program,
+    mode,
+    ...flagArguments,
+    ...more,
+  ];
   const agent = await startProcess({ name: "agent", command, folder });
   const readyz = (): Promise<HttpAnswer> => getThrough(httpRelay, "/readyz");
   watchAgent({

@@ -8,6 +8,8 @@ import { REPOSITORY } from "../lib/tools.ts";
 import { type ClusterNetwork, createClusterNetwork, type NodePlace, PLACES } from "./cluster-network.ts";
 import { attachPod, type LabPod } from "./lab-pod.ts";
 
+export type AgentOptions = Pick<AgentInput, "kubeconfig" | "stderr" | "flags">;
+
 export interface LabNode {
   readonly name: string;
   readonly place: NodePlace;
@@ -19,8 +21,7 @@ export interface LabNode {
   /** The running agent. */
   agent(): Agent;
   startAgent(...flags: readonly string[]): Promise<Agent>;
-  /** The same with nodes from Kubernetes instead of the nodes file. */
-  startClusterAgent(kubeconfig: string, ...flags: readonly string[]): Promise<Agent>;
+  startAgentWith(options: AgentOptions): Promise<Agent>;
   stopAgent(signal: "SIGTERM" | "SIGKILL"): Promise<void>;
   /** What the nodes file of this node says; undefined removes it. */
   writeNodes(content: string | undefined): void;
@@ -126,7 +127,7 @@ async function createNode({ place, netns, folder: labFolder, cleanUps }: NodeInp
     if (agent === undefined) throw new Error(`No agent runs on ${name}`);
     return agent;
   };
-  const start = async (options: Pick<AgentInput, "kubeconfig" | "flags">): Promise<Agent> => {
+  const start = async (options: AgentOptions): Promise<Agent> => {
     const files = { folder, nodesFile, socket, cniBinDir, cniConfDir, httpRelay };
     agent = await startAgent({ ...files, netns, nodeName: name, ...options });
     await agent.waitUntilReady();
@@ -139,7 +140,7 @@ async function createNode({ place, netns, folder: labFolder, cleanUps }: NodeInp
     socket,
     agent: running,
     startAgent: (...flags) => start({ flags }),
-    startClusterAgent: (kubeconfig, ...flags) => start({ kubeconfig, flags }),
+    startAgentWith: start,
     async stopAgent(signal) {
       await agent?.stop(signal);
       agent = undefined;
