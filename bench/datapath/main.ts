@@ -52,6 +52,7 @@ async function makeNetworks(release: Release): Promise<Network[]> {
     () => makeReference({ id: "by-hand", name: `${bridge}, a rule by hand`, ...byHand }),
     () => makeReference({ id: "ptp", name: `ptp ${release.version}, ipMasq`, ...reference, plugin: "ptp" }),
     () => makeCauseway({ id: "causeway", name: "Causeway" }),
+    () => makeCauseway({ id: "causeway-unguarded", name: "Causeway, no filters", isUnguarded: true }),
     () => makeReference({ id: "bridge-5000", name: `${bridge}, 5,000 peers`, ...reference, peers: 5000 }),
     () => makeCauseway({ id: "causeway-1000", name: "Causeway, 1,000 peers", peers: 1000 }),
     () => makeCauseway({ id: "causeway-5000", name: "Causeway, 5,000 peers", peers: 5000 }),

@@ -18,6 +18,7 @@ import {
   type Site,
   type SiteNode,
 } from "./site.ts";
+import { removeGuards } from "./remove-guards.ts";
 import type { Path, Way } from "./traffic.ts";
 
 /** Pods of a site that reach each other. */
@@ -36,6 +37,8 @@ export interface NetworkInput {
   readonly isVxlan?: boolean;
   /** Host ports that lead to pods of the first node. */
   readonly hostPorts?: number;
+  /** Ours without its packet filters: what they cost is what the other has less. */
+  readonly isUnguarded?: boolean;
 }
 
 /** Less than the cable's by the headers of VXLAN over IPv4. */
@@ -49,7 +52,7 @@ const PODS = 2;
 
 /** Causeway on both nodes. */
 export async function makeCauseway(input: NetworkInput): Promise<Network> {
-  const { id, name, peers = 0, isVxlan = false, hostPorts = 0 } = input;
+  const { id, name, peers = 0, isVxlan = false, hostPorts = 0, isUnguarded = false } = input;
   const site = makeSite(id, Math.max(PODS, hostPorts / PORTS_PER_POD));
   const [near, far] = site.nodes;
   const others = Array.from({ length: peers }, (_, index) => ({
@@ -74,6 +77,10 @@ export async function makeCauseway(input: NetworkInput): Promise<Network> {
     });
     programs.push(program);
     attach(program);
+    if (isUnguarded) {
+      await programs.pop()?.close();
+      removeGuards(own.host);
+    }
   }
   return {
     id,

@@ -4,7 +4,7 @@
  *   attacker udp                     sends datagrams by UDP sockets, which needs no capability; stdin: "ADDRESS PORT COUNT HEX" a line
  *   attacker capture MARKER          prints "LINK HEX" for each frame with the marker that comes into the namespace, before any filter
  *   attacker receive PORT            prints "SOURCE HEX" for each datagram to the port
- *   attacker hold ADDRESS PORT N     opens N connections that say nothing, and says how many it could
+ *   attacker hold ADDRESS PORT N     opens N connections that say nothing
  * The last three print "listening" when they have begun, and end by a signal.
  */
 #include <arpa/inet.h>
@@ -158,8 +158,8 @@ static int hold(const char *address, const char *port, long count) {
 
   if (parse_address(address, &to) != 0) return fail("read the address");
   for (; held < count; held++) {
-    int tcp = open_socket(SOCK_STREAM);
-    if (tcp < 0 || connect(tcp, (struct sockaddr *)&to, sizeof to) != 0) break;
+    int tcp = open_socket(SOCK_STREAM | SOCK_NONBLOCK);
+    if (tcp < 0 || (connect(tcp, (struct sockaddr *)&to, sizeof to) != 0 && errno != EINPROGRESS)) break;
   }
   printf("listening, with %ld connections\n", held);
   fflush(stdout);

@@ -34,7 +34,7 @@ async function withNastyNames(lab: AttackLab, work: (n1: LabNode) => Promise<voi
   const n1 = lab.node("n1");
   await n1.stopAgent("SIGTERM");
   await n1.startAgent("--log-format", "pretty");
-  await n1.run("ip", "link", "add", "foreign0", "type", "dummy");
+  await n1.run("ip", "link", "add", "foreign0", "type", "bridge");
   await n1.run("ip", "link", "set", "foreign0", "alias", NASTY);
   const args = `IgnoreUnknown=1;K8S_POD_NAME=${NASTY};K8S_POD_NAMESPACE=${NASTY}`;
   try {
