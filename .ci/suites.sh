@@ -34,6 +34,7 @@ run_suites() {
   suite "containerd" npm run e2e:containerd
   suite "libcni" npm run e2e:libcni
   suite "nodes" npm run e2e:nodes
+  suite "attack" npm run e2e:attack
   suite "page" npm run e2e:page
   suite "podman" npm run e2e:podman
   suite "cluster" npm run e2e:cluster

@@ -2,4 +2,4 @@
 # Attacks nodes for real, from inside pods, from a foreign machine on their network, and by what is said about nodes. As root; everything is in network
 # namespaces and a temporary folder of its own, which are gone afterwards.
 # usage: e2e/attack/run.sh
-exec "$(dirname "$0")/../lib/suite.sh" nodes e2e/attack/attack.e2e.ts
+exec "$(dirname "$0")/../lib/suite.sh" attack e2e/attack/attack.e2e.ts

@@ -68,6 +68,9 @@ async function holdSockets(path: string): Promise<readonly Socket[]> {
   return sockets;
 }
 
+/** More than are told of in the 64 KB that a FIFO holds. */
+const MANY_PODS = 300;
+
 /** The agent of n1 writes its log into a FIFO that nobody reads, until it is full and longer. */
 async function withUnreadLog(lab: AttackLab, work: (n1: LabNode) => Promise<void>): Promise<void> {
   const n1 = lab.node("n1");
@@ -118,10 +121,12 @@ export const TEXT_ATTACKS: AttackGroup = {
       cells: [],
       run: (lab) =>
         withUnreadLog(lab, async (n1) => {
-          for (let index = 0; index < 150; index++) {
+          const lost = (): Promise<number> => n1.agent().metric("causeway_log_lines_lost_total");
+          for (let pods = 0; pods < MANY_PODS && (await lost()) === 0; pods++) {
             const pod = await attachPod(n1, { name: `${lab.bystander.netns.name}-unread` });
             await pod.remove();
           }
+          assert.ok((await lost()) > 0, "lines are lost, and counted");
           assert.equal((await n1.agent().get("/healthz")).status, 200);
         }),
     },

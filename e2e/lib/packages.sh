@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Gets the real components that the e2e suites run against, without installing a daemon: Debian packages unpacked into
 # $CAUSEWAY_CACHE/packages/NAME (default: .cache in the repository). Only what is missing is fetched.
-# usage: e2e/lib/packages.sh SET   SET: chart, cluster, containerd, image, libcni, nodes, page, podman, prometheus or tools-matrix
+# usage: e2e/lib/packages.sh SET   SET: attack, chart, cluster, containerd, image, libcni, nodes, page, podman, prometheus or tools-matrix
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 cache=${CAUSEWAY_CACHE:-$PWD/.cache}
@@ -253,6 +253,9 @@ image)
 page)
   ensure_installed chromium fonts-dejavu-core iproute2 nftables util-linux
   ;;
+attack)
+  ensure_installed gcc iproute2 iputils-ping libc6-dev nftables procps util-linux
+  ;;
 nodes)
   ensure_installed iproute2 iputils-ping nftables procps
   ;;
@@ -266,5 +269,5 @@ prometheus)
   ensure_installed iproute2 nftables util-linux
   unpack bookworm prometheus prometheus
   ;;
-*) fail 'say which set: chart, cluster, containerd, image, libcni, nodes, page, podman, prometheus or tools-matrix' ;;
+*) fail 'say which set: attack, chart, cluster, containerd, image, libcni, nodes, page, podman, prometheus or tools-matrix' ;;
 esac
