@@ -4,6 +4,9 @@ import { type AttackLab, createAttackLab } from "./attack-lab.ts";
 import { formatAttackTable } from "./attack-table.ts";
 import { GROUPS } from "./groups.ts";
 
+const chosen = new RegExp(process.env["ATTACKS"] ?? "");
+const groups = GROUPS.filter(({ title }) => chosen.test(title));
+
 describe("attack", () => {
   const held = new Set<string>();
   const keyOf = (attack: Attack, cell: Cell): string => `${attack.title}: ${describeCell(cell)}`;
@@ -18,11 +21,11 @@ describe("attack", () => {
   });
   after(async () => {
     const outcome = (attack: Attack, cell: Cell): string => (held.has(keyOf(attack, cell)) ? "held" : "OPEN");
-    console.log(`\n${formatAttackTable(GROUPS, outcome)}`);
+    console.log(`\n${formatAttackTable(groups, outcome)}`);
     await lab?.close();
   });
 
-  for (const { title, attacks, end } of GROUPS) {
+  for (const { title, attacks, end } of groups) {
     describe(title, () => {
       after(() => end?.());
       for (const attack of attacks) {
