@@ -46,11 +46,9 @@ export function expectNotReady(reason: RegExp): void {
 const READY_WITHIN_MS = 15_000;
 
 afterEach(async () => {
-  const faults: string[] = [];
-  for (const entry of watched) {
-    faults.push(...(await judge(entry)));
-    if (!entry.agent.isRunning()) watched.delete(entry);
-  }
+  const entries = [...watched];
+  const faults = (await Promise.all(entries.map(judge))).flat();
+  for (const entry of entries) if (!entry.agent.isRunning()) watched.delete(entry);
   expected = [];
   reasonNotReady = undefined;
   assert.deepEqual(faults, [], "agents are well at the end of the test");
