@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { linkLocalOf } from "../../agent/net/mac.ts";
 import { waitUntilHolds } from "../lib/wait-for.ts";
 import type { LabNode } from "../nodes/cluster-lab.ts";
 import { sendFrames } from "./assault.ts";
@@ -8,10 +9,10 @@ import { ETHERTYPE, ethernet } from "./frames/ethernet.ts";
 import { routerAdvertisement } from "./frames/neighbour-discovery.ts";
 import { settle } from "./settle.ts";
 
-/** A router's advertisement to all, by multicast and to the gateway's MAC alone. */
+/** A router's advertisement to all, by multicast and to the gateway's MAC alone. The first is in the pod's own name. */
 function advertise({ mac, gatewayMac }: Stand, number: number): readonly Uint8Array[] {
   const word = number.toString(16);
-  const source = `fe80::bad:${word}`;
+  const source = number === 1 ? linkLocalOf(mac) : `fe80::bad:${word}`;
   const packet = routerAdvertisement({
     source,
     mac,
@@ -67,7 +68,7 @@ export const ADVERTISEMENT_ATTACKS: AttackGroup = {
     {
       title: "a pod says that it is the router, with preference high",
       cells: cellsOf(6, "node"),
-      run: (lab) => advertiseAll(lab, 1),
+      run: (lab) => advertiseAll(lab, 2),
     },
     {
       title: "2,000 advertisements of as many routers",

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { linkLocalOf } from "../../agent/net/mac.ts";
 import { runCommand, observeCommand } from "../lib/command.ts";
 import type { LabNode } from "../nodes/cluster-lab.ts";
 import { attachPod } from "../nodes/lab-pod.ts";
@@ -27,7 +28,7 @@ async function learned(node: LabNode, { family }: Cell): Promise<readonly string
   const shown = await node.run("ip", `-${family}`, "neigh", "show", "nud", "all");
   return shown
     .split("\n")
-    .filter((line) => /^(10\.244\.|fd00:10:244:|fe80::bad)|dev (cw|veth)/.test(line))
+    .filter((line) => /^(10\.244\.|fd00:10:244:|fe80::)|dev (cw|veth)/.test(line))
     .filter((line) => !/PERMANENT|NOARP/.test(line));
 }
 
@@ -119,16 +120,17 @@ export const NEIGHBOUR_ATTACKS: AttackGroup = {
       run: fillTables,
     },
     {
-      title: "questions and claims of 200 invented neighbours",
+      title: "questions and claims of 200 invented neighbours, and of the pod itself",
       cells: cellsAt("node"),
       async run(lab, cell) {
         const n1 = lab.node("n1");
         const attacker = await lab.attackerOn("n1");
         const invented = freeAddresses(n1, cell).slice(0, 200);
+        const own = cell.family === 4 ? attacker.addresses[0] : linkLocalOf(attacker.mac);
         await sendFrames(
           lab,
           attacker,
-          invented.flatMap((address) => claims(attacker, cell, address, new Uint8Array())),
+          [own, ...invented].flatMap((address) => claims(attacker, cell, address, new Uint8Array())),
         );
         await settle(lab, attacker, n1);
         assert.deepEqual(await learned(n1, cell), []);
