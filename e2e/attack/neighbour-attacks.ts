@@ -28,7 +28,7 @@ async function learned(node: LabNode, { family }: Cell): Promise<readonly string
   const shown = await node.run("ip", `-${family}`, "neigh", "show", "nud", "all");
   return shown
     .split("\n")
-    .filter((line) => /^(10\.244\.|fd00:10:244:|fe80::)|dev (cw|veth)/.test(line))
+    .filter((line) => /^(10\.244\.|fd00:10:244:)|dev (cw|veth)/.test(line))
     .filter((line) => !/PERMANENT|NOARP/.test(line));
 }
 
