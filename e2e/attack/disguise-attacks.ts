@@ -1,5 +1,5 @@
 import { datagramFrame, frameOf, PORTS, sendFrames } from "./assault.ts";
-import { type Attack, type AttackGroup, type Cell, cellsAt, cellsOf, EVERYWHERE } from "./attack.ts";
+import { type Attack, type AttackGroup, type Cell, cellsOf, EVERYWHERE } from "./attack.ts";
 import type { AttackLab, Stand } from "./attack-lab.ts";
 import { ascii, join, u16, u32 } from "./frames/bytes.ts";
 import { ETHERTYPE, tagged } from "./frames/ethernet.ts";
@@ -125,7 +125,7 @@ export const DISGUISE_ATTACKS: AttackGroup = {
     ),
     {
       title: "frames with tags of VLANs that nobody has, one and two",
-      cells: cellsAt("node", "direct", "vxlan"),
+      cells: EVERYWHERE,
       async run(lab, cell) {
         const attacker = await lab.attackerOn("n1");
         const [inner, outer] = [

@@ -69,7 +69,7 @@ async function whileTheGuardIsGone(node: LabNode, work: () => Promise<void>): Pr
   }
 }
 
-async function attackers(lab: AttackLab, { place }: Cell): Promise<Stand> {
+async function attackerOf(lab: AttackLab, { place }: Cell): Promise<Stand> {
   return place === "node" ? lab.attackerOn("n1") : lab.foreign;
 }
 
@@ -92,14 +92,14 @@ export const HOST_ATTACKS: AttackGroup = {
         "a pod, or a machine of the segment, reaches the node's loopback while a host port of it is open",
       cells: cellsAt("node", "direct"),
       run: (lab, cell) =>
-        withLoopbackPort(lab, async () => reachLoopback(lab, cell, await attackers(lab, cell))),
+        withLoopbackPort(lab, async () => reachLoopback(lab, cell, await attackerOf(lab, cell))),
     },
     {
       title: 'the same after "nft flush ruleset", with the agent stopped',
       cells: cellsAt("node", "direct"),
       run: (lab, cell) =>
         withLoopbackPort(lab, (n1) =>
-          whileTheGuardIsGone(n1, async () => reachLoopback(lab, cell, await attackers(lab, cell))),
+          whileTheGuardIsGone(n1, async () => reachLoopback(lab, cell, await attackerOf(lab, cell))),
         ),
     },
     {

@@ -148,7 +148,7 @@ export const OVERLAY_ATTACKS: AttackGroup = {
     },
     {
       title: "a machine that is no node sends into the overlay",
-      cells: cellsAt("node", "direct", "vxlan"),
+      cells: EVERYWHERE,
       run: (lab, cell) => inject(lab, cell, ({ to }, data) => sendInto(lab, lab.foreign.netns, to, data)),
     },
     {
