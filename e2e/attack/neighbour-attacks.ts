@@ -38,6 +38,10 @@ async function fillTables(lab: AttackLab, cell: Cell): Promise<void> {
   for (const node of lab.victims(cell)) {
     const data = ascii("is anybody there?");
     const addresses = freeAddresses(node, cell);
+    // Before the flood, which uses up what the kernel tells one sender in a second.
+    const ping = ["ping", "-n", "-c1", "-W5", addresses[0] ?? ""];
+    const { stdout } = await observeCommand([...attacker.netns.enter, ...ping]);
+    assert.match(stdout, /unreachable|no route/i, `the answer of ${node.name}`);
     await sendDatagrams(
       lab,
       attacker.netns,
@@ -45,9 +49,6 @@ async function fillTables(lab: AttackLab, cell: Cell): Promise<void> {
     );
     await settle(lab, attacker, lab.node("n1"));
     assert.deepEqual(await learned(node, cell), [], node.name);
-    const ping = ["ping", "-n", "-c1", "-W5", addresses[0] ?? ""];
-    const { stdout } = await observeCommand([...attacker.netns.enter, ...ping]);
-    assert.match(stdout, /unreachable|no route/i, `the answer of ${node.name}`);
   }
 }
 
