@@ -8,7 +8,6 @@ import { OBJECT_ATTACKS } from "./object-attacks.ts";
 import { OUTSIDER_ATTACKS } from "./outsider-attacks.ts";
 import { OVERLAY_ATTACKS } from "./overlay-attacks.ts";
 import { REDIRECT_ATTACKS } from "./redirect-attacks.ts";
-import { SCALE_ATTACKS } from "./scale-attacks.ts";
 import { SEGMENT_ATTACKS } from "./segment-attacks.ts";
 import { SOURCE_ATTACKS } from "./source-attacks.ts";
 import { TEXT_ATTACKS } from "./text-attacks.ts";
@@ -27,5 +26,4 @@ export const GROUPS: readonly AttackGroup[] = [
   OBJECT_ATTACKS,
   HTTP_ATTACKS,
   TEXT_ATTACKS,
-  SCALE_ATTACKS,
 ];
