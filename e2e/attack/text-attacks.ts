@@ -1,6 +1,4 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { REPOSITORY } from "../lib/tools.ts";
@@ -68,25 +66,6 @@ async function holdSockets(path: string): Promise<readonly Socket[]> {
   return sockets;
 }
 
-/** More than are told of in the 64 KB that a FIFO holds. */
-const MANY_PODS = 120;
-
-/** The agent of n1 writes its log into a FIFO that nobody reads, until it is full and longer. */
-async function withUnreadLog(lab: AttackLab, work: (n1: LabNode) => Promise<void>): Promise<void> {
-  const n1 = lab.node("n1");
-  const fifo = join(lab.folder, "unread", "log");
-  mkdirSync(join(lab.folder, "unread"), { recursive: true });
-  execFileSync("mkfifo", [fifo]);
-  await n1.stopAgent("SIGTERM");
-  await n1.startAgentWith({ stderr: fifo });
-  try {
-    await work(n1);
-  } finally {
-    await n1.stopAgent("SIGTERM");
-    await n1.startAgent();
-  }
-}
-
 export const TEXT_ATTACKS: AttackGroup = {
   title: "the agent's other doors",
   attacks: [
@@ -115,20 +94,6 @@ export const TEXT_ATTACKS: AttackGroup = {
           for (const socket of sockets) socket.destroy();
         }
       },
-    },
-    {
-      title: "nobody reads what the agent logs",
-      cells: [],
-      run: (lab) =>
-        withUnreadLog(lab, async (n1) => {
-          const lost = (): Promise<number> => n1.agent().metric("causeway_log_lines_lost_total");
-          for (let pods = 0; pods < MANY_PODS; pods++) {
-            const pod = await attachPod(n1, { name: `${lab.bystander.netns.name}-unread` });
-            await pod.remove();
-          }
-          assert.ok((await lost()) > 0, "lines are lost, and counted");
-          assert.equal((await n1.agent().get("/healthz")).status, 200);
-        }),
     },
   ],
 };
