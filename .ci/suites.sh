@@ -35,6 +35,7 @@ run_suites() {
   suite "libcni" npm run e2e:libcni
   suite "nodes" npm run e2e:nodes
   suite "attack" npm run e2e:attack
+  suite "kernels" npm run e2e:kernels
   suite "page" npm run e2e:page
   suite "podman" npm run e2e:podman
   suite "cluster" npm run e2e:cluster

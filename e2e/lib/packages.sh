@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Gets the real components that the e2e suites run against, without installing a daemon: Debian packages unpacked into
 # $CAUSEWAY_CACHE/packages/NAME (default: .cache in the repository). Only what is missing is fetched.
-# usage: e2e/lib/packages.sh SET   SET: attack, chart, cluster, containerd, image, libcni, nodes, page, podman, prometheus or tools-matrix
+# usage: e2e/lib/packages.sh SET   SET: attack, chart, cluster, containerd, image, kernels, libcni, nodes, page, podman, prometheus or tools-matrix
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 cache=${CAUSEWAY_CACHE:-$PWD/.cache}
@@ -64,9 +64,15 @@ unpack() {
 
 # The version that a suite offers of a package.
 offered() {
-  apt-cache -o "Dir::State::Lists=$cache/apt/$1/lists" -o "Dir::Cache=$cache/apt/$1/cache" \
-    -o "Dir::Etc::SourceList=$cache/apt/$1/suite.sources" -o Dir::Etc::SourceParts=/dev/null \
-    show --no-all-versions "$2" 2>/dev/null | awk '$1 == "Version:" { print $2 }'
+  suite_cache "$1" show --no-all-versions "$2" 2>/dev/null | awk '$1 == "Version:" { print $2 }'
+}
+
+# apt-cache with the lists of one suite only.
+suite_cache() {
+  local state=$cache/apt/$1
+  shift
+  apt-cache -o "Dir::State::Lists=$state/lists" -o "Dir::Cache=$state/cache" -o "Dir::Etc::SourceList=$state/suite.sources" \
+    -o Dir::Etc::SourceParts=/dev/null "$@"
 }
 
 # containerd 2.x from sid; 1.7 of trixie when sid cannot be read or has moved past 2.x.
@@ -104,6 +110,16 @@ german() {
   if [ -e "$cache/locales/de_DE.UTF-8" ]; then return; fi
   mkdir -p "$cache/locales"
   localedef -i de_DE -f UTF-8 "$cache/locales/de_DE.UTF-8" || fail "cannot make the locale de_DE.UTF-8"
+}
+
+# unpack_kernel SUITE NAME: the kernel for virtual machines that a suite has now.
+unpack_kernel() {
+  local package
+  if [ -d "$cache/packages/$2" ]; then return; fi
+  update_suite "$1"
+  package=$(suite_cache "$1" depends linux-image-cloud-amd64 | awk '/Depends: linux-image-[0-9]/ { print $2; exit }')
+  [ -n "$package" ] || fail "Debian $1 has no linux-image-cloud-amd64"
+  unpack "$1" "$2" "$package"
 }
 
 # Debian packages that must be installed, because tools of the machine are used.
@@ -256,6 +272,11 @@ page)
 attack)
   ensure_installed gcc iproute2 iputils-ping libc6-dev nftables procps util-linux
   ;;
+kernels)
+  ensure_installed cpio iproute2 kmod nftables qemu-system-x86
+  unpack bookworm busybox busybox-static
+  unpack_kernel bookworm kernel-6.1
+  ;;
 nodes)
   ensure_installed iproute2 iputils-ping nftables procps
   ;;
@@ -269,5 +290,5 @@ prometheus)
   ensure_installed iproute2 nftables util-linux
   unpack bookworm prometheus prometheus
   ;;
-*) fail 'say which set: attack, chart, cluster, containerd, image, libcni, nodes, page, podman, prometheus or tools-matrix' ;;
+*) fail 'say which set: attack, chart, cluster, containerd, image, kernels, libcni, nodes, page, podman, prometheus or tools-matrix' ;;
 esac
