@@ -25,17 +25,20 @@ const SILENCE_MS = 300_000;
 
 /** Boots a guest with two CPUs and no network card under emulation, and waits until it powers itself off. */
 export async function runGuest(input: GuestInput): Promise<GuestOutcome> {
-  const command = ["console=ttyS0", "panic=-1", "edd=off", "loglevel=4", `causeway.test=${input.program}`];
-  const child = spawn(
-    "qemu-system-x86_64",
-    [
-      ...["-machine", "q35,accel=tcg,smm=off", "-cpu", "max", "-smp", "2", "-m", "2048"],
-      ...["-nographic", "-no-reboot", "-nic", "none"],
-      ...["-kernel", input.kernel, "-initrd", input.initramfs],
-      ...["-append", [...command, ...input.append].join(" ")],
-    ],
-    { stdio: ["ignore", "pipe", "inherit"] },
-  );
+  const commandLine = [
+    "console=ttyS0",
+    "panic=-1",
+    "edd=off",
+    "loglevel=4",
+    `causeway.test=${input.program}`,
+  ];
+  const machine =
+    "-machine q35,accel=tcg,smm=off -cpu max -smp 2 -m 2048 -nographic -no-reboot -nic none".split(" ");
+  const boot = ["-kernel", input.kernel, "-initrd", input.initramfs];
+  const append = ["-append", [...commandLine, ...input.append].join(" ")];
+  const child = spawn("qemu-system-x86_64", [...machine, ...boot, ...append], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const passed: string[] = [];
   const failed: string[] = [];
   let exitCode: number | undefined;

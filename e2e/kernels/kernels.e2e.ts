@@ -11,7 +11,7 @@ const KERNELS = ["kernel-6.1"];
 
 for (const name of KERNELS) {
   const folder = findPackaged("kernels", name);
-  const [image = ""] = readdirSync(join(folder, "boot")).filter((file) => file.startsWith("vmlinuz-"));
+  const image = readdirSync(join(folder, "boot")).find((file) => file.startsWith("vmlinuz-")) ?? "";
   const busybox = findPackaged("kernels", "busybox/bin");
 
   test(`a node whose kernel has no IPv6 (${image.replace("vmlinuz-", "")}, ipv6.disable=1)`, async (context) => {
