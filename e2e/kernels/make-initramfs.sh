@@ -22,7 +22,7 @@ with_libraries() {
 mkdir -p "$root"/usr/{bin,sbin,lib,lib64} "$root"/{proc,sys,dev,run,tmp,etc,causeway/dist/bin,causeway/e2e/kernels}
 for folder in bin sbin lib lib64; do ln -s "usr/$folder" "$root/$folder"; done
 cp "$(command -v busybox)" "$root/bin/busybox"
-for name in mount mkdir cat ln ping sleep poweroff uname; do ln -s busybox "$root/bin/$name"; done
+for name in cat ln mkdir mount nc ping poweroff sleep uname; do ln -s busybox "$root/bin/$name"; done
 node=$(realpath node_modules/node/bin/node)
 # Not busybox's shell, which takes its own ip for the machine's.
 with_libraries "$node" "$(command -v dash)" "$(command -v ip)" "$(command -v nft)" "$(command -v kmod)"
@@ -43,6 +43,7 @@ cp dist/causeway.mjs dist/kernel.node "$root/causeway/dist/"
 cp -r dist/bin/. "$root/causeway/dist/bin/"
 cp package.json "$root/causeway/"
 cp -r e2e/kernels/guest "$root/causeway/e2e/kernels/"
+cp charts/causeway/files/connectivity.mts "$root/causeway/"
 cp e2e/kernels/guest-init.sh "$root/init"
 chmod 755 "$root/init"
 (cd "$root" && find . -print0 | cpio --null --quiet -o -H newc) >"$output.new"

@@ -30,7 +30,8 @@ function serve(): void {
     socket.on("error", () => socket.destroy());
     socket.end(`${plain(socket.remoteAddress ?? "")}\n`);
   });
-  server.listen(PORT, "::", () => console.log("Serving"));
+  // Without an address Node.js takes both families, or IPv4 alone on a kernel without IPv6.
+  server.listen(PORT, () => console.log("Serving"));
   process.once("SIGTERM", () => process.exit(0));
 }
 

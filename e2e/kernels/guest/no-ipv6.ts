@@ -3,6 +3,7 @@
  * over a neighbour of a family that the kernel does not have, and the address never became free (cilium/cilium#20672, #31944).
  */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
 import { run, startNode, until } from "./guest-node.ts";
 import { step } from "./step.ts";
@@ -32,6 +33,12 @@ await step("ADD gives pods addresses, and they reach each other", () => {
   }
   run("ip netns exec a ping -c 1 -W 20 10.244.1.3");
   run("ip netns exec a ping -c 1 -W 20 192.0.2.1");
+});
+await step("the server of helm test answers in a pod", async () => {
+  const server = spawn("ip", ["netns", "exec", "b", process.execPath, "connectivity.mts", "serve"]);
+  const ask = "ip netns exec a nc -w 20 10.244.1.3 8080 </dev/null";
+  await until("it answers", () => run(`${ask} || true`) === "10.244.1.2\n");
+  server.kill();
 });
 await step("DEL removes the link and frees the address, and may be repeated", () => {
   assert.equal(links().length, 3);
