@@ -85,7 +85,7 @@ function planNodes(family: Family, { nodes }: OverlayGuardInput): NftSet {
 function otherPorts(port: number): NftChain["rules"] {
   return [
     { name: "other-port", text: `th dport != ${port} accept` },
-    { name: "not-udp", text: "meta l4proto != udp accept" },
+    { name: "not-udp", text: "meta l4proto != 17 accept" },
   ];
 }
 
@@ -118,7 +118,7 @@ function planSending({ bridge, port }: OverlayGuardInput): NftChain {
  * filter for policy-based routing on iif).
  */
 function planArrival({ port, vni }: OverlayGuardInput): NftChain["rules"][number] {
-  const overlay = `th dport ${port} meta l4proto udp ${VNI} ${vni}`;
+  const overlay = `th dport ${port} meta l4proto 17 ${VNI} ${vni}`;
   const isElsewhere = "fib saddr . iif oif missing fib daddr . iif type != local fib daddr type local";
   return { name: "overlay-arrival", text: `${overlay} ${isElsewhere} ${drop(OVERLAY_COUNTERS.outer)}` };
 }

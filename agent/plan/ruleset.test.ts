@@ -79,3 +79,17 @@ for (const { name, input } of [
     assertGolden(text, new URL(`golden/ruleset-${name}.nft`, import.meta.url));
   });
 }
+
+test("planRuleset() names no protocol: nft looks names up in /etc/protocols, which the image does not have", () => {
+  const text = formatRuleset(
+    planRuleset({
+      bridge: "cw0",
+      serviceAddresses: [],
+      podCidrs: own,
+      insideCidrs: [],
+      masquerade,
+      overlay: overlay(true),
+    }),
+  );
+  assert.deepEqual(text.match(/l4proto (?:!= )?[a-z]+/g) ?? [], []);
+});
