@@ -4,6 +4,7 @@ import { CNI_CODE, CniError, invalidValue } from "./cni-error.ts";
 import { valueAt } from "./json-keys.ts";
 import { isObject } from "./network-config.ts";
 
+/** A port of it maps nothing: Linux forwards nothing that is sent there, and a program of the node may listen on it. */
 const IPV6_LOOPBACK = "::1";
 
 /**
@@ -52,12 +53,13 @@ function parseEntry(key: string, entry: unknown): HostPort | undefined {
   const known = PROTOCOLS.find((name) => typeof protocol === "string" && name === protocol.toLowerCase());
   if (known === undefined)
     throw invalidValue(`${key}.protocol`, protocol, `supported are ${PROTOCOLS.join(", ")}`);
-  return {
+  const parsed: HostPort = {
     protocol: known,
     hostPort: parsePort(`${key}.hostPort`, hostPort),
     containerPort: parsePort(`${key}.containerPort`, valueAt(entry, "containerPort")),
     hostIp: parseHostIp(`${key}.hostIP`, valueAt(entry, "hostIP") ?? ""),
   };
+  return parsed.hostIp === IPV6_LOOPBACK ? undefined : parsed;
 }
 
 function parsePort(key: string, value: unknown): number {
@@ -69,7 +71,5 @@ function parseHostIp(key: string, value: unknown): string | undefined {
   if (value === "") return undefined;
   const address = typeof value === "string" ? parseUnmappedAddress(value) : undefined;
   if (address === undefined) throw invalidValue(key, value, "it is not an address");
-  // Nothing that goes to ::1 is ever forwarded (ipv6_rcv of net/ipv6/ip6_input.c), and IPv6 has no route_localnet.
-  if (address === IPV6_LOOPBACK) throw invalidValue(key, value, "Linux forwards nothing that is sent to ::1");
   return address;
 }
