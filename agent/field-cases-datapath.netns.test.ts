@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { hostLinkName } from "./net/host-link.ts";
+import { BRIDGE_MAC } from "./plan/node-network.ts";
 import { type AgentProcess, makeNode, type TestNode } from "./testing/agent-process.ts";
 import { makeNetns, type Netns, runOnHost } from "./testing/netns.ts";
 import { dumpNodeState } from "./testing/node-state.ts";
@@ -41,6 +42,21 @@ async function addBoth(): Promise<{ readonly a: Netns; readonly b: Netns; readon
 async function ping(from: Netns, targets: readonly string[]): Promise<void> {
   for (const target of targets) await from.run("ping", "-n", "-c1", "-W5", target);
 }
+
+test("an ADD with an IPv6 address says that the pod's namespace has IPv6 disabled, and leaves nothing", async () => {
+  const [pod] = [pods[0] ?? assert.fail()];
+  await pod.run("sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1");
+  const before = await dumpNodeState();
+  const { exitCode, stdout } = await node.call("ADD", { containerId: "a", netns: pod.path });
+  assert.equal(exitCode, 1);
+  assert.match(
+    stdout,
+    /fd00:1::2.*: IPv6 is disabled in the pod's network namespace; set net\.ipv6\.conf\.default\.disable_ipv6=0 in it/,
+  );
+  assert.equal(await dumpNodeState(), before);
+  await pod.run("sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=0");
+  await node.add("b", pod);
+});
 
 test("strict reverse path filters and an ARP that answers nobody do not matter to pods: addresses are asked of nobody", async (context) => {
   const loose = ["all", "default"].flatMap((link) => [
@@ -123,25 +139,34 @@ test("pods cannot speak to each other on layer 2: a frame straight to the other'
 });
 
 test("pods hear nothing of each other's broadcasts and solicitations: a spoofed neighbour reaches nobody", async () => {
-  const { a, b } = await addBoth();
+  const { a, b, toB } = await addBoth();
   const macOfA = "0a:58:0a:f4:01:02";
   const rules = `table netdev heard {
   chain ingress {
     type filter hook ingress device "eth0" priority 0
     ether saddr ${macOfA} counter
+    ether saddr ${BRIDGE_MAC} counter
   }
 }`;
-  const heard = async (): Promise<string | undefined> =>
-    /counter packets (\d+)/.exec(await b.run("nft", "list", "table", "netdev", "heard"))?.[1];
+  /** Frames of the other pod, and of the gateway. */
+  const heard = async (): Promise<readonly string[]> => {
+    const text = await b.run("nft", "list", "table", "netdev", "heard");
+    return [...text.matchAll(/counter packets (\d+)/g)].map(([, count = ""]) => count);
+  };
   await b.run("sh", "-c", `nft '${rules}'`);
   await a.run("ip", "neighbour", "replace", "10.244.1.99", "lladdr", "ff:ff:ff:ff:ff:ff", "dev", "eth0");
   await a.run("ip", "route", "replace", "10.244.1.99", "dev", "eth0");
   await a.run("sh", "-c", "ping -n -c3 -i0.1 -W1 10.244.1.99; ping -n -c3 -i0.1 -W1 ff02::1%eth0; true");
-  assert.equal(await heard(), "0");
-  // What is forwarded comes from the gateway; a frame that does come from the other is counted.
+  assert.equal((await heard())[0], "0");
+  // Also where the bridge would flood them: they end before it.
   await runOnHost("bridge", "link", "set", "dev", hostLinkName("b", "eth0"), "bcast_flood", "on");
   await a.run("sh", "-c", "ping -n -c3 -i0.1 -W1 10.244.1.99; true");
-  assert.notEqual(await heard(), "0");
+  assert.equal((await heard())[0], "0");
+  // What is forwarded comes from the gateway, and is counted.
+  await ping(a, toB);
+  const [fromA, fromGateway] = await heard();
+  assert.equal(fromA, "0");
+  assert.notEqual(fromGateway, "0");
 });
 
 for (const signal of ["SIGTERM", "SIGKILL"] as const) {

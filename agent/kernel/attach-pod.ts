@@ -6,6 +6,7 @@ import type { AttachOutcome, PodSockets } from "./kernel.ts";
 import type { Admission } from "./nftables.ts";
 import type { PodBatches } from "./pod-batches.ts";
 import type { PodRequestsInput } from "./pod-requests.ts";
+import { addressRemovals } from "./pod-routes.ts";
 import { findLink } from "./read-one.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
 
@@ -82,10 +83,16 @@ async function tryAttach(
   const [created = [], hosted = [], podded = [], routed = [], settled = []] = outcomes;
   const createError = firstError(created);
   if (createError !== undefined) return createError;
-  const error = firstError([...hosted, ...podded]) ?? firstRouteError(routed) ?? firstError(settled);
+  const error = firstError(hosted) ?? podError(podded) ?? firstRouteError(routed) ?? firstError(settled);
   if (error === undefined) return "attached";
   await rtnetlink.tryExecute([
-    { requests: [deleteLink(linkIndex), ...(hasIfb ? [deleteLink(ifbIndex)] : [])] },
+    {
+      requests: [
+        ...plan.pod.addresses.flatMap(({ address }) => addressRemovals(bridgeIndex, address)),
+        deleteLink(linkIndex),
+        ...(hasIfb ? [deleteLink(ifbIndex)] : []),
+      ],
+    },
   ]);
   throw error;
 }
@@ -93,6 +100,16 @@ async function tryAttach(
 function firstError(outcomes: readonly Outcome[]): NetlinkError | undefined {
   const failed = outcomes.find((outcome) => outcome.status === "failed");
   return failed?.error;
+}
+
+/** An address of IPv6 where net.ipv6.conf.default.disable_ipv6 is 1 in the pod's namespace is refused with no more than EACCES. */
+function podError(outcomes: readonly Outcome[]): Error | undefined {
+  const error = firstError(outcomes);
+  if (error?.code !== "EACCES") return error;
+  const remedy = "set net.ipv6.conf.default.disable_ipv6=0 in it, or boot without ipv6.disable_ipv6=1";
+  return new Error(`${error.message}: IPv6 is disabled in the pod's network namespace; ${remedy}`, {
+    cause: error,
+  });
 }
 
 /**

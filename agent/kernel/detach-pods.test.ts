@@ -35,7 +35,7 @@ test("detach() works on two lots at the same time, and collects what comes meanw
   const { rtnetlink, asked } = createSlowKernel();
   const detacher = createDetacher({
     rtnetlink,
-    bridgeIndex: () => undefined,
+    bridge: () => undefined,
     removeElements: () => Promise.resolve(),
   });
   const pending: Promise<unknown>[] = [];
@@ -53,4 +53,19 @@ test("detach() works on two lots at the same time, and collects what comes meanw
   assert.deepEqual(asked[2]?.names, ['get link "c"', 'get link "d"']);
   for (const { answer } of asked) answer();
   assert.deepEqual(await Promise.all(pending), ["gone", "gone", "gone", "gone"]);
+});
+
+test("detach() goes on when the rules cannot be changed, and tells that in the end", async () => {
+  const { rtnetlink, asked } = createSlowKernel();
+  const detacher = createDetacher({
+    rtnetlink,
+    bridge: () => undefined,
+    removeElements: () => Promise.reject(new Error("Cannot run nft")),
+  });
+  const outcome = detacher.detach("a", {}).catch(String);
+  await turn();
+  await turn();
+  assert.deepEqual(asked[0]?.names, ['get link "a"'], "the link is looked for all the same");
+  asked[0]?.answer();
+  assert.equal(await outcome, "Error: Cannot run nft");
 });

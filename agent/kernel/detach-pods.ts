@@ -2,15 +2,14 @@ import { linkLocalOf } from "../net/mac.ts";
 import { deleteLink, deleteLinkGroup, getLink, setLink } from "../netlink/link.ts";
 import type { NetlinkRequest } from "../netlink/message.ts";
 import { deleteNeighbour } from "../netlink/neighbour.ts";
-import { isNotFound } from "../netlink/netlink-error.ts";
-import { deleteRoute } from "../netlink/route.ts";
+import { isNotFound, isNotSupported } from "../netlink/netlink-error.ts";
 import { type Link, parseLink } from "../netlink/parse-link.ts";
 import { type Attachment, parseAlias } from "../plan/attachment.ts";
 import { ifbName } from "../plan/ifb.ts";
 import { otherEndMac } from "../plan/pod-network.ts";
 import { parseAltNames } from "../plan/pod-settings.ts";
 import { FIRST_DELETION_GROUP, isOurs } from "./ownership.ts";
-import { podRoute } from "./pod-routes.ts";
+import { addressRemovals } from "./pod-routes.ts";
 import { readOutcome } from "./read-one.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
 
@@ -29,7 +28,7 @@ export type KnownAttachment = Partial<Pick<Attachment, "addresses" | "settings">
 
 export interface DetacherInput {
   readonly rtnetlink: Rtnetlink;
-  readonly bridgeIndex: () => number | undefined;
+  readonly bridge: () => Link | undefined;
   /** Takes what pods have in nftables: their addresses and host ports, before their links go. */
   readonly removeElements: (hostLinks: readonly string[]) => Promise<void>;
 }
@@ -47,7 +46,7 @@ interface Job {
  */
 const MAX_LOTS = 2;
 
-export function createDetacher({ rtnetlink, bridgeIndex, removeElements }: DetacherInput): Detacher {
+export function createDetacher({ rtnetlink, bridge, removeElements }: DetacherInput): Detacher {
   let waiting: Job[] = [];
   let running = 0;
   let batches = 0;
@@ -60,7 +59,7 @@ export function createDetacher({ rtnetlink, bridgeIndex, removeElements }: Detac
       const jobs = waiting;
       waiting = [];
       const group = FIRST_DELETION_GROUP + (batches++ & 0xffff);
-      await detachAll(rtnetlink, { jobs, group, bridgeIndex: bridgeIndex(), removeElements });
+      await detachAll(rtnetlink, { jobs, group, bridge: bridge(), removeElements });
     }
     running--;
   };
@@ -77,26 +76,31 @@ export function createDetacher({ rtnetlink, bridgeIndex, removeElements }: Detac
 interface Batch extends Pick<DetacherInput, "removeElements"> {
   readonly jobs: readonly Job[];
   readonly group: number;
-  readonly bridgeIndex: number | undefined;
+  readonly bridge: Link | undefined;
 }
 
-/** Never rejects: every job hears of its own end. */
+/** Never rejects: every job hears of its own end. What fails does not keep the rest from being freed; the first failure is told in the end. */
 async function detachAll(rtnetlink: Rtnetlink, batch: Batch): Promise<void> {
-  const { jobs, group, bridgeIndex, removeElements } = batch;
+  const { jobs, group, bridge, removeElements } = batch;
+  const faults: unknown[] = [];
+  const attempt = (work: Promise<void>): Promise<void> =>
+    work.catch((error: unknown) => void faults.push(error));
   try {
-    await removeElements(jobs.map(({ hostLink }) => hostLink));
+    await attempt(removeElements(jobs.map(({ hostLink }) => hostLink)));
     const links = await findLinks(rtnetlink, jobs);
     const own = jobs.filter((job) => {
       const link = links.get(job);
       return link !== undefined && isOurs(link);
     });
-    if (bridgeIndex !== undefined) {
-      const stale = jobs.flatMap((job) => removalsOf(bridgeIndex, job, links.get(job)));
-      await removeAll(rtnetlink, stale);
+    if (bridge !== undefined) {
+      const stale = jobs.flatMap((job) => removalsOf(bridge, job, links.get(job)));
+      await attempt(removeAll(rtnetlink, stale));
     }
     const ifbs = await findIfbs(rtnetlink, jobs, links);
     // By index: the name could by now belong to a link that somebody else made.
-    await deleteLinks(rtnetlink, [...own.flatMap((job) => links.get(job)?.index ?? []), ...ifbs], group);
+    const indices = [...own.flatMap((job) => links.get(job)?.index ?? []), ...ifbs];
+    await attempt(deleteLinks(rtnetlink, indices, group));
+    if (faults.length > 0) throw faults[0];
     for (const job of jobs) job.settle(own.includes(job) ? "detached" : "gone");
   } catch (error) {
     for (const job of jobs) job.fail(error);
@@ -145,22 +149,18 @@ async function findIfbs(
 
 /** What the host has of a pod besides links: routes and neighbours of its addresses, and perhaps the link-local one that its kernel spoke from. */
 function removalsOf(
-  bridgeIndex: number,
+  { index, addrGenMode }: Link,
   { known: { addresses = [] } }: Job,
   link: Link | undefined,
 ): readonly NetlinkRequest[] {
+  const hasIpv6 = addrGenMode !== undefined;
   if (link !== undefined && !isOurs(link)) return [];
   const aliased = link?.alias === undefined ? [] : (parseAlias(link.alias)?.addresses ?? []);
-  const linkLocal = link?.mac === undefined ? [] : [linkLocalOf(otherEndMac(link.mac))];
+  const linkLocal = link?.mac === undefined || !hasIpv6 ? [] : [linkLocalOf(otherEndMac(link.mac))];
   return [
-    ...[...new Set([...addresses, ...aliased])].flatMap((address) => addressRemovals(bridgeIndex, address)),
-    ...linkLocal.map((address) => deleteNeighbour({ linkIndex: bridgeIndex, address })),
+    ...[...new Set([...addresses, ...aliased])].flatMap((address) => addressRemovals(index, address)),
+    ...linkLocal.map((address) => deleteNeighbour({ linkIndex: index, address })),
   ];
-}
-
-/** The route goes first: without it nobody asks the bridge who has the address. */
-export function addressRemovals(linkIndex: number, address: string): readonly NetlinkRequest[] {
-  return [deleteRoute(podRoute(linkIndex, address)), deleteNeighbour({ linkIndex, address })];
 }
 
 /** Deletes links, several at once by way of a group that nobody else has. */
@@ -177,11 +177,15 @@ export async function deleteLinks(
   await removeAll(rtnetlink, [deleteLinkGroup(group)]);
 }
 
-/** Runs requests about things that are to go; what is gone already is as good as removed. All are tried, the first failure is thrown. */
+/**
+ * Runs requests about things that are to go; what is gone already is as good as removed, and so is what cannot exist because the kernel lacks its
+ * kind (IPv6: cilium/cilium#20672). All are tried, the first failure is thrown.
+ */
 export async function removeAll(rtnetlink: Rtnetlink, requests: readonly NetlinkRequest[]): Promise<void> {
   if (requests.length === 0) return;
   const outcomes = (await rtnetlink.tryExecute([{ requests }])).flat();
   for (const outcome of outcomes) {
-    if (outcome.status === "failed" && !isNotFound(outcome.error)) throw outcome.error;
+    if (outcome.status !== "failed" || isNotFound(outcome.error) || isNotSupported(outcome.error)) continue;
+    throw outcome.error;
   }
 }

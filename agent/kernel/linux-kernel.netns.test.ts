@@ -196,7 +196,7 @@ test("attachPod() of a pod whose address is refused leaves nothing behind and te
   const plan = podPlan("half-1");
   await assert.rejects(
     kernel.attachPod(plan, pod),
-    /^NetlinkError: Cannot add address fd00:10:244:1::[0-9a-f]+\/128: EACCES/,
+    /^Error: Cannot add address fd00:10:244:1::[0-9a-f]+\/128: EACCES .*: IPv6 is disabled in the pod's network namespace/,
   );
   assert.equal(await kernel.detachPod(plan.host.link), "gone");
   assert.ok(!(await netnsOf(pod).run("ip", "link")).includes("eth0"));

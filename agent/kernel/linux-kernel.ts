@@ -15,7 +15,7 @@ import { TABLE_NAME } from "../plan/ruleset.ts";
 import type { SourceBinding } from "../plan/sources.ts";
 import { attachPod } from "./attach-pod.ts";
 import { checkPod } from "./check-pod.ts";
-import { addressRemovals, createDetacher, removeAll } from "./detach-pods.ts";
+import { createDetacher, removeAll } from "./detach-pods.ts";
 import { diffBridge, ensureBridge } from "./ensure-bridge.ts";
 import { isWide, listPodGateways } from "./ensure-gateways.ts";
 import { createPeers } from "./ensure-peers.ts";
@@ -29,7 +29,7 @@ import { readCounters, tableKey } from "./list-table.ts";
 import { ensureLocalnet } from "./localnet.ts";
 import { isHostLink, isOurs, isPodLikeName } from "./ownership.ts";
 import { attachmentOf, listPodLinks } from "./pod-links.ts";
-import { listPodRoutes } from "./pod-routes.ts";
+import { addressRemovals, listPodRoutes } from "./pod-routes.ts";
 import { findLink } from "./read-one.ts";
 import { removeDatapath } from "./remove-datapath.ts";
 import { observeHost, planRepairs, type Repair } from "./repair-attachments.ts";
@@ -90,7 +90,7 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
   let lastLinkIndex = FIRST_LINK_INDEX;
   const detacher = createDetacher({
     rtnetlink,
-    bridgeIndex: () => bridge?.index,
+    bridge: () => bridge,
     async removeElements(hostLinks) {
       const removed = await nftables.removePods(hostLinks);
       if (removed.length > 0) connections.removed(removed);

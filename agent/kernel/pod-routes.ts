@@ -1,7 +1,9 @@
 import { familyOf } from "../net/address.ts";
 import { addressBits, cidrOf } from "../net/cidr.ts";
 import { RT_TABLE_MAIN, RTN_UNICAST } from "../netlink/constants.ts";
-import { dumpRoutes, parseRoute, type Route, type RouteSpec } from "../netlink/route.ts";
+import type { NetlinkRequest } from "../netlink/message.ts";
+import { deleteNeighbour } from "../netlink/neighbour.ts";
+import { deleteRoute, dumpRoutes, parseRoute, type Route, type RouteSpec } from "../netlink/route.ts";
 import { FAMILIES } from "../plan/peer-routes.ts";
 import { POD_ROUTE_PROTOCOL } from "./ownership.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
@@ -17,6 +19,11 @@ export function podRoute(bridgeIndex: number, address: string): RouteSpec {
     scope: "link",
     protocol: POD_ROUTE_PROTOCOL,
   };
+}
+
+/** Takes an address of a pod off the bridge. The route goes first: without it nobody asks the bridge who has the address. */
+export function addressRemovals(linkIndex: number, address: string): readonly NetlinkRequest[] {
+  return [deleteRoute(podRoute(linkIndex, address)), deleteNeighbour({ linkIndex, address })];
 }
 
 /** Whether a route has the shape that {@link podRoute} gives it: what only shares the number is somebody else's. */

@@ -66,11 +66,16 @@ export async function startNode(flags: readonly string[]): Promise<GuestNode> {
   );
   const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
   const get = async (path: string): Promise<string> => (await fetch(`http://127.0.0.1:9656${path}`)).text();
-  await until("the agent is ready", async () => {
-    if (child.exitCode !== null) throw new Error(`The agent has ended: ${readFileSync(LOG, "utf8")}`);
-    const ready = await get("/readyz").catch((error: unknown) => String(error));
-    return ready === "ok\n";
-  });
+  try {
+    await until("the agent is ready", async () => {
+      if (child.exitCode !== null) throw new Error(`The agent has ended with ${child.exitCode}`);
+      const ready = await get("/readyz").catch((error: unknown) => String(error));
+      return ready === "ok\n";
+    });
+  } catch (error) {
+    console.log(readFileSync(LOG, "utf8"));
+    throw error;
+  }
   return {
     get,
     call(command, { containerId = "c1", netns, config = {} }) {
