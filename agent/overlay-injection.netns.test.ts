@@ -140,6 +140,11 @@ for (const { outer, family } of COMBINATIONS) {
     for (const packet of packets)
       await send({ sender: lab.foreign, destination: OWN[outer], payload: formatVxlanPacket(packet) });
     await assertUnheard(packets);
+    const counted = 'causeway_dropped_packets_total{reason="overlay-outer"}';
+    await eventually(
+      "the drops are counted",
+      async () => ((await lab.agent.metric(counted)) ?? 0) >= packets.length,
+    );
   });
 
   test(`a host that is no node hides a packet behind one of another network, for the node to cut them: ${inside}`, async () => {

@@ -135,7 +135,7 @@ export function registerStateMetrics(register: Registry, state: AgentState): voi
   );
   new Counter({
     name: "causeway_dropped_packets_total",
-    help: "Frames that pods sent and that went nowhere, by reason: source (not from an address of the pod), destination (not to the gateway), group (to everybody), protocol (neither IPv4 nor IPv6), discovery (of neighbours, routers and listeners, as kernels do at their start), redirect, link-local (to such an address).",
+    help: "Packets that our guards dropped, by reason. Frames of pods: source (not from an address of the pod), destination (not to the gateway), group (to everybody), protocol (neither IPv4 nor IPv6), discovery (of neighbours, routers and listeners, as kernels do at their start), redirect, link-local (to such an address); and packets of the overlay: overlay-pod (of a pod, to the overlay's port of a node), overlay-outer (not from a node of the cluster, or not from where it is reached), overlay-inner (under an inner source that the sending node does not have).",
     labelNames: ["reason"] as const,
     registers,
     async collect() {

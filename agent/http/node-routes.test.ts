@@ -46,6 +46,9 @@ function setUp(): Setup {
         discovery: 9,
         redirect: 0,
         "link-local": 0,
+        "overlay-pod": 0,
+        "overlay-outer": 5,
+        "overlay-inner": 0,
       }),
     watch: () => ({ restarts: 5, lastEventAgeSeconds: 0.5 }),
   });

@@ -9,7 +9,12 @@ import { ifbName } from "../plan/ifb.ts";
 import { type PortBinding, PROTOCOL_NUMBERS } from "../plan/host-ports.ts";
 import type { NodeListener } from "../plan/node-listeners.ts";
 import { NO_SETTINGS } from "../plan/pod-settings.ts";
-import { DROP_REASONS, dropCounter, type DropReason } from "../plan/drop-reasons.ts";
+import {
+  dropCounter,
+  type DropReason,
+  OVERLAY_DROP_REASONS,
+  PORT_DROP_REASONS,
+} from "../plan/drop-reasons.ts";
 import { formatBridgeAlias, parseBridgeAlias } from "../plan/bridge-alias.ts";
 import { TABLE_NAME } from "../plan/ruleset.ts";
 import type { SourceBinding } from "../plan/sources.ts";
@@ -288,12 +293,12 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
       return found;
     },
     async countDrops() {
-      const counters = await readCounters(netfilter, tableKey("bridge"));
-      const packets = (reason: DropReason): number => counters.get(dropCounter(reason)) ?? 0;
-      return Object.fromEntries(DROP_REASONS.map((reason) => [reason, packets(reason)])) as Record<
-        DropReason,
-        number
-      >;
+      const ports = await readCounters(netfilter, tableKey("bridge"));
+      const overlay = await readCounters(netfilter, tableKey("inet"));
+      return Object.fromEntries([
+        ...PORT_DROP_REASONS.map((reason) => [reason, ports.get(dropCounter(reason)) ?? 0]),
+        ...OVERLAY_DROP_REASONS.map((reason) => [reason, overlay.get(reason) ?? 0]),
+      ]) as Record<DropReason, number>;
     },
     removeDatapath: () => removeDatapath(rtnetlink),
     close() {

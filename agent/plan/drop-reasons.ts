@@ -1,5 +1,5 @@
 /** Why a frame of a pod was dropped at its port. */
-export const DROP_REASONS = [
+export const PORT_DROP_REASONS = [
   "source",
   "destination",
   "group",
@@ -9,9 +9,16 @@ export const DROP_REASONS = [
   "link-local",
 ] as const;
 
-export type DropReason = (typeof DROP_REASONS)[number];
+/** Why a packet of the overlay was dropped: see {@link OVERLAY_COUNTERS}. */
+export const OVERLAY_DROP_REASONS = ["overlay-pod", "overlay-outer", "overlay-inner"] as const;
 
-/** The named counter that says how often. */
-export function dropCounter(reason: DropReason): string {
+export const DROP_REASONS = [...PORT_DROP_REASONS, ...OVERLAY_DROP_REASONS] as const;
+
+export type PortDropReason = (typeof PORT_DROP_REASONS)[number];
+export type OverlayDropReason = (typeof OVERLAY_DROP_REASONS)[number];
+export type DropReason = PortDropReason | OverlayDropReason;
+
+/** The named counter of the bridge's table that says how often. */
+export function dropCounter(reason: PortDropReason): string {
   return `dropped-${reason}`;
 }

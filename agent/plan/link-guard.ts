@@ -1,11 +1,11 @@
 import { LINK_GROUP } from "../net/host-link.ts";
-import { dropCounter, type DropReason } from "./drop-reasons.ts";
+import { dropCounter, type PortDropReason } from "./drop-reasons.ts";
 import type { NftChain } from "./ruleset.ts";
 
 const FROM_PODS = `iifgroup ${LINK_GROUP}`;
 const ICMPV6 = "meta protocol ip6 meta l4proto 58";
 
-function drop(reason: DropReason): string {
+function drop(reason: PortDropReason): string {
   return `counter name "${dropCounter(reason)}" drop`;
 }
 

@@ -1,5 +1,6 @@
 import { type Family, familyOf } from "../net/address.ts";
 import { LINK_GROUP } from "../net/host-link.ts";
+import type { OverlayDropReason } from "./drop-reasons.ts";
 import { addressType, keywordOf } from "./nft-family.ts";
 import { type OverlayBinding, type OverlayNode, planOverlayBindings } from "./overlay-bindings.ts";
 import { FAMILIES } from "./peer-routes.ts";
@@ -20,7 +21,7 @@ export interface OverlayGuardInput {
   readonly nodes: readonly OverlayNode[];
 }
 
-/** What is dropped, and why: names of counters. */
+/** What is dropped, and why: names of counters, and of reasons in the metric. */
 export const OVERLAY_COUNTERS = {
   /** A pod, or another node's pod, speaks to the overlay's port of a node. */
   pod: "overlay-pod",
@@ -28,7 +29,7 @@ export const OVERLAY_COUNTERS = {
   outer: "overlay-outer",
   /** The inner source is none of the node that the outer source names. */
   inner: "overlay-inner",
-} as const;
+} as const satisfies Readonly<Record<string, OverlayDropReason>>;
 
 export interface OverlayGuard {
   readonly counters: readonly string[];

@@ -1,5 +1,5 @@
 import { LINK_GROUP } from "../net/host-link.ts";
-import { DROP_REASONS, dropCounter, type DropReason } from "./drop-reasons.ts";
+import { dropCounter, PORT_DROP_REASONS, type PortDropReason } from "./drop-reasons.ts";
 import { LINK_GUARD } from "./link-guard.ts";
 import { BRIDGE_MAC } from "./node-network.ts";
 import type { NftChain, NftSet, NftTable } from "./ruleset.ts";
@@ -25,7 +25,7 @@ const DHCPV6_GROUP_MAC = "33:33:00:01:00:02";
 export function planPortGuard(): NftTable {
   return {
     family: "bridge",
-    counters: DROP_REASONS.map(dropCounter),
+    counters: PORT_DROP_REASONS.map(dropCounter),
     sets: [
       sourceSet("sources4", "ifname . ipv4_addr"),
       sourceSet("sources6", "ifname . ipv6_addr"),
@@ -43,7 +43,7 @@ function sourceSet(name: string, type: string): NftSet {
 function planGuardChain(): NftChain {
   const fromPod = `iifgroup ${LINK_GROUP}`;
   const toGateway = `${fromPod} ether daddr ${BRIDGE_MAC}`;
-  const drop = (reason: DropReason): string => `counter name "${dropCounter(reason)}" drop`;
+  const drop = (reason: PortDropReason): string => `counter name "${dropCounter(reason)}" drop`;
   return {
     name: "prerouting",
     type: "filter",
