@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { verifyThrough } from "../lib/agent.ts";
+import { verifyThrough } from "../lib/ask-agent.ts";
 import { waitFor } from "../lib/wait-for.ts";
 import type { LabNode } from "../nodes/cluster-lab.ts";
 import { type Attack, type AttackGroup, type Cell, cellsAt } from "./attack.ts";

@@ -22,6 +22,8 @@ export interface ClusterNode {
   readonly containerd: NodeService;
   readonly kubelet: NodeService;
   cri(): CriClient;
+  /** Path by which a file of the node can be reached from here; undefined while it is off. */
+  outerPath(path: string): string | undefined;
   /** Runs a command in all its namespaces. */
   run(...command: readonly string[]): Promise<string>;
   /** Words before a command that let it run in the node's network namespace with the file system of the machine. */
@@ -112,6 +114,7 @@ export function createClusterNode(input: ClusterNodeInput): ClusterNode {
     containerd,
     kubelet,
     cri: () => running().cri,
+    outerPath: (path) => booted && `/proc/${booted.init.pid}/root${path}`,
     run: (...command) => runCommand([...enter(), ...command]),
     enterNetwork: () => ["nsenter", `--net=/proc/${running().init.pid}/ns/net`, "--"],
     async importImage(archive) {

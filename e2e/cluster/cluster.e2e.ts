@@ -11,6 +11,7 @@ import { testRestarts } from "./restart-tests.ts";
 import { testServices } from "./service-tests.ts";
 import { testBurstAndUninstall } from "./uninstall-tests.ts";
 import { testUpgrade } from "./upgrade-tests.ts";
+import { watchNodes } from "./watch-nodes.ts";
 
 const tools = await findClusterTools();
 const proxyModes = ["iptables", "nftables"] as const;
@@ -49,6 +50,7 @@ function describeCluster(
     let cluster: Cluster | undefined;
     before(async () => {
       cluster = await createCluster(input);
+      watchNodes(cluster);
     });
     afterEach(async (test) => {
       if (cluster !== undefined && "passed" in test && !test.passed) await dumpCluster(cluster, test.name);

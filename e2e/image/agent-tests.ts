@@ -5,7 +5,8 @@ import { type TestContext, test } from "node:test";
 import packageJson from "../../package.json" with { type: "json" };
 import type { Pod } from "../containerd/pods.ts";
 import { runCommand } from "../lib/command.ts";
-import { askMirror, startMirror } from "../lib/mirror.ts";
+import { expectErrors, expectNotReady } from "../lib/end-of-test.ts";
+import { askMirror, MIRROR_PORT, startMirror } from "../lib/mirror.ts";
 import { startProcess } from "../lib/process.ts";
 import { REPOSITORY } from "../lib/tools.ts";
 import { waitUntilHolds } from "../lib/wait-for.ts";
@@ -28,6 +29,8 @@ export function testAgent(getLab: () => ImageLab): void {
     };
     await waitUntilHolds("the reason", said, { timeoutMs: 20_000, intervalMs: 100 });
     assert.deepEqual(readdirSync(getLab().cniConfDir), []);
+    expectNotReady(/IPv6 forwarding is off/);
+    expectErrors(/IPv6 forwarding is off/);
   });
 
   test("the init container of ipv6Forwarding.enabled sets it, and the agent gets ready by itself", async () => {
@@ -87,6 +90,42 @@ export function testAgent(getLab: () => ImageLab): void {
       await runCommand([...one.enter, "ping", "-c", "1", "-W", "2", two.status.ips[index] ?? ""]);
       const seen = await askMirror(lab.busybox, one.enter, lab.network.outsideAddresses[index]);
       assert.equal(seen, lab.network.nodeAddresses[index]);
+    }
+  });
+
+  test("pods with host ports leave the node ready: the image has no /etc/protocols", async (t) => {
+    const lab = getLab();
+    const { outside, nodeAddresses, routerAddresses } = lab.network;
+    const { cri } = lab.containerd;
+    assert.notEqual((await cri.execute(running().id, ["cat", "/etc/protocols"])).code, 0);
+    const port = { protocol: "TCP", container_port: MIRROR_PORT } as const;
+    const pod = await lab.pods.run("web", {
+      portMappings: [
+        { ...port, host_port: 8080 },
+        { ...port, host_port: 8081, host_ip: nodeAddresses[0] },
+        { ...port, host_port: 8082, protocol: "UDP" },
+      ],
+    });
+    t.after(() => lab.pods.remove(pod.id));
+    const server = await startMirror("mirror-web", pod.enter, lab.folder);
+    t.after(() => server.stop());
+    assert.deepEqual(await running().verify(), []);
+    await runCommand([
+      ...lab.network.node.enter,
+      "nft",
+      "flush",
+      "chain",
+      "inet",
+      "causeway",
+      "hostports-prerouting",
+    ]);
+    await running().stop();
+    agent = await lab.startAgent();
+    await running().waitUntilReady();
+    assert.deepEqual(await running().verify(), []);
+    for (const hostPort of [8080, 8081]) {
+      const seen = await askMirror(lab.busybox, outside.enter, nodeAddresses[0], hostPort);
+      assert.equal(seen, routerAddresses[0]);
     }
   });
 

@@ -4,8 +4,10 @@ import packageJson from "../../package.json" with { type: "json" };
 import { openHelm } from "../chart/helm.ts";
 import { type KubernetesObject, parseObjects } from "../chart/kubernetes-schema.ts";
 import { createPods, type Pods } from "../containerd/pods.ts";
+import { newErrorsThrough, unreadinessThrough, verifyThrough } from "../lib/ask-agent.ts";
 import { runCommand } from "../lib/command.ts";
 import { type Containerd, PAUSE_IMAGE, startContainerd } from "../lib/containerd.ts";
+import { watchAgent } from "../lib/end-of-test.ts";
 import { buildPauseImage } from "../lib/image.ts";
 import { createLabNetwork, type LabNetwork } from "../lib/netns.ts";
 import { startProcess } from "../lib/process.ts";
@@ -19,6 +21,7 @@ export const POD_CIDRS = ["10.244.7.0/24", "fd00:10:244:7::/64"] as const;
 const API_PORT = 6443;
 const AGENT_PORT = 9655;
 const NODE_NAME = "node-a";
+const AGENT_SOCKET = "/run/causeway/agent.sock";
 
 /** A node whose containerd has the image, an API server that knows the node, and the chart's pods. */
 export interface ImageLab {
@@ -43,6 +46,8 @@ export interface AgentContainer {
   /** What /readyz says: its status and its text. */
   readyz(): Promise<{ readonly status: number; readonly text: string }>;
   waitUntilReady(): Promise<void>;
+  /** What a verification finds. */
+  verify(): Promise<readonly string[]>;
   /** Ends it as a kubelet does, and gives its exit code. */
   stop(): Promise<number>;
 }
@@ -141,7 +146,24 @@ export async function createImageLab(tools: Tools, archive: string): Promise<Ima
       const template = await render(set);
       const [container] = template.spec.containers;
       if (container === undefined) throw new Error("The DaemonSet has no container");
-      return watchAgent(containerd, network, await start(template, container));
+      const agent = await followAgent(containerd, network, await start(template, container));
+      const socket = containerd.outerPath(AGENT_SOCKET);
+      let isStopped = false;
+      const newErrors = newErrorsThrough(() => socket);
+      watchAgent({
+        name: agent.id.slice(0, 12),
+        isRunning: () => !isStopped,
+        errors: async () => (isStopped ? [] : newErrors()),
+        unreadiness: () => unreadinessThrough(socket),
+        verify: () => verifyThrough(socket),
+      });
+      return {
+        ...agent,
+        stop() {
+          isStopped = true;
+          return agent.stop();
+        },
+      };
     },
     async runInitContainers(...set) {
       const template = await render(set);
@@ -162,7 +184,7 @@ function findRendered(objects: readonly KubernetesObject[]): Rendered {
   return { template: daemonSet.spec.template, config: configMap.data["config.yaml"] ?? "" };
 }
 
-async function watchAgent(containerd: Containerd, network: LabNetwork, id: string): Promise<AgentContainer> {
+async function followAgent(containerd: Containerd, network: LabNetwork, id: string): Promise<AgentContainer> {
   const { cri } = containerd;
   const readyz = async (): Promise<{ status: number; text: string }> => {
     const url = `http://${network.nodeAddresses[0]}:${AGENT_PORT}/readyz`;
@@ -174,6 +196,7 @@ async function watchAgent(containerd: Containerd, network: LabNetwork, id: strin
     id,
     processFolder: containerd.outerPath(`/proc/${(await cri.containerStatus(id)).pid}`),
     readyz,
+    verify: () => verifyThrough(containerd.outerPath(AGENT_SOCKET)),
     async waitUntilReady() {
       const probe = async (): Promise<true | undefined> => {
         const { state, exitCode } = await cri.containerStatus(id);

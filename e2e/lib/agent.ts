@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { askForVerification } from "../../agent/report/ask-agent.ts";
-import { watchAgent } from "./end-of-test.ts";
+import { verifyThrough } from "./ask-agent.ts";
+import { newErrorsOf, watchAgent } from "./end-of-test.ts";
 import type { Netns } from "./netns.ts";
 import { type ManagedProcess, type ProcessEnd, startProcess } from "./process.ts";
 import { REPOSITORY } from "./tools.ts";
@@ -94,7 +94,7 @@ export async function startAgent(input: AgentInput): Promise<Agent> {
   watchAgent({
     name: nodeName,
     isRunning: agent.isRunning,
-    log: agent.output,
+    errors: newErrorsOf(agent.output),
     async unreadiness() {
       const { status, body } = await readyz();
       return status === 200 ? undefined : `${status} ${body.trim()}`;
@@ -115,14 +115,6 @@ export async function startAgent(input: AgentInput): Promise<Agent> {
     log: agent.output,
     stop: agent.stop,
   };
-}
-
-const VERIFY_WITHIN_MS = 20_000;
-
-/** What a verification by the agent behind this socket finds. */
-export async function verifyThrough(socket: string): Promise<readonly string[]> {
-  const answer = await askForVerification(socket, VERIFY_WITHIN_MS);
-  return answer.kind === "answer" ? answer.report.faults : [`no answer: ${answer.reason}`];
 }
 
 async function waitUntilReady(agent: ManagedProcess, httpRelay: string): Promise<void> {

@@ -9,27 +9,21 @@ import { waitFor } from "./wait-for.ts";
 export interface WatchedAgent {
   readonly name: string;
   isRunning(): boolean;
-  /** Everything that it has logged, in either form. */
-  log(): string;
+  /** Errors that it has logged since this was last asked. */
+  errors(): Promise<readonly string[]>;
   /** Why it is not ready; undefined when it is. */
   unreadiness(): Promise<string | undefined>;
   /** What a verification finds, in words. */
   verify(): Promise<readonly string[]>;
 }
 
-interface Watched {
-  readonly agent: WatchedAgent;
-  /** Length of the log that has been judged. */
-  judged: number;
-}
-
-const watched = new Set<Watched>();
+const watched: WatchedAgent[] = [];
 let expected: RegExp[] = [];
 let reasonNotReady: RegExp | undefined;
 
 /** Agents are looked at from here on, also after their end: a last error counts. */
 export function watchAgent(agent: WatchedAgent): void {
-  watched.add({ agent, judged: 0 });
+  watched.push(agent);
 }
 
 /** Errors that the running test provokes on purpose: lines of an agent's log that match are no fault of it. */
@@ -46,22 +40,15 @@ export function expectNotReady(reason: RegExp): void {
 const READY_WITHIN_MS = 15_000;
 
 afterEach(async () => {
-  const entries = [...watched];
-  const faults = (await Promise.all(entries.map(judge))).flat();
-  for (const entry of entries) if (!entry.agent.isRunning()) watched.delete(entry);
+  const faults = (await Promise.all(watched.map(judge))).flat();
   expected = [];
   reasonNotReady = undefined;
   assert.deepEqual(faults, [], "agents are well at the end of the test");
 });
 
-async function judge(entry: Watched): Promise<readonly string[]> {
-  const { agent } = entry;
+async function judge(agent: WatchedAgent): Promise<readonly string[]> {
   const states = agent.isRunning() ? await judgeState(agent) : [];
-  const log = agent.log();
-  const errors = errorLines(log.slice(entry.judged)).filter(
-    (line) => !expected.some((pattern) => pattern.test(line)),
-  );
-  entry.judged = log.length;
+  const errors = (await agent.errors()).filter((line) => !expected.some((pattern) => pattern.test(line)));
   return [...states, ...errors].map((fault) => `${agent.name}: ${fault}`);
 }
 
@@ -82,4 +69,15 @@ async function judgeState(agent: WatchedAgent): Promise<readonly string[]> {
 /** Lines of level error, of both forms that `--log-format` knows. */
 export function errorLines(log: string): readonly string[] {
   return log.split("\n").filter((line) => /^\S+ ERROR |^\{"level":[56]0,/.test(line));
+}
+
+/** Gives those errors of a growing log that were not given before. */
+export function newErrorsOf(log: () => string): () => Promise<readonly string[]> {
+  let judged = 0;
+  return () => {
+    const text = log();
+    const lines = errorLines(text.slice(judged));
+    judged = text.length;
+    return Promise.resolve(lines);
+  };
 }
