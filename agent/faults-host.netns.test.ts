@@ -3,13 +3,13 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync 
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { type AgentProcess, makeNode, type TestNode } from "./testing/agent-process.ts";
+import { countPods, NO_PODS } from "./testing/count-pods.ts";
 import { eventually } from "./testing/eventually.ts";
 import { startFaultyAgent } from "./testing/fault-agent.ts";
 import { type FaultMount, makeFaultMount } from "./testing/fault-mount.ts";
 import { FAULTS, formatFaultTable, proveFault } from "./testing/fault-table.ts";
 import { makeNetns, type Netns } from "./testing/netns.ts";
 import { assertNodeState, dumpNodeState } from "./testing/node-state.ts";
-import { countTaken } from "./testing/taken-addresses.ts";
 
 const CODE_NOT_AVAILABLE = 50;
 const CODE_POOL_EXHAUSTED = 101;
@@ -53,7 +53,7 @@ async function notReady(agent: AgentProcess, reason: RegExp): Promise<void> {
 }
 
 async function assertEmpty(agent: AgentProcess, clean: string): Promise<void> {
-  assert.equal(await countTaken(agent), 0);
+  assert.deepEqual(await countPods(agent), NO_PODS);
   await assertNodeState(clean);
 }
 

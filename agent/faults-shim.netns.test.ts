@@ -4,15 +4,16 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, type TestContext, test } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import { fileURLToPath } from "node:url";
 import { shippedFile } from "./shipped.ts";
 import { type AgentProcess, makeNode, type TestNode } from "./testing/agent-process.ts";
+import { countPods, NO_PODS } from "./testing/count-pods.ts";
 import { eventually } from "./testing/eventually.ts";
 import { type Fault, proveFault } from "./testing/fault-table.ts";
 import { makeNetns, type Netns } from "./testing/netns.ts";
 import { assertNodeState, dumpNodeState } from "./testing/node-state.ts";
 import { privileged } from "./testing/privileged.ts";
-import { countTaken } from "./testing/taken-addresses.ts";
 
 const KILLED = 137;
 
@@ -93,8 +94,11 @@ async function forEveryCall(
 }
 
 async function assertClean({ agent, clean }: Setup): Promise<void> {
-  await eventually("no address is taken", async () => (await countTaken(agent)) === 0, agent.log);
-  assert.equal(await agent.metric("causeway_attachments"), 0);
+  await eventually(
+    "nothing is kept",
+    async () => isDeepStrictEqual(await countPods(agent), NO_PODS),
+    agent.log,
+  );
   await assertNodeState(clean);
 }
 

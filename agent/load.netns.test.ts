@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { hostLinkName } from "./net/host-link.ts";
 import { type AgentProcess, makeNode, type TestNode } from "./testing/agent-process.ts";
+import { countPods, NO_PODS } from "./testing/count-pods.ts";
 import { inParallel } from "./testing/in-parallel.ts";
 import { makeNetns, type Netns, runOnHost } from "./testing/netns.ts";
 import { assertNodeState, dumpNodeState } from "./testing/node-state.ts";
 import { privileged } from "./testing/privileged.ts";
-import { countTaken } from "./testing/taken-addresses.ts";
 
 const PODS = 500;
 const MAX_RSS_BYTES = 150e6;
@@ -44,8 +44,7 @@ function sampleRss(): { stop(): { readonly peak: number; readonly samples: numbe
 }
 
 async function assertClean(): Promise<void> {
-  assert.equal(await countTaken(agent), 0);
-  assert.equal(await agent.metric("causeway_attachments"), 0);
+  assert.deepEqual(await countPods(agent), NO_PODS);
   await assertNodeState(clean);
 }
 
@@ -62,7 +61,7 @@ describe("a storm", () => {
     const given = await Promise.all(pods.map((pod, index) => node.add(`storm-${index}`, pod)));
     const added = performance.now();
     assert.equal(new Set(given.flat()).size, 2 * PODS);
-    assert.equal(await countTaken(agent), 2 * PODS);
+    assert.deepEqual(await countPods(agent), { taken: 2 * PODS, attachments: PODS });
     const deleting = performance.now();
     await Promise.all(pods.map((pod, index) => node.del(`storm-${index}`, pod.path)));
     const end = performance.now();

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { type AgentProcess, makeNode, type TestNode } from "./testing/agent-process.ts";
+import { countPods, NO_PODS } from "./testing/count-pods.ts";
 import { runOnHost } from "./testing/netns.ts";
 import { assertNodeState, dumpNodeState } from "./testing/node-state.ts";
 import { keptRecordings, type Recording, readRecordings } from "./testing/recordings.ts";
 import { replay } from "./testing/replay.ts";
-import { countTaken } from "./testing/taken-addresses.ts";
 
 /** All recordings of runtimes, where this checkout has them; the kept ones are a part of them. */
 const FOLDER = process.env["CAUSEWAY_RECORDINGS"] ?? join(import.meta.dirname, "../../shared/recordings");
@@ -43,8 +43,7 @@ describe("replay of what real runtimes called", () => {
 
   const replayAndCompare = async (recording: Recording): Promise<void> => {
     await replay(recording, { node, onReboot: reboot });
-    assert.equal(await countTaken(agent), 0);
-    assert.equal(await agent.metric("causeway_attachments"), 0);
+    assert.deepEqual(await countPods(agent), NO_PODS);
     await assertNodeState(clean);
   };
 

@@ -4,11 +4,11 @@ import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { type AgentProcess, makeNode, type TestNode } from "./testing/agent-process.ts";
+import { countPods, NO_PODS } from "./testing/count-pods.ts";
 import { inParallel } from "./testing/in-parallel.ts";
 import { makeNetns, type Netns } from "./testing/netns.ts";
 import { assertNodeState, dumpNodeState } from "./testing/node-state.ts";
 import { privileged } from "./testing/privileged.ts";
-import { countTaken } from "./testing/taken-addresses.ts";
 
 const CODE_TRY_LATER = 11;
 
@@ -41,8 +41,7 @@ async function makePods(count: number): Promise<void> {
 }
 
 async function assertClean(): Promise<void> {
-  assert.equal(await countTaken(agent), 0);
-  assert.equal(await agent.metric("causeway_attachments"), 0);
+  assert.deepEqual(await countPods(agent), NO_PODS);
   await assertNodeState(clean);
 }
 
