@@ -12,12 +12,9 @@ import { cancelOrder, type FaultOrder, giveOrder, passedSteps, release } from ".
 import { makeNetns, type Netns } from "./testing/netns.ts";
 import { assertNodeState, dumpNodeState } from "./testing/node-state.ts";
 import { privileged } from "./testing/privileged.ts";
+import { STEP, STEPWISE } from "./testing/stepwise.ts";
 
 const CODE_TRY_LATER = 11;
-
-/** As many steps as a request has, each within the time of a test. */
-const STEPWISE = { timeout: Number.POSITIVE_INFINITY };
-const STEP = { timeout: 60_000 };
 
 let node: TestNode;
 let agent: AgentProcess;

@@ -14,6 +14,7 @@ import { type Fault, proveFault } from "./testing/fault-table.ts";
 import { makeNetns, type Netns } from "./testing/netns.ts";
 import { assertNodeState, dumpNodeState } from "./testing/node-state.ts";
 import { privileged } from "./testing/privileged.ts";
+import { STEP, STEPWISE } from "./testing/stepwise.ts";
 
 const KILLED = 137;
 
@@ -84,7 +85,10 @@ async function forEveryCall(
 ): Promise<void> {
   const calls: string[] = [];
   for (let step = 1; step < MOST_CALLS; step++) {
-    const call = await once(step);
+    let call: string | undefined;
+    await t.test(`call ${step}`, STEP, async () => {
+      call = await once(step);
+    });
     if (call === undefined) break;
     calls.push(call);
   }
@@ -102,39 +106,51 @@ async function assertClean({ agent, clean }: Setup): Promise<void> {
   await assertNodeState(clean);
 }
 
-test("the shim is killed before every system call of an ADD: DEL leaves the node as it was, and the agent serves on", async (t) => {
-  const setup = await setUp(t);
-  await forEveryCall(t, "shim killed before each call of ADD", async (step) => {
-    const call = await killedShim(setup, "ADD", step);
-    await setup.node.del("c1", setup.pod.path);
-    await assertClean(setup);
-    return call;
-  });
-});
+test(
+  "the shim is killed before every system call of an ADD: DEL leaves the node as it was, and the agent serves on",
+  STEPWISE,
+  async (t) => {
+    const setup = await setUp(t);
+    await forEveryCall(t, "shim killed before each call of ADD", async (step) => {
+      const call = await killedShim(setup, "ADD", step);
+      await setup.node.del("c1", setup.pod.path);
+      await assertClean(setup);
+      return call;
+    });
+  },
+);
 
-test("the shim is killed before every system call of a DEL: another DEL leaves the node as it was", async (t) => {
-  const setup = await setUp(t);
-  await forEveryCall(t, "shim killed before each call of DEL", async (step) => {
-    await setup.node.add("c1", setup.pod);
-    const call = await killedShim(setup, "DEL", step);
-    await setup.node.del("c1", setup.pod.path);
-    await assertClean(setup);
-    return call;
-  });
-});
+test(
+  "the shim is killed before every system call of a DEL: another DEL leaves the node as it was",
+  STEPWISE,
+  async (t) => {
+    const setup = await setUp(t);
+    await forEveryCall(t, "shim killed before each call of DEL", async (step) => {
+      await setup.node.add("c1", setup.pod);
+      const call = await killedShim(setup, "DEL", step);
+      await setup.node.del("c1", setup.pod.path);
+      await assertClean(setup);
+      return call;
+    });
+  },
+);
 
-test("the shim is killed before every system call of a DEL without an agent: another DEL leaves no link, and the next agent knows", async (t) => {
-  const setup = await setUp(t);
-  const { node, pod } = setup;
-  let { agent } = setup;
-  await forEveryCall(t, "shim killed before each call of DEL, agent away", async (step) => {
-    await node.add("c1", pod);
-    await agent.end("SIGKILL");
-    const call = await killedShim(setup, "DEL", step);
-    await node.del("c1", pod.path);
-    agent = node.start("--standalone", "--nodes-file", node.nodesFile);
-    await agent.waitUntilReady();
-    await assertClean({ ...setup, agent });
-    return call;
-  });
-});
+test(
+  "the shim is killed before every system call of a DEL without an agent: another DEL leaves no link, and the next agent knows",
+  STEPWISE,
+  async (t) => {
+    const setup = await setUp(t);
+    const { node, pod } = setup;
+    let { agent } = setup;
+    await forEveryCall(t, "shim killed before each call of DEL, agent away", async (step) => {
+      await node.add("c1", pod);
+      await agent.end("SIGKILL");
+      const call = await killedShim(setup, "DEL", step);
+      await node.del("c1", pod.path);
+      agent = node.start("--standalone", "--nodes-file", node.nodesFile);
+      await agent.waitUntilReady();
+      await assertClean({ ...setup, agent });
+      return call;
+    });
+  },
+);
