@@ -54,13 +54,21 @@ export function frameOf({ mac, gatewayMac }: Stand, packet: Uint8Array): Uint8Ar
 /** Ports of what attackers send and victims listen to. */
 export const PORTS = { from: 40_000, to: 9_999 } as const;
 
+interface DatagramInput {
+  readonly source?: string;
+  readonly destination: string;
+  readonly data: Uint8Array;
+  /** Port to send from. */
+  readonly from?: number;
+}
+
 /** A frame with a datagram to an address: from the stand's own unless another source is given. */
 export function datagramFrame(
   stand: Stand,
-  { source, destination, data }: { source?: string; destination: string; data: Uint8Array },
+  { source, destination, data, from = PORTS.from }: DatagramInput,
 ): Uint8Array {
   const own = stand.addresses[destination.includes(":") ? 1 : 0];
-  return frameOf(stand, udp({ source: source ?? own, destination }, PORTS, data));
+  return frameOf(stand, udp({ source: source ?? own, destination }, { ...PORTS, from }, data));
 }
 
 export function hex(bytes: Uint8Array): string {

@@ -5,6 +5,7 @@ import { HOST_ATTACKS } from "./host-attacks.ts";
 import { HTTP_ATTACKS } from "./http-attacks.ts";
 import { NEIGHBOUR_ATTACKS } from "./neighbour-attacks.ts";
 import { OBJECT_ATTACKS } from "./object-attacks.ts";
+import { OUTSIDER_ATTACKS } from "./outsider-attacks.ts";
 import { OVERLAY_ATTACKS } from "./overlay-attacks.ts";
 import { REDIRECT_ATTACKS } from "./redirect-attacks.ts";
 import { SEGMENT_ATTACKS } from "./segment-attacks.ts";
@@ -20,6 +21,7 @@ export const GROUPS: readonly AttackGroup[] = [
   REDIRECT_ATTACKS,
   NEIGHBOUR_ATTACKS,
   OVERLAY_ATTACKS,
+  OUTSIDER_ATTACKS,
   HOST_ATTACKS,
   OBJECT_ATTACKS,
   HTTP_ATTACKS,

@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { writeKubeconfig } from "../../agent/testing/kubeconfig.ts";
@@ -56,6 +57,7 @@ export async function createObjectLab(
   const close = async (): Promise<void> => {
     await node.stopAgent("SIGTERM");
     await server.stop();
+    rmSync(socket);
     await node.startAgent();
   };
   await setOthers([]);

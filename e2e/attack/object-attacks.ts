@@ -38,6 +38,8 @@ const NOWHERE: Readonly<Record<string, readonly [string, string]>> = {
   "the node's own": ["192.0.2.11", "2001:db8:2::11"],
 };
 
+const PREFIXES_OF_CLUSTER = ["--cluster-cidr", "10.244.0.0/16", "--cluster-cidr", "fd00:10:244::/48"];
+
 /** The ways that must stay as they are. */
 const WAYS = [
   "8.8.8.8",
@@ -164,6 +166,23 @@ const places: readonly Attack[] = Object.entries(NOWHERE).map(([what, addresses]
 
 export const OBJECT_ATTACKS: AttackGroup = {
   title: "Node objects",
-  attacks: [...claims, ...places],
+  attacks: [
+    ...claims,
+    ...places,
+    {
+      title: "a Node claims a network of the world, and the operator has named the cluster's",
+      cells: CELLS,
+      async run(lab, cell) {
+        await endShared();
+        const objects = await createObjectLab(lab, lab.node("n1"), ...PREFIXES_OF_CLUSTER);
+        try {
+          const podCIDRs = [["198.51.100.0/24"], ["2001:db8:100::/64"]][indexOf(cell)] ?? [];
+          await show(lab, objects, hostileAt(cell, podCIDRs), podCIDRs);
+        } finally {
+          await objects.close();
+        }
+      },
+    },
+  ],
   end: () => endShared(),
 };

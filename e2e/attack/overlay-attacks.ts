@@ -1,7 +1,8 @@
 import type { Netns } from "../lib/netns.ts";
 import type { LabNode } from "../nodes/cluster-lab.ts";
+import { WORLD } from "../nodes/cluster-network.ts";
 import { datagramFrame, frameOf, PORTS, sendDatagrams, sendFrames } from "./assault.ts";
-import { type AttackGroup, type Cell, EVERYWHERE } from "./attack.ts";
+import { type AttackGroup, type Cell, cellsAt, EVERYWHERE } from "./attack.ts";
 import type { AttackLab } from "./attack-lab.ts";
 import { udp } from "./frames/ip.ts";
 import { VXLAN, vxlan } from "./frames/vxlan.ts";
@@ -90,6 +91,29 @@ async function withService(
   }
 }
 
+/** What a node says in the overlay about pods that are not its own; `from` sends as itself. */
+async function lieInside(lab: AttackLab, cell: Cell, from: LabNode): Promise<void> {
+  const of = indexOf(cell);
+  const n1 = lab.node("n1");
+  const [, pod] = n1.pods;
+  const destination = pod.addresses[of];
+  const truth = from.pods[0].addresses[of];
+  const lies = [n1.pods[0], lab.node("n4").pods[0]].map(({ addresses }) => addresses[of]);
+  const outer = outerPairs(from, n1);
+  const send = async (source: string, data: Uint8Array, pairs = outer): Promise<void> => {
+    for (const { from: own, to } of pairs)
+      await sendInto(lab, from.netns, to, encapsulated(own, to, { source, destination }, data));
+  };
+  await assertNothingArrives(lab, {
+    victim: pod.netns,
+    async attack(data) {
+      for (const source of [...lies, WORLD[of]]) await send(source, data);
+    },
+    // Two nodes that have both families outside use the first only.
+    honest: (data) => send(truth, data, outer.slice(0, 1)),
+  });
+}
+
 function sendInto(lab: AttackLab, from: Netns, to: string, data: Uint8Array): Promise<void> {
   return sendDatagrams(lab, from, [{ to, port: VXLAN.port, data }]);
 }
@@ -133,6 +157,13 @@ export const OVERLAY_ATTACKS: AttackGroup = {
       title: "a machine that is no node sends into the overlay",
       cells: EVERYWHERE,
       run: (lab, cell) => inject(lab, cell, ({ to }, data) => sendInto(lab, lab.foreign.netns, to, data)),
+    },
+    {
+      title: "a node speaks in the overlay for pods of others, and for the world",
+      cells: cellsAt("direct", "vxlan"),
+      async run(lab, cell) {
+        for (const from of lab.victims(cell)) await lieInside(lab, cell, from);
+      },
     },
   ],
 };

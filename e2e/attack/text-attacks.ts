@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { closeSync, constants, openSync, writeSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { REPOSITORY } from "../lib/tools.ts";
@@ -66,6 +68,36 @@ async function holdSockets(path: string): Promise<readonly Socket[]> {
   return sockets;
 }
 
+const { O_NONBLOCK, O_RDWR } = constants;
+
+/** Makes a FIFO into which nothing more fits, and keeps it open: gives its descriptor. */
+function openFullFifo(path: string): number {
+  execFileSync("mkfifo", [path]);
+  const fifo = openSync(path, O_RDWR | O_NONBLOCK);
+  try {
+    for (;;) writeSync(fifo, "\n");
+  } catch (error) {
+    assert.equal((error as NodeJS.ErrnoException).code, "EAGAIN");
+  }
+  return fifo;
+}
+
+/** The agent of n1 starts with a log that takes no line. */
+async function withUnreadLog(lab: AttackLab, work: (n1: LabNode) => Promise<void>): Promise<void> {
+  const n1 = lab.node("n1");
+  const path = join(lab.folder, "unread-log");
+  const fifo = openFullFifo(path);
+  await n1.stopAgent("SIGTERM");
+  try {
+    await n1.startAgentWith({ stderr: path });
+    await work(n1);
+  } finally {
+    await n1.stopAgent("SIGTERM");
+    await n1.startAgent();
+    closeSync(fifo);
+  }
+}
+
 export const TEXT_ATTACKS: AttackGroup = {
   title: "the agent's other doors",
   attacks: [
@@ -94,6 +126,16 @@ export const TEXT_ATTACKS: AttackGroup = {
           for (const socket of sockets) socket.destroy();
         }
       },
+    },
+    {
+      title: "nobody reads what the agent logs",
+      cells: [],
+      run: (lab) =>
+        withUnreadLog(lab, async (n1) => {
+          const pod = await attachPod(n1, { name: `${lab.bystander.netns.name}-unread` });
+          await pod.remove();
+          assert.equal((await n1.agent().get("/healthz")).status, 200);
+        }),
     },
   ],
 };
