@@ -146,7 +146,7 @@ test("this node is not ready while an older Node has its PodCIDR, its pods keep 
   const refusal = /pod CIDRs: node "node-1" claims 10.244.1.0\/24, which belongs to node "older"/;
   const text = async (): Promise<string> => (await agent.get("/readyz"))?.text ?? "";
   await eventually("the node says why", async () => refusal.test(await text()), agent.log);
-  assert.match(await host("ip -o address show dev cw0"), /10.244.1.1\/24/);
+  assert.match(await host("ip -o address show dev cw0"), /10\.244\.1\.1\/32/);
   assert.deepEqual((await routes()).toSorted(), EXPECTED);
   api.store.remove("older");
   await agent.waitUntilReady();
