@@ -220,3 +220,30 @@ test("diffTable() names three of thousands of elements", () => {
   const want = "set inside4 lacks 10.0.0.0/24, 10.0.1.0/24, 10.0.2.0/24 and 997 more";
   assert.deepEqual(found, [`table inet causeway: ${want}`]);
 });
+
+test("formatUpdate() brings elements that one transaction cannot hold in several, before the rules", () => {
+  const elements = Array.from({ length: 10_000 }, (_, index) => `10.${index >> 8}.${index & 255}.0/24`);
+  const [set] = planned.sets;
+  assert.ok(set !== undefined);
+  const texts = formatUpdate([
+    { planned: { ...planned, sets: [{ ...set, elements }] }, observed: undefined },
+  ]);
+  const rules = texts.at(-1) ?? "";
+  assert.match(rules, /chain output/);
+  const sent = texts.slice(0, -1);
+  assert.ok(sent.length > 1);
+  for (const text of sent) assert.ok(text.length <= 31_000, `${text.length} characters`);
+  const found = sent.flatMap((text) => text.match(/(?<=[{,] )10\.[\d./]+/g) ?? []);
+  assert.deepEqual(found, elements);
+});
+
+test("formatUpdate() changes a set that loses elements in one transaction, however many it gets", () => {
+  const [set, other] = planned.sets;
+  assert.ok(set !== undefined && other !== undefined);
+  const elements = Array.from({ length: 10_000 }, (_, index) => `10.${index >> 8}.${index & 255}.0/24`);
+  for (const gone of [["192.0.2.0/24"], many.map((element) => element.replace("10.0.", "192.168."))]) {
+    const observed = { ...asPlanned, sets: [{ ...pods4, elements: gone }, inside4] };
+    const texts = formatUpdate([{ planned: { ...planned, sets: [{ ...set, elements }, other] }, observed }]);
+    assert.equal(texts.filter((text) => / element | flush /.test(text)).length, 1);
+  }
+});

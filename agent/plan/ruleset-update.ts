@@ -13,49 +13,84 @@ import {
 const MAX_DELETED = 50;
 
 /**
+ * Characters of elements in a transaction. nft sends each at once, and where it may not ask for more, as in a user namespace, the kernel takes what
+ * fits into a socket's buffer: 208 KiB (netlink_sendmsg of net/netlink/af_netlink.c). An element is up to six times as long as its text.
+ */
+const MAX_CHARACTERS = 30_000;
+
+/**
  * Turns what the kernel has into what is planned: input of `nft -f`, a transaction each, in the order in which they must succeed; none when
- * there is nothing to do. The first brings the sets to their elements, the second the rules that look into them, and takes away what is not planned. In one transaction packets
- * would find a new set empty for half a millisecond: rules count from the beginning of the commit, elements of intervals from its end
+ * there is nothing to do. The first brings the sets to their elements, and so do others while there are too many for one; the last the rules that
+ * look into them, and takes away what is not planned. In one transaction packets would find a new set empty for half a millisecond: rules count from the beginning of the commit, elements of intervals from its end
  * (measured on 6.18; nf_tables_commit of net/netfilter/nf_tables_api.c and nft_rbtree_commit of nft_set_rbtree.c).
  */
 export function formatUpdate(pairs: readonly TablePair[]): readonly string[] {
   const changed = pairs.filter((pair) => diffTable(pair).length > 0);
-  return [changed.map(formatSets), changed.map(formatRules)]
-    .map((texts) => texts.join(""))
-    .filter((text) => text !== "");
+  return [...pack(changed.flatMap(formatSets)), changed.map(formatRules).join("")].filter(
+    (text) => text !== "",
+  );
 }
 
-function formatSets(pair: TablePair): string {
-  if (!isKept(pair)) return "";
+/** Joins texts to as few as the limit allows; one alone may be longer. */
+function pack(texts: readonly string[]): readonly string[] {
+  const packed: string[] = [];
+  for (const text of texts) {
+    const last = packed.at(-1);
+    if (last === undefined || last.length + text.length > MAX_CHARACTERS) packed.push(text);
+    else packed[packed.length - 1] = last + text;
+  }
+  return packed;
+}
+
+/** Texts of which each is for one transaction. */
+function formatSets(pair: TablePair): readonly string[] {
+  if (!isKept(pair)) return [];
   const { planned, observed } = pair;
   const table = `${planned.family} ${TABLE_NAME}`;
   const found = new Map(observed?.sets.map((set) => [set.name, set]));
   const counters = planned.counters.filter((name) => observed?.counters.includes(name) !== true);
-  const lines = [
-    ...counters.map((name) => `add counter ${table} ${name}`),
+  const texts = [
+    ...counters.map((name) => `add counter ${table} ${name}\n`),
     ...planned.sets.flatMap((set) => formatSet(table, set, found.get(set.name))),
   ];
-  return lines.length === 0 ? "" : [`add table ${table}`, ...lines, ""].join("\n");
+  return texts.length === 0 ? [] : [`add table ${table}\n`, ...texts];
 }
 
-/** What goes makes room for what comes: a set of intervals refuses those that overlap. */
+/** What goes makes room for what comes, since a set of intervals refuses those that overlap, and is in its transaction, since packets need either. */
 function formatSet(table: string, planned: NftSet, observed: NftSet | undefined): readonly string[] {
   const { name } = planned;
   if (observed === undefined) {
     const types = formatSetTypes(planned).map((line) => `${line};`);
     return [
-      `add ${kindOf(planned)} ${table} ${name} { ${types.join(" ")} }`,
+      `add ${kindOf(planned)} ${table} ${name} { ${types.join(" ")} }\n`,
       ...change("add", planned.elements),
     ];
   }
   const { removed, added } = diffElements(planned, observed);
+  if (removed.length === 0) return change("add", added);
   if (removed.length > MAX_DELETED)
-    return [`flush ${kindOf(planned)} ${table} ${name}`, ...change("add", planned.elements)];
-  return [...change("delete", removed.map(keyOf)), ...change("add", added)];
+    return [[`flush ${kindOf(planned)} ${table} ${name}\n`, ...change("add", planned.elements)].join("")];
+  return [[...change("delete", removed.map(keyOf)), ...change("add", added)].join("")];
 
   function change(verb: "add" | "delete", elements: readonly string[]): readonly string[] {
-    return elements.length === 0 ? [] : [`${verb} element ${table} ${name} { ${elements.join(", ")} }`];
+    return inPortions(elements).map(
+      (portion) => `${verb} element ${table} ${name} { ${portion.join(", ")} }\n`,
+    );
   }
+}
+
+function inPortions(elements: readonly string[]): readonly (readonly string[])[] {
+  const portions: string[][] = [];
+  let room = 0;
+  for (const element of elements) {
+    room -= element.length + 2;
+    if (room < 0) {
+      portions.push([]);
+      room = MAX_CHARACTERS - element.length - 2;
+    }
+    portions.at(-1)?.push(element);
+  }
+  return portions;
 }
 
 /** What stands before what somebody else has added, comment and value. */

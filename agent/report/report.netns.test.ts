@@ -18,7 +18,7 @@ beforeEach(async () => {
     "sh",
     "-c",
     `ip link add up0 type veth peer name far0 && ip link set far0 up &&
-     ip address add 192.0.2.10/24 dev up0 && ip link set up0 up`,
+     ip address add 192.0.2.10/24 dev up0 && ip link set up0 up && ip route add default via 192.0.2.1`,
   );
 });
 
@@ -76,7 +76,7 @@ test("the report has the node, its pods with names, ports, limits and age, other
   await addWeb();
   await node.call("ADD", { ...WEB, netns: pods[0]?.path ?? "" });
   const report = await ask();
-  assert.deepEqual(report.readiness, { isReady: true, reasons: [] });
+  assert.deepEqual(report.readiness, { isReady: true, reasons: [], warnings: [] });
   assert.deepEqual(
     { ...report.node },
     {
@@ -105,6 +105,8 @@ test("the report has the node, its pods with names, ports, limits and age, other
     network: "causeway",
     addresses: ["10.244.1.2", "fd00:1::2"],
     hostLink: hostLinkName("c1", "eth0"),
+    mac: "0a:58:0a:f4:01:02",
+    anySource: false,
     mtu: 1450,
     isUp: true,
     hostPorts: [{ protocol: "tcp", hostPort: 8080, containerPort: 80 }],
@@ -172,7 +174,7 @@ test("a verification finds nothing on a node that is as planned, and what somebo
       damage: "nft add element inet causeway ports4 '{ 6 . 99 : 192.0.2.9 . 80 }'",
       fault: /ports4 has 6 \. 99/,
     },
-    { damage: "ip addr del 10.244.1.1/24 dev cw0", fault: /10\.244\.1\.1/ },
+    { damage: "ip addr del 10.244.1.1/32 dev cw0", fault: /10\.244\.1\.1/ },
     { damage: "ip neigh flush dev cw0 nud permanent", fault: /10\.244\.1\.2/ },
   ]) {
     await runOnHost("sh", "-c", damage);

@@ -17,7 +17,8 @@ const host = (command: string): Promise<string> => runOnHost("sh", "-c", command
 beforeEach(async () => {
   node = makeNode();
   await host(`ip link add up0 type veth peer name far0 && ip link set far0 addrgenmode none up &&
-    ip link set up0 addrgenmode none && ip address add 172.16.0.1/12 dev up0 && ip link set up0 up`);
+    ip link set up0 addrgenmode none && ip address add 172.16.0.1/12 dev up0 && ip link set up0 up &&
+    ip route add default via 172.31.255.254`);
 });
 
 afterEach(async () => {
