@@ -9,6 +9,7 @@ export interface NodeState {
   readonly neighbours: readonly string[];
   readonly fdb: readonly string[];
   readonly agentMetrics: { readonly attachments: number; readonly addresses: number };
+  /** Without what the agent keeps of netlink: see {@link assertFewSockets}. */
   readonly agentOpenFiles: number;
 }
 
@@ -42,11 +43,21 @@ export async function assertNodeIs(lab: PodLab, want: NodeState, timeoutMs = 300
   await waitUntilHolds("the node's state from before", assertion, { timeoutMs, intervalMs: 50 });
 }
 
+/** As many as the agent has requests of one protocol under way at the same time, whatever goes on. */
+const NETLINK_SOCKETS = 4;
+
+/** Asserts that the agent keeps no more netlink sockets than it can use. */
+export async function assertFewSockets({ agents }: PodLab): Promise<void> {
+  const { netlink } = (await agents.ready()).countOpenFiles();
+  const tooMany = [...netlink].filter(([, count]) => count > NETLINK_SOCKETS);
+  assert.deepEqual(tooMany, [], "netlink sockets by protocol");
+}
+
 /** The connections of requests for metrics are closed a moment after their answers. */
 async function countSettledFiles(agent: Agent): Promise<number> {
   const recent: number[] = [];
   const probe = (): number | undefined => {
-    recent.push(agent.countOpenFiles());
+    recent.push(agent.countOpenFiles().others);
     const last = recent.slice(-4);
     return last.length === 4 && last.every((count) => count === last[0]) ? last[0] : undefined;
   };

@@ -1,10 +1,11 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { verifyThrough } from "./ask-agent.ts";
 import { newErrorsOf, watchAgent } from "./end-of-test.ts";
 import type { Netns } from "./netns.ts";
+import { countOpenFiles, type OpenFiles } from "./open-files.ts";
 import { type ManagedProcess, type ProcessEnd, startProcess } from "./process.ts";
 import { REPOSITORY } from "./tools.ts";
 import { waitFor } from "./wait-for.ts";
@@ -42,7 +43,7 @@ export interface Agent {
   metric(name: string, labels?: Readonly<Record<string, string>>): Promise<number>;
   /** Sets of capabilities as hexadecimal numbers, by the names of proc(5): CapEff, CapPrm, … */
   capabilities(): Readonly<Record<string, string>>;
-  countOpenFiles(): number;
+  countOpenFiles(): OpenFiles;
   log(): string;
   stop(signal: "SIGTERM" | "SIGKILL"): Promise<ProcessEnd>;
 }
@@ -111,7 +112,7 @@ export async function startAgent(input: AgentInput): Promise<Agent> {
       return sumSamples(body, name, labels);
     },
     capabilities: () => readCapabilities(agent.pid),
-    countOpenFiles: () => readdirSync(`/proc/${agent.pid}/fd`).length,
+    countOpenFiles: () => countOpenFiles(agent.pid),
     log: agent.output,
     stop: agent.stop,
   };
