@@ -69,8 +69,7 @@ export async function startAgent(
   const kernel = openLinuxKernel(native, {
     after: systemClock.after,
     allowSourceSpoofing: config.allowSourceSpoofing,
-    onError: (error) =>
-      log.warn({ error: messageOf(error) }, "Cannot clear tracked connections of host ports"),
+    onError: (error) => log.warn({ error: messageOf(error) }, "Host ports are not wholly served"),
   });
   const ipam = createIpam();
   const hostPorts = createHostPortTable();

@@ -51,6 +51,7 @@ export interface Change {
     | "forwarding entry"
     | "learned neighbour"
     | "learned route"
+    | "loopback policy"
     | "neighbour"
     | "port"
     | "route"

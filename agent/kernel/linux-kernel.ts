@@ -1,5 +1,6 @@
 import { familyOf } from "../net/address.ts";
 import { deleteLink, dumpLinks, setLink } from "../netlink/link.ts";
+import { NETLINK_XFRM } from "../netlink/xfrm.ts";
 import { dumpListeningSockets, NETLINK_SOCK_DIAG, parseListeningSocket } from "../netlink/sock-diag.ts";
 import { NETLINK_NETFILTER } from "../netlink/nft-generation.ts";
 import { dumpNeighbours, parseNeighbour } from "../netlink/neighbour.ts";
@@ -53,10 +54,11 @@ const FIRST_LINK_INDEX = 1_000_000;
 export interface LinuxKernelInput extends LinuxKernelOptions {
   readonly native: Pick<Native, "openNetlink" | "watch" | "close">;
   readonly rtnetlink: Rtnetlink;
-  /** The same for NETLINK_NETFILTER, NETLINK_GENERIC and NETLINK_SOCK_DIAG. */
+  /** The same for NETLINK_NETFILTER, NETLINK_GENERIC, NETLINK_SOCK_DIAG and NETLINK_XFRM. */
   readonly netfilter: Rtnetlink;
   readonly generic: Rtnetlink;
   readonly sockets: Rtnetlink;
+  readonly xfrm: Rtnetlink;
 }
 
 export interface LinuxKernelOptions {
@@ -73,19 +75,21 @@ export function openLinuxKernel(native: Native, options: LinuxKernelOptions): Ke
   const netfilter = createRtnetlink(native, NETLINK_NETFILTER);
   const generic = createRtnetlink(native, NETLINK_GENERIC);
   const sockets = createRtnetlink(native, NETLINK_SOCK_DIAG);
+  const xfrm = createRtnetlink(native, NETLINK_XFRM);
   return createLinuxKernel({
     native,
     rtnetlink: createRtnetlink(native),
     netfilter,
     generic,
     sockets,
+    xfrm,
     ...options,
   });
 }
 
 /** The Linux kernel of this network namespace, through rtnetlink and nft. */
 export function createLinuxKernel(input: LinuxKernelInput): Kernel {
-  const { native, rtnetlink, netfilter, generic, allowSourceSpoofing = false } = input;
+  const { native, rtnetlink, netfilter, generic, xfrm, allowSourceSpoofing = false } = input;
   const connections = createConnectionKeeper(input);
   const nftables = createNftables({ netfilter, onRestored: connections.added });
   const peers = createPeers({ rtnetlink, generic });
@@ -93,6 +97,7 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
   const encodePod = createPodEncoder();
   let bridge: Link | undefined;
   let lastLinkIndex = FIRST_LINK_INDEX;
+  let localnetFault: string | undefined;
   const detacher = createDetacher({
     rtnetlink,
     bridge: () => bridge,
@@ -181,7 +186,8 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
       const binding = bindingOf({ hostLink: plan.host.link, ...plan.attachment });
       if (outcome !== "attached" || binding === undefined) return outcome;
       try {
-        bridge = await ensureLocalnet(rtnetlink, bridge, [...nftables.hostPorts(), binding]);
+        const ports = [...nftables.hostPorts(), binding];
+        ({ bridge } = await ensureLocalnet({ rtnetlink, xfrm, bridge }, ports, { verify: false }));
         await nftables.addHostPorts(binding);
       } catch (error) {
         await detacher.detach(plan.host.link, {});
@@ -257,7 +263,12 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
     observeUnderlay: underlay.observe,
     async ensureNode(plan) {
       const ensured = await ensureBridge(rtnetlink, plan, listHostLinks);
-      bridge = await ensureLocalnet(rtnetlink, ensured.link, nftables.hostPorts());
+      const context = { rtnetlink, xfrm, bridge: ensured.link };
+      const localnet = await ensureLocalnet(context, nftables.hostPorts(), { verify: true });
+      bridge = localnet.bridge;
+      if (localnet.fault !== undefined && localnet.fault !== localnetFault)
+        input.onError(new Error(localnet.fault));
+      localnetFault = localnet.fault;
       await ignoreRouters(procSysctls, plan.bridge);
       const left = Object.keys(diffBridge(plan, bridge));
       const opened = await ensureForwarding(rtnetlink, plan.uplinks);
@@ -267,6 +278,7 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
       return {
         changes: [
           ...ensured.changes,
+          ...localnet.changes,
           ...opened.map((name) => ({
             kind: "forwarding" as const,
             fault: `link "${name}" did not forward, or believed redirects`,
@@ -300,13 +312,14 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
         ...OVERLAY_DROP_REASONS.map((reason) => [reason, overlay.get(reason) ?? 0]),
       ]) as Record<DropReason, number>;
     },
-    removeDatapath: () => removeDatapath(rtnetlink),
+    removeDatapath: () => removeDatapath({ rtnetlink, xfrm }),
     close() {
       connections.stop();
       rtnetlink.close();
       netfilter.close();
       generic.close();
       input.sockets.close();
+      xfrm.close();
     },
   };
 }

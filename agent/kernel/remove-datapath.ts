@@ -5,6 +5,7 @@ import { IFB_PREFIX } from "../plan/ifb.ts";
 import { TABLE_NAME } from "../plan/ruleset.ts";
 import { deleteLinks, removeAll } from "./detach-pods.ts";
 import { listPeerRoutes } from "./ensure-peers.ts";
+import { unguardLoopback } from "./localnet.ts";
 import { FIRST_DELETION_GROUP, isHostLink, isOurs } from "./ownership.ts";
 import { listOwnRoutes } from "./pod-routes.ts";
 import { runNft } from "./run-nft.ts";
@@ -15,7 +16,13 @@ import { listLinks } from "./underlay.ts";
  * Removes everything of ours from this network namespace: links with their addresses, neighbours, queues and alternative names, routes, nftables
  * tables; gives what it was, as noun phrases. May be repeated. What is not ours stays, also under one of our names.
  */
-export async function removeDatapath(rtnetlink: Rtnetlink): Promise<readonly string[]> {
+export async function removeDatapath({
+  rtnetlink,
+  xfrm,
+}: {
+  readonly rtnetlink: Rtnetlink;
+  readonly xfrm: Rtnetlink;
+}): Promise<readonly string[]> {
   const removed: string[] = [];
   const ours = (await listLinks(rtnetlink)).flatMap((link) => {
     const role = roleOf(link);
@@ -40,6 +47,7 @@ export async function removeDatapath(rtnetlink: Rtnetlink): Promise<readonly str
   const own = (await listOwnRoutes(rtnetlink)).filter(isGatewayRoute);
   await removeAll(rtnetlink, own.map(deleteRoute));
   if (own.length > 0) removed.push(`${own.length} routes of PodCIDRs`);
+  if (await unguardLoopback(xfrm)) removed.push("policies that guard 127.0.0.0/8");
   return [...removed, ...(await removeTables())];
 }
 

@@ -359,9 +359,32 @@ static void connections(void)
 	end("dumpConnections");
 }
 
+static void fill_selector(struct xfrm_selector *selector)
+{
+	selector->family = AF_INET;
+	inet_pton(AF_INET, "127.0.0.0", &selector->daddr);
+	selector->prefixlen_d = 8;
+}
+
+static void policies(void)
+{
+	struct xfrm_userpolicy_info *info = begin(XFRM_MSG_NEWPOLICY, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, sizeof *info);
+	fill_selector(&info->sel);
+	info->lft.soft_byte_limit = info->lft.hard_byte_limit = info->lft.soft_packet_limit = info->lft.hard_packet_limit = XFRM_INF;
+	info->priority = 42;
+	info->dir = XFRM_POLICY_IN;
+	info->action = XFRM_POLICY_BLOCK;
+	end("addInboundBlock");
+	struct xfrm_userpolicy_id *id = begin(XFRM_MSG_DELPOLICY, NLM_F_ACK, sizeof *id);
+	fill_selector(&id->sel);
+	id->dir = XFRM_POLICY_IN;
+	end("deleteInboundBlock");
+}
+
 int main(void)
 {
 	print_constants();
+	policies();
 	shaping();
 	names();
 	elements();

@@ -28,6 +28,7 @@ import { addRedirect } from "./redirect.ts";
 import { dumpRoutes, getRoute, replaceRoute } from "./route.ts";
 import { TC_HEADER_BYTES } from "./tc-header.ts";
 import { createVeth } from "./veth.ts";
+import { addInboundBlock, deleteInboundBlock } from "./xfrm.ts";
 import { createVxlan } from "./vxlan.ts";
 
 /** net/if.h, for IFF_UP, stands before the kernel's headers, which then do not define it again. */
@@ -56,6 +57,7 @@ const HEADERS = [
   "linux/rtnetlink.h",
   "linux/tc_act/tc_mirred.h",
   "linux/veth.h",
+  "linux/xfrm.h",
 ];
 
 /** C expressions and what we take them for. */
@@ -82,6 +84,8 @@ const hostMac = "fa:58:0a:f4:01:07";
 const podMac = "0a:58:0a:f4:01:07";
 
 /** The messages of layout.c. */
+const block = { source: cidrOf("0.0.0.0", 0), destination: cidrOf("127.0.0.0", 8), priority: 42 };
+
 const MESSAGES: Readonly<Record<string, NetlinkRequest>> = {
   veth: createVeth({
     host: { name: "cwhost", mac: hostMac, mtu: 1450, index: 42, master: 3, group: 99 },
@@ -170,6 +174,8 @@ const MESSAGES: Readonly<Record<string, NetlinkRequest>> = {
     ],
   }),
   dumpConnections: dumpConnections({ family: 4, protocol: 17, destinationPort: 8080 }),
+  addInboundBlock: addInboundBlock(block),
+  deleteInboundBlock: deleteInboundBlock(block),
 };
 
 function source(): string {
