@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { startProcess } from "../lib/process.ts";
+import { waitFor } from "../lib/wait-for.ts";
 import type { LabNode } from "../nodes/cluster-lab.ts";
 import { attachPod } from "../nodes/lab-pod.ts";
 import { datagramFrame, PORTS, sendFrames } from "./assault.ts";
@@ -51,6 +52,23 @@ async function reachLoopback(lab: AttackLab, cell: Cell, attacker: Stand): Promi
   });
 }
 
+/** With all of nftables flushed, and an agent that cannot put anything back. */
+async function whileTheGuardIsGone(node: LabNode, work: () => Promise<void>): Promise<void> {
+  const { pid } = node.agent();
+  process.kill(pid, "SIGSTOP");
+  try {
+    await node.run("nft", "flush", "ruleset");
+    await work();
+  } finally {
+    process.kill(pid, "SIGCONT");
+    await waitFor(
+      "the tables",
+      async () => (await node.run("nft", "list", "ruleset")).includes("masquerade") || undefined,
+      { timeoutMs: 10_000 },
+    );
+  }
+}
+
 async function attackerOf(lab: AttackLab, { place }: Cell): Promise<Stand> {
   return place === "node" ? lab.attackerOn("n1") : lab.foreign;
 }
@@ -75,6 +93,14 @@ export const HOST_ATTACKS: AttackGroup = {
       cells: cellsAt("node", "direct"),
       run: (lab, cell) =>
         withLoopbackPort(lab, async () => reachLoopback(lab, cell, await attackerOf(lab, cell))),
+    },
+    {
+      title: 'the same after "nft flush ruleset", with the agent stopped',
+      cells: cellsAt("node", "direct"),
+      run: (lab, cell) =>
+        withLoopbackPort(lab, (n1) =>
+          whileTheGuardIsGone(n1, async () => reachLoopback(lab, cell, await attackerOf(lab, cell))),
+        ),
     },
     {
       title: "a pod asks for the host port of the agent, of a server of the node, and of the overlay",
