@@ -48,7 +48,7 @@ after(async () => {
   await netns.remove();
   await other.remove();
   await runOnHost("ip", "link", "del", "cw0");
-  await runOnHost("nft", "flush", "ruleset");
+  await runOnHost("sh", "-ec", "nft flush ruleset; ip route flush proto 98; ip -6 route flush proto 98");
   kernel.close();
 });
 
