@@ -124,3 +124,25 @@ for (const called of ["0", "1"]) {
     await eventually("the policies are gone", async () => (await policies()) === "");
   });
 }
+
+test("pods with host ports that come at once all get them: none finds the policies half made", async () => {
+  const others = await Promise.all(Array.from({ length: 8 }, () => makeNetns()));
+  try {
+    await node.del("a", pod.path);
+    const outcomes = await Promise.all(
+      others.map((other, index) =>
+        node.call("ADD", {
+          containerId: `b${index}`,
+          netns: other.path,
+          runtimeConfig: { portMappings: [{ hostPort: 9000 + index, containerPort: 80, protocol: "tcp" }] },
+        }),
+      ),
+    );
+    assert.deepEqual(
+      outcomes.filter(({ exitCode }) => exitCode !== 0).map(({ stdout }) => stdout),
+      [],
+    );
+  } finally {
+    for (const other of others) await other.remove();
+  }
+});

@@ -32,7 +32,7 @@ import { createNftables } from "./nftables.ts";
 import { createConnectionKeeper } from "./forget-connections.ts";
 import { listPeers } from "./list-peers.ts";
 import { readCounters, tableKey } from "./list-table.ts";
-import { ensureLocalnet } from "./localnet.ts";
+import { createLocalnet } from "./localnet.ts";
 import { isHostLink, isOurs, isPodLikeName } from "./ownership.ts";
 import { attachmentOf, listPodLinks } from "./pod-links.ts";
 import { addressRemovals, listPodRoutes } from "./pod-routes.ts";
@@ -97,6 +97,7 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
   const encodePod = createPodEncoder();
   let bridge: Link | undefined;
   let lastLinkIndex = FIRST_LINK_INDEX;
+  const localnet = createLocalnet();
   let localnetFault: string | undefined;
   const detacher = createDetacher({
     rtnetlink,
@@ -187,7 +188,7 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
       if (outcome !== "attached" || binding === undefined) return outcome;
       try {
         const ports = [...nftables.hostPorts(), binding];
-        ({ bridge } = await ensureLocalnet({ rtnetlink, xfrm, bridge }, ports, { verify: false }));
+        ({ bridge } = await localnet.ensure({ rtnetlink, xfrm, bridge }, ports, { verify: false }));
         await nftables.addHostPorts(binding);
       } catch (error) {
         await detacher.detach(plan.host.link, {});
@@ -264,11 +265,11 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
     async ensureNode(plan) {
       const ensured = await ensureBridge(rtnetlink, plan, listHostLinks);
       const context = { rtnetlink, xfrm, bridge: ensured.link };
-      const localnet = await ensureLocalnet(context, nftables.hostPorts(), { verify: true });
-      bridge = localnet.bridge;
-      if (localnet.fault !== undefined && localnet.fault !== localnetFault)
-        input.onError(new Error(localnet.fault));
-      localnetFault = localnet.fault;
+      const opened127 = await localnet.ensure(context, nftables.hostPorts(), { verify: true });
+      bridge = opened127.bridge;
+      if (opened127.fault !== undefined && opened127.fault !== localnetFault)
+        input.onError(new Error(opened127.fault));
+      localnetFault = opened127.fault;
       await ignoreRouters(procSysctls, plan.bridge);
       const left = Object.keys(diffBridge(plan, bridge));
       const opened = await ensureForwarding(rtnetlink, plan.uplinks);
@@ -278,7 +279,7 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
       return {
         changes: [
           ...ensured.changes,
-          ...localnet.changes,
+          ...opened127.changes,
           ...opened.map((name) => ({
             kind: "forwarding" as const,
             fault: `link "${name}" did not forward, or believed redirects`,

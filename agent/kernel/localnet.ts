@@ -22,6 +22,22 @@ export interface LocalnetOutcome {
   readonly fault?: string;
 }
 
+/** {@link ensureLocalnet}, one call after the other: policies must not go between another's look at them and its opening of the bridge. */
+export interface Localnet {
+  ensure(...input: Parameters<typeof ensureLocalnet>): Promise<LocalnetOutcome>;
+}
+
+export function createLocalnet(): Localnet {
+  let turn: Promise<unknown> = Promise.resolve();
+  return {
+    ensure(...input) {
+      const outcome = turn.then(() => ensureLocalnet(...input));
+      turn = outcome.catch(() => undefined);
+      return outcome;
+    },
+  };
+}
+
 /**
  * Lets the bridge carry what the node sends from 127.0.0.1 to a pod while a host port needs that, and not after. Two guards keep pods from the
  * node's loopback meanwhile: the ruleset's (plan/ruleset.ts), and policies that are there before the bridge carries it, and go after it. A kernel
