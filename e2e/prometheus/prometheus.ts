@@ -117,18 +117,25 @@ async function startRelay(folder: string, netns: Netns): Promise<ManagedProcess>
   return relay;
 }
 
-/** The data of an answer; throws what Prometheus says against the question. */
-function getJson(socketPath: string, path: string): Promise<unknown> {
+/** The data of an answer; throws what Prometheus says against the question, in plain text while it is starting. */
+async function getJson(socketPath: string, path: string): Promise<unknown> {
+  const { code, body } = await get(socketPath, path);
+  if (code === 503) throw new Error(`Prometheus does not serve ${path} yet: ${body.trim()}`);
+  const { status, data, error } = JSON.parse(body) as { status: string; data: unknown; error?: string };
+  if (status !== "success") throw new Error(`Prometheus refuses ${path}: ${error}`);
+  return data;
+}
+
+function get(
+  socketPath: string,
+  path: string,
+): Promise<{ readonly code: number | undefined; readonly body: string }> {
   return new Promise((resolve, reject) => {
     const asked = request({ socketPath, path, agent: false, timeout: 5000 }, (response) => {
       let body = "";
       response.setEncoding("utf8").on("data", (text: string) => (body += text));
       response.once("error", reject);
-      response.once("end", () => {
-        const { status, data, error } = JSON.parse(body) as { status: string; data: unknown; error?: string };
-        if (status === "success") resolve(data);
-        else reject(new Error(`Prometheus refuses ${path}: ${error}`));
-      });
+      response.once("end", () => resolve({ code: response.statusCode, body }));
     });
     asked.once("timeout", () => asked.destroy(new Error(`No answer to GET ${path} within 5 s`)));
     asked.once("error", reject);
