@@ -94,6 +94,8 @@ test("nft flush ruleset and an agent that is stopped: a pod reaches nothing on t
       readFileSync(any, "utf8").includes(`${turn} honest`),
     );
   };
+  // What an earlier test left in this namespace must not stop the attack in place of the guard.
+  await runOnHost("sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.cw0.rp_filter=0");
   await attack("guarded");
   agent.child.kill("SIGSTOP");
   await runOnHost("nft", "flush", "ruleset");

@@ -378,11 +378,11 @@ test("execute() answers ENODEV for a link that is not there, by name and by inde
 
 test("execute() sends more requests than fit into one batch, and many at the same time", async () => {
   const destinations = Array.from({ length: 250 }, (_, index) => cidrOf(`10.99.${index}.0`, 24));
-  const routes = destinations.map((destination) => ({ destination, linkIndex: bridgeIndex, protocol: 98 }));
+  const routes = destinations.map((destination) => ({ destination, linkIndex: bridgeIndex, protocol: 77 }));
   await rtnetlink.execute([{ requests: routes.map((route) => addRoute(route)) }]);
-  assert.equal((await rtnetlink.dump(dumpRoutes({ family: 4, protocol: 98 }))).length, 250);
+  assert.equal((await rtnetlink.dump(dumpRoutes({ family: 4, protocol: 77 }))).length, 250);
   await Promise.all(routes.map((route) => rtnetlink.execute([{ requests: [deleteRoute(route)] }])));
-  assert.equal((await rtnetlink.dump(dumpRoutes({ family: 4, protocol: 98 }))).length, 0);
+  assert.equal((await rtnetlink.dump(dumpRoutes({ family: 4, protocol: 77 }))).length, 0);
 });
 
 test("dump() reads thousands of entries in many parts", async () => {
