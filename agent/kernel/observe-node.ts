@@ -1,8 +1,9 @@
 import { cidrOf, formatCidr } from "../net/cidr.ts";
 import type { Link } from "../netlink/parse-link.ts";
 import { BRIDGE_ALIAS } from "../plan/bridge-alias.ts";
+import { countPeers } from "./count-peers.ts";
 import { isWide, listPodGateways } from "./ensure-gateways.ts";
-import { listPeerRoutes, observePeers } from "./ensure-peers.ts";
+import { observePeers } from "./ensure-peers.ts";
 import type { PodLink } from "./kernel.ts";
 import type { Native } from "./native.ts";
 import { isHostLink, TUNNEL_ALIAS } from "./ownership.ts";
@@ -44,7 +45,7 @@ export async function observeNode(native: Native, options: { listPeers: boolean 
       bridge,
       podCIDRs: bridge === undefined ? [] : await listPodCidrs(rtnetlink, bridge.index),
       pods: await listPodLinks(rtnetlink, links.filter(isHostLink)),
-      peerCounts: await countPeers(rtnetlink, indices),
+      peerCounts: countByWay(await countPeers(rtnetlink), indices),
       peers: options.listPeers ? await listPeers(rtnetlink, indices) : [],
     };
   } finally {
@@ -58,13 +59,13 @@ async function listPodCidrs(rtnetlink: Rtnetlink, linkIndex: number): Promise<re
     .map(({ address, prefixLength }) => formatCidr(cidrOf(address, prefixLength)));
 }
 
-async function countPeers(
-  rtnetlink: Rtnetlink,
+function countByWay(
+  counts: ReadonlyMap<number, number>,
   tunnels: readonly number[],
-): Promise<ObservedNode["peerCounts"]> {
-  const routes = await listPeerRoutes(rtnetlink);
-  const overlay = routes.filter(({ linkIndex }) => tunnels.includes(linkIndex ?? 0)).length;
-  return { direct: routes.length - overlay, overlay };
+): ObservedNode["peerCounts"] {
+  const sum = { direct: 0, overlay: 0 };
+  for (const [linkIndex, count] of counts) sum[tunnels.includes(linkIndex) ? "overlay" : "direct"] += count;
+  return sum;
 }
 
 async function listPeers(rtnetlink: Rtnetlink, tunnels: readonly number[]): Promise<readonly ObservedPeer[]> {

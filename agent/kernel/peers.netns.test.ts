@@ -11,6 +11,7 @@ import { assertInsideTestNamespaces } from "../testing/privileged.ts";
 import type { Kernel } from "./kernel.ts";
 import { openLinuxKernel } from "./linux-kernel.ts";
 import { loadNative } from "./native.ts";
+import { observeNode } from "./observe-node.ts";
 
 assertInsideTestNamespaces();
 const native = loadNative();
@@ -344,6 +345,20 @@ test("removeDatapath() on such a node leaves them as well, and takes those to ot
   await kernel.ensurePeers(peers(DIRECT()), PRUNE);
   await kernel.removeDatapath();
   assert.deepEqual(await routes(), own);
+});
+
+test("observeNode() counts the routes to other nodes as it lists them, also where it has to tell them from the pod's own", async () => {
+  const compare = async (): Promise<void> => {
+    await kernel.ensurePeers(peers([...DIRECT(), ...OVERLAY()]), PRUNE);
+    const { peerCounts, peers: listed } = await observeNode(native, { listPeers: true });
+    const tunnelled = listed.filter(({ route }) => route === "overlay").length;
+    assert.deepEqual(peerCounts, { direct: listed.length - tunnelled, overlay: tunnelled });
+    assert.deepEqual(peerCounts, { direct: DIRECT().length, overlay: OVERLAY().length });
+  };
+  await compare();
+  await kernel.ensurePeers(peers([]), PRUNE);
+  await addPodRoutes();
+  await compare();
 });
 
 test("ensurePeers() leaves routes of its protocol to pods alone, and takes the place of one that leads nowhere", async () => {

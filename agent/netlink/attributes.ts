@@ -6,7 +6,10 @@ import { MalformedMessageError } from "./malformed-message-error.ts";
 export type Attribute = readonly Uint8Array[];
 
 /** Attributes of one level by type: those that the kernel repeats are read otherwise. */
-export type Attributes = ReadonlyMap<number, Buffer>;
+export interface Attributes {
+  has(type: number): boolean;
+  get(type: number): Buffer | undefined;
+}
 
 /** struct nlattr of linux/netlink.h: length without the padding, type. */
 const HEADER_BYTES = 4;
@@ -85,40 +88,69 @@ export function optional<Value>(value: Value | undefined, write: (value: Value) 
 
 /** Splits attributes; throws {@link MalformedMessageError}. `what` names the message for the error. */
 export function readAttributes(what: string, bytes: Buffer | undefined): Attributes {
-  const attributes = new Map<number, Buffer>();
-  if (bytes !== undefined) forEachAttribute(what, bytes, (type, data) => attributes.set(type, data));
-  return attributes;
+  if (bytes === undefined) return NO_ATTRIBUTES;
+  // A link has some fifty, and hardly ten of them are asked for: only those become buffers.
+  const places = new Map<number, number>();
+  forEachAttribute(what, bytes, (type, offset) => places.set(type, offset));
+  return {
+    has: (type) => places.has(type),
+    get(type) {
+      const offset = places.get(type);
+      return offset === undefined ? undefined : dataAt(bytes, offset);
+    },
+  };
 }
+
+const NO_ATTRIBUTES: Attributes = { has: () => false, get: () => undefined };
 
 /** Texts of a list, which repeats one type. */
 export function readTexts(what: string, list: Buffer | undefined): readonly string[] {
   const texts: string[] = [];
   if (list !== undefined)
-    forEachAttribute(what, list, (_type, data) => texts.push(reading(what, () => getString(data))));
+    forEachAttribute(what, list, (_type, offset) =>
+      texts.push(reading(what, () => getString(dataAt(list, offset)))),
+    );
   return texts;
 }
 
 /** Items of a list, which repeats one type. */
 export function readItems(what: string, list: Buffer | undefined): readonly Buffer[] {
   const items: Buffer[] = [];
-  if (list !== undefined) forEachAttribute(what, list, (_type, data) => items.push(data));
+  if (list !== undefined) forEachAttribute(what, list, (_type, offset) => items.push(dataAt(list, offset)));
   return items;
 }
 
 /** NLA_TYPE_MASK of linux/netlink.h: without NLA_F_NESTED and NLA_F_NET_BYTEORDER. */
 const TYPE_MASK = 0x3fff;
 
-/** The package's own loop takes twice as long, which counts with thousands of links or routes. */
-function forEachAttribute(what: string, bytes: Buffer, each: (type: number, data: Buffer) => void): void {
+/** The package's own loop takes several times as long, which counts with thousands of links or routes. */
+function forEachAttribute(what: string, bytes: Buffer, each: (type: number, offset: number) => void): void {
   for (let offset = 0; offset < bytes.length; ) {
     const length = offset + HEADER_BYTES > bytes.length ? 0 : readU16(bytes, offset);
     if (length < HEADER_BYTES || offset + length > bytes.length) {
       const place = `at byte ${offset} of ${bytes.length}`;
       throw new MalformedMessageError(`Cannot read ${what}: attribute of ${length} bytes ${place}`);
     }
-    each(readU16(bytes, offset + 2) & TYPE_MASK, bytes.subarray(offset + HEADER_BYTES, offset + length));
+    each(readU16(bytes, offset + 2) & TYPE_MASK, offset);
     offset += align(length);
   }
+}
+
+/** The data of the attribute whose header is there. */
+function dataAt(bytes: Buffer, offset: number): Buffer {
+  return bytes.subarray(offset + HEADER_BYTES, offset + readU16(bytes, offset));
+}
+
+/**
+ * Where the data of the first attribute of a type begins, -1 without one. Of thousands of messages few are worth more than a look; whoever reads one
+ * finds what is wrong with it.
+ */
+export function findAttribute(bytes: Uint8Array, start: number, type: number): number {
+  for (let offset = start; offset + HEADER_BYTES <= bytes.length; ) {
+    if ((readU16(bytes, offset + 2) & TYPE_MASK) === type) return offset + HEADER_BYTES;
+    offset += Math.max(HEADER_BYTES, (readU16(bytes, offset) + 3) & ~3);
+  }
+  return -1;
 }
 
 /** Runs a codec of the package and gives its errors our name. */

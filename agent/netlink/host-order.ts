@@ -34,7 +34,15 @@ export function writeU32(bytes: Uint8Array, offset: number, value: number): void
 
 /** A signed number. 0 where there are no bytes. */
 export function readS32(bytes: Uint8Array, offset: number): number {
-  let value = 0;
-  for (const [index, shift] of SHIFTS_32.entries()) value |= (bytes[offset + index] ?? 0) << shift;
-  return value;
+  return (
+    ((bytes[offset] ?? 0) << SHIFTS_32[0]) |
+    ((bytes[offset + 1] ?? 0) << SHIFTS_32[1]) |
+    ((bytes[offset + 2] ?? 0) << SHIFTS_32[2]) |
+    ((bytes[offset + 3] ?? 0) << SHIFTS_32[3])
+  );
+}
+
+/** 0 where there are no bytes. */
+export function readU32(bytes: Uint8Array, offset: number): number {
+  return readS32(bytes, offset) >>> 0;
 }

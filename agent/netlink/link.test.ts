@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { macFromBytes } from "../net/mac.ts";
-import { attribute, nested, readAttributes, textAttribute } from "./attributes.ts";
+import { attribute, nested, readAttributes, textAttribute, u32Attribute } from "./attributes.ts";
 import { type BridgePort, createBridge } from "./bridge.ts";
 import { AF_INET, IFLA_AF_SPEC, IFLA_IFNAME, IFLA_INET_CONF, NLM_F_CREATE } from "./constants.ts";
 import { deleteLink, deleteLinkGroup, getLink, setLink } from "./link.ts";
@@ -140,14 +140,8 @@ test("setLink() leaves up or down as it is unless told", () => {
 test("setLink() writes IPv4 settings by their index", () => {
   const payload = payloadOf(setLink(7, { inetConf: { forwarding: 1, rp_filter: 2 } }));
   const families = readAttributes("test", readAttributes("test", payload.subarray(16)).get(IFLA_AF_SPEC));
-  const conf = readAttributes("test", readAttributes("test", families.get(AF_INET)).get(IFLA_INET_CONF));
-  assert.deepEqual(
-    [...conf].map(([key, value]) => [key, value.readUInt32LE()]),
-    [
-      [1, 1],
-      [8, 2],
-    ],
-  );
+  const conf = readAttributes("test", families.get(AF_INET)).get(IFLA_INET_CONF);
+  assert.deepEqual(conf, Buffer.concat([...u32Attribute(1, 1), ...u32Attribute(8, 2)]));
 });
 
 test("parseLink() reads IPv4 settings from the kernel's array, also from a shorter one", () => {

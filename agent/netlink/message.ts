@@ -1,11 +1,5 @@
-import {
-  align,
-  getS32,
-  getU32,
-  HEADER_LENGTH,
-  parseMessages as splitMessages,
-} from "netlink/dist/structs.js";
-import { readAttributes, reading, readText, readU32 } from "./attributes.ts";
+import { align, getS32, getU32, HEADER_LENGTH } from "netlink/dist/structs.js";
+import { readAttributes, readText, readU32 } from "./attributes.ts";
 import {
   NLM_F_ACK,
   NLM_F_ACK_TLVS,
@@ -19,7 +13,7 @@ import {
   NLMSGERR_ATTR_MSG,
   NLMSGERR_ATTR_OFFS,
 } from "./constants.ts";
-import { writeU16, writeU32 } from "./host-order.ts";
+import { readU16, readU32 as readU32At, writeU16, writeU32 } from "./host-order.ts";
 import { MalformedMessageError } from "./malformed-message-error.ts";
 import { NetlinkError, type NetlinkErrorInput } from "./netlink-error.ts";
 
@@ -156,17 +150,28 @@ function writeMessage(
   return offset;
 }
 
-/** Splits what was received; throws {@link MalformedMessageError}. */
+/**
+ * Splits what was received; throws {@link MalformedMessageError}. The package's own loop takes several times as long, which counts with thousands of
+ * routes.
+ */
 export function parseMessages(bytes: Buffer): NetlinkMessage[] {
-  return reading("netlink messages", () =>
-    splitMessages(bytes).map(({ type, flags, seq, port, data }) => ({
-      type,
-      flags,
-      seq,
-      port,
-      payload: data,
-    })),
-  );
+  const messages: NetlinkMessage[] = [];
+  for (let start = 0; start < bytes.length; ) {
+    const length = start + HEADER_LENGTH > bytes.length ? 0 : readU32At(bytes, start);
+    if (length < HEADER_LENGTH || start + length > bytes.length) {
+      const place = `at byte ${start} of ${bytes.length}`;
+      throw new MalformedMessageError(`Cannot read netlink messages: message of ${length} bytes ${place}`);
+    }
+    messages.push({
+      type: readU16(bytes, start + 4),
+      flags: readU16(bytes, start + 6),
+      seq: readU32At(bytes, start + SEQUENCE_OFFSET),
+      port: readU32At(bytes, start + 12),
+      payload: bytes.subarray(start + HEADER_LENGTH, start + length),
+    });
+    start += align(length);
+  }
+  return messages;
 }
 
 export const ACKNOWLEDGED: Outcome = { status: "done", replies: [], interrupted: false };

@@ -1,6 +1,15 @@
 import { __LENGTH_Link, parseLink as parseLinkHeader } from "netlink/dist/rt/structs.js";
 import { macFromBytes } from "../net/mac.ts";
-import { readAttributes, reading, readS32, readText, readTexts, readU8, readU32 } from "./attributes.ts";
+import {
+  findAttribute,
+  readAttributes,
+  reading,
+  readS32,
+  readText,
+  readTexts,
+  readU8,
+  readU32,
+} from "./attributes.ts";
 import { type BridgePort, parseBridgePort } from "./bridge.ts";
 import {
   AF_INET,
@@ -23,7 +32,7 @@ import {
   IFLA_MTU,
   IFLA_PROP_LIST,
 } from "./constants.ts";
-import { readS32 as readS32At, readU16 } from "./host-order.ts";
+import { readS32 as readS32At } from "./host-order.ts";
 import { type InetConf, parseInetConf } from "./inet-conf.ts";
 import { MalformedMessageError } from "./malformed-message-error.ts";
 import { type ObservedVxlan, parseVxlan } from "./vxlan.ts";
@@ -71,14 +80,8 @@ export function readLinkIndex(payload: Buffer): number {
 
 /** Name of a link, and nothing else of it: of thousands of links few are worth more. Empty when there is none. */
 export function readLinkName(payload: Buffer): string {
-  for (let offset = __LENGTH_Link; offset + 4 <= payload.length; ) {
-    const length = readU16(payload, offset);
-    if (readU16(payload, offset + 2) === IFLA_IFNAME)
-      return payload.toString("latin1", offset + 4, offset + length - 1);
-    // Lengths are at least that of the header, and what comes next is aligned to 4 bytes (struct nlattr of linux/netlink.h).
-    offset += Math.max(4, (length + 3) & ~3);
-  }
-  return "";
+  const start = findAttribute(payload, __LENGTH_Link, IFLA_IFNAME);
+  return start < 0 ? "" : payload.toString("latin1", start, payload.indexOf(0, start));
 }
 
 /** Reads the payload of an RTM_NEWLINK or RTM_DELLINK, only what {@link Link} holds; throws {@link MalformedMessageError}. */

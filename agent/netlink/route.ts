@@ -14,6 +14,7 @@ import { addressBits, type Cidr, formatCidr } from "../net/cidr.ts";
 import {
   attribute,
   type Attributes,
+  findAttribute,
   nested,
   optional,
   readAttributes,
@@ -52,7 +53,7 @@ import {
   RTNH_F_ONLINK,
 } from "./constants.ts";
 import { addressFrom, afOf, familyFromAf, familyToAf } from "./family.ts";
-import { readU16 } from "./host-order.ts";
+import { readS32, readU16 } from "./host-order.ts";
 import { MalformedMessageError } from "./malformed-message-error.ts";
 import type { NetlinkRequest } from "./message.ts";
 import { type Scope, scopeFromNumber, scopeToNumber } from "./scope.ts";
@@ -256,6 +257,28 @@ export function parseRoute(payload: Buffer): Route {
     type: numberOf(RouteType, header.type),
     nextHops: parseNextHops(family, attributes.get(RTA_MULTIPATH)),
     nextHopId: readU32("route", attributes, RTA_NH_ID),
+  };
+}
+
+/** What tells kinds of routes apart, without addresses. */
+export interface RouteOutline {
+  readonly prefixLength: number;
+  /** RTN_* of linux/rtnetlink.h. */
+  readonly type: number;
+  readonly hasGateway: boolean;
+  /** 0 without one. */
+  readonly linkIndex: number;
+}
+
+/** Reads a few bytes of an RTM_NEWROUTE: to count thousands of routes must not cost what reading them does. Fields of struct rtmsg, linux/rtnetlink.h. */
+export function readRouteOutline(payload: Buffer): RouteOutline {
+  const find = (attributeType: number): number => findAttribute(payload, __LENGTH_Route, attributeType);
+  const link = find(RTA_OIF);
+  return {
+    prefixLength: payload[1] ?? 0,
+    type: payload[7] ?? 0,
+    hasGateway: find(RTA_GATEWAY) >= 0 || find(RTA_VIA) >= 0,
+    linkIndex: link < 0 ? 0 : readS32(payload, link),
   };
 }
 
