@@ -59,7 +59,7 @@ for (const { name, damage, kind } of [
   },
 ]) {
   test(`somebody ${name}: it is put back from the kernel's notification, counted, and traffic flows again`, async () => {
-    assert.equal(await reaches("10.244.1.2"), true);
+    await eventually("the pod answers before", () => reaches("10.244.1.2"), agent.log);
     await runOnHost("sh", "-c", damage);
     await eventually(
       "the repair is counted",

@@ -1,23 +1,24 @@
 /**
- * Runs the tests against the real kernel: in a user and network namespace of their own (no root needed, the machine's network is out of
- * reach), one file after the other, with CAP_NET_ADMIN as the only capability.
+ * Runs the tests against the real kernel: in a user namespace (no root needed, the machine's network is out of reach), each file in a network
+ * namespace of its own and with CAP_NET_ADMIN as the only capability, as many files at a time as there are processors. A file's output comes
+ * in one piece when it has ended; one summary is at the end.
  * usage: node agent/testing/run-kernel-tests.ts [FILE …]
  */
-import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
-import { globSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { servePrivileged } from "./privileged.ts";
+import { spawnSync } from "node:child_process";
+import { globSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { inParallel } from "./in-parallel.ts";
+import { runKernelTestFile } from "./kernel-test-file.ts";
+import { addSummary, formatSummary, NO_TESTS, splitSummary } from "./test-summary.ts";
 
 const INSIDE = "CAUSEWAY_TEST_INSIDE";
 const files = process.argv.slice(2);
 
-process.exitCode = process.env[INSIDE] === undefined ? enterNamespaces() : await runTests();
+process.exitCode = process.env[INSIDE] === undefined ? enterUserNamespace() : await runFiles();
 
-function enterNamespaces(): number {
+function enterUserNamespace(): number {
   const self = [process.execPath, import.meta.filename, ...files];
-  const { status, error } = spawnSync("unshare", ["-rn", "--kill-child", ...self], {
+  const { status, error } = spawnSync("unshare", ["-r", "--kill-child", ...self], {
     stdio: "inherit",
     env: { ...process.env, [INSIDE]: "1" },
   });
@@ -26,30 +27,17 @@ function enterNamespaces(): number {
   return status;
 }
 
-async function runTests(): Promise<number> {
-  const folder = mkdtempSync(join(tmpdir(), "causeway-kernel-tests-"));
-  const { environment, close } = await servePrivileged(join(folder, "privileged.sock"));
-  try {
-    const tests = files.length > 0 ? files : globSync("agent/**/*.netns.test.ts").toSorted();
-    if (tests.length === 0) throw new Error("no kernel tests found: run from the repository's folder");
-    execFileSync("ip", ["link", "set", "lo", "up"]);
-    const child = spawn(
-      "setpriv",
-      [
-        "--bounding-set=-all,+net_admin",
-        "--inh-caps=-all,+net_admin",
-        process.execPath,
-        "--test",
-        "--test-concurrency=1",
-        "--test-timeout=60000",
-        ...tests,
-      ],
-      { stdio: "inherit", env: { ...process.env, ...environment, TMPDIR: folder } },
-    );
-    const [code] = (await once(child, "close")) as [number | null];
-    return code ?? 1;
-  } finally {
-    close();
-    rmSync(folder, { recursive: true, force: true });
-  }
+async function runFiles(): Promise<number> {
+  const tests = files.length > 0 ? files : globSync("agent/**/*.netns.test.ts").toSorted();
+  if (tests.length === 0) throw new Error("no kernel tests found: run from the repository's folder");
+  const outcomes = await inParallel(tests, availableParallelism(), async (file) => {
+    const { output, exitCode } = await runKernelTestFile(file);
+    const { told, summary } = splitSummary(output);
+    process.stdout.write(`# ${file}\n${told}`);
+    return { file, exitCode, summary };
+  });
+  process.stdout.write(formatSummary(outcomes.map(({ summary }) => summary).reduce(addSummary, NO_TESTS)));
+  const failed = outcomes.filter(({ exitCode }) => exitCode !== 0).map(({ file }) => file);
+  for (const file of failed) process.stdout.write(`failed: ${file}\n`);
+  return failed.length === 0 ? 0 : 1;
 }

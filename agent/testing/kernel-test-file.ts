@@ -1,0 +1,44 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { servePrivileged } from "./privileged.ts";
+
+/** What a file of tests printed, and its exit code. */
+export interface TestFileOutcome {
+  readonly output: string;
+  readonly exitCode: number;
+}
+
+/** Runs one file of kernel tests in a network namespace of its own; the caller has the rights to make one. */
+export async function runKernelTestFile(file: string): Promise<TestFileOutcome> {
+  const child = spawn("unshare", ["-n", "--kill-child", process.execPath, import.meta.filename, file], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const [output, [exitCode]] = await Promise.all([text(child.stdout), once(child, "close")]);
+  return { output, exitCode: (exitCode as number | null) ?? 1 };
+}
+
+/** Inside that namespace: the helper process with all rights, and the tests with CAP_NET_ADMIN alone. */
+async function runHere(file: string): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), "causeway-kernel-tests-"));
+  const { environment, close } = await servePrivileged(join(folder, "privileged.sock"));
+  try {
+    await once(spawn("ip", ["link", "set", "lo", "up"], { stdio: "inherit" }), "close");
+    const capabilities = ["--bounding-set=-all,+net_admin", "--inh-caps=-all,+net_admin"];
+    const tests = spawn(
+      "setpriv",
+      [...capabilities, process.execPath, "--test", "--test-timeout=600000", file],
+      { stdio: "inherit", env: { ...process.env, ...environment, TMPDIR: folder } },
+    );
+    const [code] = (await once(tests, "close")) as [number | null];
+    return code ?? 1;
+  } finally {
+    close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+if (import.meta.main) process.exitCode = await runHere(process.argv[2] ?? "");
