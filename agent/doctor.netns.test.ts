@@ -291,6 +291,34 @@ const CASES: readonly Breakage[] = [
     remedy: "ip neighbour replace 10.244.1.2 lladdr 0a:58:0a:f4:01:02 dev cw0 nud permanent",
   },
   {
+    name: "a pod may not send from its link-local address any more",
+    check: "source check",
+    breaks: () =>
+      host(`nft 'delete element bridge causeway sources6 { ${linkOf("c1")} . fe80::858:aff:fef4:102 }'`),
+    verdict: "fail",
+    evidence:
+      /^set sources6 lacks cw\w{13} \. fe80::858:aff:fef4:102: what the pod sends from there is dropped$/,
+    remedy: `nft add element bridge causeway sources6 '{ ${linkOf("c1")} . fe80::858:aff:fef4:102 }'`,
+  },
+  {
+    name: "a pod may not send from any of its addresses",
+    check: "source check",
+    breaks: () => host("nft flush set bridge causeway sources4; nft flush set bridge causeway sources6"),
+    verdict: "fail",
+    evidence: /^set sources4 lacks cw\w{13} \. 10\.244\.1\.2: /,
+    remedy: /^nft add element bridge causeway sources4 /,
+    findings: 3,
+  },
+  {
+    name: "the overlay's guard has forgotten a node",
+    check: "overlay guard",
+    breaks: () => host("nft flush set inet causeway nodes4; nft flush set inet causeway overlay4-4-24"),
+    verdict: "fail",
+    evidence: /^set nodes4 lacks 203\.0\.113\.7: what the node sends from there is dropped$/,
+    remedy: "nft add element inet causeway nodes4 '{ 203.0.113.7 }'",
+    findings: 2,
+  },
+  {
     name: "a VXLAN device has lost where a node is",
     check: "other nodes",
     breaks: () => host("bridge fdb del 0a:58:cb:00:71:07 dev cw-vx dst 203.0.113.7 self"),

@@ -91,12 +91,14 @@ const WHOLE: readonly {
     to: WEB,
     hops: [
       /^ok pod: link cw\w{13} of container c1 \(eth0\), MTU 1430$/,
+      /^ok source check: cw\w{13} may send from /,
       /^ok bridge: gateway 10\.244\.1\.1 on cw0, forwards, MTU 1430$/,
       /^ok route: 10\.244\.1\.3\/32 \(this node's pods\)$/,
       /^ok packet filters: /,
       /^ok target neighbour: 10\.244\.1\.3 is at 0a:58:0a:f4:01:03 on cw0, permanent$/,
       /^ok target forwarding entry: 0a:58:0a:f4:01:03 is behind cw\w{13}$/,
       /^ok target pod: link cw\w{13} of container web \(eth0\), MTU 1430$/,
+      /^ok target source check/,
       /^ok answers: come back from cw0 to cw\w{13}$/,
     ],
   },
@@ -105,6 +107,7 @@ const WHOLE: readonly {
     to: "10.244.2.9",
     hops: [
       /^ok pod/,
+      /^ok source check: cw\w{13} may send from /,
       /^ok bridge/,
       /^ok route: 10\.244\.2\.0\/24 via 192\.0\.2\.11 \(direct to another node\)$/,
       /^ok packet filters/,
@@ -119,6 +122,7 @@ const WHOLE: readonly {
     to: "10.244.3.9",
     hops: [
       /^ok pod/,
+      /^ok source check: cw\w{13} may send from /,
       /^ok bridge/,
       /^ok route: 10\.244\.3\.0\/24 via 10\.244\.3\.1 \(VXLAN to another node\)$/,
       /^ok packet filters/,
@@ -128,6 +132,7 @@ const WHOLE: readonly {
       /^ok outer route: 203\.0\.113\.7 via 192\.0\.2\.1$/,
       /^ok outer uplink: up0/,
       /^ok outer next hop: 192\.0\.2\.1: /,
+      /^ok overlay guard: lets in what node 203\.0\.113\.7 sends from its PodCIDR$/,
       /^info next node: node 203\.0\.113\.7 has the rest/,
       /^ok answers: come back from cw-vx to /,
     ],
@@ -137,6 +142,7 @@ const WHOLE: readonly {
     to: "198.51.100.9",
     hops: [
       /^ok pod/,
+      /^ok source check: cw\w{13} may send from /,
       /^ok bridge/,
       /^ok route: default via 192\.0\.2\.1 \(leaves the cluster\)$/,
       /^ok packet filters/,
@@ -151,6 +157,7 @@ const WHOLE: readonly {
     to: "169.254.20.1",
     hops: [
       /^ok pod/,
+      /^ok source check: cw\w{13} may send from /,
       /^ok bridge/,
       /^warn route: 169\.254\.20\.1 is inside the cluster by Causeway's sets, and leaves it/,
       /^ok packet filters/,
@@ -165,6 +172,7 @@ const WHOLE: readonly {
     to: "192.0.2.10",
     hops: [
       /^ok pod/,
+      /^ok source check: cw\w{13} may send from /,
       /^ok bridge/,
       /^ok route: 192\.0\.2\.10 is this node's own$/,
       /^ok node: delivered to the node's own programs$/,
@@ -176,6 +184,7 @@ const WHOLE: readonly {
     to: "192.0.2.10:8080",
     hops: [
       /^ok pod/,
+      /^ok source check: cw\w{13} may send from /,
       /^ok bridge/,
       /^ok host port: map ports4: 192\.0\.2\.10:8080\/tcp leads to 10\.244\.1\.3 \. 80 \(container web\)$/,
       /^ok route: 10\.244\.1\.3\/32 \(this node's pods\)$/,
@@ -183,6 +192,7 @@ const WHOLE: readonly {
       /^ok target neighbour/,
       /^ok target forwarding entry/,
       /^ok target pod: link cw\w{13} of container web/,
+      /^ok target source check/,
       /^ok answers/,
     ],
   },
@@ -191,6 +201,7 @@ const WHOLE: readonly {
     to: "192.0.2.10:9000/udp",
     hops: [
       /^ok pod/,
+      /^ok source check: cw\w{13} may send from /,
       /^ok bridge/,
       /^ok host port: map addressports4: 192\.0\.2\.10:9000\/udp leads to 10\.244\.1\.3 \. 90 \(container web\)$/,
       /^ok route/,
@@ -198,6 +209,7 @@ const WHOLE: readonly {
       /^ok target neighbour/,
       /^ok target forwarding entry/,
       /^ok target pod/,
+      /^ok target source check/,
       /^ok answers/,
     ],
   },
@@ -206,6 +218,7 @@ const WHOLE: readonly {
     to: "192.0.2.10:22",
     hops: [
       /^ok pod/,
+      /^ok source check: cw\w{13} may send from /,
       /^ok bridge/,
       /^info host port: no pod of this node has 192\.0\.2\.10:22\/tcp: it is the node's own$/,
       /^ok route: 192\.0\.2\.10 is this node's own$/,
@@ -219,12 +232,14 @@ const WHOLE: readonly {
     to: "fd00:1::3",
     hops: [
       /^ok pod/,
+      /^ok source check: cw\w{13} may send from /,
       /^ok bridge: gateway fd00:1::1 on cw0/,
       /^ok route: fd00:1::3\/128 \(this node's pods\)$/,
       /^ok packet filters/,
       /^ok target neighbour: fd00:1::3 is at 0a:58:0a:f4:01:03/,
       /^ok target forwarding entry/,
       /^ok target pod/,
+      /^ok target source check/,
       /^ok answers/,
     ],
   },
@@ -234,6 +249,7 @@ const WHOLE: readonly {
     to: "2001:db8:9::1",
     hops: [
       /^ok pod/,
+      /^ok source check: cw\w{13} may send from /,
       /^ok bridge/,
       /^ok route: default via 2001:db8::1 \(leaves the cluster\)$/,
       /^ok packet filters/,
@@ -279,6 +295,8 @@ interface Broken {
   readonly steps?: number;
 }
 
+const takeElement = (family: string, set: string, element: string): Promise<string> =>
+  host(`nft 'delete element ${family} causeway ${set} { ${element} }'`);
 const nothing = async (): Promise<void> => undefined;
 
 const BROKEN: readonly Broken[] = [
@@ -340,6 +358,39 @@ const BROKEN: readonly Broken[] = [
     hop: "target pod",
     evidence: /^link cw\w{13} of container web \(eth0\) is down$/,
     remedy: `ip link set dev ${linkOf("web")} up`,
+  },
+  {
+    name: "the pod may not send from its address any more",
+    to: WEB,
+    breaks: () => takeElement("bridge", "sources4", `${linkOf("c1")} . ${POD}`),
+    hop: "source check",
+    evidence: /^set sources4 lacks cw\w{13} \. 10\.244\.1\.2: what the pod sends from there is dropped$/,
+    remedy: `nft add element bridge causeway sources4 '{ ${linkOf("c1")} . ${POD} }'`,
+  },
+  {
+    name: "the target may not answer from its IPv6 address",
+    from: "fd00:1::2",
+    to: "fd00:1::3",
+    breaks: () => takeElement("bridge", "sources6", `${linkOf("web")} . fd00:1::3`),
+    hop: "target source check",
+    evidence: /^set sources6 lacks cw\w{13} \. fd00:1::3: /,
+    remedy: `nft add element bridge causeway sources6 '{ ${linkOf("web")} . fd00:1::3 }'`,
+  },
+  {
+    name: "the guard of the overlay has forgotten a node",
+    to: "10.244.3.9",
+    breaks: () => takeElement("inet", "nodes4", "203.0.113.7"),
+    hop: "overlay guard",
+    evidence: /^set nodes4 lacks 203\.0\.113\.7: what the node sends from there is dropped$/,
+    remedy: "nft add element inet causeway nodes4 '{ 203.0.113.7 }'",
+  },
+  {
+    name: "the guard of the overlay has forgotten which PodCIDR a node has",
+    to: "10.244.3.9",
+    breaks: () => takeElement("inet", "overlay4-4-24", "203.0.113.7 . 0x0af40300"),
+    hop: "overlay guard",
+    evidence: /^set overlay4-4-24 lacks 203\.0\.113\.7 \. 0x0af40300: /,
+    remedy: "nft add element inet causeway overlay4-4-24 '{ 203.0.113.7 . 0x0af40300 }'",
   },
   {
     name: "the answers find no neighbour",

@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { asObserved } from "../plan/diff-table.ts";
+import { planPortGuard } from "../plan/port-guard.ts";
+import { withElements } from "../plan/ruleset.ts";
+import { planSourceElements } from "../plan/sources.ts";
 import { agentRemedy, checkAgent } from "./check-agent.ts";
 import { checkApi } from "./check-api.ts";
 import { checkBridge } from "./check-bridge.ts";
@@ -8,9 +12,11 @@ import { checkConntrack } from "./check-conntrack.ts";
 import { checkForwarding } from "./check-forwarding.ts";
 import { checkKernel } from "./check-kernel.ts";
 import { checkMtu, type MtuObservation, type ProbeResult } from "./check-mtu.ts";
+import { checkOverlayGuard } from "./check-overlay-guard.ts";
 import { checkPeers } from "./check-peers.ts";
 import { checkReversePath } from "./check-reverse-path.ts";
 import { checkShim } from "./check-shim.ts";
+import { checkSources } from "./check-sources.ts";
 import { checkStaleFiles } from "./check-stale-files.ts";
 import { checkVxlanPort, type VxlanPortObservation } from "./check-vxlan-port.ts";
 import { exitCodeOf, type Finding, judging, worstOf } from "./finding.ts";
@@ -54,6 +60,12 @@ const OPTIONS =
   "VETH NF_TABLES NF_TABLES_INET NF_TABLES_BRIDGE NFT_NAT NFT_MASQ NFT_FIB_INET VXLAN NET_SCH_TBF NET_SCH_INGRESS IFB NET_CLS_U32 NET_ACT_MIRRED";
 const CONFIG = ["CONFIG_BRIDGE=m\n", ...OPTIONS.split(" ").map((option) => `CONFIG_${option}=y\n`)].join("");
 const KERNEL = { release: "6.1.0-9-amd64", config: CONFIG, loaded: new Set<string>(), modules: undefined };
+
+const [GUARDED = planPortGuard()] = withElements(
+  [planPortGuard()],
+  [],
+  planSourceElements({ hostLink: "cwpod", addresses: ["10.244.1.2"], mac: undefined, anySource: true }),
+);
 
 /** What the kernel tests cannot have, or have in one form only. */
 const CASES: readonly {
@@ -155,6 +167,54 @@ const CASES: readonly {
     want: [
       "info Linux 6.1.0-9-amd64; what it was built with cannot be read here (no /proc/config.gz, no /boot/config-6.1.0-9-amd64)",
     ],
+  },
+  {
+    name: "checkSources() takes a pod that may send from any address for right, and one that took the right for wrong",
+    found: [true, false].flatMap((anySource) =>
+      checkSources({
+        nodeName: "n1",
+        table: asObserved(GUARDED),
+        pods: [{ hostLink: "cwpod", addresses: ["10.244.1.2"], mac: undefined, anySource }],
+      }),
+    ),
+    want: [
+      "ok 1 pods send from their own addresses, 1 from any",
+      `fail table bridge causeway: set anysource has cwpod too much | ${agentRemedy("n1")}`,
+    ],
+  },
+  {
+    name: "checkSources() does not mind what pods have left that are gone",
+    found: checkSources({ nodeName: "n1", table: asObserved(GUARDED), pods: [] }),
+    want: ["ok 0 pods send from their own addresses"],
+  },
+  {
+    name: "checkSources() tells that there is no check",
+    found: checkSources({ nodeName: "n1", table: undefined, pods: [] }),
+    want: [`fail table bridge causeway is missing: pods send from any address | ${agentRemedy("n1")}`],
+  },
+  {
+    name: "checkOverlayGuard() tells that nobody judges what comes by VXLAN",
+    found: checkOverlayGuard({
+      nodeName: "n1",
+      overlays: [
+        {
+          podCidr: "10.244.3.0/24",
+          device: "cw-vx",
+          gateway: "10.244.3.1",
+          mac: undefined,
+          remote: undefined,
+        },
+      ],
+      table: undefined,
+    }),
+    want: [
+      `fail chain overlay-input of table inet causeway is missing: whoever reaches the node puts packets into the overlay | ${agentRemedy("n1")}`,
+    ],
+  },
+  {
+    name: "checkOverlayGuard() has nothing to say where no node is behind VXLAN",
+    found: checkOverlayGuard({ nodeName: "n1", overlays: [], table: undefined }),
+    want: ["ok no node is behind VXLAN"],
   },
   {
     name: "checkMtu() tells what passes",

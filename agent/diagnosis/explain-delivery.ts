@@ -1,8 +1,10 @@
 import { agentRemedy } from "./check-agent.ts";
+import { explainSourceCheck } from "./check-sources.ts";
 import { explainEntries, explainLink, whoseIs } from "./explain-pod.ts";
 import { describeRefusal } from "./explain-route.ts";
 import type { Finding } from "./finding.ts";
 import type { NextHop, OverlayObservation, PathObservation } from "./path-observation.ts";
+import { explainOverlayGuard } from "./check-overlay-guard.ts";
 import { addressBehind, forwardingCommand, neighbourCommand } from "./overlay-remedies.ts";
 import { shellWord } from "./shell.ts";
 
@@ -27,6 +29,7 @@ export function explainDelivery(observation: PathObservation): readonly Finding[
       return [
         ...explainEntries("target ", delivery.end, bridge.name),
         explainLink("target pod", delivery.end, bridge),
+        explainSourceCheck("target source check", delivery.end, observation),
       ];
     case "direct":
       return [...explainHop("", delivery.hop), nextNode(delivery.hop.address, destination, source)];
@@ -126,6 +129,7 @@ function explainOverlay(observation: PathObservation, overlay: OverlayObservatio
   return [
     ...findings,
     ...(hop === undefined ? [] : explainHop("outer ", hop)),
+    ...explainOverlayGuard(remote, overlay),
     nextNode(remote, destination, source),
   ];
 }

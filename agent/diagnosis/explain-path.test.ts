@@ -44,6 +44,13 @@ const pod: PodEnd = {
   neighbour: { mac: "0a:58:0a:f4:01:02", permanent: true },
   portMacs: ["0a:58:0a:f4:01:02"],
 };
+const SOURCES = {
+  name: "sources4",
+  type: "ifname . ipv4_addr",
+  values: undefined,
+  isInterval: false,
+  elements: ["cwpod . 10.244.1.2"],
+} as const;
 const entry: Route = {
   destination: cidrOf("0.0.0.0", 0),
   gateway: "192.0.2.1",
@@ -65,6 +72,7 @@ const WHOLE: PathObservation = {
   gateways: [{ address: "10.244.1.1", prefixLength: 24 }],
   ipv6Forwarding: 1,
   pod,
+  guard: { value: { flags: 0, counters: [], chains: [], sets: [SOURCES] } },
   sourceRoute: undefined,
   hostPort: undefined,
   destination: "198.51.100.9",
@@ -89,6 +97,7 @@ const overlay = (fields: object): Delivery => ({
     orphans: [],
     outer: undefined,
     hop: undefined,
+    lacking: undefined,
     ...fields,
   },
 });
@@ -103,6 +112,16 @@ const hostPort = {
 /** What the kernel tests cannot have: `VERDICT HOP: EVIDENCE [| REMEDY]` of the first hop that is not "ok". */
 for (const { name, change, want } of [
   { name: "a whole way", change: {}, want: undefined },
+  {
+    name: "a bridge whose table is gone",
+    change: { guard: { value: undefined } },
+    want: `warn source check: table bridge causeway is missing: pods send from any address | ${agentRemedy("n1")}`,
+  },
+  {
+    name: "a table that cannot be read",
+    change: { guard: { error: "Operation not permitted" } },
+    want: "info source check: cannot be told: Operation not permitted",
+  },
   {
     name: "no bridge",
     change: { bridge: undefined },

@@ -4,6 +4,7 @@ import { explainBridge } from "./explain-bridge.ts";
 import { explainDelivery } from "./explain-delivery.ts";
 import { explainHostPort } from "./explain-host-port.ts";
 import { explainSource } from "./explain-pod.ts";
+import { explainSourceCheck } from "./check-sources.ts";
 import { explainRoute } from "./explain-route.ts";
 import { type Finding, judging } from "./finding.ts";
 import type { PathObservation } from "./path-observation.ts";
@@ -16,6 +17,7 @@ export function explainPath(observation: PathObservation): readonly Finding[] {
   if (observation.pod === undefined) return source;
   return [
     ...source,
+    explainSourceCheck("source check", observation.pod, observation),
     explainBridge(observation),
     ...explainHostPort(observation),
     explainRoute(observation),

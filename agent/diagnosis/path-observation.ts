@@ -1,6 +1,7 @@
 import type { Link } from "../netlink/parse-link.ts";
 import type { Route } from "../netlink/route.ts";
 import type { Observed } from "./finding.ts";
+import type { ObservedTable } from "../plan/diff-table.ts";
 import type { ForwardChain } from "../plan/forward-chain.ts";
 import type { Target } from "./target.ts";
 
@@ -16,6 +17,8 @@ export interface PathObservation {
   readonly ipv6Forwarding: number | undefined;
   /** Undefined: no pod of this node has the source address. */
   readonly pod: PodEnd | undefined;
+  /** The bridge's table, which checks what pods send from; undefined: there is none. */
+  readonly guard: Observed<ObservedTable | undefined>;
   /** The route to another node that holds the source address. */
   readonly sourceRoute: Route | undefined;
   readonly hostPort: HostPortObservation | undefined;
@@ -133,6 +136,14 @@ export interface OverlayObservation {
   readonly orphans: readonly string[];
   readonly outer: Way | undefined;
   readonly hop: NextHop | undefined;
+  /** What the guard's sets must hold and do not, for the answers to be let in; undefined: where they come from is not known. */
+  readonly lacking: Observed<readonly GuardElement[]> | undefined;
+}
+
+/** An element of a set of table inet. */
+export interface GuardElement {
+  readonly set: string;
+  readonly element: string;
 }
 
 /** What becomes of the source address of a packet that leaves the cluster. */

@@ -1,6 +1,13 @@
+import { TABLE_NAME } from "../plan/ruleset.ts";
+
 /** One word of a shell command, in quotes where it needs them. */
 export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Adds an element, as nft writes it, to a set of our tables. */
+export function elementCommand(family: "inet" | "bridge", set: string, element: string): string {
+  return `nft add element ${family} ${TABLE_NAME} ${set} ${shellWord(`{ ${element} }`)}`;
 }
 
 /** Sets a sysctl, given by its path below /proc/sys: with slashes where a link's name holds a dot. */

@@ -7,15 +7,17 @@ import { checkForwardChains } from "../diagnosis/check-forward-chains.ts";
 import { checkForwarding } from "../diagnosis/check-forwarding.ts";
 import { checkKernel } from "../diagnosis/check-kernel.ts";
 import { checkMtu, type MtuObservation } from "../diagnosis/check-mtu.ts";
+import { checkOverlayGuard } from "../diagnosis/check-overlay-guard.ts";
 import { checkPeers, type PeersObservation } from "../diagnosis/check-peers.ts";
 import { checkPods } from "../diagnosis/check-pods.ts";
 import { checkReversePath } from "../diagnosis/check-reverse-path.ts";
 import { checkRivals } from "../diagnosis/check-rivals.ts";
 import { checkShim } from "../diagnosis/check-shim.ts";
+import { checkSources } from "../diagnosis/check-sources.ts";
 import { checkStaleFiles } from "../diagnosis/check-stale-files.ts";
 import { checkVxlanPort } from "../diagnosis/check-vxlan-port.ts";
-import { type Finding, judging, type Observed } from "../diagnosis/finding.ts";
-import { messageOf } from "../errors.ts";
+import { type Finding, judging } from "../diagnosis/finding.ts";
+import { listTable } from "../kernel/list-table.ts";
 import type { AgentAnswer } from "../report/ask-agent.ts";
 import { listRivals } from "../rival-conflists.ts";
 import { type ApiTarget, observeApi } from "./observe-api.ts";
@@ -24,7 +26,8 @@ import { observeForwardChains } from "./observe-forward-chains.ts";
 import { observeKernel } from "./observe-kernel.ts";
 import { type NodeObservation, observeNode } from "./observe-node.ts";
 import { observePaths, type PathSockets } from "./observe-paths.ts";
-import { observePods } from "./observe-pods.ts";
+import { observed } from "./observed.ts";
+import { observePods, observeSources } from "./observe-pods.ts";
 import {
   observeBridgeNetfilter,
   observeConntrack,
@@ -47,7 +50,7 @@ export interface DoctorInput {
 /** Looks at the whole node, changes nothing, and tells what every check came to, in their order. */
 export async function examineNode(sockets: PathSockets, input: DoctorInput): Promise<readonly Finding[]> {
   const { paths, api, nodeName, version, vxlan, agent } = input;
-  const { rtnetlink } = sockets;
+  const { rtnetlink, netfilter } = sockets;
   const nodeAddresses = agent.kind === "answer" ? (agent.report.node.addresses ?? []) : [];
   const machine = observed(async () => {
     const node = await observeNode(rtnetlink);
@@ -74,7 +77,21 @@ export async function examineNode(sockets: PathSockets, input: DoctorInput): Pro
       async (node) => ({ bridge: node.bridge, pods: await observePods(rtnetlink, node) }),
       checkPods,
     ),
+    ofMachine(
+      "source check",
+      async ({ hostLinks }) => ({
+        nodeName,
+        table: await listTable(netfilter, "bridge"),
+        pods: observeSources(hostLinks),
+      }),
+      checkSources,
+    ),
     ofMachine("other nodes", (node) => peersOf(node, input), checkPeers),
+    ofMachine(
+      "overlay guard",
+      async ({ overlays }) => ({ nodeName, overlays, table: await listTable(netfilter, "inet") }),
+      checkOverlayGuard,
+    ),
     ofMachine("forwarding", observeForwarding, checkForwarding),
     ofMachine("rp_filter", observeReversePath, checkReversePath),
     ofMachine(
@@ -101,13 +118,6 @@ function agentState(answer: AgentAnswer): AgentState {
 
 /** Name in remedies while there is no bridge. */
 const DEFAULT_BRIDGE = "cw0";
-
-async function observed<Value>(observe: () => Promise<Value>): Promise<Observed<Value>> {
-  return observe().then(
-    (value) => ({ value }),
-    (error: unknown) => ({ error: messageOf(error) }),
-  );
-}
 
 async function check<Value>(
   name: string,

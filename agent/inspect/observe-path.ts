@@ -2,6 +2,7 @@ import type { Observed } from "../diagnosis/finding.ts";
 import type { ForwardChain } from "../plan/forward-chain.ts";
 import type {
   Delivery,
+  GuardElement,
   NextHop,
   OverlayObservation,
   PathObservation,
@@ -9,20 +10,22 @@ import type {
   Way,
 } from "../diagnosis/path-observation.ts";
 import type { Target } from "../diagnosis/target.ts";
-import { messageOf } from "../errors.ts";
 import { type Family, familyOf } from "../net/address.ts";
-import { cidrContains, cidrOf } from "../net/cidr.ts";
+import { type Cidr, cidrContains, cidrOf } from "../net/cidr.ts";
+import { listTable } from "../kernel/list-table.ts";
 import { isPeerRoute } from "../kernel/peer-shape.ts";
 import type { Rtnetlink } from "../kernel/rtnetlink.ts";
 import { dumpFdb, dumpNeighbours, parseFdbEntry, parseNeighbour } from "../netlink/neighbour.ts";
 import type { Link } from "../netlink/parse-link.ts";
 import type { Route } from "../netlink/route.ts";
+import { listOverlayElements } from "../plan/overlay-guard.ts";
 import type { NodeReport } from "../report/node-report.ts";
 import { findPeer } from "./find-peer.ts";
 import { createKernelQuestions, type KernelQuestions } from "./kernel-questions.ts";
 import { observeForwardChains } from "./observe-forward-chains.ts";
 import { observeHostPort } from "./observe-host-port.ts";
 import { observeMasquerade } from "./observe-masquerade.ts";
+import { observed } from "./observed.ts";
 import { type NodeObservation, observeNode } from "./observe-node.ts";
 import { observePods } from "./observe-pods.ts";
 import { readSysctl } from "./read-proc.ts";
@@ -85,6 +88,7 @@ export async function observePath(
     gateways: node.gateways,
     ipv6Forwarding: await readSysctl("net/ipv6/conf/all/forwarding"),
     pod: pods.find(({ address }) => address === source),
+    guard: await observed(() => listTable(netfilter, "bridge")),
     sourceRoute: await findPeerRoute(questions, source),
     hostPort: port && { ...port, isLocal },
     destination,
@@ -123,10 +127,7 @@ async function observeChains(
   bridge: Link | undefined,
   family: Family,
 ): Promise<Observed<readonly ForwardChain[]>> {
-  return observeForwardChains(bridge?.name ?? "", [family]).then(
-    ({ chains }) => ({ value: chains }),
-    (error: unknown) => ({ error: messageOf(error) }),
-  );
+  return observed(async () => (await observeForwardChains(bridge?.name ?? "", [family])).chains);
 }
 
 /** Whether an address is of this node's PodCIDRs: of those the pods' have routes, and the rest is unreachable. */
@@ -152,7 +153,10 @@ async function observeDelivery(context: Context, packet: Packet): Promise<Delive
   if (way.linkIndex === node.bridge?.index) return { kind: "pod", end };
   const tunnel = node.tunnels.find(({ index }) => index === way.linkIndex);
   if (tunnel !== undefined)
-    return { kind: "overlay", overlay: await observeOverlay(context, tunnel, way.gateway ?? destination) };
+    return {
+      kind: "overlay",
+      overlay: await observeOverlay(context, tunnel, { gateway: way.gateway ?? destination, entry }),
+    };
   const hop = await observeHop(context, way, destination);
   if (entry !== undefined && isPeerRoute(entry)) return { kind: "direct", hop };
   return {
@@ -175,7 +179,11 @@ async function observeHop(
   return { address, link, state: neighbour === undefined ? "unasked" : state };
 }
 
-async function observeOverlay(context: Context, tunnel: Link, gateway: string): Promise<OverlayObservation> {
+async function observeOverlay(
+  context: Context,
+  tunnel: Link,
+  { gateway, entry }: { readonly gateway: string; readonly entry: Route | undefined },
+): Promise<OverlayObservation> {
   const { questions } = context;
   const mac = (await questions.neighbour(tunnel.index, gateway))?.mac;
   if (mac === undefined)
@@ -187,12 +195,31 @@ async function observeOverlay(context: Context, tunnel: Link, gateway: string): 
       orphans: await findOrphans(context.rtnetlink, tunnel),
       outer: undefined,
       hop: undefined,
+      lacking: undefined,
     };
   const remote = (await questions.fdbEntry({ linkIndex: tunnel.index, mac, keeper: "self" }))?.destination;
   const outer = remote === undefined ? undefined : await questions.way({ destination: remote });
   const hop =
     outer?.kind === "route" && remote !== undefined ? await observeHop(context, outer, remote) : undefined;
-  return { tunnel, gateway, mac, remote, orphans: [], outer, hop };
+  const lacking =
+    remote === undefined || entry === undefined
+      ? undefined
+      : await observed(() => findLacking(context.tables, remote, entry.destination));
+  return { tunnel, gateway, mac, remote, orphans: [], outer, hop, lacking };
+}
+
+/** What the overlay's guard must know of a node, and does not. Where there is no such set nothing is judged. */
+async function findLacking(
+  tables: TableQuestions,
+  remote: string,
+  podCidr: Cidr,
+): Promise<readonly GuardElement[]> {
+  const lacking: GuardElement[] = [];
+  for (const own of listOverlayElements({ addresses: [remote], cidrs: [podCidr] })) {
+    const answer = await tables.element(own.set, own.element.split(" . "));
+    if (answer.kind === "absent") lacking.push(own);
+  }
+  return lacking;
 }
 
 /** MACs of other nodes whose gateway is missing. */

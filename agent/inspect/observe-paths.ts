@@ -25,6 +25,8 @@ const LEAST = 1280;
 
 export interface PathSockets {
   readonly rtnetlink: Rtnetlink;
+  /** The same for NETLINK_NETFILTER. */
+  readonly netfilter: Rtnetlink;
   readonly addon: Addon;
 }
 

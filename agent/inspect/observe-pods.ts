@@ -1,8 +1,11 @@
 import type { PodEnd } from "../diagnosis/path-observation.ts";
+import { attachmentOf } from "../kernel/pod-links.ts";
 import { listPodRoutes } from "../kernel/pod-routes.ts";
 import type { Rtnetlink } from "../kernel/rtnetlink.ts";
 import { dumpFdb, dumpNeighbours, parseFdbEntry, parseNeighbour } from "../netlink/neighbour.ts";
+import type { Link } from "../netlink/parse-link.ts";
 import { parseAlias } from "../plan/attachment.ts";
+import type { SourceBinding } from "../plan/sources.ts";
 import type { NodeObservation } from "./observe-node.ts";
 
 /** Every address of every pod as the host sees it, from one dump of each: routes to pods, neighbours and forwarding entries of the bridge. */
@@ -42,5 +45,15 @@ export async function observePods(
         portMacs,
       };
     });
+  });
+}
+
+/** What every pod may send from, as the names of its link tell it. */
+export function observeSources(hostLinks: readonly Link[]): readonly SourceBinding[] {
+  return hostLinks.flatMap((link) => {
+    const attachment = attachmentOf(link);
+    if (attachment === undefined) return [];
+    const { hostLink, addresses, mac, settings } = attachment;
+    return [{ hostLink, addresses, mac, anySource: settings?.anySource ?? false }];
   });
 }

@@ -3,6 +3,7 @@ import { exitCodeOf, worstOf } from "../diagnosis/finding.ts";
 import { messageOf } from "../errors.ts";
 import { loadNative } from "../kernel/native.ts";
 import { createRtnetlink } from "../kernel/rtnetlink.ts";
+import { NETLINK_NETFILTER } from "../netlink/nft-generation.ts";
 import { loadAddon } from "../native/addon.ts";
 import { askAgent } from "../report/ask-agent.ts";
 import { printableJson } from "../text/printable.ts";
@@ -37,10 +38,11 @@ export async function runDoctor(input: CommandInput): Promise<CommandResult> {
     return usageError("doctor", `unknown argument "${positionals[0]}"`, USAGE);
   const agent = await askAgent(flags.socket, { query: "report", timeoutMs: ASK_TIMEOUT_MS });
   const settings = agent.kind === "answer" ? agent.report.agent?.settings : undefined;
-  const rtnetlink = createRtnetlink(loadNative());
+  const native = loadNative();
+  const [rtnetlink, netfilter] = [createRtnetlink(native), createRtnetlink(native, NETLINK_NETFILTER)];
   try {
     const findings = await examineNode(
-      { rtnetlink, addon: loadAddon() },
+      { rtnetlink, netfilter, addon: loadAddon() },
       {
         paths: {
           socket: flags.socket,
@@ -69,6 +71,7 @@ export async function runDoctor(input: CommandInput): Promise<CommandResult> {
       : formatFindings(findings, { colours });
     return { exitCode: exitCodeOf(verdict), stdout, stderr: "" };
   } finally {
+    netfilter.close();
     rtnetlink.close();
   }
 }

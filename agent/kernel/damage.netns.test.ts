@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { systemClock } from "../clock.ts";
 import { after, before, test } from "node:test";
+import { familyOf } from "../net/address.ts";
+import { linkLocalOf } from "../net/mac.ts";
 import { planNodeNetwork } from "../plan/node-network.ts";
 import type { PodPlan } from "../plan/pod-network.ts";
 import { eventually } from "../testing/eventually.ts";
@@ -185,6 +187,20 @@ test("checkPod() does not mind routes of later plugins", async () => {
     addresses: (addresses ?? []) as PodPlan["pod"]["addresses"],
   };
   assert.deepEqual(await kernel.checkPod({ ...whole, pod }, otherSockets), []);
+});
+
+test("checkRuleset(), which CHECK tells, names each address that a pod may no longer send from", async () => {
+  const { link } = plan.host;
+  const own = [...plan.pod.addresses.map(({ address }) => address), linkLocalOf(plan.pod.mac)];
+  for (const address of own) {
+    const set = `sources${familyOf(address)}`;
+    assert.deepEqual(await kernel.checkRuleset(), []);
+    await runOnHost("nft", `delete element bridge causeway ${set} { ${link} . ${address} }`);
+    assert.deepEqual(await kernel.checkRuleset(), [
+      `nftables: table bridge causeway: set ${set} lacks ${link} . ${address}`,
+    ]);
+    await kernel.ensureRuleset(podRuleset);
+  }
 });
 
 test("checkRuleset() tells of a table that somebody deleted, and starts no nft while nothing has changed", async () => {

@@ -31,6 +31,9 @@ export const OVERLAY_COUNTERS = {
   inner: "overlay-inner",
 } as const satisfies Readonly<Record<string, OverlayDropReason>>;
 
+/** The chain that judges what comes from other nodes. */
+export const RECEIVING_CHAIN = "overlay-input";
+
 export interface OverlayGuard {
   readonly counters: readonly string[];
   readonly sets: readonly NftSet[];
@@ -71,7 +74,19 @@ function drop(counter: string): string {
   return `counter name "${counter}" drop`;
 }
 
-function planNodes(family: Family, { nodes }: OverlayGuardInput): NftSet {
+/** What the sets hold for one node, each of whose addresses may be where its packets come from. */
+export function listOverlayElements(
+  node: OverlayNode,
+): readonly { readonly set: string; readonly element: string }[] {
+  const bindings = planOverlayBindings({ ownAddresses: [], nodes: [node] });
+  const sets = [
+    ...FAMILIES.map((family) => planNodes(family, { nodes: [node] })),
+    ...bindings.map(({ set }) => set),
+  ];
+  return sets.flatMap(({ name, elements }) => elements.map((element) => ({ set: name, element })));
+}
+
+function planNodes(family: Family, { nodes }: Pick<OverlayGuardInput, "nodes">): NftSet {
   const addresses = nodes.flatMap((node) => node.addresses.filter((address) => familyOf(address) === family));
   return {
     name: `nodes${family}`,
@@ -154,7 +169,7 @@ function planReceiving(
 ): NftChain {
   const { pod, outer, inner } = OVERLAY_COUNTERS;
   return {
-    name: "overlay-input",
+    name: RECEIVING_CHAIN,
     type: "filter",
     hook: "input",
     priority: PRIORITY_INPUT,
