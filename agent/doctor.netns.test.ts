@@ -270,7 +270,7 @@ const CASES: readonly Breakage[] = [
     check: "pods",
     breaks: () => host(`ip link set ${linkOf("c1")} nomaster`),
     verdict: "fail",
-    evidence: /^link cw\w{13} of container c1 \(eth0\) is no port of the bridge$/,
+    evidence: /^link cw\w{13} of container "c1" \(eth0\) is no port of the bridge$/,
     remedy: `ip link set dev ${linkOf("c1")} master cw0`,
     steps: 2,
   },
@@ -279,7 +279,7 @@ const CASES: readonly Breakage[] = [
     check: "pods",
     breaks: () => host(`ip link set ${linkOf("c1")} down`),
     verdict: "fail",
-    evidence: /^link cw\w{13} of container c1 \(eth0\) is down$/,
+    evidence: /^link cw\w{13} of container "c1" \(eth0\) is down$/,
     remedy: `ip link set dev ${linkOf("c1")} up`,
   },
   {

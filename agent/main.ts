@@ -19,6 +19,7 @@ import { printPage } from "./page/print-page.ts";
 import { socketsOf } from "./report/query.ts";
 import { uninstall } from "./reconcile/uninstall.ts";
 import { status } from "./status/status.ts";
+import { createActivity } from "./report/activity.ts";
 import { startAgent } from "./start-agent.ts";
 import { printable } from "./text/printable.ts";
 import { V8_FLAGS } from "./v8-flags.ts";
@@ -104,14 +105,16 @@ async function agent(args: readonly string[]): Promise<number> {
   for (const flag of V8_FLAGS) setFlagsFromString(flag);
   const config = readConfig(args);
   if (config === undefined) return 2;
-  const { log, lines } = createLog(config, openStandardError(loadAddon()));
+  const { log: plainLog, lines } = createLog(config, openStandardError(loadAddon()));
+  const activity = createActivity(Date.now);
+  const log = activity.noting(plainLog);
   const finish = (): void => {
     for (let attempt = 0; !lines.flush() && attempt < LAST_ATTEMPTS; attempt++) pause(LAST_PAUSE_MS);
     lines.abandon();
   };
   logFaultsOfNode(log, finish);
   try {
-    const stop = await startAgent(config, log, lines);
+    const stop = await startAgent(config, log, { activity, lost: lines.lost });
     const signal = await nextSignal();
     // Whoever signals again does not want to wait.
     void nextSignal().then(() => process.exit(1));

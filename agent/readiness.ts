@@ -25,10 +25,15 @@ export interface Readiness {
   isReady(): boolean;
 }
 
+/** Hears that a part or a warning has a new reason, or none any more. */
+export type HearReadiness = (
+  kind: "part" | "warning",
+  part: ReadinessPart | WarningPart,
+  reason: string | undefined,
+) => void;
+
 /** Every part begins with a reason; `onChange` hears every later change, of warnings too. */
-export function createReadiness(
-  onChange: (part: ReadinessPart | WarningPart, reason: string | undefined) => void,
-): Readiness {
+export function createReadiness(onChange: HearReadiness): Readiness {
   const warnings = new Map<WarningPart, string>();
   const open = new Map<ReadinessPart, string>([
     ["pod CIDRs", "PodCIDRs of this node are not known yet"],
@@ -39,6 +44,7 @@ export function createReadiness(
     ["installation", "host files are not installed yet"],
   ]);
   const change = <Part extends ReadinessPart | WarningPart>(
+    kind: "part" | "warning",
     of: Map<Part, string>,
     part: Part,
     reason: string | undefined,
@@ -46,11 +52,11 @@ export function createReadiness(
     if (of.get(part) === reason) return;
     if (reason === undefined) of.delete(part);
     else of.set(part, reason);
-    onChange(part, reason);
+    onChange(kind, part, reason);
   };
   return {
-    set: (part, reason) => change(open, part, reason),
-    warn: (part, reason) => change(warnings, part, reason),
+    set: (part, reason) => change("part", open, part, reason),
+    warn: (part, reason) => change("warning", warnings, part, reason),
     warnings: () => [...warnings].map(([part, reason]) => ({ part, reason })),
     reasons: () => [...open].map(([part, reason]) => ({ part, reason })),
     isReady: () => open.size === 0,

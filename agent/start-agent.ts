@@ -29,7 +29,7 @@ import { planConflist } from "./plan/conflist.ts";
 import { createNodeJudge } from "./plan/node-judge.ts";
 import { ownRefusal } from "./plan/refusal.ts";
 import { createReadiness } from "./readiness.ts";
-import { createActivity } from "./report/activity.ts";
+import type { Activity } from "./report/activity.ts";
 import { querySocket, socketsOf } from "./report/query.ts";
 import { createQueryServer } from "./report/query-server.ts";
 import { createReporter, SHOWN_PEERS } from "./report/reporter.ts";
@@ -42,8 +42,10 @@ import { createNodeReconciler, type OwnNode } from "./reconcile/node.ts";
 import { createRunner } from "./reconcile/runner.ts";
 import { createScopedRunner, type Scope } from "./reconcile/scoped-runner.ts";
 import { uninstall } from "./reconcile/uninstall.ts";
+import { createProblemTeller } from "./reconcile/tell-problems.ts";
 import { verifyNode } from "./reconcile/verify-node.ts";
 import { shippedFile } from "./shipped.ts";
+import { tellReadiness } from "./tell-readiness.ts";
 
 /** Commands after which the kernel's notifications are about our own doing. */
 const CHANGING: ReadonlySet<CniCommand> = new Set(["ADD", "DEL", "GC"]);
@@ -57,14 +59,12 @@ const FILTER_INTERVALS = { minIntervalMs: 2000, retryIntervalMs: 5000, maxInterv
 /** A host file that someone deletes or damages is back within this time. */
 const HOST_FILE_INTERVALS = { minIntervalMs: 100, retryIntervalMs: 1000, maxIntervalMs: 2000 };
 
-/** Wires everything in the order of the design: health, recovery, node known, datapath, socket, binary, conflist. */
+/** `log`: what is remembered in `activity`, too. Wires everything in the order of the design: health, recovery, node known, datapath, socket, binary, conflist. */
 export async function startAgent(
   config: Config,
-  plainLog: Log,
-  { lost }: Pick<LineWriter, "lost">,
+  log: Log,
+  { activity, lost }: { readonly activity: Activity } & Pick<LineWriter, "lost">,
 ): Promise<() => Promise<void>> {
-  const activity = createActivity(Date.now);
-  const log = activity.noting(plainLog);
   const native = loadNative();
   const kernel = openLinuxKernel(native, {
     after: systemClock.after,
@@ -77,17 +77,15 @@ export async function startAgent(
   const nowMs = systemClock.nowMs;
   const startedMs = nowMs();
   let rivals: readonly string[] = [];
+  const tellRivals = createProblemTeller({
+    log,
+    subject: "Runtimes load another CNI configuration, which sorts before ours",
+    over: "Runtimes load our CNI configuration again",
+  });
   let server: CniServer | undefined;
 
   const heap = createHeapKeeper();
-  const readiness = createReadiness((part, reason) => {
-    if (reason === undefined) log.info({ part }, "Ready");
-    else
-      log.warn(
-        { part, reason },
-        readiness.warnings().some((warning) => warning.part === part) ? "Warning" : "Not ready",
-      );
-  });
+  const readiness = createReadiness(tellReadiness(log));
   const metrics = createMetrics({
     version: packageJson.version,
     nodeVersion: process.version,
@@ -279,8 +277,7 @@ export async function startAgent(
       transport: native,
       socket: config.socket,
       commands,
-      // Requests are told by themselves.
-      log: plainLog,
+      log,
       monotonicNs: process.hrtime.bigint,
       observe(call) {
         metrics.observeRequest(call.command, call.code, call.ms / 1000);
@@ -308,12 +305,7 @@ export async function startAgent(
         log.info({ path }, "Wrote host file");
         metrics.countFileWrite(path);
       }
-      if (outcome.rivals.join() !== rivals.join()) {
-        log.warn(
-          { rivals: outcome.rivals },
-          "Configurations that sort before ours: runtimes load the first one",
-        );
-      }
+      tellRivals(outcome.rivals);
       rivals = outcome.rivals;
       readiness.set("installation", undefined);
       if (readiness.isReady()) source.ready();

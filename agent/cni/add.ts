@@ -3,6 +3,7 @@ import { hostLinkName } from "../net/host-link.ts";
 import { familyOf } from "../net/address.ts";
 import { describeHostPort, type HostPort, isAnyAddress } from "../plan/host-ports.ts";
 import { findHidden } from "../plan/node-listeners.ts";
+import { describePod } from "../plan/attachment.ts";
 import { BRIDGE_MAC } from "../plan/node-network.ts";
 import { type PodPlan, planPodNetwork } from "../plan/pod-network.ts";
 import type { PodSettings } from "../plan/pod-settings.ts";
@@ -60,11 +61,13 @@ export async function add(context: CommandsContext, request: Add, caller: Caller
 /** What was asked for, less what only the operator can allow. */
 function grantSettings(
   { allowSourceSpoofing, onIgnoredWish }: CommandsContext,
-  { containerId, wishes: { settings, podName = `container ${containerId}` } }: Add,
+  { containerId, wishes: { settings, podName } }: Add,
 ): PodSettings {
   if (!settings.anySource || allowSourceSpoofing) return settings;
   const cause = "allowSourceSpoofing is false";
-  onIgnoredWish(`Annotation "${ANY_SOURCE_ANNOTATION}" of pod ${podName} does not count: ${cause}`);
+  onIgnoredWish(
+    `Annotation "${ANY_SOURCE_ANNOTATION}" of ${describePod({ podName, containerId })} does not count: ${cause}`,
+  );
   return { ...settings, anySource: false };
 }
 
@@ -145,8 +148,8 @@ function reservePorts(
 ): void {
   const conflict = table.reserve(hostLink, hostPorts);
   if (conflict === undefined) return;
-  const owner = attachments.get(conflict.hostLink)?.containerId;
-  const whose = owner === undefined ? `host link "${conflict.hostLink}"` : `container "${owner}"`;
+  const owner = attachments.get(conflict.hostLink);
+  const whose = owner === undefined ? `host link "${conflict.hostLink}"` : describePod(owner);
   throw new CniError(CNI_CODE.tryAgainLater, `Cannot reserve host port ${conflict.port}: ${whose} has it`);
 }
 
@@ -159,12 +162,16 @@ function describePool({ cidr, family, size, taken }: PoolUse): string {
   return `${cidr} has none for pods: the longest PodCIDR that has one is a /${family === 4 ? 30 : 126}`;
 }
 
-function interfaceExists({ ifname, containerId }: Add, cause: string): CniError {
-  const message = `Cannot add interface "${ifname}" to container "${containerId}": ${cause}`;
+function podOf({ containerId, wishes: { podName } }: Add): string {
+  return describePod({ podName, containerId });
+}
+
+function interfaceExists(request: Add, cause: string): CniError {
+  const message = `Cannot add interface "${request.ifname}" to ${podOf(request)}: ${cause}`;
   return new CniError(CNI_CODE.interfaceExists, message);
 }
 
-function givenUp({ containerId, ifname }: Add): CniError {
-  const message = `Cannot add interface "${ifname}" to container "${containerId}": the runtime closed the connection`;
+function givenUp(request: Add): CniError {
+  const message = `Cannot add interface "${request.ifname}" to ${podOf(request)}: the runtime closed the connection`;
   return new CniError(CNI_CODE.tryAgainLater, message);
 }

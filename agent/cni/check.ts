@@ -1,6 +1,6 @@
 import { familyOf, parseAddress } from "../net/address.ts";
 import { hostLinkName } from "../net/host-link.ts";
-import type { Attachment } from "../plan/attachment.ts";
+import { type Attachment, describePod } from "../plan/attachment.ts";
 import { planPodNetwork } from "../plan/pod-network.ts";
 import { CNI_CODE, CniError } from "./cni-error.ts";
 import type { CommandsContext, RequestOf } from "./commands.ts";
@@ -19,16 +19,21 @@ export async function check(context: CommandsContext, request: Check): Promise<s
   if (prevResult === undefined)
     throw new CniError(CNI_CODE.invalidConfig, "Cannot check: prevResult is missing");
   const expected = expectedInterface(prevResult, ifname);
-  if (expected === undefined) throw failed(request, [`prevResult has no interface "${ifname}" in a sandbox`]);
   const attachment = attachments.get(hostLinkName(containerId, ifname));
-  if (attachment === undefined) throw failed(request, ["the node has no such attachment"]);
+  const failed = (faults: readonly string[]): CniError => {
+    const whose = describePod(attachment ?? { containerId });
+    const message = `Interface "${ifname}" of ${whose} is not as it was made: ${faults.join("; ")}`;
+    return new CniError(CNI_CODE.checkFailed, message);
+  };
+  if (expected === undefined) throw failed([`prevResult has no interface "${ifname}" in a sandbox`]);
+  if (attachment === undefined) throw failed(["the node has no such attachment"]);
   const plan = planExpected(context, request, attachment, expected);
   const faults = [
     ...compareAddresses(attachment.addresses, expected.addresses),
     ...(await kernel.checkPod(plan, fds)),
     ...(await kernel.checkRuleset()),
   ];
-  if (faults.length > 0) throw failed(request, faults);
+  if (faults.length > 0) throw failed(faults);
   return "";
 }
 
@@ -58,9 +63,4 @@ function compareAddresses(reserved: readonly string[], told: readonly string[]):
   return reserved
     .filter((address) => !canonical.has(address))
     .map((address) => `prevResult does not have address ${address}, which is reserved for it`);
-}
-
-function failed({ containerId, ifname }: Check, faults: readonly string[]): CniError {
-  const message = `Interface "${ifname}" of container "${containerId}" is not as it was made: ${faults.join("; ")}`;
-  return new CniError(CNI_CODE.checkFailed, message);
 }

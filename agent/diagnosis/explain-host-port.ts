@@ -1,3 +1,4 @@
+import { describePod } from "../plan/attachment.ts";
 import { TABLE_NAME } from "../plan/ruleset.ts";
 import type { Finding } from "./finding.ts";
 import type { PathObservation } from "./path-observation.ts";
@@ -30,7 +31,7 @@ export function explainHostPort({ hostPort, target }: PathObservation): readonly
       {
         name: NAME,
         verdict: "fail",
-        evidence: `container ${binding.containerId} has ${where}, and map ${set} lacks it: the packet stays with the node`,
+        evidence: `${describePod(binding)} has ${where}, and map ${set} lacks it: the packet stays with the node`,
         remedy: `nft add element inet ${TABLE_NAME} ${set} '{ ${key} comment "${comment}" : ${value} }'`,
       },
     ];
@@ -39,7 +40,7 @@ export function explainHostPort({ hostPort, target }: PathObservation): readonly
       {
         name: NAME,
         verdict: "fail",
-        evidence: `map ${set} leads ${where} to ${element.value} instead of ${value} (container ${binding.containerId})`,
+        evidence: `map ${set} leads ${where} to ${element.value} instead of ${value} (${describePod(binding)})`,
         remedy: `nft "delete element inet ${TABLE_NAME} ${set} { ${key} }; add element inet ${TABLE_NAME} ${set} { ${key} comment \\"${comment}\\" : ${value} }"`,
       },
     ];
@@ -47,7 +48,7 @@ export function explainHostPort({ hostPort, target }: PathObservation): readonly
     {
       name: NAME,
       verdict: "ok",
-      evidence: `map ${set}: ${where} leads to ${value} (container ${binding.containerId})`,
+      evidence: `map ${set}: ${where} leads to ${value} (${describePod(binding)})`,
     },
   ];
 }

@@ -1,5 +1,6 @@
 import { cidrContains, cidrOf, formatCidr } from "../net/cidr.ts";
 import { macOf } from "../net/mac.ts";
+import { describePod } from "../plan/attachment.ts";
 import type { Link } from "../netlink/parse-link.ts";
 import type { Finding } from "./finding.ts";
 import type { Gateway, PathObservation, PodEnd } from "./path-observation.ts";
@@ -37,11 +38,11 @@ export function whoseIs(address: string, gateways: readonly Gateway[]): string {
 /** The link of a pod of this node. */
 export function explainLink(
   name: string,
-  { hostLink, containerId, ifname }: PodEnd,
+  { hostLink, containerId, ifname, podName }: PodEnd,
   bridge: Pick<Link, "index" | "name">,
 ): Finding {
   const link = shellWord(hostLink.name);
-  const what = `${hostLink.name} of container ${containerId} (${ifname})`;
+  const what = `${hostLink.name} of ${describePod({ podName, containerId })} (${ifname})`;
   const fail = (evidence: string, remedy: string): Finding => ({ name, verdict: "fail", evidence, remedy });
   if (!hostLink.up) return fail(`link ${what} is down`, `ip link set dev ${link} up`);
   if (hostLink.masterIndex !== bridge.index)

@@ -67,6 +67,8 @@ export interface PodEnd {
   readonly address: string;
   readonly hostLink: Link;
   readonly containerId: string;
+  /** `NAMESPACE/NAME`, where the runtime told it. */
+  readonly podName: string | undefined;
   readonly ifname: string;
   /** The host has a route to the address. */
   readonly isRouted: boolean;
@@ -85,6 +87,7 @@ export interface HostPortObservation {
     | {
         readonly hostLink: string;
         readonly containerId: string;
+        readonly podName: string | undefined;
         readonly address: string;
         readonly port: number;
       }

@@ -45,9 +45,9 @@ function findBinding(hostLinks: readonly Link[], { address, port }: Target) {
     const attachment = alias === undefined ? undefined : parseAlias(alias);
     const podAddress = attachment?.addresses.find((candidate) => familyOf(candidate) === family);
     if (hostPort === undefined || attachment === undefined || podAddress === undefined) continue;
-    const { containerId } = attachment;
+    const { containerId, podName } = attachment;
     const isOne = !isAnyAddress(hostPort.hostIp);
-    return { hostLink: name, containerId, address: podAddress, port: hostPort.containerPort, isOne };
+    return { hostLink: name, containerId, podName, address: podAddress, port: hostPort.containerPort, isOne };
   }
   return undefined;
 }

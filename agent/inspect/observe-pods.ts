@@ -28,7 +28,7 @@ export async function observePods(
   return hostLinks.flatMap((hostLink) => {
     const attachment = hostLink.alias === undefined ? undefined : parseAlias(hostLink.alias);
     if (attachment === undefined) return [];
-    const { containerId, ifname, addresses } = attachment;
+    const { containerId, ifname, addresses, podName } = attachment;
     // A port's own MAC is an entry too.
     const portMacs = (byPort.get(hostLink.index) ?? [])
       .map(({ mac }) => mac)
@@ -40,6 +40,7 @@ export async function observePods(
         hostLink,
         containerId,
         ifname,
+        podName,
         isRouted,
         neighbour: byAddress.get(address),
         portMacs,

@@ -76,7 +76,8 @@ export function planRepairs(
     const attachment = link.alias === undefined ? undefined : parseAlias(link.alias);
     if (attachment === undefined || link.mac === undefined) return [];
     const mac = otherEndMac(link.mac);
-    const where = `host link "${link.name}"`;
+    const { podName } = attachment;
+    const where = `host link "${link.name}"${podName === undefined ? "" : ` of pod "${podName}"`}`;
     const port = diffPort(link, bridge.index);
     const repairs: Repair[] = [];
     if (port.length > 0) {

@@ -81,7 +81,7 @@ test("report() names the node by name while its UID is unknown, and cuts a long 
   const { note, regarding } = server.events[0] ?? {};
   assert.equal((regarding as { uid: string }).uid, "node-1");
   assert.ok(Buffer.byteLength(String(note)) > 1020);
-  assert.ok("ä€𝄞".repeat(300).startsWith(String(note)));
+  assert.match(String(note), /^[ä€𝄞]+ … [ä€𝄞]+$/u);
   assert.ok(String(note).isWellFormed());
 });
 

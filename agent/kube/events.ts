@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { abridge } from "../text/abridge.ts";
 import { type ApiClient, drain } from "./api-client.ts";
 import { asApiError } from "./api-error.ts";
 import { createFaultState } from "./fault-state.ts";
@@ -110,17 +111,10 @@ function nodeEvent(
     type,
     reason,
     action,
-    note: cutToBytes(note, MAX_NOTE_BYTES),
+    note: abridge(note, MAX_NOTE_BYTES),
     // The kubelet too names itself by the name where a UID belongs; kubectl looks for both.
     regarding: { apiVersion: "v1", kind: "Node", name: nodeName, uid: nodeUid() ?? nodeName },
   };
-}
-
-/** The longest start of `text` that has at most `maxBytes` bytes of UTF-8. */
-function cutToBytes(text: string, maxBytes: number): string {
-  const bytes = new Uint8Array(maxBytes);
-  const { read } = new TextEncoder().encodeInto(text, bytes);
-  return text.slice(0, read);
 }
 
 function describeFailure(error: unknown): { readonly key: string; readonly text: string } {

@@ -6,6 +6,17 @@ export const PAGE_SCRIPT = `
 const live = document.getElementById("live");
 let etag, timer;
 const say = (text, isBad) => { live.textContent = text; live.className = isBad ? "bad" : "soft on"; };
+function lose() {
+  if (live.className === "bad") return;
+  say("No answer of the agent since " + new Date().toISOString(), true);
+  // What is on the page was so; whether it is, nobody knows.
+  const verdict = document.getElementById("verdict"), icon = document.querySelector("link[rel=icon]");
+  for (const part of verdict.querySelectorAll(".good")) part.classList.replace("good", "bad");
+  verdict.querySelector(".verdict").textContent = "Unknown: the agent does not answer";
+  document.title = document.title.replace(/: [^:]*$/, ": unknown");
+  icon.href = icon.href.replace("%231a7f5a", "%23b3261e");
+  etag = undefined;
+}
 function show(page) {
   document.title = page.title;
   const icon = document.querySelector("link[rel=icon]"), next = page.querySelector("link[rel=icon]");
@@ -26,7 +37,7 @@ async function update() {
     etag = answer.headers.get("etag");
     say("Live");
   } catch {
-    if (live.className !== "bad") say("No answer of the agent since " + new Date().toLocaleTimeString(), true);
+    lose();
   }
   timer = setTimeout(update, 2000);
 }

@@ -7,9 +7,11 @@ import {
   formatAge,
   formatCount,
   formatMs,
+  formatTime,
   nameOfPod,
   ROUTE_WORDS,
 } from "../report/words.ts";
+import { abridge } from "../text/abridge.ts";
 import { type Html, html } from "./html.ts";
 import { PAGE_SCRIPT } from "./page-script.ts";
 import { PAGE_STYLE } from "./page-style.ts";
@@ -27,8 +29,9 @@ const MAX_REACHED = 4;
 const MAX_PEERS = 25;
 const MAX_NOTES = 5;
 
-/** Characters of a sentence outside of the tables. */
+/** Bytes of a sentence outside of the tables, and of a reason with its remedy, of which there are few. */
 const MAX_SENTENCE = 200;
+const MAX_REASON = 500;
 
 /** The node's page, whole; the same for the same report but its time. One that `isLive` keeps itself up to date. */
 export function renderPage(report: NodeReport, { isLive } = { isLive: true }): string {
@@ -51,7 +54,7 @@ function page(report: NodeReport, podSection: Html, isLive: boolean): Html {
 <body>
 <header>
 <h1 id="verdict" data-live>${verdict(report)}</h1>
-<p><span id="live" class="soft" role="status">${isLive ? "Reload to update" : `As of ${new Date(report.atMs).toISOString()}`}</span></p>
+<p><span id="live" class="soft" role="status">${isLive ? "Reload to update" : `As of ${formatTime(report.atMs)}`}</span></p>
 </header>
 <main>
 <div id="reasons" data-live>${reasons(report)}</div>
@@ -77,7 +80,7 @@ function verdict({ node, readiness }: NodeReport): Html {
 function reasons({ readiness, rivals }: NodeReport): Html {
   const rows = [
     ...[...(readiness?.reasons ?? []), ...(readiness?.warnings ?? [])].map(
-      ({ part, reason }) => html`<li><b>${part}</b>: ${cut(reason)}</li>`,
+      ({ part, reason }) => html`<li><b>${part}</b>: ${abridge(reason, MAX_REASON)}</li>`,
     ),
     ...rivals
       .slice(0, MAX_NOTES)
@@ -198,7 +201,7 @@ function calls(report: NodeReport): Html {
     note: "",
     none: "The runtime has not called since the agent started.",
     columns: [
-      { head: "Time (UTC)", cell: ({ atMs }) => html`<td>${timeOf(atMs, report.atMs)}` },
+      { head: "Time", cell: ({ atMs }) => html`<td>${formatTime(atMs)}` },
       { head: "Call", cell: ({ command }) => html`<td>${command}` },
       { head: "Pod", cell: ({ pod, containerId = "" }) => html`<td>${nameOfPod({ pod, containerId })}` },
       { head: "Took", isNumber: true, cell: ({ ms }) => html`<td class=n>${formatMs(ms)}` },
@@ -222,7 +225,7 @@ function repairs(report: NodeReport): Html {
     note: "what somebody changed and the agent put back",
     none: "Nothing had to be repaired since the agent started.",
     columns: [
-      { head: "Time (UTC)", cell: ({ atMs }) => html`<td>${timeOf(atMs, report.atMs)}` },
+      { head: "Time", cell: ({ atMs }) => html`<td>${formatTime(atMs)}` },
       { head: "Kind", cell: ({ kind }) => html`<td>${kind}` },
       { head: "What", cell: ({ fault }) => html`<td class=x>${fault}` },
     ],
@@ -236,11 +239,11 @@ function problems(report: NodeReport): Html {
   const told = report.problems;
   return tableSection({
     id: "problems",
-    title: "Warnings and errors",
-    note: "of the agent's log",
-    none: "There was none since the agent started.",
+    title: "Other warnings and errors",
+    note: "of the agent's log, besides failed calls and repairs",
+    none: "There was no other since the agent started.",
     columns: [
-      { head: "Time (UTC)", cell: ({ atMs }) => html`<td>${timeOf(atMs, report.atMs)}` },
+      { head: "Time", cell: ({ atMs }) => html`<td>${formatTime(atMs)}` },
       { head: "Level", cell: ({ level }) => html`<td class=${level === "error" ? "bad" : "warn"}>${level}` },
       { head: "Message", cell: ({ message }) => html`<td class=x>${message}` },
     ],
@@ -259,15 +262,5 @@ function footer({ node, agent, atMs }: NodeReport, isLive: boolean): Html {
 }
 
 function cut(text: string): string {
-  return text.length > MAX_SENTENCE ? `${text.slice(0, MAX_SENTENCE)}…` : text;
-}
-
-const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
-/** A moment as the logs of the node have it, in UTC, with the day when it is not today. */
-function timeOf(thenMs: number, nowMs: number): string {
-  const [then, now] = [new Date(thenMs), new Date(nowMs)];
-  const time = then.toISOString().slice(11, 19);
-  const isToday = then.toISOString().slice(0, 10) === now.toISOString().slice(0, 10);
-  return isToday ? time : `${then.getUTCDate()} ${MONTHS[then.getUTCMonth()]} ${time}`;
+  return abridge(text, MAX_SENTENCE);
 }

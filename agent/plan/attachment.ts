@@ -14,6 +14,11 @@ export interface Attachment {
   readonly settings?: PodSettings;
 }
 
+/** An attachment's pod as people call it: by its name where the runtime told it, else by its container. */
+export function describePod({ podName, containerId }: Pick<Attachment, "podName" | "containerId">): string {
+  return podName === undefined ? `container "${containerId}"` : `pod "${podName}"`;
+}
+
 /** First word of every alias of ours; the shim looks for it before it deletes a link. */
 export const ALIAS_OWNER = "causeway";
 

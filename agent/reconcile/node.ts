@@ -3,6 +3,7 @@ import type { Ipam } from "../ipam/ipam.ts";
 import type { Change, Kernel } from "../kernel/kernel.ts";
 import type { Log } from "../log.ts";
 import { type Cidr, cidrOf, formatCidr, parseCidr } from "../net/cidr.ts";
+import { type Attachment, describePod } from "../plan/attachment.ts";
 import { planNodeNetwork } from "../plan/node-network.ts";
 import type { OverlayMode } from "../plan/peer-routes.ts";
 import { DEFAULT_MTU, planMtu } from "../plan/pod-mtu.ts";
@@ -151,8 +152,9 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
   const applyNetwork = async (node: OwnNode, underlay: Underlay): Promise<void> => {
     const { adopted, vanished } = await reloadAttachments();
     if (adopted.length + vanished.length > 0) {
-      const names = vanished.map(({ hostLink }) => hostLink);
-      log.warn({ adopted, vanished: names }, "Attachments changed without a CNI call");
+      const pods = adopted.map((hostLink) => describeHolder(hostLink, attachments.get(hostLink)));
+      const gone = vanished.map(({ hostLink, attachment }) => describeHolder(hostLink, attachment));
+      log.warn({ adopted: pods, vanished: gone }, "Attachments changed without a CNI call");
     }
     const ownAddresses = node.podCIDRs.length === 0 ? undefined : node.addresses;
     mtu = planMtu({ ...input, underlay, ownAddresses, before: mtu ?? (await kernel.readMtu(bridge)) });
@@ -189,9 +191,10 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
       const underlay = await kernel.observeUnderlay(node.addresses, input.peerAddresses(), "all");
       refusal = input.refusal(underlay.surroundings);
       learnPodCidrs(node);
-      if (podCidrs.length > 0) await applyNetwork(node, underlay);
+      if (podCidrs.length === 0) return NOT_APPLIED;
+      await applyNetwork(node, underlay);
+      return undefined;
     });
-    if (podCidrs.length === 0) readiness.set("node network", NOT_APPLIED);
   };
 
   return {
@@ -211,6 +214,10 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
     isRefused: () => refusal !== undefined,
     local: () => local && { ...local, podCidrs, formerCidrs: ipam.formerCidrs() },
   };
+}
+
+function describeHolder(hostLink: string, attachment: Attachment | undefined): string {
+  return attachment === undefined ? hostLink : `${hostLink} of ${describePod(attachment)}`;
 }
 
 /** What the node's own network follows of its underlay. */

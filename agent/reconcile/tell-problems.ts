@@ -6,7 +6,7 @@ const MAX_NAMED = 10;
 export interface ProblemTellerInput {
   readonly log: Pick<Log, "info" | "warn">;
   /** Hears of new problems, at most a few of them by name. */
-  readonly report: (note: string) => void;
+  readonly report?: (note: string) => void;
   /** What the problems are of. */
   readonly subject: string;
   /** Said when all are over. */
@@ -25,6 +25,6 @@ export function createProblemTeller({ log, report, over, subject }: ProblemTelle
     for (const problem of named) log.warn({}, `${subject}: ${problem}`);
     const more = fresh.length - named.length;
     if (more > 0) log.warn({ more }, `${subject}: there are more problems of this kind`);
-    report(more > 0 ? `${named.join("; ")}; and ${more} more` : named.join("; "));
+    report?.(more > 0 ? `${named.join("; ")}; and ${more} more` : named.join("; "));
   };
 }

@@ -41,9 +41,10 @@ test("noting() passes everything on, and remembers warnings and errors with thei
   noting.warn({ part: "routes", reason: "no uplink" }, "Not ready");
   noting.error({ error: "EPERM" }, "Cannot do it");
   noting.warn({ kind: "route", fault: "add route" }, "Put back what somebody changed");
+  noting.warn({ command: "ADD", code: 101, error: "all are taken" }, "Refused CNI request");
   assert.deepEqual(
     log.lines.map(({ level }) => level),
-    ["debug", "info", "warn", "error", "warn"],
+    ["debug", "info", "warn", "error", "warn", "warn"],
   );
   assert.deepEqual(
     activity.problems().map(({ level, message }) => `${level} ${message}`),

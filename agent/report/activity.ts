@@ -1,4 +1,5 @@
 import type { Log } from "../log.ts";
+import { abridge } from "../text/abridge.ts";
 import type { CallRecord, ProblemRecord, RepairRecord } from "./node-report.ts";
 import { createRing } from "./ring.ts";
 
@@ -7,7 +8,7 @@ const KEPT_CALLS = 64;
 const KEPT_REPAIRS = 32;
 const KEPT_PROBLEMS = 32;
 
-/** Of texts that come from outside or may hold lists. */
+/** Bytes of texts that come from outside or may hold lists. */
 const MAX_TEXT = 400;
 
 type Write = (fields: object, message: string) => void;
@@ -34,8 +35,8 @@ export function createActivity(dateMs: () => number): Activity {
   const problems = createRing<ProblemRecord>(KEPT_PROBLEMS);
 
   const note = (level: ProblemRecord["level"], fields: object, message: string): void => {
-    // Repairs have a ring of their own.
-    if ("kind" in fields && "fault" in fields) return;
+    // Repairs and calls have rings of their own.
+    if (("kind" in fields && "fault" in fields) || "command" in fields) return;
     problems.push({ atMs: dateMs(), level, message: cut(describe(message, fields)) });
   };
 
@@ -81,6 +82,5 @@ function describe(message: string, fields: object): string {
 
 /** A copy: a piece of a request's text would keep the whole of it in memory. */
 function cut(text: string): string {
-  const kept = Buffer.from(text.slice(0, MAX_TEXT)).toString();
-  return text.length > MAX_TEXT ? `${kept}…` : kept;
+  return Buffer.from(abridge(text, MAX_TEXT)).toString();
 }

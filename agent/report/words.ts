@@ -17,6 +17,11 @@ export function formatAge(ms: number): string {
   return `${Math.max(0, Math.floor(ms / step.ms))} ${step.unit}`;
 }
 
+/** A moment as the log has it: RFC 3339 in UTC, with milliseconds. */
+export function formatTime(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
 /** 1234567 as "1,234,567", whatever the machine's locale. */
 export function formatCount(count: number): string {
   return String(count).replaceAll(/\B(?=(\d{3})+$)/g, ",");

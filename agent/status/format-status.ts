@@ -7,6 +7,7 @@ import {
   formatAge,
   formatCount,
   formatMs,
+  formatTime,
   nameOfPod,
   ROUTE_WORDS,
 } from "../report/words.ts";
@@ -157,11 +158,10 @@ function peerLines({ report, isWhole, silence }: StatusText, { bad }: Palette): 
 }
 
 function historyBlocks({ report, isWhole }: StatusText, palette: Palette): readonly (readonly string[])[] {
-  const { calls, repairs, problems, atMs } = report;
-  const ago = (thenMs: number): string => `${formatAge(atMs - thenMs)} ago`;
+  const { calls, repairs, problems } = report;
   const shown = isWhole ? calls : calls.slice(0, MAX_CALLS);
-  const callRows = shown.map(({ atMs: thenMs, command, pod, containerId = "", ms, code, error = "" }) => [
-    ago(thenMs),
+  const callRows = shown.map(({ atMs, command, pod, containerId = "", ms, code, error = "" }) => [
+    formatTime(atMs),
     command,
     nameOfPod({ pod, containerId }),
     formatMs(ms),
@@ -174,12 +174,12 @@ function historyBlocks({ report, isWhole }: StatusText, palette: Palette): reado
     block(
       "Last repairs",
       ["WHEN", "KIND", "WHAT"],
-      repairs.map(({ atMs: thenMs, kind, fault }) => [ago(thenMs), kind, fault]),
+      repairs.map(({ atMs, kind, fault }) => [formatTime(atMs), kind, fault]),
     ),
     block(
-      "Last warnings and errors",
+      "Last other warnings and errors",
       ["WHEN", "LEVEL", "MESSAGE"],
-      problems.map(({ atMs: thenMs, level, message }) => [ago(thenMs), level, message]),
+      problems.map(({ atMs, level, message }) => [formatTime(atMs), level, message]),
     ),
   ];
 }

@@ -154,7 +154,10 @@ export function testSettings(getLab: () => PodLab): void {
     }
     assert.equal(await askMirror(lab.busybox, node.enter, "127.0.0.1", 8080), GATEWAYS[0]);
     const refused = lab.pods.run("late", { portMappings: [{ ...portMappings[1], host_ip: "" }] });
-    await assert.rejects(refused, /Cannot reserve host port udp \S+:8053: container "[0-9a-f]{64}" has it/);
+    await assert.rejects(
+      refused,
+      /Cannot reserve host port udp \S+:8053: pod "[a-z0-9.-]+\/[a-z0-9.-]+" has it/,
+    );
     await lab.pods.remove(pod.id);
     const table = await runCommand([...node.enter, "nft", "list", "table", "inet", "causeway"]);
     assert.ok(!table.includes(pod.id.slice(0, 32)), table);

@@ -40,16 +40,26 @@ export function testLive(getLab: () => PageLab): void {
       await node.stopAgent();
       await waitUntilHolds(
         "it is told",
-        async () => assert.match(await live.innerText(), /^No answer of the agent since /),
+        async () =>
+          assert.match(
+            await live.innerText(),
+            /^No answer of the agent since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/,
+          ),
         {
           timeoutMs: 15_000,
         },
       );
+      // Nobody knows whether it is still ready: no green word may say so.
+      assert.match(await page.locator("#verdict").innerText(), /Unknown: the agent does not answer$/);
+      assert.equal(await page.locator("#verdict .good").count(), 0);
+      assert.match(await page.title(), /: unknown$/);
       // What is known stays on the page, and the pods of before come back with their names.
       assert.ok((await page.locator("#pods tbody tr").count()) > 0);
       await node.agent();
       await page.getByText("Live", { exact: true }).waitFor({ timeout: 15_000 });
       assert.match(await page.locator("#pods tbody").innerText(), /shop\/payments-0/);
+      assert.match(await page.locator("#verdict").innerText(), /Ready$/);
+      assert.match(await page.title(), /: ready$/);
       await context.close();
     });
   });
