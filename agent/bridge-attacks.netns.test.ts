@@ -133,7 +133,7 @@ test("no router advertisement of a pod gives the node a route or an address, and
     assert.ok(routes.length >= 100, `only ${routes.length} routes came of it`);
   });
   assert.equal(await advertised(), "");
-  const repairs = 'causeway_drift_repairs_total{kind="learned route"}';
+  const repairs = 'causeway_drift_repairs_total{kind="learned_route"}';
   assert.ok(((await agent.metric(repairs)) ?? 0) >= 100);
   await runOnHost("ip", "-6", "route", "add", "default", "via", "fe80::bad", "dev", "cw0", "proto", "ra");
   await eventually("the agent removes a route that somebody left", async () => (await advertised()) === "");

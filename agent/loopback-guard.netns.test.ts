@@ -110,7 +110,7 @@ test("nft flush ruleset and an agent that is stopped: a pod reaches nothing on t
   agent.child.kill("SIGCONT");
   await eventually("the policies are put back", async () => (await policies()).includes("dst 127.0.0.0/8"));
   await eventually("and counted", async () => {
-    return ((await agent.metric('causeway_drift_repairs_total{kind="loopback policy"}')) ?? 0) > 0;
+    return ((await agent.metric('causeway_drift_repairs_total{kind="loopback_policy"}')) ?? 0) > 0;
   });
 });
 

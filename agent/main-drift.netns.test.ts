@@ -40,7 +40,7 @@ for (const { name, damage, kind } of [
   {
     name: "deleted a forwarding entry",
     damage: `bridge fdb del 0a:58:0a:f4:01:02 dev ${hostLinkName("c0", "eth0")} master`,
-    kind: "forwarding entry",
+    kind: "forwarding_entry",
   },
   { name: "deleted the bridge", damage: "ip link del cw0", kind: "port" },
   { name: "deleted the gateway", damage: "ip address flush dev cw0", kind: "address" },

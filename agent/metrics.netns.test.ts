@@ -32,6 +32,21 @@ function exposedMetrics(text: string): ReadonlyMap<string, { type: string; label
   return metrics;
 }
 
+test("no label has a value with a space, and few series are about Node.js", async () => {
+  node.writeNodes("10.244.1.0/24", "fd00:1::/64");
+  const agent = node.start("--standalone", "--nodes-file", node.nodesFile);
+  await agent.waitUntilReady();
+  await runOnHost("ip", "route", "add", "10.244.1.77", "dev", "cw0", "proto", "98");
+  const { text } = (await agent.get("/metrics")) ?? assert.fail();
+  const samples = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  assert.deepEqual(
+    samples.filter((line) => / .* /.test(line)),
+    [],
+  );
+  const internal = samples.filter((line) => line.startsWith("nodejs_"));
+  assert.ok(internal.length <= 3 && internal.length > 0, internal.join("\n"));
+});
+
 test("docs/metrics.md has exactly the metrics of the shipped agent, with their types and labels", async () => {
   node.writeNodes("10.244.1.0/24", "fd00:1::/64");
   const agent = node.start("--standalone", "--nodes-file", node.nodesFile);

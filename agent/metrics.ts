@@ -1,11 +1,10 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { registerProcessMetrics } from "./process-metrics.ts";
 import { type AgentState, registerStateMetrics } from "./state-metrics.ts";
 
 export interface MetricsInput extends AgentState {
   readonly version: string;
   readonly nodeVersion: string;
-  /** Codes that a request can end with. Those of ADD are shown from the start: a counter that begins at 1 has not risen for Prometheus. */
-  readonly codes: readonly number[];
 }
 
 export interface Metrics {
@@ -14,7 +13,7 @@ export interface Metrics {
   /** Counts repairs of host files. */
   countFileWrite(path: string): void;
   /** Measures one reconcile run; one that throws, or answers "again", counts as an error. */
-  measureReconcile<Answer>(scope: string, work: () => Promise<Answer>): Promise<Answer>;
+  measureReconcile<Answer>(scope: MeasuredScope, work: () => Promise<Answer>): Promise<Answer>;
   /** Counts what somebody changed and the agent put back. */
   countRepair(kind: string): void;
   /** Counts rulesets that could not be applied or verified. */
@@ -33,14 +32,17 @@ const RECONCILE_BUCKETS_SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0
 
 const COMMANDS = ["ADD", "DEL", "CHECK", "GC", "STATUS"];
 
-/** The library's own choice wakes an idle agent a hundred times a second, which is most of what it does then. */
-const EVENT_LOOP_SAMPLE_MS = 200;
+/** What is reconciled, and how a run can end: all shown from the start, as codes are. */
+const SCOPES = ["cluster", "peers", "all", "host_files"] as const;
+const OUTCOMES = ["ok", "error"] as const;
+
+export type MeasuredScope = (typeof SCOPES)[number];
 
 export function createMetrics({ version, nodeVersion, codes, ...state }: MetricsInput): Metrics {
   const register = new Registry();
   const registers = [register];
-  collectDefaultMetrics({ register, eventLoopMonitoringPrecision: EVENT_LOOP_SAMPLE_MS });
-  registerStateMetrics(register, state);
+  registerProcessMetrics(register);
+  registerStateMetrics(register, { ...state, codes });
 
   const requests = new Counter({
     name: "causeway_cni_requests_total",
@@ -68,10 +70,11 @@ export function createMetrics({ version, nodeVersion, codes, ...state }: Metrics
   });
   const reconciles = new Counter({
     name: "causeway_reconcile_runs_total",
-    help: "Reconcile runs by scope (cluster, peers, all, host files) and outcome (ok, error).",
+    help: "Reconcile runs by scope (cluster, peers, all, host_files) and outcome (ok, error).",
     labelNames: ["scope", "outcome"] as const,
     registers,
   });
+  for (const scope of SCOPES) for (const outcome of OUTCOMES) reconciles.inc({ scope, outcome }, 0);
   const durations = new Histogram({
     name: "causeway_reconcile_duration_seconds",
     help: "Time that a reconcile run takes, by scope.",
@@ -105,7 +108,7 @@ export function createMetrics({ version, nodeVersion, codes, ...state }: Metrics
     countFileWrite: (path) => fileWrites.inc({ path }),
     async measureReconcile(scope, work) {
       const end = durations.startTimer({ scope });
-      let outcome = "error";
+      let outcome: (typeof OUTCOMES)[number] = "error";
       try {
         const answer = await work();
         if (answer !== "again") outcome = "ok";
@@ -115,7 +118,8 @@ export function createMetrics({ version, nodeVersion, codes, ...state }: Metrics
         reconciles.inc({ scope, outcome });
       }
     },
-    countRepair: (kind) => repairs.inc({ kind }),
+    // Values with spaces have to be quoted wherever they are typed.
+    countRepair: (kind) => repairs.inc({ kind: kind.replaceAll(" ", "_") }),
     countNftError: () => nftErrors.inc(),
     expose: async () => ({ contentType: register.contentType, text: await register.metrics() }),
   };

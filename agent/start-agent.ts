@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import packageJson from "../package.json" with { type: "json" };
 import { CNI_CODE } from "./cni/cni-error.ts";
 import { type Commands, createCommands } from "./cni/commands.ts";
+import { createFailingPods } from "./cni/failing-pods.ts";
 import { systemClock } from "./clock.ts";
 import { createHeapKeeper } from "./compact-heap.ts";
 import type { CniCommand } from "./cni/request.ts";
@@ -76,6 +77,7 @@ export async function startAgent(
   const attachments = createAttachments(ipam, hostPorts);
   const nowMs = systemClock.nowMs;
   const startedMs = nowMs();
+  const failingPods = createFailingPods(nowMs);
   let rivals: readonly string[] = [];
   const tellRivals = createProblemTeller({
     log,
@@ -96,6 +98,7 @@ export async function startAgent(
     foreignDrops: () => filters.count(),
     lostLines: lost,
     codes: Object.values(CNI_CODE),
+    failingPods: failingPods.counts,
     requests: () => ({ inWork: server?.inWork() ?? 0, waiting: server?.waiting() ?? 0 }),
     nodes: () => ({ known: source.view.nodes().size, malformed: source.view.skipped().size }),
     peers: () => cluster.counts(),
@@ -282,6 +285,7 @@ export async function startAgent(
       observe(call) {
         metrics.observeRequest(call.command, call.code, call.ms / 1000);
         activity.served(call);
+        failingPods.served(call);
       },
     });
     readiness.set("socket", undefined);
@@ -297,7 +301,7 @@ export async function startAgent(
         serve();
       }
       queries.ensure();
-      const outcome = await metrics.measureReconcile("host files", () =>
+      const outcome = await metrics.measureReconcile("host_files", () =>
         ensureHostFiles({ ...config, shim, conflist: planConflist(config) }),
       );
       for (const path of outcome.removed) log.info({ path }, "Removed our configuration of another name");

@@ -1,6 +1,7 @@
 import { Counter, Gauge, type Registry } from "prom-client";
 import type { PoolUse } from "./ipam/ipam.ts";
 import type { Attachment } from "./plan/attachment.ts";
+import type { WayCounts } from "./plan/count-ways.ts";
 import { PROTOCOLS } from "./plan/host-ports.ts";
 import { NO_SETTINGS } from "./plan/pod-settings.ts";
 import type { RefusalCounts } from "./plan/refusal.ts";
@@ -15,6 +16,10 @@ export interface AgentState {
   readonly foreignDrops: () => number;
   /** Lines of the log that nobody took. */
   readonly lostLines: () => number;
+  /** Codes that a request can end with. Those of ADD are shown from the start: a counter that begins at 1 has not risen for Prometheus. */
+  readonly codes: readonly number[];
+  /** Pods that do not get their network, by the code of their last ADD. */
+  readonly failingPods: () => ReadonlyMap<number, number>;
   /** Requests of the shim that are not answered yet, and those of them that wait for a place. */
   readonly requests: () => { readonly inWork: number; readonly waiting: number };
   readonly nodes: () => { readonly known: number; readonly malformed: number };
@@ -25,16 +30,15 @@ export interface AgentState {
 }
 
 export interface PeerCounts {
-  /** PodCIDRs of other nodes by the way they are reached. */
-  readonly direct: number;
-  readonly overlay: number;
-  readonly held: number;
-  readonly unreachable: number;
+  /** PodCIDRs of other nodes by the way to them. */
+  readonly podCidrs: WayCounts;
+  /** Other nodes, each by the worst of its ways. */
+  readonly nodes: WayCounts;
   /** PodCIDRs and addresses of nodes that do not count, by reason. */
   readonly refused: RefusalCounts;
-  /** Routes that are wanted and in the kernel. */
   /** Routes that are wanted: direct ones and those through the overlay, also to nodes that are cut off. */
   readonly desired: number;
+  /** Those of them that are in the kernel. */
   readonly programmed: number;
 }
 
@@ -93,6 +97,15 @@ export function registerStateMetrics(register: Registry, state: AgentState): voi
     "CNI requests that wait because too many are in work.",
     () => state.requests().waiting,
   );
+  gaugeBy(
+    "code",
+    "causeway_failing_pods",
+    "Pods whose last ADD failed within the last 2 minutes, by its code; each counts once, however often it is tried.",
+    () => {
+      const counts = state.failingPods();
+      return Object.fromEntries(state.codes.map((code) => [code, counts.get(code) ?? 0]));
+    },
+  );
   gauge(
     "causeway_nodes",
     "Nodes of the cluster that are known and usable, this one included.",
@@ -103,10 +116,15 @@ export function registerStateMetrics(register: Registry, state: AgentState): voi
     "causeway_nodes_skipped",
     "What of other nodes is not routed to, by reason: malformed (the Node object cannot be used), conflict (a PodCIDR belongs to another node), refused (a PodCIDR or an address that no node may have), unreachable (there is no way to a PodCIDR, or no route to its node).",
     () => {
-      const { refused, unreachable } = state.peers();
+      const { refused, podCidrs } = state.peers();
       const { conflict, ...others } = refused;
       const sum = Object.values(others).reduce((total, count) => total + count, 0);
-      return { malformed: state.nodes().malformed, conflict, refused: sum, unreachable };
+      return {
+        malformed: state.nodes().malformed,
+        conflict,
+        refused: sum,
+        unreachable: podCidrs.unreachable,
+      };
     },
   );
   gaugeBy(
@@ -118,11 +136,14 @@ export function registerStateMetrics(register: Registry, state: AgentState): voi
   gaugeBy(
     "route",
     "causeway_peers",
+    "Other nodes by the way to them; a node with several PodCIDRs by the worst: unreachable, held, overlay, direct.",
+    () => state.peers().nodes,
+  );
+  gaugeBy(
+    "route",
+    "causeway_peer_pod_cidrs",
     "PodCIDRs of other nodes by the way to them; held ones keep theirs while none is known, unreachable ones may have a way that waits for a route.",
-    () => {
-      const { direct, overlay, held, unreachable } = state.peers();
-      return { direct, overlay, held, unreachable };
-    },
+    () => state.peers().podCidrs,
   );
   gaugeBy(
     "state",

@@ -3,6 +3,7 @@ import { systemClock } from "../clock.ts";
 import { afterEach, beforeEach, test } from "node:test";
 import { type Cidr, parseCidr } from "../net/cidr.ts";
 import { macOf } from "../net/mac.ts";
+import { noWays } from "../plan/count-ways.ts";
 import { planNodeNetwork } from "../plan/node-network.ts";
 import type { PeerRoute } from "../plan/peer-routes.ts";
 import { type PeersPlan, tunnelName } from "../plan/peers.ts";
@@ -82,8 +83,8 @@ function peers(planned: readonly PeerRoute[], change: Partial<PeersPlan> = {}): 
       txChecksum: true,
     })),
     tunnelNames: TUNNEL_NAMES,
-    unreachable: 0,
-    cutOff: 0,
+    podCidrs: noWays(),
+    nodes: noWays(),
     problems: [],
     ...change,
   };

@@ -3,6 +3,7 @@ import type { Family } from "../net/address.ts";
 import type { Cidr } from "../net/cidr.ts";
 import { macOf } from "../net/mac.ts";
 import type { Claim, Claims } from "./cluster-claims.ts";
+import { createWayCounter, type WayCounts } from "./count-ways.ts";
 import { MIN_MTU } from "./node-network.ts";
 import { addressOf, FAMILIES, type PeerPlan, type PeerRoute } from "./peer-routes.ts";
 import type { Underlay } from "./underlay.ts";
@@ -39,10 +40,10 @@ export interface PeersPlan {
   readonly tunnels: readonly TunnelPlan[];
   /** Names that tunnels can have: those not planned are ours to delete. */
   readonly tunnelNames: readonly string[];
-  /** Number of destinations to which there is no way. */
-  readonly unreachable: number;
-  /** Number of routes through the overlay to nodes whose address has no way at present. */
-  readonly cutOff: number;
+  /** PodCIDRs of other nodes by the way to them; one whose node's address has no way cannot be reached, although there is a route. */
+  readonly podCidrs: WayCounts;
+  /** Other nodes, each by the worst of its ways. */
+  readonly nodes: WayCounts;
   /** Nodes to which there is no way, as sentences. */
   readonly problems: readonly string[];
 }
@@ -66,21 +67,20 @@ export function planPeers(input: PeersInput): PeersPlan {
   const held = new Set<string>();
   const problems = new Set<string>();
   const families = new Set<Family>();
-  let unreachable = 0;
-  let cutOff = 0;
+  const ways = createWayCounter();
   for (const [key, claim] of claims) {
     if (isOwn(claim)) continue;
     const plan = planPeer(claim);
+    const isCutOff = plan.kind === "overlay" && plan.fault !== undefined;
+    ways.add(claim.node.name, isCutOff ? "unreachable" : plan.kind);
     if (plan.kind === "direct" || plan.kind === "overlay") routes.set(key, plan);
     else {
       if (plan.kind === "held") held.add(key);
-      else unreachable++;
       problems.add(`node "${claim.node.name}" cannot be reached at ${key}: ${plan.reason}`);
     }
     if (plan.kind !== "overlay") continue;
     families.add(plan.underlay);
     if (plan.fault === undefined) continue;
-    cutOff++;
     problems.add(`node "${claim.node.name}" cannot be reached at ${key}: ${plan.fault}`);
   }
   const tunnels = FAMILIES.filter((family) => families.has(family)).flatMap((family) => {
@@ -89,7 +89,8 @@ export function planPeers(input: PeersInput): PeersPlan {
     return local === undefined || mtu === undefined ? [] : [planTunnel(family, { local, mtu, settings })];
   });
   const tunnelNames = FAMILIES.map((family) => tunnelName(settings.vxlanDevice, family));
-  return { routes, held, tunnels, tunnelNames, unreachable, cutOff, problems: [...problems] };
+  const counts = { podCidrs: ways.podCidrs(), nodes: ways.nodes() };
+  return { routes, held, tunnels, tunnelNames, ...counts, problems: [...problems] };
 }
 
 /** Tells claims to which this node makes no route: its own, and what others claim of prefixes in which its pods live. */

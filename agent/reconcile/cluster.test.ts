@@ -125,10 +125,8 @@ test("run() routes to all nodes but this one, and masquerades nothing that stays
   await run();
   assert.deepEqual(seen.map(routed), [["10.244.2.0/24"]]);
   const expected = {
-    direct: 1,
-    overlay: 0,
-    held: 0,
-    unreachable: 1,
+    podCidrs: { direct: 1, overlay: 0, held: 0, unreachable: 1 },
+    nodes: { direct: 1, overlay: 0, held: 0, unreachable: 1 },
     refused: countRefusals([]),
     desired: 1,
     programmed: 1,
@@ -296,7 +294,7 @@ test("run() wants another try when the kernel refused a route, and stays ready: 
   setup.kernelRefusals = ["Cannot add route 10.244.2.0/24 via 192.0.2.11: ENETUNREACH"];
   assert.equal(await setup.run(), "again");
   assert.ok(setup.readiness.reasons().every(({ part }) => part !== "routes"));
-  assert.deepEqual([setup.counts().direct, setup.counts().programmed], [1, 0]);
+  assert.deepEqual([setup.counts().nodes.direct, setup.counts().programmed], [1, 0]);
   setup.kernelRefusals = [];
   assert.equal(await setup.run(), undefined);
   assert.equal(setup.counts().programmed, 1);

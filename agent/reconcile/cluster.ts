@@ -4,6 +4,7 @@ import type { Log } from "../log.ts";
 import type { Family } from "../net/address.ts";
 import { addressAt, type Cidr, formatCidr } from "../net/cidr.ts";
 import type { Claim, Claims } from "../plan/cluster-claims.ts";
+import { noWays } from "../plan/count-ways.ts";
 import { overlayNodes } from "../plan/overlay-nodes.ts";
 import { createPeerPlanner, type OverlayMode, type PeerPlan } from "../plan/peer-routes.ts";
 import { ownClaims, type PeersPlan, planPeers, type VxlanSettings } from "../plan/peers.ts";
@@ -70,10 +71,8 @@ export interface ClusterReconciler {
 }
 
 const NO_PEERS: PeerCounts = {
-  direct: 0,
-  overlay: 0,
-  held: 0,
-  unreachable: 0,
+  podCidrs: noWays(),
+  nodes: noWays(),
   refused: countRefusals([]),
   desired: 0,
   programmed: 0,
@@ -173,12 +172,13 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
     { refusals }: Claims,
     options: PeersOptions,
   ): Promise<boolean> => {
-    const { size } = peers.routes;
+    const { routes, podCidrs, nodes } = peers;
+    const { size } = routes;
     const refused = countRefusals(refusals);
     const refusalTexts = refusals.map(({ text }) => text);
     tellRefusals(refusalTexts);
     // What a failure leaves unknown is no more than there was.
-    counts = { ...countRoutes(peers), refused, programmed: Math.min(counts.programmed, size) };
+    counts = { podCidrs, nodes, refused, desired: size, programmed: Math.min(counts.programmed, size) };
     const outcome = await kernel.ensurePeers(peers, options);
     tellChanges(outcome.changes, { isRepair: isSamePlan(appliedPeers, peers) });
     appliedPeers = peers;
@@ -245,13 +245,4 @@ function isSamePlan(a: PeersPlan | undefined, b: PeersPlan): boolean {
   if (JSON.stringify(a.tunnels) !== JSON.stringify(b.tunnels)) return false;
   for (const [key, route] of b.routes) if (a.routes.get(key) !== route) return false;
   return true;
-}
-
-/** A node whose address has no way cannot be reached, although there is a route to it. */
-function countRoutes(plan: PeersPlan): Omit<PeerCounts, "refused" | "programmed"> {
-  const { routes, held, unreachable, cutOff } = plan;
-  let direct = 0;
-  for (const { kind } of routes.values()) if (kind === "direct") direct++;
-  const overlay = routes.size - direct - cutOff;
-  return { direct, overlay, held: held.size, unreachable: unreachable + cutOff, desired: routes.size };
 }

@@ -1,5 +1,6 @@
 import type { PoolUse } from "../ipam/ipam.ts";
 import type { Bandwidth } from "../plan/bandwidth.ts";
+import type { Way } from "../plan/count-ways.ts";
 import type { HostPort } from "../plan/host-ports.ts";
 
 /**
@@ -95,13 +96,10 @@ export interface AttachmentReport {
   readonly createdMs?: number | undefined;
 }
 
-/** How the pods of another node are reached: see `PeerPlan`. */
-export type PeerRouteKind = "direct" | "overlay" | "held" | "unreachable";
-
 export interface PeerReport {
   readonly node?: string | undefined;
   readonly podCIDR: string;
-  readonly route: PeerRouteKind;
+  readonly route: Way;
   /** The node's address that packets go to: by a plain route, or as the outer address of VXLAN. */
   readonly via?: string | undefined;
   /** Why it is held or unreachable. */
@@ -110,7 +108,7 @@ export interface PeerReport {
 
 export interface PeersReport {
   /** Of PodCIDRs. The kernel alone knows only those that can be reached. */
-  readonly counts: Readonly<Partial<Record<PeerRouteKind, number>>>;
+  readonly counts: Readonly<Partial<Record<Way, number>>>;
   /** Those that cannot be reached first. May be cut: `counts` has all. */
   readonly list: readonly PeerReport[];
   /** What else an operator must know about other nodes, as sentences; at most {@link MAX_PEER_PROBLEMS}. */

@@ -3,6 +3,7 @@ import type { Ipam } from "../ipam/ipam.ts";
 import type { Kernel, PodLink } from "../kernel/kernel.ts";
 import type { NodeView } from "../kube/node-view.ts";
 import type { Claim } from "../plan/cluster-claims.ts";
+import type { WayCounts } from "../plan/count-ways.ts";
 import type { PeerPlan } from "../plan/peer-routes.ts";
 import { NO_SETTINGS } from "../plan/pod-settings.ts";
 import type { Readiness } from "../readiness.ts";
@@ -13,7 +14,6 @@ import {
   MAX_PEER_PROBLEMS,
   type NodeReport,
   type PeerReport,
-  type PeerRouteKind,
 } from "./node-report.ts";
 
 /** Another node's prefix, and the way to it. */
@@ -33,7 +33,7 @@ export interface ReporterInput {
   readonly activity: Activity;
   readonly view: () => NodeView;
   readonly cluster: {
-    counts(): Readonly<Record<PeerRouteKind, number>>;
+    counts(): { readonly podCidrs: WayCounts };
     peers(): readonly PlannedPeer[];
     problems(): readonly string[];
   };
@@ -63,7 +63,6 @@ export function createReporter(input: ReporterInput): Reporter {
     const atMs = dateMs();
     const node = input.view().nodes().get(config.nodeName);
     const pools = ipam.use(nowMs());
-    const { direct, overlay, held, unreachable } = cluster.counts();
     return {
       format: 1,
       atMs,
@@ -83,7 +82,7 @@ export function createReporter(input: ReporterInput): Reporter {
       pools,
       attachments: reportAttachments(links, atMs),
       peers: {
-        counts: { direct, overlay, held, unreachable },
+        counts: cluster.counts().podCidrs,
         list: reportPeers(cluster.peers(), maxPeers),
         problems: cluster.problems().slice(0, MAX_PEER_PROBLEMS),
       },

@@ -1,6 +1,7 @@
 import { type HostPort, describeHostPort } from "../plan/host-ports.ts";
 import type { RateLimit } from "../plan/bandwidth.ts";
-import type { AttachmentReport, NodeReport, PeerRouteKind } from "./node-report.ts";
+import type { Way } from "../plan/count-ways.ts";
+import type { AttachmentReport, NodeReport } from "./node-report.ts";
 
 /** Words of a report, the same in the terminal and on the page. */
 
@@ -57,14 +58,14 @@ export function describeLimits({ ingress, egress }: AttachmentReport["bandwidth"
   return [...limit("in", ingress), ...limit("out", egress)];
 }
 
-export const ROUTE_WORDS: Readonly<Record<PeerRouteKind, string>> = {
+export const ROUTE_WORDS: Readonly<Record<Way, string>> = {
   direct: "direct",
   overlay: "VXLAN",
   held: "held",
   unreachable: "unreachable",
 };
 
-const COUNTED: readonly PeerRouteKind[] = ["unreachable", "held", "direct", "overlay"];
+const COUNTED: readonly Way[] = ["unreachable", "held", "direct", "overlay"];
 
 /** "1 unreachable, 4,998 direct": kinds that there are. */
 export function describePeerCounts({ counts }: NodeReport["peers"]): string {

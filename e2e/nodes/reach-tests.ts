@@ -94,7 +94,7 @@ export function testReach(getLab: () => ClusterLab): void {
     const n1 = lab.node("n1");
     const [target] = lab.node("n2").pods[1].addresses;
     assert.equal(await pings(n1.pods[0].netns, target), true);
-    assert.equal(await n1.agent().metric("causeway_peers", { route: "unreachable" }), 5);
+    assert.equal(await n1.agent().metric("causeway_peer_pod_cidrs", { route: "unreachable" }), 5);
     assert.match(
       n1.agent().log(),
       /node \\"n3\\" cannot be reached at 10.244.3.0\/24: its address 203.0.113.13 is on no segment of this node, but behind gateway [\d.]+, and the overlay is off/,

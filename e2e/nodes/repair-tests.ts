@@ -182,7 +182,7 @@ function loggedRepairs(node: LabNode, kind: string): number {
 }
 
 function countedRepairs(node: LabNode, kind: string): Promise<number> {
-  return node.agent().metric("causeway_drift_repairs_total", { kind });
+  return node.agent().metric("causeway_drift_repairs_total", { kind: kind.replaceAll(" ", "_") });
 }
 
 /** Under which address a server behind the router sees a pod of the node. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
-import { runCommand } from "../lib/command.ts";
+import { observeCommand, runCommand } from "../lib/command.ts";
 import { REPOSITORY } from "../lib/tools.ts";
 import { testAlerts } from "./alert-tests.ts";
 import { readAlerts, readPanels, RULES_FILE } from "./chart-files.ts";
@@ -37,6 +37,14 @@ describe("prometheus", () => {
   after(async () => {
     await lab?.close();
   });
+  test("promtool check metrics says nothing against what a real agent exposes", async () => {
+    const { node } = getLab();
+    const { body } = await (await node.agent()).get("/metrics");
+    assert.match(body, /^causeway_ready 1$/m);
+    const said = await observeCommand([prometheusTool("promtool"), "check", "metrics"], { input: body });
+    assert.deepEqual(said, { code: 0, stdout: "", stderr: "" });
+  });
+
   testAlerts(getLab);
 
   test("a real Prometheus answers every query of the dashboard, and has something to show in every panel", async () => {

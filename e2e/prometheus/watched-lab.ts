@@ -13,8 +13,8 @@ export interface WatchedLab {
   readonly prometheus: Prometheus;
   /** When Prometheus began, in seconds. */
   readonly startedS: number;
-  /** Calls the shim for a pod of that name, whose namespace is made at the first call; gives its exit code. */
-  call(command: "ADD" | "DEL", pod: string): Promise<number | null>;
+  /** Calls the shim for a pod of that name, whose namespace is made at the first call; gives its exit code. `cniArgs`: as in CNI_ARGS. */
+  call(command: "ADD" | "DEL", pod: string, cniArgs?: string): Promise<number | null>;
   close(): Promise<void>;
 }
 
@@ -33,7 +33,7 @@ export async function createWatchedLab(): Promise<WatchedLab> {
   });
   cleanUps.defer(prometheus.stop);
   const pods = new Set<string>();
-  const call = async (command: "ADD" | "DEL", pod: string): Promise<number | null> => {
+  const call = async (command: "ADD" | "DEL", pod: string, cniArgs = ""): Promise<number | null> => {
     const name = `${node.tag}-${pod}`;
     if (!pods.has(name)) {
       await runCommand(["ip", "netns", "add", name]);
@@ -45,6 +45,7 @@ export async function createWatchedLab(): Promise<WatchedLab> {
       CNI_NETNS: `/run/netns/${name}`,
       CNI_IFNAME: "eth0",
       CNI_PATH: node.cniBinDir,
+      CNI_ARGS: cniArgs,
     };
     const variables = Object.entries(environment).map(([key, value]) => `${key}=${value}`);
     const config = { cniVersion: "1.0.0", name: "causeway", type: "causeway", socket: node.socket };

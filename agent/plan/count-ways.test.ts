@@ -1,0 +1,15 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createWayCounter } from "./count-ways.ts";
+
+test("createWayCounter() counts a dual-stack node once, by the worst of its ways, and each of its PodCIDRs", () => {
+  const counter = createWayCounter();
+  counter.add("a", "direct");
+  counter.add("a", "direct");
+  counter.add("b", "overlay");
+  counter.add("b", "unreachable");
+  counter.add("c", "held");
+  counter.add("c", "overlay");
+  assert.deepEqual(counter.podCidrs(), { direct: 2, overlay: 2, held: 1, unreachable: 1 });
+  assert.deepEqual(counter.nodes(), { direct: 1, overlay: 0, held: 1, unreachable: 1 });
+});
