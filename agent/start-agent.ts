@@ -260,6 +260,7 @@ export async function startAgent(
         log.warn({}, note);
         source.report({ type: "Warning", reason: "AnnotationIgnored", action: "ServePods", note });
       }),
+      clusterCidrs: cluster.clusterCidrs,
       mtu: node.mtu,
       nowMs,
     },

@@ -6,6 +6,7 @@ import { findHidden } from "../plan/node-listeners.ts";
 import { describePod } from "../plan/attachment.ts";
 import { BRIDGE_MAC } from "../plan/node-network.ts";
 import { type PodPlan, planPodNetwork } from "../plan/pod-network.ts";
+import type { PodRoute } from "../plan/pod-routing.ts";
 import type { PodSettings } from "../plan/pod-settings.ts";
 import { CNI_CODE, CniError } from "./cni-error.ts";
 import type { Caller, CommandsContext, RequestOf } from "./commands.ts";
@@ -38,11 +39,12 @@ export async function add(context: CommandsContext, request: Add, caller: Caller
     settings,
     addresses: pod,
   });
+  let routes: readonly PodRoute[];
   try {
     requireFamilies(settings.hostPorts, pod);
     await requireUnhidden(kernel, settings.hostPorts, pod);
     reservePorts(context, hostLink, settings.hostPorts);
-    await attach(kernel, plan, request);
+    routes = await attach(context, plan, request);
   } catch (error) {
     ipam.release(addresses, nowMs());
     hostPorts.release(hostLink);
@@ -55,7 +57,7 @@ export async function add(context: CommandsContext, request: Add, caller: Caller
     throw givenUp(request);
   }
   const host = { name: bridge, mac: BRIDGE_MAC };
-  return formatResult({ plan, bridge: host, netns, dns: config.dns, prevResult }, config.cniVersion);
+  return formatResult({ plan, routes, bridge: host, netns, dns: config.dns, prevResult }, config.cniVersion);
 }
 
 /** What was asked for, less what only the operator can allow. */
@@ -71,15 +73,20 @@ function grantSettings(
   return { ...settings, anySource: false };
 }
 
-async function attach(kernel: CommandsContext["kernel"], plan: PodPlan, request: Add): Promise<void> {
-  const outcome = await kernel.attachPod(plan, request.fds);
+/** Gives the routes that were made. */
+async function attach(
+  { kernel, clusterCidrs }: CommandsContext,
+  plan: PodPlan,
+  request: Add,
+): Promise<readonly PodRoute[]> {
+  const outcome = await kernel.attachPod(plan, request.fds, clusterCidrs);
   switch (outcome) {
-    case "attached":
-      return;
     case "pod interface exists":
       throw interfaceExists(request, `network namespace "${request.netns}" has one of that name`);
     case "host link exists":
       throw interfaceExists(request, `host link "${plan.host.link}" is there already`);
+    default:
+      return outcome.routes;
   }
 }
 

@@ -1,10 +1,13 @@
 import { familyOf, parseAddress } from "../net/address.ts";
+import { parseCidr } from "../net/cidr.ts";
 import { hostLinkName } from "../net/host-link.ts";
 import { type Attachment, describePod } from "../plan/attachment.ts";
-import { planPodNetwork } from "../plan/pod-network.ts";
+import { type PodPlan, planPodNetwork } from "../plan/pod-network.ts";
+import type { PodRoute } from "../plan/pod-routing.ts";
 import { CNI_CODE, CniError } from "./cni-error.ts";
 import type { CommandsContext, RequestOf } from "./commands.ts";
-import { type ExpectedInterface, expectedInterface, prevResultOf } from "./prev-result.ts";
+import type { JsonObject } from "./network-config.ts";
+import { type ExpectedInterface, expectedInterface, listAt, prevResultOf } from "./prev-result.ts";
 
 type Check = RequestOf<"CHECK">;
 
@@ -30,7 +33,7 @@ export async function check(context: CommandsContext, request: Check): Promise<s
   const plan = planExpected(context, request, attachment, expected);
   const faults = [
     ...compareAddresses(attachment.addresses, expected.addresses),
-    ...(await kernel.checkPod(plan, fds)),
+    ...(await kernel.checkPod(plan, fds, ownRoutes(prevResult, plan))),
     ...(await kernel.checkRuleset()),
   ];
   if (faults.length > 0) throw failed(faults);
@@ -43,7 +46,7 @@ function planExpected(
   { config, containerId, ifname }: Check,
   { addresses, settings }: Attachment,
   { mac, mtu }: ExpectedInterface,
-): ReturnType<typeof planPodNetwork> {
+): PodPlan {
   return planPodNetwork({
     network: config.name,
     containerId,
@@ -54,6 +57,17 @@ function planExpected(
     addresses: addresses.map((address) => {
       return { family: familyOf(address), address, gateway: ipam.gatewayOf(address) ?? address };
     }),
+  });
+}
+
+/** The routes that the result has through our gateways: a second interface has no default route, and who chains plugins may have taken it out. */
+function ownRoutes(result: JsonObject, { pod }: PodPlan): readonly PodRoute[] {
+  return listAt(result, "routes").flatMap(({ dst, gw }) => {
+    const destination = typeof dst === "string" ? parseCidr(dst) : undefined;
+    const gateway = pod.addresses.find((own) => typeof gw === "string" && parseAddress(gw) === own.gateway);
+    return destination === undefined || gateway === undefined
+      ? []
+      : [{ destination, gateway: gateway.gateway }];
   });
 }
 

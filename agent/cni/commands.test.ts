@@ -41,6 +41,7 @@ function setUp(...podCidrs: readonly string[]): Setup {
       bridge: "cw0",
       allowSourceSpoofing: false,
       onIgnoredWish: (note) => void ignored.push(note),
+      clusterCidrs: () => [],
       mtu: () => 1400,
       nowMs: () => 0,
     },

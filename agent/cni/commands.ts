@@ -3,6 +3,7 @@ import type { HostPortTable } from "../ipam/host-port-table.ts";
 import type { Ipam } from "../ipam/ipam.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { SharedLock } from "../kernel/shared-lock.ts";
+import type { Cidr } from "../net/cidr.ts";
 import type { Readiness } from "../readiness.ts";
 import { add } from "./add.ts";
 import { check } from "./check.ts";
@@ -29,6 +30,8 @@ export interface CommandsContext {
   readonly allowSourceSpoofing: boolean;
   /** Hears of a wish that was not granted. */
   readonly onIgnoredWish: (note: string) => void;
+  /** PodCIDRs of the cluster, which a pod's second interface has routes to. */
+  readonly clusterCidrs: () => readonly Cidr[];
   /** MTU of pods, which follows the uplink's. */
   readonly mtu: () => number;
   readonly nowMs: () => number;

@@ -38,6 +38,7 @@ test("parseRequest() understands an ADD", () => {
     podName: undefined,
     addresses: new Map(),
     mac: undefined,
+    defaultRoute: undefined,
     settings: NO_SETTINGS,
   });
   assert.deepEqual(rest, {

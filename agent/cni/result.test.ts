@@ -1,5 +1,6 @@
 import { test } from "node:test";
 import { planPodNetwork } from "../plan/pod-network.ts";
+import { defaultRoutes } from "../plan/pod-routing.ts";
 import { assertGolden } from "../testing/golden.ts";
 import { SUPPORTED_VERSIONS } from "./network-config.ts";
 import { formatResult } from "./result.ts";
@@ -26,7 +27,14 @@ for (const { stack, used } of [
       const bridge = { name: "cw0", mac: "0a:58:00:00:00:01" };
       const dns = stack === "ipv6" ? { nameservers: ["fd00:10:96::a"] } : undefined;
       const result = formatResult(
-        { plan, bridge, netns: "/run/netns/c1", dns, prevResult: undefined },
+        {
+          plan,
+          routes: defaultRoutes(plan.pod.addresses),
+          bridge,
+          netns: "/run/netns/c1",
+          dns,
+          prevResult: undefined,
+        },
         version,
       );
       const pretty = `${JSON.stringify(JSON.parse(result), undefined, 2)}\n`;

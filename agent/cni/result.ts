@@ -1,9 +1,13 @@
+import { formatCidr } from "../net/cidr.ts";
 import type { PodPlan } from "../plan/pod-network.ts";
+import type { PodRoute } from "../plan/pod-routing.ts";
 import type { CniVersion, JsonObject } from "./network-config.ts";
 import { listAt } from "./prev-result.ts";
 
 export interface ResultInput {
   readonly plan: PodPlan;
+  /** Those that were made. */
+  readonly routes: readonly PodRoute[];
   readonly bridge: { readonly name: string; readonly mac: string };
   /** CNI_NETNS as the runtime gave it. */
   readonly netns: string;
@@ -11,9 +15,6 @@ export interface ResultInput {
   /** Result of the plugins before us, which ours is added to. */
   readonly prevResult: JsonObject | undefined;
 }
-
-/** Destinations of a default route by family. */
-const DEFAULT_ROUTE = { 4: "0.0.0.0/0", 6: "::/0" } as const;
 
 /** The result of an ADD in the shape of the configuration's version (SPEC.md of each release, "Result"). */
 export function formatResult(input: ResultInput, version: CniVersion): string {
@@ -25,18 +26,19 @@ export function formatResult(input: ResultInput, version: CniVersion): string {
 }
 
 /** 0.1.0 and 0.2.0: one address of each family. */
-function legacyResult({ plan }: ResultInput): JsonObject {
+function legacyResult({ plan, routes }: ResultInput): JsonObject {
   return Object.fromEntries(
     plan.pod.addresses.map(({ family, address, prefixLength, gateway }) => {
-      const routes = [{ dst: DEFAULT_ROUTE[family], gw: gateway }];
-      return [`ip${family}`, { ip: `${address}/${prefixLength}`, gateway, routes }];
+      const own = routes.filter(({ destination }) => destination.family === family);
+      const ip = { ip: `${address}/${prefixLength}`, gateway, routes: own.map(formatRoute) };
+      return [`ip${family}`, ip];
     }),
   );
 }
 
 /** 0.3.0 on; `ips[].version` ends with 0.4.0, `interfaces[].mtu` begins with 1.1.0. */
 function currentResult(input: ResultInput, version: CniVersion): JsonObject {
-  const { plan, bridge, netns, prevResult = {} } = input;
+  const { plan, routes, bridge, netns, prevResult = {} } = input;
   const { host, pod, mtu } = plan;
   const before = {
     interfaces: listAt(prevResult, "interfaces"),
@@ -56,17 +58,18 @@ function currentResult(input: ResultInput, version: CniVersion): JsonObject {
     ips: [
       ...before.ips,
       ...pod.addresses.map(({ family, address, prefixLength, gateway }) => {
-        const ip = {
+        return {
+          version: hasIpVersion ? String(family) : undefined,
           interface: before.interfaces.length + 2,
           address: `${address}/${prefixLength}`,
           gateway,
         };
-        return hasIpVersion ? { version: String(family), ...ip } : ip;
       }),
     ],
-    routes: [
-      ...before.routes,
-      ...pod.addresses.map(({ family, gateway }) => ({ dst: DEFAULT_ROUTE[family], gw: gateway })),
-    ],
+    routes: [...before.routes, ...routes.map(formatRoute)],
   };
+}
+
+function formatRoute({ destination, gateway }: PodRoute): JsonObject {
+  return { dst: formatCidr(destination), gw: gateway };
 }

@@ -76,6 +76,8 @@ for (const { raw, args = "", message } of [
     raw: { runtimeConfig: { mac: 7 } },
     message: "Cannot use runtimeConfig.mac 7: it is no MAC address of one interface",
   },
+  { raw: { defaultRoute: "true" }, message: 'Cannot use defaultRoute "true": it must be true or false' },
+  { raw: { defaultRoute: null }, message: "Cannot use defaultRoute null: it must be true or false" },
 ]) {
   test(`parseWishes() refuses: ${message}`, () => {
     assert.throws(

@@ -16,11 +16,14 @@ export interface Wishes {
   /** At most one of each family. */
   readonly addresses: ReadonlyMap<Family, string>;
   readonly mac: string | undefined;
+  /** Whether the interface has the pod's default route; undefined: unless there is one. */
+  readonly defaultRoute?: boolean | undefined;
 }
 
 /**
  * Reads what a runtime asks for (CONVENTIONS.md of containernetworking/cni): addresses and MAC from the capabilities `ips` and `mac`, else from
- * `args.cni`, else from CNI_ARGS `IP=` and `MAC=`; the capabilities `portMappings` and `bandwidth`. Throws CniError 7 with key and value.
+ * `args.cni`, else from CNI_ARGS `IP=` and `MAC=`; the capabilities `portMappings` and `bandwidth`; and our own
+ * key `defaultRoute`. Throws CniError 7 with key and value.
  */
 export function parseWishes({ raw }: Pick<NetworkConfig, "raw">, cniArgs: string): Wishes {
   const runtimeConfig = objectAt(raw, "runtimeConfig");
@@ -40,6 +43,7 @@ export function parseWishes({ raw }: Pick<NetworkConfig, "raw">, cniArgs: string
     podName: podNameOf(pairs),
     addresses: readAddresses(ipsKey, ips ?? []),
     mac: mac === undefined ? undefined : readMac(macKey, mac),
+    defaultRoute: readDefaultRoute(raw["defaultRoute"]),
     settings: {
       hostPorts: parsePortMappings(valueAt(runtimeConfig, "portMappings")),
       bandwidth: parseBandwidth(valueAt(runtimeConfig, "bandwidth")),
@@ -97,6 +101,11 @@ function readMac(key: string, value: unknown): string {
     throw invalidValue(key, value, "it is no MAC address of one interface");
   }
   return mac;
+}
+
+function readDefaultRoute(value: unknown): boolean | undefined {
+  if (value === undefined || typeof value === "boolean") return value;
+  throw invalidValue("defaultRoute", value, "it must be true or false");
 }
 
 function firstGiven(candidates: readonly (readonly [string, unknown])[]): readonly [string, unknown] {

@@ -1,13 +1,17 @@
-import { deleteLink, getLink } from "../netlink/link.ts";
-import type { Outcome } from "../netlink/message.ts";
+import type { Cidr } from "../net/cidr.ts";
+import { addAltNames, deleteLink, getLink } from "../netlink/link.ts";
+import type { NetlinkRequest, Outcome } from "../netlink/message.ts";
 import { isAlreadyExists, NetlinkError } from "../netlink/netlink-error.ts";
 import type { PodPlan } from "../plan/pod-network.ts";
-import type { AttachOutcome, PodSockets } from "./kernel.ts";
+import { defaultRoutes, type PodRoute } from "../plan/pod-routing.ts";
+import { ownTableName } from "../plan/pod-settings.ts";
+import type { Attached, AttachOutcome, PodSockets } from "./kernel.ts";
 import type { Admission } from "./nftables.ts";
 import type { PodBatches } from "./pod-batches.ts";
 import type { PodRequestsInput } from "./pod-requests.ts";
 import { addressRemovals } from "./pod-routes.ts";
 import { findLink } from "./read-one.ts";
+import { routePod } from "./route-pod.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
 
 export interface AttachContext {
@@ -17,6 +21,8 @@ export interface AttachContext {
   /** An interface index that is free, as is the one after it. */
   readonly nextLinkIndex: () => number;
   readonly encodePod: (input: PodRequestsInput) => PodBatches;
+  /** PodCIDRs of the cluster. */
+  readonly clusterCidrs: () => readonly Cidr[];
   /** Undefined: the pod's addresses are in the guard's sets already. */
   readonly admission: Admission | undefined;
 }
@@ -48,33 +54,29 @@ export async function attachPod(
   }
 }
 
+/** Runtimes name a pod's first interface so. Another one comes to a pod that has routes, of whatever metric. */
+const FIRST_IFNAME = "eth0";
+
 /** An error that is returned left nothing behind; one that is thrown came after the link was made, which has been deleted again. */
 async function tryAttach(
-  { rtnetlink, bridgeIndex, hasIpv6, nextLinkIndex, encodePod, admission }: AttachContext,
+  context: AttachContext,
   plan: PodPlan,
   { netns, rtnetlink: socket }: PodSockets,
-): Promise<"attached" | "not admitted" | NetlinkError> {
+): Promise<Attached | "not admitted" | NetlinkError> {
+  const { rtnetlink, bridgeIndex, hasIpv6, nextLinkIndex, encodePod, admission } = context;
   const linkIndex = nextLinkIndex();
+  const podLinkIndex = linkIndex + 1;
   const hasIfb = plan.attachment.settings.bandwidth.egress !== undefined;
   const ifbIndex = hasIfb ? nextLinkIndex() : 0;
-  const { admit, create, host, pod, routes } = encodePod({
-    plan,
-    linkIndex,
-    podLinkIndex: linkIndex + 1,
-    ifbIndex,
-    bridgeIndex,
-    netns,
-    hasIpv6,
-  });
-  // A link that has got its carrier sends only after a worker of the kernel has seen that, which takes its time on a busy node; to ask about the
-  // link does the worker's job (linkwatch_sync_dev in rtnl_getlink of net/core/rtnetlink.c, Linux 6.8). Without, the first packets may be lost.
+  const input = { plan, linkIndex, podLinkIndex, ifbIndex, bridgeIndex, netns, hasIpv6 };
+  const { admit, create, host, pod, routes } = encodePod(input);
+  const isAlone = plan.pod.wantsDefault === undefined && plan.pod.ifname === FIRST_IFNAME;
   const outcomes = await rtnetlink.tryExecute([
     ...(admission === undefined ? [] : [{ socket: admission.socket, requests: admit }]),
     { requests: create },
     { requests: host },
     { socket, requests: pod },
-    { socket, requests: routes },
-    { requests: [getLink(linkIndex)] },
+    ...(isAlone ? [{ socket, requests: routes }, { requests: [settle(linkIndex)] }] : []),
   ]);
   if (admission !== undefined) {
     if (firstError(outcomes.shift() ?? []) !== undefined) return "not admitted";
@@ -83,18 +85,65 @@ async function tryAttach(
   const [created = [], hosted = [], podded = [], routed = [], settled = []] = outcomes;
   const createError = firstError(created);
   if (createError !== undefined) return createError;
-  const error = firstError(hosted) ?? podError(podded) ?? firstRouteError(routed) ?? firstError(settled);
-  if (error === undefined) return "attached";
-  await rtnetlink.tryExecute([
-    {
-      requests: [
-        ...plan.pod.addresses.flatMap(({ address }) => addressRemovals(bridgeIndex, address)),
-        deleteLink(linkIndex),
-        ...(hasIfb ? [deleteLink(ifbIndex)] : []),
-      ],
-    },
-  ]);
-  throw error;
+  try {
+    const error = firstError(hosted) ?? podError(podded) ?? firstRouteError(routed) ?? firstError(settled);
+    if (error !== undefined) throw error;
+    const isMade = (index: number): boolean =>
+      isAlone && firstError(routed.slice(index * 2, index * 2 + 2)) === undefined;
+    return { routes: await routeRest(context, { plan, linkIndex, podLinkIndex, socket, isMade }) };
+  } catch (error) {
+    await rtnetlink.tryExecute([
+      {
+        requests: [
+          ...plan.pod.addresses.flatMap(({ address }) => addressRemovals(bridgeIndex, address)),
+          deleteLink(linkIndex),
+          ...(hasIfb ? [deleteLink(ifbIndex)] : []),
+        ],
+      },
+    ]);
+    throw error;
+  }
+}
+
+/**
+ * A link that has got its carrier sends only after a worker of the kernel has seen that, which takes its time on a busy node; to ask about the
+ * link does the worker's job (linkwatch_sync_dev in rtnl_getlink of net/core/rtnetlink.c, Linux 6.8). Without, the first packets may be lost.
+ */
+function settle(linkIndex: number): NetlinkRequest {
+  return getLink(linkIndex);
+}
+
+interface RestInput {
+  readonly plan: PodPlan;
+  readonly linkIndex: number;
+  readonly podLinkIndex: number;
+  readonly socket: number;
+  /** Whether the routes of an address, by its place in the plan, are made already. */
+  readonly isMade: (index: number) => boolean;
+}
+
+/** Makes the routes of addresses that have none yet, because the pod has other interfaces; gives those of all. */
+async function routeRest(
+  { rtnetlink, clusterCidrs }: AttachContext,
+  { plan, linkIndex, podLinkIndex, socket, isMade }: RestInput,
+): Promise<readonly PodRoute[]> {
+  const { addresses, wantsDefault } = plan.pod;
+  const made = addresses.filter((_address, index) => isMade(index));
+  if (made.length === addresses.length) return defaultRoutes(addresses);
+  const rest = addresses.filter((address) => !made.includes(address));
+  const { routes, ownTables } = await routePod({
+    rtnetlink,
+    socket,
+    podLinkIndex,
+    addresses: rest,
+    wantsDefault,
+    clusterCidrs: clusterCidrs(),
+  });
+  const names = ownTables.map((family) => ownTableName(plan.host.link, family));
+  const named = names.length === 0 ? [] : [addAltNames(linkIndex, names)];
+  await rtnetlink.execute([{ requests: [...named, settle(linkIndex)] }]);
+  const all = [...defaultRoutes(made), ...routes];
+  return addresses.flatMap(({ family }) => all.filter(({ destination }) => destination.family === family));
 }
 
 function firstError(outcomes: readonly Outcome[]): NetlinkError | undefined {
@@ -112,16 +161,11 @@ function podError(outcomes: readonly Outcome[]): Error | undefined {
   });
 }
 
-/**
- * Of pairs of routes, to the gateway and by default. Where the gateway has a route already, another interface of ours leads to it: the
- * first one's routes win, and the kernel's opinion of the second one's default route does not count.
- */
+/** Of pairs of routes, to the gateway and by default. What is there already is another interface's, and no error: see {@link routeRest}. */
 function firstRouteError(outcomes: readonly Outcome[]): NetlinkError | undefined {
   for (let index = 0; index < outcomes.length; index += 2) {
-    const [toGateway, byDefault] = outcomes.slice(index, index + 2);
-    if (toGateway?.status === "failed" && isAlreadyExists(toGateway.error)) continue;
-    if (toGateway?.status === "failed") return toGateway.error;
-    if (byDefault?.status === "failed" && !isAlreadyExists(byDefault.error)) return byDefault.error;
+    const error = firstError(outcomes.slice(index, index + 2));
+    if (error !== undefined && !isAlreadyExists(error)) return error;
   }
   return undefined;
 }

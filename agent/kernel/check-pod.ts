@@ -1,16 +1,20 @@
-import { addressBits } from "../net/cidr.ts";
+import { addressBits, type Cidr, formatCidr } from "../net/cidr.ts";
 import { dumpAddresses, parseAddress } from "../netlink/address.ts";
 import { RT_TABLE_MAIN } from "../netlink/constants.ts";
 import { dumpFdb, getNeighbour, parseFdbEntry, parseNeighbour } from "../netlink/neighbour.ts";
 import type { Link } from "../netlink/parse-link.ts";
 import { dumpRoutes, parseRoute } from "../netlink/route.ts";
+import { dumpRules, parseRule } from "../netlink/rule.ts";
 import { ifbName } from "../plan/ifb.ts";
 import type { PodAddressPlan, PodPlan } from "../plan/pod-network.ts";
+import type { PodRoute } from "../plan/pod-routing.ts";
+import { ownTableName } from "../plan/pod-settings.ts";
 import type { Faults } from "./kernel.ts";
 import { PORT_FLAGS } from "./pod-requests.ts";
 import { observeShaping, planShapingRepairs } from "./shaping.ts";
 import { listPodRoutes } from "./pod-routes.ts";
 import { findLink, readOne } from "./read-one.ts";
+import { sourceRule } from "./route-pod.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
 
 export interface CheckContext {
@@ -18,6 +22,8 @@ export interface CheckContext {
   readonly bridgeIndex: number;
   /** rtnetlink socket inside the pod's namespace. */
   readonly socket: number;
+  /** Those that the ADD has made in the pod. */
+  readonly routes: readonly PodRoute[];
 }
 
 /** What of one attachment is not as planned. The host's side and the pod's side are read at the same time. */
@@ -27,7 +33,12 @@ export async function checkPod(context: CheckContext, plan: PodPlan): Promise<Fa
   const missing = plan.host.altNames.filter((name) => !link.altNames.includes(name));
   const names = missing.map((name) => `host link "${link.name}" has lost its name "${name}"`);
   const mtu = plan.mtu > 0 ? plan.mtu : link.mtu;
-  const [host, pod] = await Promise.all([checkHost(context, plan, link), checkInside(context, plan, mtu)]);
+  const hasOwnTable = ({ family }: PodAddressPlan): boolean =>
+    link.altNames.includes(ownTableName(link.name, family));
+  const [host, pod] = await Promise.all([
+    checkHost(context, plan, link),
+    checkInside(context, plan, { mtu, hasOwnTable }),
+  ]);
   return [...names, ...host, ...(await checkShaping(context, plan, link)), ...pod];
 }
 
@@ -89,10 +100,11 @@ const PORT_FLAGS_ENTRIES = Object.entries(PORT_FLAGS) as readonly (readonly [
 ])[];
 
 async function checkInside(
-  { rtnetlink, socket }: CheckContext,
+  context: CheckContext,
   { pod }: PodPlan,
-  mtu: number,
+  { mtu, hasOwnTable }: { readonly mtu: number; readonly hasOwnTable: (address: PodAddressPlan) => boolean },
 ): Promise<Faults> {
+  const { rtnetlink, socket } = context;
   const link = await findLink(rtnetlink, pod.ifname, socket);
   const name = `pod interface "${pod.ifname}"`;
   if (link === undefined) return [`${name} is missing`];
@@ -110,7 +122,8 @@ async function checkInside(
     faults.push(`address ${address}/${prefixLength} of ${name} is missing`);
   }
   for (const address of pod.addresses) {
-    faults.push(...(await checkRoutes(rtnetlink, socket, address)));
+    faults.push(...(await checkRoutes(context, address)));
+    if (hasOwnTable(address)) faults.push(...(await checkOwnTable(context, address, link.index)));
     const { gateway } = address;
     const entry = {
       rtnetlink,
@@ -127,18 +140,42 @@ async function checkInside(
 
 /** The default route may by now lead elsewhere, through a later plugin's interface: only that there is one is ours to ask. */
 async function checkRoutes(
-  rtnetlink: Rtnetlink,
-  socket: number,
+  { rtnetlink, socket, routes }: CheckContext,
   { family, gateway }: PodAddressPlan,
 ): Promise<Faults> {
-  const routes = (await rtnetlink.dump(dumpRoutes({ family, table: RT_TABLE_MAIN }), socket)).map(parseRoute);
-  const toGateway = routes.some(
-    ({ destination }) => destination.base === gateway && destination.prefixLength === addressBits(family),
-  );
-  const byDefault = routes.some(({ destination }) => destination.prefixLength === 0);
+  const payloads = await rtnetlink.dump(dumpRoutes({ family, table: RT_TABLE_MAIN }), socket);
+  const found = payloads.map((payload) => parseRoute(payload).destination);
+  const has = (base: string, prefixLength: number): boolean =>
+    found.some((destination) => destination.base === base && destination.prefixLength === prefixLength);
+  const missing = routes
+    .map(({ destination }) => destination)
+    .filter((to) => to.family === family && !has(to.base, to.prefixLength));
   return [
-    ...(toGateway ? [] : [`route to gateway ${gateway} is missing`]),
-    ...(byDefault ? [] : [`IPv${family} default route is missing`]),
+    ...(has(gateway, addressBits(family)) ? [] : [`route to gateway ${gateway} is missing`]),
+    ...missing.map((to) => `${describeRoute(to)} is missing`),
+  ];
+}
+
+function describeRoute(destination: Cidr): string {
+  return destination.prefixLength === 0
+    ? `IPv${destination.family} default route`
+    : `route to ${formatCidr(destination)}`;
+}
+
+/** What lets answers of an address leave by their interface although the pod has others. */
+async function checkOwnTable(
+  { rtnetlink, socket }: CheckContext,
+  { family, address }: PodAddressPlan,
+  linkIndex: number,
+): Promise<Faults> {
+  const { table } = sourceRule({ linkIndex, address });
+  const rules = (await rtnetlink.dump(dumpRules(family), socket)).map(parseRule);
+  const routes = (await rtnetlink.dump(dumpRoutes({ family, table }), socket)).map(parseRoute);
+  const hasRule = rules.some((rule) => rule.source === address && rule.table === table);
+  const hasRoute = routes.some((route) => route.table === table && route.destination.prefixLength === 0);
+  return [
+    ...(hasRule ? [] : [`rule from ${address} to table ${table} is missing`]),
+    ...(hasRoute ? [] : [`IPv${family} default route of table ${table} is missing`]),
   ];
 }
 

@@ -1,4 +1,5 @@
 import type { Family } from "../net/address.ts";
+import type { Cidr } from "../net/cidr.ts";
 import type { Attachment } from "../plan/attachment.ts";
 import type { Protocol } from "../plan/host-ports.ts";
 import type { NodeListener } from "../plan/node-listeners.ts";
@@ -6,6 +7,7 @@ import type { GatewayAddress, NodePlan } from "../plan/node-network.ts";
 import type { RememberedPeer } from "../plan/overlay-nodes.ts";
 import type { DropReason } from "../plan/drop-reasons.ts";
 import type { PodPlan } from "../plan/pod-network.ts";
+import type { PodRoute } from "../plan/pod-routing.ts";
 import type { PeersPlan } from "../plan/peers.ts";
 import type { Ruleset } from "../plan/ruleset.ts";
 import type { Underlay } from "../plan/underlay.ts";
@@ -20,7 +22,12 @@ export interface PodSockets {
   readonly rtnetlink: number;
 }
 
-export type AttachOutcome = "attached" | "pod interface exists" | "host link exists";
+/** Routes that were made: by default, or what takes its place beside another interface. */
+export interface Attached {
+  readonly routes: readonly PodRoute[];
+}
+
+export type AttachOutcome = Attached | "pod interface exists" | "host link exists";
 
 /** An attachment as the kernel has it. */
 export interface ObservedAttachment extends Attachment {
@@ -77,10 +84,16 @@ export type Concern = "node" | "peers" | "pods" | "filters";
  * All methods may be called at the same time, except two about the same host link.
  */
 export interface Kernel {
-  /** Makes the attachment whole or not at all: what a failed call has made, it has taken back. */
-  attachPod(plan: PodPlan, sockets: PodSockets): Promise<AttachOutcome>;
-  /** What of an attachment is not as planned, in words; empty when all is. MTU 0: that of the host end. */
-  checkPod(plan: PodPlan, sockets: PodSockets): Promise<Faults>;
+  /**
+   * Makes the attachment whole or not at all: what a failed call has made, it has taken back. `clusterCidrs` are asked for when the pod has other
+   * interfaces: see {@link planPodRouting}.
+   */
+  attachPod(plan: PodPlan, sockets: PodSockets, clusterCidrs?: () => readonly Cidr[]): Promise<AttachOutcome>;
+  /**
+   * What of an attachment is not as planned, in words; empty when all is. MTU 0: that of the host end. `routes` are those that were made, by default
+   * the default routes.
+   */
+  checkPod(plan: PodPlan, sockets: PodSockets, routes?: readonly PodRoute[]): Promise<Faults>;
   /**
    * Deletes a host link of ours, with it the pod's end, its host ports and limits, and the bridge's neighbours for the pod's addresses: those of
    * the link itself and `known`, for a link that is gone. A link of that name that is not ours is left alone.

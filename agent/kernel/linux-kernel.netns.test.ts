@@ -4,7 +4,7 @@ import { after, before, test } from "node:test";
 import { linkLocalOf } from "../net/mac.ts";
 import { planNodeNetwork } from "../plan/node-network.ts";
 import { eventually } from "../testing/eventually.ts";
-import { podPlan, podRuleset, testKernelContract } from "../testing/kernel-contract.ts";
+import { assertAttached, podPlan, podRuleset, testKernelContract } from "../testing/kernel-contract.ts";
 import { closePod, makeNetns, type Netns, openPod, runOnHost } from "../testing/netns.ts";
 import { assertInsideTestNamespaces } from "../testing/privileged.ts";
 import type { Kernel, PodSockets } from "./kernel.ts";
@@ -220,7 +220,7 @@ test("attachPod() goes on when somebody has taken the interface index that it wo
     "name",
     "taken1",
   );
-  assert.equal(await kernel.attachPod(podPlan("index-2"), await makePod()), "attached");
+  assertAttached(await kernel.attachPod(podPlan("index-2"), await makePod()));
   await runOnHost("ip", "link", "del", "taken0");
 });
 

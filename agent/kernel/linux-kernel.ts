@@ -9,6 +9,7 @@ import { parseAlias } from "../plan/attachment.ts";
 import { ifbName } from "../plan/ifb.ts";
 import { type PortBinding, PROTOCOL_NUMBERS } from "../plan/host-ports.ts";
 import type { NodeListener } from "../plan/node-listeners.ts";
+import { defaultRoutes } from "../plan/pod-routing.ts";
 import { NO_SETTINGS } from "../plan/pod-settings.ts";
 import {
   dropCounter,
@@ -175,17 +176,24 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
         },
       };
     },
-    async attachPod(plan, sockets) {
+    async attachPod(plan, sockets, clusterCidrs = () => []) {
       if (bridge === undefined)
         throw new Error(`Cannot attach "${plan.host.link}": the node has no bridge yet`);
       const hasIpv6 = bridge.addrGenMode !== undefined;
-      const context = { rtnetlink, bridgeIndex: bridge.index, hasIpv6, nextLinkIndex, encodePod };
+      const context = {
+        rtnetlink,
+        bridgeIndex: bridge.index,
+        hasIpv6,
+        nextLinkIndex,
+        encodePod,
+        clusterCidrs,
+      };
       const sources = sourcesOf({ hostLink: plan.host.link, mac: plan.pod.mac, ...plan.attachment });
       const outcome = await nftables.admit<AttachOutcome>(sources, (admission) =>
         attachPod({ ...context, admission }, plan, sockets),
       );
       const binding = bindingOf({ hostLink: plan.host.link, ...plan.attachment });
-      if (outcome !== "attached" || binding === undefined) return outcome;
+      if (typeof outcome === "string" || binding === undefined) return outcome;
       try {
         const ports = [...nftables.hostPorts(), binding];
         ({ bridge } = await localnet.ensure({ rtnetlink, xfrm, bridge }, ports, { verify: false }));
@@ -197,9 +205,9 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
       connections.added([binding]);
       return outcome;
     },
-    async checkPod(plan, { rtnetlink: socket }) {
+    async checkPod(plan, { rtnetlink: socket }, routes = defaultRoutes(plan.pod.addresses)) {
       if (bridge === undefined) return ["the node has no bridge yet"];
-      return checkPod({ rtnetlink, bridgeIndex: bridge.index, socket }, plan);
+      return checkPod({ rtnetlink, bridgeIndex: bridge.index, socket, routes }, plan);
     },
     detachPod: (hostLink, known = {}) => detacher.detach(hostLink, known),
     listAttachments: async () => (await listHostLinks()).flatMap((link) => attachmentOf(link) ?? []),

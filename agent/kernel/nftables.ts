@@ -44,10 +44,10 @@ export interface Nftables {
   check(options?: { readonly afresh: boolean }): Promise<readonly string[]>;
   /**
    * Lets an attachment send from its addresses: `attach` makes it, with the admission in front of its steps, and answers "not admitted" where the
-   * kernel has refused that; it is then called again without, once all tables are as planned. What has not come to "attached" is as if it had not
+   * kernel has refused that; it is then called again without, once all tables are as planned. What is answered by a word is as if it had not
    * been asked for.
    */
-  admit<Outcome extends string>(
+  admit<Outcome>(
     sources: SourceBinding,
     attach: (admission: Admission | undefined) => Promise<Outcome | "not admitted">,
   ): Promise<Outcome>;
@@ -228,7 +228,7 @@ export function createNftables({ netfilter, onRestored }: NftablesInput): Nftabl
           outcome = await turns.shared(() => attach(undefined));
         }
         if (outcome === "not admitted") throw new Error(`Cannot admit "${sources.hostLink}": it was refused`);
-        if (outcome !== "attached") await dismiss(sources, before);
+        if (typeof outcome === "string") await dismiss(sources, before);
         return outcome;
       } catch (error) {
         await dismiss(sources, before);

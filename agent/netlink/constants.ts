@@ -17,6 +17,7 @@ export const NLM_F_DUMP_INTR: number = Flags.DUMP_INTR;
 export const NLM_F_DUMP: number = FlagsGet.DUMP;
 export const NLM_F_REPLACE: number = FlagsNew.REPLACE;
 export const NLM_F_EXCL: number = FlagsNew.EXCL;
+export const NLM_F_APPEND: number = FlagsNew.APPEND;
 export const NLM_F_CREATE: number = FlagsNew.CREATE;
 export const NLM_F_CAPPED: number = FlagsAck.CAPPED;
 export const NLM_F_ACK_TLVS: number = FlagsAck.ACK_TLVS;
@@ -38,6 +39,7 @@ export const RTM_GETNEIGH: number = RouteMessageType.GETNEIGH;
 /** linux/rtnetlink.h: what the package does not know. */
 export const RTM_NEWRULE = 32;
 export const RTM_DELRULE = 33;
+export const RTM_GETRULE = 34;
 export const RTM_NEWQDISC = 36;
 export const RTM_DELQDISC = 37;
 export const RTM_GETQDISC = 38;
@@ -285,6 +287,13 @@ export const RT_TABLE_UNSPEC = 0;
 export const RT_TABLE_COMPAT = 252;
 export const RT_TABLE_MAIN = 254;
 export const RT_TABLE_LOCAL = 255;
+
+/** linux/fib_rules.h */
+export const FR_ACT_TO_TBL = 1;
+export const FRA_SRC = 2;
+export const FRA_PRIORITY = 6;
+export const FRA_TABLE = 15;
+export const FRA_PROTOCOL = 21;
 
 /** linux/neighbour.h */
 export const NDA_DST = 1;

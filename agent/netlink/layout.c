@@ -214,6 +214,16 @@ static void route(void)
 	put_address(RTA_SRC, AF_INET, "10.244.1.5");
 	put_u32(RTA_IIF, 3);
 	end("getRoute");
+	struct fib_rule_hdr *rule = begin(RTM_NEWRULE, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, sizeof *rule);
+	*rule = (struct fib_rule_hdr){.family = AF_INET, .src_len = 32, .action = FR_ACT_TO_TBL};
+	put_address(FRA_SRC, AF_INET, "10.244.1.7");
+	put_u32(FRA_TABLE, 1000003);
+	put_u32(FRA_PRIORITY, 25463);
+	put_u8(FRA_PROTOCOL, 99);
+	end("rule");
+	rule = begin(RTM_GETRULE, NLM_F_DUMP, sizeof *rule);
+	*rule = (struct fib_rule_hdr){.family = AF_INET6};
+	end("dumpRules");
 }
 
 static void neighbours(void)

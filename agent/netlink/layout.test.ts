@@ -25,6 +25,7 @@ import { NFGENMSG_BYTES } from "./nfgenmsg.ts";
 import { changeElements } from "./nft-elements.ts";
 import { addIngress, replaceTokenBucket } from "./qdisc.ts";
 import { addRedirect } from "./redirect.ts";
+import { addRule, dumpRules, RULE_HEADER_BYTES } from "./rule.ts";
 import { dumpRoutes, getRoute, replaceRoute } from "./route.ts";
 import { TC_HEADER_BYTES } from "./tc-header.ts";
 import { createVeth } from "./veth.ts";
@@ -41,6 +42,7 @@ const HEADERS = [
   "arpa/inet.h",
   "net/if.h",
   "linux/ethtool_netlink.h",
+  "linux/fib_rules.h",
   "linux/genetlink.h",
   "linux/if_addr.h",
   "linux/if_link.h",
@@ -70,6 +72,7 @@ const WANT: Readonly<Record<string, number>> = {
   "sizeof(struct ifaddrmsg)": __LENGTH_Address,
   "sizeof(struct rtmsg)": __LENGTH_Route,
   "sizeof(struct ndmsg)": __LENGTH_Neighbor,
+  "sizeof(struct fib_rule_hdr)": RULE_HEADER_BYTES,
   "sizeof(struct tcmsg)": TC_HEADER_BYTES,
   "sizeof(struct nfgenmsg)": NFGENMSG_BYTES,
   "offsetof(struct ifaddrmsg, ifa_flags)": 2,
@@ -149,6 +152,8 @@ const MESSAGES: Readonly<Record<string, NetlinkRequest>> = {
   }),
   dumpRoutes: dumpRoutes({ family: 6, table: constants.RT_TABLE_MAIN, protocol: 99, linkIndex: 42 }),
   getRoute: getRoute({ destination: "10.244.2.7", source: "10.244.1.5", inputLink: 3 }, "entry"),
+  rule: addRule({ source: "10.244.1.7", table: 1_000_003, priority: 25_463, protocol: 99 }),
+  dumpRules: dumpRules(6),
   neighbour: replaceNeighbour({ linkIndex: 3, address: "10.244.1.7", mac: podMac }),
   fdbMaster: addFdbEntry({ linkIndex: 42, mac: podMac, keeper: "master" }),
   fdbSelf: addFdbEntry({ linkIndex: 42, mac: podMac, keeper: "self", destination: "fd00::9" }),

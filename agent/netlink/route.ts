@@ -23,6 +23,7 @@ import {
   u32Attribute,
 } from "./attributes.ts";
 import {
+  NLM_F_APPEND,
   NLM_F_CREATE,
   NLM_F_DUMP,
   NLM_F_EXCL,
@@ -161,6 +162,16 @@ function routeRequest(type: number, flags: number, spec: RouteSpec, verb: string
 /** EEXIST if there is a route to the same destination with the same metric (IPv6: and next hop). */
 export function addRoute(spec: RouteSpec): NetlinkRequest {
   return routeRequest(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, spec, "add");
+}
+
+/** Adds the route before IPv4 routes with the same destination and metric, which then do not count; beside those of IPv6. EEXIST if there is the same. */
+export function prependRoute(spec: RouteSpec): NetlinkRequest {
+  return routeRequest(RTM_NEWROUTE, NLM_F_CREATE, spec, "add");
+}
+
+/** Adds the route behind others with the same destination and metric. EEXIST if there is the same. */
+export function appendRoute(spec: RouteSpec): NetlinkRequest {
+  return routeRequest(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_APPEND, spec, "add");
 }
 
 /** Adds the route or takes the place of the one with the same destination, table and metric, whoever made that. */

@@ -39,6 +39,7 @@ test("planPodNetwork() plans host prefixes, permanent MACs and the alias of a du
         { family: 4, address: "10.244.1.5", prefixLength: 32, gateway: "10.244.1.1" },
       ],
       gatewayMac: "0a:58:00:00:00:01",
+      wantsDefault: undefined,
     },
     mtu: 1450,
   });

@@ -32,6 +32,8 @@ export interface PodPlan {
     readonly mac: string;
     readonly addresses: readonly PodAddressPlan[];
     readonly gatewayMac: string;
+    /** Whether it has the default route; undefined: unless the pod has one. */
+    readonly wantsDefault: boolean | undefined;
   };
   readonly mtu: number;
 }
@@ -45,6 +47,8 @@ export interface PodNetworkInput {
   /** Instead of the one that follows from the addresses. */
   readonly mac?: string | undefined;
   readonly settings?: PodSettings | undefined;
+  /** As the network's configuration wants it; undefined: unless the pod has one. */
+  readonly defaultRoute?: boolean | undefined;
   readonly addresses: readonly {
     readonly family: Family;
     readonly address: string;
@@ -75,6 +79,7 @@ export function planPodNetwork(input: PodNetworkInput): PodPlan {
         return { family, address, prefixLength: addressBits(family), gateway };
       }),
       gatewayMac: BRIDGE_MAC,
+      wantsDefault: input.defaultRoute,
     },
     mtu,
   };

@@ -66,6 +66,7 @@ for (const name of [
   "cwabcdefghijklm.tcp.x.80",
   "cwabcdefghijklm.tcp.8080.80.1.2.3",
   "cwabcdefghijklm.icmp.1.1",
+  "cwabcdefghijklm.owntable4",
   "cwzzzzzzzzzzzzz.tcp.8080.80",
 ])
   test(`parseAltNames() passes over "${name}"`, () => {

@@ -1,4 +1,4 @@
-import { parseAddress } from "../net/address.ts";
+import { type Family, parseAddress } from "../net/address.ts";
 import type { Bandwidth, RateLimit } from "./bandwidth.ts";
 import { type HostPort, PROTOCOLS } from "./host-ports.ts";
 
@@ -17,6 +17,14 @@ export const NO_SETTINGS: PodSettings = {
 };
 
 const ANY_SOURCE = "anysource";
+
+/**
+ * Name of a host link whose pod answers through a routing table of the interface's own in this family (plan/pod-routing.ts). The pod's namespace cannot be looked
+ * into after the ADD: this tells a later CHECK what to look for.
+ */
+export function ownTableName(hostLink: string, family: Family): string {
+  return `${hostLink}.owntable${family}`;
+}
 
 /**
  * Alternative names of a host link, in which the kernel keeps the settings of its pod: an alias has no room for them, and the elements of

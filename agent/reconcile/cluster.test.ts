@@ -86,6 +86,7 @@ function setUp(overlay: OverlayMode = "never") {
     masquerade: [4, 6],
     masqueradeRandomPorts: true,
     nonMasqueradeCIDRs: [cidr("172.16.0.0/12")],
+    clusterCIDRs: [],
     isComplete: () => setup.view.isComplete,
     settleClaims: createNodeJudge({
       nodeName: "own",

@@ -3,6 +3,7 @@ import type { Change, Kernel } from "../kernel/kernel.ts";
 import type { Log } from "../log.ts";
 import type { Family } from "../net/address.ts";
 import { addressAt, type Cidr, formatCidr } from "../net/cidr.ts";
+import { mergeCidrs } from "../net/merge-cidrs.ts";
 import type { Claim, Claims } from "../plan/cluster-claims.ts";
 import { noWays } from "../plan/count-ways.ts";
 import { overlayNodes } from "../plan/overlay-nodes.ts";
@@ -41,6 +42,8 @@ export interface ClusterReconcilerInput extends VxlanSettings {
   readonly masquerade: readonly Family[];
   readonly masqueradeRandomPorts: boolean;
   readonly nonMasqueradeCIDRs: readonly Cidr[];
+  /** The space of all PodCIDRs, where it is set. */
+  readonly clusterCIDRs: readonly Cidr[];
   /** False until all nodes are known: before that, one that is missing may still exist. */
   readonly isComplete: () => boolean;
   readonly settleClaims: SettleClaims;
@@ -66,6 +69,8 @@ export interface ClusterReconciler {
   counts(): PeerCounts;
   /** The ways to all other nodes, as planned by the last run. */
   peers(): readonly { readonly claim: Claim; readonly plan: PeerPlan }[];
+  /** What pods may be in, as far as it is known: the configured space, this node's PodCIDRs and those of all others. */
+  clusterCidrs(): readonly Cidr[];
   /** What an operator must know of other nodes, as sentences, from the last run. */
   problems(): readonly string[];
 }
@@ -193,6 +198,11 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
   return {
     counts: () => counts,
     problems: () => problems,
+    clusterCidrs() {
+      const local = input.local();
+      const own = local === undefined ? [] : livePrefixes(local);
+      return mergeCidrs([...input.clusterCIDRs, ...own, ...[...settled.values()].map(({ cidr }) => cidr)]);
+    },
     peers() {
       const local = input.local();
       if (local === undefined) return [];

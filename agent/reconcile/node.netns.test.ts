@@ -10,6 +10,7 @@ import { hostLinkName } from "../net/host-link.ts";
 import { planPodNetwork, podMac } from "../plan/pod-network.ts";
 import { createReadiness, type Readiness } from "../readiness.ts";
 import { eventually } from "../testing/eventually.ts";
+import { assertAttached } from "../testing/kernel-contract.ts";
 import { closePod, makeNetns, openPod, runOnHost } from "../testing/netns.ts";
 import { assertInsideTestNamespaces } from "../testing/privileged.ts";
 import { silentLog } from "../testing/silent-log.ts";
@@ -81,6 +82,7 @@ function startAgent(...podCIDRs: readonly string[]): Agent {
     masquerade: [4, 6],
     masqueradeRandomPorts: true,
     nonMasqueradeCIDRs: [],
+    clusterCIDRs: [],
     isComplete: () => true,
     settleClaims: () => ({ claims: new Map(), refusals: [] }),
     local: node.local,
@@ -114,7 +116,7 @@ async function attach({ ipam, attachments }: Agent, containerId: string): Promis
   assert.ok(reservation.outcome === "reserved");
   const { addresses } = reservation;
   const plan = planPodNetwork({ network: "causeway", containerId, ifname: "eth0", mtu: 1400, addresses });
-  assert.equal(await kernel.attachPod(plan, pod), "attached");
+  assertAttached(await kernel.attachPod(plan, pod));
   closePod(native, pod);
   const plain = addresses.map(({ address }) => address);
   attachments.add(plan.host.link, { network: "causeway", containerId, ifname: "eth0", addresses: plain });

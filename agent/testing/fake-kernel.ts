@@ -1,5 +1,6 @@
 import type { Kernel, ObservedAttachment } from "../kernel/kernel.ts";
 import { parseAlias } from "../plan/attachment.ts";
+import { defaultRoutes } from "../plan/pod-routing.ts";
 
 /**
  * A kernel that keeps attachments in memory and refuses what the real one refuses. `agent/testing/kernel-contract.ts` holds both
@@ -39,7 +40,7 @@ export function createFakeKernel(): FakeKernel {
         ifname: pod.ifname,
         attachment: { hostLink: host.link, ...attachment, mac: pod.mac },
       });
-      return "attached";
+      return { routes: defaultRoutes(pod.addresses) };
     },
     detachPod: (hostLink) => Promise.resolve(veths.delete(hostLink) ? "detached" : "gone"),
     checkPod({ host, pod }) {

@@ -44,7 +44,7 @@ function testsOf({ number, proof }: Row): readonly NamedTest[] {
 
 /** Names of the tests in a source text, templates as they are written. */
 function testNames(text: string): ReadonlySet<string> {
-  const calls = text.matchAll(/\b(?:test|testInLab)\(\s*(["`])((?:\\.|(?!\1)[^\\])*)\1/g);
+  const calls = text.matchAll(/\b(?:test|testInLab|testNetworks)\(\s*(["`])((?:\\.|(?!\1)[^\\])*)\1/g);
   return new Set([...calls].map((match) => match[2] ?? ""));
 }
 

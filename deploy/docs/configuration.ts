@@ -25,6 +25,19 @@ chart they are values under \`${SETTINGS}\`, but for those that the chart sets i
 
 ${documentSettings(OPTIONS)}
 
+## A network of its own
+
+Multus and other callers of CNI plugins may have network configurations of their own for our plugin, for a second interface of a pod or instead of the conflist
+that the agent installs. What it reads there:
+
+| key | default | does |
+|---|---|---|
+| \`type\` | | \`causeway\` |
+| \`name\` | | of the network; a GC takes away what is of this name only |
+| \`socket\` | \`/run/causeway/agent.sock\` | where the agent listens |
+| \`defaultRoute\` | | \`true\`: the interface has the pod's default routes, before those that others have made. \`false\`: none, but routes to the cluster's PodCIDRs. Without it: default routes unless the pod has some already ([dataplane.md](dataplane.md#several-interfaces-in-one-pod)) |
+| \`capabilities\` | | \`ips\`, \`mac\`, \`portMappings\`, \`bandwidth\`, \`io.kubernetes.cri.pod-annotations\` |
+
 ## The chart's values
 
 What is wrong or unknown is refused (\`values.schema.json\`). \`deploy/examples/\` has values for dual stack, IPv6 alone, k3s, MicroK8s, nodes

@@ -4,6 +4,7 @@ import { testCheck } from "./check-tests.ts";
 import { type CniLab, createCniLab } from "./cni-lab.ts";
 import { testDamage } from "./damage-tests.ts";
 import { testGc } from "./gc-tests.ts";
+import { testSecondNetworks } from "./second-network-tests.ts";
 import { testStatus } from "./status-tests.ts";
 import { testWishes } from "./wishes-tests.ts";
 
@@ -25,4 +26,5 @@ describe("libcni", () => {
   testGc(getLab);
   testWishes(getLab);
   testChains(getLab);
+  testSecondNetworks(getLab);
 });
