@@ -399,6 +399,21 @@ const CASES: readonly Breakage[] = [
       /^VXLAN device vxlan\.other of somebody else has number 4096 on UDP port 4789, so that Causeway's cannot be made$/,
     remedy: "ip link delete dev vxlan.other",
   },
+  ...[
+    { way: "external", options: "external" },
+    { way: "gbp", options: "id 7 gbp" },
+    { way: "udp6zerocsumrx", options: "id 7 udp6zerocsumrx" },
+  ].map(({ way, options }) => ({
+    name: `another network's VXLAN device has the port, and receives otherwise: ${way}`,
+    check: "VXLAN port",
+    breaks: () =>
+      host(`ip link add vxlan.other type vxlan ${options} dstport 4789; ip link set vxlan.other up`),
+    verdict: "warn" as const,
+    evidence: new RegExp(
+      `^VXLAN device vxlan\\.other of somebody else has UDP port 4789 for itself \\(${way}\\), so that Causeway's cannot come up$`,
+    ),
+    remedy: "ip link delete dev vxlan.other",
+  })),
 ];
 
 test("doctor names what a killed agent has left, and that nobody answers", async () => {

@@ -9,7 +9,7 @@ export interface VxlanPortObservation {
   /** VXLAN devices that are ours. */
   readonly tunnels: readonly Pick<Link, "name" | "up">[];
   /** VXLAN devices of others. */
-  readonly foreign: readonly Pick<Link, "name" | "vxlan">[];
+  readonly foreign: readonly Pick<Link, "name" | "up" | "vxlan">[];
   /** Programs with a UDP socket on the port, where they can be seen. */
   readonly holders: readonly PortHolder[];
   /** Whether there are UDP sockets on the port; the kernel's own for VXLAN devices count. */
@@ -23,7 +23,10 @@ export interface PortHolder {
 
 const NAME = "VXLAN port";
 
-/** Devices of different numbers share the kernel's socket; a program's socket and a device's do not, nor do devices of one number. */
+/**
+ * Devices of different numbers share the kernel's socket; a program's socket and a device's do not, nor do devices of one number, nor of different
+ * ways to receive.
+ */
 export function checkVxlanPort(observation: VxlanPortObservation): readonly Finding[] {
   const { port, vni, tunnels, foreign, holders, isBound } = observation;
   const devices = foreign.filter(({ vxlan }) => vxlan?.port === port);
@@ -34,6 +37,14 @@ export function checkVxlanPort(observation: VxlanPortObservation): readonly Find
       name: NAME,
       verdict: verdictFor(tunnels),
       evidence: `VXLAN device ${name} of somebody else has number ${vni} on UDP port ${port}, so that Causeway's cannot be made`,
+      remedy: `ip link delete dev ${shellWord(name)}`,
+    }));
+  const loners = devices.filter(({ up, vxlan }) => up && vxlan?.receives.length);
+  if (loners.length > 0 && lacking)
+    return loners.map(({ name, vxlan }) => ({
+      name: NAME,
+      verdict: verdictFor(tunnels),
+      evidence: `VXLAN device ${name} of somebody else has UDP port ${port} for itself (${vxlan?.receives.join(", ")}), so that Causeway's cannot come up`,
       remedy: `ip link delete dev ${shellWord(name)}`,
     }));
   if (lacking && holders.length > 0)
@@ -54,7 +65,8 @@ export function checkVxlanPort(observation: VxlanPortObservation): readonly Find
     ];
   const device = tunnels.map(({ name, up }) => `${name} ${up ? "has it" : "is down"}`).join(", ");
   const own = device === "" ? "free; no VXLAN device of Causeway's" : device;
-  const shared = devices.map(({ name, vxlan }) => `; ${name} shares it with number ${vxlan?.vni}`).join("");
+  const sharing = devices.filter((device) => device.vxlan?.receives.length === 0);
+  const shared = sharing.map(({ name, vxlan }) => `; ${name} shares it with number ${vxlan?.vni}`).join("");
   return [{ name: NAME, verdict: "ok", evidence: `UDP port ${port}: ${own}${shared}` }];
 }
 

@@ -52,9 +52,10 @@ const VXLAN: VxlanPortObservation = {
   holders: [],
   isBound: false,
 };
-const foreign = (vni: number) => ({
+const foreign = (vni: number, receives: readonly string[] = []) => ({
   name: "flannel.1",
-  vxlan: { vni, port: 4789, local: undefined, learning: true },
+  up: true,
+  vxlan: { vni, port: 4789, local: undefined, learning: true, receives },
 });
 const OPTIONS =
   "VETH NF_TABLES NF_TABLES_INET NF_TABLES_BRIDGE NFT_NAT NFT_MASQ NFT_FIB_INET VXLAN NET_SCH_TBF NET_SCH_INGRESS IFB NET_CLS_U32 NET_ACT_MIRRED";
@@ -268,6 +269,22 @@ const CASES: readonly {
       isBound: true,
     }),
     want: ["ok UDP port 4789: cw-vx has it; flannel.1 shares it with number 1"],
+  },
+  {
+    name: "checkVxlanPort() leaves a device that receives otherwise in peace while it is down",
+    found: checkVxlanPort({ ...VXLAN, foreign: [{ ...foreign(0, ["external"]), up: false }] }),
+    want: ["ok UDP port 4789: free; no VXLAN device of Causeway's"],
+  },
+  {
+    name: "checkVxlanPort() fails of one that is up, where a device of ours is down for it",
+    found: checkVxlanPort({
+      ...VXLAN,
+      tunnels: [{ name: "cw-vx", up: false }],
+      foreign: [foreign(0, ["external"])],
+    }),
+    want: [
+      "fail VXLAN device flannel.1 of somebody else has UDP port 4789 for itself (external), so that Causeway's cannot come up | ip link delete dev flannel.1",
+    ],
   },
   {
     name: "checkVxlanPort() shows how to find a holder that it cannot see",

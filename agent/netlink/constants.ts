@@ -231,6 +231,11 @@ export const IFLA_VXLAN_LOCAL = 4;
 export const IFLA_VXLAN_LEARNING = 7;
 export const IFLA_VXLAN_PORT = 15;
 export const IFLA_VXLAN_LOCAL6 = 17;
+export const IFLA_VXLAN_UDP_ZERO_CSUM6_RX = 20;
+export const IFLA_VXLAN_REMCSUM_RX = 22;
+export const IFLA_VXLAN_GBP = 23;
+export const IFLA_VXLAN_COLLECT_METADATA = 25;
+export const IFLA_VXLAN_GPE = 27;
 
 /** linux/if_link.h: per-family settings inside IFLA_AF_SPEC. */
 export const IFLA_INET_CONF = 1;

@@ -2,6 +2,7 @@ import { addressFromBytes, addressToBytes, familyOf } from "../net/address.ts";
 import { macToBytes } from "../net/mac.ts";
 import {
   attribute,
+  type Attributes,
   nested,
   readAttributes,
   reading,
@@ -20,11 +21,16 @@ import {
   IFLA_INFO_KIND,
   IFLA_LINKINFO,
   IFLA_MTU,
+  IFLA_VXLAN_COLLECT_METADATA,
+  IFLA_VXLAN_GBP,
+  IFLA_VXLAN_GPE,
   IFLA_VXLAN_ID,
   IFLA_VXLAN_LEARNING,
   IFLA_VXLAN_LOCAL,
   IFLA_VXLAN_LOCAL6,
   IFLA_VXLAN_PORT,
+  IFLA_VXLAN_REMCSUM_RX,
+  IFLA_VXLAN_UDP_ZERO_CSUM6_RX,
   NLM_F_CREATE,
   NLM_F_EXCL,
   RTM_NEWLINK,
@@ -81,6 +87,24 @@ export function createVxlan(spec: VxlanSpec): NetlinkRequest {
 /** A VXLAN device as the kernel describes it: one of somebody else may have no fixed source address. */
 export interface ObservedVxlan extends Omit<Vxlan, "local"> {
   readonly local: string | undefined;
+  /** What it does otherwise with what it receives, in the words of ip-link(8): its UDP socket is shared with devices only that do the same. */
+  readonly receives: readonly string[];
+}
+
+/** VXLAN_F_RCV_FLAGS of net/vxlan.h. An attribute without value is a flag that is set by being there. */
+const RECEIVING = [
+  ["external", IFLA_VXLAN_COLLECT_METADATA],
+  ["gbp", IFLA_VXLAN_GBP],
+  ["gpe", IFLA_VXLAN_GPE],
+  ["udp6zerocsumrx", IFLA_VXLAN_UDP_ZERO_CSUM6_RX],
+  ["remcsumrx", IFLA_VXLAN_REMCSUM_RX],
+] as const;
+
+function parseReceiving(attributes: Attributes): readonly string[] {
+  return RECEIVING.filter(([, type]) => {
+    const value = attributes.get(type);
+    return value !== undefined && (value.length === 0 || value[0] !== 0);
+  }).map(([name]) => name);
 }
 
 /** Reads IFLA_INFO_DATA of a VXLAN device; undefined without a port. */
@@ -94,5 +118,6 @@ export function parseVxlan(data: Buffer | undefined): ObservedVxlan | undefined 
     port: port.readUInt16BE(0),
     local: local && reading("VXLAN device", () => addressFromBytes(local)),
     learning: readU8("VXLAN device", attributes, IFLA_VXLAN_LEARNING) === 1,
+    receives: parseReceiving(attributes),
   };
 }
