@@ -52,6 +52,9 @@ const NETLINK_GENERIC = 16;
 /** Interface indices from here on are ours to choose: the kernel counts up from 1 and will not come near. */
 const FIRST_LINK_INDEX = 1_000_000;
 
+/** What is made for pods. */
+const POD_LINK_KINDS = ["veth", "ifb"] as const;
+
 export interface LinuxKernelInput extends LinuxKernelOptions {
   readonly native: Pick<Native, "openNetlink" | "watch" | "close">;
   readonly rtnetlink: Rtnetlink;
@@ -125,11 +128,12 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
     if (peers.hasTunnel(index)) return "tunnel";
     return underlay.concerns(index) ? "uplink" : "foreign";
   };
-  /** Links with names as pods' links have them. Of the others, which may be thousands, only the index is read. */
+  /** Links of the kinds and with names as pods' links have them. Of others, which may be thousands, only the index is read if the kernel tells them. */
   const listPodLikeLinks = async (): Promise<Link[]> => {
-    const payloads = await rtnetlink.dump(dumpLinks());
-    for (const payload of payloads) lastLinkIndex = Math.max(lastLinkIndex, readLinkIndex(payload));
-    return payloads.filter((payload) => isPodLikeName(readLinkName(payload))).map(parseLink);
+    const dumps = await Promise.all(POD_LINK_KINDS.map((kind) => rtnetlink.dump(dumpLinks({ kind }))));
+    const payloads = new Map(dumps.flat().map((payload) => [readLinkIndex(payload), payload]));
+    for (const index of payloads.keys()) lastLinkIndex = Math.max(lastLinkIndex, index);
+    return [...payloads.values()].filter((payload) => isPodLikeName(readLinkName(payload))).map(parseLink);
   };
   const listHostLinks = async (): Promise<Link[]> => (await listPodLikeLinks()).filter(isHostLink);
 

@@ -7,7 +7,7 @@ import { listLinks } from "./underlay.ts";
 
 /** Our routes to other nodes, with the address of the node: the gateway, or where the VXLAN device sends what is for the gateway's MAC. */
 export async function listPeers(rtnetlink: Rtnetlink): Promise<readonly RememberedPeer[]> {
-  const links = await listLinks(rtnetlink);
+  const links = await listLinks(rtnetlink, { kind: "vxlan" });
   const tunnels = links.filter((link) => link.kind === "vxlan" && isOurs(link)).map(({ index }) => index);
   const { routes, neighbours, fdb } = await observePeers(rtnetlink, tunnels);
   return [...routes.values()].map(({ destination, gateway, linkIndex }) => {

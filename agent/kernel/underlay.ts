@@ -2,7 +2,7 @@ import { addressToBytes, familyOf } from "../net/address.ts";
 import { type AddressCover, createAddressCover } from "../net/address-cover.ts";
 import type { ObservedAddress } from "../netlink/address.ts";
 import { RT_TABLE_MAIN, RTPROT_RA } from "../netlink/constants.ts";
-import { dumpLinks, setLink } from "../netlink/link.ts";
+import { dumpLinks, getLink, type LinkFilter, setLink } from "../netlink/link.ts";
 import { type Link, parseLink } from "../netlink/parse-link.ts";
 import { dumpRoutes, parseRoute } from "../netlink/route.ts";
 import { FAMILIES } from "../plan/peer-routes.ts";
@@ -18,6 +18,7 @@ import {
 import { isRouter, ROUTER_CONF } from "./change-link.ts";
 import { listAddresses } from "./list-addresses.ts";
 import { isOurs } from "./ownership.ts";
+import { findLink, readOutcome } from "./read-one.ts";
 import { lookUpRoutes, OUTSIDE } from "./route-lookup.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
 import { readNameServers, surroundingsOf } from "./surroundings.ts";
@@ -71,7 +72,14 @@ export function createUnderlayObserver(rtnetlink: Rtnetlink): UnderlayObserver {
       for (const address of ways.keys()) if (!wanted.has(address)) ways.delete(address);
       const again = isQuick ? [] : [...ways.keys()].slice(0, ASKED_AGAIN);
       const asked = [...again, ...[...wanted].filter((address) => !ways.has(address))];
-      for (const [address, answer] of await lookUpRoutes(rtnetlink, asked)) {
+      const answers = await lookUpRoutes(rtnetlink, asked);
+      await readLinks(rtnetlink, seen.links, [
+        ...[...ways.values()].flatMap(({ links }) => links),
+        ...[...answers.values()].flatMap((answer) =>
+          typeof answer === "string" ? [] : answer.hops.map(({ linkIndex }) => linkIndex),
+        ),
+      ]);
+      for (const [address, answer] of answers) {
         ways.delete(address);
         ways.set(address, keep(judgeWay(answer, (index) => wayLinkOf(seen.links.get(index)))));
       }
@@ -85,7 +93,8 @@ export function createUnderlayObserver(rtnetlink: Rtnetlink): UnderlayObserver {
 
 /** What is on this node, whoever the others are. */
 interface OwnSide {
-  readonly links: ReadonlyMap<number, Link>;
+  /** Those that packets may take, or that have an address; undefined: it is gone. Of others, which come and go by thousands, nothing is read. */
+  readonly links: Map<number, Link | undefined>;
   readonly addresses: readonly ObservedAddress[];
   /** Links on which a router has announced itself: with forwarding on, they go on hearing it only if told to. */
   readonly advertised: readonly number[];
@@ -93,21 +102,37 @@ interface OwnSide {
 }
 
 async function observeOwnSide(rtnetlink: Rtnetlink): Promise<OwnSide> {
-  const [links, addresses, advertised, nameServers] = await Promise.all([
-    listLinks(rtnetlink),
+  const [addresses, advertised, nameServers] = await Promise.all([
     listAddresses(rtnetlink),
-    rtnetlink.dump(dumpRoutes({ family: 6, table: RT_TABLE_MAIN, protocol: RTPROT_RA })),
+    listAdvertised(rtnetlink),
     readNameServers(),
   ]);
-  return {
-    links: new Map(links.map((link) => [link.index, link])),
-    addresses,
-    nameServers,
-    advertised: advertised.map(parseRoute).flatMap(({ destination, linkIndex, nextHops }) => {
-      if (destination.prefixLength > 0) return [];
-      return linkIndex === undefined ? nextHops.map((hop) => hop.linkIndex) : [linkIndex];
-    }),
-  };
+  const links: OwnSide["links"] = new Map();
+  await readLinks(rtnetlink, links, [...addresses.map(({ linkIndex }) => linkIndex), ...advertised]);
+  return { links, addresses, nameServers, advertised };
+}
+
+async function listAdvertised(rtnetlink: Rtnetlink): Promise<readonly number[]> {
+  const learned = await rtnetlink.dump(dumpRoutes({ family: 6, table: RT_TABLE_MAIN, protocol: RTPROT_RA }));
+  return learned.map(parseRoute).flatMap(({ destination, linkIndex, nextHops }) => {
+    if (destination.prefixLength > 0) return [];
+    return linkIndex === undefined ? nextHops.map((hop) => hop.linkIndex) : [linkIndex];
+  });
+}
+
+/** Adds those links to `known` that it does not have. */
+async function readLinks(
+  rtnetlink: Rtnetlink,
+  known: OwnSide["links"],
+  indices: readonly number[],
+): Promise<void> {
+  const missing = [...new Set(indices)].filter((index) => !known.has(index));
+  if (missing.length === 0) return;
+  const outcomes = (
+    await rtnetlink.tryExecute([{ requests: missing.map((index) => getLink(index)) }])
+  ).flat();
+  for (const [position, index] of missing.entries())
+    known.set(index, readOutcome(outcomes[position], parseLink));
 }
 
 function wayLinkOf(link: Link | undefined) {
@@ -161,7 +186,7 @@ function describeUnderlay(
       .filter(({ linkIndex }) => links.get(linkIndex)?.name === SERVICE_LINK)
       .map(({ address }) => address),
     surroundings: surroundingsOf({
-      links: [...links.values()],
+      links: [...links.values()].filter((link) => link !== undefined),
       addresses,
       gateways: [...gateways],
       nameServers,
@@ -196,8 +221,9 @@ function findWatched({ links, addresses, advertised }: OwnSide, { own, cover, wa
   ]);
 }
 
-export async function listLinks(rtnetlink: Rtnetlink): Promise<Link[]> {
-  return (await rtnetlink.dump(dumpLinks())).map(parseLink);
+/** All links, or at least those of the filter. */
+export async function listLinks(rtnetlink: Rtnetlink, filter: LinkFilter = {}): Promise<Link[]> {
+  return (await rtnetlink.dump(dumpLinks(filter))).map(parseLink);
 }
 
 /**
@@ -208,10 +234,10 @@ export async function ensureForwarding(
   rtnetlink: Rtnetlink,
   names: readonly string[],
 ): Promise<readonly string[]> {
-  const links = await listLinks(rtnetlink);
-  const closed = links.filter(
-    ({ name, inetConf }) => names.includes(name) && inetConf !== undefined && !isRouter(inetConf),
-  );
+  const links = await Promise.all(names.map((name) => findLink(rtnetlink, name)));
+  const closed = links
+    .filter((link) => link !== undefined)
+    .filter(({ inetConf }) => inetConf !== undefined && !isRouter(inetConf));
   if (closed.length === 0) return [];
   await rtnetlink.execute([
     { requests: closed.map(({ index }) => setLink(index, { inetConf: ROUTER_CONF })) },

@@ -29,7 +29,7 @@ const ENTRIES_PER_TURN = 20;
 /** One entry of the file; reading it may be what takes time. */
 interface Entry {
   /** The same text means the same entry. */
-  readonly text: string;
+  readonly text: () => string;
   readonly read: () => unknown;
 }
 
@@ -45,17 +45,17 @@ export async function parseNodesFile(
   const nodes = new Map<string, ClusterNode>();
   const owners = new Map<string, string>();
   const seen = new Map<string, ClusterNode>();
-  let fresh = 0;
   try {
     for (const [index, entry] of listEntries(text).entries()) {
-      let node = known.get(entry.text);
+      if (index % ENTRIES_PER_TURN === 0) await breathe();
+      const key = entry.text();
+      let node = known.get(key);
       if (node === undefined) {
-        if (++fresh % ENTRIES_PER_TURN === 0) await breathe();
         const before = faults.length;
         node = readEntry(`[${index}]`, entry.read(), faults);
         if (node === undefined) continue;
-        if (faults.length === before) seen.set(entry.text, node);
-      } else seen.set(entry.text, node);
+        if (faults.length === before) seen.set(key, node);
+      } else seen.set(key, node);
       if (nodes.has(node.name)) faults.push(`[${index}].name "${node.name}" is there twice`);
       nodes.set(node.name, node);
       for (const cidr of node.podCIDRs) {
@@ -76,15 +76,16 @@ export async function parseNodesFile(
 class UnreadableError extends Error {}
 
 function listEntries(text: string): readonly Entry[] {
-  const elements = splitYamlList(text);
+  // Line ends are one and the same to YAML (1.2.2, section 5.4).
+  const elements = splitYamlList(text.replaceAll("\r\n", "\n"));
   if (elements !== undefined)
-    return elements.map((element) => ({ text: element.text, read: () => readElement(element) }));
+    return elements.map((element) => ({ text: () => element.text, read: () => readElement(element) }));
   const list = parseJson(text) ?? parseYaml(text);
   if (!Array.isArray(list))
     throw new UnreadableError(`${showValue(list)} is not a list of {name, addresses: [], podCIDRs: []}`);
   // Of YAML with aliases the same object may stand in several places, and hold itself.
   return list.map((value: unknown) => ({
-    text: inspect(value, { depth: 3, maxArrayLength: null }),
+    text: () => inspect(value, { depth: 3, maxArrayLength: null }),
     read: () => value,
   }));
 }
