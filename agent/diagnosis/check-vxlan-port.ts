@@ -65,7 +65,7 @@ export function checkVxlanPort(observation: VxlanPortObservation): readonly Find
     ];
   const device = tunnels.map(({ name, up }) => `${name} ${up ? "has it" : "is down"}`).join(", ");
   const own = device === "" ? "free; no VXLAN device of Causeway's" : device;
-  const sharing = devices.filter((device) => device.vxlan?.receives.length === 0);
+  const sharing = devices.filter(({ vxlan }) => vxlan?.receives.length === 0);
   const shared = sharing.map(({ name, vxlan }) => `; ${name} shares it with number ${vxlan?.vni}`).join("");
   return [{ name: NAME, verdict: "ok", evidence: `UDP port ${port}: ${own}${shared}` }];
 }
