@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { shippedFile } from "./shipped.ts";
 import { type AgentProcess, makeNode, NODE_NAME, type TestNode } from "./testing/agent-process.ts";
@@ -52,6 +52,7 @@ afterEach(async () => {
   await runOnHost("sh", "-c", "ip link del up0; ip link del cw-vx; true");
 });
 
+const readDoc = (name: string): string => readFileSync(new URL(`../docs/${name}`, import.meta.url), "utf8");
 const listFiles = (): string[] => readdirSync(node.folder, { recursive: true, encoding: "utf8" }).toSorted();
 
 async function startAgent(): Promise<AgentProcess> {
@@ -136,6 +137,20 @@ test("uninstall --all after a kill -9, with the socket and half-written files le
   const { code, stdout } = await uninstall("--all");
   assert.equal(code, 0);
   assert.match(stdout, /^Removed ".*agent\.sock"$/m);
+  await assertAsBefore();
+});
+
+test("the commands of docs/uninstall.md for a node without the image leave what uninstall --all leaves: nothing", async () => {
+  const agent = await startAgent();
+  await addPod("c1", 8080);
+  await addPod("c2", 8081);
+  await agent.end("SIGKILL");
+  const [, block = ""] = /^## Without the image$.*?```sh\n(.*?)```/ms.exec(readDoc("uninstall.md")) ?? [];
+  const [paths = "", ...commands] = block.split("\n");
+  assert.match(paths, /^bin=.* conf=.* run=/);
+  const here = `bin=${node.cniBinDir} conf=${node.cniConfDir} run=${dirname(node.socket)}`;
+  await host(["set +e", here, ...commands, "true"].join("\n"));
+  assert.deepEqual(await uninstall("--all"), { code: 0, stdout: "", stderr: "" });
   await assertAsBefore();
 });
 

@@ -20,6 +20,8 @@ const REFUSALS: readonly { readonly set: string; readonly want: RegExp }[] = [
   },
   { set: 'config.nonMasqueradeCIDRs=["ten"]', want: /config.nonMasqueradeCIDRs.0.* match pattern/ },
   { set: 'config.nonMasqueradeCIDRs=["10.0.0.0/40"]', want: /config.nonMasqueradeCIDRs.0.* match pattern/ },
+  { set: 'config.nonMasqueradeCIDRs=["10.0.0.256/24"]', want: /config.nonMasqueradeCIDRs.0.* match pattern/ },
+  { set: 'config.clusterCIDRs=["10.0.0.0/40"]', want: /config.clusterCIDRs.0.* match pattern/ },
   { set: 'config.clusterCIDRs=["fd00::/129"]', want: /config.clusterCIDRs.0.* match pattern/ },
   { set: 'config.cniConfName="cw.conf"', want: /config.cniConfName.* match pattern/ },
   { set: "config.cniConfMode=384", want: /config.cniConfMode.* (want|expected:?) string/i },

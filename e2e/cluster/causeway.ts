@@ -7,7 +7,7 @@ import { isReady } from "./workloads.ts";
 
 export const NAMESPACE = "causeway-system";
 
-const CHART = join(REPOSITORY, "charts", "causeway");
+export const CHART = join(REPOSITORY, "charts", "causeway");
 const WAIT = ["--wait", "--timeout", "120s"];
 
 /** Installs the chart, as its users do, or upgrades it; ends when all agents are ready. */

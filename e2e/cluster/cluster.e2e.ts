@@ -11,6 +11,7 @@ import { testRestarts } from "./restart-tests.ts";
 import { testServices } from "./service-tests.ts";
 import { testBurstAndUninstall } from "./uninstall-tests.ts";
 import { testUpgrade } from "./upgrade-tests.ts";
+import { testValues } from "./values-tests.ts";
 import { watchNodes } from "./watch-nodes.ts";
 
 const tools = await findClusterTools();
@@ -27,6 +28,8 @@ describeCluster("a dual-stack cluster", { tools, proxyModes, families: [4, 6] },
   testOutage(getCluster);
   testBurstAndUninstall(getCluster);
 });
+
+describeCluster("a control plane without nodes", { tools, proxyModes: [], families: [4] }, testValues);
 
 for (const family of [4, 6] as const) {
   describeCluster(

@@ -1,15 +1,19 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { test } from "node:test";
 import { REPOSITORY } from "../lib/tools.ts";
+import { documentedCommands } from "./documented-commands.ts";
 import { type ArchivedImage, readArchive } from "./read-archive.ts";
 import type { TarMember } from "./read-tar.ts";
 
 /** Unpacked, in megabytes of a million bytes. */
 const MAX_IMAGE_MB = 250;
 const MAX_BEYOND_BASE_MB = 15;
+
+/** Where a container's programs are looked for without a setting of its own (containerd's oci.WithDefaultPathEnv). */
+const PATH = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
 /** What the file of the program may hold of: no compiler, no package manager of a language, no debugger. */
 const BUILD_TOOLS = /\/(g?cc|g\+\+|c\+\+|clang|make|ld|as|python3?|npm|npx|yarn|git|gdb)(-\d+)?$/;
@@ -66,6 +70,24 @@ export function testContent(archive: string): void {
       "usr/share/doc/causeway/sbom.cdx.json 644",
     ]);
     assert.ok(added.some(({ name }) => name === "usr/sbin/nft"));
+  });
+
+  test("commands that the docs run inside of the agent's container name programs and files that the image has", () => {
+    const files = new Map(image.layers.flat().map((member) => [`/${member.name}`, member]));
+    const isProgram = (path: string): boolean => {
+      const { type, mode = 0 } = files.get(path) ?? {};
+      return type === "symlink" || (type === "file" && (mode & 0o111) === 0o111);
+    };
+    const commands = documentedCommands();
+    assert.ok(commands.length >= 7, "the commands are found");
+    const wrong = commands.filter(({ program, args }) => {
+      const places = program.includes("/")
+        ? [resolve("/", program)]
+        : PATH.map((folder) => join(folder, program));
+      const script = program === "node" ? args[0] : undefined;
+      return !places.some(isProgram) || (script !== undefined && !files.has(resolve("/", script)));
+    });
+    assert.deepEqual(wrong, []);
   });
 
   test("the image adds no build tool, no node_modules, nothing with more rights and nothing of others", () => {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Kernel tests once more where other tools, files and languages are: with the newest nft that Debian has, without /etc, in German.
 # What a tool prints depends on all of these, and none of it may matter. No root, but for getting packages that are missing.
-# usage: e2e/tools-matrix/run.sh [--whole]   --whole: every file that has to do with nft in every surrounding, not only those that read and write it
+# usage: e2e/tools-matrix/run.sh [--whole]   --whole: every file that names nft in every surrounding, not only those that read and write its tables
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 PATH=$PWD/node_modules/.bin:$PATH
@@ -10,8 +10,7 @@ cache=${CAUSEWAY_CACHE:-$PWD/.cache}
 
 files=(agent/kernel/nftables.netns.test.ts agent/plan/golden-rulesets.netns.test.ts agent/host-ports.netns.test.ts agent/surroundings.netns.test.ts)
 if [ "${1:-}" = --whole ]; then
-  files+=(agent/main-drift.netns.test.ts agent/kernel/{damage,linux-kernel,peers}.netns.test.ts agent/reconcile/node.netns.test.ts)
-  files+=(agent/report/report.netns.test.ts agent/{doctor,trace,uninstall,main}.netns.test.ts)
+  mapfile -t files < <(grep -lw nft agent/*.netns.test.ts agent/*/*.netns.test.ts | grep -v /old-nft)
 fi
 
 # Programs behind links such as awk and iptables are there without /etc as well.
