@@ -201,11 +201,25 @@ test("an API server behind a route that leads nowhere is reached again after the
   assert.equal(down.remedy, `curl --insecure --verbose --max-time 5 ${url}/readyz`);
 });
 
-for (const { name, handler, evidence } of [
+for (const { name, handler, evidence, remedy } of [
   {
     name: "refuses the credentials",
     handler: (_: IncomingMessage, answer: ServerResponse) => answer.writeHead(401).end(),
     evidence: /does not serve this node: 401 Unauthorized/,
+  },
+  {
+    name: "does not allow what the agent must do",
+    handler: ({ url }: IncomingMessage, answer: ServerResponse) => {
+      answer.setHeader("content-type", "application/json");
+      if (url === "/version") return answer.end('{"gitVersion":"v1.36.1"}');
+      const message =
+        'nodes is forbidden: User "system:serviceaccount:a:b" cannot list resource "nodes" in API group "" at the cluster scope';
+      return answer
+        .writeHead(403)
+        .end(JSON.stringify({ kind: "Status", code: 403, reason: "Forbidden", message }));
+    },
+    evidence: /does not serve this node: 403 .*cannot list resource "nodes"/,
+    remedy: "kubectl auth can-i list nodes --as system:serviceaccount:a:b",
   },
   {
     name: "never answers",
@@ -223,6 +237,7 @@ for (const { name, handler, evidence } of [
       const [found] = findingsOf(await doctor(["--kubeconfig", kubeconfig]), "API server");
       assert.equal(found?.verdict, "fail");
       assert.match(found.evidence, evidence);
+      if (remedy !== undefined) assert.equal(found.remedy, remedy);
     } finally {
       server.closeAllConnections();
       server.close();

@@ -80,7 +80,15 @@ function checkFeature(
       name: NAME,
       verdict,
       evidence: `module ${module} of Linux ${release} is not installed, which is needed for ${use}`,
-      remedy: `apt-get install --yes linux-modules-extra-${release}`,
+      remedy: installCommand(release),
     },
   ];
+}
+
+/** Distributions that have some modules in a package of their own, told by the kernel's name: the files here may be an image's. */
+function installCommand(release: string): string | undefined {
+  if (/^[\d.]+-\d+-(generic|lowlatency|aws|azure|gcp|gke|ibm|kvm|oracle)/.test(release))
+    return `apt-get install --yes linux-modules-extra-${release}`;
+  if (/\.(el|fc)\d+/.test(release)) return `dnf install --assumeyes kernel-modules-extra-${release}`;
+  return undefined;
 }

@@ -28,7 +28,7 @@ export function checkShim({
   shippedPath,
   shippedVersion,
 }: ShimObservation): readonly Finding[] {
-  const remedy = `install -m 0755 ${shellWord(shippedPath)} ${shellWord(path)}`;
+  const remedy = shippedVersion && `install -m 0755 ${shellWord(shippedPath)} ${shellWord(path)}`;
   const fail = (evidence: string): readonly Finding[] => [{ name: NAME, verdict: "fail", evidence, remedy }];
   if (installed === undefined) return fail(`${path} is missing: runtimes cannot start or stop pods`);
   if (!installed.isExecutable) return fail(`${path} is not executable`);

@@ -1,3 +1,4 @@
+import { agentRemedy } from "./check-agent.ts";
 import type { Finding } from "./finding.ts";
 import { shellWord } from "./shell.ts";
 
@@ -17,12 +18,14 @@ export interface StaleFilesObservation {
 
 const NAME = "stale files";
 
-/** What agents have left that are not there any more. */
-export function checkStaleFiles({
-  socket,
-  conflist,
-  temporaries,
-}: StaleFilesObservation): readonly Finding[] {
+/**
+ * What agents have left that are not there any more. Socket and conflist are an agent's that is to come back: it takes the first over, and without the
+ * second the runtime could delete no pod.
+ */
+export function checkStaleFiles(
+  { socket, conflist, temporaries }: StaleFilesObservation,
+  nodeName: string,
+): readonly Finding[] {
   const findings: Finding[] = temporaries.map((path) => ({
     name: NAME,
     verdict: "warn",
@@ -33,8 +36,8 @@ export function checkStaleFiles({
     findings.push({
       name: NAME,
       verdict: "warn",
-      evidence: `${socket.path} is the socket of an agent that was killed: nobody listens`,
-      remedy: `rm ${shellWord(socket.path)}`,
+      evidence: `${socket.path} is the socket of an agent that was killed: nobody listens; the next agent takes it over`,
+      remedy: agentRemedy(nodeName),
     });
   if (socket.state === "no socket")
     findings.push({
@@ -43,17 +46,21 @@ export function checkStaleFiles({
       evidence: `${socket.path} is no socket, and the agent does not start over it`,
       remedy: `rm -r ${shellWord(socket.path)}`,
     });
-  if (conflist !== undefined && conflist.state !== "listening") findings.push(staleConflist(conflist));
+  if (conflist !== undefined && conflist.state !== "listening")
+    findings.push(staleConflist(conflist, nodeName));
   if (findings.length > 0) return findings;
   return [{ name: NAME, verdict: "ok", evidence: "none" }];
 }
 
-function staleConflist({ path, socket, state }: NonNullable<StaleFilesObservation["conflist"]>): Finding {
+function staleConflist(
+  { path, socket, state }: NonNullable<StaleFilesObservation["conflist"]>,
+  nodeName: string,
+): Finding {
   const fault = socket === undefined ? "names no socket" : `names the socket ${socket} (${state})`;
   return {
     name: NAME,
     verdict: "fail",
-    evidence: `${path} ${fault}: the runtime takes the node for ready, and no pod starts; start the agent, or if it has left this node for good remove the file`,
-    remedy: `rm ${shellWord(path)}`,
+    evidence: `${path} ${fault}: the runtime takes the node for ready, and no pod starts until the agent does; docs/uninstall.md tells how to take Causeway off a node`,
+    remedy: agentRemedy(nodeName),
   };
 }

@@ -62,6 +62,14 @@ const OPTIONS =
 const CONFIG = ["CONFIG_BRIDGE=m\n", ...OPTIONS.split(" ").map((option) => `CONFIG_${option}=y\n`)].join("");
 const KERNEL = { release: "6.1.0-9-amd64", config: CONFIG, loaded: new Set<string>(), modules: undefined };
 
+const API = {
+  kind: "failed",
+  server: undefined,
+  reason: "ECONNREFUSED",
+  status: undefined,
+  blockedBy: undefined,
+} as const;
+
 const [GUARDED = planPortGuard()] = withElements(
   [planPortGuard()],
   [],
@@ -149,9 +157,13 @@ const CASES: readonly {
   },
   {
     name: "checkKernel() finds a module that the distribution has in another package",
-    found: checkKernel({ ...KERNEL, modules: "kernel/net/bridge/br_netfilter.ko.xz:\n" }),
+    found: ["6.8.0-31-generic", "5.14.0-427.el9.x86_64", "6.1.0-9-amd64"].flatMap((release) =>
+      checkKernel({ ...KERNEL, release, modules: "kernel/net/bridge/br_netfilter.ko.xz:\n" }),
+    ),
     want: [
-      "fail module bridge of Linux 6.1.0-9-amd64 is not installed, which is needed for the bridge of pods | apt-get install --yes linux-modules-extra-6.1.0-9-amd64",
+      "fail module bridge of Linux 6.8.0-31-generic is not installed, which is needed for the bridge of pods | apt-get install --yes linux-modules-extra-6.8.0-31-generic",
+      "fail module bridge of Linux 5.14.0-427.el9.x86_64 is not installed, which is needed for the bridge of pods | dnf install --assumeyes kernel-modules-extra-5.14.0-427.el9.x86_64",
+      "fail module bridge of Linux 6.1.0-9-amd64 is not installed, which is needed for the bridge of pods",
     ],
   },
   {
@@ -312,13 +324,16 @@ const CASES: readonly {
   },
   {
     name: "checkStaleFiles() finds a conflist that names no socket",
-    found: checkStaleFiles({
-      socket: { path: "/run/s", state: "listening" },
-      conflist: { path: "/etc/cni/net.d/10-causeway.conflist", socket: undefined, state: undefined },
-      temporaries: [],
-    }),
+    found: checkStaleFiles(
+      {
+        socket: { path: "/run/s", state: "listening" },
+        conflist: { path: "/etc/cni/net.d/10-causeway.conflist", socket: undefined, state: undefined },
+        temporaries: [],
+      },
+      "n1",
+    ),
     want: [
-      "fail /etc/cni/net.d/10-causeway.conflist names no socket: the runtime takes the node for ready, and no pod starts; start the agent, or if it has left this node for good remove the file | rm /etc/cni/net.d/10-causeway.conflist",
+      `fail /etc/cni/net.d/10-causeway.conflist names no socket: the runtime takes the node for ready, and no pod starts until the agent does; docs/uninstall.md tells how to take Causeway off a node | ${agentRemedy("n1")}`,
     ],
   },
   {
@@ -332,20 +347,47 @@ const CASES: readonly {
   },
   {
     name: "checkApi() does not ask where there are no credentials",
-    found: checkApi({ kind: "not asked", reason: "no cluster" }),
+    found: checkApi({ kind: "not asked", reason: "no cluster" }, { isAgentReady: true }),
     want: ["info not asked: no cluster"],
   },
   {
     name: "checkApi() only warns of a server that answers with an error",
-    found: checkApi({
-      kind: "failed",
-      server: "https://a",
-      reason: "503",
-      status: 503,
-      blockedBy: undefined,
-    }),
+    found: [true, false].flatMap((isAgentReady) =>
+      checkApi({ ...API, server: "https://a", reason: "503", status: 503 }, { isAgentReady }),
+    ),
     want: [
       "warn https://a does not serve this node: 503; pods start, changes of nodes do not arrive | curl --insecure --verbose --max-time 5 https://a/readyz",
+      "warn https://a does not serve this node: 503; changes of nodes do not arrive | curl --insecure --verbose --max-time 5 https://a/readyz",
+    ],
+  },
+  {
+    name: "checkApi() gives no command where the credentials do not tell the server, or are refused: no prose and no file may stand where a URL must",
+    found: [
+      ...checkApi({ ...API, reason: 'Cannot read kubeconfig "/etc/k": ENOENT' }, { isAgentReady: false }),
+      ...checkApi({ ...API, server: "https://a", reason: "401", status: 401 }, { isAgentReady: false }),
+    ],
+    want: [
+      'fail it does not serve this node: Cannot read kubeconfig "/etc/k": ENOENT; changes of nodes do not arrive',
+      "fail https://a does not serve this node: 401; changes of nodes do not arrive",
+    ],
+  },
+  {
+    name: "checkApi() asks about the permission that is refused",
+    found: [
+      'User "system:serviceaccount:kube-system:causeway" cannot list resource "nodes" in API group "" at the cluster scope',
+      'User "system:serviceaccount:kube-system:causeway" cannot create resource "events" in API group "events.k8s.io" in the namespace "default"',
+      'User "oidc:Jane Doe" cannot get path "/version"',
+      "no words",
+    ].flatMap((reason) =>
+      checkApi({ ...API, server: "https://a", reason, status: 403 }, { isAgentReady: false }).map(
+        ({ verdict, remedy }) => ({ name: "", verdict, evidence: "", remedy }),
+      ),
+    ),
+    want: [
+      "fail  | kubectl auth can-i list nodes --as system:serviceaccount:kube-system:causeway",
+      "fail  | kubectl auth can-i create events.events.k8s.io --as system:serviceaccount:kube-system:causeway",
+      "fail  | kubectl auth can-i get /version --as 'oidc:Jane Doe'",
+      "fail  | kubectl auth can-i --list",
     ],
   },
   {

@@ -86,7 +86,7 @@ function explainHop(prefix: string, { address, link, state }: NextHop): readonly
 
 function explainOverlay(observation: PathObservation, overlay: OverlayObservation): readonly Finding[] {
   const { destination, source, nodeName } = observation;
-  const { tunnel, gateway = "?", mac, remote, orphans, outer, hop } = overlay;
+  const { tunnel, gateway, mac, remote, orphans, outer, hop } = overlay;
   const device = shellWord(tunnel.name);
   const fail = (name: string, evidence: string, remedy?: string): Finding => ({
     name,
@@ -104,11 +104,11 @@ function explainOverlay(observation: PathObservation, overlay: OverlayObservatio
   ];
   if (mac === undefined) {
     const known = orphans.length === 1 ? orphans[0] : undefined;
-    const remedy = known && neighbourCommand(tunnel.name, gateway, known);
-    const evidence = `${tunnel.name} has no neighbour ${gateway}: nobody answers questions on it`;
+    const remedy = known && gateway && neighbourCommand(tunnel.name, gateway, known);
+    const evidence = `${tunnel.name} has no neighbour ${gateway ?? "for the route"}: nobody answers questions on it`;
     return [...findings, fail("neighbour", evidence, remedy ?? agentRemedy(nodeName))];
   }
-  findings.push({ name: "neighbour", verdict: "ok", evidence: `${gateway} is at ${mac}` });
+  findings.push({ name: "neighbour", verdict: "ok", evidence: `${gateway ?? "its gateway"} is at ${mac}` });
   if (remote === undefined) {
     const address = addressBehind(mac);
     const remedy = address && forwardingCommand(tunnel.name, mac, address);

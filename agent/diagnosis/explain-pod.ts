@@ -43,7 +43,7 @@ export function explainLink(
 ): Finding {
   const link = shellWord(hostLink.name);
   const what = `${hostLink.name} of ${describePod({ podName, containerId })} (${ifname})`;
-  const fail = (evidence: string, remedy: string): Finding => ({ name, verdict: "fail", evidence, remedy });
+  const fail = (evidence: string, remedy?: string): Finding => ({ name, verdict: "fail", evidence, remedy });
   if (!hostLink.up) return fail(`link ${what} is down`, `ip link set dev ${link} up`);
   if (hostLink.masterIndex !== bridge.index)
     return fail(
@@ -58,9 +58,10 @@ export function explainLink(
   return { name, verdict: "ok", evidence: `link ${what}, MTU ${hostLink.mtu}` };
 }
 
-/** A process of the pod is found by the number that this namespace has for the pod's. */
-function insidePod(netnsId: number | undefined, command: string): string {
-  const pid = `lsns --type net --noheadings --output PID,NETNSID | awk '$2 == "${netnsId ?? "?"}" {print $1; exit}'`;
+/** A process of the pod is found by the number that this namespace has for the pod's; undefined where it has none. */
+function insidePod(netnsId: number | undefined, command: string): string | undefined {
+  if (netnsId === undefined) return undefined;
+  const pid = `lsns --type net --noheadings --output PID,NETNSID | awk '$2 == "${netnsId}" {print $1; exit}'`;
   return `nsenter --net --target "$(${pid})" ${command}`;
 }
 

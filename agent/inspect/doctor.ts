@@ -65,10 +65,15 @@ export async function examineNode(sockets: PathSockets, input: DoctorInput): Pro
     if ("error" in seen) return judging(name, seen, () => []);
     return check(name, async () => observe(seen.value), judge);
   };
+  const isAgentReady = agent.kind === "answer" && agent.report.readiness?.isReady === true;
   const checks: readonly Promise<readonly Finding[]>[] = [
     check("agent", async () => ({ nodeName, ownVersion: version, agent: agentState(agent) }), checkAgent),
     check("shim", () => observeShim(paths), checkShim),
-    check("stale files", () => observeStaleFiles(paths), checkStaleFiles),
+    check(
+      "stale files",
+      () => observeStaleFiles(paths),
+      (files) => checkStaleFiles(files, nodeName),
+    ),
     check("rival conflists", () => listRivals(paths), checkRivals),
     check("kernel", observeKernel, checkKernel),
     ofMachine("datapath", bridgeOf, checkBridge),
@@ -103,7 +108,11 @@ export async function examineNode(sockets: PathSockets, input: DoctorInput): Pro
     check("conntrack", observeConntrack, checkConntrack),
     ofMachine("MTU", (node) => observeMtu(sockets, node), checkMtu),
     ofMachine("VXLAN port", (node) => observeVxlanPort(node, vxlan), checkVxlanPort),
-    check("API server", () => observeApi(rtnetlink, api), checkApi),
+    check(
+      "API server",
+      () => observeApi(rtnetlink, api),
+      (seen) => checkApi(seen, { isAgentReady }),
+    ),
   ];
   return (await Promise.all(checks)).flat();
 }

@@ -1,10 +1,11 @@
 import type { PeerKnowledge } from "../diagnosis/path-observation.ts";
+import { overlayRouteCommand } from "../diagnosis/overlay-remedies.ts";
 import { allOf, shellWord } from "../diagnosis/shell.ts";
 import { familyOf } from "../net/address.ts";
 import { addressAt, addressBits, cidrOf, formatCidr } from "../net/cidr.ts";
 import type { NodeReport, PeerReport } from "../report/node-report.ts";
 import type { KernelQuestions } from "./kernel-questions.ts";
-import type { NodeObservation, Tunnel } from "./observe-node.ts";
+import type { NodeObservation } from "./observe-node.ts";
 import type { TableQuestions } from "./table-questions.ts";
 
 /**
@@ -48,19 +49,6 @@ export interface PeerSources {
   readonly report: NodeReport | undefined;
 }
 
-function overlayRoute(
-  node: NodeObservation,
-  {
-    podCidr,
-    gateway,
-    tunnel,
-  }: { readonly podCidr: string; readonly gateway: string; readonly tunnel: Tunnel },
-): string {
-  const own = node.gateways.find(({ address }) => familyOf(address) === familyOf(gateway));
-  const source = own === undefined ? "" : ` src ${own.address}`;
-  return `ip route replace ${podCidr} via ${gateway} dev ${shellWord(tunnel.name)}${source} onlink proto 99`;
-}
-
 /** PodCIDRs of a cluster mostly have one length: then a neighbour of a VXLAN device tells which is meant, and the whole way. */
 async function findRemnant(
   { questions, node }: Pick<PeerSources, "questions" | "node">,
@@ -73,7 +61,10 @@ async function findRemnant(
   for (const tunnel of node.tunnels) {
     if ((await questions.neighbour(tunnel.index, gateway)) === undefined) continue;
     const up = tunnel.up ? [] : [`ip link set dev ${shellWord(tunnel.name)} up`];
-    const remedy = allOf(...up, overlayRoute(node, { podCidr, gateway, tunnel }));
+    const remedy = allOf(
+      ...up,
+      overlayRouteCommand({ podCidr, gateway, device: tunnel.name, source: own?.address }),
+    );
     return { name: undefined, podCidr, isCertain: true, reason: undefined, remedy };
   }
   return { name: undefined, podCidr, isCertain: false, reason: undefined, remedy: undefined };

@@ -1,5 +1,5 @@
 import { createCredentials } from "../kube/credentials.ts";
-import { createApiClient } from "../kube/api-client.ts";
+import { createApiClient, drain } from "../kube/api-client.ts";
 import { asApiError } from "../kube/api-error.ts";
 import type { ApiObservation } from "../diagnosis/check-api.ts";
 import { isIP } from "node:net";
@@ -16,31 +16,25 @@ export interface ApiTarget {
 
 const TIMEOUT_MS = 1000;
 
-/** Asks the API server for its version, with the agent's credentials. */
+/** Asks the API server for its version, and for a node as the agent must be allowed to, with the agent's credentials. */
 export async function observeApi(rtnetlink: Rtnetlink, target: ApiTarget): Promise<ApiObservation> {
   const { kubeconfig, apiServer, isInCluster, version } = target;
   if (kubeconfig === undefined && !isInCluster)
     return { kind: "not asked", reason: "this is no pod of a cluster, and --kubeconfig is not given" };
   const credentials = createCredentials({ kubeconfig, apiServer });
   const client = createApiClient({ credentials, userAgent: `causeway/${version}` });
-  let server = kubeconfig ?? "the API server";
+  let server: string | undefined;
   const startMs = performance.now();
   try {
     ({ server } = await credentials.forRequest());
-    const body = await client.send({
-      method: "GET",
-      path: "/version",
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    });
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const body = await client.send({ method: "GET", path: "/version", signal });
     const chunks: Buffer[] = [];
     for await (const chunk of body) chunks.push(chunk);
     const { gitVersion } = JSON.parse(Buffer.concat(chunks).toString("utf8")) as { gitVersion?: string };
-    return {
-      kind: "answered",
-      server,
-      ms: performance.now() - startMs,
-      version: gitVersion ?? "unknown version",
-    };
+    const ms = performance.now() - startMs;
+    await drain(await client.send({ method: "GET", path: "/api/v1/nodes?limit=1", signal }));
+    return { kind: "answered", server, ms, version: gitVersion ?? "unknown version" };
   } catch (error) {
     const { message, status } = asApiError(error);
     const blockedBy = status === undefined ? await findBlock(rtnetlink, server) : undefined;
@@ -51,8 +45,8 @@ export async function observeApi(rtnetlink: Rtnetlink, target: ApiTarget): Promi
 }
 
 /** A route of this node that leads the server's address nowhere. */
-async function findBlock(rtnetlink: Rtnetlink, server: string): Promise<string | undefined> {
-  if (!URL.canParse(server)) return undefined;
+async function findBlock(rtnetlink: Rtnetlink, server: string | undefined): Promise<string | undefined> {
+  if (server === undefined || !URL.canParse(server)) return undefined;
   const destination = new URL(server).hostname.replace(/^\[|\]$/g, "");
   if (isIP(destination) === 0) return undefined;
   return findBlockingRoute(rtnetlink, destination);

@@ -1,0 +1,152 @@
+import { checkAgent } from "../diagnosis/check-agent.ts";
+import { checkApi } from "../diagnosis/check-api.ts";
+import { checkBridge } from "../diagnosis/check-bridge.ts";
+import { checkBridgeNetfilter } from "../diagnosis/check-bridge-netfilter.ts";
+import { checkConntrack } from "../diagnosis/check-conntrack.ts";
+import { checkForwardChains } from "../diagnosis/check-forward-chains.ts";
+import { checkForwarding } from "../diagnosis/check-forwarding.ts";
+import { checkKernel } from "../diagnosis/check-kernel.ts";
+import { checkMtu } from "../diagnosis/check-mtu.ts";
+import { checkReversePath } from "../diagnosis/check-reverse-path.ts";
+import { checkRivals } from "../diagnosis/check-rivals.ts";
+import { checkShim } from "../diagnosis/check-shim.ts";
+import { checkStaleFiles } from "../diagnosis/check-stale-files.ts";
+import { checkVxlanPort } from "../diagnosis/check-vxlan-port.ts";
+import { explainDelivery } from "../diagnosis/explain-delivery.ts";
+import { explainEntries, explainLink } from "../diagnosis/explain-pod.ts";
+import { explainHostPort } from "../diagnosis/explain-host-port.ts";
+import type { Finding } from "../diagnosis/finding.ts";
+import { forwardingCommand, neighbourCommand, overlayRouteCommand } from "../diagnosis/overlay-remedies.ts";
+import { elementCommand } from "../diagnosis/shell.ts";
+import type { PathObservation, PodEnd } from "../diagnosis/path-observation.ts";
+
+/** A link whose name holds what sysctl and shells take for their own, and a folder with a blank. */
+const LINK = "eth0.100";
+const FOLDER = "/srv/my cni";
+const MAC = "0a:58:0a:f4:01:02";
+const BRIDGE = { index: 3, name: "cw0" };
+
+const failed = { kind: "failed", reason: "", blockedBy: undefined } as const;
+const notReady = { isAgentReady: false };
+const linkOf = (fields: object): PodEnd["hostLink"] =>
+  ({
+    name: "cwpod",
+    index: 9,
+    up: true,
+    lowerUp: true,
+    masterIndex: 3,
+    netnsId: 7,
+    ...fields,
+  }) as PodEnd["hostLink"];
+const end = (fields: object): PodEnd => ({
+  address: "10.244.1.2",
+  hostLink: linkOf({}),
+  containerId: "c1",
+  podName: undefined,
+  ifname: "eth0",
+  isRouted: true,
+  neighbour: { mac: MAC, permanent: true },
+  portMacs: [MAC],
+  ...fields,
+});
+const portOf = (element: string | undefined, isTaken: boolean): readonly Finding[] =>
+  explainHostPort({
+    target: { address: "192.0.2.1", port: { number: 80, protocol: "tcp" } },
+    hostPort: {
+      isLocal: true,
+      binding: isTaken
+        ? { hostLink: "cwpod", containerId: "c1", podName: undefined, address: "10.244.1.2", port: 80 }
+        : undefined,
+      set: "ports4",
+      key: "tcp . 80",
+      element: { value: element },
+    },
+  } as unknown as PathObservation);
+const vxlan = { port: 4789, vni: 4096, tunnels: [], foreign: [], holders: [], isBound: true };
+
+function remediesOf(findings: readonly Finding[]): readonly string[] {
+  return findings.flatMap(({ remedy }) => remedy ?? []);
+}
+
+/** Every kind of command that a check or a hop prints. `agent/remedies.netns.test.ts` proves that none is missing, and that each can be run. */
+export const REMEDIES: readonly string[] = [
+  ...remediesOf([
+    ...checkAgent({ nodeName: "n1", ownVersion: "1", agent: { kind: "silent", reason: "" } }),
+    ...checkApi({ ...failed, server: "https://192.0.2.1:6443", status: 503 }, notReady),
+    ...checkApi({ ...failed, server: "https://192.0.2.1:6443", status: 403 }, notReady),
+    ...checkApi(
+      { ...failed, server: "https://a", status: 403, reason: 'User "my user" cannot list resource "nodes"' },
+      notReady,
+    ),
+    ...checkApi(
+      { ...failed, server: undefined, status: undefined, blockedBy: "unreachable 192.0.2.0/24" },
+      notReady,
+    ),
+    ...checkBridge({ bridge: { name: LINK, up: false }, gateways: [], tunnels: [] }),
+    ...checkBridgeNetfilter(new Map([["bridge-nf-call-iptables", 1]])),
+    ...checkConntrack({ count: 99, max: 100, dropped: 0 }),
+    ...checkForwardChains({
+      bridge: "cw0",
+      chains: [{ family: "ip", table: "filter", name: "FORWARD", policy: "drop", rules: [] }],
+      legacyTables: ["filter"],
+    }),
+    ...checkForwarding({
+      links: [{ name: LINK, inetConf: { forwarding: 0 } }],
+      families: [4, 6],
+      ipv6: 0,
+      acceptRa: new Map([[LINK, 1]]),
+    }),
+    ...["6.8.0-31-generic", "5.14.0-427.el9.x86_64"].flatMap((release) =>
+      checkKernel({ release, config: "CONFIG_BRIDGE=m\n", loaded: new Set(), modules: "" }),
+    ),
+    ...checkMtu({
+      bridge: { name: "cw0", mtu: 1500 },
+      tunnels: [{ name: "cw-vx", mtu: 1500, underlay: 4 }],
+      uplinks: [{ name: LINK, mtu: 1400 }],
+      probes: [],
+    }),
+    ...checkReversePath({ all: 1, links: [{ name: LINK, inetConf: {} }], uplinks: 2, dropped: 1 }),
+    ...checkRivals([`${FOLDER}/05-it's.conflist`]),
+    ...checkShim({
+      path: `${FOLDER}/causeway`,
+      installed: undefined,
+      shippedPath: "/app/bin/causeway",
+      shippedVersion: "1",
+    }),
+    ...checkStaleFiles(
+      {
+        socket: { path: `${FOLDER}/s`, state: "no socket" },
+        conflist: undefined,
+        temporaries: [`${FOLDER}/.tmp`],
+      },
+      "n1",
+    ),
+    ...checkVxlanPort({ ...vxlan, foreign: [{ name: LINK, up: true, vxlan: vxlanOf(4096) }] }),
+    ...checkVxlanPort({ ...vxlan, holders: [{ pid: 4_194_999, name: "other" }] }),
+    ...checkVxlanPort(vxlan),
+    ...explainEntries("", end({ isRouted: false, neighbour: undefined }), "cw0"),
+    ...explainEntries("", end({ portMacs: [] }), "cw0"),
+    ...[{ up: false }, { masterIndex: 4 }, { lowerUp: false }].map((fields) =>
+      explainLink("pod", end({ hostLink: linkOf(fields) }), BRIDGE),
+    ),
+    ...explainDelivery({
+      delivery: { kind: "direct", hop: { address: "192.0.2.7", link: linkOf({}), state: "unresolved" } },
+    } as unknown as PathObservation),
+    ...portOf("10.244.1.9 . 80", false),
+    ...portOf(undefined, true),
+    ...portOf("10.244.1.9 . 80", true),
+  ]),
+  neighbourCommand("cw-vx", "10.244.3.1", MAC),
+  forwardingCommand("cw-vx", MAC, "192.0.2.7"),
+  elementCommand("inet", "nodes4", "192.0.2.7"),
+  overlayRouteCommand({
+    podCidr: "10.244.3.0/24",
+    gateway: "10.244.3.1",
+    device: "cw-vx",
+    source: "10.244.1.1",
+  }),
+];
+
+function vxlanOf(vni: number) {
+  return { vni, port: 4789, local: undefined, learning: true, receives: [] };
+}
