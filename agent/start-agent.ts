@@ -38,7 +38,8 @@ import { createClusterReconciler } from "./reconcile/cluster.ts";
 import { createForeignFilters } from "./reconcile/foreign-filters.ts";
 import { createDrift } from "./reconcile/drift.ts";
 import { inTurn } from "./reconcile/in-turn.ts";
-import { ensureHostFiles } from "./reconcile/host-files.ts";
+import { createHostFileKeeper } from "./reconcile/host-file-keeper.ts";
+import type { HostFilesOutcome } from "./reconcile/host-files.ts";
 import { createNodeReconciler, type OwnNode } from "./reconcile/node.ts";
 import { createRunner } from "./reconcile/runner.ts";
 import { createScopedRunner, type Scope } from "./reconcile/scoped-runner.ts";
@@ -293,6 +294,16 @@ export async function startAgent(
     hostFileRunner.trigger();
   };
   const shim = readFileSync(shippedFile("bin/causeway"));
+  const hostFiles = createHostFileKeeper({ ...config, shim, conflist: planConflist(config) });
+  const tellHostFiles = ({ removed, written, rivals: found }: HostFilesOutcome): void => {
+    for (const path of removed) log.info({ path }, "Removed our configuration of another name");
+    for (const path of written) {
+      log.info({ path }, "Wrote host file");
+      metrics.countFileWrite(path);
+    }
+    tellRivals(found);
+    rivals = found;
+  };
   const hostFileRunner = createRunner(
     async () => {
       // Somebody may have cleared /run: an agent that nobody reaches is none.
@@ -302,16 +313,8 @@ export async function startAgent(
         serve();
       }
       queries.ensure();
-      const outcome = await metrics.measureReconcile("host_files", () =>
-        ensureHostFiles({ ...config, shim, conflist: planConflist(config) }),
-      );
-      for (const path of outcome.removed) log.info({ path }, "Removed our configuration of another name");
-      for (const path of outcome.written) {
-        log.info({ path }, "Wrote host file");
-        metrics.countFileWrite(path);
-      }
-      tellRivals(outcome.rivals);
-      rivals = outcome.rivals;
+      const outcome = await metrics.measureReconcile("host_files", hostFiles.ensure);
+      if (outcome !== undefined) tellHostFiles(outcome);
       readiness.set("installation", undefined);
       if (readiness.isReady()) source.ready();
     },

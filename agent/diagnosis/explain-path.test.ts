@@ -27,6 +27,7 @@ function link(name: string, index: number, fields: Partial<Link> = {}): Link {
     netnsId: undefined,
     bridgePort: undefined,
     vxlan: undefined,
+    forwardDelay: undefined,
     addrGenMode: undefined,
     inetConf: { forwarding: 1 },
     ...fields,

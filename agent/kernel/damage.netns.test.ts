@@ -231,3 +231,37 @@ test("watch() tells of a change to a link of ours, once until it is armed again"
   await eventually("the change after rearm() is told", () => count === 2);
   watch.stop();
 });
+
+test("watch() does not tell of the bridge's alias that the agent itself writes, as with each pod, but of everything that others do to it", async () => {
+  const told: string[] = [];
+  const watch = kernel.watch((concern) => told.push(concern));
+  const isTold = (...want: readonly string[]): Promise<void> =>
+    eventually(`${want.join()} is told, not ${told.join()}`, () => told.join() === want.join());
+  for (const address of ["10.244.1.8", "10.244.1.9"]) {
+    await kernel.saveLastGiven([address]);
+    // What comes after it is told after it.
+    await runOnHost("ip", "rule", "add", "pref", "99", "lookup", "99");
+    await isTold("node");
+    await runOnHost("ip", "rule", "del", "pref", "99");
+    await runOnHost("ip", "link", "set", "cw0", "alias", "causeway bridge 10.244.1.77");
+    await isTold("node", "pods");
+    told.length = 0;
+    watch.rearm();
+  }
+  watch.stop();
+});
+
+test("ensureNode() takes the forward delay off a bridge: after it the kernel tells of each new port once more, for nothing", async () => {
+  const delay = async (): Promise<number | undefined> => {
+    type Shown = readonly {
+      readonly linkinfo: { readonly info_data: { readonly forward_delay?: number } };
+    }[];
+    const [link] = JSON.parse(await runOnHost("ip", "-d", "-j", "link", "show", "cw0")) as Shown;
+    return link?.linkinfo.info_data.forward_delay;
+  };
+  assert.equal(await delay(), 0);
+  await runOnHost("ip", "link", "set", "cw0", "type", "bridge", "forward_delay", "1500");
+  assert.equal(await delay(), 1500);
+  await kernel.ensureNode(nodePlan);
+  assert.equal(await delay(), 0);
+});

@@ -61,5 +61,9 @@ export async function ensureBridge(
 /** What must change of the bridge. Empty when all is as planned. */
 export function diffBridge({ mac, mtu }: NodePlan, link: Link): LinkChange {
   const alias = link.alias?.startsWith(BRIDGE_ALIAS) === true ? link.alias : BRIDGE_ALIAS;
-  return diffRoutedLink({ alias, mac, mtu }, link);
+  // Up to 0.1.0 bridges had the kernel's own delay.
+  return {
+    ...diffRoutedLink({ alias, mac, mtu }, link),
+    ...(link.forwardDelay === 0 ? {} : { forwardDelay: 0 }),
+  };
 }

@@ -4,7 +4,7 @@ import { NETLINK_XFRM } from "../netlink/xfrm.ts";
 import { dumpListeningSockets, NETLINK_SOCK_DIAG, parseListeningSocket } from "../netlink/sock-diag.ts";
 import { NETLINK_NETFILTER } from "../netlink/nft-generation.ts";
 import { dumpNeighbours, parseNeighbour } from "../netlink/neighbour.ts";
-import { type Link, parseLink, readLinkIndex, readLinkName } from "../netlink/parse-link.ts";
+import { type Link, readLinkIndex, readLinkName } from "../netlink/parse-link.ts";
 import { parseAlias } from "../plan/attachment.ts";
 import { ifbName } from "../plan/ifb.ts";
 import { type PortBinding, PROTOCOL_NUMBERS } from "../plan/host-ports.ts";
@@ -31,6 +31,7 @@ import type { AttachOutcome, Kernel, ObservedAttachment } from "./kernel.ts";
 import { createPodEncoder } from "./pod-batches.ts";
 import { createNftables } from "./nftables.ts";
 import { createConnectionKeeper } from "./forget-connections.ts";
+import { createLinkParser } from "./link-parser.ts";
 import { listPeers } from "./list-peers.ts";
 import { readCounters, tableKey } from "./list-table.ts";
 import { createLocalnet } from "./localnet.ts";
@@ -99,7 +100,9 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
   const peers = createPeers({ rtnetlink, generic });
   const underlay = createUnderlayObserver(rtnetlink);
   const encodePod = createPodEncoder();
+  const parsePodLinks = createLinkParser();
   let bridge: Link | undefined;
+  let bridgeAlias: string | undefined;
   let lastLinkIndex = FIRST_LINK_INDEX;
   const localnet = createLocalnet();
   let localnetFault: string | undefined;
@@ -133,7 +136,7 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
     const dumps = await Promise.all(POD_LINK_KINDS.map((kind) => rtnetlink.dump(dumpLinks({ kind }))));
     const payloads = new Map(dumps.flat().map((payload) => [readLinkIndex(payload), payload]));
     for (const index of payloads.keys()) lastLinkIndex = Math.max(lastLinkIndex, index);
-    return [...payloads.values()].filter((payload) => isPodLikeName(readLinkName(payload))).map(parseLink);
+    return parsePodLinks([...payloads.values()].filter((payload) => isPodLikeName(readLinkName(payload))));
   };
   const listHostLinks = async (): Promise<Link[]> => (await listPodLikeLinks()).filter(isHostLink);
 
@@ -158,6 +161,7 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
     watch: (onChange) => {
       const links = watchKernel(native, {
         roleOf,
+        bridgeAlias: () => bridgeAlias,
         leadsToNodes: underlay.leadsToNodes,
         isRouted: peers.isRouted,
         onChange(concern) {
@@ -270,8 +274,9 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
     readMtu: async (name) => (await findLink(rtnetlink, name))?.mtu,
     async saveLastGiven(addresses) {
       if (bridge === undefined) return;
+      bridgeAlias = formatBridgeAlias(addresses);
       // A bridge that was deleted meanwhile gets its alias with its successor.
-      await removeAll(rtnetlink, [setLink(bridge.index, { alias: formatBridgeAlias(addresses) })]);
+      await removeAll(rtnetlink, [setLink(bridge.index, { alias: bridgeAlias })]);
     },
     observeUnderlay: underlay.observe,
     async ensureNode(plan) {

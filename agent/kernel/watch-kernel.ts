@@ -33,6 +33,7 @@ import {
   RTPROT_RA,
 } from "../netlink/constants.ts";
 import type { Family } from "../net/address.ts";
+import { readLinkAlias } from "../netlink/parse-link.ts";
 import type { Concern } from "./kernel.ts";
 import { isOwnPort, type Native } from "./native.ts";
 import { POD_ROUTE_PROTOCOL, ROUTE_PROTOCOL } from "./ownership.ts";
@@ -60,6 +61,8 @@ export type LinkRole = "pod" | "bridge" | "tunnel" | "uplink" | "foreign";
 
 export interface WatchKernelInput {
   readonly roleOf: (linkIndex: number) => LinkRole;
+  /** The alias that we last gave the bridge: the kernel does not say who did that. */
+  readonly bridgeAlias: () => string | undefined;
   /** Whether a change of the route to this prefix may change the way to other nodes; bytes of its address, none for the default route. */
   readonly leadsToNodes: PrefixQuestion;
   /** Whether the prefix may be one that we have a route to. */
@@ -85,6 +88,15 @@ export function watchKernel(
   input: WatchKernelInput,
 ): KernelWatch {
   const told = new Set<Concern>();
+  let seenAlias: string | undefined;
+  /** Whether the bridge tells of itself for the first time since we gave it another alias. */
+  const isOwnAlias = (payload: Buffer): boolean => {
+    const alias = input.bridgeAlias();
+    if (alias === seenAlias || readLinkAlias(payload) !== alias) return false;
+    seenAlias = alias;
+    return true;
+  };
+  const asked = { ...input, isOwnAlias };
   const tell = (concern: Concern | undefined): void => {
     if (concern === undefined || told.has(concern)) return;
     told.add(concern);
@@ -97,7 +109,7 @@ export function watchKernel(
       for (let offset = 0; offset + INDEX_OFFSET + 4 <= bytes.length && told.size < CONCERNS.length; ) {
         const length = readU32.call(bytes, offset);
         if (length < HEADER_BYTES) return;
-        tell(concernOf(bytes, offset, input));
+        tell(concernOf(bytes, offset, asked));
         offset += (length + 3) & ~3;
       }
     },
@@ -107,7 +119,10 @@ export function watchKernel(
     },
   );
   return {
-    rearm: () => told.clear(),
+    rearm() {
+      told.clear();
+      seenAlias = input.bridgeAlias();
+    },
     stop() {
       watch.stop();
       native.close(fd);
@@ -125,7 +140,7 @@ const INDEX_OFFSET = HEADER_BYTES + 4;
  * What the message at `start` is about; undefined for what is not ours, and for what we did ourselves. Not parsed as other messages are: on a
  * busy node there are thousands, of which hardly one matters.
  */
-function concernOf(bytes: Buffer, start: number, input: WatchKernelInput): Concern | undefined {
+function concernOf(bytes: Buffer, start: number, input: Asked): Concern | undefined {
   if (isOwnPort(readU32.call(bytes, start + 12))) return undefined;
   const type = readU16.call(bytes, start + 4);
   const role = input.roleOf(readS32.call(bytes, start + INDEX_OFFSET));
@@ -134,7 +149,8 @@ function concernOf(bytes: Buffer, start: number, input: WatchKernelInput): Conce
     case RTM_DELLINK:
       if (role === "pod") return "pods";
       // The bridge tells of itself when a port comes, too.
-      if (role === "bridge" && type === RTM_NEWLINK && isUp(bytes, start)) return "pods";
+      if (role === "bridge" && type === RTM_NEWLINK && isUp(bytes, start))
+        return input.isOwnAlias(messageAt(bytes, start)) ? undefined : "pods";
       return role === "foreign" ? undefined : "node";
     case RTM_NEWADDR:
     case RTM_DELADDR:
@@ -159,6 +175,15 @@ function concernOf(bytes: Buffer, start: number, input: WatchKernelInput): Conce
     default:
       return undefined;
   }
+}
+
+interface Asked extends WatchKernelInput {
+  readonly isOwnAlias: (payload: Buffer) => boolean;
+}
+
+/** Payload of the message that begins there. */
+function messageAt(bytes: Buffer, start: number): Buffer {
+  return bytes.subarray(start + HEADER_BYTES, start + readU32.call(bytes, start));
 }
 
 /** ifi_flags of struct ifinfomsg, and IFF_UP of net/if.h. */

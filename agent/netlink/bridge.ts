@@ -5,6 +5,7 @@ import {
   nested,
   optional,
   readAttributes,
+  readU32,
   readU8,
   textAttribute,
   u8Attribute,
@@ -13,6 +14,7 @@ import {
 import {
   IFLA_ADDRESS,
   IFLA_BR_AGEING_TIME,
+  IFLA_BR_FORWARD_DELAY,
   IFLA_BR_MCAST_SNOOPING,
   IFLA_BR_STP_STATE,
   IFLA_BRPORT_BCAST_FLOOD,
@@ -59,6 +61,7 @@ export function createBridge(spec: BridgeSpec): NetlinkRequest {
   const data = nested(
     IFLA_INFO_DATA,
     u32Attribute(IFLA_BR_STP_STATE, 0),
+    u32Attribute(IFLA_BR_FORWARD_DELAY, 0),
     u8Attribute(IFLA_BR_MCAST_SNOOPING, Number(spec.multicastSnooping)),
     optional(spec.ageingTimeMs, (ms) => u32Attribute(IFLA_BR_AGEING_TIME, Math.round(ms / 10))),
   );
@@ -92,6 +95,23 @@ const PORT_FLAGS = {
 
 export type BridgePortFlag = keyof typeof PORT_FLAGS;
 export type BridgePort = Readonly<Partial<Record<BridgePortFlag, boolean>>>;
+
+/**
+ * IFLA_LINKINFO of a bridge. Without spanning tree a port forwards at once, whatever the delay; but the kernel tells of the port once more when it
+ * is over (br_forward_delay_timer_expired of net/bridge/br_stp_timer.c), and whoever listens looks for what has changed.
+ */
+export function forwardDelayAttribute(delay: number): Attribute {
+  return nested(
+    IFLA_LINKINFO,
+    textAttribute(IFLA_INFO_KIND, "bridge"),
+    nested(IFLA_INFO_DATA, u32Attribute(IFLA_BR_FORWARD_DELAY, delay)),
+  );
+}
+
+/** Reads the same from IFLA_INFO_DATA, in hundredths of a second. */
+export function parseForwardDelay(data: Buffer | undefined): number | undefined {
+  return readU32("bridge", readAttributes("bridge", data), IFLA_BR_FORWARD_DELAY);
+}
 
 const portFlags = Object.entries(PORT_FLAGS) as readonly (readonly [BridgePortFlag, number])[];
 

@@ -213,6 +213,7 @@ export const IFLA_INFO_SLAVE_DATA = 5;
 export const VETH_INFO_PEER = 1;
 
 /** linux/if_link.h: a bridge and its ports. */
+export const IFLA_BR_FORWARD_DELAY = 1;
 export const IFLA_BR_AGEING_TIME = 4;
 export const IFLA_BR_STP_STATE = 5;
 export const IFLA_BR_MCAST_SNOOPING = 23;

@@ -104,6 +104,7 @@ static void bridge(void)
 	put_text(IFLA_INFO_KIND, "bridge");
 	struct rtattr *data = open_nest(IFLA_INFO_DATA);
 	put_u32(IFLA_BR_STP_STATE, 0);
+	put_u32(IFLA_BR_FORWARD_DELAY, 0);
 	put_u8(IFLA_BR_MCAST_SNOOPING, 0);
 	put_u32(IFLA_BR_AGEING_TIME, 30000);
 	close_nest(data);

@@ -38,6 +38,7 @@ const unsaid: Omit<Link, "name"> = {
   netnsId: undefined,
   bridgePort: undefined,
   vxlan: undefined,
+  forwardDelay: undefined,
   addrGenMode: undefined,
   inetConf: undefined,
 };
@@ -81,6 +82,7 @@ test("createBridge() writes what parseLink() reads", () => {
         mtu: 1450,
         group,
         kind: "bridge",
+        forwardDelay: 0,
         hasNeighbours: true,
       });
     }),

@@ -8,7 +8,7 @@ import {
   u8Attribute,
   u32Attribute,
 } from "./attributes.ts";
-import { type BridgePort, bridgePortAttribute } from "./bridge.ts";
+import { type BridgePort, bridgePortAttribute, forwardDelayAttribute } from "./bridge.ts";
 import {
   AF_INET6,
   IFLA_ADDRESS,
@@ -54,6 +54,8 @@ export interface LinkChange {
   readonly addrGenMode?: number | undefined;
   /** The link must be port of a bridge before this request, not by it. */
   readonly bridgePort?: BridgePort | undefined;
+  /** Of a bridge, in hundredths of a second. */
+  readonly forwardDelay?: number | undefined;
 }
 
 function linkTarget(link: LinkRef, up?: boolean): Attribute {
@@ -91,6 +93,7 @@ export function setLink(link: LinkRef, change: LinkChange): NetlinkRequest {
       ...optional(change.master, (master) => u32Attribute(IFLA_MASTER, master)),
       ...optional(change.group, (group) => u32Attribute(IFLA_GROUP, group)),
       ...optional(change.bridgePort, bridgePortAttribute),
+      ...optional(change.forwardDelay, forwardDelayAttribute),
       ...afSpecAttribute(change),
     ],
     what: `set ${describeLink(link)}`,

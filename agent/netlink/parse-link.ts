@@ -10,7 +10,7 @@ import {
   readU8,
   readU32,
 } from "./attributes.ts";
-import { type BridgePort, parseBridgePort } from "./bridge.ts";
+import { type BridgePort, parseBridgePort, parseForwardDelay } from "./bridge.ts";
 import {
   AF_INET,
   AF_INET6,
@@ -68,6 +68,8 @@ export interface Link {
   readonly netnsId: number | undefined;
   readonly bridgePort: BridgePort | undefined;
   readonly vxlan: ObservedVxlan | undefined;
+  /** Of a bridge, in hundredths of a second. */
+  readonly forwardDelay: number | undefined;
   /** IN6_ADDR_GEN_MODE_*; undefined without IPv6. */
   readonly addrGenMode: number | undefined;
   readonly inetConf: InetConf | undefined;
@@ -80,7 +82,16 @@ export function readLinkIndex(payload: Buffer): number {
 
 /** Name of a link, and nothing else of it: of thousands of links few are worth more. Empty when there is none. */
 export function readLinkName(payload: Buffer): string {
-  const start = findAttribute(payload, __LENGTH_Link, IFLA_IFNAME);
+  return readLinkText(payload, IFLA_IFNAME);
+}
+
+/** The same of its alias. */
+export function readLinkAlias(payload: Buffer): string {
+  return readLinkText(payload, IFLA_IFALIAS);
+}
+
+function readLinkText(payload: Buffer, type: number): string {
+  const start = findAttribute(payload, __LENGTH_Link, type);
   return start < 0 ? "" : payload.toString("latin1", start, payload.indexOf(0, start));
 }
 
@@ -120,13 +131,16 @@ function parseReach(
   return { loopback, pointToPoint, hasNeighbours: asks && !loopback && !pointToPoint };
 }
 
-function parseLinkInfo(linkInfo: Buffer | undefined): Pick<Link, "kind" | "bridgePort" | "vxlan"> {
+function parseLinkInfo(
+  linkInfo: Buffer | undefined,
+): Pick<Link, "kind" | "bridgePort" | "vxlan" | "forwardDelay"> {
   const attributes = readAttributes("link kind", linkInfo);
   const isPort = readText("link kind", attributes, IFLA_INFO_SLAVE_KIND) === "bridge";
   const kind = readText("link kind", attributes, IFLA_INFO_KIND);
   return {
     kind,
     vxlan: kind === "vxlan" ? parseVxlan(attributes.get(IFLA_INFO_DATA)) : undefined,
+    forwardDelay: kind === "bridge" ? parseForwardDelay(attributes.get(IFLA_INFO_DATA)) : undefined,
     bridgePort: isPort ? parseBridgePort(attributes.get(IFLA_INFO_SLAVE_DATA)) : undefined,
   };
 }
