@@ -12,6 +12,7 @@
  *   FLOOR_INDEX   index of the host's interface; the pod's is the next one (ADD)
  *   FLOOR_MTU     (ADD)
  *   FLOOR_ADDRESS4, FLOOR_GATEWAY4, FLOOR_ADDRESS6, FLOOR_GATEWAY6    addresses of one family or of both
+ *   FLOOR_LINK_LOCAL    what the pod's kernel makes of its MAC, with FLOOR_ADDRESS6
  *   FLOOR_MAC, FLOOR_HOST_MAC, FLOOR_GATEWAY_MAC    MAC addresses (ADD)
  *   FLOOR_IPV6    1 if the kernel has IPv6 (ADD)
  * Exit code 0, or 1 with the reason on stderr.
@@ -22,6 +23,9 @@
 #include <fcntl.h>
 #include <linux/if_bridge.h>
 #include <linux/neighbour.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
@@ -64,11 +68,13 @@ struct family {
   unsigned char bits;
   const char *address;
   const char *gateway;
+  const char *link_local;
+  const char *source_set;
 };
 
 static const struct family FAMILIES[] = {
-    {AF_INET, 32, "FLOOR_ADDRESS4", "FLOOR_GATEWAY4"},
-    {AF_INET6, 128, "FLOOR_ADDRESS6", "FLOOR_GATEWAY6"},
+    {AF_INET, 32, "FLOOR_ADDRESS4", "FLOOR_GATEWAY4", NULL, "sources4"},
+    {AF_INET6, 128, "FLOOR_ADDRESS6", "FLOOR_GATEWAY6", "FLOOR_LINK_LOCAL", "sources6"},
 };
 
 /* Families that the pod has no address of are passed over. */
@@ -238,10 +244,45 @@ static void set_pod_route(struct batch *batch, unsigned bridge, const struct fam
   put_u32(batch, RTA_OIF, bridge);
 }
 
-static int open_rtnetlink(void) {
-  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-  if (fd < 0) fail("open rtnetlink", errno);
+static int open_netlink(int protocol) {
+  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+  if (fd < 0) fail("open netlink", errno);
   return fd;
+}
+
+static void begin_nft(struct batch *batch, unsigned short type, unsigned short flags, unsigned char family, unsigned short id) {
+  struct nfgenmsg header = {.nfgen_family = family, .version = NFNETLINK_V0, .res_id = htons(id)};
+  begin(batch, type, flags, &header, sizeof header);
+}
+
+/* The host's interface and an address that its pod may send from. */
+static void put_source(struct batch *batch, const struct family *family, const char *address) {
+  unsigned char key[IFNAMSIZ + sizeof(struct in6_addr)] = {0};
+  memcpy(key, text("FLOOR_LINK"), strlen(text("FLOOR_LINK")));
+  if (inet_pton(family->af, text(address), key + IFNAMSIZ) != 1) fail(address, EINVAL);
+  struct rtattr *element = open_nest(batch, NFTA_LIST_ELEM);
+  struct rtattr *value = open_nest(batch, NFTA_SET_ELEM_KEY);
+  put(batch, NFTA_DATA_VALUE, key, IFNAMSIZ + family->bits / 8);
+  close_nest(batch, value);
+  close_nest(batch, element);
+}
+
+/* One transaction of nftables; its last element's message is the one that is acknowledged. */
+static void change_sources(struct batch *batch, unsigned short type, unsigned short flags) {
+  begin_nft(batch, NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES);
+  FOR_EACH_FAMILY(family) {
+    begin_nft(batch, (unsigned short)(NFNL_SUBSYS_NFTABLES << 8 | type), flags, NFPROTO_BRIDGE, 0);
+    put_text(batch, NFTA_SET_ELEM_LIST_TABLE, "causeway");
+    put_text(batch, NFTA_SET_ELEM_LIST_SET, family->source_set);
+    struct rtattr *list = open_nest(batch, NFTA_SET_ELEM_LIST_ELEMENTS);
+    put_source(batch, family, family->address);
+    if (family->link_local != NULL) put_source(batch, family, family->link_local);
+    close_nest(batch, list);
+  }
+  struct nlmsghdr *last = batch->last;
+  begin_nft(batch, NFNL_MSG_BATCH_END, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES);
+  batch->last->nlmsg_seq = --batch->count;
+  batch->last = last;
 }
 
 /* Sends a batch and waits for the acknowledgement of its last request; an earlier one is only answered if it fails. */
@@ -268,6 +309,8 @@ static void add(int host, struct batch *batch) {
   unsigned index = number("FLOOR_INDEX"), pod_index = index + 1;
   int netns = open(text("CNI_NETNS"), O_RDONLY | O_CLOEXEC);
   if (netns < 0) fail("open the pod's network namespace", errno);
+  change_sources(batch, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL);
+  apply(open_netlink(NETLINK_NETFILTER), batch, "add the sources");
   create_veth(batch, index, netns);
   apply(host, batch, "create the veth");
   set_host_end(batch, index);
@@ -279,7 +322,7 @@ static void add(int host, struct batch *batch) {
   }
   apply(host, batch, "set up the host end");
   if (setns(netns, CLONE_NEWNET) != 0) fail("enter the pod's network namespace", errno);
-  int pod = open_rtnetlink();
+  int pod = open_netlink(NETLINK_ROUTE);
   FOR_EACH_FAMILY(family) add_address(batch, pod_index, family);
   set_link(batch, pod_index, 1);
   FOR_EACH_FAMILY(family) set_neighbour(batch, pod_index, family, family->gateway, "FLOOR_GATEWAY_MAC");
@@ -309,11 +352,13 @@ static void delete(int host, struct batch *batch) {
   begin(batch, RTM_DELLINK, 0, &link, sizeof link);
   put_text(batch, IFLA_IFNAME, text("FLOOR_LINK"));
   apply(host, batch, "delete the attachment");
+  change_sources(batch, NFT_MSG_DELSETELEM, 0);
+  apply(open_netlink(NETLINK_NETFILTER), batch, "delete the sources");
 }
 
 int main(void) {
   static struct batch batch;
-  int host = open_rtnetlink();
+  int host = open_netlink(NETLINK_ROUTE);
   if (strcmp(text("CNI_COMMAND"), "ADD") == 0)
     add(host, &batch);
   else

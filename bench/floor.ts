@@ -1,11 +1,13 @@
 import { existsSync } from "node:fs";
 import { BRIDGE_ALIAS } from "../agent/plan/bridge-alias.ts";
-import { LINK_GROUP } from "../agent/net/host-link.ts";
 import { addressAt, type Cidr } from "../agent/net/cidr.ts";
+import { LINK_GROUP } from "../agent/net/host-link.ts";
+import { linkLocalOf } from "../agent/net/mac.ts";
 import { BRIDGE_MAC } from "../agent/plan/node-network.ts";
 import { planPodNetwork } from "../agent/plan/pod-network.ts";
+import { TABLE_NAME } from "../agent/plan/ruleset.ts";
 import { outputPath } from "./launch.ts";
-import { type Host, ip, netnsPath, show, writeWork } from "./machine.ts";
+import { type Host, ip, netnsPath, run, show, writeWork } from "./machine.ts";
 import type { Command, Program } from "./program.ts";
 
 /** As the agent calls its bridge. */
@@ -25,13 +27,14 @@ export interface FloorInput {
   readonly remark?: string;
 }
 
-/** floor.c, on a bridge like the agent's: what the kernel's part of the work costs. Its VERSION and STATUS are an empty program. */
+/** floor.c, on a bridge and with sets like the agent's: what the kernel's part of the work costs. Its VERSION and STATUS are an empty program. */
 export function createFloor({ id, host, podCidrs, remark = "" }: FloorInput): Program {
   const gateways = podCidrs.map((cidr) => addressAt(cidr, 1n));
   const bridgeIndex = makeBridge(
     host,
     podCidrs.map(({ prefixLength }, index) => `${gateways[index]}/${prefixLength}`),
   );
+  makeSourceSets(host);
   const nothing = writeWork(`${id}.conf`, "");
 
   function environment(pod: number): Record<string, string> {
@@ -63,6 +66,7 @@ export function createFloor({ id, host, podCidrs, remark = "" }: FloorInput): Pr
           [`FLOOR_GATEWAY${family}`, gateway],
         ]),
       ),
+      FLOOR_LINK_LOCAL: linkLocalOf(plan.pod.mac),
       FLOOR_MAC: plan.pod.mac,
       FLOOR_HOST_MAC: plan.host.mac,
       FLOOR_GATEWAY_MAC: plan.pod.gatewayMac,
@@ -108,4 +112,13 @@ function makeBridge({ netns }: Host, gateways: readonly string[]): number {
   const [link] = show(netns, "ip", "link", "show", BRIDGE) as { ifindex: number }[];
   if (link === undefined) throw new Error(`Cannot find bridge "${BRIDGE}" in "${netns}"`);
   return link.ifindex;
+}
+
+/** Sets like those of agent/plan/port-guard.ts. */
+function makeSourceSets({ netns }: Host): void {
+  const commands = [4, 6].map(
+    (family) => `add set bridge ${TABLE_NAME} sources${family} { type ifname . ipv${family}_addr; }`,
+  );
+  const input = [`add table bridge ${TABLE_NAME}`, ...commands].join("\n");
+  run(["ip", "netns", "exec", netns, "nft", "-f", "-"], input);
 }
