@@ -2,6 +2,7 @@ import { after, describe } from "node:test";
 import { openHelm } from "./helm.ts";
 import { testConfig } from "./config-tests.ts";
 import { testNotes } from "./notes-tests.ts";
+import { testNames } from "./name-tests.ts";
 import { testRefusals } from "./refusal-tests.ts";
 import { testRendering } from "./rendering-tests.ts";
 import { testSchemas } from "./schema-tests.ts";
@@ -23,6 +24,7 @@ if (newest !== undefined) {
   describe("objects", () => {
     testSchemas(newest);
     testConfig(newest);
+    testNames(newest);
     testNotes(newest);
   });
 }

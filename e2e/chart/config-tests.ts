@@ -102,7 +102,8 @@ export function testConfig(helm: Helm): void {
       allowSourceSpoofing: true,
       nodeEvents: false,
       nodeCondition: true,
-      logLevel: "debug",
+      // extraArgs wins over config.
+      logLevel: "trace",
       logFormat: "pretty",
     });
   });
@@ -133,8 +134,10 @@ async function rendered(
 }
 
 function findObject(objects: readonly KubernetesObject[], kind: string): KubernetesObject {
-  const found = objects.find((object) => object.kind === kind && object.metadata.name === "causeway");
-  if (found === undefined) throw new Error(`Cannot find the ${kind} "causeway"`);
+  const found = objects.find(
+    (object) => object.kind === kind && !/-(test|dashboard)$/.test(object.metadata.name),
+  );
+  if (found === undefined) throw new Error(`Cannot find the ${kind} of the agent`);
   return found;
 }
 

@@ -64,6 +64,25 @@ const REFUSALS: readonly { readonly set: string; readonly want: RegExp }[] = [
   { set: 'updateStrategy.rollingUpdate.maxUnavailable="0%"', want: /updateStrategy.rollingUpdate/ },
   { set: "updateStrategy.rollingUpdate.maxSurge=1", want: /rollingUpdate.*maxSurge.* not allowed/ },
   { set: 'extraCapabilities=["SYS_ADMIN"]', want: /extraCapabilities.0.* must be .*DAC_OVERRIDE/ },
+  {
+    set: 'podLabels={"app.kubernetes.io/name":"x"}',
+    want: /podLabels has "app.kubernetes.io\/name", a label that the chart sets/,
+  },
+  {
+    set: 'commonLabels={"helm.sh/chart":"x"}',
+    want: /commonLabels has "helm.sh\/chart", a label that the chart sets itself/,
+  },
+  { set: 'fullnameOverride="Net_Agent"', want: /fullnameOverride.* match pattern/ },
+  { set: 'global.imageRegistry="https://mirror.example.com"', want: /global.imageRegistry.* match pattern/ },
+  { set: 'extraArgs=["debug"]', want: /extraArgs.0.* match pattern/ },
+  { set: "extraEnv=[{}]", want: /extraEnv.0.*name/ },
+  {
+    set: 'extraVolumeMounts=[{"name":"a","mountPath":"/a"}]',
+    want: /extraVolumeMounts names the volume "a", which extraVolumes does not have/,
+  },
+  { set: "livenessProbe.httpGet={}", want: /livenessProbe.*httpGet.* not allowed/ },
+  { set: "terminationGracePeriodSeconds=0", want: /terminationGracePeriodSeconds.*1/ },
+  { set: 'serviceMonitor.scrapeTimeout="soon"', want: /serviceMonitor.scrapeTimeout.* match pattern/ },
   { set: "podLabels.count=1", want: /podLabels.count.*string/ },
   { set: 'podMonitor.interval="often"', want: /podMonitor.interval.* match pattern/ },
   { set: 'prometheusRule.runbookPrefix="docs"', want: /prometheusRule.runbookPrefix.* match pattern/ },
@@ -81,6 +100,11 @@ export function testRefusals(helm: Helm): void {
   test("values refuse a PodMonitor of an address that only the node reaches", async () => {
     const set = ["podMonitor.enabled=true", 'http.address="127.0.0.1"'];
     assert.match(await helm.refuse({ set }), /podMonitor.enabled is of no use with http.address "127.0.0.1"/);
+  });
+
+  test("values refuse two monitors, which would count every agent twice", async () => {
+    const set = ["podMonitor.enabled=true", "serviceMonitor.enabled=true"];
+    assert.match(await helm.refuse({ set }), /would scrape every agent twice: choose one/);
   });
 
   test("values name all faults together", async () => {

@@ -46,11 +46,11 @@ export function testSchemas(helm: Helm): void {
     }
   });
 
-  test("the Prometheus operator's types accept PodMonitor and PrometheusRule", async () => {
+  test("the Prometheus operator's types accept PodMonitor, ServiceMonitor and PrometheusRule", async () => {
     const check = await openMonitoringModels();
     const objects = (await render()).filter(isMonitoring);
     const kinds = new Set(objects.map(({ kind }) => kind));
-    assert.deepEqual([...kinds].toSorted(), ["PodMonitor", "PrometheusRule"]);
+    assert.deepEqual([...kinds].toSorted(), ["PodMonitor", "PrometheusRule", "ServiceMonitor"]);
     for (const object of objects) check(object);
     const [first] = objects;
     assert.throws(() => check({ ...first, spec: { selector: 1 } } as unknown as KubernetesObject));
@@ -62,7 +62,7 @@ export function testSchemas(helm: Helm): void {
       const names = objects.map(({ kind, metadata }) => `${kind} ${metadata.namespace}/${metadata.name}`);
       assert.equal(new Set(names).size, names.length, name);
       for (const { metadata } of objects) {
-        assert.match(metadata.labels?.["app.kubernetes.io/name"] ?? "", /^causeway(-test)?$/);
+        assert.match(metadata.labels?.["app.kubernetes.io/name"] ?? "", /^(causeway|pod-network)(-test)?$/);
         assert.equal(metadata.labels?.["app.kubernetes.io/instance"], "causeway");
       }
     }

@@ -28,8 +28,35 @@
 {{- if eq (int .Values.http.port) (int .Values.http.probesPort) -}}
 {{- $faults = append $faults (printf "http.probesPort %d is http.port too" (int .Values.http.probesPort)) -}}
 {{- end -}}
-{{- if and .Values.podMonitor.enabled (has .Values.http.address (list "127.0.0.1" "::1")) -}}
-{{- $faults = append $faults (printf "podMonitor.enabled is of no use with http.address %q, which only the node itself reaches" .Values.http.address) -}}
+{{- range $name := list "podMonitor" "serviceMonitor" -}}
+{{- $monitor := index $.Values $name -}}
+{{- if and $monitor.enabled (has $.Values.http.address (list "127.0.0.1" "::1")) -}}
+{{- $faults = append $faults (printf "%s.enabled is of no use with http.address %q, which only the node itself reaches" $name $.Values.http.address) -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.podMonitor.enabled .Values.serviceMonitor.enabled -}}
+{{- $faults = append $faults "podMonitor.enabled and serviceMonitor.enabled would scrape every agent twice: choose one" -}}
+{{- end -}}
+{{- /* The chart's own labels would be there twice. */ -}}
+{{- $labels := dict "commonLabels" .Values.commonLabels "podLabels" .Values.podLabels -}}
+{{- range $name := list "podMonitor" "serviceMonitor" "prometheusRule" "dashboard" -}}
+{{- $labels = set $labels (printf "%s.labels" $name) (index $.Values $name).labels -}}
+{{- end -}}
+{{- range $name, $given := $labels -}}
+{{- range $key, $_ := $given -}}
+{{- if or (eq $key "helm.sh/chart") (has $key (list "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/version" "app.kubernetes.io/managed-by")) -}}
+{{- $faults = append $faults (printf "%s has %q, a label that the chart sets itself" $name $key) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $volumes := list -}}
+{{- range .Values.extraVolumes -}}
+{{- $volumes = append $volumes .name -}}
+{{- end -}}
+{{- range .Values.extraVolumeMounts -}}
+{{- if not (has .name $volumes) -}}
+{{- $faults = append $faults (printf "extraVolumeMounts names the volume %q, which extraVolumes does not have" .name) -}}
+{{- end -}}
 {{- end -}}
 {{- if $faults -}}
 {{- fail (join "; " $faults) -}}
