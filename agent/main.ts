@@ -1,17 +1,17 @@
 import { hostname } from "node:os";
 import { setFlagsFromString } from "node:v8";
 import packageJson from "../package.json" with { type: "json" };
-import { systemClock } from "./clock.ts";
-import { type Config, ConfigError, describeFlags, loadConfig } from "./config.ts";
-import { findAgent } from "./find-agent.ts";
+import { systemClock } from "./lib/clock.ts";
+import { type Config, ConfigError, describeFlags, loadConfig } from "./settings/config.ts";
+import { findAgent } from "./commands/find-agent.ts";
 import type { Kernel } from "./kernel/kernel.ts";
 import { openLinuxKernel } from "./kernel/linux-kernel.ts";
-import { setIpv6Forwarding } from "./kernel/set-ipv6-forwarding.ts";
-import { loadNative } from "./kernel/native.ts";
+import { setIpv6Forwarding } from "./kernel/uplink/set-ipv6-forwarding.ts";
+import { loadNative } from "./kernel/socket/native.ts";
 import { runDoctor } from "./inspect/run-doctor.ts";
 import { runTrace } from "./inspect/run-trace.ts";
-import { messageOf } from "./errors.ts";
-import { createLog, type Log } from "./log.ts";
+import { messageOf } from "./lib/errors.ts";
+import { createLog, type Log } from "./log/log.ts";
 import { loadAddon } from "./native/addon.ts";
 import { openStandardError } from "./native/standard-error.ts";
 import type { CommandInput, CommandResult } from "./inspect/command-line.ts";
@@ -20,9 +20,9 @@ import { socketsOf } from "./report/query.ts";
 import { uninstall } from "./reconcile/uninstall.ts";
 import { status } from "./status/status.ts";
 import { createActivity } from "./report/activity.ts";
-import { startAgent } from "./start-agent.ts";
+import { startAgent } from "./start/start-agent.ts";
 import { printable } from "./text/printable.ts";
-import { V8_FLAGS } from "./v8-flags.ts";
+import { V8_FLAGS } from "./start/v8-flags.ts";
 
 const USAGE = `causeway ${packageJson.version}: Kubernetes CNI node agent
 

@@ -7,8 +7,8 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { makeNetns, type Netns } from "./testing/netns.ts";
-import { privileged } from "./testing/privileged.ts";
+import { makeNetns, type Netns } from "./testing/machine/netns.ts";
+import { privileged } from "./testing/runner/privileged.ts";
 import { REMEDIES } from "./testing/remedies.ts";
 
 /** What a program says of arguments that it does not understand. */

@@ -1,5 +1,5 @@
 /*
- * The least that an attachment can cost: the same requests that the agent sends for one pod (agent/kernel/pod-requests.ts), from a
+ * The least that an attachment can cost: the same requests that the agent sends for one pod (agent/kernel/pod/pod-requests.ts), from a
  * program that does nothing else. It is run once per pod like a plugin, so starting a process costs it as much as it costs the shim.
  *
  * Input, all in the environment:

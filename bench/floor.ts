@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs";
-import { BRIDGE_ALIAS } from "../agent/plan/bridge-alias.ts";
+import { BRIDGE_ALIAS } from "../agent/plan/node/bridge-alias.ts";
 import { addressAt, type Cidr } from "../agent/net/cidr.ts";
 import { LINK_GROUP } from "../agent/net/host-link.ts";
 import { linkLocalOf } from "../agent/net/mac.ts";
-import { BRIDGE_MAC } from "../agent/plan/node-network.ts";
-import { planPodNetwork } from "../agent/plan/pod-network.ts";
-import { TABLE_NAME } from "../agent/plan/ruleset.ts";
+import { BRIDGE_MAC } from "../agent/plan/node/node-network.ts";
+import { planPodNetwork } from "../agent/plan/pods/pod-network.ts";
+import { TABLE_NAME } from "../agent/plan/rules/ruleset.ts";
 import { outputPath } from "./launch.ts";
 import { type Host, ip, netnsPath, run, show, writeWork } from "./machine.ts";
 import type { Command, Program } from "./program.ts";
@@ -97,7 +97,7 @@ function builtProgram(name: string): string {
   return new URL(`../dist/bench/${name}`, import.meta.url).pathname;
 }
 
-/** A bridge as agent/kernel/ensure-bridge.ts makes it; gives its index. */
+/** A bridge as agent/kernel/node/ensure-bridge.ts makes it; gives its index. */
 function makeBridge({ netns }: Host, gateways: readonly string[]): number {
   ip(
     [
@@ -114,7 +114,7 @@ function makeBridge({ netns }: Host, gateways: readonly string[]): number {
   return link.ifindex;
 }
 
-/** Sets like those of agent/plan/port-guard.ts. */
+/** Sets like those of agent/plan/rules/port-guard.ts. */
 function makeSourceSets({ netns }: Host): void {
   const commands = [4, 6].map(
     (family) => `add set bridge ${TABLE_NAME} sources${family} { type ifname . ipv${family}_addr; }`,

@@ -821,7 +821,7 @@ static int remove_link(int fd, const char *name, const char *kind)
 }
 
 /*
- * What DEL does without the agent: deletes the attachment's veth, and the ifb that limits what its pod sends (agent/plan/ifb.ts), if there is
+ * What DEL does without the agent: deletes the attachment's veth, and the ifb that limits what its pod sends (agent/plan/pods/ifb.ts), if there is
  * one. Elements of its host ports lead nowhere then; the agent deletes them when it comes.
  */
 static int remove_host_link(const char *container_id, const char *ifname)

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { requestFrame } from "../testing/request-frame.ts";
+import { requestFrame } from "../testing/agent/request-frame.ts";
 import { silentLog } from "../testing/silent-log.ts";
 import { CniError } from "./cni-error.ts";
-import type { Commands } from "./commands.ts";
-import { createKeyedLock } from "./keyed-lock.ts";
-import { createLimiter } from "./limiter.ts";
+import type { Commands } from "./verbs/commands.ts";
+import { createKeyedLock } from "../lib/keyed-lock.ts";
+import { createLimiter } from "../lib/limiter.ts";
 import { type ServedCall, type ShimTransport, startCniServer } from "./server.ts";
 
 const conf = JSON.stringify({ cniVersion: "0.4.0", name: "causeway", type: "causeway" });

@@ -1,11 +1,11 @@
-import type { Log } from "../log.ts";
+import type { Log } from "../log/log.ts";
 import { CNI_CODE, type CniError, formatCniError, toCniError } from "./cni-error.ts";
-import type { Caller, Commands } from "./commands.ts";
-import { decodeRequestFrame, encodeReplyFrame, type Reply, type RequestFrame } from "./frame.ts";
-import { createLimiter } from "./limiter.ts";
-import { DEFAULT_VERSION, versionOf } from "./network-config.ts";
-import { parseRequest } from "./request.ts";
-import { parseCniArgs, podNameOf } from "./wishes.ts";
+import type { Caller, Commands } from "./verbs/commands.ts";
+import { decodeRequestFrame, encodeReplyFrame, type Reply, type RequestFrame } from "./request/frame.ts";
+import { createLimiter } from "../lib/limiter.ts";
+import { DEFAULT_VERSION, versionOf } from "./request/network-config.ts";
+import { parseRequest } from "./request/request.ts";
+import { parseCniArgs, podNameOf } from "./request/wishes.ts";
 
 /**
  * Requests in work at the same time. Many, because deletions are collected while one runs; but bounded, because each holds descriptors and

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { assertHarmless, suffixed } from "../testing/hostile.ts";
+import { assertHarmless, suffixed } from "../testing/packets/hostile.ts";
 import { formatFindings } from "./format-findings.ts";
 import { allOf, shellWord, sysctlCommand } from "./shell.ts";
 import { formatTarget, parseTarget } from "./target.ts";

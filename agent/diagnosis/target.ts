@@ -1,5 +1,5 @@
 import { parseAddress } from "../net/address.ts";
-import { PROTOCOLS, type Protocol } from "../plan/host-ports.ts";
+import { PROTOCOLS, type Protocol } from "../plan/pods/host-ports.ts";
 
 /** Where a packet is to go. */
 export interface Target {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createMetrics } from "../metrics.ts";
-import { countRefusals } from "../plan/refusal.ts";
-import { createReadiness } from "../readiness.ts";
-import type { Answer } from "./answer.ts";
+import { createMetrics } from "../metrics/metrics.ts";
+import { countRefusals } from "../plan/peers/refusal.ts";
+import { createReadiness } from "../lib/readiness.ts";
+import type { Answer } from "./server/answer.ts";
 import { nodeRoutes } from "./node-routes.ts";
 
 interface Setup {

@@ -1,6 +1,6 @@
-import type { Metrics } from "../metrics.ts";
-import type { Readiness } from "../readiness.ts";
-import { type Answer, type Handler, textAnswer } from "./answer.ts";
+import type { Metrics } from "../metrics/metrics.ts";
+import type { Readiness } from "../lib/readiness.ts";
+import { type Answer, type Handler, textAnswer } from "./server/answer.ts";
 import { ageOf, collectOnce } from "./collect-once.ts";
 
 export interface NodeRoutesInput {

@@ -1,13 +1,13 @@
-import type { Clock } from "../clock.ts";
-import type { Config } from "../config.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Config } from "../settings/config.ts";
 import type { Addon } from "../native/addon.ts";
 import { isLoopback } from "../net/address.ts";
-import type { ListenAddress } from "../options.ts";
-import type { Readiness, HttpPart } from "../readiness.ts";
-import type { HttpLimits } from "./admission.ts";
-import type { Handler } from "./answer.ts";
-import { startHttpServer } from "./http-server.ts";
-import { keepListening } from "./keep-listening.ts";
+import type { ListenAddress } from "../settings/options.ts";
+import type { Readiness, HttpPart } from "../lib/readiness.ts";
+import type { HttpLimits } from "./server/admission.ts";
+import type { Handler } from "./server/answer.ts";
+import { startHttpServer } from "./server/http-server.ts";
+import { keepListening } from "./server/keep-listening.ts";
 
 type Routes = Readonly<Record<string, Handler>>;
 

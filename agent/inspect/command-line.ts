@@ -1,4 +1,4 @@
-import { CONFLIST_NAME } from "../plan/conflist.ts";
+import { CONFLIST_NAME } from "../plan/node/conflist.ts";
 import { parseArgs } from "node:util";
 import { printable } from "../text/printable.ts";
 

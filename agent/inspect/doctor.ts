@@ -1,41 +1,41 @@
-import { type AgentState, checkAgent } from "../diagnosis/check-agent.ts";
-import { checkApi } from "../diagnosis/check-api.ts";
-import { checkBridge } from "../diagnosis/check-bridge.ts";
-import { checkBridgeNetfilter } from "../diagnosis/check-bridge-netfilter.ts";
-import { checkConntrack } from "../diagnosis/check-conntrack.ts";
-import { checkForwardChains } from "../diagnosis/check-forward-chains.ts";
-import { checkForwarding } from "../diagnosis/check-forwarding.ts";
-import { checkKernel } from "../diagnosis/check-kernel.ts";
-import { checkMtu, type MtuObservation } from "../diagnosis/check-mtu.ts";
-import { checkOverlayGuard } from "../diagnosis/check-overlay-guard.ts";
-import { checkPeers, type PeersObservation } from "../diagnosis/check-peers.ts";
-import { checkPods } from "../diagnosis/check-pods.ts";
-import { checkReversePath } from "../diagnosis/check-reverse-path.ts";
-import { checkRivals } from "../diagnosis/check-rivals.ts";
-import { checkShim } from "../diagnosis/check-shim.ts";
-import { checkSources } from "../diagnosis/check-sources.ts";
-import { checkStaleFiles } from "../diagnosis/check-stale-files.ts";
-import { checkVxlanPort } from "../diagnosis/check-vxlan-port.ts";
+import { type AgentState, checkAgent } from "../diagnosis/agent/check-agent.ts";
+import { checkApi } from "../diagnosis/agent/check-api.ts";
+import { checkBridge } from "../diagnosis/checks/check-bridge.ts";
+import { checkBridgeNetfilter } from "../diagnosis/checks/check-bridge-netfilter.ts";
+import { checkConntrack } from "../diagnosis/checks/check-conntrack.ts";
+import { checkForwardChains } from "../diagnosis/checks/check-forward-chains.ts";
+import { checkForwarding } from "../diagnosis/checks/check-forwarding.ts";
+import { checkKernel } from "../diagnosis/checks/check-kernel.ts";
+import { checkMtu, type MtuObservation } from "../diagnosis/checks/check-mtu.ts";
+import { checkOverlayGuard } from "../diagnosis/checks/check-overlay-guard.ts";
+import { checkPeers, type PeersObservation } from "../diagnosis/checks/check-peers.ts";
+import { checkPods } from "../diagnosis/checks/check-pods.ts";
+import { checkReversePath } from "../diagnosis/checks/check-reverse-path.ts";
+import { checkRivals } from "../diagnosis/agent/check-rivals.ts";
+import { checkShim } from "../diagnosis/agent/check-shim.ts";
+import { checkSources } from "../diagnosis/checks/check-sources.ts";
+import { checkStaleFiles } from "../diagnosis/agent/check-stale-files.ts";
+import { checkVxlanPort } from "../diagnosis/checks/check-vxlan-port.ts";
 import { type Finding, judging } from "../diagnosis/finding.ts";
-import { listTable } from "../kernel/list-table.ts";
+import { listTable } from "../kernel/nft/list-table.ts";
 import type { AgentAnswer } from "../report/ask-agent.ts";
-import { listRivals } from "../rival-conflists.ts";
-import { type ApiTarget, observeApi } from "./observe-api.ts";
-import { type HostPaths, observeShim, observeStaleFiles } from "./observe-files.ts";
-import { observeForwardChains } from "./observe-forward-chains.ts";
-import { observeKernel } from "./observe-kernel.ts";
-import { type NodeObservation, observeNode } from "./observe-node.ts";
-import { observePaths, type PathSockets } from "./observe-paths.ts";
+import { listRivals } from "../host/rival-conflists.ts";
+import { type ApiTarget, observeApi } from "./observe/observe-api.ts";
+import { type HostPaths, observeShim, observeStaleFiles } from "./observe/observe-files.ts";
+import { observeForwardChains } from "./observe/observe-forward-chains.ts";
+import { observeKernel } from "./observe/observe-kernel.ts";
+import { type NodeObservation, observeNode } from "./observe/observe-node.ts";
+import { observePaths, type PathSockets } from "./observe/observe-paths.ts";
 import { observed } from "./observed.ts";
-import { observePods, observeSources } from "./observe-pods.ts";
+import { observePods, observeSources } from "./observe/observe-pods.ts";
 import {
   observeBridgeNetfilter,
   observeConntrack,
   observeForwarding,
   observeReversePath,
-} from "./observe-sysctls.ts";
-import { observeWays, type WaysObservation } from "./observe-ways.ts";
-import { observeVxlanPort } from "./observe-vxlan-port.ts";
+} from "./observe/observe-sysctls.ts";
+import { observeWays, type WaysObservation } from "./observe/observe-ways.ts";
+import { observeVxlanPort } from "./observe/observe-vxlan-port.ts";
 
 export interface DoctorInput {
   readonly paths: HostPaths;

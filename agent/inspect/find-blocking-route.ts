@@ -1,8 +1,8 @@
-import type { Rtnetlink } from "../kernel/rtnetlink.ts";
+import type { Rtnetlink } from "../kernel/socket/rtnetlink.ts";
 import { familyOf } from "../net/address.ts";
 import { cidrContains, formatCidr } from "../net/cidr.ts";
 import { RT_TABLE_MAIN } from "../netlink/constants.ts";
-import { dumpRoutes, parseRoute } from "../netlink/route.ts";
+import { dumpRoutes, parseRoute } from "../netlink/route/route.ts";
 
 /** Types of routes that lead nowhere, as ip(8) calls them (RTN_* of linux/rtnetlink.h). */
 const NOWHERE: ReadonlyMap<number, string> = new Map([

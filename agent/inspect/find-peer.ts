@@ -1,11 +1,11 @@
-import type { PeerKnowledge } from "../diagnosis/path-observation.ts";
+import type { PeerKnowledge } from "../diagnosis/path/path-observation.ts";
 import { overlayRouteCommand } from "../diagnosis/overlay-remedies.ts";
 import { allOf, shellWord } from "../diagnosis/shell.ts";
 import { familyOf } from "../net/address.ts";
 import { addressAt, addressBits, cidrOf, formatCidr } from "../net/cidr.ts";
 import type { NodeReport, PeerReport } from "../report/node-report.ts";
 import type { KernelQuestions } from "./kernel-questions.ts";
-import type { NodeObservation } from "./observe-node.ts";
+import type { NodeObservation } from "./observe/observe-node.ts";
 import type { TableQuestions } from "./table-questions.ts";
 
 /**

@@ -1,6 +1,6 @@
-import type { Way } from "../diagnosis/path-observation.ts";
-import { readOne } from "../kernel/read-one.ts";
-import type { Rtnetlink } from "../kernel/rtnetlink.ts";
+import type { Way } from "../diagnosis/path/path-observation.ts";
+import { readOne } from "../kernel/socket/read-one.ts";
+import type { Rtnetlink } from "../kernel/socket/rtnetlink.ts";
 import {
   type FdbEntry,
   getFdbEntry,
@@ -9,9 +9,9 @@ import {
   type ObservedNeighbour,
   parseFdbEntry,
   parseNeighbour,
-} from "../netlink/neighbour.ts";
-import { NetlinkError } from "../netlink/netlink-error.ts";
-import { getRoute, parseRoute, type Route, type RouteQuestion } from "../netlink/route.ts";
+} from "../netlink/route/neighbour.ts";
+import { NetlinkError } from "../netlink/message/netlink-error.ts";
+import { getRoute, parseRoute, type Route, type RouteQuestion } from "../netlink/route/route.ts";
 import { findBlockingRoute } from "./find-blocking-route.ts";
 
 /** Questions about single things, which cost the same on a node with thousands of them. */

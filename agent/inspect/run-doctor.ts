@@ -1,9 +1,9 @@
 import { formatFindings } from "../diagnosis/format-findings.ts";
 import { exitCodeOf, worstOf } from "../diagnosis/finding.ts";
-import { messageOf } from "../errors.ts";
-import { loadNative } from "../kernel/native.ts";
-import { createRtnetlink } from "../kernel/rtnetlink.ts";
-import { NETLINK_NETFILTER } from "../netlink/nft-generation.ts";
+import { messageOf } from "../lib/errors.ts";
+import { loadNative } from "../kernel/socket/native.ts";
+import { createRtnetlink } from "../kernel/socket/rtnetlink.ts";
+import { NETLINK_NETFILTER } from "../netlink/nft/nft-generation.ts";
 import { loadAddon } from "../native/addon.ts";
 import { askAgent } from "../report/ask-agent.ts";
 import { printableJson } from "../text/printable.ts";

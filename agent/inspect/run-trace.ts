@@ -1,12 +1,12 @@
-import { brokenHop, explainPath } from "../diagnosis/explain-path.ts";
+import { brokenHop, explainPath } from "../diagnosis/path/explain-path.ts";
 import { exitCodeOf, type Finding, worstOf } from "../diagnosis/finding.ts";
 import { formatFindings } from "../diagnosis/format-findings.ts";
 import { formatTarget, parseTarget } from "../diagnosis/target.ts";
-import { messageOf } from "../errors.ts";
-import { loadNative } from "../kernel/native.ts";
-import { createRtnetlink } from "../kernel/rtnetlink.ts";
+import { messageOf } from "../lib/errors.ts";
+import { loadNative } from "../kernel/socket/native.ts";
+import { createRtnetlink } from "../kernel/socket/rtnetlink.ts";
 import { familyOf, parseAddress } from "../net/address.ts";
-import { NETLINK_NETFILTER } from "../netlink/nft-generation.ts";
+import { NETLINK_NETFILTER } from "../netlink/nft/nft-generation.ts";
 import { askAgent } from "../report/ask-agent.ts";
 import { printableJson } from "../text/printable.ts";
 import {
@@ -16,7 +16,7 @@ import {
   parseCommandLine,
   usageError,
 } from "./command-line.ts";
-import { observePath } from "./observe-path.ts";
+import { observePath } from "./observe/observe-path.ts";
 
 const USAGE = `usage: causeway trace [--json] [flags] POD_IP TARGET
 

@@ -1,10 +1,10 @@
-import { listRuleComments, tableKey } from "../kernel/list-table.ts";
-import { toFields } from "../kernel/port-elements.ts";
-import type { Rtnetlink } from "../kernel/rtnetlink.ts";
-import { dumpSets, parseSet } from "../netlink/nft-objects.ts";
-import { getElement, parseElements } from "../netlink/nft-listed-elements.ts";
-import { formatFields } from "../netlink/nft-values.ts";
-import type { PortElement } from "../plan/host-ports.ts";
+import { listRuleComments, tableKey } from "../kernel/nft/list-table.ts";
+import { toFields } from "../kernel/nft/port-elements.ts";
+import type { Rtnetlink } from "../kernel/socket/rtnetlink.ts";
+import { dumpSets, parseSet } from "../netlink/nft/nft-objects.ts";
+import { getElement, parseElements } from "../netlink/nft/nft-listed-elements.ts";
+import { formatFields } from "../netlink/nft/nft-values.ts";
+import type { PortElement } from "../plan/pods/host-ports.ts";
 
 /** What a set or map of ours holds for a key. */
 export type ElementAnswer =

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Cidr, parseCidr } from "../net/cidr.ts";
-import type { Attachment } from "../plan/attachment.ts";
+import type { Attachment } from "../plan/pods/attachment.ts";
 import { createAttachments } from "./attachments.ts";
 import { createHostPortTable } from "./host-port-table.ts";
 import { createIpam, type Ipam } from "./ipam.ts";

@@ -1,4 +1,4 @@
-import type { Attachment } from "../plan/attachment.ts";
+import type { Attachment } from "../plan/pods/attachment.ts";
 import type { HostPortTable } from "./host-port-table.ts";
 import type { Ipam } from "./ipam.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { HostPort } from "../plan/host-ports.ts";
+import type { HostPort } from "../plan/pods/host-ports.ts";
 import { createHostPortTable } from "./host-port-table.ts";
 
 function port(hostPort: number, hostIp?: string, protocol: HostPort["protocol"] = "tcp"): HostPort {

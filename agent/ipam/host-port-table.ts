@@ -1,4 +1,4 @@
-import { describeHostPort, type HostPort, overlaps } from "../plan/host-ports.ts";
+import { describeHostPort, type HostPort, overlaps } from "../plan/pods/host-ports.ts";
 
 /** Which attachment has which ports of the node. */
 export interface HostPortTable {

@@ -1,17 +1,17 @@
 import assert from "node:assert/strict";
-import { systemClock } from "../clock.ts";
+import { systemClock } from "../lib/clock.ts";
 import { after, before, test } from "node:test";
 import { familyOf } from "../net/address.ts";
 import { linkLocalOf } from "../net/mac.ts";
-import { planNodeNetwork } from "../plan/node-network.ts";
-import type { PodPlan } from "../plan/pod-network.ts";
-import { eventually } from "../testing/eventually.ts";
+import { planNodeNetwork } from "../plan/node/node-network.ts";
+import type { PodPlan } from "../plan/pods/pod-network.ts";
+import { eventually } from "../testing/machine/eventually.ts";
 import { podPlan, podRuleset } from "../testing/kernel-contract.ts";
-import { closePod, makeNetns, type Netns, openPod, runOnHost } from "../testing/netns.ts";
-import { assertInsideTestNamespaces } from "../testing/privileged.ts";
+import { closePod, makeNetns, type Netns, openPod, runOnHost } from "../testing/machine/netns.ts";
+import { assertInsideTestNamespaces } from "../testing/runner/privileged.ts";
 import type { Kernel, PodSockets } from "./kernel.ts";
 import { openLinuxKernel } from "./linux-kernel.ts";
-import { loadNative } from "./native.ts";
+import { loadNative } from "./socket/native.ts";
 
 assertInsideTestNamespaces();
 const native = loadNative();

@@ -1,20 +1,20 @@
 import type { Family } from "../net/address.ts";
 import type { Cidr } from "../net/cidr.ts";
-import type { Attachment } from "../plan/attachment.ts";
-import type { Protocol } from "../plan/host-ports.ts";
-import type { NodeListener } from "../plan/node-listeners.ts";
-import type { GatewayAddress, NodePlan } from "../plan/node-network.ts";
-import type { RememberedPeer } from "../plan/overlay-nodes.ts";
-import type { DropReason } from "../plan/drop-reasons.ts";
-import type { PodPlan } from "../plan/pod-network.ts";
-import type { PodRoute } from "../plan/pod-routing.ts";
-import type { PeersPlan } from "../plan/peers.ts";
-import type { Ruleset } from "../plan/ruleset.ts";
-import type { Underlay } from "../plan/underlay.ts";
-import type { KnownAttachment } from "./detach-pods.ts";
-import type { PeersOptions, PeersOutcome } from "./ensure-peers.ts";
-import type { UnderlayScope } from "./underlay.ts";
-import type { KernelWatch } from "./watch-kernel.ts";
+import type { Attachment } from "../plan/pods/attachment.ts";
+import type { Protocol } from "../plan/pods/host-ports.ts";
+import type { NodeListener } from "../plan/node/node-listeners.ts";
+import type { GatewayAddress, NodePlan } from "../plan/node/node-network.ts";
+import type { RememberedPeer } from "../plan/peers/overlay-nodes.ts";
+import type { DropReason } from "../plan/rules/drop-reasons.ts";
+import type { PodPlan } from "../plan/pods/pod-network.ts";
+import type { PodRoute } from "../plan/pods/pod-routing.ts";
+import type { PeersPlan } from "../plan/peers/peers.ts";
+import type { Ruleset } from "../plan/rules/ruleset.ts";
+import type { Underlay } from "../plan/node/underlay.ts";
+import type { KnownAttachment } from "./pod/detach-pods.ts";
+import type { PeersOptions, PeersOutcome } from "./peer/ensure-peers.ts";
+import type { UnderlayScope } from "./uplink/underlay.ts";
+import type { KernelWatch } from "./socket/watch-kernel.ts";
 
 /** Descriptors of one pod, received from the shim: its network namespace and an rtnetlink socket opened inside it. */
 export interface PodSockets {

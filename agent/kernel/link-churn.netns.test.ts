@@ -5,15 +5,15 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { after, before, test } from "node:test";
-import { systemClock } from "../clock.ts";
-import { planNodeNetwork } from "../plan/node-network.ts";
-import { eventually } from "../testing/eventually.ts";
+import { systemClock } from "../lib/clock.ts";
+import { planNodeNetwork } from "../plan/node/node-network.ts";
+import { eventually } from "../testing/machine/eventually.ts";
 import { podPlan, podRuleset } from "../testing/kernel-contract.ts";
-import { closePod, makeNetns, type Netns, openPod, runOnHost } from "../testing/netns.ts";
-import { assertInsideTestNamespaces } from "../testing/privileged.ts";
+import { closePod, makeNetns, type Netns, openPod, runOnHost } from "../testing/machine/netns.ts";
+import { assertInsideTestNamespaces } from "../testing/runner/privileged.ts";
 import type { Kernel, PodSockets } from "./kernel.ts";
 import { openLinuxKernel } from "./linux-kernel.ts";
-import { loadNative, type Native } from "./native.ts";
+import { loadNative, type Native } from "./socket/native.ts";
 
 assertInsideTestNamespaces();
 const FOREIGN = 300;

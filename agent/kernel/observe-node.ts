@@ -1,16 +1,16 @@
 import { cidrOf, formatCidr } from "../net/cidr.ts";
-import type { Link } from "../netlink/parse-link.ts";
-import { BRIDGE_ALIAS } from "../plan/bridge-alias.ts";
-import { countPeers } from "./count-peers.ts";
-import { isWide, listPodGateways } from "./ensure-gateways.ts";
-import { observePeers } from "./ensure-peers.ts";
+import type { Link } from "../netlink/link/parse-link.ts";
+import { BRIDGE_ALIAS } from "../plan/node/bridge-alias.ts";
+import { countPeers } from "./peer/count-peers.ts";
+import { isWide, listPodGateways } from "./node/ensure-gateways.ts";
+import { observePeers } from "./peer/ensure-peers.ts";
 import type { PodLink } from "./kernel.ts";
-import type { Native } from "./native.ts";
-import { isHostLink, TUNNEL_ALIAS } from "./ownership.ts";
-import { fdbKey, neighbourKey } from "./peer-entries.ts";
-import { listPodLinks } from "./pod-links.ts";
-import { createRtnetlink, type Rtnetlink } from "./rtnetlink.ts";
-import { listLinks } from "./underlay.ts";
+import type { Native } from "./socket/native.ts";
+import { isHostLink, TUNNEL_ALIAS } from "./node/ownership.ts";
+import { fdbKey, neighbourKey } from "./peer/peer-entries.ts";
+import { listPodLinks } from "./pod/pod-links.ts";
+import { createRtnetlink, type Rtnetlink } from "./socket/rtnetlink.ts";
+import { listLinks } from "./uplink/underlay.ts";
 
 /** A route of ours to another node's pods. */
 export interface ObservedPeer {

@@ -1,16 +1,16 @@
-import type { Link } from "../netlink/parse-link.ts";
-import { deleteRoute } from "../netlink/route.ts";
-import { isGatewayRoute } from "./gateway-routes.ts";
-import { IFB_PREFIX } from "../plan/ifb.ts";
-import { TABLE_NAME } from "../plan/ruleset.ts";
-import { deleteLinks, removeAll } from "./detach-pods.ts";
-import { listPeerRoutes } from "./ensure-peers.ts";
-import { unguardLoopback } from "./localnet.ts";
-import { FIRST_DELETION_GROUP, isHostLink, isOurs } from "./ownership.ts";
-import { listOwnRoutes } from "./pod-routes.ts";
-import { runNft } from "./run-nft.ts";
-import type { Rtnetlink } from "./rtnetlink.ts";
-import { listLinks } from "./underlay.ts";
+import type { Link } from "../netlink/link/parse-link.ts";
+import { deleteRoute } from "../netlink/route/route.ts";
+import { isGatewayRoute } from "./node/gateway-routes.ts";
+import { IFB_PREFIX } from "../plan/pods/ifb.ts";
+import { TABLE_NAME } from "../plan/rules/ruleset.ts";
+import { deleteLinks, removeAll } from "./pod/detach-pods.ts";
+import { listPeerRoutes } from "./peer/ensure-peers.ts";
+import { unguardLoopback } from "./node/localnet.ts";
+import { FIRST_DELETION_GROUP, isHostLink, isOurs } from "./node/ownership.ts";
+import { listOwnRoutes } from "./pod/pod-routes.ts";
+import { runNft } from "./nft/run-nft.ts";
+import type { Rtnetlink } from "./socket/rtnetlink.ts";
+import { listLinks } from "./uplink/underlay.ts";
 
 /**
  * Removes everything of ours from this network namespace: links with their addresses, neighbours, queues and alternative names, routes, nftables

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { after, test } from "node:test";
-import { loadNative } from "../kernel/native.ts";
-import { eventually } from "../testing/eventually.ts";
-import { assertInsideTestNamespaces } from "../testing/privileged.ts";
+import { loadNative } from "../kernel/socket/native.ts";
+import { eventually } from "../testing/machine/eventually.ts";
+import { assertInsideTestNamespaces } from "../testing/runner/privileged.ts";
 import { answerOf, client, echo, frameOf, header, makeFolder, type Request, serve } from "./test/serve.ts";
 
 assertInsideTestNamespaces();

@@ -4,9 +4,9 @@ import { once } from "node:events";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
-import { loadNative } from "../kernel/native.ts";
-import { eventually } from "../testing/eventually.ts";
-import { assertInsideTestNamespaces } from "../testing/privileged.ts";
+import { loadNative } from "../kernel/socket/native.ts";
+import { eventually } from "../testing/machine/eventually.ts";
+import { assertInsideTestNamespaces } from "../testing/runner/privileged.ts";
 import { MAX_SERVED } from "./connections.ts";
 import { echo, frameOf, makeFolder, serve } from "./test/serve.ts";
 
@@ -92,7 +92,7 @@ test("listen() closes descriptors of a frame that never came", async () => {
 
 test("600 requests at once wait for descriptors where a process has 1,024 of them", async () => {
   const path = newPath();
-  const script = new URL("../testing/hold-requests.ts", import.meta.url).pathname;
+  const script = new URL("../testing/agent/hold-requests.ts", import.meta.url).pathname;
   const server = spawn("prlimit", ["--nofile=1024:1024", process.execPath, script, path]);
   const output: string[] = [];
   server.stdout.on("data", (chunk: Buffer) => output.push(chunk.toString()));

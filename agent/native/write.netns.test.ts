@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { closeSync, constants as files, openSync, readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { after, test } from "node:test";
-import { assertInsideTestNamespaces } from "../testing/privileged.ts";
+import { assertInsideTestNamespaces } from "../testing/runner/privileged.ts";
 import { loadAddon } from "./addon.ts";
 import { makeFolder } from "./test/serve.ts";
 

@@ -1,6 +1,6 @@
 import { addressFromBytes, type Family, familyOf } from "../net/address.ts";
 import { AF_INET, AF_INET6, AF_UNSPEC } from "./constants.ts";
-import { MalformedMessageError } from "./malformed-message-error.ts";
+import { MalformedMessageError } from "./message/malformed-message-error.ts";
 
 /** AF_* of a family; AF_UNSPEC, both, for undefined. */
 export function familyToAf(family: Family | undefined): number {

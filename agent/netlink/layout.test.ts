@@ -12,25 +12,25 @@ import {
 } from "netlink/dist/rt/structs.js";
 import { HEADER_LENGTH } from "netlink/dist/structs.js";
 import { cidrOf } from "../net/cidr.ts";
-import { addAddress } from "./address.ts";
-import { createBridge } from "./bridge.ts";
-import { dumpConnections } from "./conntrack.ts";
+import { addAddress } from "./route/address.ts";
+import { createBridge } from "./link/bridge.ts";
+import { dumpConnections } from "./state/conntrack.ts";
 import * as constants from "./constants.ts";
-import { ERRNO } from "./errno.ts";
-import { createIfb } from "./ifb.ts";
-import { addAltNames, deleteLinkGroup, dumpLinks, setLink } from "./link.ts";
-import { encodeBatch, type NetlinkRequest } from "./message.ts";
-import { addFdbEntry, dumpFdb, getFdbEntry, replaceNeighbour } from "./neighbour.ts";
-import { NFGENMSG_BYTES } from "./nfgenmsg.ts";
-import { changeElements } from "./nft-elements.ts";
-import { addIngress, replaceTokenBucket } from "./qdisc.ts";
-import { addRedirect } from "./redirect.ts";
-import { addRule, dumpRules, RULE_HEADER_BYTES } from "./rule.ts";
-import { dumpRoutes, getRoute, replaceRoute } from "./route.ts";
-import { TC_HEADER_BYTES } from "./tc-header.ts";
-import { createVeth } from "./veth.ts";
-import { addInboundBlock, deleteInboundBlock } from "./xfrm.ts";
-import { createVxlan } from "./vxlan.ts";
+import { ERRNO } from "./message/errno.ts";
+import { createIfb } from "./link/ifb.ts";
+import { addAltNames, deleteLinkGroup, dumpLinks, setLink } from "./link/link.ts";
+import { encodeBatch, type NetlinkRequest } from "./message/message.ts";
+import { addFdbEntry, dumpFdb, getFdbEntry, replaceNeighbour } from "./route/neighbour.ts";
+import { NFGENMSG_BYTES } from "./nft/nfgenmsg.ts";
+import { changeElements } from "./nft/nft-elements.ts";
+import { addIngress, replaceTokenBucket } from "./route/qdisc.ts";
+import { addRedirect } from "./route/redirect.ts";
+import { addRule, dumpRules, RULE_HEADER_BYTES } from "./route/rule.ts";
+import { dumpRoutes, getRoute, replaceRoute } from "./route/route.ts";
+import { TC_HEADER_BYTES } from "./route/tc-header.ts";
+import { createVeth } from "./link/veth.ts";
+import { addInboundBlock, deleteInboundBlock } from "./state/xfrm.ts";
+import { createVxlan } from "./link/vxlan.ts";
 
 /** net/if.h, for IFF_UP, stands before the kernel's headers, which then do not define it again. */
 const HEADERS = [

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Answer } from "../http/answer.ts";
-import { SAMPLE_REPORT } from "../testing/sample-report.ts";
+import type { Answer } from "../http/server/answer.ts";
+import { SAMPLE_REPORT } from "../testing/agent/sample-report.ts";
 import { createNodePage } from "./node-page.ts";
 
 interface Setup {

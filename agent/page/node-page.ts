@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Answer, Handler } from "../http/answer.ts";
+import type { Answer, Handler } from "../http/server/answer.ts";
 import { ageOf, type Collected, collectOnce } from "../http/collect-once.ts";
 import type { NodeReport } from "../report/node-report.ts";
 import { printableJson } from "../text/printable.ts";

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
-import { messageOf } from "../errors.ts";
-import { OPTIONS } from "../options.ts";
+import { messageOf } from "../lib/errors.ts";
+import { OPTIONS } from "../settings/options.ts";
 import { askAgent } from "../report/ask-agent.ts";
 import { printable } from "../text/printable.ts";
 import { renderPage } from "./render-page.ts";

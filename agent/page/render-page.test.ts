@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { NodeReport } from "../report/node-report.ts";
-import { SAMPLE_POD, SAMPLE_REPORT } from "../testing/sample-report.ts";
-import { assertHarmless, HOSTILE, suffixed } from "../testing/hostile.ts";
+import { SAMPLE_POD, SAMPLE_REPORT } from "../testing/agent/sample-report.ts";
+import { assertHarmless, HOSTILE, suffixed } from "../testing/packets/hostile.ts";
 import { renderPage } from "./render-page.ts";
 
 const MAX_BYTES = 60_000;

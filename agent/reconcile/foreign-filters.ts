@@ -1,7 +1,7 @@
 import type { Kernel } from "../kernel/kernel.ts";
-import type { Log } from "../log.ts";
-import { FAMILIES } from "../plan/peer-routes.ts";
-import type { Readiness } from "../readiness.ts";
+import type { Log } from "../log/log.ts";
+import { FAMILIES } from "../plan/peers/peer-routes.ts";
+import type { Readiness } from "../lib/readiness.ts";
 import { createProblemTeller } from "./tell-problems.ts";
 
 export interface ForeignFiltersInput {

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { planConflist } from "../plan/conflist.ts";
+import { planConflist } from "../plan/node/conflist.ts";
 import { createHostFileKeeper } from "./host-file-keeper.ts";
 
 test("a keeper of host files reads them only when one was changed, deleted, or came", async () => {

@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import { PLUGIN_TYPE } from "../plan/conflist.ts";
-import { ensureHostFiles, type HostFilesInput, type HostFilesOutcome } from "./host-files.ts";
+import { PLUGIN_TYPE } from "../plan/node/conflist.ts";
+import { ensureHostFiles, type HostFilesInput, type HostFilesOutcome } from "../host/host-files.ts";
 
 /** Of so many looks one reads all files, whatever their times say: not every file system keeps them well. */
 const LOOKS_TO_A_READING = 30;

@@ -1,17 +1,17 @@
 import type { Attachments, ReloadChanges } from "../ipam/attachments.ts";
 import type { Ipam } from "../ipam/ipam.ts";
 import type { Change, Kernel } from "../kernel/kernel.ts";
-import type { Log } from "../log.ts";
+import type { Log } from "../log/log.ts";
 import { type Cidr, cidrOf, formatCidr, parseCidr } from "../net/cidr.ts";
-import { type Attachment, describePod } from "../plan/attachment.ts";
-import { planNodeNetwork } from "../plan/node-network.ts";
-import type { OverlayMode } from "../plan/peer-routes.ts";
-import { DEFAULT_MTU, planMtu } from "../plan/pod-mtu.ts";
-import type { Surroundings } from "../plan/surroundings.ts";
-import type { Underlay } from "../plan/underlay.ts";
-import type { Readiness } from "../readiness.ts";
+import { type Attachment, describePod } from "../plan/pods/attachment.ts";
+import { planNodeNetwork } from "../plan/node/node-network.ts";
+import type { OverlayMode } from "../plan/peers/peer-routes.ts";
+import { DEFAULT_MTU, planMtu } from "../plan/node/pod-mtu.ts";
+import type { Surroundings } from "../plan/node/surroundings.ts";
+import type { Underlay } from "../plan/node/underlay.ts";
+import type { Readiness } from "../lib/readiness.ts";
 import type { LocalNetwork } from "./cluster.ts";
-import { inPart } from "./in-part.ts";
+import { inPart } from "./runner/in-part.ts";
 import { createChangeTeller } from "./tell-changes.ts";
 
 /** What Kubernetes or the nodes file tells of this node. */

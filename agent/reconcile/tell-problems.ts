@@ -1,4 +1,4 @@
-import type { Log } from "../log.ts";
+import type { Log } from "../log/log.ts";
 
 /** How many problems are named in the log, and in what is reported to the cluster, at one time. */
 const MAX_NAMED = 10;

@@ -1,6 +1,6 @@
 import type { Kernel } from "../kernel/kernel.ts";
-import { inTurn } from "./in-turn.ts";
-import { type HostFilesRemoval, removeHostFiles } from "./remove-host-files.ts";
+import { inTurn } from "./runner/in-turn.ts";
+import { type HostFilesRemoval, removeHostFiles } from "../host/remove-host-files.ts";
 
 export interface UninstallInput extends Omit<HostFilesRemoval, "need"> {
   readonly kernel: Pick<Kernel, "listAttachments" | "removeDatapath">;

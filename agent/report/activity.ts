@@ -1,4 +1,4 @@
-import type { Log } from "../log.ts";
+import type { Log } from "../log/log.ts";
 import { abridge } from "../text/abridge.ts";
 import type { CallRecord, ProblemRecord, RepairRecord } from "./node-report.ts";
 import { createRing } from "./ring.ts";

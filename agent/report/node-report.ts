@@ -1,7 +1,7 @@
 import type { PoolUse } from "../ipam/ipam.ts";
-import type { Bandwidth } from "../plan/bandwidth.ts";
-import type { Way } from "../plan/count-ways.ts";
-import type { HostPort } from "../plan/host-ports.ts";
+import type { Bandwidth } from "../plan/pods/bandwidth.ts";
+import type { Way } from "../plan/peers/count-ways.ts";
+import type { HostPort } from "../plan/pods/host-ports.ts";
 
 /**
  * What is on this node, as plain data: `causeway status --json` prints it, and the agent answers it to the query "report". All times are

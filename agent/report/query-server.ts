@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
-import { decodeRequestFrame, encodeReplyFrame } from "../cni/frame.ts";
+import { decodeRequestFrame, encodeReplyFrame } from "../cni/request/frame.ts";
 import type { ShimTransport } from "../cni/server.ts";
-import { messageOf } from "../errors.ts";
-import type { Log } from "../log.ts";
+import { messageOf } from "../lib/errors.ts";
+import type { Log } from "../log/log.ts";
 import { type Query, QUERY_VARIABLE } from "./query.ts";
 
 export interface QueryServerInput {

@@ -1,12 +1,12 @@
-import type { Config } from "../config.ts";
+import type { Config } from "../settings/config.ts";
 import type { Ipam } from "../ipam/ipam.ts";
 import type { Kernel, PodLink } from "../kernel/kernel.ts";
-import type { NodeView } from "../kube/node-view.ts";
-import type { Claim } from "../plan/cluster-claims.ts";
-import type { WayCounts } from "../plan/count-ways.ts";
-import type { PeerPlan } from "../plan/peer-routes.ts";
-import { NO_SETTINGS } from "../plan/pod-settings.ts";
-import type { Readiness } from "../readiness.ts";
+import type { NodeView } from "../kube/nodes/node-view.ts";
+import type { Claim } from "../plan/peers/cluster-claims.ts";
+import type { WayCounts } from "../plan/peers/count-ways.ts";
+import type { PeerPlan } from "../plan/peers/peer-routes.ts";
+import { NO_SETTINGS } from "../plan/pods/pod-settings.ts";
+import type { Readiness } from "../lib/readiness.ts";
 import type { Activity } from "./activity.ts";
 import {
   type AgentReport,

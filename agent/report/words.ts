@@ -1,6 +1,6 @@
-import { type HostPort, describeHostPort } from "../plan/host-ports.ts";
-import type { RateLimit } from "../plan/bandwidth.ts";
-import type { Way } from "../plan/count-ways.ts";
+import { type HostPort, describeHostPort } from "../plan/pods/host-ports.ts";
+import type { RateLimit } from "../plan/pods/bandwidth.ts";
+import type { Way } from "../plan/peers/count-ways.ts";
 import type { AttachmentReport, NodeReport } from "./node-report.ts";
 
 /** Words of a report, the same in the terminal and on the page. */

@@ -1,11 +1,11 @@
-import { NO_SETTINGS } from "../plan/pod-settings.ts";
+import { NO_SETTINGS } from "../plan/pods/pod-settings.ts";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { reportKernel } from "../report/kernel-report.ts";
 import type { NodeReport } from "../report/node-report.ts";
 import { assertGolden } from "../testing/golden.ts";
-import { assertHarmless, suffixed } from "../testing/hostile.ts";
-import { SAMPLE_POD, SAMPLE_REPORT } from "../testing/sample-report.ts";
+import { assertHarmless, suffixed } from "../testing/packets/hostile.ts";
+import { SAMPLE_POD, SAMPLE_REPORT } from "../testing/agent/sample-report.ts";
 import { formatStatus } from "./format-status.ts";
 
 const golden = (name: string): URL => new URL(`./golden/${name}`, import.meta.url);

@@ -3,11 +3,11 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { afterEach, beforeEach, test } from "node:test";
-import { shippedFile } from "../shipped.ts";
+import { shippedFile } from "../lib/shipped.ts";
 import type { AttachmentReport, NodeReport } from "../report/node-report.ts";
-import { type AgentProcess, makeNode, NODE_NAME, type TestNode } from "../testing/agent-process.ts";
-import { eventually } from "../testing/eventually.ts";
-import { makeNetns, type Netns, runOnHost } from "../testing/netns.ts";
+import { type AgentProcess, makeNode, NODE_NAME, type TestNode } from "../testing/agent/agent-process.ts";
+import { eventually } from "../testing/machine/eventually.ts";
+import { makeNetns, type Netns, runOnHost } from "../testing/machine/netns.ts";
 
 let node: TestNode;
 let pods: Netns[] = [];

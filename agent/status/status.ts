@@ -1,8 +1,8 @@
 import { parseArgs } from "node:util";
-import { messageOf } from "../errors.ts";
-import { loadNative } from "../kernel/native.ts";
+import { messageOf } from "../lib/errors.ts";
+import { loadNative } from "../kernel/socket/native.ts";
 import { observeNode } from "../kernel/observe-node.ts";
-import { OPTIONS } from "../options.ts";
+import { OPTIONS } from "../settings/options.ts";
 import { askAgent } from "../report/ask-agent.ts";
 import { reportKernel } from "../report/kernel-report.ts";
 import type { NodeReport } from "../report/node-report.ts";

@@ -1,4 +1,4 @@
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../lib/clock.ts";
 
 /** A clock that only moves when told. */
 export interface FakeClock extends Clock {

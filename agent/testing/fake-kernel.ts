@@ -1,6 +1,6 @@
 import type { Kernel, ObservedAttachment } from "../kernel/kernel.ts";
-import { parseAlias } from "../plan/attachment.ts";
-import { defaultRoutes } from "../plan/pod-routing.ts";
+import { parseAlias } from "../plan/pods/attachment.ts";
+import { defaultRoutes } from "../plan/pods/pod-routing.ts";
 
 /**
  * A kernel that keeps attachments in memory and refuses what the real one refuses. `agent/testing/kernel-contract.ts` holds both

@@ -3,8 +3,8 @@ import { test } from "node:test";
 import type { AttachOutcome, Kernel, PodSockets } from "../kernel/kernel.ts";
 import { cidrOf } from "../net/cidr.ts";
 import { hostLinkName } from "../net/host-link.ts";
-import { type PodPlan, planPodNetwork } from "../plan/pod-network.ts";
-import { planRuleset, type Ruleset } from "../plan/ruleset.ts";
+import { type PodPlan, planPodNetwork } from "../plan/pods/pod-network.ts";
+import { planRuleset, type Ruleset } from "../plan/rules/ruleset.ts";
 
 export interface KernelUnderTest {
   readonly kernel: Pick<Kernel, "attachPod" | "checkPod" | "detachPod" | "listAttachments">;

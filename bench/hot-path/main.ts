@@ -4,11 +4,11 @@
  * usage: npm run bench:hot-path
  */
 import { spawnSync } from "node:child_process";
-import { createPodEncoder } from "../../agent/kernel/pod-batches.ts";
-import { podRequests } from "../../agent/kernel/pod-requests.ts";
-import { madeUpPod } from "../../agent/kernel/warm-up.ts";
-import { encodeBatch } from "../../agent/netlink/message.ts";
-import { V8_FLAGS } from "../../agent/v8-flags.ts";
+import { createPodEncoder } from "../../agent/kernel/pod/pod-batches.ts";
+import { podRequests } from "../../agent/kernel/pod/pod-requests.ts";
+import { madeUpPod } from "../../agent/kernel/pod/warm-up.ts";
+import { encodeBatch } from "../../agent/netlink/message/message.ts";
+import { V8_FLAGS } from "../../agent/start/v8-flags.ts";
 
 const ROUNDS = 10_000;
 const INTERPRETED = [...V8_FLAGS, "--no-sparkplug"];

@@ -1,11 +1,11 @@
-import { loadNative } from "../../agent/kernel/native.ts";
-import { portSetElement } from "../../agent/kernel/port-elements.ts";
-import { createRtnetlink } from "../../agent/kernel/rtnetlink.ts";
-import { NETLINK_NETFILTER } from "../../agent/netlink/nft-generation.ts";
-import { formatPortElement, type PortBinding, planPortElements } from "../../agent/plan/host-ports.ts";
-import { formatRuleset, planRuleset, TABLE_NAME } from "../../agent/plan/ruleset.ts";
+import { loadNative } from "../../agent/kernel/socket/native.ts";
+import { portSetElement } from "../../agent/kernel/nft/port-elements.ts";
+import { createRtnetlink } from "../../agent/kernel/socket/rtnetlink.ts";
+import { NETLINK_NETFILTER } from "../../agent/netlink/nft/nft-generation.ts";
+import { formatPortElement, type PortBinding, planPortElements } from "../../agent/plan/pods/host-ports.ts";
+import { formatRuleset, planRuleset, TABLE_NAME } from "../../agent/plan/rules/ruleset.ts";
 import { parseCidr } from "../../agent/net/cidr.ts";
-import { changeElements } from "../../agent/netlink/nft-elements.ts";
+import { changeElements } from "../../agent/netlink/nft/nft-elements.ts";
 import { startCauseway } from "../causeway.ts";
 import { launch } from "../launch.ts";
 import { describeMachine, enterMachine, type Host, ip, makeHost, run } from "../machine.ts";

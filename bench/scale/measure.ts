@@ -55,7 +55,7 @@ export async function measureScale(input: ScaleInput): Promise<ScaleResult> {
   const folder = mkdtempSync(join(tmpdir(), "scale-"));
   const kubeconfig = join(folder, "kubeconfig");
   for (const name of ["bin", "net.d"]) mkdirSync(join(folder, name));
-  const serverScript = repositoryFile("agent/testing/run-api-server.ts");
+  const serverScript = repositoryFile("agent/testing/kube/run-api-server.ts");
   const server = start(process.execPath, [
     serverScript,
     "--nodes",

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { OPTIONS } from "../../agent/options.ts";
+import { OPTIONS } from "../../agent/settings/options.ts";
 import { documentSettings } from "./document-settings.ts";
 import { documentValues, type ValuesSchema } from "./document-values.ts";
 
@@ -16,7 +16,7 @@ export function writeConfigurationDoc(): string {
   const schema = resolve(JSON.parse(chart("values.schema.json")) as Schema);
   return `# Configuration
 
-Written by \`npm run docs\` from \`agent/options.ts\` and \`charts/causeway/values.yaml\`; a test fails when it is not current.
+Written by \`npm run docs\` from \`agent/settings/options.ts\` and \`charts/causeway/values.yaml\`; a test fails when it is not current.
 
 ## The agent's settings
 

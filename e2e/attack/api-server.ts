@@ -4,7 +4,7 @@
  */
 import { createServer } from "node:http";
 import { json } from "node:stream/consumers";
-import { startApiServer } from "../../agent/testing/api-server.ts";
+import { startApiServer } from "../../agent/testing/kube/api-server.ts";
 import type { NodeObject } from "./node-objects.ts";
 
 const [port = "", socket = ""] = process.argv.slice(2);

@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
-import { writeKubeconfig } from "../../agent/testing/kubeconfig.ts";
+import { writeKubeconfig } from "../../agent/testing/kube/kubeconfig.ts";
 import { startProcess } from "../lib/process.ts";
 import { REPOSITORY } from "../lib/tools.ts";
 import type { LabNode } from "../nodes/cluster-lab.ts";

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
-import { fetchNew } from "../../agent/testing/fetch-new.ts";
+import { fetchNew } from "../../agent/testing/agent/fetch-new.ts";
 
 /** Runs a command to its end, in a named network namespace where one is given, and gives its stdout; a failure throws what it said. */
 export function run(

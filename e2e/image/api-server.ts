@@ -3,9 +3,9 @@
  * usage: node api-server.ts PORT NODE CA   NODE: as JSON {name, addresses, podCIDRs}   CA: path of the certificate that it writes
  */
 import { writeFileSync } from "node:fs";
-import { startApiServer } from "../../agent/testing/api-server.ts";
-import type { NodeSpec } from "../../agent/testing/node-store.ts";
-import { createSelfSigned } from "../../agent/testing/self-signed.ts";
+import { startApiServer } from "../../agent/testing/kube/api-server.ts";
+import type { NodeSpec } from "../../agent/testing/kube/node-store.ts";
+import { createSelfSigned } from "../../agent/testing/kube/self-signed.ts";
 
 const [port = "", node = "", ca = ""] = process.argv.slice(2);
 const tls = createSelfSigned();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { documentedMetrics } from "../../agent/testing/documented-metrics.ts";
+import { documentedMetrics } from "../../agent/testing/agent/documented-metrics.ts";
 import { readAlerts, readPanels } from "./chart-files.ts";
 import { readQuery, replaceMacros } from "./promql.ts";
 

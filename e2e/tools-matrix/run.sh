@@ -8,7 +8,7 @@ PATH=$PWD/node_modules/.bin:$PATH
 e2e/lib/packages.sh tools-matrix
 cache=${CAUSEWAY_CACHE:-$PWD/.cache}
 
-files=(agent/kernel/nftables.netns.test.ts agent/plan/golden-rulesets.netns.test.ts agent/host-ports.netns.test.ts agent/surroundings.netns.test.ts)
+files=(agent/kernel/nft/nftables.netns.test.ts agent/plan/rules/golden-rulesets.netns.test.ts agent/test/field-cases/host-ports.netns.test.ts agent/test/agent/surroundings.netns.test.ts)
 if [ "${1:-}" = --whole ]; then
   mapfile -t files < <(grep -lw nft agent/*.netns.test.ts agent/*/*.netns.test.ts | grep -v /old-nft)
 fi
@@ -25,7 +25,7 @@ surrounding() {
   local name=$1 ok bad status=0
   shift
   echo "=== $name"
-  "$@" node agent/testing/run-kernel-tests.ts "${tests[@]}" 2>&1 | tee "$work/log" || status=$?
+  "$@" node agent/testing/runner/run-kernel-tests.ts "${tests[@]}" 2>&1 | tee "$work/log" || status=$?
   ok=$(awk '/^ℹ pass/ { n += $3 } END { print n + 0 }' "$work/log")
   bad=$(awk '/^ℹ (fail|cancelled)/ { n += $3 } END { print n + 0 }' "$work/log")
   if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi
@@ -36,7 +36,7 @@ german=(env "LOCPATH=$cache/locales" LC_ALL=de_DE.UTF-8 LANGUAGE=de)
 newest=$cache/nft/newest
 
 # One that is too old is not worked around, but told of.
-tests=(agent/kernel/old-nft.netns.test.ts)
+tests=(agent/kernel/nft/old-nft.netns.test.ts)
 surrounding "nft of Debian 11" env "CAUSEWAY_TEST_OLD_NFT=$cache/nft/too-old"
 
 tests=("${files[@]}")

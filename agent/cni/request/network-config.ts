@@ -1,0 +1,80 @@
+import { CNI_CODE, CniError } from "../cni-error.ts";
+
+/** Versions of the CNI specification that a configuration may ask for, oldest first. */
+export const SUPPORTED_VERSIONS = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"] as const;
+
+export type CniVersion = (typeof SUPPORTED_VERSIONS)[number];
+
+/** Version of errors about a configuration that has none: every runtime reads it. */
+export const DEFAULT_VERSION: CniVersion = "1.0.0";
+
+const NETWORK_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** What we use of a plugin configuration; unknown keys are ignored, as the specification asks. */
+export interface NetworkConfig {
+  readonly cniVersion: CniVersion;
+  readonly name: string;
+  /** Passed through to the result, as the reference plugins do. */
+  readonly dns: JsonObject | undefined;
+  readonly raw: JsonObject;
+}
+
+/** Parses stdin. Throws CniError 6 (no JSON), 1 (version) or 7 (name), each with key and value. */
+export function parseNetworkConfig(stdin: string): NetworkConfig {
+  const raw = parseObject(stdin);
+  const { name, dns } = raw;
+  // A configuration without a version is one of 0.1.0 (SPEC.md 0.2.0, "cniVersion" was added then).
+  const cniVersion = raw["cniVersion"] ?? "0.1.0";
+  if (!isSupportedVersion(cniVersion)) {
+    const known = SUPPORTED_VERSIONS.join(", ");
+    const message = `Cannot use cniVersion ${JSON.stringify(cniVersion)}: supported are ${known}`;
+    throw new CniError(CNI_CODE.incompatibleVersion, message);
+  }
+  if (typeof name !== "string" || !NETWORK_NAME.test(name)) {
+    const message = `Cannot use name ${JSON.stringify(name)}: a network name is letters, digits, "_", "." and "-"`;
+    throw new CniError(CNI_CODE.invalidConfig, message);
+  }
+  if (dns !== undefined && !isObject(dns)) {
+    throw new CniError(CNI_CODE.invalidConfig, `Cannot use dns ${JSON.stringify(dns)}: it is no object`);
+  }
+  return { cniVersion, name, dns, raw };
+}
+
+/** The version that an error about `stdin` is written in. */
+export function versionOf(stdin: string): CniVersion {
+  try {
+    const { cniVersion } = parseObject(stdin);
+    return isSupportedVersion(cniVersion) ? cniVersion : DEFAULT_VERSION;
+  } catch {
+    return DEFAULT_VERSION; // unreadable stdin is what the error is about
+  }
+}
+
+export function isSupportedVersion(version: unknown): version is CniVersion {
+  return (SUPPORTED_VERSIONS as readonly unknown[]).includes(version);
+}
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function parseObject(stdin: string): JsonObject {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(stdin);
+  } catch (cause) {
+    const reason = stdin.trim() === "" ? "it is empty" : (cause as Error).message;
+    throw new CniError(CNI_CODE.decodeFailure, `Cannot parse network configuration on stdin: ${reason}`, {
+      cause,
+    });
+  }
+  if (!isObject(parsed)) {
+    throw new CniError(
+      CNI_CODE.decodeFailure,
+      "Cannot parse network configuration on stdin: it is no JSON object",
+    );
+  }
+  return parsed;
+}

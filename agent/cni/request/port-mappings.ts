@@ -1,0 +1,75 @@
+import { parseUnmappedAddress } from "../../net/address.ts";
+import { clashes, describeHostPort, type HostPort, PROTOCOLS } from "../../plan/pods/host-ports.ts";
+import { CNI_CODE, CniError, invalidValue } from "../cni-error.ts";
+import { valueAt } from "./json-keys.ts";
+import { isObject } from "./network-config.ts";
+
+/** A port of it maps nothing: Linux forwards nothing that is sent there, and a program of the node may listen on it. */
+const IPV6_LOOPBACK = "::1";
+
+/**
+ * rtnl_linkprop of net/core/rtnetlink.c counts 132 bytes for each name of a link, however short, and lets them have 64 KiB: 496, of which
+ * the other settings of the pod need some.
+ */
+const MAX_HOST_PORTS = 490;
+
+const KEY = "runtimeConfig.portMappings";
+
+/**
+ * Capability `portMappings`: a list of `{hostPort, containerPort, protocol, hostIP}`. Entries that say the same are one; entries without a host
+ * port map nothing, and runtimes differ in whether they pass them on. A port of one address may stand beside the same port of all: the kernel
+ * looks for the address first. Throws CniError 7 with key and value.
+ */
+export function parsePortMappings(list: unknown): readonly HostPort[] {
+  if (list === undefined) return [];
+  if (!Array.isArray(list)) throw invalidValue(KEY, list, "it is no list");
+  let hostPorts: readonly HostPort[] = [];
+  for (const [index, entry] of (list as readonly unknown[]).entries()) {
+    const parsed = parseEntry(`${KEY}[${index}]`, entry);
+    if (parsed === undefined) continue;
+    const others = hostPorts.filter((candidate) => clashes(candidate, parsed));
+    const clash = others.find(({ containerPort }) => containerPort !== parsed.containerPort);
+    if (clash !== undefined)
+      throw invalidValue(`${KEY}[${index}]`, entry, `${describeHostPort(clash)} is in the list already`);
+    // Of "all addresses" and "all addresses of one family" the wider one says it all.
+    if (others.some(({ hostIp }) => hostIp === undefined || hostIp === parsed.hostIp)) continue;
+    hostPorts = [...hostPorts.filter((candidate) => !others.includes(candidate)), parsed];
+  }
+  if (hostPorts.length > MAX_HOST_PORTS) {
+    const cause = `a pod has at most ${MAX_HOST_PORTS}, whose names the kernel keeps with its link`;
+    throw new CniError(
+      CNI_CODE.invalidConfig,
+      `Cannot use ${hostPorts.length} host ports of ${KEY}: ${cause}`,
+    );
+  }
+  return hostPorts;
+}
+
+function parseEntry(key: string, entry: unknown): HostPort | undefined {
+  if (!isObject(entry)) throw invalidValue(key, entry, "it is no object");
+  const hostPort = valueAt(entry, "hostPort") ?? 0;
+  if (hostPort === 0) return undefined;
+  const protocol = valueAt(entry, "protocol") ?? "tcp";
+  const known = PROTOCOLS.find((name) => typeof protocol === "string" && name === protocol.toLowerCase());
+  if (known === undefined)
+    throw invalidValue(`${key}.protocol`, protocol, `supported are ${PROTOCOLS.join(", ")}`);
+  const parsed: HostPort = {
+    protocol: known,
+    hostPort: parsePort(`${key}.hostPort`, hostPort),
+    containerPort: parsePort(`${key}.containerPort`, valueAt(entry, "containerPort")),
+    hostIp: parseHostIp(`${key}.hostIP`, valueAt(entry, "hostIP") ?? ""),
+  };
+  return parsed.hostIp === IPV6_LOOPBACK ? undefined : parsed;
+}
+
+function parsePort(key: string, value: unknown): number {
+  if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= 65_535) return value;
+  throw invalidValue(key, value, "a port is a number from 1 to 65535");
+}
+
+function parseHostIp(key: string, value: unknown): string | undefined {
+  if (value === "") return undefined;
+  const address = typeof value === "string" ? parseUnmappedAddress(value) : undefined;
+  if (address === undefined) throw invalidValue(key, value, "it is not an address");
+  return address;
+}

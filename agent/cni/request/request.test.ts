@@ -1,0 +1,229 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { requestFrame } from "../../testing/agent/request-frame.ts";
+import { CniError } from "../cni-error.ts";
+import { decodeRequestFrame, encodeReplyFrame, type RequestFrame } from "./frame.ts";
+import { NO_SETTINGS } from "../../plan/pods/pod-settings.ts";
+import { parseRequest } from "./request.ts";
+
+const conf = JSON.stringify({ cniVersion: "1.0.0", name: "causeway", type: "causeway" });
+const add = {
+  CNI_COMMAND: "ADD",
+  CNI_CONTAINERID: "c1",
+  CNI_NETNS: "/run/netns/c1",
+  CNI_IFNAME: "eth0",
+  CNI_ARGS: "IgnoreUnknown=1",
+};
+
+function frameOf(environment: Readonly<Record<string, string>>, stdin = conf): RequestFrame {
+  return decodeRequestFrame(requestFrame(environment, stdin));
+}
+
+function failure(run: () => unknown): { code: number; message: string } {
+  try {
+    run();
+  } catch (error) {
+    assert.ok(error instanceof CniError, String(error));
+    return { code: error.code, message: error.message };
+  }
+  return assert.fail("did not fail");
+}
+
+test("parseRequest() understands an ADD", () => {
+  const request = parseRequest(frameOf(add), [7, 8]);
+  assert.ok(request.command === "ADD");
+  const { config, wishes, ...rest } = request;
+  assert.deepEqual(wishes, {
+    podName: undefined,
+    addresses: new Map(),
+    mac: undefined,
+    defaultRoute: undefined,
+    settings: NO_SETTINGS,
+  });
+  assert.deepEqual(rest, {
+    command: "ADD",
+    containerId: "c1",
+    ifname: "eth0",
+    netns: "/run/netns/c1",
+    fds: { netns: 7, rtnetlink: 8 },
+  });
+  assert.equal(config.name, "causeway");
+});
+
+for (const { name, variables } of [
+  { name: "a container ID that is too long", variables: { CNI_CONTAINERID: "c".repeat(101) } },
+  { name: "a container ID with a slash", variables: { CNI_CONTAINERID: "../c1" } },
+  { name: "an interface name that is too long", variables: { CNI_IFNAME: "e".repeat(16) } },
+]) {
+  test(`parseRequest() takes a DEL with ${name}: ADD refused it, and the pod must not stay Terminating`, () => {
+    const environment = { ...add, CNI_COMMAND: "DEL", ...variables };
+    const request = parseRequest(frameOf(environment), []);
+    assert.equal(request.command, "DEL");
+    assert.equal(
+      failure(() => parseRequest(frameOf({ ...environment, CNI_COMMAND: "ADD" }), [7, 8])).code,
+      4,
+    );
+  });
+}
+
+test("parseRequest() understands a DEL with CNI_NETNS set but empty, as containerd sends it", () => {
+  const request = parseRequest(frameOf({ ...add, CNI_COMMAND: "DEL", CNI_NETNS: "" }), []);
+  assert.equal(request.command, "DEL");
+});
+
+const required = ["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"] as const;
+for (const { name, environment, stdin, code, message } of [
+  {
+    name: "all missing variables in one error",
+    environment: { CNI_COMMAND: "ADD" },
+    code: 4,
+    message: `Required CNI variables are missing: ${required.join(", ")}`,
+  },
+  {
+    name: "no command",
+    environment: {},
+    code: 4,
+    message: "Required CNI variables are missing: CNI_COMMAND",
+  },
+  {
+    name: "an unknown command",
+    environment: { ...add, CNI_COMMAND: "PLAY" },
+    code: 4,
+    message: 'Cannot use CNI_COMMAND "PLAY": supported are ADD, CHECK, DEL, GC, STATUS, VERSION',
+  },
+  {
+    name: "a container ID with a slash",
+    environment: { ...add, CNI_CONTAINERID: "../c1" },
+    code: 4,
+    message: 'Cannot use CNI_CONTAINERID "../c1": it does not match ^[a-zA-Z0-9][a-zA-Z0-9_.-]*$',
+  },
+  {
+    name: "an interface name of 16 characters",
+    environment: { ...add, CNI_IFNAME: "a".repeat(16) },
+    code: 4,
+    message: 'Cannot use CNI_IFNAME "aaaaaaaaaaaaaaaa": it does not match ^(?!\\.{1,2}$)[^/:\\s]{1,15}$',
+  },
+  {
+    name: "empty stdin",
+    environment: add,
+    stdin: "",
+    code: 6,
+    message: "Cannot parse network configuration on stdin: it is empty",
+  },
+  {
+    name: "a JSON list",
+    environment: add,
+    stdin: "[]",
+    code: 6,
+    message: "Cannot parse network configuration on stdin: it is no JSON object",
+  },
+  {
+    name: "an unknown version",
+    environment: add,
+    stdin: '{"cniVersion":"9.9.9","name":"n"}',
+    code: 1,
+    message: 'Cannot use cniVersion "9.9.9": supported are 0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0',
+  },
+  {
+    name: "a name with a blank",
+    environment: add,
+    stdin: '{"cniVersion":"1.0.0","name":"a b"}',
+    code: 7,
+    message: 'Cannot use name "a b": a network name is letters, digits, "_", "." and "-"',
+  },
+  {
+    name: "no name",
+    environment: add,
+    stdin: '{"cniVersion":"1.0.0"}',
+    code: 7,
+    message: 'Cannot use name undefined: a network name is letters, digits, "_", "." and "-"',
+  },
+]) {
+  test(`parseRequest() refuses ${name} with code ${code}`, () => {
+    assert.deepEqual(
+      failure(() => parseRequest(frameOf(environment, stdin), [7, 8])),
+      { code, message },
+    );
+  });
+}
+
+for (const ifname of [".", "..", "a/b", "a:b", "a b"]) {
+  test(`parseRequest() refuses the interface name ${JSON.stringify(ifname)}`, () => {
+    assert.equal(failure(() => parseRequest(frameOf({ ...add, CNI_IFNAME: ifname }), [7, 8])).code, 4);
+  });
+}
+
+for (const { command, version, since } of [
+  { command: "CHECK", version: "0.3.1", since: "0.4.0" },
+  { command: "GC", version: "1.0.0", since: "1.1.0" },
+  { command: "STATUS", version: "1.0.0", since: "1.1.0" },
+]) {
+  test(`parseRequest() refuses ${command} below ${since} with code 1`, () => {
+    const frame = frameOf({ ...add, CNI_COMMAND: command }, conf.replace("1.0.0", version));
+    assert.deepEqual(
+      failure(() => parseRequest(frame, [7, 8])),
+      { code: 1, message: `Cannot serve ${command}: cniVersion "${version}" does not have it, ${since} has` },
+    );
+  });
+}
+
+test("parseRequest() refuses an ADD without descriptors", () => {
+  assert.equal(failure(() => parseRequest(frameOf(add), [])).code, 5);
+});
+
+test("parseRequest() refuses truncated JSON with code 6", () => {
+  assert.equal(failure(() => parseRequest(frameOf(add, conf.slice(0, -1)), [7, 8])).code, 6);
+});
+
+test("decodeRequestFrame() tells both versions when the shim speaks another: an upgrade is under way", () => {
+  assert.deepEqual(
+    failure(() => decodeRequestFrame(requestFrame(add, conf, 2))),
+    {
+      code: 11,
+      message: "Cannot read request: shim speaks protocol 2, agent 1",
+    },
+  );
+});
+
+test("decodeRequestFrame() reads back start time, environment and stdin", () => {
+  const { startedNs, environment, stdin } = frameOf({ A: "b=c", E: "" }, "x");
+  assert.equal(startedNs, 123_456_789n);
+  assert.deepEqual(
+    [...environment],
+    [
+      ["A", "b=c"],
+      ["E", ""],
+    ],
+  );
+  assert.equal(stdin, "x");
+});
+
+test("decodeRequestFrame() and parseRequest() answer any bytes with a CniError or a request", () => {
+  const frame = fc.oneof(
+    fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)),
+    fc
+      .tuple(fc.dictionary(fc.string(), fc.string()), fc.string(), fc.nat(400))
+      .map(([environment, stdin, cut]) => {
+        const whole = requestFrame({ ...add, ...environment }, stdin);
+        return whole.subarray(0, Math.max(0, whole.length - cut));
+      }),
+  );
+  fc.assert(
+    fc.property(frame, (bytes) => {
+      try {
+        parseRequest(decodeRequestFrame(bytes), [7, 8]);
+      } catch (error) {
+        assert.ok(error instanceof CniError, String(error));
+      }
+    }),
+  );
+});
+
+test("encodeReplyFrame() writes magic, length, version, exit code and stdout", () => {
+  const frame = encodeReplyFrame({ exitCode: 1, stdout: "é" });
+  assert.equal(
+    frame.toString("hex"),
+    `${Buffer.from("CWAY").toString("hex")}000000060001 0001c3a9`.replace(" ", ""),
+  );
+});

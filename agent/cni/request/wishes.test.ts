@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CniError } from "../cni-error.ts";
+import { parseCniArgs, parseWishes, podNameOf } from "./wishes.ts";
+
+for (const { name, raw, args = "", addresses, mac } of [
+  { name: "nothing", raw: {}, addresses: [], mac: undefined },
+  {
+    name: "capabilities",
+    raw: { runtimeConfig: { ips: ["10.244.1.7/24", "fd00::7/64"], mac: "02-00-00-00-00-07" } },
+    addresses: ["10.244.1.7", "fd00::7"],
+    mac: "02:00:00:00:00:07",
+  },
+  {
+    name: "capabilities as Go writes them",
+    raw: { runtimeConfig: { IPs: ["10.244.1.7"] } },
+    addresses: ["10.244.1.7"],
+    mac: undefined,
+  },
+  {
+    name: "args.cni",
+    raw: { args: { cni: { ips: ["10.244.1.7"], mac: "02:00:00:00:00:07" } } },
+    addresses: ["10.244.1.7"],
+    mac: "02:00:00:00:00:07",
+  },
+  {
+    name: "CNI_ARGS as podman sends them",
+    raw: {},
+    args: "IgnoreUnknown=1;K8S_POD_NAME=t2;MAC=02:00:00:00:00:07;IP=10.90.0.77",
+    addresses: ["10.90.0.77"],
+    mac: "02:00:00:00:00:07",
+  },
+  {
+    name: "capabilities before CNI_ARGS",
+    raw: { runtimeConfig: { ips: ["10.244.1.7"] } },
+    args: "IP=10.244.1.8",
+    addresses: ["10.244.1.7"],
+    mac: undefined,
+  },
+  { name: "empty CNI_ARGS as unset", raw: {}, args: "IP=;MAC=", addresses: [], mac: undefined },
+  {
+    name: "null capabilities",
+    raw: { runtimeConfig: { ips: null, mac: "" } },
+    addresses: [],
+    mac: undefined,
+  },
+]) {
+  test(`parseWishes() reads ${name}`, () => {
+    const wishes = parseWishes({ raw }, args);
+    assert.deepEqual([...wishes.addresses.values()], addresses);
+    assert.equal(wishes.mac, mac);
+  });
+}
+
+for (const { raw, args = "", message } of [
+  {
+    raw: { runtimeConfig: { ips: "10.244.1.7" } },
+    message: 'Cannot use runtimeConfig.ips "10.244.1.7": it is no list',
+  },
+  { raw: { runtimeConfig: { ips: ["x"] } }, message: 'Cannot use runtimeConfig.ips "x": it is no address' },
+  {
+    raw: { args: { cni: { ips: ["10.0.0.1", "10.0.0.2"] } } },
+    message: 'Cannot use args.cni.ips ["10.0.0.1","10.0.0.2"]: a pod has one IPv4 address',
+  },
+  {
+    raw: {},
+    args: "MAC=01:00:5e:00:00:01",
+    message: 'Cannot use CNI_ARGS MAC "01:00:5e:00:00:01": it is no MAC address of one interface',
+  },
+  {
+    raw: {},
+    args: "MAC=00:00:00:00:00:00",
+    message: 'Cannot use CNI_ARGS MAC "00:00:00:00:00:00": it is no MAC address of one interface',
+  },
+  {
+    raw: { runtimeConfig: { mac: 7 } },
+    message: "Cannot use runtimeConfig.mac 7: it is no MAC address of one interface",
+  },
+  { raw: { defaultRoute: "true" }, message: 'Cannot use defaultRoute "true": it must be true or false' },
+  { raw: { defaultRoute: null }, message: "Cannot use defaultRoute null: it must be true or false" },
+]) {
+  test(`parseWishes() refuses: ${message}`, () => {
+    assert.throws(
+      () => parseWishes({ raw }, args),
+      (error) => error instanceof CniError && error.code === 7 && error.message === message,
+    );
+  });
+}
+
+test("parseCniArgs() passes over what is no pair", () => {
+  assert.deepEqual(
+    [...parseCniArgs("A=1;;=2;B;C=x=y")],
+    [
+      ["A", "1"],
+      ["C", "x=y"],
+    ],
+  );
+});
+
+for (const { args, want } of [
+  {
+    args: "K8S_POD_UID=u;IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=basic",
+    want: "default/basic",
+  },
+  { args: "", want: undefined },
+  { args: "garbage;;=;", want: undefined },
+]) {
+  test(`podNameOf() of ${JSON.stringify(args)} is ${want}`, () => {
+    assert.equal(podNameOf(parseCniArgs(args)), want);
+  });
+}

@@ -1,0 +1,184 @@
+import type { PodAddress, PoolUse, Reservation } from "../../ipam/ipam.ts";
+import { hostLinkName } from "../../net/host-link.ts";
+import { familyOf } from "../../net/address.ts";
+import { describeHostPort, type HostPort, isAnyAddress } from "../../plan/pods/host-ports.ts";
+import { findHidden } from "../../plan/node/node-listeners.ts";
+import { describePod } from "../../plan/pods/attachment.ts";
+import { BRIDGE_MAC } from "../../plan/node/node-network.ts";
+import { type PodPlan, planPodNetwork } from "../../plan/pods/pod-network.ts";
+import type { PodRoute } from "../../plan/pods/pod-routing.ts";
+import type { PodSettings } from "../../plan/pods/pod-settings.ts";
+import { CNI_CODE, CniError } from "../cni-error.ts";
+import type { Caller, CommandsContext, RequestOf } from "./commands.ts";
+import { prevResultOf } from "./prev-result.ts";
+import { formatResult } from "./result.ts";
+import { ANY_SOURCE_ANNOTATION } from "../request/wishes.ts";
+
+type Add = RequestOf<"ADD">;
+
+/** Reserve, plan, attach, answer. What a failure leaves is undone before it is told; a runtime that has gone gets its pod rolled back. */
+export async function add(context: CommandsContext, request: Add, caller: Caller): Promise<string> {
+  const { kernel, ipam, hostPorts, attachments, bridge, mtu, nowMs } = context;
+  const { containerId, ifname, netns, config, wishes } = request;
+  if (caller.isGone()) throw givenUp(request);
+  const prevResult = prevResultOf(config);
+  const hostLink = hostLinkName(containerId, ifname);
+  if (attachments.get(hostLink) !== undefined) {
+    throw interfaceExists(request, `container has it through host link "${hostLink}"`);
+  }
+  const pod = reserve(ipam.reserve(wishes.addresses));
+  const addresses = pod.map(({ address }) => address);
+  const network = config.name;
+  const settings = grantSettings(context, request);
+  const plan = planPodNetwork({
+    network,
+    containerId,
+    ifname,
+    mtu: mtu(),
+    ...wishes,
+    settings,
+    addresses: pod,
+  });
+  let routes: readonly PodRoute[];
+  try {
+    requireFamilies(settings.hostPorts, pod);
+    await requireUnhidden(kernel, settings.hostPorts, pod);
+    reservePorts(context, hostLink, settings.hostPorts);
+    routes = await attach(context, plan, request);
+  } catch (error) {
+    ipam.release(addresses, nowMs());
+    hostPorts.release(hostLink);
+    throw error;
+  }
+  attachments.add(hostLink, plan.attachment);
+  if (caller.isGone()) {
+    await kernel.detachPod(hostLink, plan.attachment);
+    attachments.remove(hostLink, nowMs());
+    throw givenUp(request);
+  }
+  const host = { name: bridge, mac: BRIDGE_MAC };
+  return formatResult({ plan, routes, bridge: host, netns, dns: config.dns, prevResult }, config.cniVersion);
+}
+
+/** What was asked for, less what only the operator can allow. */
+function grantSettings(
+  { allowSourceSpoofing, onIgnoredWish }: CommandsContext,
+  { containerId, wishes: { settings, podName } }: Add,
+): PodSettings {
+  if (!settings.anySource || allowSourceSpoofing) return settings;
+  const cause = "allowSourceSpoofing is false";
+  onIgnoredWish(
+    `Annotation "${ANY_SOURCE_ANNOTATION}" of ${describePod({ podName, containerId })} does not count: ${cause}`,
+  );
+  return { ...settings, anySource: false };
+}
+
+/** Gives the routes that were made. */
+async function attach(
+  { kernel, clusterCidrs }: CommandsContext,
+  plan: PodPlan,
+  request: Add,
+): Promise<readonly PodRoute[]> {
+  const outcome = await kernel.attachPod(plan, request.fds, clusterCidrs);
+  switch (outcome) {
+    case "pod interface exists":
+      throw interfaceExists(request, `network namespace "${request.netns}" has one of that name`);
+    case "host link exists":
+      throw interfaceExists(request, `host link "${plan.host.link}" is there already`);
+    default:
+      return outcome.routes;
+  }
+}
+
+function reserve(reservation: Reservation): readonly PodAddress[] {
+  switch (reservation.outcome) {
+    case "reserved":
+      return reservation.addresses;
+    case "exhausted": {
+      const pools = describePools(reservation.pools);
+      const message = `Cannot reserve an IPv${reservation.family} address: all are taken (${pools})`;
+      throw new CniError(CNI_CODE.poolExhausted, message);
+    }
+    case "no pool":
+      throw new CniError(CNI_CODE.tryAgainLater, "Cannot reserve an address: the node has no PodCIDR yet");
+    case "taken": {
+      const message = `Cannot reserve address ${reservation.address}: another pod or the node has it`;
+      throw new CniError(CNI_CODE.poolExhausted, message);
+    }
+    case "outside": {
+      const podCidrs = reservation.podCIDRs.join(", ");
+      const message = `Cannot reserve address ${reservation.address}: it is in no PodCIDR of this node (${podCidrs})`;
+      throw new CniError(CNI_CODE.invalidConfig, message);
+    }
+  }
+}
+
+/** A port of one address needs a pod address of its family to lead to. */
+function requireFamilies(hostPorts: readonly HostPort[], pod: readonly PodAddress[]): void {
+  for (const port of hostPorts) {
+    const { hostIp } = port;
+    if (hostIp === undefined || isAnyAddress(hostIp)) continue;
+    if (pod.some(({ address }) => familyOf(address) === familyOf(hostIp))) continue;
+    const cause = `the pod has no IPv${familyOf(hostIp)} address`;
+    throw new CniError(
+      CNI_CODE.invalidConfig,
+      `Cannot lead host port ${describeHostPort(port)} to the pod: ${cause}`,
+    );
+  }
+}
+
+/** A pod must not hide the kubelet, the agent, or whatever else of the node listens: that would be deaf, and the pod be asked in its place. */
+async function requireUnhidden(
+  kernel: CommandsContext["kernel"],
+  hostPorts: readonly HostPort[],
+  pod: readonly PodAddress[],
+): Promise<void> {
+  const families = pod.map(({ family }) => family);
+  for (const [protocol, ports] of Map.groupBy(hostPorts, (port) => port.protocol)) {
+    const listeners = await kernel.listListeners(protocol);
+    for (const port of ports) {
+      const hidden = findHidden(port, listeners, families);
+      if (hidden === undefined) continue;
+      const place = describeHostPort({ ...port, hostIp: hidden.address });
+      throw new CniError(
+        CNI_CODE.invalidConfig,
+        `Cannot lead host port ${describeHostPort(port)} to the pod: a program of the node listens on ${place}`,
+      );
+    }
+  }
+}
+
+function reservePorts(
+  { hostPorts: table, attachments }: CommandsContext,
+  hostLink: string,
+  hostPorts: readonly HostPort[],
+): void {
+  const conflict = table.reserve(hostLink, hostPorts);
+  if (conflict === undefined) return;
+  const owner = attachments.get(conflict.hostLink);
+  const whose = owner === undefined ? `host link "${conflict.hostLink}"` : describePod(owner);
+  throw new CniError(CNI_CODE.tryAgainLater, `Cannot reserve host port ${conflict.port}: ${whose} has it`);
+}
+
+export function describePools(pools: readonly PoolUse[]): string {
+  return pools.map(describePool).join(", ");
+}
+
+function describePool({ cidr, family, size, taken }: PoolUse): string {
+  if (size > 0) return `${cidr}: ${taken} of ${size} taken`;
+  return `${cidr} has none for pods: the longest PodCIDR that has one is a /${family === 4 ? 30 : 126}`;
+}
+
+function podOf({ containerId, wishes: { podName } }: Add): string {
+  return describePod({ podName, containerId });
+}
+
+function interfaceExists(request: Add, cause: string): CniError {
+  const message = `Cannot add interface "${request.ifname}" to ${podOf(request)}: ${cause}`;
+  return new CniError(CNI_CODE.interfaceExists, message);
+}
+
+function givenUp(request: Add): CniError {
+  const message = `Cannot add interface "${request.ifname}" to ${podOf(request)}: the runtime closed the connection`;
+  return new CniError(CNI_CODE.tryAgainLater, message);
+}

@@ -1,0 +1,18 @@
+import { hostLinkName } from "../../net/host-link.ts";
+import type { CommandsContext, RequestOf } from "./commands.ts";
+
+/** Needs neither namespace nor prevResult, succeeds for what is unknown, and may be repeated. */
+export async function del(context: CommandsContext, request: RequestOf<"DEL">): Promise<string> {
+  await detach(context, hostLinkName(request.containerId, request.ifname));
+  return "";
+}
+
+/** Deletes one attachment from the kernel, then from the table. */
+export async function detach(
+  { kernel, attachments, nowMs }: CommandsContext,
+  hostLink: string,
+): Promise<void> {
+  await kernel.detachPod(hostLink, attachments.get(hostLink));
+  // Only now: an address whose link still exists must not be given to another pod.
+  attachments.remove(hostLink, nowMs());
+}

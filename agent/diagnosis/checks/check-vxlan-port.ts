@@ -1,0 +1,76 @@
+import type { Link } from "../../netlink/link/parse-link.ts";
+import type { Finding } from "../finding.ts";
+import { shellWord } from "../shell.ts";
+
+export interface VxlanPortObservation {
+  /** Port and number that the agent uses, or would use. */
+  readonly port: number;
+  readonly vni: number;
+  /** VXLAN devices that are ours. */
+  readonly tunnels: readonly Pick<Link, "name" | "up">[];
+  /** VXLAN devices of others. */
+  readonly foreign: readonly Pick<Link, "name" | "up" | "vxlan">[];
+  /** Programs with a UDP socket on the port, where they can be seen. */
+  readonly holders: readonly PortHolder[];
+  /** Whether there are UDP sockets on the port; the kernel's own for VXLAN devices count. */
+  readonly isBound: boolean;
+}
+
+export interface PortHolder {
+  readonly pid: number;
+  readonly name: string;
+}
+
+const NAME = "VXLAN port";
+
+/**
+ * Devices of different numbers share the kernel's socket; a program's socket and a device's do not, nor do devices of one number, nor of different
+ * ways to receive.
+ */
+export function checkVxlanPort(observation: VxlanPortObservation): readonly Finding[] {
+  const { port, vni, tunnels, foreign, holders, isBound } = observation;
+  const devices = foreign.filter(({ vxlan }) => vxlan?.port === port);
+  const rivals = devices.filter(({ vxlan }) => vxlan?.vni === vni);
+  const lacking = tunnels.every(({ up }) => !up);
+  if (rivals.length > 0 && lacking)
+    return rivals.map(({ name }) => ({
+      name: NAME,
+      verdict: verdictFor(tunnels),
+      evidence: `VXLAN device ${name} of somebody else has number ${vni} on UDP port ${port}, so that Causeway's cannot be made`,
+      remedy: `ip link delete dev ${shellWord(name)}`,
+    }));
+  const loners = devices.filter(({ up, vxlan }) => up && vxlan?.receives.length);
+  if (loners.length > 0 && lacking)
+    return loners.map(({ name, vxlan }) => ({
+      name: NAME,
+      verdict: verdictFor(tunnels),
+      evidence: `VXLAN device ${name} of somebody else has UDP port ${port} for itself (${vxlan?.receives.join(", ")}), so that Causeway's cannot come up`,
+      remedy: `ip link delete dev ${shellWord(name)}`,
+    }));
+  if (lacking && holders.length > 0)
+    return holders.map(({ pid, name }) => ({
+      name: NAME,
+      verdict: verdictFor(tunnels),
+      evidence: `process ${pid} (${name}) has UDP port ${port}, so that Causeway's VXLAN device cannot come up`,
+      remedy: `kill ${pid}`,
+    }));
+  if (lacking && isBound && devices.length === 0)
+    return [
+      {
+        name: NAME,
+        verdict: verdictFor(tunnels),
+        evidence: `a program that cannot be seen from here has UDP port ${port}, so that Causeway's VXLAN device cannot come up; this shows it:`,
+        remedy: `ss --udp --listening --numeric --processes 'sport = :${port}'`,
+      },
+    ];
+  const device = tunnels.map(({ name, up }) => `${name} ${up ? "has it" : "is down"}`).join(", ");
+  const own = device === "" ? "free; no VXLAN device of Causeway's" : device;
+  const sharing = devices.filter(({ vxlan }) => vxlan?.receives.length === 0);
+  const shared = sharing.map(({ name, vxlan }) => `; ${name} shares it with number ${vxlan?.vni}`).join("");
+  return [{ name: NAME, verdict: "ok", evidence: `UDP port ${port}: ${own}${shared}` }];
+}
+
+/** Without a device of ours nobody may need one. */
+function verdictFor(tunnels: VxlanPortObservation["tunnels"]): "fail" | "warn" {
+  return tunnels.length > 0 ? "fail" : "warn";
+}

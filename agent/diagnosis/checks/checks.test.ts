@@ -1,0 +1,439 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { asObserved } from "../../plan/rules/diff-table.ts";
+import { planPortGuard } from "../../plan/rules/port-guard.ts";
+import { withElements } from "../../plan/rules/ruleset.ts";
+import { planSourceElements } from "../../plan/pods/sources.ts";
+import { agentRemedy, checkAgent } from "../agent/check-agent.ts";
+import { checkApi } from "../agent/check-api.ts";
+import { checkBridge } from "./check-bridge.ts";
+import { checkBridgeNetfilter } from "./check-bridge-netfilter.ts";
+import { checkConntrack } from "./check-conntrack.ts";
+import { checkForwarding } from "./check-forwarding.ts";
+import { checkKernel } from "./check-kernel.ts";
+import { checkMtu, type MtuObservation, type ProbeResult } from "./check-mtu.ts";
+import { checkOverlayGuard } from "./check-overlay-guard.ts";
+import { checkPeers } from "./check-peers.ts";
+import { checkReversePath } from "./check-reverse-path.ts";
+import { checkShim } from "../agent/check-shim.ts";
+import { checkSources } from "./check-sources.ts";
+import { checkStaleFiles } from "../agent/check-stale-files.ts";
+import { checkVxlanPort, type VxlanPortObservation } from "./check-vxlan-port.ts";
+import { exitCodeOf, type Finding, judging, worstOf } from "../finding.ts";
+
+/** `VERDICT EVIDENCE [| REMEDY]`, one a line. */
+function linesOf(findings: readonly Finding[]): string[] {
+  return findings.map(({ verdict, evidence, remedy }) =>
+    remedy === undefined ? `${verdict} ${evidence}` : `${verdict} ${evidence} | ${remedy}`,
+  );
+}
+
+const FORWARDING = { links: [], families: [4], ipv6: 1, acceptRa: new Map() } as const;
+const MTU: MtuObservation = {
+  bridge: { name: "cw0", mtu: 1450 },
+  tunnels: [{ name: "cw-vx", mtu: 1450, underlay: 4 }],
+  uplinks: [{ name: "eth0", mtu: 1500 }],
+  probes: [],
+};
+const PROBE: ProbeResult = {
+  address: "192.0.2.11",
+  kind: "direct",
+  size: 1450,
+  uplink: "eth0",
+  small: "answered",
+  full: "answered",
+  passes: undefined,
+};
+const VXLAN: VxlanPortObservation = {
+  port: 4789,
+  vni: 4096,
+  tunnels: [],
+  foreign: [],
+  holders: [],
+  isBound: false,
+};
+const foreign = (vni: number, receives: readonly string[] = []) => ({
+  name: "flannel.1",
+  up: true,
+  vxlan: { vni, port: 4789, local: undefined, learning: true, receives },
+});
+const OPTIONS =
+  "VETH NF_TABLES NF_TABLES_INET NF_TABLES_BRIDGE NFT_NAT NFT_MASQ NFT_FIB_INET VXLAN NET_SCH_TBF NET_SCH_INGRESS IFB NET_CLS_U32 NET_ACT_MIRRED";
+const CONFIG = ["CONFIG_BRIDGE=m\n", ...OPTIONS.split(" ").map((option) => `CONFIG_${option}=y\n`)].join("");
+const KERNEL = { release: "6.1.0-9-amd64", config: CONFIG, loaded: new Set<string>(), modules: undefined };
+
+const API = {
+  kind: "failed",
+  server: undefined,
+  reason: "ECONNREFUSED",
+  status: undefined,
+  blockedBy: undefined,
+} as const;
+
+const [GUARDED = planPortGuard()] = withElements(
+  [planPortGuard()],
+  [],
+  planSourceElements({ hostLink: "cwpod", addresses: ["10.244.1.2"], mac: undefined, anySource: true }),
+);
+
+/** What the kernel tests cannot have, or have in one form only. */
+const CASES: readonly {
+  readonly name: string;
+  readonly found: readonly Finding[];
+  readonly want: readonly string[];
+}[] = [
+  {
+    name: "checkForwarding() writes links with a dot as sysctl takes them",
+    found: checkForwarding({ ...FORWARDING, links: [{ name: "eth0.100", inetConf: { forwarding: 0 } }] }),
+    want: [
+      "fail link eth0.100 does not forward IPv4: what comes in there for pods, or from them, is dropped | sysctl -w net/ipv4/conf/eth0.100/forwarding=1",
+    ],
+  },
+  {
+    name: "checkForwarding() does not ask for what no pod has",
+    found: checkForwarding({
+      ...FORWARDING,
+      links: [{ name: "eth0", inetConf: { forwarding: 1 } }],
+      ipv6: 0,
+    }),
+    want: ["ok on for IPv4 (eth0)"],
+  },
+  {
+    name: "checkForwarding() says that there is no IPv6",
+    found: checkForwarding({ ...FORWARDING, families: [6], ipv6: undefined }),
+    want: ["fail this node has an IPv6 PodCIDR and no IPv6"],
+  },
+  {
+    name: "checkReversePath() warns where several uplinks may take the answers",
+    found: checkReversePath({
+      all: 1,
+      links: [{ name: "eth0", inetConf: { rp_filter: 0 } }],
+      uplinks: 2,
+      dropped: 0,
+    }),
+    want: [
+      "warn strict on eth0: the node has 2 uplinks, and answers may leave by another one | sysctl -w net.ipv4.conf.eth0.rp_filter=2",
+    ],
+  },
+  {
+    name: "checkReversePath() leaves a strict filter alone that has never hurt",
+    found: checkReversePath({
+      all: 0,
+      links: [{ name: "eth0", inetConf: { rp_filter: 1 } }],
+      uplinks: 1,
+      dropped: 0,
+    }),
+    want: ["info strict on eth0: with one uplink pods' traffic passes it"],
+  },
+  {
+    name: "checkReversePath() takes the larger of all and the link's own: 2 is loose",
+    found: checkReversePath({
+      all: 1,
+      links: [{ name: "eth0", inetConf: { rp_filter: 2 } }],
+      uplinks: 2,
+      dropped: 9,
+    }),
+    want: ["ok not strict on any link of pods' traffic"],
+  },
+  {
+    name: "checkConntrack() tells of packets that were lost",
+    found: checkConntrack({ count: 10, max: 100, dropped: 3 }),
+    want: ["ok 10 of 100 connections are tracked (10 %); 3 packets were dropped when it was full"],
+  },
+  {
+    name: "checkBridgeNetfilter() does not miss the module",
+    found: checkBridgeNetfilter(new Map()),
+    want: ["ok not loaded; Causeway does without it"],
+  },
+  {
+    name: "checkKernel() refuses what is too old",
+    found: checkKernel({ ...KERNEL, release: "5.4.0-100-generic" }),
+    want: ["fail Linux 5.4.0-100-generic is older than 5.10"],
+  },
+  {
+    name: "checkKernel() is content with a module that is loaded, or that nobody can see",
+    found: checkKernel(KERNEL),
+    want: ["ok Linux 6.1.0-9-amd64 has all that is needed"],
+  },
+  {
+    name: "checkKernel() finds a module that the distribution has in another package",
+    found: ["6.8.0-31-generic", "5.14.0-427.el9.x86_64", "6.1.0-9-amd64"].flatMap((release) =>
+      checkKernel({ ...KERNEL, release, modules: "kernel/net/bridge/br_netfilter.ko.xz:\n" }),
+    ),
+    want: [
+      "fail module bridge of Linux 6.8.0-31-generic is not installed, which is needed for the bridge of pods | apt-get install --yes linux-modules-extra-6.8.0-31-generic",
+      "fail module bridge of Linux 5.14.0-427.el9.x86_64 is not installed, which is needed for the bridge of pods | dnf install --assumeyes kernel-modules-extra-5.14.0-427.el9.x86_64",
+      "fail module bridge of Linux 6.1.0-9-amd64 is not installed, which is needed for the bridge of pods",
+    ],
+  },
+  {
+    name: "checkKernel() finds a module that is installed and not loaded",
+    found: checkKernel({
+      ...KERNEL,
+      modules: "kernel/net/bridge/bridge.ko.zst: kernel/net/llc/llc.ko.zst\n",
+    }),
+    want: ["ok Linux 6.1.0-9-amd64 has all that is needed"],
+  },
+  {
+    name: "checkKernel() says where it has looked",
+    found: checkKernel({ ...KERNEL, config: undefined }),
+    want: [
+      "info Linux 6.1.0-9-amd64; what it was built with cannot be read here (no /proc/config.gz, no /boot/config-6.1.0-9-amd64)",
+    ],
+  },
+  {
+    name: "checkSources() takes a pod that may send from any address for right, and one that took the right for wrong",
+    found: [true, false].flatMap((anySource) =>
+      checkSources({
+        nodeName: "n1",
+        table: asObserved(GUARDED),
+        pods: [{ hostLink: "cwpod", addresses: ["10.244.1.2"], mac: undefined, anySource }],
+      }),
+    ),
+    want: [
+      "ok 1 pods send from their own addresses, 1 from any",
+      `fail table bridge causeway: set anysource has cwpod too much | ${agentRemedy("n1")}`,
+    ],
+  },
+  {
+    name: "checkSources() does not mind what pods have left that are gone",
+    found: checkSources({ nodeName: "n1", table: asObserved(GUARDED), pods: [] }),
+    want: ["ok 0 pods send from their own addresses"],
+  },
+  {
+    name: "checkSources() tells that there is no check",
+    found: checkSources({ nodeName: "n1", table: undefined, pods: [] }),
+    want: [`fail table bridge causeway is missing: pods send from any address | ${agentRemedy("n1")}`],
+  },
+  {
+    name: "checkOverlayGuard() tells that nobody judges what comes by VXLAN",
+    found: checkOverlayGuard({
+      nodeName: "n1",
+      overlays: [
+        {
+          podCidr: "10.244.3.0/24",
+          device: "cw-vx",
+          gateway: "10.244.3.1",
+          mac: undefined,
+          remote: undefined,
+        },
+      ],
+      table: undefined,
+    }),
+    want: [
+      `fail chain overlay-input of table inet causeway is missing: whoever reaches the node puts packets into the overlay | ${agentRemedy("n1")}`,
+    ],
+  },
+  {
+    name: "checkOverlayGuard() has nothing to say where no node is behind VXLAN",
+    found: checkOverlayGuard({ nodeName: "n1", overlays: [], table: undefined }),
+    want: ["ok no node is behind VXLAN"],
+  },
+  {
+    name: "checkMtu() tells what passes",
+    found: checkMtu({ ...MTU, probes: [PROBE] }),
+    want: ["ok cw0 1450, cw-vx 1450, eth0 1500; packets of full size reach 192.0.2.11"],
+  },
+  {
+    name: "checkMtu() does not blame a node that answers nothing",
+    found: checkMtu({
+      ...MTU,
+      probes: [PROBE, { ...PROBE, address: "192.0.2.12", small: "no answer", full: "no answer" }],
+    }),
+    want: [
+      "info cw0 1450, cw-vx 1450, eth0 1500; packets of full size reach 192.0.2.11; 1 of 2 nodes answer no probe",
+    ],
+  },
+  {
+    name: "checkMtu() leaves 70 bytes around IPv6",
+    found: checkMtu({ ...MTU, tunnels: [{ name: "cw-vx6", mtu: 1450, underlay: 6 }] }),
+    want: [
+      "fail VXLAN device cw-vx6 takes packets of 1450 bytes, which with 70 around them do not fit eth0 (1500) | ip link set dev cw-vx6 mtu 1430",
+      "warn bridge cw0 takes packets of 1450 bytes, and the way on takes 1430: pods are told so packet by packet, by ICMP that filters may drop | ip link set dev cw0 mtu 1430",
+    ],
+  },
+  {
+    name: "checkMtu() takes the smallest of what passes on one uplink",
+    found: checkMtu({
+      ...MTU,
+      probes: [
+        { ...PROBE, full: "no answer", passes: 1400 },
+        { ...PROBE, address: "203.0.113.7", kind: "overlay", size: 1500, full: "too big", passes: 1420 },
+      ],
+    }),
+    want: [
+      "fail eth0 to 192.0.2.11 (direct, 1450 bytes), 203.0.113.7 (overlay, 1500 bytes): large packets vanish on the way, small ones arrive; 1400 bytes pass | ip link set dev eth0 mtu 1400 && ip link set dev cw-vx mtu 1350 && ip link set dev cw0 mtu 1350",
+    ],
+  },
+  {
+    name: "checkMtu() has no remedy where nothing large passes",
+    found: checkMtu({ ...MTU, probes: [{ ...PROBE, full: "no answer" }] }),
+    want: [
+      "fail eth0 to 192.0.2.11 (direct, 1450 bytes): large packets vanish on the way, small ones arrive",
+    ],
+  },
+  {
+    name: "checkVxlanPort() lets devices of other numbers share the port",
+    found: checkVxlanPort({
+      ...VXLAN,
+      tunnels: [{ name: "cw-vx", up: true }],
+      foreign: [foreign(1)],
+      isBound: true,
+    }),
+    want: ["ok UDP port 4789: cw-vx has it; flannel.1 shares it with number 1"],
+  },
+  {
+    name: "checkVxlanPort() leaves a device that receives otherwise in peace while it is down",
+    found: checkVxlanPort({ ...VXLAN, foreign: [{ ...foreign(0, ["external"]), up: false }] }),
+    want: ["ok UDP port 4789: free; no VXLAN device of Causeway's"],
+  },
+  {
+    name: "checkVxlanPort() fails of one that is up, where a device of ours is down for it",
+    found: checkVxlanPort({
+      ...VXLAN,
+      tunnels: [{ name: "cw-vx", up: false }],
+      foreign: [foreign(0, ["external"])],
+    }),
+    want: [
+      "fail VXLAN device flannel.1 of somebody else has UDP port 4789 for itself (external), so that Causeway's cannot come up | ip link delete dev flannel.1",
+    ],
+  },
+  {
+    name: "checkVxlanPort() shows how to find a holder that it cannot see",
+    found: checkVxlanPort({ ...VXLAN, isBound: true }),
+    want: [
+      "warn a program that cannot be seen from here has UDP port 4789, so that Causeway's VXLAN device cannot come up; this shows it: | ss --udp --listening --numeric --processes 'sport = :4789'",
+    ],
+  },
+  {
+    name: "checkVxlanPort() is content without an overlay",
+    found: checkVxlanPort(VXLAN),
+    want: ["ok UDP port 4789: free; no VXLAN device of Causeway's"],
+  },
+  {
+    name: "checkShim() knows a build of its own version that is another",
+    found: checkShim({
+      path: "/opt/cni/bin/causeway",
+      installed: { version: "0.1.0", isExecutable: true, isShipped: false },
+      shippedPath: "/app/bin/causeway",
+      shippedVersion: "0.1.0",
+    }),
+    want: [
+      "warn /opt/cni/bin/causeway says that it is version 0.1.0, and is not the shim that ships with it | install -m 0755 /app/bin/causeway /opt/cni/bin/causeway",
+    ],
+  },
+  {
+    name: "checkStaleFiles() finds a conflist that names no socket",
+    found: checkStaleFiles(
+      {
+        socket: { path: "/run/s", state: "listening" },
+        conflist: { path: "/etc/cni/net.d/10-causeway.conflist", socket: undefined, state: undefined },
+        temporaries: [],
+      },
+      "n1",
+    ),
+    want: [
+      `fail /etc/cni/net.d/10-causeway.conflist names no socket: the runtime takes the node for ready, and no pod starts until the agent does; docs/uninstall.md tells how to take Causeway off a node | ${agentRemedy("n1")}`,
+    ],
+  },
+  {
+    name: "checkAgent() tells of another release",
+    found: checkAgent({
+      nodeName: "n1",
+      ownVersion: "0.2.0",
+      agent: { kind: "answer", version: "0.1.0", reasons: [] },
+    }),
+    want: ["warn it is of version 0.1.0, this program of 0.2.0"],
+  },
+  {
+    name: "checkApi() does not ask where there are no credentials",
+    found: checkApi({ kind: "not asked", reason: "no cluster" }, { isAgentReady: true }),
+    want: ["info not asked: no cluster"],
+  },
+  {
+    name: "checkApi() only warns of a server that answers with an error",
+    found: [true, false].flatMap((isAgentReady) =>
+      checkApi({ ...API, server: "https://a", reason: "503", status: 503 }, { isAgentReady }),
+    ),
+    want: [
+      "warn https://a does not serve this node: 503; pods start, changes of nodes do not arrive | curl --insecure --verbose --max-time 5 https://a/readyz",
+      "warn https://a does not serve this node: 503; changes of nodes do not arrive | curl --insecure --verbose --max-time 5 https://a/readyz",
+    ],
+  },
+  {
+    name: "checkApi() gives no command where the credentials do not tell the server, or are refused: no prose and no file may stand where a URL must",
+    found: [
+      ...checkApi({ ...API, reason: 'Cannot read kubeconfig "/etc/k": ENOENT' }, { isAgentReady: false }),
+      ...checkApi({ ...API, server: "https://a", reason: "401", status: 401 }, { isAgentReady: false }),
+    ],
+    want: [
+      'fail it does not serve this node: Cannot read kubeconfig "/etc/k": ENOENT; changes of nodes do not arrive',
+      "fail https://a does not serve this node: 401; changes of nodes do not arrive",
+    ],
+  },
+  {
+    name: "checkApi() asks about the permission that is refused",
+    found: [
+      'User "system:serviceaccount:kube-system:causeway" cannot list resource "nodes" in API group "" at the cluster scope',
+      'User "system:serviceaccount:kube-system:causeway" cannot create resource "events" in API group "events.k8s.io" in the namespace "default"',
+      'User "oidc:Jane Doe" cannot get path "/version"',
+      "no words",
+    ].flatMap((reason) =>
+      checkApi({ ...API, server: "https://a", reason, status: 403 }, { isAgentReady: false }).map(
+        ({ verdict, remedy }) => ({ name: "", verdict, evidence: "", remedy }),
+      ),
+    ),
+    want: [
+      "fail  | kubectl auth can-i list nodes --as system:serviceaccount:kube-system:causeway",
+      "fail  | kubectl auth can-i create events.events.k8s.io --as system:serviceaccount:kube-system:causeway",
+      "fail  | kubectl auth can-i get /version --as 'oidc:Jane Doe'",
+      "fail  | kubectl auth can-i --list",
+    ],
+  },
+  {
+    name: "checkBridge() says that there is none, or no address",
+    found: [
+      ...checkBridge({ bridge: undefined, gateways: [], tunnels: [] }),
+      ...checkBridge({ bridge: { name: "cw0", up: true }, gateways: [], tunnels: [] }),
+    ],
+    want: [
+      "fail there is no bridge of Causeway's: the agent has not come so far",
+      "fail bridge cw0 has no gateway address",
+    ],
+  },
+  {
+    name: "checkPeers() tells some of many, and what cannot be mended by hand",
+    found: checkPeers({
+      nodeName: "n1",
+      direct: 0,
+      overlays: Array.from({ length: 7 }, (_, index) => {
+        const podCidr = `10.0.${index}.0/24`;
+        return { podCidr, device: "cw-vx6", gateway: "g", mac: "0e:19:05:29:b2:01", remote: undefined };
+      }),
+      unreachable: [],
+    }),
+    want: [
+      ...Array.from(
+        { length: 5 },
+        (_, index) =>
+          `fail 10.0.${index}.0/24: cw-vx6 does not know behind which node 0e:19:05:29:b2:01 is | ${agentRemedy("n1")}`,
+      ),
+      "fail 2 more of the kind",
+    ],
+  },
+];
+
+for (const { name, found, want } of CASES) test(name, () => assert.deepEqual(linesOf(found), want));
+
+test("judging() says why something cannot be told", () => {
+  assert.deepEqual(
+    judging("MTU", { error: "EPERM" }, () => []),
+    [{ name: "MTU", verdict: "info", evidence: "cannot be told: EPERM" }],
+  );
+});
+
+test("worstOf() and exitCodeOf() go by severity", () => {
+  const of = (...verdicts: Finding["verdict"][]): number =>
+    exitCodeOf(worstOf(verdicts.map((verdict) => ({ name: "", verdict, evidence: "" }))));
+  assert.deepEqual([of(), of("ok", "info"), of("warn", "ok"), of("info", "fail", "warn")], [0, 0, 3, 4]);
+});

@@ -1,0 +1,54 @@
+import { describePod } from "../../plan/pods/attachment.ts";
+import { TABLE_NAME } from "../../plan/rules/ruleset.ts";
+import type { Finding } from "../finding.ts";
+import type { PathObservation } from "./path-observation.ts";
+import { formatTarget } from "../target.ts";
+
+const NAME = "host port";
+
+/** The translation of a port of this node, where the target is one. */
+export function explainHostPort({ hostPort, target }: PathObservation): readonly Finding[] {
+  if (hostPort === undefined || !hostPort.isLocal) return [];
+  const { binding, set, key, element } = hostPort;
+  const where = formatTarget(target);
+  if ("error" in element)
+    return [{ name: NAME, verdict: "info", evidence: `cannot be told: ${element.error}` }];
+  if (binding === undefined)
+    return element.value === undefined
+      ? [{ name: NAME, verdict: "info", evidence: `no pod of this node has ${where}: it is the node's own` }]
+      : [
+          {
+            name: NAME,
+            verdict: "fail",
+            evidence: `map ${set} leads ${where} to ${element.value}, and no pod of this node has that port any more`,
+            remedy: `nft delete element inet ${TABLE_NAME} ${set} '{ ${key} }'`,
+          },
+        ];
+  const value = `${binding.address} . ${binding.port}`;
+  const comment = `${binding.hostLink} ${binding.containerId}`;
+  if (element.value === undefined)
+    return [
+      {
+        name: NAME,
+        verdict: "fail",
+        evidence: `${describePod(binding)} has ${where}, and map ${set} lacks it: the packet stays with the node`,
+        remedy: `nft add element inet ${TABLE_NAME} ${set} '{ ${key} comment "${comment}" : ${value} }'`,
+      },
+    ];
+  if (element.value !== value)
+    return [
+      {
+        name: NAME,
+        verdict: "fail",
+        evidence: `map ${set} leads ${where} to ${element.value} instead of ${value} (${describePod(binding)})`,
+        remedy: `nft "delete element inet ${TABLE_NAME} ${set} { ${key} }; add element inet ${TABLE_NAME} ${set} { ${key} comment \\"${comment}\\" : ${value} }"`,
+      },
+    ];
+  return [
+    {
+      name: NAME,
+      verdict: "ok",
+      evidence: `map ${set}: ${where} leads to ${value} (${describePod(binding)})`,
+    },
+  ];
+}

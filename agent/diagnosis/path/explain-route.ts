@@ -1,0 +1,105 @@
+import { cidrContains, cidrOf, formatCidr } from "../../net/cidr.ts";
+import type { Route } from "../../netlink/route/route.ts";
+import { agentRemedy } from "../agent/check-agent.ts";
+import type { Finding } from "../finding.ts";
+import type { PathObservation, PeerKnowledge, Way } from "./path-observation.ts";
+
+const NAME = "route";
+
+/** What a refusal of the kernel means to whoever asked for a route. */
+const REASONS: Readonly<Record<string, string>> = {
+  ENETUNREACH: "the node has no route to it",
+  EHOSTUNREACH: "the link where it comes in does not forward, or a route says that it cannot be reached",
+  EACCES: "a route prohibits it",
+  EINVAL: "a route throws it away, or the source address may not come in there",
+};
+
+/** Why there is no way, in words. */
+export function describeRefusal({ code, blockedBy }: Extract<Way, { kind: "refused" }>): string {
+  return blockedBy === undefined
+    ? `${REASONS[code] ?? "the kernel refuses"} (${code})`
+    : `route ${blockedBy} is in the way`;
+}
+
+/** The node's decision where the packet goes. */
+export function explainRoute(observation: PathObservation): Finding {
+  const { destination, way, entry, peer, delivery } = observation;
+  const lacksWay = peer !== undefined && (delivery.kind === "egress" || delivery.kind === "nowhere");
+  if (way.kind === "refused" && delivery.kind === "pod")
+    return {
+      name: NAME,
+      verdict: "info",
+      evidence: `none to ${destination}: only pods of this node have one`,
+    };
+  if (way.kind === "refused" && way.blockedBy !== undefined)
+    return {
+      name: NAME,
+      verdict: "fail",
+      evidence: `${destination}: ${describeRefusal(way)}`,
+      remedy: `ip route delete ${way.blockedBy}`,
+    };
+  const isForeign = entry !== undefined && entry.destination.prefixLength > 0;
+  if (delivery.kind === "egress" && isForeign && (lacksWay || isOwn(observation)))
+    return explainDetour(NAME, destination, entry);
+  if (lacksWay) return explainMissingRoute(observation, peer);
+  if (way.kind === "refused")
+    return { name: NAME, verdict: "fail", evidence: `${destination}: ${describeRefusal(way)}` };
+  if (delivery.kind === "node")
+    return { name: NAME, verdict: "ok", evidence: `${destination} is this node's own` };
+  const size = way.mtu === undefined ? "" : `, path MTU ${way.mtu}`;
+  return { name: NAME, verdict: "ok", evidence: `${describeEntry(entry)}${size} (${KINDS[delivery.kind]})` };
+}
+
+function isOwn({ destination, gateways }: PathObservation): boolean {
+  return gateways.some(({ address, prefixLength }) =>
+    cidrContains(cidrOf(address, prefixLength), destination),
+  );
+}
+
+/** A route of somebody else that is more specific than Causeway's. */
+export function explainDetour(name: string, address: string, entry: Route | undefined): Finding {
+  const route = entry === undefined ? "a route" : `route ${describeEntry(entry)}`;
+  return {
+    name,
+    verdict: "fail",
+    evidence: `${address} is a pod's, and ${route} of somebody else takes it elsewhere`,
+    remedy: entry && `ip route delete ${formatCidr(entry.destination)}`,
+  };
+}
+
+function explainMissingRoute({ destination, way, nodeName }: PathObservation, peer: PeerKnowledge): Finding {
+  const { name, podCidr, isCertain, reason, remedy } = peer;
+  const node = name === undefined ? "another node" : `node ${name}`;
+  const fail = (fault: string, command?: string): Finding => ({
+    name: NAME,
+    verdict: "fail",
+    evidence: `${destination} is of ${node} (${podCidr}), ${fault}`,
+    remedy: command,
+  });
+  if (reason !== undefined) return fail(`which cannot be reached: ${reason}`);
+  const command = remedy ?? agentRemedy(nodeName);
+  if (!isCertain && way.kind === "route")
+    return {
+      name: NAME,
+      verdict: "warn",
+      evidence: `${destination} is inside the cluster by Causeway's sets, and leaves it: the route to a node is missing, or it is of --non-masquerade-cidr`,
+      remedy: command,
+    };
+  const instead = way.kind === "refused" ? describeRefusal(way) : "it leaves the cluster instead";
+  return fail(`and the route to it is missing: ${instead}`, command);
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  pod: "this node's pods",
+  direct: "direct to another node",
+  overlay: "VXLAN to another node",
+  egress: "leaves the cluster",
+  nowhere: "nowhere",
+};
+
+function describeEntry(entry: PathObservation["entry"]): string {
+  if (entry === undefined) return "an entry that could not be read";
+  const { destination, gateway } = entry;
+  const name = destination.prefixLength === 0 ? "default" : formatCidr(destination);
+  return gateway === undefined ? name : `${name} via ${gateway}`;
+}

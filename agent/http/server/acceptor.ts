@@ -1,0 +1,64 @@
+import { constants } from "node:os";
+import { type Addon, UV_READABLE } from "../../native/addon.ts";
+import { type Admission, peerOf, WINDOW_MS } from "./admission.ts";
+import { endOf } from "./tcp-socket.ts";
+
+export interface AcceptorInput {
+  readonly addon: Addon;
+  /** A listening socket; stays open. */
+  readonly fd: number;
+  readonly admission: Admission;
+  /** Takes over a connection; `admission.left` is to be called with `peer` at its end. */
+  readonly onConnection: (fd: number, peer: string) => void;
+}
+
+const { EAGAIN, ECONNABORTED, EINTR } = constants.errno;
+
+/**
+ * Takes connections as fast as `admission` allows. Node.js's own server takes all that there are before anything else has a turn: who connects as
+ * fast as he can has its event loop for himself.
+ */
+export function startAcceptor({ addon, fd, admission, onConnection }: AcceptorInput): { stop(): void } {
+  let poll: number | undefined;
+  let window: NodeJS.Timeout | undefined;
+
+  function listen(): void {
+    poll ??= addon.poll(fd, UV_READABLE, onReadable);
+  }
+
+  function pause(): void {
+    if (poll !== undefined) addon.unpoll(poll);
+    poll = undefined;
+  }
+
+  function onReadable(): void {
+    window ??= setTimeout(() => {
+      window = undefined;
+      admission.nextWindow();
+      listen();
+    }, WINDOW_MS);
+    while (admission.mayAccept()) {
+      const connection = addon.accept(fd);
+      if (connection >= 0) begin(connection);
+      else if (connection === -EAGAIN) return;
+      // Descriptors or memory have run out.
+      else if (connection !== -ECONNABORTED && connection !== -EINTR) return pause();
+    }
+    pause();
+  }
+
+  function begin(connection: number): void {
+    const end = endOf(connection, addon.peerAddress);
+    const peer = end === undefined ? undefined : peerOf(end.address);
+    if (peer !== undefined && admission.admit(peer)) onConnection(connection, peer);
+    else addon.close(connection);
+  }
+
+  listen();
+  return {
+    stop() {
+      pause();
+      clearTimeout(window);
+    },
+  };
+}

@@ -1,0 +1,53 @@
+import { createCredentials } from "../../kube/api/credentials.ts";
+import { createApiClient, drain } from "../../kube/api/api-client.ts";
+import { asApiError } from "../../kube/api/api-error.ts";
+import type { ApiObservation } from "../../diagnosis/agent/check-api.ts";
+import { isIP } from "node:net";
+import type { Rtnetlink } from "../../kernel/socket/rtnetlink.ts";
+import { findBlockingRoute } from "../find-blocking-route.ts";
+
+export interface ApiTarget {
+  readonly kubeconfig: string | undefined;
+  readonly apiServer: string | undefined;
+  /** Whether the environment tells where the API server is, as in a pod. */
+  readonly isInCluster: boolean;
+  readonly version: string;
+}
+
+const TIMEOUT_MS = 1000;
+
+/** Asks the API server for its version, and for a node as the agent must be allowed to, with the agent's credentials. */
+export async function observeApi(rtnetlink: Rtnetlink, target: ApiTarget): Promise<ApiObservation> {
+  const { kubeconfig, apiServer, isInCluster, version } = target;
+  if (kubeconfig === undefined && !isInCluster)
+    return { kind: "not asked", reason: "this is no pod of a cluster, and --kubeconfig is not given" };
+  const credentials = createCredentials({ kubeconfig, apiServer });
+  const client = createApiClient({ credentials, userAgent: `causeway/${version}` });
+  let server: string | undefined;
+  const startMs = performance.now();
+  try {
+    ({ server } = await credentials.forRequest());
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const body = await client.send({ method: "GET", path: "/version", signal });
+    const chunks: Buffer[] = [];
+    for await (const chunk of body) chunks.push(chunk);
+    const { gitVersion } = JSON.parse(Buffer.concat(chunks).toString("utf8")) as { gitVersion?: string };
+    const ms = performance.now() - startMs;
+    await drain(await client.send({ method: "GET", path: "/api/v1/nodes?limit=1", signal }));
+    return { kind: "answered", server, ms, version: gitVersion ?? "unknown version" };
+  } catch (error) {
+    const { message, status } = asApiError(error);
+    const blockedBy = status === undefined ? await findBlock(rtnetlink, server) : undefined;
+    return { kind: "failed", server, reason: message, status, blockedBy };
+  } finally {
+    client.close();
+  }
+}
+
+/** A route of this node that leads the server's address nowhere. */
+async function findBlock(rtnetlink: Rtnetlink, server: string | undefined): Promise<string | undefined> {
+  if (server === undefined || !URL.canParse(server)) return undefined;
+  const destination = new URL(server).hostname.replace(/^\[|\]$/g, "");
+  if (isIP(destination) === 0) return undefined;
+  return findBlockingRoute(rtnetlink, destination);
+}

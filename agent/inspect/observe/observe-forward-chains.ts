@@ -1,0 +1,17 @@
+import type { ForwardChainsObservation } from "../../diagnosis/checks/check-forward-chains.ts";
+import { listForwardChains } from "../../kernel/nft/forward-chains.ts";
+import type { Family } from "../../net/address.ts";
+import { readText } from "../read-proc.ts";
+
+/** Chains of others that forwarded packets of these families pass, and what nft does not show. */
+export async function observeForwardChains(
+  bridge: string,
+  families: readonly Family[],
+): Promise<ForwardChainsObservation> {
+  const chains = await listForwardChains(families);
+  const legacy = await Promise.all(
+    ["/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"].map((path) => readText(path)),
+  );
+  const legacyTables = legacy.flatMap((text = "") => text.split("\n")).filter((name) => name !== "");
+  return { bridge, chains, legacyTables };
+}

@@ -1,0 +1,50 @@
+import { listPodGateways, type PodGateway } from "../../kernel/node/ensure-gateways.ts";
+import { listAddresses } from "../../kernel/uplink/list-addresses.ts";
+import { isHostLink, isOurs } from "../../kernel/node/ownership.ts";
+import type { Rtnetlink } from "../../kernel/socket/rtnetlink.ts";
+import { listLinks } from "../../kernel/uplink/underlay.ts";
+import { type Family, familyOf } from "../../net/address.ts";
+import type { ObservedAddress } from "../../netlink/route/address.ts";
+import type { Link } from "../../netlink/link/parse-link.ts";
+
+/** A VXLAN device of ours, by the family of its outer packets. */
+export interface Tunnel extends Link {
+  readonly underlay: Family;
+}
+
+/** What the kernel has of Causeway on this node: found by marks on the things themselves, so that no setting has to be known. */
+export interface NodeObservation {
+  readonly links: readonly Link[];
+  readonly addresses: readonly ObservedAddress[];
+  readonly bridge: Link | undefined;
+  /** Addresses of the bridge, with the lengths of their PodCIDRs. */
+  readonly gateways: readonly PodGateway[];
+  /** Families of this node's PodCIDRs. */
+  readonly families: readonly Family[];
+  readonly hostLinks: readonly Link[];
+  readonly tunnels: readonly Tunnel[];
+  /** VXLAN devices of others. */
+  readonly foreignTunnels: readonly Link[];
+}
+
+export async function observeNode(rtnetlink: Rtnetlink): Promise<NodeObservation> {
+  const [links, addresses] = await Promise.all([listLinks(rtnetlink), listAddresses(rtnetlink)]);
+  const bridge = links.find((link) => link.kind === "bridge" && isOurs(link));
+  const devices = links.filter(({ kind }) => kind === "vxlan");
+  const gateways = bridge === undefined ? [] : await listPodGateways(rtnetlink, bridge.index);
+  return {
+    links,
+    addresses,
+    bridge,
+    gateways,
+    families: [...new Set(gateways.map(({ address }) => familyOf(address)))],
+    hostLinks: links.filter(isHostLink),
+    tunnels: devices.filter(isOurs).map(tunnelOf),
+    foreignTunnels: devices.filter((link) => !isOurs(link)),
+  };
+}
+
+function tunnelOf(link: Link): Tunnel {
+  const local = link.vxlan?.local;
+  return { ...link, underlay: local === undefined ? 4 : familyOf(local) };
+}

@@ -1,0 +1,233 @@
+import type { Observed } from "../../diagnosis/finding.ts";
+import type { ForwardChain } from "../../plan/rules/forward-chain.ts";
+import type {
+  Delivery,
+  GuardElement,
+  NextHop,
+  OverlayObservation,
+  PathObservation,
+  PodEnd,
+  Way,
+} from "../../diagnosis/path/path-observation.ts";
+import type { Target } from "../../diagnosis/target.ts";
+import { type Family, familyOf } from "../../net/address.ts";
+import { type Cidr, cidrContains, cidrOf } from "../../net/cidr.ts";
+import { listTable } from "../../kernel/nft/list-table.ts";
+import { isPeerRoute } from "../../kernel/peer/peer-shape.ts";
+import type { Rtnetlink } from "../../kernel/socket/rtnetlink.ts";
+import { dumpFdb, dumpNeighbours, parseFdbEntry, parseNeighbour } from "../../netlink/route/neighbour.ts";
+import type { Link } from "../../netlink/link/parse-link.ts";
+import type { Route } from "../../netlink/route/route.ts";
+import { listOverlayElements } from "../../plan/rules/overlay-guard.ts";
+import type { NodeReport } from "../../report/node-report.ts";
+import { findPeer } from "../find-peer.ts";
+import { createKernelQuestions, type KernelQuestions } from "../kernel-questions.ts";
+import { observeForwardChains } from "./observe-forward-chains.ts";
+import { observeHostPort } from "./observe-host-port.ts";
+import { observeMasquerade } from "./observe-masquerade.ts";
+import { observed } from "../observed.ts";
+import { type NodeObservation, observeNode } from "./observe-node.ts";
+import { observePods } from "./observe-pods.ts";
+import { readSysctl } from "../read-proc.ts";
+import { createTableQuestions, type TableQuestions } from "../table-questions.ts";
+
+export interface PathQuestion {
+  readonly source: string;
+  readonly target: Target;
+  readonly nodeName: string;
+  /** Undefined while the agent is away. */
+  readonly report: NodeReport | undefined;
+}
+
+export interface PathSources {
+  readonly rtnetlink: Rtnetlink;
+  /** The same for NETLINK_NETFILTER. */
+  readonly netfilter: Rtnetlink;
+}
+
+interface Context {
+  readonly rtnetlink: Rtnetlink;
+  readonly questions: KernelQuestions;
+  readonly tables: TableQuestions;
+  readonly node: NodeObservation;
+  readonly pods: readonly PodEnd[];
+}
+
+/** RTN_LOCAL of linux/rtnetlink.h. */
+const LOCAL = 2;
+
+/** Asks the kernel at every hop what it would do, and changes nothing: no packet is sent. */
+export async function observePath(
+  { rtnetlink, netfilter }: PathSources,
+  question: PathQuestion,
+): Promise<PathObservation> {
+  const { source, target, nodeName, report } = question;
+  const questions = createKernelQuestions(rtnetlink);
+  const tables = createTableQuestions(netfilter);
+  const node = await observeNode(rtnetlink);
+  const pods = await observePods(rtnetlink, node);
+  const context: Context = { rtnetlink, questions, tables, node, pods };
+  const { bridge } = node;
+  const fromPod = (destination: string) => ({ destination, source, inputLink: bridge?.index });
+  const isLocal = isLocalWay(await questions.way({ destination: target.address }));
+  const port = isLocal ? await observeHostPort(tables, node.hostLinks, target) : undefined;
+  const destination = translate(port) ?? target.address;
+  const way = await questions.way(fromPod(destination));
+  const entry = await questions.entry(fromPod(destination));
+  const delivery = await observeDelivery(context, { source, destination, way, entry });
+  const backLink = linkOf(node, way.kind === "route" ? way.linkIndex : undefined);
+  const isThrough = delivery.kind !== "node";
+  const answers = isThrough
+    ? { destination: source, source: destination, inputLink: backLink?.index }
+    : { destination: source };
+  return {
+    source,
+    target,
+    nodeName,
+    bridge,
+    gateways: node.gateways,
+    ipv6Forwarding: await readSysctl("net/ipv6/conf/all/forwarding"),
+    pod: pods.find(({ address }) => address === source),
+    guard: await observed(() => listTable(netfilter, "bridge")),
+    sourceRoute: await findPeerRoute(questions, source),
+    hostPort: port && { ...port, isLocal },
+    destination,
+    way,
+    entry,
+    peer: await findPeer({ questions, tables, node, report }, destination),
+    chains: await observeChains(bridge, familyOf(source)),
+    delivery,
+    back: way.kind === "refused" ? undefined : await questions.way(answers),
+    backEntry: await questions.entry(answers),
+    backLink: isThrough ? backLink : undefined,
+  };
+}
+
+/** The route to another node by which the node itself reaches an address. */
+async function findPeerRoute(questions: KernelQuestions, destination: string): Promise<Route | undefined> {
+  const entry = await questions.entry({ destination });
+  return entry !== undefined && isPeerRoute(entry) ? entry : undefined;
+}
+
+function isLocalWay(way: Way): boolean {
+  return way.kind === "route" && way.type === LOCAL;
+}
+
+/** Address of the pod to which the map leads. */
+function translate(port: Awaited<ReturnType<typeof observeHostPort>>): string | undefined {
+  if (port === undefined || "error" in port.element) return undefined;
+  return port.element.value?.split(" . ")[0];
+}
+
+function linkOf({ links }: NodeObservation, index: number | undefined): Link | undefined {
+  return index === undefined ? undefined : links.find((link) => link.index === index);
+}
+
+async function observeChains(
+  bridge: Link | undefined,
+  family: Family,
+): Promise<Observed<readonly ForwardChain[]>> {
+  return observed(async () => (await observeForwardChains(bridge?.name ?? "", [family])).chains);
+}
+
+/** Whether an address is of this node's PodCIDRs: of those the pods' have routes, and the rest is unreachable. */
+function isOwn({ gateways }: NodeObservation, destination: string): boolean {
+  return gateways.some(({ address, prefixLength }) =>
+    cidrContains(cidrOf(address, prefixLength), destination),
+  );
+}
+
+interface Packet {
+  readonly source: string;
+  readonly destination: string;
+  readonly way: Way;
+  readonly entry: Route | undefined;
+}
+
+async function observeDelivery(context: Context, packet: Packet): Promise<Delivery> {
+  const { node } = context;
+  const { source, destination, way, entry } = packet;
+  const end = context.pods.find(({ address }) => address === destination);
+  if (way.kind === "refused") return isOwn(node, destination) ? { kind: "pod", end } : { kind: "nowhere" };
+  if (way.type === LOCAL) return { kind: "node" };
+  if (way.linkIndex === node.bridge?.index) return { kind: "pod", end };
+  const tunnel = node.tunnels.find(({ index }) => index === way.linkIndex);
+  if (tunnel !== undefined)
+    return {
+      kind: "overlay",
+      overlay: await observeOverlay(context, tunnel, { gateway: way.gateway ?? destination, entry }),
+    };
+  const hop = await observeHop(context, way, destination);
+  if (entry !== undefined && isPeerRoute(entry)) return { kind: "direct", hop };
+  return {
+    kind: "egress",
+    hop,
+    masquerade: await observeMasquerade(context.tables, { source, destination }),
+  };
+}
+
+/** The next host on a link: the gateway, or the destination itself. */
+async function observeHop(
+  { questions, node }: Context,
+  way: Extract<Way, { kind: "route" }>,
+  destination: string,
+): Promise<NextHop> {
+  const address = way.gateway ?? destination;
+  const link = linkOf(node, way.linkIndex);
+  const neighbour = link && (await questions.neighbour(link.index, address));
+  const state = neighbour?.mac === undefined ? "unresolved" : "resolved";
+  return { address, link, state: neighbour === undefined ? "unasked" : state };
+}
+
+async function observeOverlay(
+  context: Context,
+  tunnel: Link,
+  { gateway, entry }: { readonly gateway: string; readonly entry: Route | undefined },
+): Promise<OverlayObservation> {
+  const { questions } = context;
+  const mac = (await questions.neighbour(tunnel.index, gateway))?.mac;
+  if (mac === undefined)
+    return {
+      tunnel,
+      gateway,
+      mac,
+      remote: undefined,
+      orphans: await findOrphans(context.rtnetlink, tunnel),
+      outer: undefined,
+      hop: undefined,
+      lacking: undefined,
+    };
+  const remote = (await questions.fdbEntry({ linkIndex: tunnel.index, mac, keeper: "self" }))?.destination;
+  const outer = remote === undefined ? undefined : await questions.way({ destination: remote });
+  const hop =
+    outer?.kind === "route" && remote !== undefined ? await observeHop(context, outer, remote) : undefined;
+  const lacking =
+    remote === undefined || entry === undefined
+      ? undefined
+      : await observed(() => findLacking(context.tables, remote, entry.destination));
+  return { tunnel, gateway, mac, remote, orphans: [], outer, hop, lacking };
+}
+
+/** What the overlay's guard must know of a node, and does not. Where there is no such set nothing is judged. */
+async function findLacking(
+  tables: TableQuestions,
+  remote: string,
+  podCidr: Cidr,
+): Promise<readonly GuardElement[]> {
+  const lacking: GuardElement[] = [];
+  for (const own of listOverlayElements({ addresses: [remote], cidrs: [podCidr] })) {
+    const answer = await tables.element(own.set, own.element.split(" . "));
+    if (answer.kind === "absent") lacking.push(own);
+  }
+  return lacking;
+}
+
+/** MACs of other nodes whose gateway is missing. */
+async function findOrphans(rtnetlink: Rtnetlink, { index: linkIndex }: Link): Promise<readonly string[]> {
+  const neighbours = (await rtnetlink.dump(dumpNeighbours({ linkIndex }))).map(parseNeighbour);
+  const known = new Set(neighbours.map(({ mac }) => mac));
+  const entries = (await rtnetlink.dump(dumpFdb({ linkIndex }))).map(parseFdbEntry);
+  return entries.flatMap(({ mac, destination }) =>
+    destination === undefined || known.has(mac) ? [] : [mac],
+  );
+}

@@ -1,0 +1,60 @@
+import type { PodEnd } from "../../diagnosis/path/path-observation.ts";
+import { attachmentOf } from "../../kernel/pod/pod-links.ts";
+import { listPodRoutes } from "../../kernel/pod/pod-routes.ts";
+import type { Rtnetlink } from "../../kernel/socket/rtnetlink.ts";
+import { dumpFdb, dumpNeighbours, parseFdbEntry, parseNeighbour } from "../../netlink/route/neighbour.ts";
+import type { Link } from "../../netlink/link/parse-link.ts";
+import { parseAlias } from "../../plan/pods/attachment.ts";
+import type { SourceBinding } from "../../plan/pods/sources.ts";
+import type { NodeObservation } from "./observe-node.ts";
+
+/** Every address of every pod as the host sees it, from one dump of each: routes to pods, neighbours and forwarding entries of the bridge. */
+export async function observePods(
+  rtnetlink: Rtnetlink,
+  { bridge, hostLinks }: NodeObservation,
+): Promise<readonly PodEnd[]> {
+  if (bridge === undefined) return [];
+  const [routes, neighbours, entries] = await Promise.all([
+    listPodRoutes(rtnetlink, bridge.index),
+    rtnetlink.dump(dumpNeighbours({ linkIndex: bridge.index })),
+    rtnetlink.dump(dumpFdb({ masterIndex: bridge.index })),
+  ]);
+  const routed = new Set(routes.map(({ destination }) => destination.base));
+  const byAddress = new Map(neighbours.map(parseNeighbour).map((entry) => [entry.address, entry]));
+  const byPort = Map.groupBy(
+    entries.map(parseFdbEntry).filter(({ fixed, keeper }) => fixed && keeper === "master"),
+    ({ linkIndex }) => linkIndex,
+  );
+  return hostLinks.flatMap((hostLink) => {
+    const attachment = hostLink.alias === undefined ? undefined : parseAlias(hostLink.alias);
+    if (attachment === undefined) return [];
+    const { containerId, ifname, addresses, podName } = attachment;
+    // A port's own MAC is an entry too.
+    const portMacs = (byPort.get(hostLink.index) ?? [])
+      .map(({ mac }) => mac)
+      .filter((mac) => mac !== hostLink.mac);
+    return addresses.map((address) => {
+      const isRouted = routed.has(address);
+      return {
+        address,
+        hostLink,
+        containerId,
+        ifname,
+        podName,
+        isRouted,
+        neighbour: byAddress.get(address),
+        portMacs,
+      };
+    });
+  });
+}
+
+/** What every pod may send from, as the names of its link tell it. */
+export function observeSources(hostLinks: readonly Link[]): readonly SourceBinding[] {
+  return hostLinks.flatMap((link) => {
+    const attachment = attachmentOf(link);
+    if (attachment === undefined) return [];
+    const { hostLink, addresses, mac, settings } = attachment;
+    return [{ hostLink, addresses, mac, anySource: settings?.anySource ?? false }];
+  });
+}

@@ -1,0 +1,68 @@
+import type { OverlayWay } from "../../diagnosis/checks/check-peers.ts";
+import { listPeerRoutes } from "../../kernel/peer/ensure-peers.ts";
+import type { Rtnetlink } from "../../kernel/socket/rtnetlink.ts";
+import { createUnderlayObserver } from "../../kernel/uplink/underlay.ts";
+import { formatCidr } from "../../net/cidr.ts";
+import { dumpFdb, dumpNeighbours, parseFdbEntry, parseNeighbour } from "../../netlink/route/neighbour.ts";
+import type { Link } from "../../netlink/link/parse-link.ts";
+import type { Route } from "../../netlink/route/route.ts";
+import type { NodeObservation, Tunnel } from "./observe-node.ts";
+
+/** How this node is connected to others, and what it has to reach each of them. */
+export interface WaysObservation {
+  /** Links of the node's addresses, and of the kernel's ways to other nodes and out of the cluster. */
+  readonly uplinks: readonly Link[];
+  /** Addresses of nodes with a plain route, by the index of the link. */
+  readonly direct: ReadonlyMap<string, number>;
+  /** Number of plain routes. */
+  readonly directRoutes: number;
+  readonly overlays: readonly OverlayWay[];
+}
+
+/** Reads our routes, two dumps of each VXLAN device, and the kernel's ways to other nodes. `nodeAddresses`: as the agent knows them. */
+export async function observeWays(
+  rtnetlink: Rtnetlink,
+  node: NodeObservation,
+  nodeAddresses: readonly string[],
+): Promise<WaysObservation> {
+  const ours = await listPeerRoutes(rtnetlink);
+  const tunnelled = new Set(node.tunnels.map(({ index }) => index));
+  const plain = ours.filter(({ linkIndex }) => linkIndex !== undefined && !tunnelled.has(linkIndex));
+  const direct = new Map(
+    plain.flatMap(({ gateway, linkIndex }) =>
+      gateway === undefined || linkIndex === undefined ? [] : [[gateway, linkIndex]],
+    ),
+  );
+  const tunnels = node.tunnels.map((tunnel) => observeTunnel(rtnetlink, tunnel, ours));
+  const overlays = (await Promise.all(tunnels)).flat();
+  const own = [...nodeAddresses, ...node.tunnels.flatMap(({ vxlan }) => vxlan?.local ?? [])];
+  const others = new Set([...direct.keys(), ...overlays.flatMap(({ remote }) => remote ?? [])]);
+  const { uplinks } = await createUnderlayObserver(rtnetlink).observe(own, [...others], "all");
+  const names = new Set(uplinks.map(({ name }) => name));
+  const used = new Set(direct.values());
+  return {
+    uplinks: node.links.filter(({ name, index }) => names.has(name) || used.has(index)),
+    direct,
+    directRoutes: plain.length,
+    overlays,
+  };
+}
+
+async function observeTunnel(
+  rtnetlink: Rtnetlink,
+  { index: linkIndex, name }: Tunnel,
+  routes: readonly Route[],
+): Promise<readonly OverlayWay[]> {
+  const [neighbours, entries] = await Promise.all([
+    rtnetlink.dump(dumpNeighbours({ linkIndex })),
+    rtnetlink.dump(dumpFdb({ linkIndex })),
+  ]);
+  const macs = new Map(neighbours.map(parseNeighbour).map(({ address, mac }) => [address, mac]));
+  const remotes = new Map(entries.map(parseFdbEntry).map(({ mac, destination }) => [mac, destination]));
+  return routes.flatMap(({ destination, gateway, linkIndex: via }) => {
+    if (via !== linkIndex || gateway === undefined) return [];
+    const mac = macs.get(gateway);
+    const remote = mac === undefined ? undefined : remotes.get(mac);
+    return [{ podCidr: formatCidr(destination), device: name, gateway, mac, remote }];
+  });
+}

@@ -1,0 +1,86 @@
+import { IN6_ADDR_GEN_MODE_NONE } from "../../netlink/constants.ts";
+import type { InetConf } from "../../netlink/link/inet-conf.ts";
+import { type LinkChange, setLink } from "../../netlink/link/link.ts";
+import type { Link } from "../../netlink/link/parse-link.ts";
+import { findLink } from "../socket/read-one.ts";
+import type { Rtnetlink } from "../socket/rtnetlink.ts";
+
+/** One change can make another necessary: an MTU that IPv6 needs brings IPv6 back with its own default settings. */
+const MAX_ROUNDS = 2;
+
+export interface ChangedLink {
+  readonly link: Link;
+  /** Names of what was not as planned. */
+  readonly changed: readonly string[];
+}
+
+/** Changes a link until nothing is left that `diff` finds. */
+export async function changeLink(
+  rtnetlink: Rtnetlink,
+  link: Link,
+  diff: (link: Link) => LinkChange,
+): Promise<ChangedLink> {
+  const changed = new Set<string>();
+  let current = link;
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    const { up, ...settings } = diff(current);
+    const names = Object.keys({ ...settings, ...(up === undefined ? {} : { up }) });
+    if (names.length === 0) break;
+    for (const name of names) changed.add(name);
+    // Up comes in a message of its own: the kernel sets flags before it looks at the settings of address families.
+    await rtnetlink.execute([
+      { requests: [setLink(link.index, settings), ...(up === true ? [setLink(link.index, { up })] : [])] },
+    ]);
+    current = await existingLink(rtnetlink, link.name);
+  }
+  return { link: current, changed: [...changed] };
+}
+
+/** What a link has that the host routes through: the bridge, a VXLAN device. */
+export interface RoutedLink {
+  readonly alias: string;
+  readonly mac: string;
+  readonly mtu: number;
+}
+
+/**
+ * IPv4 settings of every link that we let forward. A router is told no ways by others (RFC 1812 section 5.2.7.2); the kernel believes redirects
+ * all the same where forwarding is on for the link alone, and a forged one moves a route of the node.
+ */
+export const ROUTER_CONF = {
+  forwarding: 1,
+  accept_redirects: 0,
+  secure_redirects: 0,
+} as const satisfies InetConf;
+
+export function isRouter(conf: InetConf | undefined): boolean {
+  return conf !== undefined && ROUTER_ENTRIES.every(([name, value]) => conf[name] === value);
+}
+
+const ROUTER_ENTRIES = Object.entries(ROUTER_CONF) as readonly (readonly [
+  keyof typeof ROUTER_CONF,
+  number,
+])[];
+
+/** What must change of a link so that it is up, forwards, and has no address of the kernel's making. Empty when all is as planned. */
+export function diffRoutedLink({ alias, mac, mtu }: RoutedLink, link: Link): LinkChange {
+  return {
+    ...(link.alias === alias ? {} : { alias }),
+    ...(link.mac === mac ? {} : { mac }),
+    ...(link.mtu === mtu ? {} : { mtu }),
+    // Absent on a kernel without IPv6.
+    ...(link.addrGenMode === undefined || link.addrGenMode === IN6_ADDR_GEN_MODE_NONE
+      ? {}
+      : { addrGenMode: IN6_ADDR_GEN_MODE_NONE }),
+    ...(isRouter(link.inetConf) ? {} : { inetConf: ROUTER_CONF }),
+    ...(link.up ? {} : { up: true }),
+  };
+}
+
+/** A link that was there, or made, a moment ago. */
+export async function existingLink(rtnetlink: Rtnetlink, name: string): Promise<Link> {
+  const link = await findLink(rtnetlink, name);
+  if (link === undefined)
+    throw new Error(`Cannot find link "${name}": it was deleted a moment after it was made`);
+  return link;
+}

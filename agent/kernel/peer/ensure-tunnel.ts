@@ -1,0 +1,88 @@
+import { LINK_GROUP } from "../../net/host-link.ts";
+import { disableFeature, getEthtoolFamily, parseFamily } from "../../netlink/link/ethtool.ts";
+import { deleteLink } from "../../netlink/link/link.ts";
+import { isNotSupported } from "../../netlink/message/netlink-error.ts";
+import type { Link } from "../../netlink/link/parse-link.ts";
+import { createVxlan } from "../../netlink/link/vxlan.ts";
+import type { TunnelPlan } from "../../plan/peers/peers.ts";
+import { changeLink, diffRoutedLink, existingLink } from "../node/change-link.ts";
+import { isOurs, TUNNEL_ALIAS } from "../node/ownership.ts";
+import { findLink, readOne } from "../socket/read-one.ts";
+import type { Rtnetlink } from "../socket/rtnetlink.ts";
+
+export interface TunnelSockets {
+  readonly rtnetlink: Rtnetlink;
+  /** For NETLINK_GENERIC. */
+  readonly generic: Rtnetlink;
+}
+
+export interface EnsuredTunnel {
+  readonly index: number;
+  /** What was not as planned, in words. */
+  readonly changes: readonly string[];
+}
+
+/** Offload that some network cards and drivers get wrong for packets inside VXLAN (projectcalico/calico#3145). */
+const TX_CHECKSUM = "tx-checksum-ip-generic";
+
+/** Makes a VXLAN device as planned. One that differs in what cannot be changed is made anew: its entries go with it. */
+export async function ensureTunnel(sockets: TunnelSockets, plan: TunnelPlan): Promise<EnsuredTunnel> {
+  const { rtnetlink } = sockets;
+  const changes: string[] = [];
+  let link = await findLink(rtnetlink, plan.name);
+  if (link !== undefined && !isOurs(link)) {
+    const cause = "a link of that name exists that the agent has not made; remove it or set --vxlan-device";
+    throw new Error(`Cannot use VXLAN device "${plan.name}": ${cause}`);
+  }
+  if (link !== undefined && !isSameTunnel(plan, link)) {
+    changes.push(`VXLAN device "${plan.name}" has other settings`);
+    await rtnetlink.execute([{ requests: [deleteLink(link.index)] }]);
+    link = undefined;
+  } else if (link === undefined) changes.push(`VXLAN device "${plan.name}" is missing`);
+  link ??= await makeTunnel(rtnetlink, plan);
+  const { mac, mtu } = plan;
+  const { changed } = await changeLink(rtnetlink, link, (current) =>
+    diffRoutedLink({ alias: TUNNEL_ALIAS, mac, mtu }, current),
+  );
+  if (changes.length === 0 && changed.length > 0)
+    changes.push(`VXLAN device "${plan.name}" has another ${changed.join(", ")}`);
+  if (!plan.txChecksum) await disableTxChecksum(sockets.generic, link.index);
+  return { index: link.index, changes };
+}
+
+function isSameTunnel({ vni, port, local }: TunnelPlan, { vxlan }: Link): boolean {
+  return vxlan?.vni === vni && vxlan.port === port && vxlan.local === local && !vxlan.learning;
+}
+
+async function makeTunnel(rtnetlink: Rtnetlink, plan: TunnelPlan): Promise<Link> {
+  const { name, mac, mtu, vni, port, local } = plan;
+  try {
+    await rtnetlink.execute([
+      { requests: [createVxlan({ name, mac, mtu, vni, port, local, learning: false, group: LINK_GROUP })] },
+    ]);
+  } catch (error) {
+    throw isNotSupported(error) ? noVxlanError(name, error) : error;
+  }
+  return existingLink(rtnetlink, name);
+}
+
+function noVxlanError(name: string, cause: unknown): Error {
+  const remedy =
+    'load the module "vxlan" (on Ubuntu in the package linux-modules-extra of the running kernel) or set --overlay never';
+  return new Error(`Cannot create VXLAN device "${name}": this kernel has no VXLAN; ${remedy}`, { cause });
+}
+
+async function disableTxChecksum(generic: Rtnetlink, linkIndex: number): Promise<void> {
+  const family = await readOne(generic, getEthtoolFamily(), parseFamily);
+  if (family === undefined)
+    throw new Error('Cannot turn checksum offload off: this kernel has no generic netlink family "ethtool"');
+  await generic.execute([{ requests: [disableFeature(family, linkIndex, TX_CHECKSUM)] }]);
+}
+
+/** Deletes a device of ours that nobody needs any more; gives whether there was one. */
+export async function removeTunnel(rtnetlink: Rtnetlink, name: string): Promise<boolean> {
+  const link = await findLink(rtnetlink, name);
+  if (link?.kind !== "vxlan" || !isOurs(link)) return false;
+  await rtnetlink.execute([{ requests: [deleteLink(link.index)] }]);
+  return true;
+}

@@ -1,0 +1,181 @@
+import type { Cidr } from "../../net/cidr.ts";
+import { addAltNames, deleteLink, getLink } from "../../netlink/link/link.ts";
+import type { NetlinkRequest, Outcome } from "../../netlink/message/message.ts";
+import { isAlreadyExists, NetlinkError } from "../../netlink/message/netlink-error.ts";
+import type { PodPlan } from "../../plan/pods/pod-network.ts";
+import { defaultRoutes, type PodRoute } from "../../plan/pods/pod-routing.ts";
+import { ownTableName } from "../../plan/pods/pod-settings.ts";
+import type { Attached, AttachOutcome, PodSockets } from "../kernel.ts";
+import type { Admission } from "../nft/nftables.ts";
+import type { PodBatches } from "./pod-batches.ts";
+import type { PodRequestsInput } from "./pod-requests.ts";
+import { addressRemovals } from "./pod-routes.ts";
+import { findLink } from "../socket/read-one.ts";
+import { routePod } from "./route-pod.ts";
+import type { Rtnetlink } from "../socket/rtnetlink.ts";
+
+export interface AttachContext {
+  readonly rtnetlink: Rtnetlink;
+  readonly bridgeIndex: number;
+  readonly hasIpv6: boolean;
+  /** An interface index that is free, as is the one after it. */
+  readonly nextLinkIndex: () => number;
+  readonly encodePod: (input: PodRequestsInput) => PodBatches;
+  /** PodCIDRs of the cluster. */
+  readonly clusterCidrs: () => readonly Cidr[];
+  /** Undefined: the pod's addresses are in the guard's sets already. */
+  readonly admission: Admission | undefined;
+}
+
+/** Taken interface indices in a row that are a coincidence; beyond that something else is wrong. */
+const MAX_INDEX_TRIES = 8;
+
+/**
+ * Makes one attachment in a single round trip to the thread pool. The interface index is chosen by us, so that every message can name it
+ * before the kernel has made the link.
+ */
+export async function attachPod(
+  context: AttachContext,
+  plan: PodPlan,
+  sockets: PodSockets,
+): Promise<AttachOutcome | "not admitted"> {
+  let { admission } = context;
+  for (let attempt = 1; ; attempt++) {
+    const outcome = await tryAttach({ ...context, admission }, plan, sockets);
+    // Once is enough: another try is about the link only.
+    admission = undefined;
+    if (!(outcome instanceof NetlinkError)) return outcome;
+    const existing = isAlreadyExists(outcome)
+      ? await findExisting(context.rtnetlink, plan, sockets)
+      : undefined;
+    if (existing !== undefined) return existing;
+    const isIndexTaken = outcome.code === "EBUSY" || outcome.code === "EEXIST";
+    if (!isIndexTaken || attempt === MAX_INDEX_TRIES) throw outcome;
+  }
+}
+
+/** Runtimes name a pod's first interface so. Another one comes to a pod that has routes, of whatever metric. */
+const FIRST_IFNAME = "eth0";
+
+/** An error that is returned left nothing behind; one that is thrown came after the link was made, which has been deleted again. */
+async function tryAttach(
+  context: AttachContext,
+  plan: PodPlan,
+  { netns, rtnetlink: socket }: PodSockets,
+): Promise<Attached | "not admitted" | NetlinkError> {
+  const { rtnetlink, bridgeIndex, hasIpv6, nextLinkIndex, encodePod, admission } = context;
+  const linkIndex = nextLinkIndex();
+  const podLinkIndex = linkIndex + 1;
+  const hasIfb = plan.attachment.settings.bandwidth.egress !== undefined;
+  const ifbIndex = hasIfb ? nextLinkIndex() : 0;
+  const input = { plan, linkIndex, podLinkIndex, ifbIndex, bridgeIndex, netns, hasIpv6 };
+  const { admit, create, host, pod, routes } = encodePod(input);
+  const isAlone = plan.pod.wantsDefault === undefined && plan.pod.ifname === FIRST_IFNAME;
+  const outcomes = await rtnetlink.tryExecute([
+    ...(admission === undefined ? [] : [{ socket: admission.socket, requests: admit }]),
+    { requests: create },
+    { requests: host },
+    { socket, requests: pod },
+    ...(isAlone ? [{ socket, requests: routes }, { requests: [settle(linkIndex)] }] : []),
+  ]);
+  if (admission !== undefined) {
+    if (firstError(outcomes.shift() ?? []) !== undefined) return "not admitted";
+    admission.made();
+  }
+  const [created = [], hosted = [], podded = [], routed = [], settled = []] = outcomes;
+  const createError = firstError(created);
+  if (createError !== undefined) return createError;
+  try {
+    const error = firstError(hosted) ?? podError(podded) ?? firstRouteError(routed) ?? firstError(settled);
+    if (error !== undefined) throw error;
+    const isMade = (index: number): boolean =>
+      isAlone && firstError(routed.slice(index * 2, index * 2 + 2)) === undefined;
+    return { routes: await routeRest(context, { plan, linkIndex, podLinkIndex, socket, isMade }) };
+  } catch (error) {
+    await rtnetlink.tryExecute([
+      {
+        requests: [
+          ...plan.pod.addresses.flatMap(({ address }) => addressRemovals(bridgeIndex, address)),
+          deleteLink(linkIndex),
+          ...(hasIfb ? [deleteLink(ifbIndex)] : []),
+        ],
+      },
+    ]);
+    throw error;
+  }
+}
+
+/**
+ * A link that has got its carrier sends only after a worker of the kernel has seen that, which takes its time on a busy node; to ask about the
+ * link does the worker's job (linkwatch_sync_dev in rtnl_getlink of net/core/rtnetlink.c, Linux 6.8). Without, the first packets may be lost.
+ */
+function settle(linkIndex: number): NetlinkRequest {
+  return getLink(linkIndex);
+}
+
+interface RestInput {
+  readonly plan: PodPlan;
+  readonly linkIndex: number;
+  readonly podLinkIndex: number;
+  readonly socket: number;
+  /** Whether the routes of an address, by its place in the plan, are made already. */
+  readonly isMade: (index: number) => boolean;
+}
+
+/** Makes the routes of addresses that have none yet, because the pod has other interfaces; gives those of all. */
+async function routeRest(
+  { rtnetlink, clusterCidrs }: AttachContext,
+  { plan, linkIndex, podLinkIndex, socket, isMade }: RestInput,
+): Promise<readonly PodRoute[]> {
+  const { addresses, wantsDefault } = plan.pod;
+  const made = addresses.filter((_address, index) => isMade(index));
+  if (made.length === addresses.length) return defaultRoutes(addresses);
+  const rest = addresses.filter((address) => !made.includes(address));
+  const { routes, ownTables } = await routePod({
+    rtnetlink,
+    socket,
+    podLinkIndex,
+    addresses: rest,
+    wantsDefault,
+    clusterCidrs: clusterCidrs(),
+  });
+  const names = ownTables.map((family) => ownTableName(plan.host.link, family));
+  const named = names.length === 0 ? [] : [addAltNames(linkIndex, names)];
+  await rtnetlink.execute([{ requests: [...named, settle(linkIndex)] }]);
+  const all = [...defaultRoutes(made), ...routes];
+  return addresses.flatMap(({ family }) => all.filter(({ destination }) => destination.family === family));
+}
+
+function firstError(outcomes: readonly Outcome[]): NetlinkError | undefined {
+  const failed = outcomes.find((outcome) => outcome.status === "failed");
+  return failed?.error;
+}
+
+/** An address of IPv6 where net.ipv6.conf.default.disable_ipv6 is 1 in the pod's namespace is refused with no more than EACCES. */
+function podError(outcomes: readonly Outcome[]): Error | undefined {
+  const error = firstError(outcomes);
+  if (error?.code !== "EACCES") return error;
+  const remedy = "set net.ipv6.conf.default.disable_ipv6=0 in it, or boot without ipv6.disable_ipv6=1";
+  return new Error(`${error.message}: IPv6 is disabled in the pod's network namespace; ${remedy}`, {
+    cause: error,
+  });
+}
+
+/** Of pairs of routes, to the gateway and by default. What is there already is another interface's, and no error: see {@link routeRest}. */
+function firstRouteError(outcomes: readonly Outcome[]): NetlinkError | undefined {
+  for (let index = 0; index < outcomes.length; index += 2) {
+    const error = firstError(outcomes.slice(index, index + 2));
+    if (error !== undefined && !isAlreadyExists(error)) return error;
+  }
+  return undefined;
+}
+
+/** Which of the two names the kernel means by EEXIST. */
+async function findExisting(
+  rtnetlink: Rtnetlink,
+  { host, pod }: PodPlan,
+  { rtnetlink: socket }: PodSockets,
+): Promise<AttachOutcome | undefined> {
+  if ((await findLink(rtnetlink, host.link)) !== undefined) return "host link exists";
+  return (await findLink(rtnetlink, pod.ifname, socket)) === undefined ? undefined : "pod interface exists";
+}

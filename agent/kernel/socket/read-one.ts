@@ -1,0 +1,28 @@
+import { getLink } from "../../netlink/link/link.ts";
+import { isNotFound } from "../../netlink/message/netlink-error.ts";
+import { type Link, parseLink } from "../../netlink/link/parse-link.ts";
+import type { NetlinkRequest, Outcome } from "../../netlink/message/message.ts";
+import type { Rtnetlink } from "./rtnetlink.ts";
+
+/** The answer to a question about one thing; undefined when there is no such thing. */
+export async function readOne<T>(
+  rtnetlink: Rtnetlink,
+  request: NetlinkRequest,
+  parse: (payload: Buffer) => T,
+  socket?: number,
+): Promise<T | undefined> {
+  const [outcome] = (await rtnetlink.tryExecute([{ socket, requests: [request] }])).flat();
+  return readOutcome(outcome, parse);
+}
+
+/** What one question was answered; undefined when there is no such thing. Throws any other refusal. */
+export function readOutcome<T>(outcome: Outcome | undefined, parse: (payload: Buffer) => T): T | undefined {
+  if (outcome?.status === "failed" && !isNotFound(outcome.error)) throw outcome.error;
+  const reply = outcome?.status === "done" ? outcome.replies[0] : undefined;
+  return reply === undefined ? undefined : parse(reply.payload);
+}
+
+/** The link of that name, or undefined. */
+export function findLink(rtnetlink: Rtnetlink, name: string, socket?: number): Promise<Link | undefined> {
+  return readOne(rtnetlink, getLink(name), parseLink, socket);
+}

@@ -1,0 +1,246 @@
+import { addressToBytes, familyOf } from "../../net/address.ts";
+import { type AddressCover, createAddressCover } from "../../net/address-cover.ts";
+import type { ObservedAddress } from "../../netlink/route/address.ts";
+import { RT_TABLE_MAIN, RTPROT_RA } from "../../netlink/constants.ts";
+import { dumpLinks, getLink, type LinkFilter, setLink } from "../../netlink/link/link.ts";
+import { type Link, parseLink } from "../../netlink/link/parse-link.ts";
+import { dumpRoutes, parseRoute } from "../../netlink/route/route.ts";
+import { FAMILIES } from "../../plan/peers/peer-routes.ts";
+import {
+  createWayKeeper,
+  judgeWay,
+  type LinksByFamily,
+  SERVICE_LINK,
+  sizeAddresses,
+  type Underlay,
+  type UnderlayWay,
+} from "../../plan/node/underlay.ts";
+import { isRouter, ROUTER_CONF } from "../node/change-link.ts";
+import { listAddresses } from "./list-addresses.ts";
+import { isOurs } from "../node/ownership.ts";
+import { findLink, readOutcome } from "../socket/read-one.ts";
+import { lookUpRoutes, OUTSIDE } from "../socket/route-lookup.ts";
+import type { Rtnetlink } from "../socket/rtnetlink.ts";
+import { readNameServers, surroundingsOf } from "./surroundings.ts";
+import type { PrefixQuestion } from "../socket/watch-kernel.ts";
+
+/** As many known ways are asked for again by each observation: some changes, such as those of a VRF, are told to nobody. */
+const ASKED_AGAIN = 500;
+
+const ALL_OUTSIDE = FAMILIES.flatMap((family) => OUTSIDE[family]);
+
+/** How this node is connected to others, as the kernel's own route lookup has it. */
+export interface UnderlayObserver {
+  /**
+   * `own`: this node's addresses, `peers`: those of others. Ways that are known are taken as they were, but for some that are asked for again.
+   * "new only" looks at nothing but the ways to addresses that were not known before.
+   */
+  observe(own: readonly string[], peers: readonly string[], scope: UnderlayScope): Promise<Underlay>;
+  /** The next observation asks for everything. */
+  forget(): void;
+  /** Whether what happens to the link may change an answer. */
+  concerns(linkIndex: number): boolean;
+  /** Whether a route to this prefix may be the way to another node. */
+  readonly leadsToNodes: PrefixQuestion;
+}
+
+export type UnderlayScope = "all" | "new only";
+
+export function createUnderlayObserver(rtnetlink: Rtnetlink): UnderlayObserver {
+  const keep = createWayKeeper();
+  /** The way asked for longest ago comes first. */
+  let known = new Map<string, UnderlayWay>();
+  let side: OwnSide | undefined;
+  let watched: ReadonlySet<number> = new Set();
+  let cover = createAddressCover([]);
+  let covered: readonly string[] = [];
+
+  return {
+    concerns: (linkIndex) => watched.has(linkIndex),
+    leadsToNodes: (family, base, prefixLength) => cover.holdsAny(family, base, prefixLength),
+    forget() {
+      known = new Map();
+      side = undefined;
+    },
+    async observe(own, peers, scope) {
+      // What is asked before somebody forgets is not known afterwards.
+      const ways = known;
+      const isQuick = scope === "new only" && side !== undefined;
+      const seen = isQuick && side !== undefined ? side : await observeOwnSide(rtnetlink);
+      side = seen;
+      const wanted = new Set([...ALL_OUTSIDE, ...peers]);
+      for (const address of ways.keys()) if (!wanted.has(address)) ways.delete(address);
+      const again = isQuick ? [] : [...ways.keys()].slice(0, ASKED_AGAIN);
+      const asked = [...again, ...[...wanted].filter((address) => !ways.has(address))];
+      const answers = await lookUpRoutes(rtnetlink, asked);
+      await readLinks(rtnetlink, seen.links, [
+        ...[...ways.values()].flatMap(({ links }) => links),
+        ...[...answers.values()].flatMap((answer) =>
+          typeof answer === "string" ? [] : answer.hops.map(({ linkIndex }) => linkIndex),
+        ),
+      ]);
+      for (const [address, answer] of answers) {
+        ways.delete(address);
+        ways.set(address, keep(judgeWay(answer, (index) => wayLinkOf(seen.links.get(index)))));
+      }
+      if (peers.join() !== covered.join()) cover = createAddressCover(peers);
+      covered = peers;
+      watched = findWatched(seen, { own, cover, ways });
+      return describeUnderlay(seen, own, ways);
+    },
+  };
+}
+
+/** What is on this node, whoever the others are. */
+interface OwnSide {
+  /** Those that packets may take, or that have an address; undefined: it is gone. Of others, which come and go by thousands, nothing is read. */
+  readonly links: Map<number, Link | undefined>;
+  readonly addresses: readonly ObservedAddress[];
+  /** Links on which a router has announced itself: with forwarding on, they go on hearing it only if told to. */
+  readonly advertised: readonly number[];
+  readonly nameServers: readonly string[];
+}
+
+async function observeOwnSide(rtnetlink: Rtnetlink): Promise<OwnSide> {
+  const [addresses, advertised, nameServers] = await Promise.all([
+    listAddresses(rtnetlink),
+    listAdvertised(rtnetlink),
+    readNameServers(),
+  ]);
+  const links: OwnSide["links"] = new Map();
+  await readLinks(rtnetlink, links, [...addresses.map(({ linkIndex }) => linkIndex), ...advertised]);
+  return { links, addresses, nameServers, advertised };
+}
+
+async function listAdvertised(rtnetlink: Rtnetlink): Promise<readonly number[]> {
+  const learned = await rtnetlink.dump(dumpRoutes({ family: 6, table: RT_TABLE_MAIN, protocol: RTPROT_RA }));
+  return learned.map(parseRoute).flatMap(({ destination, linkIndex, nextHops }) => {
+    if (destination.prefixLength > 0) return [];
+    return linkIndex === undefined ? nextHops.map((hop) => hop.linkIndex) : [linkIndex];
+  });
+}
+
+/** Adds those links to `known` that it does not have. */
+async function readLinks(
+  rtnetlink: Rtnetlink,
+  known: OwnSide["links"],
+  indices: readonly number[],
+): Promise<void> {
+  const missing = [...new Set(indices)].filter((index) => !known.has(index));
+  if (missing.length === 0) return;
+  const outcomes = (
+    await rtnetlink.tryExecute([{ requests: missing.map((index) => getLink(index)) }])
+  ).flat();
+  for (const [position, index] of missing.entries())
+    known.set(index, readOutcome(outcomes[position], parseLink));
+}
+
+function wayLinkOf(link: Link | undefined) {
+  return link && { name: link.name, hasNeighbours: link.hasNeighbours, isOurs: isOurs(link) };
+}
+
+function describeUnderlay(
+  { links, addresses, advertised, nameServers }: OwnSide,
+  own: readonly string[],
+  ways: ReadonlyMap<string, UnderlayWay>,
+): Underlay {
+  const peers: LinksByFamily = { 4: new Set(), 6: new Set() };
+  const others: LinksByFamily = { 4: new Set(), 6: new Set() };
+  const outside = new Set(ALL_OUTSIDE);
+  const gateways = new Set<string>();
+  const result = new Map<string, UnderlayWay>();
+  for (const [address, way] of ways) {
+    const found = (outside.has(address) ? others : peers)[familyOf(address)];
+    for (const index of way.links) found.add(index);
+    if (!outside.has(address)) result.set(address, way);
+    else if (way.kind === "routed") for (const gateway of way.gateways) gateways.add(gateway);
+  }
+  const carried = addresses.filter(({ address }) => own.includes(address));
+  const isWay = (index: number): boolean => {
+    const link = links.get(index);
+    return link !== undefined && leadsOn(link);
+  };
+  const uplinks = new Set([
+    ...carried.map(({ linkIndex }) => linkIndex).filter(isWay),
+    ...peers[4],
+    ...peers[6],
+    ...others[4],
+    ...others[6],
+    ...advertised,
+  ]);
+  return {
+    uplinks: [...uplinks].flatMap((index) => {
+      const link = links.get(index);
+      return link === undefined || isOurs(link) ? [] : [{ name: link.name, mtu: link.mtu }];
+    }),
+    addresses: sizeAddresses(
+      carried,
+      (index) => {
+        const link = links.get(index);
+        return link && { mtu: link.mtu, up: link.up, isWay: leadsOn(link) };
+      },
+      { peers, others },
+    ),
+    ways: result,
+    serviceAddresses: addresses
+      .filter(({ linkIndex }) => links.get(linkIndex)?.name === SERVICE_LINK)
+      .map(({ address }) => address),
+    surroundings: surroundingsOf({
+      links: [...links.values()].filter((link) => link !== undefined),
+      addresses,
+      gateways: [...gateways],
+      nameServers,
+    }),
+  };
+}
+
+/** Links for addresses alone. */
+const NO_WAY: ReadonlySet<string | undefined> = new Set(["dummy", "vrf"]);
+
+function leadsOn({ loopback, kind }: Link): boolean {
+  return !loopback && !NO_WAY.has(kind);
+}
+
+interface Watched {
+  readonly own: readonly string[];
+  readonly cover: AddressCover;
+  readonly ways: ReadonlyMap<string, UnderlayWay>;
+}
+
+/** Links that lead somewhere, or would if their carrier came or went: those on whose subnets other nodes are. */
+function findWatched({ links, addresses, advertised }: OwnSide, { own, cover, ways }: Watched) {
+  const near = addresses.filter(({ address, prefixLength, linkIndex, scope }) => {
+    const link = links.get(linkIndex);
+    if (scope !== "global" || link === undefined || isOurs(link)) return false;
+    return own.includes(address) || cover.holdsAny(familyOf(address), addressToBytes(address), prefixLength);
+  });
+  return new Set([
+    ...advertised,
+    ...near.map(({ linkIndex }) => linkIndex),
+    ...[...new Set(ways.values())].flatMap((way) => way.links),
+  ]);
+}
+
+/** All links, or at least those of the filter. */
+export async function listLinks(rtnetlink: Rtnetlink, filter: LinkFilter = {}): Promise<Link[]> {
+  return (await rtnetlink.dump(dumpLinks(filter))).map(parseLink);
+}
+
+/**
+ * Lets the uplinks forward IPv4: by netlink, which needs no writable /proc/sys. A link that is gone meanwhile is no uplink any more. Gives the
+ * names of those that did not forward.
+ */
+export async function ensureForwarding(
+  rtnetlink: Rtnetlink,
+  names: readonly string[],
+): Promise<readonly string[]> {
+  const links = await Promise.all(names.map((name) => findLink(rtnetlink, name)));
+  const closed = links
+    .filter((link) => link !== undefined)
+    .filter(({ inetConf }) => inetConf !== undefined && !isRouter(inetConf));
+  if (closed.length === 0) return [];
+  await rtnetlink.execute([
+    { requests: closed.map(({ index }) => setLink(index, { inetConf: ROUTER_CONF })) },
+  ]);
+  return closed.map(({ name }) => name);
+}

@@ -1,0 +1,228 @@
+import { Counter, Gauge, type Registry } from "prom-client";
+import type { PoolUse } from "../ipam/ipam.ts";
+import type { Attachment } from "../plan/pods/attachment.ts";
+import type { WayCounts } from "../plan/peers/count-ways.ts";
+import { PROTOCOLS } from "../plan/pods/host-ports.ts";
+import { NO_SETTINGS } from "../plan/pods/pod-settings.ts";
+import type { RefusalCounts } from "../plan/peers/refusal.ts";
+import { DROP_REASONS, type DropReason } from "../plan/rules/drop-reasons.ts";
+
+/** Read at every scrape: the state itself is the truth, no number is kept beside it. */
+export interface AgentState {
+  readonly pools: () => readonly PoolUse[];
+  readonly attachments: () => readonly Attachment[];
+  readonly isReady: () => boolean;
+  readonly rivals: () => number;
+  readonly foreignDrops: () => number;
+  /** Lines of the log that nobody took. */
+  readonly lostLines: () => number;
+  /** Codes that a request can end with. Those of ADD are shown from the start: a counter that begins at 1 has not risen for Prometheus. */
+  readonly codes: readonly number[];
+  /** Pods that do not get their network, by the code of their last ADD. */
+  readonly failingPods: () => ReadonlyMap<number, number>;
+  /** Requests of the shim that are not answered yet, and those of them that wait for a place. */
+  readonly requests: () => { readonly inWork: number; readonly waiting: number };
+  readonly nodes: () => { readonly known: number; readonly malformed: number };
+  readonly peers: () => PeerCounts;
+  /** Frames of pods that the guard at their ports has dropped since its table was made, by reason. */
+  readonly drops: () => Promise<Readonly<Record<DropReason, number>>>;
+  readonly watch: () => { readonly restarts: number; readonly lastEventAgeSeconds: number };
+}
+
+export interface PeerCounts {
+  /** PodCIDRs of other nodes by the way to them. */
+  readonly podCidrs: WayCounts;
+  /** Other nodes, each by the worst of its ways. */
+  readonly nodes: WayCounts;
+  /** PodCIDRs and addresses of nodes that do not count, by reason. */
+  readonly refused: RefusalCounts;
+  /** Routes that are wanted: direct ones and those through the overlay, also to nodes that are cut off. */
+  readonly desired: number;
+  /** Those of them that are in the kernel. */
+  readonly programmed: number;
+}
+
+/** Registers the metrics that show what is, as opposed to what has happened. Label sets are bounded by the program, but for this node's PodCIDRs. */
+export function registerStateMetrics(register: Registry, state: AgentState): void {
+  const registers = [register];
+  const gauge = (name: string, help: string, read: () => number): void => {
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  };
+  /** One sample for each key of what `read` gives. */
+  const gaugeBy = (label: string, name: string, help: string, read: () => Record<string, number>): void => {
+    new Gauge({
+      name,
+      help,
+      labelNames: [label],
+      registers,
+      collect() {
+        for (const [key, value] of Object.entries(read())) this.set({ [label]: key }, value);
+      },
+    });
+  };
+
+  registerPools(register, state.pools);
+  gauge("causeway_attachments", "Pod interfaces that exist on this node.", () => state.attachments().length);
+  gaugeBy("protocol", "causeway_host_ports", "Ports of this node that lead to pods, by protocol.", () => {
+    const ports = state.attachments().flatMap(({ settings = NO_SETTINGS }) => settings.hostPorts);
+    const countOf = (wanted: string): number => ports.filter(({ protocol }) => protocol === wanted).length;
+    return Object.fromEntries(PROTOCOLS.map((protocol) => [protocol, countOf(protocol)]));
+  });
+  gaugeBy(
+    "direction",
+    "causeway_bandwidth_limits",
+    "Limits of pods, by direction: ingress is what a pod receives.",
+    () => {
+      const limits = state.attachments().map(({ settings = NO_SETTINGS }) => settings.bandwidth);
+      return {
+        ingress: limits.filter(({ ingress }) => ingress !== undefined).length,
+        egress: limits.filter(({ egress }) => egress !== undefined).length,
+      };
+    },
+  );
+  gauge(
+    "causeway_cni_requests_in_flight",
+    "CNI requests that are not answered yet.",
+    () => state.requests().inWork,
+  );
+  gauge(
+    "causeway_cni_queue_length",
+    "CNI requests that wait because too many are in work.",
+    () => state.requests().waiting,
+  );
+  gaugeBy(
+    "code",
+    "causeway_failing_pods",
+    "Pods whose last ADD failed within the last 2 minutes, by its code; each counts once, however often it is tried.",
+    () => {
+      const counts = state.failingPods();
+      return Object.fromEntries(state.codes.map((code) => [code, counts.get(code) ?? 0]));
+    },
+  );
+  gauge(
+    "causeway_nodes",
+    "Nodes of the cluster that are known and usable, this one included.",
+    () => state.nodes().known,
+  );
+  gaugeBy(
+    "reason",
+    "causeway_nodes_skipped",
+    "What of other nodes is not routed to, by reason: malformed (the Node object cannot be used), conflict (a PodCIDR belongs to another node), refused (a PodCIDR or an address that no node may have), unreachable (there is no way to a PodCIDR, or no route to its node).",
+    () => {
+      const { refused, podCidrs } = state.peers();
+      const { conflict, ...others } = refused;
+      const sum = Object.values(others).reduce((total, count) => total + count, 0);
+      return {
+        malformed: state.nodes().malformed,
+        conflict,
+        refused: sum,
+        unreachable: podCidrs.unreachable,
+      };
+    },
+  );
+  gaugeBy(
+    "reason",
+    "causeway_peers_refused",
+    "PodCIDRs and addresses of nodes that do not count, by what they are or meet.",
+    () => state.peers().refused,
+  );
+  gaugeBy(
+    "route",
+    "causeway_peers",
+    "Other nodes by the way to them; a node with several PodCIDRs by the worst: unreachable, held, overlay, direct.",
+    () => state.peers().nodes,
+  );
+  gaugeBy(
+    "route",
+    "causeway_peer_pod_cidrs",
+    "PodCIDRs of other nodes by the way to them; held ones keep theirs while none is known, unreachable ones may have a way that waits for a route.",
+    () => state.peers().podCidrs,
+  );
+  gaugeBy(
+    "state",
+    "causeway_routes",
+    "Routes to other nodes: desired, and of these programmed in the kernel.",
+    () => {
+      const { desired, programmed } = state.peers();
+      return { desired, programmed };
+    },
+  );
+  new Counter({
+    name: "causeway_dropped_packets_total",
+    help: "Packets that our guards dropped, by reason. Frames of pods: source (not from an address of the pod), destination (not to the gateway), group (to everybody), protocol (neither IPv4 nor IPv6), discovery (of neighbours, routers and listeners, as kernels do at their start), redirect, link-local (to such an address); and packets of the overlay: overlay-pod (of a pod, to the overlay's port of a node), overlay-outer (not from a node of the cluster, or not from where it is reached), overlay-inner (under an inner source that the sending node does not have).",
+    labelNames: ["reason"] as const,
+    registers,
+    async collect() {
+      const drops = await state.drops();
+      this.reset();
+      for (const reason of DROP_REASONS) this.inc({ reason }, drops[reason]);
+    },
+  });
+  new Counter({
+    name: "causeway_watch_restarts_total",
+    help: "How often the watch of nodes, or of the nodes file, began anew.",
+    registers,
+    collect() {
+      this.reset();
+      this.inc(state.watch().restarts);
+    },
+  });
+  new Counter({
+    name: "causeway_log_lines_lost_total",
+    help: "Lines of the log that nobody took: the pipe was full or closed, or the disk full.",
+    registers,
+    collect() {
+      this.reset();
+      this.inc(state.lostLines());
+    },
+  });
+  gauge(
+    "causeway_watch_last_event_age_seconds",
+    "Time since the source of nodes last said anything; an API server sends a bookmark every minute.",
+    () => state.watch().lastEventAgeSeconds,
+  );
+  gauge("causeway_ready", "1 when the node can start pods, else 0; /readyz says why not.", () =>
+    state.isReady() ? 1 : 0,
+  );
+  gauge("causeway_foreign_drops", "Chains of other packet filters that drop packets of pods.", () =>
+    state.foreignDrops(),
+  );
+  gauge("causeway_rival_conflists", "CNI configurations that runtimes load instead of ours.", () =>
+    state.rivals(),
+  );
+}
+
+function registerPools(register: Registry, pools: AgentState["pools"]): void {
+  new Gauge({
+    name: "causeway_addresses",
+    help: "Pod addresses by PodCIDR, family and state: taken, cooling (freed within the last 30 s) or free.",
+    labelNames: ["cidr", "family", "state"] as const,
+    registers: [register],
+    collect() {
+      this.reset();
+      for (const { cidr, family, size, taken, cooling } of pools()) {
+        const labels = { cidr, family: String(family) };
+        this.set({ ...labels, state: "taken" }, taken);
+        this.set({ ...labels, state: "cooling" }, cooling);
+        this.set({ ...labels, state: "free" }, size - taken - cooling);
+      }
+    },
+  });
+  new Gauge({
+    name: "causeway_address_pool_size",
+    help: "Addresses that pods can have, by PodCIDR and family.",
+    labelNames: ["cidr", "family"] as const,
+    registers: [register],
+    collect() {
+      this.reset();
+      for (const { cidr, family, size } of pools()) this.set({ cidr, family: String(family) }, size);
+    },
+  });
+}

@@ -1,0 +1,40 @@
+import { nested, optional, textAttribute, u32Attribute } from "../message/attributes.ts";
+import {
+  IFLA_GROUP,
+  IFLA_IFNAME,
+  IFLA_INFO_KIND,
+  IFLA_LINKINFO,
+  IFLA_MTU,
+  NLM_F_CREATE,
+  NLM_F_EXCL,
+  RTM_NEWLINK,
+} from "../constants.ts";
+import { linkHeader } from "./link-header.ts";
+import type { NetlinkRequest } from "../message/message.ts";
+
+export interface IfbSpec {
+  readonly name: string;
+  /** As in {@link VethEnd}. */
+  readonly index?: number | undefined;
+  readonly mtu: number;
+  readonly group?: number | undefined;
+}
+
+/**
+ * An intermediate functional block (drivers/net/ifb.c): what is redirected to it passes its queue and goes on where it came from. It is down.
+ * EEXIST if the name is taken, EOPNOTSUPP if the kernel has none.
+ */
+export function createIfb({ name, index, mtu, group }: IfbSpec): NetlinkRequest {
+  return {
+    type: RTM_NEWLINK,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    payload: [
+      linkHeader({ index }),
+      ...textAttribute(IFLA_IFNAME, name),
+      ...u32Attribute(IFLA_MTU, mtu),
+      ...optional(group, (number) => u32Attribute(IFLA_GROUP, number)),
+      ...nested(IFLA_LINKINFO, textAttribute(IFLA_INFO_KIND, "ifb")),
+    ],
+    what: `create ifb "${name}"`,
+  };
+}

@@ -1,0 +1,63 @@
+import type { Family } from "../../net/address.ts";
+import { addressAt, type Cidr } from "../../net/cidr.ts";
+
+/**
+ * MAC of every node's bridge. It belongs to no address, because pods hold it in permanent neighbour entries that must
+ * survive a change of the node's PodCIDR; it may repeat on every node, because the bridge is no layer 2 of any other.
+ */
+export const BRIDGE_MAC = "0a:58:00:00:00:01";
+
+/** Smallest MTU with which IPv6 works (RFC 8200 section 5); IPv4 needs less. */
+export const MIN_MTU = 1280;
+
+/** An address on the bridge, with the PodCIDR's length so that the kernel routes the PodCIDR to the bridge. */
+export interface GatewayAddress {
+  readonly family: Family;
+  readonly address: string;
+  readonly prefixLength: number;
+  /**
+   * Of a PodCIDR that the node no longer has, kept for the pods that still use it. The kernel's own mark for an address not to be
+   * used for anything new (RFC 4862 section 5.5.4) lets a restarted agent tell which PodCIDRs were current.
+   */
+  readonly deprecated: boolean;
+}
+
+/** The node's own part of the datapath. */
+export interface NodePlan {
+  readonly bridge: string;
+  readonly mac: string;
+  readonly mtu: number;
+  readonly gateways: readonly GatewayAddress[];
+  /** Links that must forward IPv4, besides the bridge. */
+  readonly uplinks: readonly string[];
+  readonly families: readonly Family[];
+}
+
+export interface NodeNetworkInput {
+  readonly bridge: string;
+  readonly mtu: number;
+  /** PodCIDRs of the node, in order. */
+  readonly podCidrs: readonly Cidr[];
+  /** PodCIDRs that the node had before and that pods still use. */
+  readonly formerCidrs: readonly Cidr[];
+  readonly uplinks: readonly string[];
+}
+
+export function planNodeNetwork(input: NodeNetworkInput): NodePlan {
+  const { bridge, mtu, podCidrs, formerCidrs, uplinks } = input;
+  const gateway = (cidr: Cidr, deprecated: boolean): GatewayAddress => {
+    const { family, prefixLength } = cidr;
+    return { family, address: addressAt(cidr, 1n), prefixLength, deprecated };
+  };
+  return {
+    bridge,
+    mac: BRIDGE_MAC,
+    mtu,
+    gateways: [
+      ...podCidrs.map((cidr) => gateway(cidr, false)),
+      ...formerCidrs.map((cidr) => gateway(cidr, true)),
+    ],
+    uplinks,
+    families: [...new Set([...podCidrs, ...formerCidrs].map((cidr) => cidr.family))],
+  };
+}

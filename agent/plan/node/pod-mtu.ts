@@ -1,0 +1,36 @@
+import { MIN_MTU } from "./node-network.ts";
+import { addressOf, type OverlayMode } from "../peers/peer-routes.ts";
+import { VXLAN_OVERHEAD } from "../peers/peers.ts";
+import type { Underlay } from "./underlay.ts";
+
+/** MTU where no link tells one: Ethernet's. */
+export const DEFAULT_MTU = 1500;
+
+export interface PodMtuInput {
+  /** As configured; 0 takes the uplink's. */
+  readonly mtu: number;
+  readonly overlay: OverlayMode;
+  /** Undefined while the node is not known. */
+  readonly ownAddresses: readonly string[] | undefined;
+  readonly underlay: Pick<Underlay, "uplinks" | "addresses">;
+  /** As planned before, or as the bridge of an agent that ran before has it. */
+  readonly before: number | undefined;
+}
+
+/**
+ * MTU of pods: that of the link which carries the node's address, not of the one with the default route (antrea-io/antrea#5868), less what
+ * the overlay puts around a packet if it may be used. A node with an IPv6 address leaves room for an outer IPv6 header: some peer may have no
+ * IPv4, and no router cuts IPv6 packets to the size of the peer's link. While the node's link is down, or
+ * the node is not known, the MTU stays.
+ */
+export function planMtu({ mtu, overlay, ownAddresses, underlay, before }: PodMtuInput): number {
+  if (mtu > 0) return mtu;
+  const carried = [...underlay.addresses.values()];
+  const isFollowing = carried.length > 0 || (ownAddresses?.length === 0 && underlay.uplinks.length > 0);
+  if (!isFollowing && before !== undefined) return before;
+  const sizes = carried.length > 0 ? carried : underlay.uplinks.map((uplink) => uplink.mtu);
+  const smallest = sizes.length === 0 ? DEFAULT_MTU : Math.min(...sizes);
+  if (overlay === "never") return smallest;
+  const hasIpv6 = addressOf(6, ownAddresses ?? []) !== undefined;
+  return Math.max(MIN_MTU, smallest - VXLAN_OVERHEAD[hasIpv6 ? 6 : 4]);
+}

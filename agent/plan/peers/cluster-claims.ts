@@ -1,0 +1,185 @@
+import { type AddressRange, compareRanges, pointOf, rangeOf } from "../../net/address-range.ts";
+import { type Cidr, cidrFromCanonical } from "../../net/cidr.ts";
+import {
+  type Contender,
+  compareRank,
+  holdingsOf,
+  type NodeAddress,
+  type PrefixClaim,
+  refuse,
+  refuseAddress,
+  refuseClaim,
+} from "./contender.ts";
+import { judgeNodeAddress, judgePrefix } from "./judge-prefix.ts";
+import type { Refusal } from "./refusal.ts";
+import { settleRanges } from "./settle-ranges.ts";
+import type { Surroundings } from "../node/surroundings.ts";
+
+/** A node of the cluster, as far as its pods' traffic is concerned. */
+export interface ClusterMember {
+  readonly name: string;
+  readonly createdMs: number;
+  /** Internal addresses, the first of a family is the one to use. */
+  readonly addresses: readonly string[];
+  /** Canonical prefixes. */
+  readonly podCIDRs: readonly string[];
+}
+
+/** A PodCIDR with the node that has it. */
+export interface Claim {
+  /** The prefix as text: nodes are compared by it. */
+  readonly key: string;
+  readonly cidr: Cidr;
+  readonly range: AddressRange;
+  /** Without addresses that are refused. */
+  readonly node: ClusterMember;
+}
+
+export interface Claims {
+  /** Those that count, by prefix. */
+  readonly claims: ReadonlyMap<string, Claim>;
+  /** What does not, of all nodes. */
+  readonly refusals: readonly Refusal[];
+}
+
+export interface SettlerInput {
+  readonly nodeName: string;
+  /** Where given, the only prefixes in which PodCIDRs may lie. */
+  readonly clusterCIDRs: readonly Cidr[];
+  readonly surroundings: Surroundings;
+}
+
+/** A node as far as it can be judged alone. */
+interface Judged {
+  readonly contenders: readonly (PrefixClaim | NodeAddress)[];
+  readonly refusals: readonly Refusal[];
+  readonly unusable: readonly string[];
+}
+
+/** Nodes are immutable, and thousands of them stay the same from one plan to the next: each is parsed once. */
+const parsed = new WeakMap<ClusterMember, readonly Claim[]>();
+
+function claimsOf(node: ClusterMember): readonly Claim[] {
+  const known = parsed.get(node);
+  if (known !== undefined) return known;
+  const claims = node.podCIDRs.map((key) => {
+    const cidr = cidrFromCanonical(key);
+    return { key, cidr, range: rangeOf(cidr), node };
+  });
+  parsed.set(node, claims);
+  return claims;
+}
+
+/**
+ * Settles which node a PodCIDR belongs to, and which node is at an address. What is claimed must be no reserved prefix, nor meet what this
+ * machine lives on; and who came first keeps what it has as long as its Node exists: of prefixes that are the same or of which one holds the
+ * other, and of a prefix and another node's address in it. The older Node came first, of two of one moment the one whose name sorts first: the same
+ * on all nodes. This node is judged as all others are.
+ *
+ * A settler is for one surroundings. It keeps the order of what it has judged, as nearly all nodes are the same from one run to the next, and
+ * gives the same answer as long as all are.
+ */
+export function createClaimSettler(input: SettlerInput): (nodes: Iterable<ClusterMember>) => Claims {
+  const judge = createNodeJudge(input);
+  const holdings = holdingsOf(input.surroundings, input.clusterCIDRs);
+  const known = new WeakMap<ClusterMember, Judged>();
+  let all: readonly Judged[] = [];
+  let sorted: readonly Contender[] = [];
+  let settled: Claims | undefined;
+
+  return (nodes) => {
+    const now: Judged[] = [];
+    for (const node of nodes) {
+      const judged = known.get(node) ?? judge(node);
+      known.set(node, judged);
+      now.push(judged);
+    }
+    const isSame = now.length === all.length && now.every((judged, index) => judged === all[index]);
+    if (settled !== undefined && isSame) return settled;
+    all = now;
+    const present = new Set<Contender>(holdings);
+    for (const { contenders } of all) for (const contender of contenders) present.add(contender);
+    // To sort what is nearly sorted costs next to nothing.
+    sorted = [...sorted.filter((contender) => present.delete(contender)), ...present].sort((a, b) =>
+      compareRanges(a.range, b.range),
+    );
+    settled = settle(all, sorted);
+    return settled;
+  };
+}
+
+function settle(all: readonly Judged[], sorted: readonly Contender[]): Claims {
+  const refusals = all.flatMap((judged) => judged.refusals);
+  const lost = new Set<Claim>();
+  const unusable = new Map<ClusterMember, string[]>();
+  settleRanges(sorted, compareRank, (contender, blocker) => {
+    if (contender.kind === "holding") return;
+    refusals.push(refuse(contender, blocker));
+    if (contender.kind === "claim") lost.add(contender.claim);
+    else unusable.set(contender.node, [...(unusable.get(contender.node) ?? []), contender.address]);
+  });
+  const claims = new Map<string, Claim>();
+  for (const judged of all) {
+    for (const contender of judged.contenders) {
+      if (contender.kind !== "claim" || lost.has(contender.claim)) continue;
+      const { claim } = contender;
+      claims.set(
+        claim.key,
+        withoutAddresses(claim, [...judged.unusable, ...(unusable.get(claim.node) ?? [])]),
+      );
+    }
+  }
+  return { claims, refusals };
+}
+
+/** The last answer for each claim of which a node's address is refused: what is planned for a claim goes by its identity. */
+const reduced = new WeakMap<Claim, Claim>();
+
+function withoutAddresses(claim: Claim, unusable: readonly string[]): Claim {
+  if (unusable.length === 0) return claim;
+  const addresses = claim.node.addresses.filter((address) => !unusable.includes(address));
+  const known = reduced.get(claim);
+  if (known !== undefined && known.node.addresses.join() === addresses.join()) return known;
+  const answer = { ...claim, node: { ...claim.node, addresses } };
+  reduced.set(claim, answer);
+  return answer;
+}
+
+/** Shared by nearly all nodes. */
+const NONE: readonly never[] = [];
+
+/** Judges nodes one by one. */
+function createNodeJudge({
+  nodeName,
+  clusterCIDRs,
+  surroundings,
+}: SettlerInput): (node: ClusterMember) => Judged {
+  const own = new Set(
+    surroundings.addresses.filter(({ role }) => role === "this_node").map(({ address }) => address),
+  );
+  return (node) => {
+    const contenders: Judged["contenders"][number][] = [];
+    const refusals: Refusal[] = [];
+    const unusable: string[] = [];
+    for (const address of node.addresses) {
+      const why = node.name === nodeName ? undefined : judgeNodeAddress(address, own);
+      if (why === undefined)
+        contenders.push({ kind: "node address", isClaim: false, range: pointOf(address), address, node });
+      else {
+        unusable.push(address);
+        refusals.push(refuseAddress(node, address, why));
+      }
+    }
+    for (const claim of claimsOf(node)) {
+      const { range } = claim;
+      const fault = judgePrefix(claim.cidr, range, clusterCIDRs);
+      if (fault === undefined) contenders.push({ kind: "claim", isClaim: true, range, claim });
+      else refusals.push(refuseClaim(claim, fault.reason, fault.text));
+    }
+    // An array that has grown keeps room for more.
+    const exact = contenders.slice();
+    return refusals.length === 0
+      ? { contenders: exact, refusals: NONE, unusable: NONE }
+      : { contenders: exact, refusals, unusable };
+  };
+}

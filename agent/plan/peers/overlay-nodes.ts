@@ -1,0 +1,29 @@
+import type { Cidr } from "../../net/cidr.ts";
+import type { Claim, Claims } from "./cluster-claims.ts";
+import type { OverlayNode } from "../rules/overlay-bindings.ts";
+
+/** A node that was routed to before anybody told of it. */
+export interface RememberedPeer {
+  readonly destination: Cidr;
+  /** Its address; undefined when what tells it is gone. */
+  readonly node: string | undefined;
+}
+
+export interface OverlayNodesInput {
+  readonly claims: Claims["claims"];
+  readonly isOwn: (claim: Claim) => boolean;
+  readonly remembered: readonly RememberedPeer[];
+}
+
+/** All nodes but this one, each with the PodCIDRs that it has and not only claims. */
+export function overlayNodes({ claims, isOwn, remembered }: OverlayNodesInput): readonly OverlayNode[] {
+  const others = [...claims.values()].filter((claim) => !isOwn(claim) && claim.cidr.prefixLength > 0);
+  return [
+    ...[...Map.groupBy(others, ({ node }) => node)].map(([{ addresses }, own]) => {
+      return { addresses, cidrs: own.map(({ cidr }) => cidr) };
+    }),
+    ...remembered.flatMap(({ destination, node }) =>
+      node === undefined ? [] : [{ addresses: [node], cidrs: [destination] }],
+    ),
+  ];
+}

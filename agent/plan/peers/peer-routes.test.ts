@@ -1,0 +1,218 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { rangeOf } from "../../net/address-range.ts";
+import { type Cidr, parseCidr } from "../../net/cidr.ts";
+import { macOf } from "../../net/mac.ts";
+import type { Claim } from "./cluster-claims.ts";
+import { createPeerPlanner, type OverlayMode, type PeerPlan } from "./peer-routes.ts";
+import type { UnderlayWay } from "../node/underlay.ts";
+
+function cidr(text: string): Cidr {
+  return parseCidr(text) ?? assert.fail(text);
+}
+
+function claim(prefix: string, ...addresses: readonly string[]): Claim {
+  return {
+    key: prefix,
+    cidr: cidr(prefix),
+    range: rangeOf(cidr(prefix)),
+    node: { name: "peer", createdMs: 1, addresses, podCIDRs: [prefix] },
+  };
+}
+
+const ownAddresses = ["192.0.2.10", "2001:db8:2::10"];
+const ownGateways = ["10.244.1.1", "fd00:1::1"];
+const underlay = { addresses: new Map(ownAddresses.map((address) => [address, 1500])) };
+const segment: UnderlayWay = { kind: "segment", links: [2] };
+const routed: UnderlayWay = {
+  kind: "routed",
+  links: [2],
+  gateways: ["192.0.2.1"],
+  through: "gateway 192.0.2.1",
+};
+const ways: Readonly<Record<string, UnderlayWay>> = {
+  "192.0.2.11": segment,
+  "2001:db8:2::11": segment,
+  "203.0.113.7": routed,
+  "2001:db8:9::7": routed,
+  "10.10.0.2": { kind: "routed", links: [7], gateways: [], through: 'link "wg0", which has no neighbours' },
+  "192.0.2.10": { kind: "inside", links: [], fault: "it is this node's own" },
+  "198.51.100.9": { kind: "none", links: [], fault: "the kernel has no route to it (ENETUNREACH)" },
+};
+const wayTo = (address: string): UnderlayWay | undefined => ways[address];
+
+interface Setting {
+  readonly overlay?: OverlayMode;
+  readonly own?: readonly string[];
+  /** The node's links are down. */
+  readonly isOff?: boolean;
+}
+
+function plan(
+  target: Claim,
+  { overlay = "auto", own = ownAddresses, isOff = false }: Setting = {},
+): PeerPlan {
+  const off = { addresses: new Map<string, number>() };
+  const input = { overlay, ownAddresses: own, ownGateways, underlay: isOff ? off : underlay };
+  return createPeerPlanner(input)(target, wayTo);
+}
+
+test("createPeerPlanner() routes straight to a node on a subnet of this node, in the family of its prefix", () => {
+  const addresses = ["192.0.2.11", "2001:db8:2::11"];
+  const v4 = claim("10.244.2.0/24", ...addresses);
+  assert.deepEqual(plan(v4), {
+    kind: "direct",
+    destination: v4.cidr,
+    gateway: "192.0.2.11",
+    linkIndex: 2,
+  });
+  const v6 = claim("fd00:2::/64", ...addresses);
+  assert.deepEqual(plan(v6), {
+    kind: "direct",
+    destination: v6.cidr,
+    gateway: "2001:db8:2::11",
+    linkIndex: 2,
+  });
+});
+
+test("createPeerPlanner() leaves what is there for a node that is newer than the last look at the underlay", () => {
+  for (const addresses of [["192.0.2.77"], ["2001:db8:2::77"]])
+    assert.deepEqual(plan(claim("10.244.2.0/24", ...addresses)), {
+      kind: "held",
+      reason: `the kernel has not been asked yet for the way to its address ${addresses.join()}`,
+    });
+});
+
+test("createPeerPlanner() plans the way to a node that no route leads to, and says that it waits", () => {
+  const found = plan(claim("10.244.2.0/24", "198.51.100.9"));
+  assert.deepEqual(found.kind === "overlay" && [found.remote, found.fault], [
+    "198.51.100.9",
+    "of its address 198.51.100.9, the kernel has no route to it (ENETUNREACH)",
+  ]);
+});
+
+for (const { name, addresses, setting, underlayFamily, remote } of [
+  {
+    name: "a node on a link without neighbours (k3s-io/k3s#1104)",
+    addresses: ["10.10.0.2"],
+    setting: {},
+    underlayFamily: 4,
+    remote: "10.10.0.2",
+  },
+  {
+    name: "a node behind a router",
+    addresses: ["203.0.113.7"],
+    setting: {},
+    underlayFamily: 4,
+    remote: "203.0.113.7",
+  },
+  {
+    name: "everybody when told to",
+    addresses: ["192.0.2.11"],
+    setting: { overlay: "always" as const },
+    underlayFamily: 4,
+    remote: "192.0.2.11",
+  },
+  {
+    name: "a node that has IPv6 only",
+    addresses: ["2001:db8:9::7"],
+    setting: {},
+    underlayFamily: 6,
+    remote: "2001:db8:9::7",
+  },
+  {
+    name: "a dual-stack node from one that has IPv6 only",
+    addresses: ["203.0.113.7", "2001:db8:9::7"],
+    setting: { own: ["2001:db8:2::10"] },
+    underlayFamily: 6,
+    remote: "2001:db8:9::7",
+  },
+] as const) {
+  test(`createPeerPlanner() uses the overlay to ${name}`, () => {
+    const target = claim("10.244.2.0/24", ...addresses);
+    assert.deepEqual(plan(target, setting), {
+      kind: "overlay",
+      destination: target.cidr,
+      source: "10.244.1.1",
+      gateway: "10.244.2.1",
+      underlay: underlayFamily,
+      remote,
+      mac: macOf(remote),
+      fault: undefined,
+    });
+  });
+}
+
+for (const { name, target, setting, kind, reason } of [
+  {
+    name: "an address on a link without neighbours, with the overlay off",
+    target: claim("10.244.2.0/24", "10.10.0.2"),
+    setting: { overlay: "never" as const },
+    kind: "unreachable",
+    reason:
+      'its address 10.10.0.2 is on no segment of this node, but behind link "wg0", which has no neighbours, and the overlay is off',
+  },
+  {
+    name: "an address that is this node's own",
+    target: claim("10.244.2.0/24", "192.0.2.10"),
+    setting: {},
+    kind: "held",
+    reason: "of its address 192.0.2.10, it is this node's own",
+  },
+  {
+    name: "an address behind a router, with the overlay off",
+    target: claim("10.244.2.0/24", "203.0.113.7"),
+    setting: { overlay: "never" as const },
+    kind: "unreachable",
+    reason:
+      "its address 203.0.113.7 is on no segment of this node, but behind gateway 192.0.2.1, and the overlay is off",
+  },
+  {
+    name: "no address of the prefix's family, with the overlay off",
+    target: claim("10.244.2.0/24", "2001:db8:2::11"),
+    setting: { overlay: "never" as const },
+    kind: "unreachable",
+    reason: "it has no IPv4 address, and the overlay is off",
+  },
+  {
+    name: "no address at all",
+    target: claim("10.244.2.0/24"),
+    setting: {},
+    kind: "unreachable",
+    reason: "it shares no address family with this node (it has none)",
+  },
+  {
+    name: "only the other family",
+    target: claim("10.244.2.0/24", "2001:db8:9::7"),
+    setting: { own: ["192.0.2.10"] },
+    kind: "unreachable",
+    reason: "it shares no address family with this node (it has 2001:db8:9::7)",
+  },
+  {
+    name: "its own link down: nothing is taken for obsolete",
+    target: claim("10.244.2.0/24", "203.0.113.7"),
+    setting: { isOff: true },
+    kind: "held",
+    reason: "no link that is up carries this node's address 192.0.2.10",
+  },
+  {
+    name: "its own link down and the overlay off",
+    target: claim("10.244.2.0/24", "198.51.100.9"),
+    setting: { overlay: "never" as const, isOff: true },
+    kind: "held",
+    reason: "no link that is up carries this node's address 192.0.2.10",
+  },
+] as const) {
+  test(`createPeerPlanner() says why there is no way: ${name}`, () => {
+    assert.deepEqual(plan(target, setting), { kind, reason });
+  });
+}
+
+test("createPeerPlanner() gives the same object for the same claim and way: 5,000 of them need no second look", () => {
+  const planner = createPeerPlanner({ overlay: "auto", ownAddresses, ownGateways, underlay });
+  const target = claim("10.244.2.0/24", "192.0.2.11");
+  const before = planner(target, wayTo);
+  assert.equal(planner(target, wayTo), before);
+  assert.equal(planner(target, () => routed).kind, "overlay");
+  assert.deepEqual(planner(target, wayTo), before);
+});

@@ -1,0 +1,150 @@
+import { type Family, familyOf } from "../../net/address.ts";
+import { addressAt, type Cidr } from "../../net/cidr.ts";
+import { macOf } from "../../net/mac.ts";
+import type { Claim, ClusterMember } from "./cluster-claims.ts";
+import type { Underlay, UnderlayWay } from "../node/underlay.ts";
+
+export type OverlayMode = "auto" | "never" | "always";
+
+/** The way to the pods of another node. */
+export type PeerRoute = DirectRoute | OverlayRoute;
+
+export interface DirectRoute {
+  readonly kind: "direct";
+  readonly destination: Cidr;
+  /** The node's address, a neighbour's on the link. */
+  readonly gateway: string;
+  readonly linkIndex: number;
+}
+
+export interface OverlayRoute {
+  readonly kind: "overlay";
+  readonly destination: Cidr;
+  /**
+   * This node's gateway of the same family, for what the node itself sends: an answer to the node's own address would not come back through
+   * the overlay, which strict reverse path filters do not forgive.
+   */
+  readonly source: string | undefined;
+  /** The gateway of the node's pods. Nobody asks who has it: its MAC is a permanent neighbour. */
+  readonly gateway: string;
+  /** Family of the outer packets. */
+  readonly underlay: Family;
+  /** The node's address. */
+  readonly remote: string;
+  /** MAC of the node's VXLAN device, which follows from its address: nobody has to publish it. */
+  readonly mac: string;
+  /** Why no packet gets to the node at present: the route is there for the moment when one does. */
+  readonly fault: string | undefined;
+}
+
+export type PeerPlan =
+  | PeerRoute
+  /** Nothing better is known at present: what is in the kernel stays as it is. */
+  | { readonly kind: "held"; readonly reason: string }
+  | { readonly kind: "unreachable"; readonly reason: string };
+
+export interface PeerPlannerInput {
+  readonly overlay: OverlayMode;
+  /** Addresses of this node as the cluster knows them. */
+  readonly ownAddresses: readonly string[];
+  /** Gateways of this node's pods. */
+  readonly ownGateways: readonly string[];
+  readonly underlay: Pick<Underlay, "addresses">;
+}
+
+/** The kernel's way to an address of another node. */
+export type WayTo = (address: string) => UnderlayWay | undefined;
+
+/** The order in which underlay families are tried: both ends of a pair come to the same. */
+export const FAMILIES: readonly Family[] = [4, 6];
+
+export function addressOf(family: Family, addresses: readonly string[]): string | undefined {
+  return addresses.find((address) => familyOf(address) === family);
+}
+
+/**
+ * Plans the ways to other nodes' pods, one claim at a time, and remembers them: of thousands of nodes one or two change at once, and the same
+ * answer for the others is recognised as the same object.
+ */
+export function createPeerPlanner(input: PeerPlannerInput): (claim: Claim, wayTo: WayTo) => PeerPlan {
+  const known = new WeakMap<Claim, { readonly ways: readonly unknown[]; readonly plan: PeerPlan }>();
+  return (claim, wayTo) => {
+    const ways = FAMILIES.map((family) => {
+      const address = addressOf(family, claim.node.addresses);
+      return address === undefined ? undefined : wayTo(address);
+    });
+    const before = known.get(claim);
+    if (before?.ways.every((way, index) => way === ways[index]) === true) return before.plan;
+    const plan = planPeer(claim, input, wayTo);
+    known.set(claim, { ways, plan });
+    return plan;
+  };
+}
+
+function planPeer({ cidr, node }: Claim, input: PeerPlannerInput, wayTo: WayTo): PeerPlan {
+  const { overlay, ownAddresses, underlay } = input;
+  const sameFamily = addressOf(cidr.family, node.addresses);
+  const way = sameFamily === undefined ? undefined : wayTo(sameFamily);
+  if (overlay !== "always" && sameFamily !== undefined && way?.kind === "segment")
+    return { kind: "direct", destination: cidr, gateway: sameFamily, linkIndex: way.links[0] };
+  if (sameFamily !== undefined && way === undefined) return unasked(sameFamily);
+  const [first] = ownAddresses;
+  if (first !== undefined && !ownAddresses.some((address) => underlay.addresses.has(address)))
+    return held(first);
+  if (overlay !== "never") return planOverlay(cidr, { node, input, wayTo });
+  if (sameFamily === undefined)
+    return { kind: "unreachable", reason: `it has no IPv${cidr.family} address, and the overlay is off` };
+  return { kind: "unreachable", reason: `${describeWay(sameFamily, way)}, and the overlay is off` };
+}
+
+function held(address: string): PeerPlan {
+  return { kind: "held", reason: `no link that is up carries this node's address ${address}` };
+}
+
+/** The node is newer than the last look at the underlay: what was made for it before a restart stays until the next one. */
+function unasked(address: string): PeerPlan {
+  return { kind: "held", reason: `the kernel has not been asked yet for the way to its address ${address}` };
+}
+
+function describeWay(address: string, way: UnderlayWay | undefined): string {
+  switch (way?.kind) {
+    case "routed":
+      return `its address ${address} is on no segment of this node, but behind ${way.through}`;
+    case "inside":
+    case "none":
+      return `of its address ${address}, ${way.fault}`;
+    default:
+      return `its address ${address} is on no segment of this node`;
+  }
+}
+
+interface OverlayTarget {
+  readonly node: ClusterMember;
+  readonly input: PeerPlannerInput;
+  readonly wayTo: WayTo;
+}
+
+function planOverlay(destination: Cidr, { node, input, wayTo }: OverlayTarget): PeerPlan {
+  const { ownAddresses, ownGateways, underlay } = input;
+  for (const family of FAMILIES) {
+    const local = addressOf(family, ownAddresses);
+    const remote = addressOf(family, node.addresses);
+    if (local === undefined || remote === undefined) continue;
+    if (!underlay.addresses.has(local)) return held(local);
+    const way = wayTo(remote);
+    if (way === undefined) return unasked(remote);
+    if (way.kind === "inside") return { kind: "held", reason: describeWay(remote, way) };
+    return {
+      kind: "overlay",
+      destination,
+      source: addressOf(destination.family, ownGateways),
+      gateway: addressAt(destination, 1n),
+      underlay: family,
+      remote,
+      mac: macOf(remote),
+      fault: way.kind === "none" ? describeWay(remote, way) : undefined,
+    };
+  }
+  const addresses = node.addresses.length === 0 ? "none" : node.addresses.join(", ");
+  return { kind: "unreachable", reason: `it shares no address family with this node (it has ${addresses})` };
+}

@@ -1,0 +1,124 @@
+import { rangeHolds, rangeOf } from "../../net/address-range.ts";
+import type { Family } from "../../net/address.ts";
+import type { Cidr } from "../../net/cidr.ts";
+import { macOf } from "../../net/mac.ts";
+import type { Claim, Claims } from "./cluster-claims.ts";
+import { createWayCounter, type WayCounts } from "./count-ways.ts";
+import { MIN_MTU } from "../node/node-network.ts";
+import { addressOf, FAMILIES, type PeerPlan, type PeerRoute } from "./peer-routes.ts";
+import type { Underlay } from "../node/underlay.ts";
+
+/** What VXLAN puts around a pod's packet: inner Ethernet, VXLAN, UDP, and the outer IP header (RFC 7348 section 5). */
+export const VXLAN_OVERHEAD: Readonly<Record<Family, number>> = { 4: 50, 6: 70 };
+
+export interface VxlanSettings {
+  readonly vxlanDevice: string;
+  readonly vxlanVni: number;
+  readonly vxlanPort: number;
+  readonly vxlanTxChecksum: boolean;
+}
+
+/** A VXLAN device. */
+export interface TunnelPlan {
+  readonly name: string;
+  readonly underlay: Family;
+  readonly local: string;
+  readonly mac: string;
+  readonly mtu: number;
+  readonly vni: number;
+  readonly port: number;
+  /** Whether the network card may compute checksums of inner packets. */
+  readonly txChecksum: boolean;
+}
+
+/** Everything between this node and others. */
+export interface PeersPlan {
+  /** By destination. */
+  readonly routes: ReadonlyMap<string, PeerRoute>;
+  /** Destinations whose routes stay as they are. */
+  readonly held: ReadonlySet<string>;
+  readonly tunnels: readonly TunnelPlan[];
+  /** Names that tunnels can have: those not planned are ours to delete. */
+  readonly tunnelNames: readonly string[];
+  /** PodCIDRs of other nodes by the way to them; one whose node's address has no way cannot be reached, although there is a route. */
+  readonly podCidrs: WayCounts;
+  /** Other nodes, each by the worst of its ways. */
+  readonly nodes: WayCounts;
+  /** Nodes to which there is no way, as sentences. */
+  readonly problems: readonly string[];
+}
+
+export interface PeersInput {
+  readonly claims: Claims["claims"];
+  readonly nodeName: string;
+  /** Prefixes of this node, also while the node itself is not known: nothing leads away what is in them. */
+  readonly ownCidrs: readonly Cidr[];
+  readonly ownAddresses: readonly string[];
+  readonly planPeer: (claim: Claim) => PeerPlan;
+  readonly underlay: Pick<Underlay, "addresses">;
+  readonly settings: VxlanSettings;
+}
+
+/** Plans routes and tunnels to all nodes but this one. */
+export function planPeers(input: PeersInput): PeersPlan {
+  const { claims, ownAddresses, planPeer, underlay, settings } = input;
+  const isOwn = ownClaims(input);
+  const routes = new Map<string, PeerRoute>();
+  const held = new Set<string>();
+  const problems = new Set<string>();
+  const families = new Set<Family>();
+  const ways = createWayCounter();
+  for (const [key, claim] of claims) {
+    if (isOwn(claim)) continue;
+    const plan = planPeer(claim);
+    const isCutOff = plan.kind === "overlay" && plan.fault !== undefined;
+    ways.add(claim.node.name, isCutOff ? "unreachable" : plan.kind);
+    if (plan.kind === "direct" || plan.kind === "overlay") routes.set(key, plan);
+    else {
+      if (plan.kind === "held") held.add(key);
+      problems.add(`node "${claim.node.name}" cannot be reached at ${key}: ${plan.reason}`);
+    }
+    if (plan.kind !== "overlay") continue;
+    families.add(plan.underlay);
+    if (plan.fault === undefined) continue;
+    problems.add(`node "${claim.node.name}" cannot be reached at ${key}: ${plan.fault}`);
+  }
+  const tunnels = FAMILIES.filter((family) => families.has(family)).flatMap((family) => {
+    const local = addressOf(family, ownAddresses);
+    const mtu = local === undefined ? undefined : underlay.addresses.get(local);
+    return local === undefined || mtu === undefined ? [] : [planTunnel(family, { local, mtu, settings })];
+  });
+  const tunnelNames = FAMILIES.map((family) => tunnelName(settings.vxlanDevice, family));
+  const counts = { podCidrs: ways.podCidrs(), nodes: ways.nodes() };
+  return { routes, held, tunnels, tunnelNames, ...counts, problems: [...problems] };
+}
+
+/** Tells claims to which this node makes no route: its own, and what others claim of prefixes in which its pods live. */
+export function ownClaims({
+  nodeName,
+  ownCidrs,
+}: Pick<PeersInput, "nodeName" | "ownCidrs">): (claim: Claim) => boolean {
+  const own = ownCidrs.map(rangeOf);
+  return ({ node, range }) => node.name === nodeName || own.some((around) => rangeHolds(around, range));
+}
+
+/** Two devices at most: one kernel socket sends over IPv4 or IPv6, and pairs of nodes may share only one of them. */
+export function tunnelName(device: string, underlay: Family): string {
+  return underlay === 4 ? device : `${device}6`;
+}
+
+function planTunnel(
+  underlay: Family,
+  { local, mtu, settings }: { local: string; mtu: number; settings: VxlanSettings },
+): TunnelPlan {
+  return {
+    name: tunnelName(settings.vxlanDevice, underlay),
+    underlay,
+    local,
+    mac: macOf(local),
+    mtu: Math.max(MIN_MTU, mtu - VXLAN_OVERHEAD[underlay]),
+    vni: settings.vxlanVni,
+    port: settings.vxlanPort,
+    txChecksum: settings.vxlanTxChecksum,
+  };
+}

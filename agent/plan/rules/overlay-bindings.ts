@@ -1,0 +1,110 @@
+import { addressToNumber, type Family, familyOf } from "../../net/address.ts";
+import { addressBits, type Cidr, cidrOf } from "../../net/cidr.ts";
+import { addressType, keywordOf } from "./nft-family.ts";
+import { FAMILIES } from "../peers/peer-routes.ts";
+import type { NftSet } from "./ruleset.ts";
+
+/** Another node, as far as the overlay is concerned: see {@link overlayNodes}. */
+export interface OverlayNode {
+  readonly addresses: readonly string[];
+  /** Its PodCIDRs. */
+  readonly cidrs: readonly Cidr[];
+}
+
+export interface OverlayBindingsInput {
+  /** The addresses that other nodes send to; empty while nobody has told them. */
+  readonly ownAddresses: readonly string[];
+  readonly nodes: readonly OverlayNode[];
+}
+
+/** Offsets in bits from the UDP header: it has 8 bytes, as has VXLAN's; the inner Ethernet header has 14 (RFC 7348 section 5). */
+const INNER_ETHERTYPE = "@th,224,16";
+const INNER_SOURCE: Readonly<Record<Family, number>> = { 4: 336, 6: 304 };
+const ETHERTYPE: Readonly<Record<Family, string>> = { 4: "0x0800", 6: "0x86dd" };
+
+/** Inner sources of one length, by the nodes that have them, and what of a rule finds them. */
+export interface OverlayBinding {
+  readonly set: NftSet;
+  readonly text: string;
+}
+
+/**
+ * Hash sets of whole addresses and leading bits: one look-up, and one element for each change, however many nodes there are. A set of intervals
+ * would take 20 ms for a change among 1,000 (it is copied each time). A cluster has one length of PodCIDRs in each family, and one of addresses:
+ * what a node itself sends may have its own address.
+ */
+export function planOverlayBindings({
+  ownAddresses,
+  nodes,
+}: OverlayBindingsInput): readonly OverlayBinding[] {
+  const isOuter = (family: Family): boolean =>
+    ownAddresses.length === 0 || ownAddresses.some((own) => familyOf(own) === family);
+  const outerFamilies = FAMILIES.filter(isOuter);
+  const elements = new Map<string, { readonly shape: BindingShape; readonly elements: Set<string> }>();
+  for (const { addresses, cidrs } of nodes) {
+    // As both ends choose it: see planPeer of peer-routes.ts.
+    const outer = outerFamilies.find((family) => addresses.some((address) => familyOf(address) === family));
+    if (outer === undefined) continue;
+    for (const inner of [...cidrs, ...addresses.map(hostPrefix)]) {
+      const base = hex(addressToNumber(inner.base), addressBits(inner.family));
+      const shape = { outer, inner: inner.family, length: inner.prefixLength };
+      const name = bindingName(shape);
+      const found = elements.get(name) ?? { shape, elements: new Set() };
+      elements.set(name, found);
+      for (const address of addresses)
+        if (familyOf(address) === outer) found.elements.add(`${address} . ${base}`);
+    }
+  }
+  return [...elements.values()]
+    .toSorted((a, b) => compareShapes(a.shape, b.shape))
+    .map((found) => planBinding(found.shape, [...found.elements]));
+}
+
+interface BindingShape {
+  readonly outer: Family;
+  readonly inner: Family;
+  readonly length: number;
+}
+
+function bindingName({ outer, inner, length }: BindingShape): string {
+  return `overlay${outer}-${inner}-${length}`;
+}
+
+/** PodCIDRs stand before addresses: nearly all packets are of pods. */
+function compareShapes(a: BindingShape, b: BindingShape): number {
+  return a.outer - b.outer || a.inner - b.inner || a.length - b.length;
+}
+
+function planBinding(shape: BindingShape, elements: readonly string[]): OverlayBinding {
+  const { outer, inner, length } = shape;
+  const source = `${keywordOf(outer)} saddr`;
+  const bits = addressBits(inner);
+  const innerSource = `@th,${INNER_SOURCE[inner]},${bits}`;
+  const masked = length === bits ? innerSource : `(${innerSource} & ${formatMask(length, bits)})`;
+  const name = bindingName(shape);
+  return {
+    set: {
+      name,
+      type: `${addressType(outer)} . integer`,
+      typeof: `${source} . ${innerSource}`,
+      values: undefined,
+      isInterval: false,
+      elements,
+    },
+    text: `${INNER_ETHERTYPE} ${ETHERTYPE[inner]} ${source} . ${masked} @${name}`,
+  };
+}
+
+function formatMask(length: number, bits: number): string {
+  const hostBits = BigInt(bits - length);
+  return hex(((1n << BigInt(length)) - 1n) << hostBits, bits);
+}
+
+/** All digits, as integers are read from the kernel. */
+function hex(value: bigint, bits: number): string {
+  return `0x${value.toString(16).padStart(bits / 4, "0")}`;
+}
+
+function hostPrefix(address: string): Cidr {
+  return cidrOf(address, addressBits(familyOf(address)));
+}

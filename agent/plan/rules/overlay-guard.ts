@@ -1,0 +1,200 @@
+import { type Family, familyOf } from "../../net/address.ts";
+import { LINK_GROUP } from "../../net/host-link.ts";
+import type { OverlayDropReason } from "./drop-reasons.ts";
+import { addressType, keywordOf } from "./nft-family.ts";
+import { type OverlayBinding, type OverlayNode, planOverlayBindings } from "./overlay-bindings.ts";
+import { FAMILIES } from "../peers/peer-routes.ts";
+import type { NftChain, NftSet } from "./ruleset.ts";
+
+export interface OverlayGuardInput {
+  readonly bridge: string;
+  /** Names of VXLAN devices that there may be. */
+  readonly devices: readonly string[];
+  /** UDP port of VXLAN, and the number of our network on it. */
+  readonly port: number;
+  readonly vni: number;
+  /** Whether this node has, or may have, VXLAN devices of ours that take packets out of the overlay. */
+  readonly isReceiver: boolean;
+  /** The addresses that other nodes send to; empty while nobody has told them: then they are not judged. */
+  readonly ownAddresses: readonly string[];
+  /** All others. */
+  readonly nodes: readonly OverlayNode[];
+}
+
+/** What is dropped, and why: names of counters, and of reasons in the metric. */
+export const OVERLAY_COUNTERS = {
+  /** A pod, or another node's pod, speaks to the overlay's port of a node. */
+  pod: "overlay-pod",
+  /** The outer packet is not one that a node has sent to this node, or it arrives where that node is not reached. */
+  outer: "overlay-outer",
+  /** The inner source is none of the node that the outer source names. */
+  inner: "overlay-inner",
+} as const satisfies Readonly<Record<string, OverlayDropReason>>;
+
+/** The chain that judges what comes from other nodes. */
+export const RECEIVING_CHAIN = "overlay-input";
+
+export interface OverlayGuard {
+  readonly counters: readonly string[];
+  readonly sets: readonly NftSet[];
+  /** For the filter of prerouting, which looks at each packet of the node anyhow: a chain more costs more than a rule. */
+  readonly arrivalRules: NftChain["rules"];
+  readonly chains: readonly NftChain[];
+}
+
+const NO_GUARD: OverlayGuard = { counters: [], sets: [], arrivalRules: [], chains: [] };
+
+/** After IPVS, which translates destinations at NF_IP_PRI_NAT_SRC - 1 of its input hook (ip_vs_core.c). */
+const PRIORITY_INPUT = 110;
+
+/** After all translation of destinations, also that of IPVS, whose packets come by the output hook; before that of sources, at 100. */
+const PRIORITY_POSTROUTING = 90;
+
+/** Of the VXLAN header, in bits from the UDP header (RFC 7348 section 5). */
+const VNI = "@th,96,24";
+
+/**
+ * VXLAN knows no authentication: who can send UDP to a node can put packets into the pod network. So packets of our network are taken only from
+ * addresses of nodes, sent to the address that nodes send to, arriving where the sender is reached, with an inner source that the sender's pods
+ * have. Of other networks on the same port nothing is judged, but that pods send nothing to the port of a node.
+ */
+export function planOverlayGuard(input: OverlayGuardInput | undefined): OverlayGuard {
+  if (input === undefined) return NO_GUARD;
+  const bindings = input.isReceiver ? planOverlayBindings(input) : [];
+  const { pod, outer, inner } = OVERLAY_COUNTERS;
+  return {
+    counters: input.isReceiver ? [pod, outer, inner] : [pod],
+    sets: [...FAMILIES.map((family) => planNodes(family, input)), ...bindings.map(({ set }) => set)],
+    arrivalRules: input.isReceiver ? [planArrival(input), ...planUnwrapped(input)] : [],
+    chains: [planSending(input), ...(input.isReceiver ? [planReceiving(input, bindings)] : [])],
+  };
+}
+
+function drop(counter: string): string {
+  return `counter name "${counter}" drop`;
+}
+
+/** What the sets hold for one node, each of whose addresses may be where its packets come from. */
+export function listOverlayElements(
+  node: OverlayNode,
+): readonly { readonly set: string; readonly element: string }[] {
+  const bindings = planOverlayBindings({ ownAddresses: [], nodes: [node] });
+  const sets = [
+    ...FAMILIES.map((family) => planNodes(family, { nodes: [node] })),
+    ...bindings.map(({ set }) => set),
+  ];
+  return sets.flatMap(({ name, elements }) => elements.map((element) => ({ set: name, element })));
+}
+
+function planNodes(family: Family, { nodes }: Pick<OverlayGuardInput, "nodes">): NftSet {
+  const addresses = nodes.flatMap((node) => node.addresses.filter((address) => familyOf(address) === family));
+  return {
+    name: `nodes${family}`,
+    type: addressType(family),
+    values: undefined,
+    isInterval: false,
+    elements: [...new Set(addresses)],
+  };
+}
+
+/** Ends the chain for what does not go to the overlay's port: one comparison for nearly every packet, whatever its protocol. */
+function otherPorts(port: number): NftChain["rules"] {
+  return [
+    { name: "other-port", text: `th dport != ${port} accept` },
+    { name: "not-udp", text: "meta l4proto != 17 accept" },
+  ];
+}
+
+/**
+ * What is translated to a node's port came from somebody who is no node, and leaves under this node's address. Pods are known by the bridge: what
+ * a VXLAN device has wrapped for the wire comes from that device here (ip_output of net/ipv4/ip_output.c), as if it had come in by it.
+ */
+function planSending({ bridge, port }: OverlayGuardInput): NftChain {
+  return {
+    name: "overlay-postrouting",
+    type: "filter",
+    hook: "postrouting",
+    priority: PRIORITY_POSTROUTING,
+    rules: [
+      ...otherPorts(port),
+      ...FAMILIES.flatMap((family) => {
+        const toNode = `${keywordOf(family)} daddr @nodes${family} ${drop(OVERLAY_COUNTERS.pod)}`;
+        return [
+          { name: `pods${family}`, text: `iifname "${bridge}" ${toNode}` },
+          { name: `translated${family}`, text: `ct status dnat ${toNode}` },
+        ];
+      }),
+    ],
+  };
+}
+
+/**
+ * A node is reached where a route leads back to it, or where this node's own address is: with several uplinks, packets may come in by the one
+ * and answers go out by the other. Kernels before 5.19 look for a route back in prerouting only (be8be04e5ddb, netfilter: nft_fib: reverse path
+ * filter for policy-based routing on iif).
+ */
+function planArrival({ port, vni }: OverlayGuardInput): NftChain["rules"][number] {
+  const overlay = `th dport ${port} meta l4proto 17 ${VNI} ${vni}`;
+  const isElsewhere = "fib saddr . iif oif missing fib daddr . iif type != local fib daddr type local";
+  return { name: "overlay-arrival", text: `${overlay} ${isElsewhere} ${drop(OVERLAY_COUNTERS.outer)}` };
+}
+
+/**
+ * Priority of packets that were let in, until they come out of a VXLAN device (a class of tc's, by our link group): that keeps the priority of a
+ * packet, and nobody gives one to what arrives.
+ */
+const LET_IN = `${LINK_GROUP.toString(16)}:1`;
+
+/**
+ * What comes out of a VXLAN device must have been let in. Links between virtual machines or containers hand several datagrams over as one, where
+ * the sender has them cut (UDP segmentation): rules see the first alone, which may be of another network.
+ */
+function planUnwrapped({ bridge, devices }: OverlayGuardInput): NftChain["rules"] {
+  return [
+    { name: "not-ours", text: `iifgroup != ${LINK_GROUP} accept` },
+    { name: "pods", text: `iifname "${bridge}" accept` },
+    ...devices.flatMap((device) => {
+      const unwrapped = `iifname "${device}" meta priority`;
+      return [
+        { name: `unwrapped-${device}`, text: `${unwrapped} != ${LET_IN} ${drop(OVERLAY_COUNTERS.outer)}` },
+        { name: `plain-${device}`, text: `${unwrapped} set none accept` },
+      ];
+    }),
+  ];
+}
+
+function planReceiving(
+  { port, vni, ownAddresses }: OverlayGuardInput,
+  bindings: readonly OverlayBinding[],
+): NftChain {
+  const { pod, outer, inner } = OVERLAY_COUNTERS;
+  return {
+    name: RECEIVING_CHAIN,
+    type: "filter",
+    hook: "input",
+    priority: PRIORITY_INPUT,
+    rules: [
+      ...otherPorts(port),
+      { name: "pods", text: `iifgroup ${LINK_GROUP} ${drop(pod)}` },
+      // What is too short to have a number matches nothing, and is dropped in the end.
+      { name: "other-network", text: `${VNI} != ${vni} accept` },
+      { name: "translated", text: `ct status dnat ${drop(outer)}` },
+      ...FAMILIES.flatMap((family) => {
+        const own = ownAddresses.filter((address) => familyOf(address) === family);
+        if (own.length === 0) return [];
+        const isElsewhere = own.map((address) => `${keywordOf(family)} daddr != ${address}`).join(" ");
+        const text = `${isElsewhere} ${drop(outer)}`;
+        return [{ name: `own${family}`, text }];
+      }),
+      ...bindings.map(({ set, text }) => ({
+        name: set.name,
+        text: `${text} meta priority set ${LET_IN} accept`,
+      })),
+      ...FAMILIES.map((family) => {
+        const text = `${keywordOf(family)} saddr != @nodes${family} ${drop(outer)}`;
+        return { name: `nodes${family}`, text };
+      }),
+      { name: "inner", text: drop(inner) },
+    ],
+  };
+}

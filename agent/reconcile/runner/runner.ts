@@ -1,0 +1,102 @@
+import type { Clock } from "../../lib/clock.ts";
+
+export interface RunnerOptions {
+  /** Triggers within this time after a run are served by one run. */
+  readonly minIntervalMs: number;
+  /** First wait after a failure; doubles with each further one, up to `maxIntervalMs`. */
+  readonly retryIntervalMs: number;
+  /** Without any trigger the work runs this often, to repair drift that nobody announced. */
+  readonly maxIntervalMs: number;
+  readonly clock: Clock;
+  /** Hears a failed run; the runner goes on. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** Runs one piece of level-triggered work: at once when triggered, but bounded in frequency and never twice at the same time. */
+export interface Runner {
+  trigger(): void;
+  /** Triggers, and settles like the first run that begins from now on; rejects when the runner is stopped before. */
+  run(): Promise<void>;
+  /** Ends the timers and waits for a run that is under way. */
+  stop(): Promise<void>;
+}
+
+const STOPPED = "Cannot run: the runner is stopped";
+
+/** After a run the runner rests for this many times as long, up to a limit: a cluster in turmoil must not take the node's CPU. */
+const REST_FACTOR = 4;
+const MAX_REST_MS = 500;
+
+/** After failures, however many, a change is served within this time. */
+const MAX_TRIGGERED_RETRY_MS = 1000;
+
+/** `work` answers "again" when a part of it is to be tried once more although it has not failed. */
+export function createRunner(work: () => Promise<"again" | void>, options: RunnerOptions): Runner {
+  const { minIntervalMs, retryIntervalMs, maxIntervalMs, clock, onError } = options;
+  let running: Promise<void> | undefined;
+  let waiting: PromiseWithResolvers<void>[] = [];
+  let isTriggered = false;
+  let isStopped = false;
+  let failures = 0;
+  let lastEndMs = Number.NEGATIVE_INFINITY;
+  let restMs = minIntervalMs;
+  let cancelTimer = (): void => undefined;
+
+  const schedule = (delayMs: number): void => {
+    cancelTimer();
+    if (!isStopped) cancelTimer = clock.after(Math.max(0, delayMs), run);
+  };
+  const retryDelayMs = (): number => Math.min(retryIntervalMs * 2 ** (failures - 1), maxIntervalMs);
+  // What fails is often what triggers: after failures a trigger shortens long waits only.
+  const triggeredRetryMs = (): number => Math.min(retryDelayMs(), MAX_TRIGGERED_RETRY_MS);
+
+  function run(): void {
+    isTriggered = false;
+    const startMs = clock.nowMs();
+    const served = waiting;
+    waiting = [];
+    running = work()
+      .then(
+        (answer) => {
+          failures = answer === "again" ? failures + 1 : 0;
+          for (const { resolve } of served) resolve();
+        },
+        (error: unknown) => {
+          failures++;
+          onError(error);
+          for (const { reject } of served) reject(error);
+        },
+      )
+      .then(() => {
+        running = undefined;
+        lastEndMs = clock.nowMs();
+        restMs = Math.max(minIntervalMs, Math.min(REST_FACTOR * (lastEndMs - startMs), MAX_REST_MS));
+        if (failures > 0) schedule(isTriggered ? triggeredRetryMs() : retryDelayMs());
+        else schedule(isTriggered ? restMs : maxIntervalMs);
+      });
+  }
+
+  const trigger = (): void => {
+    const isQueued = isTriggered;
+    isTriggered = true;
+    const intervalMs = failures > 0 ? triggeredRetryMs() : restMs;
+    if (running === undefined && !isQueued) schedule(lastEndMs + intervalMs - clock.nowMs());
+  };
+
+  return {
+    trigger,
+    run() {
+      if (isStopped) return Promise.reject(new Error(STOPPED));
+      const next = Promise.withResolvers<void>();
+      waiting.push(next);
+      trigger();
+      return next.promise;
+    },
+    async stop() {
+      isStopped = true;
+      cancelTimer();
+      await running;
+      for (const { reject } of waiting) reject(new Error(STOPPED));
+    },
+  };
+}

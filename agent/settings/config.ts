@@ -1,0 +1,127 @@
+import { readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import * as v from "valibot";
+import { parse as parseYaml } from "yaml";
+import { isLoopback } from "../net/address.ts";
+import { type ListenAddress, NODE_NAME, type Option, OPTIONS } from "./options.ts";
+
+/** Faults of the configuration, all together, each with key and value. */
+export class ConfigError extends Error {
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(`Cannot use the configuration: ${faults.join("; ")}`);
+    this.name = "ConfigError";
+    this.faults = faults;
+  }
+}
+
+const SCHEMA = v.strictObject(
+  Object.fromEntries(Object.entries(OPTIONS).map(([key, option]) => [key, option.schema])) as {
+    [Key in keyof typeof OPTIONS]: (typeof OPTIONS)[Key]["schema"];
+  },
+);
+
+type Settings = v.InferOutput<typeof SCHEMA>;
+
+/** The agent's configuration: flags over the YAML file over defaults. */
+export type Config = Omit<Settings, "nodeName"> & { readonly nodeName: string };
+
+export interface ConfigInput {
+  readonly args: readonly string[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly hostName: string;
+}
+
+/** Reads flags and the file of `--config`; throws ConfigError with all faults. */
+export function loadConfig({ args, environment, hostName }: ConfigInput): Config {
+  const faults: string[] = [];
+  const { file, flags } = readFlags(args, faults);
+  const parsed = v.safeParse(SCHEMA, { ...readConfigFile(file, faults), ...flags });
+  if (!parsed.success) faults.push(...parsed.issues.map(describeIssue));
+  if (!parsed.success || faults.length > 0) throw new ConfigError(faults);
+  const config = {
+    ...parsed.output,
+    nodeName: parsed.output.nodeName ?? environment["NODE_NAME"] ?? hostName,
+  };
+  if (!NODE_NAME.test(config.nodeName))
+    faults.push(`nodeName "${config.nodeName}" must be a node name as Kubernetes allows it`);
+  if (config.standalone && config.nodesFile === undefined)
+    faults.push("nodesFile is missing: standalone needs it");
+  if (!config.standalone && config.nodesFile !== undefined) {
+    faults.push(`nodesFile "${config.nodesFile}" is of no use: standalone is false`);
+  }
+  if (config.standalone && config.daemonSet !== undefined)
+    faults.push(`daemonSet "${config.daemonSet}" is of no use: standalone is true`);
+  if (config.bridge === config.vxlanDevice)
+    faults.push(`vxlanDevice "${config.vxlanDevice}" is the name of the bridge too`);
+  const probes = JSON.stringify(`${config.probes.address}:${config.probes.port}`);
+  if (!isLoopback(config.probes.address)) faults.push(`probes ${probes} must be on a loopback address`);
+  if (isSamePort(config.http, config.probes)) faults.push(`probes ${probes} is what http listens on too`);
+  if (faults.length > 0) throw new ConfigError(faults);
+  return config;
+}
+
+/** Whether only one of both can listen. Port 0 is any that is free. */
+function isSamePort(http: ListenAddress, probes: ListenAddress): boolean {
+  const isSameAddress = [probes.address, "0.0.0.0", "::"].includes(http.address);
+  return http.port === probes.port && http.port !== 0 && isSameAddress;
+}
+
+/** The usage text of all flags. */
+export function describeFlags(): string {
+  const rows = Object.values<Option>(OPTIONS).map(
+    ({ flag: name, value, help }) => [`  --${name} ${value}`, help] as const,
+  );
+  const width = Math.max(...rows.map(([left]) => left.length)) + 2;
+  const config = "  --config PATH".padEnd(width);
+  return [
+    `${config}YAML file with the same settings, in camel case; flags win`,
+    ...rows.map(([left, help]) => left.padEnd(width) + help),
+  ].join("\n");
+}
+
+function readFlags(
+  args: readonly string[],
+  faults: string[],
+): { file: string | undefined; flags: Record<string, unknown> } {
+  const options = Object.fromEntries(
+    Object.values<Option>(OPTIONS).map(({ flag: name, multiple }) => [
+      name,
+      { type: "string" as const, multiple: multiple === true },
+    ]),
+  );
+  try {
+    const values: Record<string, unknown> = parseArgs({
+      args: args.map((arg) => (arg === "--standalone" ? "--standalone=true" : arg)),
+      options: { ...options, config: { type: "string" } },
+    }).values;
+    const flags = Object.entries<Option>(OPTIONS).map(([key, option]) => [key, values[option.flag]] as const);
+    const file = values["config"];
+    return {
+      file: typeof file === "string" ? file : undefined,
+      flags: Object.fromEntries(flags.filter(([, value]) => value !== undefined)),
+    };
+  } catch (error) {
+    faults.push((error as Error).message.replace(/\. To specify.*$/s, ""));
+    return { file: undefined, flags: {} };
+  }
+}
+
+function readConfigFile(file: string | undefined, faults: string[]): object {
+  if (file === undefined) return {};
+  try {
+    const content: unknown = parseYaml(readFileSync(file, "utf8")) ?? {};
+    if (typeof content === "object" && !Array.isArray(content)) return content as object;
+    faults.push(`config "${file}" must be a mapping of settings`);
+  } catch (error) {
+    faults.push(`config "${file}" cannot be read: ${(error as Error).message}`);
+  }
+  return {};
+}
+
+function describeIssue(issue: v.BaseIssue<unknown>): string {
+  const key = issue.path?.map((item) => String(item.key)).join(".") ?? "configuration";
+  if (issue.type === "strict_object") return `${key} is no setting`;
+  return `${key} ${JSON.stringify(issue.input)} ${issue.message}`;
+}

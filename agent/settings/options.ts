@@ -1,0 +1,336 @@
+import * as v from "valibot";
+import { type Family, parseAddress } from "../net/address.ts";
+import { type Cidr, parseCidr } from "../net/cidr.ts";
+import { CONFLIST_NAME } from "../plan/node/conflist.ts";
+import { MIN_MTU } from "../plan/node/node-network.ts";
+
+/** DNS label rules of node names (RFC 1123 subdomain). */
+export const NODE_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
+
+/** A name, or an address, as it is in the Host of a request, without the port. */
+const HOST_NAME = /^[a-z0-9_][a-z0-9_.:-]{0,252}$/;
+
+/** Longest path of the shim's socket: sun_path of linux/un.h less the final NUL, and less what `querySocket` adds for the other one. */
+const MAX_SOCKET_PATH = 101;
+
+const text = v.pipe(v.string("must be text"), v.nonEmpty("must not be empty"));
+const path = v.pipe(text, v.startsWith("/", "must be an absolute path"));
+const flag = v.pipe(
+  v.union([v.boolean(), v.picklist(["true", "false"])], "must be true or false"),
+  v.transform((value) => value === true || value === "true"),
+);
+/** Octal text: a number would be read as decimal by one YAML and as octal by another. Nobody but root may change what runtimes run as root. */
+const fileMode = (needed: number, example: string) => {
+  const noText = `must be octal text such as "${example}"`;
+  return v.pipe(
+    v.string(noText),
+    v.rawTransform<string, number>(({ dataset, addIssue, NEVER }) => {
+      const mode = /^0?[0-7]{3}$/.test(dataset.value) ? Number.parseInt(dataset.value, 8) : undefined;
+      if (mode === undefined) addIssue({ message: noText });
+      else if ((mode & 0o022) !== 0) addIssue({ message: "must not let group or others write" });
+      else if ((mode & needed) !== needed)
+        addIssue({ message: `must let the owner do what "${example}" does` });
+      else return mode;
+      return NEVER;
+    }),
+  );
+};
+const families = v.pipe(
+  v.union([v.boolean(), v.picklist(["true", "false", "ipv4", "ipv6"])], "must be true, false, ipv4 or ipv6"),
+  v.transform((value): readonly Family[] => {
+    if (value === "ipv4") return [4];
+    if (value === "ipv6") return [6];
+    return value === true || value === "true" ? [4, 6] : [];
+  }),
+);
+const cidr = v.pipe(
+  text,
+  v.rawTransform<string, Cidr>(({ dataset, addIssue, NEVER }) => {
+    const parsed = parseCidr(dataset.value);
+    if (parsed !== undefined) return parsed;
+    addIssue({ message: "must be a prefix such as 10.0.0.0/8, without host bits" });
+    return NEVER;
+  }),
+);
+const listenAddress = v.pipe(
+  text,
+  v.rawTransform<string, ListenAddress>(({ dataset, addIssue, NEVER }) => {
+    const parsed = parseListenAddress(dataset.value);
+    if (parsed !== undefined) return parsed;
+    addIssue({ message: "must be ADDRESS:PORT" });
+    return NEVER;
+  }),
+);
+const wholeNumber = v.pipe(
+  v.union([v.number(), v.pipe(v.string(), v.digits(), v.transform(Number))], "must be a number"),
+  v.integer("must be a whole number"),
+);
+const between = (low: number, high: number) =>
+  v.pipe(
+    wholeNumber,
+    v.minValue(low, `must be ${low} to ${high}`),
+    v.maxValue(high, `must be ${low} to ${high}`),
+  );
+const mtu = v.pipe(
+  wholeNumber,
+  v.check(
+    (value) => value === 0 || (value >= MIN_MTU && value <= 65_535),
+    `must be 0 or ${MIN_MTU} to 65535`,
+  ),
+);
+
+/** An address and port to listen on. */
+export interface ListenAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** One setting: its flag, what it takes, and its line of help. */
+export interface Option {
+  readonly flag: string;
+  readonly schema: v.GenericSchema;
+  readonly value: string;
+  readonly help: string;
+  readonly multiple?: true;
+}
+
+/** Every setting: key of the YAML file, flag of the command line, what it takes and what it does. */
+export const OPTIONS = {
+  standalone: {
+    flag: "standalone",
+    schema: v.optional(flag, false),
+    value: "true|false",
+    help: "work without Kubernetes; this node and its peers come from --nodes-file",
+  },
+  nodesFile: {
+    flag: "nodes-file",
+    schema: v.optional(path),
+    value: "PATH",
+    help: "YAML list of {name, addresses, podCIDRs}, watched for changes",
+  },
+  nodeName: {
+    flag: "node-name",
+    schema: v.optional(v.pipe(text, v.regex(NODE_NAME, "must be a node name as Kubernetes allows it"))),
+    value: "NAME",
+    help: "name of this node; default: NODE_NAME of the environment, else the host name",
+  },
+  kubeconfig: {
+    flag: "kubeconfig",
+    schema: v.optional(path),
+    value: "PATH",
+    help: "credentials for the Kubernetes API; default: the pod's service account",
+  },
+  apiServer: {
+    flag: "api-server",
+    schema: v.optional(v.pipe(text, v.url("must be a URL such as https://192.0.2.1:6443"))),
+    value: "URL",
+    help: "address of the Kubernetes API instead of the one of the credentials, for nodes without kube-proxy",
+  },
+  socket: {
+    flag: "socket",
+    schema: v.optional(
+      v.pipe(path, v.maxBytes(MAX_SOCKET_PATH, `must have at most ${MAX_SOCKET_PATH} bytes`)),
+      "/run/causeway/agent.sock",
+    ),
+    value: "PATH",
+    help: "unix socket on which the shim finds the agent",
+  },
+  cniBinDir: {
+    flag: "cni-bin-dir",
+    schema: v.optional(path, "/opt/cni/bin"),
+    value: "PATH",
+    help: "folder where the runtime looks for CNI plugins",
+  },
+  cniConfDir: {
+    flag: "cni-conf-dir",
+    schema: v.optional(path, "/etc/cni/net.d"),
+    value: "PATH",
+    help: "folder where the runtime looks for CNI configurations",
+  },
+  cniConfName: {
+    flag: "cni-conf-name",
+    schema: v.optional(
+      v.pipe(
+        text,
+        v.regex(
+          /^[a-zA-Z0-9_-][a-zA-Z0-9._-]{0,200}\.conflist$/,
+          'must be a file name that ends in ".conflist"',
+        ),
+      ),
+      CONFLIST_NAME,
+    ),
+    value: "NAME",
+    help: "file name of our CNI configuration there: runtimes take the first one of the folder",
+  },
+  cniConfMode: {
+    flag: "cni-conf-mode",
+    schema: v.optional(fileMode(0o600, "0600"), "0600"),
+    value: "OCTAL",
+    help: "mode of our CNI configuration, as hardening guides want it; a stricter one on the node is left alone",
+  },
+  cniBinMode: {
+    flag: "cni-bin-mode",
+    schema: v.optional(fileMode(0o500, "0500"), "0755"),
+    value: "OCTAL",
+    help: "mode of our CNI plugins; a stricter one on the node is left alone",
+  },
+  daemonSet: {
+    flag: "daemon-set",
+    schema: v.optional(
+      v.pipe(text, v.regex(/^[a-z0-9-]{1,63}\/[a-z0-9.-]{1,253}$/, "must be NAMESPACE/NAME")),
+    ),
+    value: "NAMESPACE/NAME",
+    help: "the agent's DaemonSet: an agent that is stopped after that was deleted removes its host files",
+  },
+  http: {
+    flag: "http",
+    schema: v.optional(listenAddress, "127.0.0.1:9655"),
+    value: "ADDRESS:PORT",
+    help: "where /metrics, /healthz and /readyz are served",
+  },
+  probes: {
+    flag: "probes",
+    schema: v.optional(listenAddress, "127.0.0.1:9656"),
+    value: "ADDRESS:PORT",
+    help: "where the node answers itself, out of reach of others: /healthz, /readyz, /metrics, the page / and /report.json",
+  },
+  httpPage: {
+    flag: "http-page",
+    schema: v.optional(v.picklist(["loopback", "node"], "must be loopback or node"), "loopback"),
+    value: "loopback|node",
+    help: "whether the page and /report.json are served at --http too, to whoever reaches the node, pods included",
+  },
+  httpHosts: {
+    flag: "http-host",
+    schema: v.optional(
+      v.array(
+        v.pipe(text, v.regex(HOST_NAME, "must be a host name in lower case")),
+        "must be a list of host names",
+      ),
+      [],
+    ),
+    value: "NAME",
+    help: "another name under which HTTP requests may ask for this node, besides its name and addresses; may be repeated",
+    multiple: true,
+  },
+  bridge: {
+    flag: "bridge",
+    schema: v.optional(
+      v.pipe(text, v.regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}$/, "must be a link name")),
+      "cw0",
+    ),
+    value: "NAME",
+    help: "name of the bridge that holds the gateway addresses",
+  },
+  mtu: {
+    flag: "mtu",
+    schema: v.optional(mtu, 0),
+    value: "BYTES",
+    help: "MTU of pods; 0 takes the uplink's, less what the overlay adds unless that is never used",
+  },
+  overlay: {
+    flag: "overlay",
+    schema: v.optional(v.picklist(["auto", "never", "always"], "must be auto, never or always"), "auto"),
+    value: "auto|never|always",
+    help: "VXLAN to nodes: auto to those that are no neighbours of this node",
+  },
+  vxlanDevice: {
+    flag: "vxlan-device",
+    schema: v.optional(
+      v.pipe(
+        text,
+        v.regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,13}$/, "must be a link name of at most 14 characters"),
+      ),
+      "cw-vx",
+    ),
+    value: "NAME",
+    help: 'name of the VXLAN device; that between nodes which share only IPv6 has a "6" behind it',
+  },
+  vxlanVni: {
+    flag: "vxlan-vni",
+    schema: v.optional(between(1, 0xffffff), 4096),
+    value: "NUMBER",
+    help: "VXLAN network identifier, the same on all nodes",
+  },
+  vxlanPort: {
+    flag: "vxlan-port",
+    schema: v.optional(between(1, 65_535), 4789),
+    value: "PORT",
+    help: "UDP port of VXLAN, the same on all nodes",
+  },
+  vxlanTxChecksum: {
+    flag: "vxlan-tx-checksum",
+    schema: v.optional(flag, true),
+    value: "true|false",
+    help: "let network cards compute checksums inside VXLAN; false where a card or its driver gets them wrong",
+  },
+  masquerade: {
+    flag: "masquerade",
+    schema: v.optional(families, true),
+    value: "true|false|ipv4|ipv6",
+    help: "let pods reach the world under the node's address: both families, none or one",
+  },
+  masqueradeRandomPorts: {
+    flag: "masquerade-random-ports",
+    schema: v.optional(flag, true),
+    value: "true|false",
+    help: "choose source ports of masqueraded connections at random; false keeps the pod's where it can",
+  },
+  nonMasqueradeCIDRs: {
+    flag: "non-masquerade-cidr",
+    schema: v.optional(v.array(cidr, "must be a list of prefixes"), []),
+    value: "CIDR",
+    help: "destinations that pods reach under their own address; may be repeated",
+    multiple: true,
+  },
+  clusterCIDRs: {
+    flag: "cluster-cidr",
+    schema: v.optional(v.array(cidr, "must be a list of prefixes"), []),
+    value: "CIDR",
+    help: "the only space in which PodCIDRs of nodes may lie, as the controller manager has it; may be repeated",
+    multiple: true,
+  },
+  allowSourceSpoofing: {
+    flag: "allow-source-spoofing",
+    schema: v.optional(flag, false),
+    value: "true|false",
+    help: 'let pods with the annotation "causeway.io/allow-source-spoofing: true" send from addresses that are not theirs',
+  },
+  nodeEvents: {
+    flag: "node-events",
+    schema: v.optional(flag, true),
+    value: "true|false",
+    help: "tell of a node's problems by Kubernetes Events about it, besides the log",
+  },
+  nodeCondition: {
+    flag: "node-condition",
+    schema: v.optional(flag, false),
+    value: "true|false",
+    help: "set the Node's condition NetworkUnavailable to False once ready, where a cloud provider waits for it",
+  },
+  logLevel: {
+    flag: "log-level",
+    schema: v.optional(
+      v.picklist(["trace", "debug", "info", "warn", "error"], "must be trace, debug, info, warn or error"),
+      "info",
+    ),
+    value: "LEVEL",
+    help: "least severe messages that are logged",
+  },
+  logFormat: {
+    flag: "log-format",
+    schema: v.optional(v.picklist(["json", "pretty"], "must be json or pretty"), "json"),
+    value: "json|pretty",
+    help: "one JSON object a line, or text for people",
+  },
+} as const satisfies Readonly<Record<string, Option>>;
+
+/** An IPv6 address is in brackets, or is not: the downward API puts a node's address before the port as it is. */
+function parseListenAddress(value: string): ListenAddress | undefined {
+  const match = /^(?:\[([^\]]+)\]|([^[\]]+)):(\d{1,5})$/.exec(value);
+  const [, bracketed, bare] = match ?? [];
+  const port = Number(match?.[3]);
+  const address = parseAddress(bracketed ?? bare ?? "");
+  if (address === undefined || port > 65_535) return undefined;
+  return bracketed === undefined || address.includes(":") ? { address, port } : undefined;
+}

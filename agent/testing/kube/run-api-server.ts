@@ -1,0 +1,73 @@
+import { createInterface } from "node:readline";
+import { parseArgs } from "node:util";
+import { startApiServer } from "./api-server.ts";
+import { writeKubeconfig } from "./kubeconfig.ts";
+
+/**
+ * Runs the local API server as a process of its own, so that its memory and time are not those of what is measured.
+ *
+ * usage: node agent/testing/kube/run-api-server.ts [--port N] [--nodes N] [--node-bytes N] [--kubeconfig PATH]
+ *
+ * Prints its URL when it is ready. Node `node-I` has the address 172.16.0.0 + I and the /24 at 10.64.0.0 + 256 I. Takes commands from stdin, one
+ * a line: "move I" moves the prefix of a node to 10.128.0.0 + 256 I, or back; "touch I" changes nothing of a node that matters, as heartbeats do;
+ * "churn N" moves N nodes a second, one after the other, and "beat N" touches them; 0 ends both.
+ */
+const { values } = parseArgs({
+  options: {
+    port: { type: "string", default: "0" },
+    nodes: { type: "string", default: "0" },
+    "node-bytes": { type: "string", default: "15000" },
+    kubeconfig: { type: "string" },
+  },
+});
+
+const bytes = Number(values["node-bytes"]);
+const count = Number(values.nodes);
+const server = await startApiServer({ port: Number(values.port), bookmarkMs: 60_000 });
+for (let index = 1; index <= count; index++) putNode(index, 64);
+if (values.kubeconfig !== undefined)
+  writeKubeconfig({ path: values.kubeconfig, server: server.url, user: { token: "test" } });
+process.stdout.write(`${server.url}\n`);
+
+const moved = new Set<number>();
+let next = 1;
+let timer: NodeJS.Timeout | undefined;
+
+createInterface(process.stdin).on("line", (line) => {
+  const [command = "", value = "0"] = line.split(" ");
+  if (command === "move") move(Number(value));
+  else if (command === "touch") touch(Number(value));
+  else if (command === "churn") repeat(Number(value), move);
+  else if (command === "beat") repeat(Number(value), touch);
+  else throw new Error(`no such command: ${line}`);
+});
+
+function move(index: number): void {
+  if (!moved.delete(index)) moved.add(index);
+  touch(index);
+}
+
+function touch(index: number): void {
+  putNode(index, moved.has(index) ? 128 : 64);
+}
+
+/** Node 1 is left alone: that is the agent's. */
+function repeat(perSecond: number, change: (index: number) => void): void {
+  clearInterval(timer);
+  if (perSecond === 0) return;
+  timer = setInterval(() => {
+    next = (next % count) + 1;
+    if (next === 1) next = 2;
+    change(next);
+  }, 1000 / perSecond);
+}
+
+function putNode(index: number, baseOctet: number): void {
+  const [high, low] = [Math.floor(index / 256), index % 256];
+  server.store.put({
+    name: `node-${index}`,
+    addresses: [`172.16.${high}.${low}`],
+    podCIDRs: [`10.${baseOctet + high}.${low}.0/24`],
+    bytes,
+  });
+}

@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+
+/** What each folder of the agent may import, besides itself (docs/architecture.md). main.ts is "root". */
+const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+  net: [],
+  text: [],
+  lib: [],
+  native: [],
+  netlink: ["net"],
+  plan: ["net"],
+  ipam: ["plan", "net"],
+  settings: ["plan", "net"],
+  log: ["settings", "text", "lib"],
+  metrics: ["ipam", "plan"],
+  host: ["plan", "lib"],
+  kernel: ["plan", "netlink", "native", "net", "lib"],
+  kube: ["net", "text", "settings", "lib"],
+  cni: ["kernel", "ipam", "plan", "net", "log", "lib"],
+  reconcile: ["kernel", "host", "ipam", "plan", "net", "log", "metrics", "lib"],
+  diagnosis: ["plan", "netlink", "net", "text"],
+  report: ["cni", "kernel", "kube", "ipam", "plan", "net", "text", "settings", "log", "lib"],
+  inspect: [
+    "diagnosis",
+    "report",
+    "kernel",
+    "kube",
+    "native",
+    "host",
+    "plan",
+    "netlink",
+    "net",
+    "text",
+    "lib",
+  ],
+  http: ["native", "net", "metrics", "settings", "lib"],
+  page: ["report", "http", "text", "settings", "lib"],
+  status: ["report", "kernel", "text", "settings", "lib"],
+};
+
+/** What connects everything: the commands, and the running agent. */
+const COMPOSITION = new Set(["root", "start", "commands"]);
+
+/** Folders that compute and nothing else: no Node module, no clock, no randomness, no log. */
+const PURE = new Set(["net", "text", "netlink", "plan", "ipam", "diagnosis"]);
+
+/** Whole-agent tests, and what tests are made with: not shipped. */
+const TESTS = /^test(?:ing)?\//;
+
+const AGENT = new URL("../../", import.meta.url);
+
+interface Source {
+  readonly path: string;
+  readonly folder: string;
+  readonly text: string;
+}
+
+const sources: readonly Source[] = readdirSync(AGENT, { recursive: true, encoding: "utf8" })
+  .filter((path) => path.endsWith(".ts") && !path.endsWith(".test.ts") && !TESTS.test(path))
+  .map((path) => ({
+    path,
+    folder: path.includes("/") ? (path.split("/")[0] ?? "") : "root",
+    text: readFileSync(new URL(path, AGENT), "utf8"),
+  }));
+
+function importsOf({ text }: Source): string[] {
+  return [...text.matchAll(/(?:from|import) "([^"]+)"/g), ...text.matchAll(/import\("([^"]+)"\)/g)].map(
+    (match) => match[1] ?? "",
+  );
+}
+
+/** Folder of the agent that an import leads to, or undefined for a package. */
+function targetFolder(source: Source, specifier: string): string | undefined {
+  if (!specifier.startsWith(".")) return undefined;
+  const resolved = new URL(specifier, new URL(source.path, AGENT)).pathname.slice(AGENT.pathname.length);
+  return resolved.includes("/") ? resolved.split("/")[0] : "root";
+}
+
+test("imports point down: main → cni, reconcile, http → kernel, kube, ipam → plan, netlink → net", () => {
+  assert.ok(sources.length > 20, "the sources are found");
+  const wrong = sources
+    .filter(({ folder }) => !COMPOSITION.has(folder))
+    .flatMap((source) =>
+      importsOf(source)
+        .map((specifier) => targetFolder(source, specifier))
+        .filter((folder) => folder !== undefined && folder !== source.folder)
+        .filter((folder) => !(ALLOWED[source.folder] ?? []).includes(folder ?? ""))
+        .map((folder) => `${source.path} → ${folder}`),
+    );
+  assert.deepEqual(wrong, []);
+});
+
+test("pure folders import no Node module and read no clock, randomness or log", () => {
+  const wrong = sources
+    .filter(({ folder }) => PURE.has(folder))
+    .filter(({ text }) =>
+      /from "node:|Date\.now|new Date\(|performance\.|Math\.random|console\.|process\./.test(text),
+    )
+    .map(({ path }) => path);
+  assert.deepEqual(wrong, []);
+});
+
+test("only main.ts reads the environment or exits", () => {
+  const wrong = sources
+    .filter(({ path, text }) => path !== "main.ts" && /process\.(env|exit)\b/.test(text))
+    .map(({ path }) => path);
+  assert.deepEqual(wrong, []);
+});
+
+test("nothing that ships imports test support", () => {
+  const wrong = sources.filter((source) =>
+    importsOf(source).some((specifier) => specifier.includes("testing/")),
+  );
+  assert.deepEqual(
+    wrong.map(({ path }) => path),
+    [],
+  );
+});
+
+const MAX_FILES = 15;
+
+test(`no folder has more than ${MAX_FILES} files of its own, but for those with golden data`, () => {
+  const counts = new Map<string, number>();
+  for (const entry of readdirSync(AGENT, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || entry.parentPath.endsWith("/golden")) continue;
+    const folder = entry.parentPath.slice(AGENT.pathname.length);
+    counts.set(folder, (counts.get(folder) ?? 0) + 1);
+  }
+  assert.deepEqual(
+    [...counts].filter(([, count]) => count > MAX_FILES),
+    [],
+  );
+});
