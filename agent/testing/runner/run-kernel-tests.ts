@@ -1,7 +1,7 @@
 /**
  * Runs the tests against the real kernel: in a user namespace (no root needed, the machine's network is out of reach), each file in a network
- * namespace of its own and with CAP_NET_ADMIN as the only capability, as many files at a time as there are processors. A file's output comes
- * in one piece when it has ended; one summary is at the end.
+ * namespace of its own and with CAP_NET_ADMIN as the only capability, as many files at a time as there are processors; those
+ * that measure come last, alone. A file's output comes in one piece when it has ended; one summary is at the end.
  * usage: node agent/testing/runner/run-kernel-tests.ts [FILE …]
  */
 import { spawnSync } from "node:child_process";
@@ -9,12 +9,10 @@ import { globSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { inParallel } from "./in-parallel.ts";
 import { runKernelTestFile } from "./kernel-test-file.ts";
-import { addSummary, formatSummary, NO_TESTS, splitSummary } from "./test-summary.ts";
+import { addSummary, formatSummary, NO_TESTS, splitSummary, type TestSummary } from "./test-summary.ts";
 
 const INSIDE = "CAUSEWAY_TEST_INSIDE";
 const files = process.argv.slice(2);
-
-process.exitCode = process.env[INSIDE] === undefined ? enterUserNamespace() : await runFiles();
 
 function enterUserNamespace(): number {
   const self = [process.execPath, import.meta.filename, ...files];
@@ -27,17 +25,41 @@ function enterUserNamespace(): number {
   return status;
 }
 
+/** Files that measure rates, CPU or times: they run after all others, one at a time. */
+const MEASURING = /(?:bandwidth|foreign-routes|inspect-scale|status|load)\.netns\.test\.ts$/;
+
 async function runFiles(): Promise<number> {
   const tests = files.length > 0 ? files : globSync("agent/**/*.netns.test.ts").toSorted();
   if (tests.length === 0) throw new Error("no kernel tests found: run from the repository's folder");
-  const outcomes = await inParallel(tests, availableParallelism(), async (file) => {
-    const { output, exitCode } = await runKernelTestFile(file);
-    const { told, summary } = splitSummary(output);
-    process.stdout.write(`# ${file}\n${told}`);
-    return { file, exitCode, summary };
-  });
+  const outcomes = [
+    ...(await inParallel(
+      tests.filter((file) => !MEASURING.test(file)),
+      availableParallelism(),
+      runFile,
+    )),
+    ...(await inParallel(
+      tests.filter((file) => MEASURING.test(file)),
+      1,
+      runFile,
+    )),
+  ];
   process.stdout.write(formatSummary(outcomes.map(({ summary }) => summary).reduce(addSummary, NO_TESTS)));
   const failed = outcomes.filter(({ exitCode }) => exitCode !== 0).map(({ file }) => file);
   for (const file of failed) process.stdout.write(`failed: ${file}\n`);
   return failed.length === 0 ? 0 : 1;
 }
+
+interface FileOutcome {
+  readonly file: string;
+  readonly exitCode: number;
+  readonly summary: TestSummary;
+}
+
+async function runFile(file: string): Promise<FileOutcome> {
+  const { output, exitCode } = await runKernelTestFile(file);
+  const { told, summary } = splitSummary(output);
+  process.stdout.write(`# ${file}\n${told}`);
+  return { file, exitCode, summary };
+}
+
+process.exitCode = process.env[INSIDE] === undefined ? enterUserNamespace() : await runFiles();
