@@ -41,8 +41,10 @@ export interface PodLink extends ObservedAttachment {
   readonly mtu: number;
   /** Both ends are up. */
   readonly isUp: boolean;
-  /** Undefined when somebody has deleted the entries that tell it. */
+  /** Undefined when nothing tells it. */
   readonly ageMs: number | undefined;
+  /** The pod may be older. */
+  readonly isAtLeast?: boolean;
 }
 
 /** What differs from a plan, in words. Empty: all is as planned. */

@@ -7,6 +7,7 @@ import {
   formatAge,
   formatCount,
   formatMs,
+  formatPodAge,
   formatTime,
   nameOfPod,
   ROUTE_WORDS,
@@ -147,8 +148,7 @@ function pods({ attachments, atMs }: NodeReport, room: number): Html {
   const age: Column<AttachmentReport> = {
     head: "Age",
     isNumber: true,
-    cell: ({ createdMs }) =>
-      html`<td class=n>${createdMs === undefined ? "unknown" : formatAge(atMs - createdMs)}`,
+    cell: (pod) => html`<td class=n>${formatPodAge(pod, atMs)}`,
   };
   return tableSection({
     id: "pods",

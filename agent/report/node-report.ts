@@ -94,6 +94,8 @@ export interface AttachmentReport {
   /** In bits per second and bits. */
   readonly bandwidth: Bandwidth;
   readonly createdMs?: number | undefined;
+  /** It was created then, or before. */
+  readonly isOlder?: boolean | undefined;
 }
 
 export interface PeerReport {

@@ -1,3 +1,4 @@
+import { runCauseway } from "../testing/agent/run-causeway.ts";
 import assert from "node:assert/strict";
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, test } from "node:test";
@@ -141,6 +142,60 @@ test("an agent that was killed knows names and age of its pods again, and answer
   const differenceMs = (after?.createdMs ?? 0) - (before?.createdMs ?? 0);
   assert.ok(Math.abs(differenceMs) < 100, `${differenceMs} ms`);
   assert.deepEqual({ ...after, createdMs: 0 }, { ...before, createdMs: 0 });
+});
+
+test("the age of a pod, and the order by age, survive every repair of its link", async () => {
+  const agent = start("10.244.1.0/24");
+  await agent.waitUntilReady();
+  const newest = await makeNetns();
+  pods.push(newest);
+  await addWeb();
+  await node.add("c2", newest);
+  const before = (await ask()).attachments;
+  assert.deepEqual(
+    before.map(({ containerId }) => containerId),
+    ["c2", "c1"],
+  );
+  for (const damage of [
+    "ip neighbour del 10.244.1.2 dev cw0",
+    `ip link set ${hostLinkName("c1", "eth0")} nomaster`,
+    "ip link set cw0 down",
+    "ip link del cw0",
+  ]) {
+    const repairs = (await ask()).repairs.length;
+    await runOnHost("sh", "-c", damage);
+    await eventually(`${damage}: it is put back`, async () => {
+      const isBack = runOnHost("sh", "-ec", "ip neighbour show dev cw0 | grep -q ^10.244.1.2").then(
+        () => true,
+        () => false,
+      );
+      return (await ask()).repairs.length > repairs && isBack;
+    });
+    const after = (await ask()).attachments;
+    assert.deepEqual(
+      after.map(({ containerId }) => containerId),
+      ["c2", "c1"],
+      damage,
+    );
+    for (const [index, { createdMs = 0, isOlder }] of after.entries()) {
+      const differenceMs = createdMs - (before[index]?.createdMs ?? 0);
+      assert.ok(Math.abs(differenceMs) < 100, `${damage}: ${differenceMs} ms`);
+      assert.equal(isOlder, undefined);
+    }
+  }
+});
+
+test("of a pod whose link tells no time, only the least age is told, and it comes after those that are younger", async () => {
+  await start("10.244.1.0/24").waitUntilReady();
+  await addWeb();
+  const link = hostLinkName("c1", "eth0");
+  const names = await runOnHost("ip", "-o", "link", "show", "dev", link);
+  const [since = ""] = /cw\w+\.since\.\d+/.exec(names) ?? [];
+  await runOnHost("ip", "link", "property", "del", "dev", link, "altname", since);
+  const [web] = (await ask()).attachments;
+  assert.equal(web?.isOlder, true);
+  const { stdout } = await runCauseway(["status", "--socket", node.socket]);
+  assert.match(stdout, /team\/web-0 .* at least \d+ s/);
 });
 
 test("what somebody changed and the agent put back is in the report", async () => {

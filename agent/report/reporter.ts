@@ -128,16 +128,20 @@ function reportAgent(
   };
 }
 
-/** The newest first: they are what somebody looks for. */
+/** The newest first: they are what somebody looks for. Those of which only the least age is known are of a former release, and older. */
 export function reportAttachments(links: readonly PodLink[], atMs: number): readonly AttachmentReport[] {
   return links
-    .map(({ podName, settings = NO_SETTINGS, ageMs, ...link }) => ({
+    .map(({ podName, settings = NO_SETTINGS, ageMs, isAtLeast, ...link }) => ({
       pod: podName,
       ...link,
       ...settings,
       createdMs: ageMs === undefined ? undefined : atMs - ageMs,
+      ...(isAtLeast === true && ageMs !== undefined ? { isOlder: true } : {}),
     }))
-    .toSorted((a, b) => (b.createdMs ?? 0) - (a.createdMs ?? 0));
+    .toSorted(
+      (a, b) =>
+        Number(a.isOlder === true) - Number(b.isOlder === true) || (b.createdMs ?? 0) - (a.createdMs ?? 0),
+    );
 }
 
 const BY_URGENCY: readonly PeerReport["route"][] = ["unreachable", "held", "overlay", "direct"];

@@ -18,6 +18,12 @@ export function formatAge(ms: number): string {
   return `${Math.max(0, Math.floor(ms / step.ms))} ${step.unit}`;
 }
 
+/** How old a pod is, as exactly as it is known. */
+export function formatPodAge({ createdMs, isOlder }: AttachmentReport, atMs: number): string {
+  if (createdMs === undefined) return "unknown";
+  return `${isOlder === true ? "at least " : ""}${formatAge(atMs - createdMs)}`;
+}
+
 /** A moment as the log has it: RFC 3339 in UTC, with milliseconds. */
 export function formatTime(ms: number): string {
   return new Date(ms).toISOString();

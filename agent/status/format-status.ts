@@ -7,6 +7,7 @@ import {
   formatAge,
   formatCount,
   formatMs,
+  formatPodAge,
   formatTime,
   nameOfPod,
   ROUTE_WORDS,
@@ -122,7 +123,7 @@ const POD_HEADS = ["POD", "INTERFACE", "ADDRESSES", "HOST LINK", "MTU", "AGE", "
 function podLines({ attachments, atMs }: NodeReport): readonly string[] {
   if (attachments.length === 0) return ["none"];
   const row = (attachment: AttachmentReport): string[] => {
-    const { ifname, addresses, hostLink, mtu, createdMs, isUp, hostPorts, bandwidth } = attachment;
+    const { ifname, addresses, hostLink, mtu, isUp, hostPorts, bandwidth } = attachment;
     const extras = [...hostPorts.map(describePort), ...describeLimits(bandwidth)].join(", ");
     return [
       nameOfPod(attachment),
@@ -130,7 +131,7 @@ function podLines({ attachments, atMs }: NodeReport): readonly string[] {
       addresses.join(" "),
       `${hostLink}${isUp ? "" : " (down)"}`,
       String(mtu),
-      createdMs === undefined ? "unknown" : formatAge(atMs - createdMs),
+      formatPodAge(attachment, atMs),
       extras,
     ];
   };

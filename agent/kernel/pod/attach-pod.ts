@@ -1,3 +1,4 @@
+import { monotonicMs } from "./monotonic-ms.ts";
 import type { Cidr } from "../../net/cidr.ts";
 import { addAltNames, deleteLink, getLink } from "../../netlink/link/link.ts";
 import type { NetlinkRequest, Outcome } from "../../netlink/message/message.ts";
@@ -68,7 +69,16 @@ async function tryAttach(
   const podLinkIndex = linkIndex + 1;
   const hasIfb = plan.attachment.settings.bandwidth.egress !== undefined;
   const ifbIndex = hasIfb ? nextLinkIndex() : 0;
-  const input = { plan, linkIndex, podLinkIndex, ifbIndex, bridgeIndex, netns, hasIpv6 };
+  const input = {
+    plan,
+    linkIndex,
+    podLinkIndex,
+    ifbIndex,
+    bridgeIndex,
+    netns,
+    hasIpv6,
+    bornMs: monotonicMs(),
+  };
   const { admit, create, host, pod, routes } = encodePod(input);
   const isAlone = plan.pod.wantsDefault === undefined && plan.pod.ifname === FIRST_IFNAME;
   const outcomes = await rtnetlink.tryExecute([

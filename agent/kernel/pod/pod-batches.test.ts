@@ -41,6 +41,7 @@ const pods: fc.Arbitrary<PodRequestsInput> = fc.record({
   bridgeIndex: fc.constantFrom(1, 7, 300),
   netns: u32,
   hasIpv6: fc.boolean(),
+  bornMs: fc.nat(),
 });
 
 /** What is sent: numbered through from 1 in each batch. */
@@ -88,6 +89,7 @@ test("createPodEncoder() does not mix up pods of one kind that are encoded befor
       bridgeIndex: 3,
       netns: number,
       hasIpv6: true,
+      bornMs: 5,
     }),
   );
   assert.ok(first !== undefined && second !== undefined);
@@ -121,6 +123,7 @@ test("createPodEncoder() encodes a pod with host ports or limits from its reques
       bridgeIndex: 3,
       netns: 5,
       hasIpv6: true,
+      bornMs: 5,
     };
     assert.deepEqual(createPodEncoder()(input), batchesOf(input));
   }

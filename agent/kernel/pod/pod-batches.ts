@@ -1,3 +1,4 @@
+import { formatBirthName } from "../../plan/pods/birth-name.ts";
 import { addressToBytes, type Family } from "../../net/address.ts";
 import { linkLocalOf, macToBytes } from "../../net/mac.ts";
 import {
@@ -23,6 +24,7 @@ type Field =
   | "hostMac"
   | "podMac"
   | "alias"
+  | "birth"
   | "linkLocal"
   | `address${Family}`;
 
@@ -81,6 +83,7 @@ function valuesOf({
   linkIndex,
   podLinkIndex,
   netns,
+  bornMs,
 }: PodRequestsInput): ReadonlyMap<Field, Uint8Array> {
   const { host, pod } = plan;
   const values = new Map<Field, Uint8Array>([
@@ -91,6 +94,7 @@ function valuesOf({
     ["hostMac", macToBytes(host.mac)],
     ["podMac", macToBytes(pod.mac)],
     ["alias", Buffer.from(padAlias(host.alias))],
+    ["birth", Buffer.from(formatBirthName(host.link, bornMs))],
   ]);
   for (const { family, address } of pod.addresses) {
     values.set(`address${family}`, addressToBytes(address));

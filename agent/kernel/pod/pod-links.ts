@@ -1,3 +1,5 @@
+import { parseBirthName } from "../../plan/pods/birth-name.ts";
+import { monotonicMs } from "./monotonic-ms.ts";
 import { dumpNeighbours, parseNeighbourAge } from "../../netlink/route/neighbour.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
 import { parseAlias } from "../../plan/pods/attachment.ts";
@@ -10,19 +12,21 @@ import type { Rtnetlink } from "../socket/rtnetlink.ts";
 export function attachmentOf({ name, alias, altNames, mac }: Link): ObservedAttachment | undefined {
   const attachment = alias === undefined ? undefined : parseAlias(alias);
   if (attachment === undefined) return undefined;
-  const settings = altNames.length === 0 ? {} : { settings: parseAltNames(name, altNames) };
+  const names = altNames.filter((altName) => parseBirthName(name, [altName]) === undefined);
+  const settings = names.length === 0 ? {} : { settings: parseAltNames(name, names) };
   return { hostLink: name, ...attachment, ...settings, mac: mac && otherEndMac(mac) };
 }
 
 /**
- * Attachments with the state of their host links. A link has no time of creation, but the bridge's permanent neighbours for the pod have: of two,
- * the older one, since the other may have been put back.
+ * Attachments with the state of their host links, and their age by their birth names. Agents of former releases gave none: then the pod is at least as
+ * old as the bridge's permanent neighbours for it, of which any may have been put back.
  */
 export async function listPodLinks(
   rtnetlink: Rtnetlink,
   hostLinks: readonly Link[],
 ): Promise<readonly PodLink[]> {
   const ages = new Map<string, number>();
+  const nowMs = monotonicMs();
   const bridges = new Set(hostLinks.flatMap(({ masterIndex }) => masterIndex ?? []));
   for (const linkIndex of bridges) {
     for (const payload of await rtnetlink.dump(dumpNeighbours({ linkIndex }))) {
@@ -33,8 +37,10 @@ export async function listPodLinks(
   return hostLinks.flatMap((link) => {
     const attachment = attachmentOf(link);
     if (attachment === undefined) return [];
+    const bornMs = parseBirthName(link.name, link.altNames);
     const known = attachment.addresses.flatMap((address) => ages.get(address) ?? []);
-    const ageMs = known.length === 0 ? undefined : Math.max(...known);
-    return [{ ...attachment, mtu: link.mtu, isUp: link.up && link.lowerUp, ageMs }];
+    const leastMs = known.length === 0 ? undefined : Math.max(...known);
+    const age = bornMs === undefined ? { ageMs: leastMs, isAtLeast: true } : { ageMs: nowMs - bornMs };
+    return [{ ...attachment, mtu: link.mtu, isUp: link.up && link.lowerUp, ...age }];
   });
 }

@@ -1,3 +1,4 @@
+import { formatBirthName } from "../../plan/pods/birth-name.ts";
 import { addressBits, cidrOf } from "../../net/cidr.ts";
 import { LINK_GROUP } from "../../net/host-link.ts";
 import { addAddress } from "../../netlink/route/address.ts";
@@ -32,6 +33,8 @@ export interface PodRequestsInput {
   readonly netns: number;
   /** Whether this kernel has IPv6. */
   readonly hasIpv6: boolean;
+  /** When this is, in milliseconds of CLOCK_MONOTONIC. */
+  readonly bornMs: number;
 }
 
 /** The messages that make one attachment, in the order in which they must succeed. */
@@ -72,7 +75,7 @@ export function padAlias(alias: string): string {
 
 /** Turns a plan into messages. Pure. */
 export function podRequests(input: PodRequestsInput): PodRequests {
-  const { plan, linkIndex, podLinkIndex, ifbIndex, bridgeIndex, netns, hasIpv6 } = input;
+  const { plan, linkIndex, podLinkIndex, ifbIndex, bridgeIndex, netns, hasIpv6, bornMs } = input;
   const { host, pod, mtu, attachment } = plan;
   const { bandwidth } = attachment.settings;
   const sources = planSourceElements({
@@ -104,7 +107,7 @@ export function podRequests(input: PodRequestsInput): PodRequests {
         addrGenMode: hasIpv6 ? IN6_ADDR_GEN_MODE_NONE : undefined,
         bridgePort: PORT_FLAGS,
       }),
-      ...(host.altNames.length === 0 ? [] : [addAltNames(linkIndex, host.altNames)]),
+      addAltNames(linkIndex, [...host.altNames, formatBirthName(host.link, bornMs)]),
       // Before the link is up: no packet is to pass unlimited.
       ...shapingRequests({ bandwidth, hostLink: host.link, linkIndex, ifbIndex, mtu, hasIpv6 }),
       // A message of its own: the kernel sets flags before it looks at the settings of address families.

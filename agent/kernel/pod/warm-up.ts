@@ -34,5 +34,6 @@ export function madeUpPod(round: number): PodRequestsInput {
     bridgeIndex: 1,
     netns: 0,
     hasIpv6: true,
+    bornMs: round,
   };
 }

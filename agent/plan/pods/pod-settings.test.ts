@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { PROTOCOLS } from "./host-ports.ts";
+import { formatBirthName, parseBirthName } from "./birth-name.ts";
 import { formatAltNames, NO_SETTINGS, parseAltNames, type PodSettings } from "./pod-settings.ts";
 
 const HOST_LINK = "cwabcdefghijklm";
@@ -71,4 +72,17 @@ for (const name of [
 ])
   test(`parseAltNames() passes over "${name}"`, () => {
     assert.deepEqual(parseAltNames(HOST_LINK, [name]), NO_SETTINGS);
+  });
+
+const BORN = "cw6u7qfm575feue";
+
+test("parseBirthName() reads what formatBirthName() wrote, among other names", () => {
+  const name = formatBirthName(BORN, 12_345.9);
+  assert.equal(name, "cw6u7qfm575feue.since.000000012345");
+  assert.equal(parseBirthName(BORN, [`${BORN}.tcp.8080.80`, name]), 12_345);
+});
+
+for (const name of ["cwother.since.000000012345", `${BORN}.since.`, `${BORN}.since.soon`, `${BORN}.in.1.2`])
+  test(`parseBirthName() does not take "${name}" for a time`, () => {
+    assert.equal(parseBirthName(BORN, [name]), undefined);
   });
