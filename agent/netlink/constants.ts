@@ -126,6 +126,7 @@ export const NFTA_HOOK_HOOKNUM = 1;
 export const NFTA_HOOK_PRIORITY = 2;
 export const NFTA_RULE_TABLE = 1;
 export const NFTA_RULE_CHAIN = 2;
+export const NFTA_RULE_HANDLE = 3;
 export const NFTA_RULE_USERDATA = 7;
 export const NFTA_SET_TABLE = 1;
 export const NFTA_SET_NAME = 2;

@@ -1,6 +1,15 @@
 import type { Family } from "../../net/address.ts";
+import { AF_INET, AF_INET6, NF_INET_FORWARD, NFPROTO_INET } from "../../netlink/constants.ts";
+import {
+  dumpChains,
+  dumpRules,
+  isBaseChain,
+  parseChain,
+  readRuleHandle,
+} from "../../netlink/nft/nft-objects.ts";
 import type { ForwardChain, NftRule } from "../../plan/rules/forward-chain.ts";
 import { TABLE_NAME } from "../../plan/rules/ruleset.ts";
+import type { Rtnetlink } from "../socket/rtnetlink.ts";
 import { runNft } from "./run-nft.ts";
 
 /** An object of `nft -j list chains`; see libnftables-json(5). */
@@ -27,6 +36,26 @@ export async function listForwardChains(families: readonly Family[]): Promise<re
     chains.push({ family, table, name, policy, rules: await listRules([family, table, name]) });
   }
   return chains;
+}
+
+/**
+ * The same text as long as {@link listForwardChains} gives the same: nft has to say what rules mean, but the kernel knows whether they are those of
+ * before.
+ */
+export async function identifyForwardChains(
+  netfilter: Pick<Rtnetlink, "dump">,
+  families: readonly Family[],
+): Promise<string> {
+  const found: string[] = [];
+  for (const family of [NFPROTO_INET, ...families.map((each) => (each === 4 ? AF_INET : AF_INET6))]) {
+    const chains = (await netfilter.dump(dumpChains(family))).filter(isBaseChain).map(parseChain);
+    for (const { table, name, hook, policy } of chains) {
+      if (hook !== NF_INET_FORWARD || table === TABLE_NAME) continue;
+      const rules = await netfilter.dump(dumpRules({ family, table, chain: name }));
+      found.push(JSON.stringify([family, table, name, policy, rules.map(readRuleHandle)]));
+    }
+  }
+  return found.join();
 }
 
 async function listRules(chain: readonly string[]): Promise<readonly NftRule[]> {

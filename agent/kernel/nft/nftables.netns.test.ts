@@ -78,6 +78,7 @@ function replaceNft(script: string): void {
 /** Writes down what nft is asked, and gives what was since. */
 function recordNft(): () => string {
   const log = join(folder, "log");
+  writeFileSync(log, "");
   replaceNft(`echo "$@" >> ${log}; if [ "$1" = -f ]; then tee -a ${log} | nft "$@"; else nft "$@"; fi`);
   return () => {
     const said = readFileSync(log, "utf8");
@@ -341,16 +342,38 @@ echo "$input" | nft "$@"`);
   await assert.rejects(nftables.ensure(inside()), /no family bridge; it needs CONFIG_NF_TABLES_BRIDGE/);
 });
 
-test("listHazards() names a chain of others that drops, and asks nft again only when a ruleset has changed", async () => {
+test("listHazards() names a chain of others that drops, and asks nft again only when such a chain has changed", async () => {
   assert.deepEqual(await nftables.listHazards("cw0", [4, 6]), []);
   const chain = "chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }";
   await runOnHost("sh", "-c", `echo 'add table ip filter; add ${chain}' | nft -f -`);
   assert.match((await nftables.listHazards("cw0", [4, 6])).join(), /^chain ip filter FORWARD drops/);
   const said = recordNft();
-  assert.equal((await nftables.listHazards("cw0", [4, 6])).length, 1);
-  await runOnHost("nft", "delete", "table", "ip", "filter");
-  assert.deepEqual(await nftables.listHazards("cw0", [4, 6]), []);
-  assert.equal(said(), "-j list chains\n");
+  const hazards = async (): Promise<number> => (await nftables.listHazards("cw0", [4, 6])).length;
+  const LISTED = "-j list chains\n-j list chain ip filter FORWARD\n";
+  assert.equal(await hazards(), 1);
+  // What attachments and others add elsewhere is no news.
+  await runOnHost(
+    "sh",
+    "-c",
+    `nft 'add table inet other; add chain inet other forward { type nat hook prerouting priority 0; }'`,
+  );
+  assert.equal(await hazards(), 1);
+  assert.equal(said(), "");
+  for (const direction of ["iifname", "oifname"])
+    await runOnHost("nft", `add rule ip filter FORWARD ${direction} cw0 accept`);
+  assert.equal(await hazards(), 0);
+  assert.equal(said(), LISTED);
+  // As many rules as before, and the same text but for one word.
+  await runOnHost(
+    "sh",
+    "-c",
+    `nft 'flush chain ip filter FORWARD; add rule ip filter FORWARD iifname cw0 accept; add rule ip filter FORWARD oifname cw0 drop'`,
+  );
+  assert.equal(await hazards(), 1);
+  assert.equal(said(), LISTED);
+  await runOnHost("nft", "delete table ip filter; delete table inet other");
+  assert.equal(await hazards(), 0);
+  assert.equal(said(), "");
 });
 
 /** Every packet to the other side leaves with mark 2 when its address is seen to be inside, by both rules. */

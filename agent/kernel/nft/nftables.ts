@@ -18,7 +18,7 @@ import {
   type SourceBinding,
   type SourceElement,
 } from "../../plan/pods/sources.ts";
-import { listForwardChains } from "./forward-chains.ts";
+import { identifyForwardChains, listForwardChains } from "./forward-chains.ts";
 import { listTable } from "./list-table.ts";
 import { portSetElement } from "./port-elements.ts";
 import type { Rtnetlink } from "../socket/rtnetlink.ts";
@@ -38,7 +38,7 @@ export interface Nftables {
   ensure(ruleset: Ruleset): Promise<readonly string[]>;
   /** The last generation at which all was seen to be as planned, once what is being done is done; 0 before. */
   verifiedGeneration(): Promise<number>;
-  /** Chains of others that may cost pods traffic, in words; asked of nft only when some ruleset of the machine has changed. */
+  /** Chains of others that may cost pods traffic, in words; asked of nft only when they, or their rules, have changed. */
   listHazards(bridge: string, families: readonly Family[]): Promise<readonly string[]>;
   /** What differs from the ruleset of the last `ensure`. `afresh`: read from the kernel even if nobody has changed anything since. */
   check(options?: { readonly afresh: boolean }): Promise<readonly string[]>;
@@ -274,9 +274,11 @@ export function createNftables({ netfilter, onRestored }: NftablesInput): Nftabl
     ensure: (ruleset) => turns.exclusive(() => ensure(ruleset)),
     verifiedGeneration: () => turns.exclusive(() => Promise.resolve(verified?.generation ?? 0)),
     async listHazards(bridge, families) {
-      const key = [await readGeneration(), bridge, ...families].join(" ");
+      // Before nft is asked: a change while it lists makes the next look a real one.
+      const chainKey = await identifyForwardChains(netfilter, families);
+      const key = [chainKey, bridge, ...families].join(" ");
       if (hazards?.key !== key) {
-        const chains = await listForwardChains(families);
+        const chains = chainKey === "" ? [] : await listForwardChains(families);
         const found = chains.flatMap((chain) => {
           const harm = describeHarm(chain, bridge);
           return harm === undefined ? [] : [`${harm.evidence}; on the node run: ${harm.remedy}`];

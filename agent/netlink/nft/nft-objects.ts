@@ -1,4 +1,11 @@
-import { readAttributes, readNetworkU32, readText, textAttribute } from "../message/attributes.ts";
+import {
+  findAttribute,
+  optional,
+  readAttributes,
+  readNetworkU32,
+  readText,
+  textAttribute,
+} from "../message/attributes.ts";
 import {
   NFNL_SUBSYS_NFTABLES,
   NFT_MSG_GETCHAIN,
@@ -19,6 +26,7 @@ import {
   NFTA_OBJ_TABLE,
   NFTA_OBJ_TYPE,
   NFTA_RULE_CHAIN,
+  NFTA_RULE_HANDLE,
   NFTA_RULE_TABLE,
   NFTA_RULE_USERDATA,
   NFTA_SET_DATA_TYPE,
@@ -114,6 +122,11 @@ export function dumpChains(family: number): NetlinkRequest {
   return dump(NFT_MSG_GETCHAIN, family, { filter: [], what: "list chains of nftables" });
 }
 
+/** Whether packets meet a chain by itself: of a service proxy's thousands few are read. */
+export function isBaseChain(payload: Buffer): boolean {
+  return findAttribute(payload, NFGENMSG_BYTES, NFTA_CHAIN_HOOK) >= 0;
+}
+
 /** Reads the payload of an NFT_MSG_NEWCHAIN; throws {@link MalformedMessageError}. */
 export function parseChain(payload: Buffer): KernelChain {
   const what = "nftables chain";
@@ -130,10 +143,17 @@ export function parseChain(payload: Buffer): KernelChain {
   };
 }
 
-/** Rules of a table in their order, chain after chain. */
-export function dumpRules({ family, table }: NftTableKey): NetlinkRequest {
+/** Rules of a table in their order, chain after chain, or of one chain. */
+export function dumpRules({
+  family,
+  table,
+  chain,
+}: NftTableKey & { readonly chain?: string }): NetlinkRequest {
   return dump(NFT_MSG_GETRULE, family, {
-    filter: textAttribute(NFTA_RULE_TABLE, table),
+    filter: [
+      ...textAttribute(NFTA_RULE_TABLE, table),
+      ...optional(chain, (name) => textAttribute(NFTA_RULE_CHAIN, name)),
+    ],
     what: `list rules of nftables table ${table}`,
   });
 }
@@ -146,6 +166,15 @@ export function parseRule(payload: Buffer): KernelRule {
     chain: readText(what, attributes, NFTA_RULE_CHAIN) ?? "",
     comment: readComment(attributes.get(NFTA_RULE_USERDATA)),
   };
+}
+
+/** Number of a rule, as text: one that takes the place of another has a number of its own. */
+export function readRuleHandle(payload: Buffer): string {
+  return (
+    readAttributes("nftables rule", payload.subarray(NFGENMSG_BYTES))
+      .get(NFTA_RULE_HANDLE)
+      ?.toString("hex") ?? ""
+  );
 }
 
 export function dumpObjects({ family, table }: NftTableKey): NetlinkRequest {
