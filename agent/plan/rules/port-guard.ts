@@ -42,7 +42,10 @@ function sourceSet(name: string, type: string): NftSet {
 
 function planGuardChain(): NftChain {
   const fromPod = `iifgroup ${LINK_GROUP}`;
-  const toGateway = `${fromPod} ether daddr ${BRIDGE_MAC}`;
+  // Nothing but pods' ports is in the sets of sources: to ask for the group as well would cost every packet.
+  const toGateway = `ether daddr ${BRIDGE_MAC}`;
+  const own4 = "iifname . ip saddr @sources4 accept";
+  const own6 = "iifname . ip6 saddr @sources6 accept";
   const drop = (reason: PortDropReason): string => `counter name "${dropCounter(reason)}" drop`;
   return {
     name: "prerouting",
@@ -50,10 +53,12 @@ function planGuardChain(): NftChain {
     hook: "prerouting",
     priority: PRIORITY_GUARD,
     rules: [
+      // Nearly every packet ends here, at one look-up, however many pods there are. The link guard judges nothing but what these leave to it.
+      { name: "source4", text: `${toGateway} meta l4proto != 1 ${own4}` },
+      { name: "source6", text: `${toGateway} meta l4proto != 58 ip6 daddr != fe80::/10 ${own6}` },
       ...LINK_GUARD,
-      // What nearly every packet meets first: one look-up each, however many pods there are.
-      { name: "source4", text: `${toGateway} iifname . ip saddr @sources4 accept` },
-      { name: "source6", text: `${toGateway} iifname . ip6 saddr @sources6 accept` },
+      { name: "source4-icmp", text: `${toGateway} ${own4}` },
+      { name: "source6-icmp", text: `${toGateway} ${own6}` },
       {
         name: "dhcpv6",
         text: `${fromPod} ether daddr ${DHCPV6_GROUP_MAC} iifname . ip6 saddr @sources6 udp dport 547 accept`,
