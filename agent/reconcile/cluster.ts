@@ -156,7 +156,7 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
   };
 
   const plannerFor = ({ addresses: ownAddresses, podCidrs, underlay }: LocalNetwork) => {
-    const ownGateways = podCidrs.map((cidr) => addressAt(cidr, 1n));
+    const ownGateways = gatewaysOf(podCidrs);
     const { ways } = underlay;
     const key = JSON.stringify([ownAddresses, ownGateways, [...underlay.addresses.keys()]]);
     const planPeer = plannerOnce(key, () => {
@@ -166,10 +166,20 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
   };
 
   const plan = (local: LocalNetwork, { claims }: Claims): PeersPlan => {
-    const { addresses: ownAddresses, underlay } = local;
+    const { addresses: ownAddresses, podCidrs, underlay } = local;
     const planPeer = plannerFor(local);
     const ownCidrs = livePrefixes(local);
-    return planPeers({ claims, nodeName, ownCidrs, ownAddresses, planPeer, underlay, settings: input });
+    const ownGateways = gatewaysOf(podCidrs);
+    return planPeers({
+      claims,
+      nodeName,
+      ownCidrs,
+      ownAddresses,
+      ownGateways,
+      planPeer,
+      underlay,
+      settings: input,
+    });
   };
 
   const applyPeers = async (
@@ -234,6 +244,10 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
       return isDone ? undefined : "again";
     },
   };
+}
+
+function gatewaysOf(podCidrs: readonly Cidr[]): readonly string[] {
+  return podCidrs.map((cidr) => addressAt(cidr, 1n));
 }
 
 /** Prefixes in which pods of this node live. */

@@ -36,6 +36,7 @@ test("ensureTunnel() names module and package on a kernel without VXLAN (flannel
     local: "192.0.2.10",
     mac: "0a:58:c0:00:02:0a",
     mtu: 1450,
+    addresses: [],
     vni: 4096,
     port: 4789,
     txChecksum: true,

@@ -1,4 +1,7 @@
+import { familyOf } from "../../net/address.ts";
+import { addressBits } from "../../net/cidr.ts";
 import { LINK_GROUP } from "../../net/host-link.ts";
+import { type AddressSpec, deleteAddress, replaceAddress } from "../../netlink/route/address.ts";
 import { disableFeature, getEthtoolFamily, parseFamily } from "../../netlink/link/ethtool.ts";
 import { deleteLink } from "../../netlink/link/link.ts";
 import { isNotSupported } from "../../netlink/message/netlink-error.ts";
@@ -7,8 +10,10 @@ import { createVxlan } from "../../netlink/link/vxlan.ts";
 import type { TunnelPlan } from "../../plan/peers/peers.ts";
 import { changeLink, diffRoutedLink, existingLink } from "../node/change-link.ts";
 import { isOurs, TUNNEL_ALIAS } from "../node/ownership.ts";
+import { removeAll } from "../pod/detach-pods.ts";
 import { findLink, readOne } from "../socket/read-one.ts";
 import type { Rtnetlink } from "../socket/rtnetlink.ts";
+import { listAddresses } from "../uplink/list-addresses.ts";
 
 export interface TunnelSockets {
   readonly rtnetlink: Rtnetlink;
@@ -46,6 +51,7 @@ export async function ensureTunnel(sockets: TunnelSockets, plan: TunnelPlan): Pr
   );
   if (changes.length === 0 && changed.length > 0)
     changes.push(`VXLAN device "${plan.name}" has another ${changed.join(", ")}`);
+  changes.push(...(await ensureAddresses(rtnetlink, plan, link.index)));
   if (!plan.txChecksum) await disableTxChecksum(sockets.generic, link.index);
   return { index: link.index, changes };
 }
@@ -70,6 +76,34 @@ function noVxlanError(name: string, cause: unknown): Error {
   const remedy =
     'load the module "vxlan" (on Ubuntu in the package linux-modules-extra of the running kernel) or set --overlay never';
   return new Error(`Cannot create VXLAN device "${name}": this kernel has no VXLAN; ${remedy}`, { cause });
+}
+
+/** Host prefixes: nobody is asked for on the device, and its routes are the agent's own. */
+async function ensureAddresses(
+  rtnetlink: Rtnetlink,
+  { name, addresses }: TunnelPlan,
+  linkIndex: number,
+): Promise<readonly string[]> {
+  const observed = (await listAddresses(rtnetlink, linkIndex)).filter(({ scope }) => scope === "global");
+  const wanted = addresses.map((address) => {
+    return {
+      linkIndex,
+      address,
+      prefixLength: addressBits(familyOf(address)),
+      noDad: true,
+      noPrefixRoute: true,
+    };
+  });
+  const isSame = (a: AddressSpec, b: AddressSpec): boolean =>
+    a.address === b.address && a.prefixLength === b.prefixLength;
+  const missing = wanted.filter((spec) => !observed.some((found) => isSame(spec, found)));
+  const surplus = observed.filter((found) => !wanted.some((spec) => isSame(spec, found)));
+  if (missing.length > 0) await rtnetlink.execute([{ requests: missing.map(replaceAddress) }]);
+  await removeAll(rtnetlink, surplus.map(deleteAddress));
+  return [
+    ...missing.map(({ address }) => `VXLAN device "${name}" lacks address ${address}`),
+    ...surplus.map(({ address }) => `VXLAN device "${name}" has address ${address} too much`),
+  ];
 }
 
 async function disableTxChecksum(generic: Rtnetlink, linkIndex: number): Promise<void> {

@@ -77,6 +77,7 @@ function peers(planned: readonly PeerRoute[], change: Partial<PeersPlan> = {}): 
       underlay,
       local: OWN[underlay],
       mac: macOf(OWN[underlay]),
+      addresses: [],
       mtu: 1400,
       vni: 4096,
       port: 4789,

@@ -25,6 +25,8 @@ export interface TunnelPlan {
   readonly local: string;
   readonly mac: string;
   readonly mtu: number;
+  /** Gateways of this node's pods: what is masqueraded on its way through the device gets one of them, which other nodes take, and no other address. */
+  readonly addresses: readonly string[];
   readonly vni: number;
   readonly port: number;
   /** Whether the network card may compute checksums of inner packets. */
@@ -54,6 +56,8 @@ export interface PeersInput {
   /** Prefixes of this node, also while the node itself is not known: nothing leads away what is in them. */
   readonly ownCidrs: readonly Cidr[];
   readonly ownAddresses: readonly string[];
+  /** Gateways of this node's pods. */
+  readonly ownGateways: readonly string[];
   readonly planPeer: (claim: Claim) => PeerPlan;
   readonly underlay: Pick<Underlay, "addresses">;
   readonly settings: VxlanSettings;
@@ -61,7 +65,7 @@ export interface PeersInput {
 
 /** Plans routes and tunnels to all nodes but this one. */
 export function planPeers(input: PeersInput): PeersPlan {
-  const { claims, ownAddresses, planPeer, underlay, settings } = input;
+  const { claims, ownAddresses, ownGateways, planPeer, underlay, settings } = input;
   const isOwn = ownClaims(input);
   const routes = new Map<string, PeerRoute>();
   const held = new Set<string>();
@@ -86,7 +90,9 @@ export function planPeers(input: PeersInput): PeersPlan {
   const tunnels = FAMILIES.filter((family) => families.has(family)).flatMap((family) => {
     const local = addressOf(family, ownAddresses);
     const mtu = local === undefined ? undefined : underlay.addresses.get(local);
-    return local === undefined || mtu === undefined ? [] : [planTunnel(family, { local, mtu, settings })];
+    return local === undefined || mtu === undefined
+      ? []
+      : [planTunnel(family, { local, mtu, addresses: ownGateways, settings })];
   });
   const tunnelNames = FAMILIES.map((family) => tunnelName(settings.vxlanDevice, family));
   const counts = { podCidrs: ways.podCidrs(), nodes: ways.nodes() };
@@ -109,7 +115,12 @@ export function tunnelName(device: string, underlay: Family): string {
 
 function planTunnel(
   underlay: Family,
-  { local, mtu, settings }: { local: string; mtu: number; settings: VxlanSettings },
+  {
+    local,
+    mtu,
+    addresses,
+    settings,
+  }: Pick<TunnelPlan, "local" | "mtu" | "addresses"> & Pick<PeersInput, "settings">,
 ): TunnelPlan {
   return {
     name: tunnelName(settings.vxlanDevice, underlay),
@@ -117,6 +128,7 @@ function planTunnel(
     local,
     mac: macOf(local),
     mtu: Math.max(MIN_MTU, mtu - VXLAN_OVERHEAD[underlay]),
+    addresses,
     vni: settings.vxlanVni,
     port: settings.vxlanPort,
     txChecksum: settings.vxlanTxChecksum,
