@@ -27,6 +27,14 @@ beforeEach(async () => {
   await host(`ip link add up0 type veth peer name far0; ip link set up0 addrgenmode none; ip link set far0 addrgenmode none
     ip address add 192.0.2.10/24 dev up0; ip -6 address add 2001:db8::10/64 dev up0 nodad
     ip link set far0 up; ip link set up0 up; ip route add default via 192.0.2.1`);
+  // A worker of the kernel brings IPv6 up on them, on a busy machine after the state was dumped.
+  const settled = () => host("ip -6 route show table local");
+  await eventually(
+    "both ends of the uplink have IPv6",
+    async () =>
+      /multicast [^]* dev far0/.test(await settled()) && /multicast [^]* dev up0/.test(await settled()),
+    settled,
+  );
   writeFileSync(
     node.nodesFile,
     JSON.stringify([
