@@ -16,16 +16,14 @@ interface Setup {
 function setUp(): Setup {
   const readiness = createReadiness(() => undefined);
   readiness.set("pod CIDRs", "the node has no PodCIDR yet");
-  const metrics = createMetrics({
-    version: "1.2.3",
-    nodeVersion: "v24",
+  const metrics = createMetrics({ version: "1.2.3", nodeVersion: "v24", codes: [101] });
+  metrics.showState({
     pools: () => [{ cidr: "10.244.1.0/24", family: 4, size: 253, taken: 3, cooling: 2 }],
     attachments: () => [],
     isReady: readiness.isReady,
     rivals: () => 0,
     foreignDrops: () => 0,
     lostLines: () => 7,
-    codes: [101],
     failingPods: () => new Map([[101, 2]]),
     requests: () => ({ inWork: 2, waiting: 1 }),
     nodes: () => ({ known: 3, malformed: 1 }),

@@ -2,12 +2,16 @@ import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { registerProcessMetrics } from "./process-metrics.ts";
 import { type AgentState, registerStateMetrics } from "./state-metrics.ts";
 
-export interface MetricsInput extends AgentState {
+export interface MetricsInput {
   readonly version: string;
   readonly nodeVersion: string;
+  /** Codes that a request can end with. Those of ADD are shown from the start: a counter that begins at 1 has not risen for Prometheus. */
+  readonly codes: readonly number[];
 }
 
 export interface Metrics {
+  /** Shows the agent's state, too, read at every scrape. To be called once. */
+  showState(state: AgentState): void;
   /** Observes one CNI request: `seconds` from the start of the shim to the reply, `code` 0 or the CNI error code. */
   observeRequest(command: string, code: number, seconds: number): void;
   /** Counts repairs of host files. */
@@ -38,11 +42,10 @@ const OUTCOMES = ["ok", "error"] as const;
 
 export type MeasuredScope = (typeof SCOPES)[number];
 
-export function createMetrics({ version, nodeVersion, codes, ...state }: MetricsInput): Metrics {
+export function createMetrics({ version, nodeVersion, codes }: MetricsInput): Metrics {
   const register = new Registry();
   const registers = [register];
   registerProcessMetrics(register);
-  registerStateMetrics(register, { ...state, codes });
 
   const requests = new Counter({
     name: "causeway_cni_requests_total",
@@ -101,6 +104,7 @@ export function createMetrics({ version, nodeVersion, codes, ...state }: Metrics
   }).set({ version, node_version: nodeVersion }, 1);
 
   return {
+    showState: (state) => registerStateMetrics(register, state, codes),
     observeRequest(command, code, seconds) {
       requests.inc({ command, code: String(code) });
       latency.observe({ command }, seconds);

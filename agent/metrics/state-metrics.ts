@@ -16,8 +16,6 @@ export interface AgentState {
   readonly foreignDrops: () => number;
   /** Lines of the log that nobody took. */
   readonly lostLines: () => number;
-  /** Codes that a request can end with. Those of ADD are shown from the start: a counter that begins at 1 has not risen for Prometheus. */
-  readonly codes: readonly number[];
   /** Pods that do not get their network, by the code of their last ADD. */
   readonly failingPods: () => ReadonlyMap<number, number>;
   /** Requests of the shim that are not answered yet, and those of them that wait for a place. */
@@ -43,7 +41,7 @@ export interface PeerCounts {
 }
 
 /** Registers the metrics that show what is, as opposed to what has happened. Label sets are bounded by the program, but for this node's PodCIDRs. */
-export function registerStateMetrics(register: Registry, state: AgentState): void {
+export function registerStateMetrics(register: Registry, state: AgentState, codes: readonly number[]): void {
   const registers = [register];
   const gauge = (name: string, help: string, read: () => number): void => {
     new Gauge({
@@ -103,7 +101,7 @@ export function registerStateMetrics(register: Registry, state: AgentState): voi
     "Pods whose last ADD failed within the last 2 minutes, by its code; each counts once, however often it is tried.",
     () => {
       const counts = state.failingPods();
-      return Object.fromEntries(state.codes.map((code) => [code, counts.get(code) ?? 0]));
+      return Object.fromEntries(codes.map((code) => [code, counts.get(code) ?? 0]));
     },
   );
   gauge(

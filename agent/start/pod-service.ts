@@ -1,0 +1,102 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import type { CniCommand } from "../cni/request/request.ts";
+import { type CniServer, startCniServer } from "../cni/server.ts";
+import { type Commands, createCommands } from "../cni/verbs/commands.ts";
+import { warmUp } from "../kernel/pod/warm-up.ts";
+import { createDrift, type Drift } from "../reconcile/runner/drift.ts";
+import type { Base } from "./base.ts";
+import type { Reconcilers } from "./reconcilers.ts";
+import type { Source } from "./source.ts";
+
+/** Commands after which the kernel's notifications are about our own doing. */
+const CHANGING: ReadonlySet<CniCommand> = new Set(["ADD", "DEL", "GC"]);
+
+/** Serves the shim, once the node can have pods. */
+export interface PodService {
+  /** What the kernel tells of pods, most of which is the service's own doing. */
+  readonly drift: Drift;
+  isServing(): boolean;
+  /** Listens for the shim. */
+  start(): void;
+  /** Listens again where somebody has taken the socket away: an agent that nobody reaches is none. */
+  ensureSocket(): Promise<void>;
+  /** Requests that are served, and those that wait for a place. */
+  load(): { readonly inWork: number; readonly waiting: number };
+  stop(): Promise<void>;
+}
+
+export function createPodService(base: Base, source: Source, { node, cluster }: Reconcilers): PodService {
+  const { config, log, clock, native, readiness, metrics, activity, failingPods, runs } = base;
+  let server: CniServer | undefined;
+  const load = () => ({ inWork: server?.inWork() ?? 0, waiting: server?.waiting() ?? 0 });
+  const drift = createDrift({
+    clock,
+    isBusy: () => load().inWork > 0,
+    trigger: () => runs.trigger("all"),
+  });
+  const warn = source.warn("AnnotationIgnored", "ServePods");
+  const serveCommand = createCommands(
+    {
+      ...base,
+      bridge: config.bridge,
+      allowSourceSpoofing: config.allowSourceSpoofing,
+      onIgnoredWish: once((note) => {
+        log.warn({}, note);
+        warn(note);
+      }),
+      clusterCidrs: cluster.clusterCidrs,
+      mtu: node.mtu,
+      nowMs: clock.nowMs,
+    },
+    base.collection,
+  );
+  const commands: Commands = async (request, caller) => {
+    try {
+      return await serveCommand(request, caller);
+    } finally {
+      if (CHANGING.has(request.command)) drift.changed();
+    }
+  };
+  const start = (): void => {
+    warmUp();
+    mkdirSync(dirname(config.socket), { recursive: true, mode: 0o700 });
+    server = startCniServer({
+      transport: native,
+      socket: config.socket,
+      commands,
+      log,
+      monotonicNs: process.hrtime.bigint,
+      observe(call) {
+        metrics.observeRequest(call.command, call.code, call.ms / 1000);
+        activity.served(call);
+        failingPods.served(call);
+      },
+    });
+    readiness.set("socket", undefined);
+  };
+  return {
+    drift,
+    isServing: () => server !== undefined,
+    start,
+    load,
+    async ensureSocket() {
+      if (existsSync(config.socket)) return;
+      log.warn({ socket: config.socket }, "The socket is gone; listening again");
+      await server?.stop();
+      start();
+    },
+    stop: async () => server?.stop(),
+  };
+}
+
+/** Tells a note once, however often it comes; after a thousand others it may be told again. */
+function once(tell: (note: string) => void): (note: string) => void {
+  const told = new Set<string>();
+  return (note) => {
+    if (told.has(note)) return;
+    if (told.size === 1000) told.clear();
+    told.add(note);
+    tell(note);
+  };
+}

@@ -1,0 +1,100 @@
+import { nodeRoutes } from "../http/node-routes.ts";
+import { serveNode } from "../http/serve-node.ts";
+import { loadAddon } from "../native/addon.ts";
+import { createNodePage } from "../page/node-page.ts";
+import { verifyNode } from "../reconcile/verify-node.ts";
+import { querySocket } from "../report/query.ts";
+import { createQueryServer, type QueryServer } from "../report/query-server.ts";
+import { createReporter, SHOWN_PEERS } from "../report/reporter.ts";
+import type { Base } from "./base.ts";
+import type { FilterRunner } from "./filter-runner.ts";
+import type { Rivals } from "./host-file-runner.ts";
+import type { PodService } from "./pod-service.ts";
+import type { Reconcilers } from "./reconcilers.ts";
+import type { Source } from "./source.ts";
+
+/** What the report is about. */
+export interface Reported {
+  readonly source: Source;
+  readonly reconcilers: Reconcilers;
+  readonly pods: PodService;
+  readonly rivals: Pick<Rivals, "list">;
+  readonly filters: Pick<FilterRunner, "count">;
+  /** Lines of the log that nobody took. */
+  readonly lostLines: () => number;
+}
+
+/** Tells what is on this node, to whoever asks: over HTTP, and on a socket of its own. */
+export interface Reporting {
+  readonly queries: QueryServer;
+  /** Ends HTTP; the queries have a stop of their own. */
+  close(): void;
+}
+
+export function startReporting(base: Base, reported: Reported): Reporting {
+  const { config, version, log, clock, native, readiness, metrics } = base;
+  const { source } = reported;
+  showState(base, reported);
+  const report = createReporter({
+    ...base,
+    nodeVersion: process.version,
+    pid: process.pid,
+    view: () => source.view,
+    cluster: reported.reconcilers.cluster,
+    mtu: reported.reconcilers.node.mtu,
+    rivals: reported.rivals.list,
+    nowMs: clock.nowMs,
+    dateMs: Date.now,
+  });
+  const http = serveNode({
+    addon: loadAddon(),
+    config,
+    clock,
+    readiness,
+    routes: nodeRoutes({ readiness, metrics, nowMs: clock.nowMs }),
+    pages: createNodePage({ report: async () => report({ maxPeers: SHOWN_PEERS }), nowMs: clock.nowMs }),
+    addresses: () => source.ownAddresses() ?? [],
+  });
+  log.info({ version, node: config.nodeName, ...http.ports() }, "Started");
+  const queries = createQueryServer({
+    transport: native,
+    path: querySocket(config.socket),
+    answers: {
+      report: async () => JSON.stringify(await report({ maxPeers: SHOWN_PEERS })),
+      "report all": async () => JSON.stringify(await report({ maxPeers: Number.POSITIVE_INFINITY })),
+      verify: async () => JSON.stringify({ faults: await verify(base) }),
+    },
+    log,
+  });
+  queries.ensure();
+  return {
+    queries,
+    close: http.close,
+  };
+}
+
+function verify({ kernel, repairs, readiness, runs }: Base): Promise<readonly string[]> {
+  return verifyNode({ kernel, run: runs.run, onRepair: repairs.hear, reasons: readiness.reasons });
+}
+
+function showState(base: Base, { source, reconcilers, pods, rivals, filters, lostLines }: Reported): void {
+  const { ipam, attachments, kernel, readiness, failingPods, metrics, clock } = base;
+  const startedMs = clock.nowMs();
+  metrics.showState({
+    pools: () => ipam.use(clock.nowMs()),
+    attachments: attachments.list,
+    isReady: readiness.isReady,
+    rivals: () => rivals.list().length,
+    foreignDrops: filters.count,
+    lostLines,
+    failingPods: failingPods.counts,
+    requests: pods.load,
+    nodes: () => ({ known: source.view.nodes().size, malformed: source.view.skipped().size }),
+    peers: reconcilers.cluster.counts,
+    drops: kernel.countDrops,
+    watch() {
+      const { watchRestarts, lastEventMs = startedMs } = source.view.stats();
+      return { restarts: watchRestarts, lastEventAgeSeconds: (clock.nowMs() - lastEventMs) / 1000 };
+    },
+  });
+}

@@ -1,0 +1,71 @@
+import { openNodeView, type OpenedNodeView } from "../kube/nodes/open-node-view.ts";
+import { ownNode } from "../kube/nodes/own-node.ts";
+import { createNodeJudge } from "../plan/peers/node-judge.ts";
+import type { SettleClaims } from "../reconcile/cluster.ts";
+import type { OwnNode } from "../reconcile/node.ts";
+import type { Base } from "./base.ts";
+
+/** What the cluster says: nodes, of which this is one, and who has which PodCIDR. */
+export interface Source extends OpenedNodeView {
+  readonly settleClaims: SettleClaims;
+  /** This node for its reconciler; one without a PodCIDR is told by an Event. */
+  ownNode(): OwnNode;
+  /** Addresses of this node, canonical. */
+  ownAddresses(): readonly string[] | undefined;
+  peerAddresses(): readonly string[];
+  /** Calls `changed` after each change of nodes, with whether it is about this one. To be called once. */
+  onChange(changed: (isOwn: boolean) => void): void;
+  warn(reason: string, action: string): (note: string) => void;
+}
+
+export function openSource({ config, version, log, clock }: Base): Source {
+  let hear: ((isOwn: boolean) => void) | undefined;
+  let lastOwnNode = "";
+  const opened = openNodeView({
+    config,
+    version,
+    log,
+    clock,
+    onChange() {
+      const own = JSON.stringify(ownNode(opened.view, config.nodeName));
+      hear?.(own !== lastOwnNode);
+      lastOwnNode = own;
+    },
+  });
+  const nodes = () => opened.view.nodes();
+  const warn = (reason: string, action: string) => (note: string) =>
+    opened.report({ type: "Warning", reason, action, note });
+  const tellUnassigned = warn("NoPodCIDR", "ServePods");
+  return {
+    ...opened,
+    settleClaims: createNodeJudge({
+      ...config,
+      nodes: () => nodes().values(),
+      apiServer: () => opened.apiServer(),
+    }),
+    ownNode() {
+      const state = ownNode(opened.view, config.nodeName);
+      if (state.kind === "unassigned") tellUnassigned(state.reason);
+      return describeOwnNode(state);
+    },
+    ownAddresses: () => nodes().get(config.nodeName)?.addresses,
+    peerAddresses: () =>
+      [...nodes().values()].flatMap(({ name, addresses }) => (name === config.nodeName ? [] : addresses)),
+    onChange(changed) {
+      hear = changed;
+    },
+    warn,
+  };
+}
+
+function describeOwnNode(state: ReturnType<typeof ownNode>): OwnNode {
+  switch (state.kind) {
+    case "assigned":
+      return { addresses: state.node.addresses, podCIDRs: state.node.podCIDRs, reason: undefined };
+    case "unassigned":
+      return { addresses: state.node.addresses, podCIDRs: [], reason: state.reason };
+    case "unusable":
+    case "unknown":
+      return { addresses: [], podCIDRs: [], reason: state.reason };
+  }
+}
