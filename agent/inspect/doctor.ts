@@ -68,7 +68,7 @@ export async function examineNode(sockets: PathSockets, input: DoctorInput): Pro
   const isAgentReady = agent.kind === "answer" && agent.report.readiness?.isReady === true;
   const checks: readonly Promise<readonly Finding[]>[] = [
     check("agent", async () => ({ nodeName, ownVersion: version, agent: agentState(agent) }), checkAgent),
-    check("shim", () => observeShim(paths), checkShim),
+    check("shim", async () => ({ ...(await observeShim(paths)), agentVersion: versionOf(agent) }), checkShim),
     check(
       "stale files",
       () => observeStaleFiles(paths),
@@ -106,7 +106,7 @@ export async function examineNode(sockets: PathSockets, input: DoctorInput): Pro
     ),
     check("br_netfilter", observeBridgeNetfilter, checkBridgeNetfilter),
     check("conntrack", observeConntrack, checkConntrack),
-    ofMachine("MTU", (node) => observeMtu(sockets, node), checkMtu),
+    ofMachine("MTU", (node) => observeMtu(sockets, node, agent), checkMtu),
     ofMachine("VXLAN port", (node) => observeVxlanPort(node, vxlan), checkVxlanPort),
     check(
       "API server",
@@ -118,6 +118,10 @@ export async function examineNode(sockets: PathSockets, input: DoctorInput): Pro
 }
 
 type Machine = NodeObservation & WaysObservation;
+
+function versionOf(answer: AgentAnswer): string | undefined {
+  return answer.kind === "answer" ? answer.report.agent?.version : undefined;
+}
 
 function agentState(answer: AgentAnswer): AgentState {
   if (answer.kind === "silent") return answer;
@@ -156,8 +160,11 @@ function peersOf(
   };
 }
 
-async function observeMtu(sockets: PathSockets, node: Machine): Promise<MtuObservation> {
-  const { bridge, tunnels, uplinks } = node;
+async function observeMtu(sockets: PathSockets, node: Machine, agent: AgentAnswer): Promise<MtuObservation> {
+  const { bridge, tunnels, families, carries = 0 } = node;
   if (bridge === undefined) throw new Error("there is no bridge of Causeway's");
-  return { bridge, tunnels, uplinks, probes: await observePaths(sockets, node, node) };
+  // A narrower way out of the cluster is not what pods' MTU follows.
+  const uplinks = node.uplinks.filter(({ mtu }) => mtu >= carries);
+  const configured = agent.kind === "answer" ? agent.report.agent?.settings.mtu : undefined;
+  return { bridge, tunnels, uplinks, families, configured, probes: await observePaths(sockets, node, node) };
 }

@@ -1,3 +1,4 @@
+import { POD_ROUTE_PROTOCOL } from "../kernel/node/ownership.ts";
 import type { Rtnetlink } from "../kernel/socket/rtnetlink.ts";
 import { familyOf } from "../net/address.ts";
 import { cidrContains, formatCidr } from "../net/cidr.ts";
@@ -12,8 +13,8 @@ const NOWHERE: ReadonlyMap<number, string> = new Map([
 ]);
 
 /**
- * The entry of the main table that decides about an address, as `blackhole 192.0.2.0/24`, if it leads nowhere. The kernel itself, asked for the
- * route, answers with an error instead.
+ * The entry of the main table that decides about an address, as `blackhole 192.0.2.0/24`, if it leads nowhere and is not ours, which an agent would put
+ * back. The kernel itself, asked for the route, answers with an error instead.
  */
 export async function findBlockingRoute(rtnetlink: Rtnetlink, address: string): Promise<string | undefined> {
   const filter = { family: familyOf(address), table: RT_TABLE_MAIN };
@@ -24,5 +25,6 @@ export async function findBlockingRoute(rtnetlink: Rtnetlink, address: string): 
     .filter(({ destination }) => cidrContains(destination, address))
     .toSorted((a, b) => b.destination.prefixLength - a.destination.prefixLength);
   const type = best && NOWHERE.get(best.type);
+  if (best?.protocol === POD_ROUTE_PROTOCOL) return undefined;
   return best === undefined || type === undefined ? undefined : `${type} ${formatCidr(best.destination)}`;
 }

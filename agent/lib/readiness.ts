@@ -9,7 +9,7 @@ export type ReadinessPart =
   | "shutdown";
 
 /** What does not keep pods from starting, and should be put right all the same. */
-export type WarningPart = HttpPart | "packet filters";
+export type WarningPart = HttpPart | "packet filters" | "MTU";
 
 /** Listeners of HTTP. */
 export type HttpPart = "http" | "probes";

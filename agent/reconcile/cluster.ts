@@ -8,7 +8,13 @@ import type { Claim, Claims } from "../plan/peers/cluster-claims.ts";
 import { noWays } from "../plan/peers/count-ways.ts";
 import { overlayNodes } from "../plan/peers/overlay-nodes.ts";
 import { createPeerPlanner, type OverlayMode, type PeerPlan } from "../plan/peers/peer-routes.ts";
-import { ownClaims, type PeersPlan, planPeers, type VxlanSettings } from "../plan/peers/peers.ts";
+import {
+  describeCut,
+  ownClaims,
+  type PeersPlan,
+  planPeers,
+  type VxlanSettings,
+} from "../plan/peers/peers.ts";
 import { countRefusals, ownRefusal } from "../plan/peers/refusal.ts";
 import { planRuleset, type Ruleset } from "../plan/rules/ruleset.ts";
 import type { Surroundings } from "../plan/node/surroundings.ts";
@@ -34,7 +40,7 @@ export interface LocalNetwork {
 
 export interface ClusterReconcilerInput extends VxlanSettings {
   readonly kernel: Pick<Kernel, "ensurePeers" | "ensureRuleset" | "listPeers">;
-  readonly readiness: Pick<Readiness, "set">;
+  readonly readiness: Pick<Readiness, "set" | "warn">;
   readonly log: Log;
   readonly nodeName: string;
   readonly bridge: string;
@@ -232,6 +238,7 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
       if (refusal !== lastRefusal) input.onOwnRefusal();
       lastRefusal = refusal;
       const peers = plan(local, claims);
+      readiness.warn("MTU", describeCut(peers.tunnels));
       let isDone = false;
       // The ruleset first: no connection to a new node's pods is to begin under this node's address.
       await inTurn([

@@ -6,7 +6,7 @@ import { type Cidr, cidrOf, formatCidr, parseCidr } from "../net/cidr.ts";
 import { type Attachment, describePod } from "../plan/pods/attachment.ts";
 import { planNodeNetwork } from "../plan/node/node-network.ts";
 import type { OverlayMode } from "../plan/peers/peer-routes.ts";
-import { DEFAULT_MTU, planMtu } from "../plan/node/pod-mtu.ts";
+import { DEFAULT_MTU, mtuFault, planMtu } from "../plan/node/pod-mtu.ts";
 import type { Surroundings } from "../plan/node/surroundings.ts";
 import type { Underlay } from "../plan/node/underlay.ts";
 import type { Readiness } from "../lib/readiness.ts";
@@ -157,7 +157,9 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
       log.warn({ adopted: pods, vanished: gone }, "Attachments changed without a CNI call");
     }
     const ownAddresses = node.podCIDRs.length === 0 ? undefined : node.addresses;
-    mtu = planMtu({ ...input, underlay, ownAddresses, before: mtu ?? (await kernel.readMtu(bridge)) });
+    const families = [...podCidrs, ...ipam.formerCidrs()].map(({ family }) => family);
+    const before = mtu ?? (await kernel.readMtu(bridge));
+    mtu = planMtu({ ...input, families, underlay, ownAddresses, before });
     const plan = planNodeNetwork({
       bridge,
       mtu,
@@ -180,6 +182,9 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
     if (outcome.changes.some(({ kind }) => kind === "bridge")) savedLastGiven = "";
     await saveLastGiven();
     await repairAttachments();
+    // All is as it can be, and not as it was asked for.
+    const fault = mtuFault({ ...input, families });
+    if (fault !== undefined) throw new Error(fault);
   };
 
   let isRecovered = false;

@@ -53,6 +53,8 @@ export interface AgentSettings {
   readonly cniConfDir: string;
   readonly cniConfName: string;
   readonly bridge: string;
+  /** MTU of pods; 0: as the uplink has it. Agents before 0.2 do not tell. */
+  readonly mtu?: number | undefined;
   readonly overlay: string;
   readonly vxlanDevice: string;
   readonly vxlanVni: number;

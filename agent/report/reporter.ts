@@ -98,7 +98,7 @@ function reportAgent(
   { version, nodeVersion, pid, config, view }: ReporterInput,
   startedMs: number,
 ): AgentReport {
-  const { socket, cniBinDir, cniConfDir, cniConfName, bridge, overlay, masquerade } = config;
+  const { socket, cniBinDir, cniConfDir, cniConfName, bridge, mtu, overlay, masquerade } = config;
   const { vxlanDevice, vxlanVni, vxlanPort } = config;
   const source = view();
   return {
@@ -112,6 +112,7 @@ function reportAgent(
       cniConfDir,
       cniConfName,
       bridge,
+      mtu,
       overlay,
       vxlanDevice,
       vxlanVni,

@@ -100,7 +100,7 @@ test("loadConfig() reports all faults together, each with key and value", () => 
       "colour is no setting",
       'http "9655" must be ADDRESS:PORT',
       'masquerade "maybe" must be true, false, ipv4 or ipv6',
-      "mtu 12 must be 0 or 1280 to 65535",
+      "mtu 12 must be 0 or 576 to 65535",
       'socket "agent.sock" must be an absolute path',
     ]);
   });

@@ -74,8 +74,8 @@ const between = (low: number, high: number) =>
 const mtu = v.pipe(
   wholeNumber,
   v.check(
-    (value) => value === 0 || (value >= MIN_MTU && value <= 65_535),
-    `must be 0 or ${MIN_MTU} to 65535`,
+    (value) => value === 0 || (value >= MIN_MTU[4] && value <= 65_535),
+    `must be 0 or ${MIN_MTU[4]} to 65535`,
   ),
 );
 
@@ -226,7 +226,7 @@ export const OPTIONS = {
     flag: "mtu",
     schema: v.optional(mtu, 0),
     value: "BYTES",
-    help: "MTU of pods; 0 takes the uplink's, less what the overlay adds unless that is never used",
+    help: "MTU of pods; 0 takes the uplink's, less what the overlay adds unless that is never used; with IPv6 pods need 1280",
   },
   overlay: {
     flag: "overlay",

@@ -103,6 +103,7 @@ export const REMEDIES: readonly string[] = [
       bridge: { name: "cw0", mtu: 1500 },
       tunnels: [{ name: "cw-vx", mtu: 1500, underlay: 4 }],
       uplinks: [{ name: LINK, mtu: 1400 }],
+      families: [4, 6],
       probes: [],
     }),
     ...checkReversePath({ all: 1, links: [{ name: LINK, inetConf: {} }], uplinks: 2, dropped: 1 }),

@@ -9,7 +9,7 @@ const REFUSALS: readonly { readonly set: string; readonly want: RegExp }[] = [
   { set: 'config.kubeconfig="/k"', want: /config.*[Aa]dditional propert.*kubeconfig.* not allowed/ },
   { set: 'config.overlay="maybe"', want: /config.overlay.* must be one of .*auto.*never.*always/ },
   { set: "config.mtu=-1", want: /config.mtu.*(greater than or equal to 0|got -1, want 0)/ },
-  { set: "config.mtu=1279", want: /config.mtu 1279 must be 0 or 1280 to 65535/ },
+  { set: "config.mtu=575", want: /config.mtu 575 must be 0 or 576 to 65535/ },
   {
     set: 'config.mtu="1500"',
     want: /config.mtu.*(Expected: integer, given: string|got string, want integer)/,

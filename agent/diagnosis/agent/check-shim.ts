@@ -9,6 +9,8 @@ export interface ShimObservation {
   readonly shippedPath: string;
   /** Version of the shim that ships with this program. */
   readonly shippedVersion: string | undefined;
+  /** Version of the agent that runs. */
+  readonly agentVersion?: string | undefined;
 }
 
 export interface InstalledShim {
@@ -27,6 +29,7 @@ export function checkShim({
   installed,
   shippedPath,
   shippedVersion,
+  agentVersion,
 }: ShimObservation): readonly Finding[] {
   const remedy = shippedVersion && `install -m 0755 ${shellWord(shippedPath)} ${shellWord(path)}`;
   const fail = (evidence: string): readonly Finding[] => [{ name: NAME, verdict: "fail", evidence, remedy }];
@@ -37,6 +40,11 @@ export function checkShim({
   if (installed.isShipped)
     return [{ name: NAME, verdict: "ok", evidence: `${path} is that of ${version}, as shipped` }];
   const isOther = version !== shippedVersion;
+  // It would put its own back.
+  if (version === agentVersion)
+    return [
+      { name: NAME, verdict: "info", evidence: `${path} is of version ${version}, as the running agent is` },
+    ];
   return [
     {
       name: NAME,

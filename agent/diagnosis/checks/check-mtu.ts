@@ -1,5 +1,6 @@
 import type { Family } from "../../net/address.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
+import { minMtu } from "../../plan/node/node-network.ts";
 import { VXLAN_OVERHEAD } from "../../plan/peers/peers.ts";
 import type { Finding } from "../finding.ts";
 import { allOf, shellWord } from "../shell.ts";
@@ -9,7 +10,12 @@ type SizedLink = Pick<Link, "name" | "mtu">;
 export interface MtuObservation {
   readonly bridge: SizedLink;
   readonly tunnels: readonly (SizedLink & { readonly underlay: Family })[];
+  /** Those that may carry packets between nodes. */
   readonly uplinks: readonly SizedLink[];
+  /** Of the node's PodCIDRs. */
+  readonly families: readonly Family[];
+  /** MTU of pods that the running agent was told; 0 or undefined: none. */
+  readonly configured?: number | undefined;
   /** One for each node of the sample. */
   readonly probes: readonly ProbeResult[];
 }
@@ -53,32 +59,39 @@ export function checkMtu(observation: MtuObservation): readonly Finding[] {
   return [{ name: NAME, verdict: silent === 0 ? "ok" : "info", evidence: `${links}${reached}${unknown}` }];
 }
 
-function checkLinks({ bridge, tunnels, uplinks }: MtuObservation): Finding[] {
+function checkLinks(observation: MtuObservation): Finding[] {
+  const { bridge, tunnels, uplinks, families, configured = 0 } = observation;
   const narrow = uplinks.toSorted((a, b) => a.mtu - b.mtu)[0];
   if (narrow === undefined) return [];
-  const wide = tunnels.filter(({ mtu, underlay }) => mtu + VXLAN_OVERHEAD[underlay] > narrow.mtu);
+  const least = minMtu(families);
+  const fitting = (underlay: Family): number => Math.max(least, narrow.mtu - VXLAN_OVERHEAD[underlay]);
+  const wide = tunnels.filter(({ mtu, underlay }) => mtu > fitting(underlay));
   const findings: Finding[] = wide.map(({ name, mtu, underlay }) => ({
     name: NAME,
     verdict: "fail",
     evidence: `VXLAN device ${name} takes packets of ${mtu} bytes, which with ${VXLAN_OVERHEAD[underlay]} around them do not fit ${narrow.name} (${narrow.mtu})`,
-    remedy: setMtu(name, narrow.mtu - VXLAN_OVERHEAD[underlay]),
+    remedy: setMtu(name, fitting(underlay)),
   }));
-  const limit = Math.min(
-    narrow.mtu,
-    ...tunnels.map(({ mtu, underlay }) => innerLimit(mtu, underlay, narrow.mtu)),
-  );
-  if (bridge.mtu > limit)
+  const outer = Math.max(0, ...tunnels.map(({ underlay }) => least + VXLAN_OVERHEAD[underlay]));
+  if (outer > narrow.mtu)
     findings.push({
       name: NAME,
       verdict: "warn",
-      evidence: `bridge ${bridge.name} takes packets of ${bridge.mtu} bytes, and the way on takes ${limit}: pods are told so packet by packet, by ICMP that filters may drop`,
-      remedy: setMtu(bridge.name, limit),
+      evidence: `pods need ${least} bytes for IPv6, and the ${outer} bytes that the overlay makes of them are cut to those of ${narrow.name} (${narrow.mtu}), which is slow; where the network behind it carries more, this makes room`,
+      remedy: setMtu(narrow.name, outer),
     });
+  const limit = Math.min(narrow.mtu, ...tunnels.map(({ mtu, underlay }) => Math.min(mtu, fitting(underlay))));
+  if (bridge.mtu <= limit) return findings;
+  const evidence = `bridge ${bridge.name} takes packets of ${bridge.mtu} bytes, and the way on takes ${limit}: pods are told so packet by packet, by ICMP that filters may drop`;
+  // A running agent keeps to what it was told.
+  if (bridge.mtu === configured)
+    findings.push({
+      name: NAME,
+      verdict: "warn",
+      evidence: `${evidence}; set the agent's mtu to 0, or at most ${limit}`,
+    });
+  else findings.push({ name: NAME, verdict: "warn", evidence, remedy: setMtu(bridge.name, limit) });
   return findings;
-}
-
-function innerLimit(mtu: number, underlay: Family, uplinkMtu: number): number {
-  return Math.min(mtu, uplinkMtu - VXLAN_OVERHEAD[underlay]);
 }
 
 function setMtu(link: string, mtu: number): string {
@@ -94,6 +107,7 @@ function checkPaths(observation: MtuObservation): Finding[] {
     ({ small, full }) => full === "too big" || (full === "no answer" && small === "answered"),
   );
   return [...Map.groupBy(failed, ({ uplink }) => uplink)].map(([uplink, probes]) => {
+    const link = observation.uplinks.find(({ name }) => name === uplink);
     const nodes = probes.map(({ address, size, kind }) => `${address} (${kind}, ${size} bytes)`).join(", ");
     const vanish = probes.some(({ full }) => full === "no answer");
     const how = vanish
@@ -101,19 +115,40 @@ function checkPaths(observation: MtuObservation): Finding[] {
       : "a router says that large packets are too big";
     const limits = probes.flatMap(({ passes }) => passes ?? []);
     const passes = limits.length === 0 ? undefined : Math.min(...limits);
+    const fit = link && passes !== undefined ? fitAll(observation, link, passes) : undefined;
     return {
       name: NAME,
       verdict: vanish ? "fail" : "warn",
-      evidence: `${uplink} to ${nodes}: ${how}${passes === undefined ? "" : `; ${passes} bytes pass`}`,
-      remedy: passes === undefined ? undefined : fitAll(observation, uplink, passes),
+      evidence: [
+        `${uplink} to ${nodes}: ${how}`,
+        ...(passes === undefined ? [] : [`${passes} bytes pass`]),
+        ...(fit?.obstacle === undefined ? [] : [fit.obstacle]),
+      ].join("; "),
+      remedy: fit?.remedy,
     };
   });
 }
 
-function fitAll({ bridge, tunnels }: MtuObservation, uplink: string, passes: number): string {
+type Fit =
+  | { readonly remedy: string; readonly obstacle?: never }
+  | { readonly obstacle: string; readonly remedy?: never };
+
+/** Everything as an agent has it that follows the uplink, which no running agent undoes. */
+function fitAll(
+  { bridge, tunnels, families, configured = 0 }: MtuObservation,
+  uplink: SizedLink,
+  passes: number,
+): Fit {
+  const overhead = Math.max(0, ...tunnels.map(({ underlay }) => VXLAN_OVERHEAD[underlay]));
+  const most = passes - overhead;
+  const least = minMtu(families);
+  if (most < least) return { obstacle: `pods need ${least + overhead} for IPv6` };
+  if (configured > most) return { obstacle: `set the agent's mtu to 0, or at most ${most}` };
+  // More room than the overlay needs is for an outer IPv6 header.
+  const room = configured > 0 ? overhead : Math.max(overhead, uplink.mtu - bridge.mtu);
   const inner = tunnels.map(({ name, mtu, underlay }) =>
     setMtu(name, Math.min(mtu, passes - VXLAN_OVERHEAD[underlay])),
   );
-  const pods = passes - Math.max(0, ...tunnels.map(({ underlay }) => VXLAN_OVERHEAD[underlay]));
-  return allOf(setMtu(uplink, passes), ...inner, setMtu(bridge.name, Math.min(bridge.mtu, pods)));
+  const pods = Math.max(least, Math.min(bridge.mtu, passes - room));
+  return { remedy: allOf(setMtu(uplink.name, passes), ...inner, setMtu(bridge.name, pods)) };
 }

@@ -33,6 +33,7 @@ const MTU: MtuObservation = {
   bridge: { name: "cw0", mtu: 1450 },
   tunnels: [{ name: "cw-vx", mtu: 1450, underlay: 4 }],
   uplinks: [{ name: "eth0", mtu: 1500 }],
+  families: [4],
   probes: [],
 };
 const PROBE: ProbeResult = {

@@ -12,6 +12,8 @@ import type { NodeObservation, Tunnel } from "./observe-node.ts";
 export interface WaysObservation {
   /** Links of the node's addresses, and of the kernel's ways to other nodes and out of the cluster. */
   readonly uplinks: readonly Link[];
+  /** Largest packet that every way from the node's addresses takes, as the agent counts; undefined where none of them is known. */
+  readonly carries: number | undefined;
   /** Addresses of nodes with a plain route, by the index of the link. */
   readonly direct: ReadonlyMap<string, number>;
   /** Number of plain routes. */
@@ -37,11 +39,12 @@ export async function observeWays(
   const overlays = (await Promise.all(tunnels)).flat();
   const own = [...nodeAddresses, ...node.tunnels.flatMap(({ vxlan }) => vxlan?.local ?? [])];
   const others = new Set([...direct.keys(), ...overlays.flatMap(({ remote }) => remote ?? [])]);
-  const { uplinks } = await createUnderlayObserver(rtnetlink).observe(own, [...others], "all");
+  const { uplinks, addresses } = await createUnderlayObserver(rtnetlink).observe(own, [...others], "all");
   const names = new Set(uplinks.map(({ name }) => name));
   const used = new Set(direct.values());
   return {
     uplinks: node.links.filter(({ name, index }) => names.has(name) || used.has(index)),
+    carries: addresses.size === 0 ? undefined : Math.min(...addresses.values()),
     direct,
     directRoutes: plain.length,
     overlays,

@@ -37,6 +37,7 @@ test("ensureTunnel() names module and package on a kernel without VXLAN (flannel
     mac: "0a:58:c0:00:02:0a",
     mtu: 1450,
     addresses: [],
+    underlayMtu: 1500,
     vni: 4096,
     port: 4789,
     txChecksum: true,

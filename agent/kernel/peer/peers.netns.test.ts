@@ -79,6 +79,7 @@ function peers(planned: readonly PeerRoute[], change: Partial<PeersPlan> = {}): 
       mac: macOf(OWN[underlay]),
       addresses: [],
       mtu: 1400,
+      underlayMtu: 1500,
       vni: 4096,
       port: 4789,
       txChecksum: true,

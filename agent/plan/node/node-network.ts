@@ -7,8 +7,13 @@ import { addressAt, type Cidr } from "../../net/cidr.ts";
  */
 export const BRIDGE_MAC = "0a:58:00:00:00:01";
 
-/** Smallest MTU with which IPv6 works (RFC 8200 section 5); IPv4 needs less. */
-export const MIN_MTU = 1280;
+/** Smallest MTU of pods by family: what every host must take (RFC 791 section 3.1), and with less the kernel takes IPv6 off a link (RFC 8200 section 5). */
+export const MIN_MTU: Readonly<Record<Family, number>> = { 4: 576, 6: 1280 };
+
+/** Smallest MTU of pods with these families. */
+export function minMtu(families: Iterable<Family>): number {
+  return new Set(families).has(6) ? MIN_MTU[6] : MIN_MTU[4];
+}
 
 /** An address on the bridge, with the PodCIDR's length so that the kernel routes the PodCIDR to the bridge. */
 export interface GatewayAddress {

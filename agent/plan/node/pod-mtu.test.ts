@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type PodMtuInput, planMtu } from "./pod-mtu.ts";
+import { mtuFault, type PodMtuInput, planMtu } from "./pod-mtu.ts";
 
 const input: PodMtuInput = {
   mtu: 0,
   overlay: "auto",
+  families: [4, 6],
   ownAddresses: ["192.0.2.10"],
   underlay: { uplinks: [{ name: "wan0", mtu: 1500 }], addresses: new Map([["192.0.2.10", 9000]]) },
   before: undefined,
@@ -14,7 +15,7 @@ const off = { uplinks: [{ name: "wan0", mtu: 1500 }], addresses: new Map<string,
 for (const { name, change, want } of [
   { name: "follows the link of the node's address, not that of the default route", change: {}, want: 8950 },
   { name: "is the link's own where the overlay is never used", change: { overlay: "never" }, want: 9000 },
-  { name: "is what the operator says", change: { mtu: 1234 }, want: 1234 },
+  { name: "is what the operator says", change: { mtu: 1284 }, want: 1284 },
   {
     name: "leaves room for an outer IPv6 header where the node has an IPv6 address: a peer may have nothing else",
     change: {
@@ -58,10 +59,28 @@ for (const { name, change, want } of [
   },
   { name: "stays while the node's link is down", change: { underlay: off, before: 8950 }, want: 8950 },
   {
-    name: "is never less than what IPv6 needs",
+    name: "is never less than what pods' IPv6 needs",
     change: { underlay: { uplinks: [], addresses: new Map([["192.0.2.10", 1300]]) } },
     want: 1280,
   },
+  {
+    name: "is what fits where pods have IPv4 alone (tailscale/tailscale#16820)",
+    change: { families: [4], underlay: { uplinks: [], addresses: new Map([["192.0.2.10", 1280]]) } },
+    want: 1230,
+  },
+  {
+    name: "is never less than what IPv4 needs",
+    change: { families: [4], underlay: { uplinks: [], addresses: new Map([["192.0.2.10", 600]]) } },
+    want: 576,
+  },
+  { name: "is what the operator says, if IPv6 can live with it", change: { mtu: 1230 }, want: 1280 },
+  { name: "is what the operator says for IPv4 alone", change: { mtu: 1230, families: [4] }, want: 1230 },
 ] as readonly { name: string; change: Partial<PodMtuInput>; want: number }[]) {
   test(`planMtu() ${name}`, () => assert.equal(planMtu({ ...input, ...change }), want));
 }
+
+test("mtuFault() says what pods with IPv6 need, and nothing of what they can live with", () => {
+  assert.match(mtuFault({ mtu: 1230, families: [4, 6] }) ?? "", /^mtu 1230 is too small .* at least 1280/);
+  for (const mtu of [0, 1280]) assert.equal(mtuFault({ mtu, families: [4, 6] }), undefined);
+  assert.equal(mtuFault({ mtu: 1230, families: [4] }), undefined);
+});

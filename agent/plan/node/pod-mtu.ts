@@ -1,4 +1,5 @@
-import { MIN_MTU } from "./node-network.ts";
+import type { Family } from "../../net/address.ts";
+import { MIN_MTU, minMtu } from "./node-network.ts";
 import { addressOf, type OverlayMode } from "../peers/peer-routes.ts";
 import { VXLAN_OVERHEAD } from "../peers/peers.ts";
 import type { Underlay } from "./underlay.ts";
@@ -10,6 +11,8 @@ export interface PodMtuInput {
   /** As configured; 0 takes the uplink's. */
   readonly mtu: number;
   readonly overlay: OverlayMode;
+  /** Of the node's PodCIDRs, former ones included. */
+  readonly families: readonly Family[];
   /** Undefined while the node is not known. */
   readonly ownAddresses: readonly string[] | undefined;
   readonly underlay: Pick<Underlay, "uplinks" | "addresses">;
@@ -21,10 +24,11 @@ export interface PodMtuInput {
  * MTU of pods: that of the link which carries the node's address, not of the one with the default route (antrea-io/antrea#5868), less what
  * the overlay puts around a packet if it may be used. A node with an IPv6 address leaves room for an outer IPv6 header: some peer may have no
  * IPv4, and no router cuts IPv6 packets to the size of the peer's link. While the node's link is down, or
- * the node is not known, the MTU stays.
+ * the node is not known, the MTU stays. It is never less than the pods' families need: what does not fit then is cut outside of them, by the node.
  */
-export function planMtu({ mtu, overlay, ownAddresses, underlay, before }: PodMtuInput): number {
-  if (mtu > 0) return mtu;
+export function planMtu({ mtu, overlay, families, ownAddresses, underlay, before }: PodMtuInput): number {
+  const least = minMtu(families);
+  if (mtu > 0) return Math.max(least, mtu);
   const carried = [...underlay.addresses.values()];
   const isFollowing = carried.length > 0 || (ownAddresses?.length === 0 && underlay.uplinks.length > 0);
   if (!isFollowing && before !== undefined) return before;
@@ -32,5 +36,12 @@ export function planMtu({ mtu, overlay, ownAddresses, underlay, before }: PodMtu
   const smallest = sizes.length === 0 ? DEFAULT_MTU : Math.min(...sizes);
   if (overlay === "never") return smallest;
   const hasIpv6 = addressOf(6, ownAddresses ?? []) !== undefined;
-  return Math.max(MIN_MTU, smallest - VXLAN_OVERHEAD[hasIpv6 ? 6 : 4]);
+  return Math.max(least, smallest - VXLAN_OVERHEAD[hasIpv6 ? 6 : 4]);
+}
+
+/** Why pods do not get the configured MTU; undefined when they do. */
+export function mtuFault({ mtu, families }: Pick<PodMtuInput, "mtu" | "families">): string | undefined {
+  if (mtu === 0 || mtu >= minMtu(families)) return undefined;
+  const remedy = `set mtu to 0 or at least ${MIN_MTU[6]}, or give nodes no IPv6 PodCIDR`;
+  return `mtu ${mtu} is too small for pods with IPv6, which needs ${MIN_MTU[6]}: ${remedy}`;
 }

@@ -4,7 +4,7 @@ import type { Cidr } from "../../net/cidr.ts";
 import { macOf } from "../../net/mac.ts";
 import type { Claim, Claims } from "./cluster-claims.ts";
 import { createWayCounter, type WayCounts } from "./count-ways.ts";
-import { MIN_MTU } from "../node/node-network.ts";
+import { minMtu } from "../node/node-network.ts";
 import { addressOf, FAMILIES, type PeerPlan, type PeerRoute } from "./peer-routes.ts";
 import type { Underlay } from "../node/underlay.ts";
 
@@ -27,6 +27,8 @@ export interface TunnelPlan {
   readonly mtu: number;
   /** Gateways of this node's pods: what is masqueraded on its way through the device gets one of them, which other nodes take, and no other address. */
   readonly addresses: readonly string[];
+  /** What its outer packets may have on their way; larger ones are cut. */
+  readonly underlayMtu: number;
   readonly vni: number;
   readonly port: number;
   /** Whether the network card may compute checksums of inner packets. */
@@ -65,7 +67,8 @@ export interface PeersInput {
 
 /** Plans routes and tunnels to all nodes but this one. */
 export function planPeers(input: PeersInput): PeersPlan {
-  const { claims, ownAddresses, ownGateways, planPeer, underlay, settings } = input;
+  const { claims, ownAddresses, ownCidrs, ownGateways, planPeer, underlay, settings } = input;
+  const least = minMtu(ownCidrs.map(({ family }) => family));
   const isOwn = ownClaims(input);
   const routes = new Map<string, PeerRoute>();
   const held = new Set<string>();
@@ -92,7 +95,7 @@ export function planPeers(input: PeersInput): PeersPlan {
     const mtu = local === undefined ? undefined : underlay.addresses.get(local);
     return local === undefined || mtu === undefined
       ? []
-      : [planTunnel(family, { local, mtu, addresses: ownGateways, settings })];
+      : [planTunnel(family, { local, mtu, least, addresses: ownGateways, settings })];
   });
   const tunnelNames = FAMILIES.map((family) => tunnelName(settings.vxlanDevice, family));
   const counts = { podCidrs: ways.podCidrs(), nodes: ways.nodes() };
@@ -113,22 +116,35 @@ export function tunnelName(device: string, underlay: Family): string {
   return underlay === 4 ? device : `${device}6`;
 }
 
+/** What is cut because pods with IPv6 take no less, as a sentence; undefined: everything fits. */
+export function describeCut(tunnels: readonly TunnelPlan[]): string | undefined {
+  const cut = tunnels.find(({ mtu, underlay, underlayMtu }) => mtu + VXLAN_OVERHEAD[underlay] > underlayMtu);
+  if (cut === undefined) return undefined;
+  const { name, mtu, underlay, underlayMtu } = cut;
+  const outer = mtu + VXLAN_OVERHEAD[underlay];
+  const remedy = `let the node network carry ${outer} bytes, reach all nodes without the overlay, or give nodes no IPv6 PodCIDR`;
+  return `pods with IPv6 need ${mtu} bytes, and the ${outer} bytes that ${name} makes of them are cut to ${underlayMtu}, which is slow: ${remedy}`;
+}
+
 function planTunnel(
   underlay: Family,
   {
     local,
     mtu,
+    least,
     addresses,
     settings,
-  }: Pick<TunnelPlan, "local" | "mtu" | "addresses"> & Pick<PeersInput, "settings">,
+  }: Pick<TunnelPlan, "local" | "mtu" | "addresses"> &
+    Pick<PeersInput, "settings"> & { readonly least: number },
 ): TunnelPlan {
   return {
     name: tunnelName(settings.vxlanDevice, underlay),
     underlay,
     local,
     mac: macOf(local),
-    mtu: Math.max(MIN_MTU, mtu - VXLAN_OVERHEAD[underlay]),
+    mtu: Math.max(least, mtu - VXLAN_OVERHEAD[underlay]),
     addresses,
+    underlayMtu: mtu,
     vni: settings.vxlanVni,
     port: settings.vxlanPort,
     txChecksum: settings.vxlanTxChecksum,

@@ -2,8 +2,8 @@
 {{- define "causeway.validate" -}}
 {{- $faults := list -}}
 {{- with .Values.config -}}
-{{- if and (gt (int .mtu) 0) (lt (int .mtu) 1280) -}}
-{{- $faults = append $faults (printf "config.mtu %d must be 0 or 1280 to 65535" (int .mtu)) -}}
+{{- if and (gt (int .mtu) 0) (lt (int .mtu) 576) -}}
+{{- $faults = append $faults (printf "config.mtu %d must be 0 or 576 to 65535" (int .mtu)) -}}
 {{- end -}}
 {{- if or (lt (int .vxlanVni) 1) (gt (int .vxlanVni) 16777215) -}}
 {{- $faults = append $faults (printf "config.vxlanVni %d must be 1 to 16777215" (int .vxlanVni)) -}}
