@@ -187,6 +187,9 @@ export const RTNLGRP_IPV6_NETCONF = 25;
 /** linux/rtnetlink.h: leaves the counters out of a link; they are most of it. */
 export const RTEXT_FILTER_SKIP_STATS = 1 << 3;
 
+/** linux/if.h: the link is up and has its carrier, and the kernel's worker has seen that. */
+export const IFF_RUNNING = 1 << 6;
+
 /** linux/if_link.h */
 export const IFLA_ADDRESS = 1;
 export const IFLA_IFNAME = 3;

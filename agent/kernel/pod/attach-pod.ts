@@ -1,13 +1,14 @@
 import { monotonicMs } from "./monotonic-ms.ts";
 import type { Cidr } from "../../net/cidr.ts";
 import { addAltNames, deleteLink, getLink } from "../../netlink/link/link.ts";
-import type { NetlinkRequest, Outcome } from "../../netlink/message/message.ts";
+import type { Outcome } from "../../netlink/message/message.ts";
 import { isAlreadyExists, NetlinkError } from "../../netlink/message/netlink-error.ts";
 import type { PodPlan } from "../../plan/pods/pod-network.ts";
 import { defaultRoutes, type PodRoute } from "../../plan/pods/pod-routing.ts";
 import { ownTableName } from "../../plan/pods/pod-settings.ts";
 import type { Attached, AttachOutcome, PodSockets } from "../kernel.ts";
 import type { Admission } from "../nft/nftables.ts";
+import { awaitRunning } from "../socket/await-running.ts";
 import type { PodBatches } from "./pod-batches.ts";
 import type { PodRequestsInput } from "./pod-requests.ts";
 import { addressRemovals } from "./pod-routes.ts";
@@ -86,7 +87,7 @@ async function tryAttach(
     { requests: create },
     { requests: host },
     { socket, requests: pod },
-    ...(isAlone ? [{ socket, requests: routes }, { requests: [settle(linkIndex)] }] : []),
+    ...(isAlone ? [{ socket, requests: routes }, { requests: [getLink(linkIndex)] }] : []),
   ]);
   if (admission !== undefined) {
     if (firstError(outcomes.shift() ?? []) !== undefined) return "not admitted";
@@ -100,7 +101,9 @@ async function tryAttach(
     if (error !== undefined) throw error;
     const isMade = (index: number): boolean =>
       isAlone && firstError(routed.slice(index * 2, index * 2 + 2)) === undefined;
-    return { routes: await routeRest(context, { plan, linkIndex, podLinkIndex, socket, isMade }) };
+    const made = await routeRest(context, { plan, linkIndex, podLinkIndex, socket, isMade });
+    await awaitRunning(rtnetlink, linkIndex, settled[0]);
+    return { routes: made };
   } catch (error) {
     await rtnetlink.tryExecute([
       {
@@ -113,14 +116,6 @@ async function tryAttach(
     ]);
     throw error;
   }
-}
-
-/**
- * A link that has got its carrier sends only after a worker of the kernel has seen that, which takes its time on a busy node; to ask about the
- * link does the worker's job (linkwatch_sync_dev in rtnl_getlink of net/core/rtnetlink.c, Linux 6.8). Without, the first packets may be lost.
- */
-function settle(linkIndex: number): NetlinkRequest {
-  return getLink(linkIndex);
 }
 
 interface RestInput {
@@ -150,8 +145,7 @@ async function routeRest(
     clusterCidrs: clusterCidrs(),
   });
   const names = ownTables.map((family) => ownTableName(plan.host.link, family));
-  const named = names.length === 0 ? [] : [addAltNames(linkIndex, names)];
-  await rtnetlink.execute([{ requests: [...named, settle(linkIndex)] }]);
+  if (names.length > 0) await rtnetlink.execute([{ requests: [addAltNames(linkIndex, names)] }]);
   const all = [...defaultRoutes(made), ...routes];
   return addresses.flatMap(({ family }) => all.filter(({ destination }) => destination.family === family));
 }

@@ -14,6 +14,7 @@ import { type BridgePort, parseBridgePort, parseForwardDelay } from "./bridge.ts
 import {
   AF_INET,
   AF_INET6,
+  IFF_RUNNING,
   IFLA_ADDRESS,
   IFLA_AF_SPEC,
   IFLA_GROUP,
@@ -78,6 +79,11 @@ export interface Link {
 /** Index of a link from the payload of its message: ifi_index of struct ifinfomsg, linux/rtnetlink.h. */
 export function readLinkIndex(payload: Buffer): number {
   return readS32At(payload, 4);
+}
+
+/** Whether a link counts as up, carrier and all, from the payload of its message: ifi_flags of struct ifinfomsg, linux/rtnetlink.h. */
+export function isLinkRunning(payload: Buffer): boolean {
+  return (readS32At(payload, 8) & IFF_RUNNING) !== 0;
 }
 
 /** Name of a link, and nothing else of it: of thousands of links few are worth more. Empty when there is none. */
