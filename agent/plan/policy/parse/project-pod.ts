@@ -1,0 +1,104 @@
+import { parseAddress } from "../../../net/address.ts";
+import { createInterner, type Labels, labelsOf, NO_LABELS } from "../labels.ts";
+import type { NamedPort, Namespace, PeerNode, Pod } from "../model.ts";
+import { type Field, isAbsent, isRecord, memberOf, readList, readText } from "./fields.ts";
+import { MAX_PORT, PROTOCOLS } from "./parse-ports.ts";
+
+const NO_PORTS: readonly NamedPort[] = [];
+
+const portLists = createInterner<readonly NamedPort[]>((ports) => JSON.stringify(ports));
+
+/**
+ * Projects a Pod object (core/v1) to what policies ask; undefined: it has no name. Never throws. What cannot be read of it is as if it were not
+ * there. Labels and ports are shared between pods that have the same ones. `keepsUid`: for pods of this node.
+ */
+export function projectPod(raw: unknown, keepsUid: (node: string | undefined) => boolean): Pod | undefined {
+  const pod = fieldOf(raw);
+  const metadata = memberOf(pod, "metadata");
+  const [namespace, name, uid] = ["namespace", "name", "uid"].map((key) => textOf(memberOf(metadata, key)));
+  if (namespace === undefined || name === undefined) return undefined;
+  const spec = memberOf(pod, "spec");
+  const status = memberOf(pod, "status");
+  const node = textOf(memberOf(spec, "nodeName"));
+  return {
+    namespace,
+    name,
+    uid: keepsUid(node) ? uid : undefined,
+    labels: labelsIn(metadata),
+    addresses: addressesIn(status),
+    ports: portsIn(spec),
+    node,
+    phase: textOf(memberOf(status, "phase")) ?? "Unknown",
+    hostNetwork: memberOf(spec, "hostNetwork").value === true,
+  };
+}
+
+/** A Namespace object (core/v1). */
+export function projectNamespace(raw: unknown): Namespace | undefined {
+  const metadata = memberOf(fieldOf(raw), "metadata");
+  const name = textOf(memberOf(metadata, "name"));
+  return name === undefined ? undefined : { name, labels: labelsIn(metadata) };
+}
+
+/** A Node object (core/v1) as a peer. */
+export function projectPeerNode(raw: unknown): PeerNode | undefined {
+  const node = fieldOf(raw);
+  const metadata = memberOf(node, "metadata");
+  const name = textOf(memberOf(metadata, "name"));
+  if (name === undefined) return undefined;
+  const list = readList(memberOf(memberOf(node, "status"), "addresses")) ?? [];
+  return {
+    name,
+    labels: labelsIn(metadata),
+    addresses: canonical(list.map((entry) => memberOf(entry, "address"))),
+  };
+}
+
+function fieldOf(value: unknown): Field {
+  return { path: "", value, faults: [] };
+}
+
+function textOf(field: Field): string | undefined {
+  return isAbsent(field) ? undefined : readText(field);
+}
+
+function labelsIn(metadata: Field): Labels {
+  const { value } = memberOf(metadata, "labels");
+  if (!isRecord(value)) return NO_LABELS;
+  const texts = Object.entries(value).filter(
+    (entry): entry is [string, string] => typeof entry[1] === "string",
+  );
+  return texts.length === 0 ? NO_LABELS : labelsOf(Object.fromEntries(texts));
+}
+
+/** `podIP` is the first of `podIPs`, and alone on servers and in files that have no more. */
+function addressesIn(status: Field): readonly string[] {
+  const list = readList(memberOf(status, "podIPs")) ?? [];
+  return canonical([memberOf(status, "podIP"), ...list.map((entry) => memberOf(entry, "ip"))]);
+}
+
+/** Each once; names of nodes stand among their addresses. */
+function canonical(fields: readonly Field[]): readonly string[] {
+  const addresses = fields.map(({ value }) => (typeof value === "string" ? parseAddress(value) : undefined));
+  return [...new Set(addresses.filter((address) => address !== undefined))];
+}
+
+function portsIn(spec: Field): readonly NamedPort[] {
+  const containers = readList(memberOf(spec, "containers")) ?? [];
+  const sidecars = (readList(memberOf(spec, "initContainers")) ?? []).filter(
+    (container) => memberOf(container, "restartPolicy").value === "Always",
+  );
+  const ports = [...containers, ...sidecars]
+    .flatMap((container) => readList(memberOf(container, "ports")) ?? [])
+    .flatMap((port) => namedPort(port) ?? []);
+  return ports.length === 0 ? NO_PORTS : portLists.intern(ports);
+}
+
+function namedPort(field: Field): NamedPort | undefined {
+  const name = memberOf(field, "name").value;
+  const port = memberOf(field, "containerPort").value;
+  const given = memberOf(field, "protocol");
+  const protocol = isAbsent(given) ? "TCP" : PROTOCOLS.find((known) => known === given.value);
+  if (typeof name !== "string" || name === "" || protocol === undefined) return undefined;
+  return typeof port === "number" && port >= 1 && port <= MAX_PORT ? { name, protocol, port } : undefined;
+}
