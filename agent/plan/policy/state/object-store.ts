@@ -1,0 +1,41 @@
+import { type Namespace, type PeerNode, type Pod, takesPart } from "../model.ts";
+
+/** Objects that are known, each pod with the addresses that count. */
+export interface ObjectStore {
+  readonly namespaces: Map<string, Namespace>;
+  readonly nodes: Map<string, PeerNode>;
+  /** Pods that take part, by namespace and name. */
+  readonly podsByNamespace: ReadonlyMap<string, ReadonlyMap<string, Pod>>;
+  podOf(namespace: string, name: string): Pod | undefined;
+  setPod(namespace: string, name: string, pod: Pod | undefined): void;
+}
+
+export function createObjectStore(): ObjectStore {
+  const podsByNamespace = new Map<string, Map<string, Pod>>();
+  return {
+    namespaces: new Map(),
+    nodes: new Map(),
+    podsByNamespace,
+    podOf: (namespace, name) => podsByNamespace.get(namespace)?.get(name),
+    setPod(namespace, name, pod) {
+      const pods = podsByNamespace.get(namespace) ?? new Map<string, Pod>();
+      if (pod === undefined) pods.delete(name);
+      else pods.set(name, pod);
+      if (pods.size === 0) podsByNamespace.delete(namespace);
+      else podsByNamespace.set(namespace, pods);
+    },
+  };
+}
+
+/** Whether two pods differ in nothing that decides. */
+export function isSamePod(a: Pod, b: Pod): boolean {
+  return (
+    a.uid === b.uid &&
+    a.labels === b.labels &&
+    a.ports === b.ports &&
+    a.node === b.node &&
+    takesPart(a) === takesPart(b) &&
+    a.addresses.length === b.addresses.length &&
+    a.addresses.every((address, index) => address === b.addresses[index])
+  );
+}

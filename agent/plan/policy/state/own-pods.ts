@@ -1,0 +1,87 @@
+import { objectKey, type Pod } from "../model.ts";
+
+/** A pod's interface on this node: what ADD and DEL say, whatever the API's status says. */
+export interface Attachment {
+  readonly namespace: string;
+  readonly name: string;
+  /** Undefined: the runtime did not tell. */
+  readonly uid: string | undefined;
+  /** Canonical. */
+  readonly addresses: readonly string[];
+}
+
+/** Pods of this node: as the API has them, and as they are attached. */
+export interface OwnPods {
+  readonly keys: ReadonlySet<string>;
+  /** Undefined: deleted. One that is still attached keeps what it has until it is gone. */
+  setPod(key: string, pod: Pod | undefined): void;
+  /** Another node has one of this name by now. */
+  forgetPod(key: string): void;
+  /** The attachment before, and this one: of the pods that are concerned. */
+  setAttachment(id: string, attachment: Attachment | undefined): readonly Attachment[];
+  podOf(key: string): Pod | undefined;
+  /** Addresses of the pod that the API has; `strangers`: of one that has its name, and of which nothing else is known. */
+  addressesOf(key: string): { readonly known: readonly string[]; readonly strangers: readonly string[] };
+}
+
+export function createOwnPods(): OwnPods {
+  const pods = new Map<string, Pod>();
+  const attachments = new Map<string, Attachment>();
+  const idsByKey = new Map<string, Set<string>>();
+  const keys = new Set<string>();
+  /** Deleted, but still attached. */
+  const leaving = new Set<string>();
+  const refresh = (key: string): void => {
+    if (pods.has(key) || idsByKey.has(key)) keys.add(key);
+    else keys.delete(key);
+  };
+  const detach = (id: string, { namespace, name }: Attachment): void => {
+    const key = objectKey(namespace, name);
+    const ids = idsByKey.get(key);
+    ids?.delete(id);
+    if (ids?.size === 0) idsByKey.delete(key);
+    if (!idsByKey.has(key) && leaving.delete(key)) pods.delete(key);
+    refresh(key);
+  };
+  return {
+    keys,
+    setPod(key, pod) {
+      if (pod !== undefined) {
+        pods.set(key, pod);
+        leaving.delete(key);
+      } else if (idsByKey.has(key)) leaving.add(key);
+      else pods.delete(key);
+      refresh(key);
+    },
+    forgetPod(key) {
+      pods.delete(key);
+      leaving.delete(key);
+      refresh(key);
+    },
+    setAttachment(id, attachment) {
+      const before = attachments.get(id);
+      if (before !== undefined) detach(id, before);
+      attachments.delete(id);
+      if (attachment !== undefined) {
+        const key = objectKey(attachment.namespace, attachment.name);
+        attachments.set(id, attachment);
+        idsByKey.set(key, (idsByKey.get(key) ?? new Set()).add(id));
+        refresh(key);
+      }
+      return [before, attachment].filter((one) => one !== undefined);
+    },
+    podOf: (key) => pods.get(key),
+    addressesOf(key) {
+      const pod = pods.get(key);
+      const own = [...(idsByKey.get(key) ?? [])]
+        .map((id) => attachments.get(id))
+        .filter((one) => one !== undefined);
+      const isKnown = ({ uid }: Attachment): boolean =>
+        pod !== undefined && (uid === undefined || pod.uid === undefined || uid === pod.uid);
+      return {
+        known: own.filter(isKnown).flatMap(({ addresses }) => addresses),
+        strangers: own.filter((attachment) => !isKnown(attachment)).flatMap(({ addresses }) => addresses),
+      };
+    },
+  };
+}

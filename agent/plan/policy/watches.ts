@@ -1,0 +1,69 @@
+import type { LabelSelector, PodSelector, Requirement } from "./model.ts";
+import { matchesNamespace } from "./selectors.ts";
+import type { PolicyEngine } from "./state/policy-engine.ts";
+
+/** What the API server must be asked for besides this node's own pods, namespaces and policies. */
+export interface WatchNeeds {
+  readonly pods: PodWatches;
+  /** Whether `nodes` peers count, so that labels and all addresses of Node objects are needed. */
+  readonly nodes: boolean;
+}
+
+/** `labelSelector` as the API's parameter writes it: what all who ask have in common; undefined: pods of any labels. */
+export type PodWatches =
+  | { readonly kind: "none" }
+  | { readonly kind: "namespaces"; readonly namespaces: ReadonlyMap<string, string | undefined> }
+  | { readonly kind: "cluster"; readonly labelSelector: string | undefined };
+
+/** More watches than these cost an API server more than one of everything. */
+export const MAX_NAMESPACES = 32;
+
+/** Finds what selectors of this node's groups ask for: no more is watched than they name, and nothing where they name nobody. */
+export function planWatches({ lists, objects }: Pick<PolicyEngine, "lists" | "objects">): WatchNeeds {
+  const selectors: PodSelector[] = [];
+  let nodes = false;
+  for (const { of } of lists.values())
+    if (of.kind === "pods") selectors.push(of.selector);
+    else nodes = true;
+  return { pods: planPodWatches(selectors, objects), nodes };
+}
+
+function planPodWatches(
+  selectors: readonly PodSelector[],
+  { namespaces }: PolicyEngine["objects"],
+): PodWatches {
+  const byNamespace = new Map<string, PodSelector[]>();
+  for (const selector of selectors) {
+    const names =
+      typeof selector.namespaces === "string" ? [selector.namespaces] : matching(selector, namespaces);
+    if (names === "all" || byNamespace.size > MAX_NAMESPACES) return inCluster(selectors);
+    for (const name of names) byNamespace.set(name, [...(byNamespace.get(name) ?? []), selector]);
+  }
+  if (byNamespace.size > MAX_NAMESPACES) return inCluster(selectors);
+  if (byNamespace.size === 0) return { kind: "none" };
+  const watches = [...byNamespace].map(([name, asking]) => [name, commonSelector(asking)] as const);
+  return { kind: "namespaces", namespaces: new Map(watches) };
+}
+
+/** Namespaces that a selector holds for at present. One over all of them is for those to come, too. */
+function matching(
+  selector: PodSelector & { readonly namespaces: string | LabelSelector },
+  namespaces: PolicyEngine["objects"]["namespaces"],
+): readonly string[] | "all" {
+  if (typeof selector.namespaces !== "string" && selector.namespaces.requirements.length === 0) return "all";
+  return [...namespaces.values()]
+    .filter((namespace) => matchesNamespace(selector, namespace.name, namespace))
+    .map(({ name }) => name);
+}
+
+function inCluster(selectors: readonly PodSelector[]): PodWatches {
+  return { kind: "cluster", labelSelector: commonSelector(selectors) };
+}
+
+/** Requirements that all selectors have. */
+function commonSelector([first, ...others]: readonly PodSelector[]): string | undefined {
+  const isCommon = ({ text, isValid }: Requirement): boolean =>
+    isValid && others.every(({ pods }) => pods.requirements.some((requirement) => requirement.text === text));
+  const common = first?.pods.requirements.filter(isCommon) ?? [];
+  return common.length === 0 ? undefined : common.map(({ text }) => text).join(",");
+}
