@@ -145,6 +145,16 @@ export interface Policy {
   /** Undefined: says nothing of that direction. A NetworkPolicy isolates in the directions that it has, be the list empty or not. */
   readonly rules: Readonly<Record<Direction, readonly Rule[] | undefined>>;
   readonly faults: readonly Fault[];
+  /** The `spec` that it was read from, which takes less room; undefined where it has no text, such as an object of YAML that holds itself. */
+  readonly spec: string | undefined;
+}
+
+/** Kind and name of a policy; `namespace` is undefined for a ClusterNetworkPolicy. */
+export type PolicyName = Pick<Policy, "kind" | "namespace" | "name">;
+
+/** Policies of both kinds have names of their own. */
+export function policyKey({ kind, namespace, name }: PolicyName): string {
+  return `${kind} ${objectKey(namespace, name)}`;
 }
 
 /** Name of an object in maps: `NAMESPACE/NAME`, or `NAME` of what has no namespace. */

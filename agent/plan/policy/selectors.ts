@@ -1,9 +1,12 @@
-import { type Labels, labelValue } from "./labels.ts";
+import { createInterner, type Labels, labelValue } from "./labels.ts";
 import type { LabelSelector, Namespace, Pod, PodSelector, Requirement } from "./model.ts";
 
 /** Syntax of the API (apimachinery, pkg/util/validation): others than these cannot stand in a query. */
 const LABEL_KEY = /^([a-z0-9]([a-z0-9.-]*[a-z0-9])?\/)?[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/;
 const LABEL_VALUE = /^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$/;
+
+// Thousands of policies name the same labels: what is equal is one object.
+const labelSelectors = createInterner<LabelSelector>(({ text }) => text);
 
 export function requirementOf(
   key: string,
@@ -24,10 +27,10 @@ export function requirementOf(
   return { key, operator, values, text, isValid };
 }
 
-export function labelSelectorOf(requirements: readonly Requirement[]): LabelSelector {
-  const byText = new Map(requirements.map((requirement) => [requirement.text, requirement]));
+export function labelSelectorOf(given: readonly Requirement[]): LabelSelector {
+  const byText = new Map(given.map((requirement) => [requirement.text, requirement]));
   const sorted = [...byText.values()].toSorted((a, b) => (a.text < b.text ? -1 : 1));
-  return { requirements: sorted, text: sorted.map(({ text }) => text).join(",") };
+  return labelSelectors.intern({ requirements: sorted, text: sorted.map(({ text }) => text).join(",") });
 }
 
 /** Holds for all labels. */
@@ -41,8 +44,8 @@ export function podSelectorOf(namespaces: string | LabelSelector, pods: LabelSel
 /** All pods of the cluster. */
 export const ALL_PODS: PodSelector = podSelectorOf(EVERYTHING, EVERYTHING);
 
-export function matchesLabels({ requirements }: LabelSelector, labels: Labels): boolean {
-  for (const requirement of requirements) if (!meets(requirement, labels)) return false;
+export function matchesLabels(selector: LabelSelector, labels: Labels): boolean {
+  for (const requirement of selector.requirements) if (!meets(requirement, labels)) return false;
   return true;
 }
 

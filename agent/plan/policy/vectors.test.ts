@@ -10,7 +10,6 @@ import { isRecord } from "./parse/fields.ts";
 import { parseNetworkPolicy } from "./parse/parse-network-policy.ts";
 import { projectNamespace, projectPod } from "./parse/project-pod.ts";
 import { createPolicyEngine, type ObjectChange, type PolicyEngine } from "./state/policy-engine.ts";
-import { policyKey } from "./state/policy-store.ts";
 
 const FOLDER =
   process.env["CAUSEWAY_POLICY_VECTORS"] ?? join(import.meta.dirname, "../../../../shared/policy-vectors");
@@ -94,7 +93,7 @@ function changesOf({ namespaces, pods, policies }: Vector): readonly ObjectChang
       const raw = withMatchersNotIn(given) as typeof given;
       const policy = parseNetworkPolicy(raw, raw.metadata.namespace, raw.metadata.name);
       assert.deepEqual(policy.faults, []);
-      return { kind: "policy", key: policyKey(policy), policy };
+      return { kind: "policy", name: policy, policy };
     }),
   ];
 }

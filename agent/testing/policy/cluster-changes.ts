@@ -1,5 +1,5 @@
 import { cidrOf } from "../../net/cidr.ts";
-import { objectKey } from "../../plan/policy/model.ts";
+import { objectKey, policyKey } from "../../plan/policy/model.ts";
 import { parseClusterPolicy } from "../../plan/policy/parse/parse-cluster-policy.ts";
 import { parseNetworkPolicy } from "../../plan/policy/parse/parse-network-policy.ts";
 import { projectNamespace, projectPeerNode, projectPod } from "../../plan/policy/parse/project-pod.ts";
@@ -9,7 +9,6 @@ import {
   type ObjectChange,
   type PolicyEngine,
 } from "../../plan/policy/state/policy-engine.ts";
-import { policyKey } from "../../plan/policy/state/policy-store.ts";
 import { GATEWAYS, HERE } from "./random-cluster.ts";
 import type { RawCluster } from "./raw-objects.ts";
 
@@ -55,8 +54,7 @@ export function changesOf(cluster: RawCluster): ReadonlyMap<string, ObjectChange
     ...cluster.policies.map((raw) => parseNetworkPolicy(raw, raw.metadata.namespace, raw.metadata.name)),
     ...cluster.clusterPolicies.map((raw) => parseClusterPolicy(raw, raw.metadata.name)),
   ];
-  for (const policy of policies)
-    changes.set(policyKey(policy), { kind: "policy", key: policyKey(policy), policy });
+  for (const policy of policies) changes.set(policyKey(policy), { kind: "policy", name: policy, policy });
   return changes;
 }
 

@@ -38,10 +38,13 @@ interface Side {
 function cutSides(sides: readonly Side[], protocol: Protocol): readonly Side[] {
   const cuts = new Set(sides.flatMap(({ range: { first, last } }) => [first, last + 1]));
   const sorted = [...cuts].toSorted((a, b) => a - b);
+  const waiting = sides.toSorted((a, b) => b.range.first - a.range.first);
+  let holders: readonly Side[] = [];
   const byAddresses = new Map<string, { readonly spans: readonly Span[]; readonly ranges: PortRange[] }>();
   for (const [index, first] of sorted.entries()) {
     const last = (sorted[index + 1] ?? first) - 1;
-    const holders = sides.filter(({ range }) => range.first <= first && first <= range.last);
+    const beginning = waiting.splice(waiting.findLastIndex(({ range }) => range.first > first) + 1);
+    holders = [...holders.filter(({ range }) => first <= range.last), ...beginning];
     if (holders.length === 0) continue;
     const spans = mergeSpans(holders.flatMap((side) => side.spans));
     const key = spans.map((span) => `${span.first}-${span.last}`).join();

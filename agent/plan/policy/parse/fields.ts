@@ -79,12 +79,16 @@ export function readEach<T>(fields: readonly Field[], read: (field: Field) => T 
   return fields.map(read).filter((value) => value !== undefined);
 }
 
-function showJson(value: unknown): string {
-  let text: string;
+/** Undefined: it has no text, as an object that holds itself, which YAML can say. */
+export function writeJson(value: unknown): string | undefined {
   try {
-    text = JSON.stringify(value) ?? String(value);
+    return JSON.stringify(value);
   } catch {
-    text = "an object that holds itself"; // YAML can say that
+    return undefined;
   }
+}
+
+function showJson(value: unknown): string {
+  const text = value === undefined ? "undefined" : (writeJson(value) ?? "an object that holds itself");
   return text.length <= MAX_SHOWN_LENGTH ? text : `${text.slice(0, MAX_SHOWN_LENGTH)}…`;
 }

@@ -11,6 +11,7 @@ import {
   readText,
   readWord,
   refuse,
+  writeJson,
 } from "./fields.ts";
 import { readCidr } from "./parse-cidr.ts";
 import { parseProtocols } from "./parse-protocols.ts";
@@ -47,6 +48,7 @@ export function parseClusterPolicy(raw: unknown, name: string): Policy {
     subject: subject ?? ALL_PODS,
     rules: { ingress: rulesOf("ingress"), egress: rulesOf("egress") },
     faults,
+    spec: writeJson(spec.value),
   };
 }
 

@@ -20,6 +20,7 @@ import {
   readObject,
   readWord,
   refuse,
+  writeJson,
 } from "./fields.ts";
 import { MAX_PORT, PROTOCOLS, readPortName } from "./parse-ports.ts";
 import { readCidr } from "./parse-cidr.ts";
@@ -53,6 +54,7 @@ export function parseNetworkPolicy(raw: unknown, namespace: string, name: string
     subject: podSelectorOf(namespace, pods ?? EVERYTHING),
     rules: { ingress: rulesOf("ingress"), egress: rulesOf("egress") },
     faults,
+    spec: writeJson(spec.value),
   };
 }
 

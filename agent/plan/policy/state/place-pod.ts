@@ -1,8 +1,8 @@
 import { type Family, familyOf } from "../../../net/address.ts";
 import type { Names } from "../compile/names.ts";
-import { planClosedGroup, planGroup } from "../compile/plan-group.ts";
+import { type GroupPlan, planClosedGroup, planGroup } from "../compile/plan-group.ts";
 import { planStages } from "../compile/stages.ts";
-import { DIRECTIONS, type Pod, type PodSelector, takesPart } from "../model.ts";
+import { DIRECTIONS, type Direction, type Pod, type PodSelector, type Policy, takesPart } from "../model.ts";
 import type { ObjectStore } from "./object-store.ts";
 import type { OwnPods } from "./own-pods.ts";
 import type { PolicyStore } from "./policy-store.ts";
@@ -17,24 +17,43 @@ export interface PlacerInput {
   readonly isBig: (selector: PodSelector) => boolean;
 }
 
-/** Finds the groups of a pod of this node. */
-export function createPlacer({ families, store, own, policies, names, isBig }: PlacerInput) {
+/** Finds the groups of pods of this node. */
+export interface Placer {
+  place(key: string): readonly Membership[];
+  /** What was planned holds no longer: policies, pods or sizes may be others. */
+  forgetPlans(): void;
+}
+
+export function createPlacer({ families, store, own, policies, names, isBig }: PlacerInput): Placer {
+  /** By pod: what selects it, so that it is not read again for each of its changes. */
+  const held = new Map<string, readonly Policy[]>();
+  /** By policies, ports, direction and family: pods of one deployment have the same. */
+  const plans = new Map<string, GroupPlan | undefined>();
+  const idOf = createNumbers();
+  const plan = (
+    selecting: readonly Policy[],
+    pod: Pod,
+    direction: Direction,
+    family: Family,
+  ): GroupPlan | undefined => {
+    const key = [direction, family, idOf(pod.ports), ...selecting.map(idOf).toSorted((a, b) => a - b)].join();
+    if (plans.has(key)) return plans.get(key);
+    const stages = planStages(selecting, direction, pod.ports);
+    const group = stages && planGroup({ stages, family, names, isBig });
+    plans.set(key, group);
+    return group;
+  };
   /** One without an address yet has groups of both families: its ADD then adds elements and nothing else. */
-  const ofPod = (pod: Pod, addresses: readonly string[]): readonly Membership[] => {
+  const ofPod = (key: string, pod: Pod, addresses: readonly string[]): readonly Membership[] => {
     const selecting = policies.selecting(pod, store.namespaces.get(pod.namespace));
-    return DIRECTIONS.flatMap((direction) => {
-      const stages = planStages(selecting, direction, pod.ports);
-      if (stages === undefined) return [];
-      return familiesOf(addresses, families).map((family): Membership => {
-        const group = planGroup({ stages, family, names, isBig });
-        return {
-          group,
-          direction,
-          family,
-          addresses: addresses.filter((address) => familyOf(address) === family),
-        };
-      });
-    });
+    held.set(key, selecting);
+    return DIRECTIONS.flatMap((direction) =>
+      familiesOf(addresses, families).flatMap((family): readonly Membership[] => {
+        const group = plan(selecting, pod, direction, family);
+        const ofFamily = addresses.filter((address) => familyOf(address) === family);
+        return group === undefined ? [] : [{ group, direction, family, addresses: ofFamily }];
+      }),
+    );
   };
   const ofStranger = (namespace: string, addresses: readonly string[]): readonly Membership[] => {
     if (!policies.concerns(namespace, store.namespaces.get(namespace))) return [];
@@ -45,11 +64,26 @@ export function createPlacer({ families, store, own, policies, names, isBig }: P
       }),
     );
   };
-  return (key: string): readonly Membership[] => {
-    const pod = own.podOf(key);
-    const { known, strangers } = own.addressesOf(key);
-    const ofKnown = pod !== undefined && takesPart(pod) ? ofPod(pod, known) : [];
-    return [...ofKnown, ...ofStranger(key.slice(0, key.indexOf("/")), strangers)];
+  return {
+    place(key) {
+      held.delete(key);
+      const pod = own.podOf(key);
+      const { known, strangers } = own.addressesOf(key);
+      const ofKnown = pod !== undefined && takesPart(pod) ? ofPod(key, pod, known) : [];
+      return [...ofKnown, ...ofStranger(key.slice(0, key.indexOf("/")), strangers)];
+    },
+    forgetPlans: () => plans.clear(),
+  };
+}
+
+/** A number for each object, for as long as it is there. */
+function createNumbers(): (object: object) => number {
+  const numbers = new WeakMap<object, number>();
+  let last = 0;
+  return (object) => {
+    const number = numbers.get(object) ?? ++last;
+    numbers.set(object, number);
+    return number;
   };
 }
 

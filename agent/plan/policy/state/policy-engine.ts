@@ -11,7 +11,15 @@ import type { Family } from "../../../net/address.ts";
 import { createNames } from "../compile/names.ts";
 import type { PolicyTable } from "../compile/policy-table.ts";
 import type { PodNetwork } from "../compile/table-sets.ts";
-import { type Namespace, objectKey, type PeerNode, type Pod, type Policy, takesPart } from "../model.ts";
+import {
+  type Namespace,
+  objectKey,
+  type PeerNode,
+  type Pod,
+  type Policy,
+  type PolicyName,
+  takesPart,
+} from "../model.ts";
 import { type BigLimits, createBigSelectors } from "./big-selectors.ts";
 import { createMemberLists, type MemberList, type MemberLists } from "./members.ts";
 import { createObjectStore, isSamePod, type ObjectStore } from "./object-store.ts";
@@ -26,8 +34,7 @@ export type ObjectChange =
   | { readonly kind: "pod"; readonly namespace: string; readonly name: string; readonly pod: Pod | undefined }
   | { readonly kind: "namespace"; readonly name: string; readonly namespace: Namespace | undefined }
   | { readonly kind: "node"; readonly name: string; readonly node: PeerNode | undefined }
-  /** `key`: policyKey() of it. */
-  | { readonly kind: "policy"; readonly key: string; readonly policy: Policy | undefined }
+  | { readonly kind: "policy"; readonly name: PolicyName; readonly policy: Policy | undefined }
   /** `id`: any name of the interface, such as its host link. */
   | { readonly kind: "attachment"; readonly id: string; readonly attachment: Attachment | undefined }
   | { readonly kind: "pod network"; readonly network: PodNetwork };
@@ -74,7 +81,7 @@ export function createPolicyEngine(input: PolicyEngineInput): PolicyEngine {
   const big = createBigSelectors(lists, bigLimits);
   const names = createNames();
   const builder = createTableBuilder(lists, names, network);
-  const place = createPlacer({ families, store, own, policies, names, isBig: big.isBig });
+  const placer = createPlacer({ families, store, own, policies, names, isBig: big.isBig });
   /** Pods of this node whose groups are to be found anew. */
   const dirty = new Set<string>();
   let isLayoutOld = false;
@@ -152,9 +159,8 @@ export function createPolicyEngine(input: PolicyEngineInput): PolicyEngine {
         return;
       }
       case "policy":
-        for (const policy of [policies.policies.get(change.key), change.policy])
-          if (policy !== undefined) soil(policy.namespace);
-        policies.set(change.key, change.policy);
+        soil(change.name.namespace);
+        policies.set(change.name, change.policy);
         return;
       case "pod network":
         network = change.network;
@@ -166,7 +172,8 @@ export function createPolicyEngine(input: PolicyEngineInput): PolicyEngine {
     apply(changes) {
       for (const change of changes) take(change);
       if (isLayoutOld) soil(undefined);
-      for (const key of dirty) builder.place(key, place(key));
+      for (const key of dirty) builder.place(key, placer.place(key));
+      placer.forgetPlans();
       isLayoutOld = false;
       dirty.clear();
       const changed = builder.collect();

@@ -1,52 +1,71 @@
-import { type Namespace, objectKey, type Pod, type Policy } from "../model.ts";
+import {
+  type Namespace,
+  type Pod,
+  type PodSelector,
+  type Policy,
+  type PolicyName,
+  policyKey,
+} from "../model.ts";
+import { parseAgain } from "../parse/parse-policy.ts";
 import { matchesNamespace, matchesPod } from "../selectors.ts";
 import { createSelectorIndex } from "./selector-index.ts";
 
-/** Policies by what they are about. */
+/** Policies by what they are about. Those that select no pod of this node are kept as text: there may be ten thousand. */
 export interface PolicyStore {
-  /** By kind, namespace and name. */
-  readonly policies: ReadonlyMap<string, Policy>;
-  set(key: string, policy: Policy | undefined): void;
-  /** Those that select a pod. */
+  readonly size: number;
+  /** Undefined: it is gone. */
+  set(name: PolicyName, policy: Policy | undefined): void;
+  /** Those that select a pod: the same objects for as long as somebody holds them. */
   selecting(pod: Pick<Pod, "namespace" | "labels">, namespace: Namespace | undefined): readonly Policy[];
-  /** Whether there is one that selects pods of the namespace, whatever their labels: one without policies waits for nothing. */
+  /** Whether there is one that selects pods of the namespace, whatever their labels. */
   concerns(name: string, namespace: Namespace | undefined): boolean;
 }
 
-/** Policies of both kinds have names of their own. */
-export function policyKey({ kind, namespace, name }: Pick<Policy, "kind" | "namespace" | "name">): string {
-  return `${kind} ${objectKey(namespace, name)}`;
+interface Entry {
+  readonly policy: PolicyName;
+  readonly subject: PodSelector;
+  /** The object itself where it has no text. */
+  readonly spec: string | Policy;
+  read: WeakRef<Policy> | undefined;
 }
 
 export function createPolicyStore(): PolicyStore {
-  const policies = new Map<string, Policy>();
-  const index = createSelectorIndex<Policy>();
+  const entries = new Map<string, Entry>();
+  const index = createSelectorIndex<Entry>();
   const counts = new Map<string, number>();
-  const cluster = new Set<Policy>();
-  const remove = (policy: Policy): void => {
-    index.remove(policy.subject, policy);
-    cluster.delete(policy);
-    if (policy.namespace === undefined) return;
-    const count = (counts.get(policy.namespace) ?? 0) - 1;
-    if (count > 0) counts.set(policy.namespace, count);
-    else counts.delete(policy.namespace);
+  const cluster = new Set<Entry>();
+  const count = (namespace: string, change: number): void => {
+    const next = (counts.get(namespace) ?? 0) + change;
+    if (next > 0) counts.set(namespace, next);
+    else counts.delete(namespace);
+  };
+  const remove = (key: string): void => {
+    const entry = entries.get(key);
+    if (entry === undefined) return;
+    entries.delete(key);
+    index.remove(entry.subject, entry);
+    cluster.delete(entry);
+    if (entry.policy.namespace !== undefined) count(entry.policy.namespace, -1);
   };
   return {
-    policies,
-    set(key, policy) {
-      const before = policies.get(key);
-      if (before !== undefined) remove(before);
-      policies.delete(key);
+    get size() {
+      return entries.size;
+    },
+    set(policyName, policy) {
+      const key = policyKey(policyName);
+      remove(key);
       if (policy === undefined) return;
-      policies.set(key, policy);
-      index.add(policy.subject, policy);
-      if (policy.namespace === undefined) cluster.add(policy);
-      else counts.set(policy.namespace, (counts.get(policy.namespace) ?? 0) + 1);
+      const { kind, namespace, name, subject, spec = policy } = policy;
+      const entry: Entry = { policy: { kind, namespace, name }, subject, spec, read: undefined };
+      entries.set(key, entry);
+      index.add(entry.subject, entry);
+      if (namespace === undefined) cluster.add(entry);
+      else count(namespace, 1);
     },
     selecting(pod, namespace) {
-      return [...index.candidates(pod, namespace)].filter(({ subject }) =>
-        matchesPod(subject, pod, namespace),
-      );
+      return [...index.candidates(pod, namespace)]
+        .filter(({ subject }) => matchesPod(subject, pod, namespace))
+        .map(readEntry);
     },
     concerns(name, namespace) {
       return (
@@ -54,4 +73,13 @@ export function createPolicyStore(): PolicyStore {
       );
     },
   };
+}
+
+function readEntry(entry: Entry): Policy {
+  if (typeof entry.spec !== "string") return entry.spec;
+  const known = entry.read?.deref();
+  if (known !== undefined) return known;
+  const policy = parseAgain(entry.spec, entry.policy);
+  entry.read = new WeakRef(policy);
+  return policy;
 }

@@ -2,12 +2,15 @@ import type { Labels } from "../labels.ts";
 import type { LabelSelector, Namespace, Pod, PodSelector } from "../model.ts";
 
 /** Finds selectors that may match a pod by what it has, not by looking at all of them. */
-export interface SelectorIndex<Item> {
+export interface SelectorIndex<Item extends object> {
   add(selector: PodSelector, item: Item): void;
   remove(selector: PodSelector, item: Item): void;
   /** Items whose selector may match, each once; whether it does is for {@link matchesPod} to say. */
   candidates(pod: Pick<Pod, "namespace" | "labels">, namespace: Namespace | undefined): Iterable<Item>;
 }
+
+/** By anchor; most hold one item, which needs no set around it. */
+type Places<Item extends object> = ReadonlyMap<string, Item | Set<Item>>;
 
 /** Scope of selectors that choose namespaces by label. No namespace has this name. */
 const CLUSTER = "";
@@ -19,20 +22,20 @@ const NO_ANCHOR = "";
  * A selector lies at one thing that a pod must have to match: its namespace by name, and one label of the pod, else one of the namespace. So a pod
  * meets those that name what it has, and those that name nothing.
  */
-export function createSelectorIndex<Item>(): SelectorIndex<Item> {
-  const scopes = new Map<string, Map<string, Set<Item>>>();
+export function createSelectorIndex<Item extends object>(): SelectorIndex<Item> {
+  const scopes = new Map<string, Map<string, Item | Set<Item>>>();
   const placesOf = (selector: PodSelector): [scope: string, anchors: readonly string[]] => {
     return [typeof selector.namespaces === "string" ? selector.namespaces : CLUSTER, anchorsOf(selector)];
   };
   return {
     add(selector, item) {
       const [scope, anchors] = placesOf(selector);
-      const places = scopes.get(scope) ?? new Map<string, Set<Item>>();
+      const places = scopes.get(scope) ?? new Map<string, Item | Set<Item>>();
       scopes.set(scope, places);
       for (const anchor of anchors) {
         const items = places.get(anchor);
-        if (items === undefined) places.set(anchor, new Set([item]));
-        else items.add(item);
+        if (items instanceof Set) items.add(item);
+        else places.set(anchor, items === undefined ? item : new Set([items, item]));
       }
     },
     remove(selector, item) {
@@ -40,8 +43,8 @@ export function createSelectorIndex<Item>(): SelectorIndex<Item> {
       const places = scopes.get(scope);
       for (const anchor of anchors) {
         const items = places?.get(anchor);
-        items?.delete(item);
-        if (items?.size === 0) places?.delete(anchor);
+        if (items instanceof Set) items.delete(item);
+        if (items === item || (items instanceof Set && items.size === 0)) places?.delete(anchor);
       }
       if (places?.size === 0) scopes.delete(scope);
     },
@@ -49,7 +52,7 @@ export function createSelectorIndex<Item>(): SelectorIndex<Item> {
       for (const scope of [name, CLUSTER]) {
         const places = scopes.get(scope);
         if (places === undefined) continue;
-        yield* places.get(NO_ANCHOR) ?? [];
+        yield* itemsAt(places, NO_ANCHOR);
         yield* atLabels(places, "pod", labels);
         if (scope === CLUSTER && namespace !== undefined) yield* atLabels(places, "ns", namespace.labels);
       }
@@ -57,15 +60,20 @@ export function createSelectorIndex<Item>(): SelectorIndex<Item> {
   };
 }
 
-function* atLabels<Item>(
-  places: ReadonlyMap<string, ReadonlySet<Item>>,
+function itemsAt<Item extends object>(places: Places<Item>, anchor: string): Iterable<Item> {
+  const items = places.get(anchor);
+  return items === undefined ? [] : items instanceof Set ? items : [items];
+}
+
+function* atLabels<Item extends object>(
+  places: Places<Item>,
   kind: "pod" | "ns",
   labels: Labels,
 ): Iterable<Item> {
   for (let index = 0; index < labels.length; index += 2) {
     const [key = "", value = ""] = [labels[index], labels[index + 1]];
-    yield* places.get(valueAnchor(kind, key, value)) ?? [];
-    yield* places.get(keyAnchor(kind, key)) ?? [];
+    yield* itemsAt(places, valueAnchor(kind, key, value));
+    yield* itemsAt(places, keyAnchor(kind, key));
   }
 }
 
