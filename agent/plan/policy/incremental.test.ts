@@ -6,10 +6,11 @@ import { randomCluster } from "../../testing/policy/random-cluster.ts";
 import type { RawCluster } from "../../testing/policy/raw-objects.ts";
 import { contentOf, createTableMirror } from "../../testing/policy/table-mirror.ts";
 import { diffTables } from "./state/diff-tables.ts";
-import type { ObjectChange, PolicyEngine } from "./state/policy-engine.ts";
+import type { ObjectChange } from "./state/object-change.ts";
+import type { PolicyEngine } from "./state/policy-engine.ts";
 
-/** More with `POLICY_RUNS`. */
-const RUNS = Number(process.env["POLICY_RUNS"] ?? 150);
+/** More with `npm run test:policy`. */
+const RUNS = 150 * Number(process.env["POLICY_FACTOR"] ?? 1);
 
 const clusters = fc.array(randomCluster(3), { minLength: 2, maxLength: 3 });
 

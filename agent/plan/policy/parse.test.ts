@@ -262,6 +262,12 @@ test("projectPod() takes what is there of a pod, whatever else is wrong with it"
   );
 });
 
+test("a static pod has the UID of its mirror: the runtime knows the other one", () => {
+  const annotations = { "kubernetes.io/config.mirror": "hash" };
+  const raw = { metadata: { namespace: "x", name: "p", uid: "u", annotations }, spec: { nodeName: "n" } };
+  assert.equal(projectPod(raw, () => true)?.uid, "hash");
+});
+
 test("parsers read any JSON without throwing", () => {
   fc.assert(
     fc.property(fc.jsonValue(), (value) => {

@@ -11,8 +11,8 @@ import { explain } from "./evaluate/explain.ts";
 import { DIRECTIONS } from "./model.ts";
 import type { PolicyEngine } from "./state/policy-engine.ts";
 
-/** More with `POLICY_RUNS`. */
-const RUNS = Number(process.env["POLICY_RUNS"] ?? 100);
+/** So many times the runs: `npm run test:policy`. */
+const FACTOR = Number(process.env["POLICY_FACTOR"] ?? 1);
 
 const PORTS: readonly Pick<Probe, "protocol" | "port">[] = [
   ...[53, 80, 81, 8000, 8001, 9999].map((port) => ({ protocol: "TCP", port }) as const),
@@ -42,15 +42,16 @@ function compare(cluster: RawCluster, engine: PolicyEngine): number {
           probes += 1;
           if (evaluateDirection(engine.table, probe, direction).passes !== want)
             assert.fail(`the table differs: ${direction} ${JSON.stringify(probe)}, want ${want}`);
-          if (explain(engine, probe, direction).passes !== want)
+          // It walks all objects, which takes most of the time.
+          if (probes % 4 === 0 && explain(engine, probe, direction).passes !== want)
             assert.fail(`the explanation differs: ${direction} ${JSON.stringify(probe)}, want ${want}`);
         }
   return probes;
 }
 
-for (const { name, clusterPolicies } of [
-  { name: "NetworkPolicies", clusterPolicies: 0 },
-  { name: "policies of all tiers", clusterPolicies: 5 },
+for (const { name, clusterPolicies, runs, least } of [
+  { name: "NetworkPolicies", clusterPolicies: 0, runs: 150, least: 50_000 },
+  { name: "policies of all tiers", clusterPolicies: 5, runs: 650, least: 300_000 },
 ])
   test(`table and explanation of random ${name} agree with a naive evaluator`, () => {
     let probes = 0;
@@ -60,7 +61,7 @@ for (const { name, clusterPolicies } of [
         engine.apply([...changesOf(cluster).values()]);
         probes += compare(cluster, engine);
       }),
-      { numRuns: RUNS },
+      { numRuns: runs * FACTOR },
     );
-    console.log(`${probes} probes`);
+    assert.ok(probes >= least * FACTOR, `${probes} probes`);
   });

@@ -9,7 +9,8 @@ import type { Protocol } from "./model.ts";
 import { isRecord } from "./parse/fields.ts";
 import { parseNetworkPolicy } from "./parse/parse-network-policy.ts";
 import { projectNamespace, projectPod } from "./parse/project-pod.ts";
-import { createPolicyEngine, type ObjectChange, type PolicyEngine } from "./state/policy-engine.ts";
+import type { ObjectChange } from "./state/object-change.ts";
+import { createPolicyEngine, type PolicyEngine } from "./state/policy-engine.ts";
 
 const FOLDER =
   process.env["CAUSEWAY_POLICY_VECTORS"] ?? join(import.meta.dirname, "../../../../shared/policy-vectors");

@@ -1,14 +1,4 @@
-import {
-  DIRECTIONS,
-  type Direction,
-  type Fault,
-  type Peer,
-  type Policy,
-  type PortName,
-  type PortRange,
-  type Ports,
-  type Rule,
-} from "../model.ts";
+import { DIRECTIONS, type Direction, type Fault, type Peer, type Policy, type Rule } from "../model.ts";
 import { EVERYTHING, podSelectorOf } from "../selectors.ts";
 import {
   type Field,
@@ -16,14 +6,13 @@ import {
   memberOf,
   readEach,
   readList,
-  readNumber,
   readObject,
   readWord,
   refuse,
   writeJson,
 } from "./fields.ts";
-import { MAX_PORT, PROTOCOLS, readPortName } from "./parse-ports.ts";
 import { readCidr } from "./parse-cidr.ts";
+import { parsePorts } from "./parse-ports.ts";
 import { parseSelector } from "./parse-selector.ts";
 
 const SPEC = ["podSelector", "policyTypes", "ingress", "egress"] as const;
@@ -126,28 +115,4 @@ function parseBlock(field: Field): Peer | undefined {
   const known = except.filter((hole) => hole !== undefined);
   // A block that keeps what should be excepted allows too much.
   return known.length < except.length ? undefined : { kind: "networks", networks: [{ cidr, except: known }] };
-}
-
-function parsePorts(fields: readonly Field[]): Ports {
-  const ports = readEach(fields, parsePort);
-  return {
-    ranges: ports.filter((port) => "first" in port),
-    names: ports.filter((port) => "name" in port),
-  };
-}
-
-function parsePort(field: Field): PortRange | PortName | undefined {
-  const members = readObject(field, ["protocol", "port", "endPort"]);
-  if (members === undefined) return undefined;
-  const { port, endPort } = members;
-  const protocol = isAbsent(members.protocol) ? "TCP" : readWord(members.protocol, PROTOCOLS);
-  if (protocol === undefined) return undefined;
-  if (typeof port.value !== "number" && !isAbsent(endPort))
-    return refuse(endPort, "has no number in port before it");
-  if (isAbsent(port)) return { protocol, first: 0, last: MAX_PORT };
-  if (typeof port.value === "string") return readPortName(port, protocol);
-  const first = readNumber(port, 1, MAX_PORT);
-  if (first === undefined) return undefined;
-  const last = isAbsent(endPort) ? first : readNumber(endPort, first, MAX_PORT);
-  return last === undefined ? undefined : { protocol, first, last };
 }

@@ -23,7 +23,7 @@ export function projectPod(raw: unknown, keepsUid: (node: string | undefined) =>
   return {
     namespace,
     name,
-    uid: keepsUid(node) ? uid : undefined,
+    uid: keepsUid(node) ? (mirroredUid(metadata) ?? uid) : undefined,
     labels: labelsIn(metadata),
     addresses: addressesIn(status),
     ports: portsIn(spec),
@@ -60,6 +60,11 @@ function fieldOf(value: unknown): Field {
 
 function textOf(field: Field): string | undefined {
   return isAbsent(field) ? undefined : readText(field);
+}
+
+/** A static pod's object has a UID of its own; runtimes know the one that the kubelet gave to the pod (pkg/kubelet/pod/mirror_client.go). */
+function mirroredUid(metadata: Field): string | undefined {
+  return textOf(memberOf(memberOf(metadata, "annotations"), "kubernetes.io/config.mirror"));
 }
 
 function labelsIn(metadata: Field): Labels {

@@ -1,4 +1,4 @@
-import { type PolicySet, POD_MAPS, type PolicyTable } from "../compile/policy-table.ts";
+import { POD_MAPS, type PolicySet, type PolicyTable } from "../compile/policy-table.ts";
 import { inOrder, type TableChange } from "./table-change.ts";
 
 /**

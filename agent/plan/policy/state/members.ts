@@ -1,9 +1,9 @@
 import type { Family } from "../../../net/address.ts";
 import { elementsOf, type Member, type Members, membersKey, type Source } from "../compile/sources.ts";
-import type { Namespace, PeerNode, Pod, PodSelector } from "../model.ts";
-import { matchesLabels, matchesNamespace, matchesPod } from "../selectors.ts";
+import type { Namespace, PeerNode, Pod } from "../model.ts";
+import { matchesLabels, matchesPod } from "../selectors.ts";
 import type { LiveSet } from "./live-sets.ts";
-import type { ObjectStore } from "./object-store.ts";
+import { findNodes, findPods, type ObjectStore } from "./object-store.ts";
 import { createSelectorIndex } from "./selector-index.ts";
 
 /** Who matches a selector, and the sets that have something of each. */
@@ -53,7 +53,8 @@ export function createMemberLists(store: ObjectStore): MemberLists {
     const key = membersKey(of);
     let entry = lists.get(key);
     if (entry !== undefined) return entry;
-    const members = of.kind === "pods" ? findPods(store, of.selector) : findNodes(store, of.selector);
+    const members: Set<Member> =
+      of.kind === "pods" ? findPods(store, of.selector) : findNodes(store, of.selector);
     entry = { of, members, feeds: new Map() };
     lists.set(key, entry);
     unused.add(entry);
@@ -138,21 +139,3 @@ export function createMemberLists(store: ObjectStore): MemberLists {
     },
   };
 }
-
-function findPods(store: ObjectStore, selector: PodSelector): Set<Member> {
-  const found = new Set<Member>();
-  const names =
-    typeof selector.namespaces === "string" ? [selector.namespaces] : store.podsByNamespace.keys();
-  for (const name of names) {
-    if (!matchesNamespace(selector, name, store.namespaces.get(name))) continue;
-    for (const pod of store.podsByNamespace.get(name)?.values() ?? [])
-      if (matchesLabels(selector.pods, pod.labels)) found.add(pod);
-  }
-  return found;
-}
-
-function findNodes(store: ObjectStore, selector: PeerNodeSelector): Set<Member> {
-  return new Set([...store.nodes.values()].filter(({ labels }) => matchesLabels(selector, labels)));
-}
-
-type PeerNodeSelector = Extract<Members, { kind: "nodes" }>["selector"];

@@ -1,4 +1,12 @@
-import { type Namespace, type PeerNode, type Pod, takesPart } from "../model.ts";
+import {
+  type LabelSelector,
+  type Namespace,
+  type PeerNode,
+  type Pod,
+  type PodSelector,
+  takesPart,
+} from "../model.ts";
+import { matchesLabels, matchesNamespace } from "../selectors.ts";
 
 /** Objects that are known, each pod with the addresses that count. */
 export interface ObjectStore {
@@ -38,4 +46,20 @@ export function isSamePod(a: Pod, b: Pod): boolean {
     a.addresses.length === b.addresses.length &&
     a.addresses.every((address, index) => address === b.addresses[index])
   );
+}
+
+export function findPods(store: ObjectStore, selector: PodSelector): Set<Pod> {
+  const found = new Set<Pod>();
+  const names =
+    typeof selector.namespaces === "string" ? [selector.namespaces] : store.podsByNamespace.keys();
+  for (const name of names) {
+    if (!matchesNamespace(selector, name, store.namespaces.get(name))) continue;
+    for (const pod of store.podsByNamespace.get(name)?.values() ?? [])
+      if (matchesLabels(selector.pods, pod.labels)) found.add(pod);
+  }
+  return found;
+}
+
+export function findNodes(store: ObjectStore, selector: LabelSelector): Set<PeerNode> {
+  return new Set([...store.nodes.values()].filter(({ labels }) => matchesLabels(selector, labels)));
 }

@@ -43,12 +43,12 @@ export function createPlacer({ families, store, own, policies, names, isBig }: P
     plans.set(key, group);
     return group;
   };
-  /** One without an address yet has groups of both families: its ADD then adds elements and nothing else. */
+  /** Groups of both families, whatever addresses it has by now: ADD and DEL change elements and nothing else. */
   const ofPod = (key: string, pod: Pod, addresses: readonly string[]): readonly Membership[] => {
     const selecting = policies.selecting(pod, store.namespaces.get(pod.namespace));
     held.set(key, selecting);
     return DIRECTIONS.flatMap((direction) =>
-      familiesOf(addresses, families).flatMap((family): readonly Membership[] => {
+      [...new Set([...families, ...addresses.map(familyOf)])].flatMap((family): readonly Membership[] => {
         const group = plan(selecting, pod, direction, family);
         const ofFamily = addresses.filter((address) => familyOf(address) === family);
         return group === undefined ? [] : [{ group, direction, family, addresses: ofFamily }];
@@ -85,8 +85,4 @@ function createNumbers(): (object: object) => number {
     numbers.set(object, number);
     return number;
   };
-}
-
-function familiesOf(addresses: readonly string[], families: readonly Family[]): readonly Family[] {
-  return addresses.length === 0 ? families : [...new Set(addresses.map(familyOf))];
 }

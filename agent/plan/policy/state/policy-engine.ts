@@ -2,7 +2,7 @@
  * Network policies of one node, pure: objects go in, changes of the table come out.
  *
  * - `parse/`: objects as the API has them → what is asked of them (parse-network-policy, parse-cluster-policy, project-pod).
- * - `createPolicyEngine()` here: {@link PolicyEngine.apply} takes {@link ObjectChange}s, answers {@link TableChange}s.
+ * - `createPolicyEngine()` here: {@link PolicyEngine.apply} takes {@link ObjectChange}s (object-change.ts), answers {@link TableChange}s (table-change.ts).
  * - `evaluate/evaluate.ts`: what the table does with a packet; `evaluate/explain.ts`: which rule of which policy says so.
  * - `watches.ts`: which objects the API server must be asked for.
  * - `state/diff-tables.ts`: from a table that was read back to the one that should be.
@@ -11,33 +11,16 @@ import type { Family } from "../../../net/address.ts";
 import { createNames } from "../compile/names.ts";
 import type { PolicyTable } from "../compile/policy-table.ts";
 import type { PodNetwork } from "../compile/table-sets.ts";
-import {
-  type Namespace,
-  objectKey,
-  type PeerNode,
-  type Pod,
-  type Policy,
-  type PolicyName,
-  takesPart,
-} from "../model.ts";
+import { objectKey, type Pod, takesPart } from "../model.ts";
 import { type BigLimits, createBigSelectors } from "./big-selectors.ts";
 import { createMemberLists, type MemberList, type MemberLists } from "./members.ts";
+import type { ObjectChange } from "./object-change.ts";
 import { createObjectStore, isSamePod, type ObjectStore } from "./object-store.ts";
-import { type Attachment, createOwnPods } from "./own-pods.ts";
+import { createOwnPods } from "./own-pods.ts";
 import { createPlacer } from "./place-pod.ts";
 import { createPolicyStore, type PolicyStore } from "./policy-store.ts";
 import { createTableBuilder } from "./table-builder.ts";
 import type { TableChange } from "./table-change.ts";
-
-/** An object that came, changed or, without a value, went. */
-export type ObjectChange =
-  | { readonly kind: "pod"; readonly namespace: string; readonly name: string; readonly pod: Pod | undefined }
-  | { readonly kind: "namespace"; readonly name: string; readonly namespace: Namespace | undefined }
-  | { readonly kind: "node"; readonly name: string; readonly node: PeerNode | undefined }
-  | { readonly kind: "policy"; readonly name: PolicyName; readonly policy: Policy | undefined }
-  /** `id`: any name of the interface, such as its host link. */
-  | { readonly kind: "attachment"; readonly id: string; readonly attachment: Attachment | undefined }
-  | { readonly kind: "pod network"; readonly network: PodNetwork };
 
 export interface PolicyEngineInput {
   readonly nodeName: string;
@@ -68,7 +51,7 @@ export interface PolicyEngine {
   knows(namespace: string, name: string, uid: string | undefined): boolean;
 }
 
-/** 256 addresses are copied in 3 ms, and every group may have them: see docs/policy.md. */
+/** The kernel takes some 10 µs for each element, and every group would have its own. */
 const BIG_LIMITS: BigLimits = { shareAbove: 256, copyBelow: 128 };
 
 export function createPolicyEngine(input: PolicyEngineInput): PolicyEngine {

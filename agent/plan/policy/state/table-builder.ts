@@ -29,7 +29,7 @@ export interface TableBuilder {
 }
 
 interface Placement {
-  readonly groups: readonly string[];
+  readonly groups: readonly { readonly name: string; readonly family: Family }[];
   readonly entries: readonly { readonly map: PodMap; readonly address: string }[];
 }
 
@@ -55,14 +55,7 @@ export function createTableBuilder(lists: MemberLists, names: Names, initial: Po
     names.forget(spec.name);
   };
   const groups = createLiveGroups({ onSet: openSet, onSetGone: closeSet, onGone: names.forget });
-  const letSelf = (address: string): void => {
-    sets.acquire(selfSpec(familyOf(address))).set.give(pairOf(address));
-  };
-  const forgetSelf = (address: string): void => {
-    const { name } = selfSpec(familyOf(address));
-    sets.sets.get(name)?.take(pairOf(address));
-    sets.release(name);
-  };
+  const selfSetOf = (address: string) => sets.sets.get(selfSpec(familyOf(address)).name);
   return {
     table: { sets: sets.sets, chains: groups.chains, pods: maps.maps },
     place(key, memberships) {
@@ -70,13 +63,22 @@ export function createTableBuilder(lists: MemberLists, names: Names, initial: Po
       const entries = memberships.flatMap(({ group, direction, family, addresses }) =>
         addresses.map((address) => ({ map: podMapOf(direction, family), address, chain: group.name })),
       );
-      for (const { group } of memberships) groups.acquire(group);
-      for (const { address } of entries) letSelf(address);
-      for (const { map, address } of before.entries) maps.unmap(map, address, key);
+      for (const { group, family } of memberships) {
+        groups.acquire(group);
+        sets.acquire(selfSpec(family));
+      }
+      for (const { address } of entries) selfSetOf(address)?.give(pairOf(address));
+      const stays = new Set(entries.map(({ map, address }) => `${map} ${address}`));
+      for (const { map, address } of before.entries)
+        if (!stays.has(`${map} ${address}`)) maps.unmap(map, address, key);
       for (const { map, address, chain } of entries) maps.map(map, address, chain, key);
       left.push(before);
       if (memberships.length === 0) placements.delete(key);
-      else placements.set(key, { groups: memberships.map(({ group }) => group.name), entries });
+      else
+        placements.set(key, {
+          groups: memberships.map(({ group, family }) => ({ name: group.name, family })),
+          entries,
+        });
     },
     setNetwork(next) {
       for (const [name, set] of sets.sets) {
@@ -89,8 +91,11 @@ export function createTableBuilder(lists: MemberLists, names: Names, initial: Po
     },
     collect() {
       for (const { groups: old, entries } of left.splice(0)) {
-        for (const { address } of entries) forgetSelf(address);
-        for (const name of old) groups.release(name);
+        for (const { address } of entries) selfSetOf(address)?.take(pairOf(address));
+        for (const { name, family } of old) {
+          groups.release(name);
+          sets.release(selfSpec(family).name);
+        }
       }
       return inOrder([...sets.collect(), ...groups.collect(), ...maps.collect()]);
     },
