@@ -21,7 +21,7 @@ export type TableChange =
 
 /**
  * Removals before additions; then new sets and chains, which no packet meets yet; then pods, which are switched one by one; then what nobody uses any
- * more. In this order they are valid in one transaction, and in several none lets pass what neither the old nor the new table does.
+ * more. In this order they are valid in one transaction. New sets and chains may also go ahead in others, as long as no packet meets them.
  */
 const ORDER = [
   "remove elements",
