@@ -5,7 +5,7 @@ import { LINK_GROUP } from "../agent/net/host-link.ts";
 import { linkLocalOf } from "../agent/net/mac.ts";
 import { BRIDGE_MAC } from "../agent/plan/node/node-network.ts";
 import { planPodNetwork } from "../agent/plan/pods/pod-network.ts";
-import { TABLE_NAME } from "../agent/plan/rules/ruleset.ts";
+import { TABLE_NAME } from "../agent/plan/nft/nft-table.ts";
 import { outputPath } from "./launch.ts";
 import { type Host, ip, netnsPath, run, show, writeWork } from "./machine.ts";
 import type { Command, Program } from "./program.ts";

@@ -1,6 +1,7 @@
 import type { Log } from "../log/log.ts";
 import { CNI_CODE, type CniError, formatCniError, toCniError } from "./cni-error.ts";
-import type { Caller, Commands } from "./verbs/commands.ts";
+import type { Commands } from "./verbs/commands.ts";
+import type { Caller } from "./verbs/context.ts";
 import { decodeRequestFrame, encodeReplyFrame, type Reply, type RequestFrame } from "./request/frame.ts";
 import { createLimiter } from "../lib/limiter.ts";
 import { DEFAULT_VERSION, versionOf } from "./request/network-config.ts";

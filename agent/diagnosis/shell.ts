@@ -1,4 +1,4 @@
-import { TABLE_NAME } from "../plan/rules/ruleset.ts";
+import { TABLE_NAME } from "../plan/nft/nft-table.ts";
 
 /** One word of a shell command, in quotes where it needs them. */
 export function shellWord(text: string): string {

@@ -9,7 +9,8 @@ import { eventually } from "../testing/machine/eventually.ts";
 import { podPlan, podRuleset } from "../testing/kernel-contract.ts";
 import { closePod, makeNetns, type Netns, openPod, runOnHost } from "../testing/machine/netns.ts";
 import { assertInsideTestNamespaces } from "../testing/runner/privileged.ts";
-import type { Kernel, PodSockets } from "./kernel.ts";
+import type { Kernel } from "./kernel.ts";
+import type { PodSockets } from "./types.ts";
 import { openLinuxKernel } from "./linux-kernel.ts";
 import { loadNative } from "./socket/native.ts";
 

@@ -1,6 +1,5 @@
 import type { Family } from "../net/address.ts";
 import type { Cidr } from "../net/cidr.ts";
-import type { Attachment } from "../plan/pods/attachment.ts";
 import type { Protocol } from "../plan/pods/host-ports.ts";
 import type { NodeListener } from "../plan/node/node-listeners.ts";
 import type { GatewayAddress, NodePlan } from "../plan/node/node-network.ts";
@@ -9,77 +8,22 @@ import type { DropReason } from "../plan/rules/drop-reasons.ts";
 import type { PodPlan } from "../plan/pods/pod-network.ts";
 import type { PodRoute } from "../plan/pods/pod-routing.ts";
 import type { PeersPlan } from "../plan/peers/peers.ts";
-import type { Ruleset } from "../plan/rules/ruleset.ts";
+import type { Ruleset } from "../plan/nft/nft-table.ts";
 import type { Underlay } from "../plan/node/underlay.ts";
 import type { KnownAttachment } from "./pod/detach-pods.ts";
 import type { PeersOptions, PeersOutcome } from "./peer/ensure-peers.ts";
 import type { UnderlayScope } from "./uplink/underlay.ts";
 import type { KernelWatch } from "./socket/watch-kernel.ts";
-
-/** Descriptors of one pod, received from the shim: its network namespace and an rtnetlink socket opened inside it. */
-export interface PodSockets {
-  readonly netns: number;
-  readonly rtnetlink: number;
-}
-
-/** Routes that were made: by default, or what takes its place beside another interface. */
-export interface Attached {
-  readonly routes: readonly PodRoute[];
-}
-
-export type AttachOutcome = Attached | "pod interface exists" | "host link exists";
-
-/** An attachment as the kernel has it. */
-export interface ObservedAttachment extends Attachment {
-  readonly hostLink: string;
-  /** MAC of the pod's interface, as its host link tells it. */
-  readonly mac?: string | undefined;
-}
-
-/** An attachment with what the kernel tells of its host link. */
-export interface PodLink extends ObservedAttachment {
-  readonly mtu: number;
-  /** Both ends are up. */
-  readonly isUp: boolean;
-  /** Undefined when nothing tells it. */
-  readonly ageMs: number | undefined;
-  /** The pod may be older. */
-  readonly isAtLeast?: boolean;
-}
-
-/** What differs from a plan, in words. Empty: all is as planned. */
-export type Faults = readonly string[];
-
-/** Something that was not as planned, and was put right. */
-export interface Change {
-  readonly kind:
-    | "address"
-    | "bandwidth"
-    | "bridge"
-    | "forwarding"
-    | "forwarding entry"
-    | "learned neighbour"
-    | "learned route"
-    | "loopback policy"
-    | "neighbour"
-    | "port"
-    | "route"
-    | "ruleset"
-    | "tunnel"
-    | "tunnel forwarding entry"
-    | "tunnel neighbour";
-  readonly fault: string;
-}
-
-/** What has become of the node. */
-export interface NodeOutcome {
-  readonly changes: readonly Change[];
-  /** What is still not as planned, with the remedy. */
-  readonly faults: Faults;
-}
-
-/** What a notification of the kernel is about: pods come and go all the time, the rest seldom changes. */
-export type Concern = "node" | "peers" | "pods" | "filters";
+import type {
+  AttachOutcome,
+  Change,
+  Concern,
+  Faults,
+  NodeOutcome,
+  ObservedAttachment,
+  PodLink,
+  PodSockets,
+} from "./types.ts";
 
 /**
  * The one seam to the machine. Expected answers are values, everything else is a thrown error that names action, object and cause.

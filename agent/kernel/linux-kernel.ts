@@ -18,7 +18,7 @@ import {
   PORT_DROP_REASONS,
 } from "../plan/rules/drop-reasons.ts";
 import { formatBridgeAlias, parseBridgeAlias } from "../plan/node/bridge-alias.ts";
-import { TABLE_NAME } from "../plan/rules/ruleset.ts";
+import { TABLE_NAME } from "../plan/nft/nft-table.ts";
 import type { SourceBinding } from "../plan/pods/sources.ts";
 import { attachPod } from "./pod/attach-pod.ts";
 import { checkPod } from "./pod/check-pod.ts";
@@ -27,7 +27,8 @@ import { diffBridge, ensureBridge } from "./node/ensure-bridge.ts";
 import { isWide, listPodGateways } from "./node/ensure-gateways.ts";
 import { createPeers } from "./peer/ensure-peers.ts";
 import { ensureIpv6Forwarding, ignoreRouters, procSysctls } from "./uplink/ipv6-forwarding.ts";
-import type { AttachOutcome, Kernel, ObservedAttachment } from "./kernel.ts";
+import type { Kernel } from "./kernel.ts";
+import type { AttachOutcome, ObservedAttachment } from "./types.ts";
 import { createPodEncoder } from "./pod/pod-batches.ts";
 import { createNftables } from "./nft/nftables.ts";
 import { createConnectionKeeper } from "./nft/forget-connections.ts";

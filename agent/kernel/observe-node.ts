@@ -4,7 +4,7 @@ import { BRIDGE_ALIAS } from "../plan/node/bridge-alias.ts";
 import { countPeers } from "./peer/count-peers.ts";
 import { isWide, listPodGateways } from "./node/ensure-gateways.ts";
 import { observePeers } from "./peer/ensure-peers.ts";
-import type { PodLink } from "./kernel.ts";
+import type { PodLink } from "./types.ts";
 import type { Native } from "./socket/native.ts";
 import { isHostLink, TUNNEL_ALIAS } from "./node/ownership.ts";
 import { fdbKey, neighbourKey } from "./peer/peer-entries.ts";

@@ -2,7 +2,7 @@ import type { Link } from "../netlink/link/parse-link.ts";
 import { deleteRoute } from "../netlink/route/route.ts";
 import { isGatewayRoute } from "./node/gateway-routes.ts";
 import { IFB_PREFIX } from "../plan/pods/ifb.ts";
-import { TABLE_NAME } from "../plan/rules/ruleset.ts";
+import { TABLE_NAME } from "../plan/nft/nft-table.ts";
 import { deleteLinks, removeAll } from "./pod/detach-pods.ts";
 import { listPeerRoutes } from "./peer/ensure-peers.ts";
 import { unguardLoopback } from "./node/localnet.ts";

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Change } from "../kernel/kernel.ts";
+import type { Change } from "../kernel/types.ts";
 import { parseCidr } from "../net/cidr.ts";
-import type { ClusterMember } from "../plan/peers/cluster-claims.ts";
+import type { ClusterMember } from "../plan/peers/claim.ts";
 import { createNodeJudge } from "../plan/peers/node-judge.ts";
 import type { OverlayMode } from "../plan/peers/peer-routes.ts";
 import type { PeersPlan } from "../plan/peers/peers.ts";
 import { countRefusals } from "../plan/peers/refusal.ts";
-import type { Ruleset } from "../plan/rules/ruleset.ts";
+import type { Ruleset } from "../plan/nft/nft-table.ts";
 import { NO_SURROUNDINGS } from "../plan/node/surroundings.ts";
 import type { UnderlayWay } from "../plan/node/underlay.ts";
 import { createReadiness } from "../lib/readiness.ts";

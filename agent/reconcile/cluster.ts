@@ -1,10 +1,12 @@
 import type { PeersOptions } from "../kernel/peer/ensure-peers.ts";
-import type { Change, Kernel } from "../kernel/kernel.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import type { Change } from "../kernel/types.ts";
 import type { Log } from "../log/log.ts";
 import type { Family } from "../net/address.ts";
 import { addressAt, type Cidr, formatCidr } from "../net/cidr.ts";
 import { mergeCidrs } from "../net/merge-cidrs.ts";
-import type { Claim, Claims } from "../plan/peers/cluster-claims.ts";
+import type { Claims } from "../plan/peers/cluster-claims.ts";
+import type { Claim } from "../plan/peers/claim.ts";
 import { noWays } from "../plan/peers/count-ways.ts";
 import { overlayNodes } from "../plan/peers/overlay-nodes.ts";
 import { createPeerPlanner, type OverlayMode, type PeerPlan } from "../plan/peers/peer-routes.ts";
@@ -16,7 +18,8 @@ import {
   type VxlanSettings,
 } from "../plan/peers/peers.ts";
 import { countRefusals, ownRefusal } from "../plan/peers/refusal.ts";
-import { planRuleset, type Ruleset } from "../plan/rules/ruleset.ts";
+import { planRuleset } from "../plan/rules/ruleset.ts";
+import type { Ruleset } from "../plan/nft/nft-table.ts";
 import type { Surroundings } from "../plan/node/surroundings.ts";
 import type { Underlay } from "../plan/node/underlay.ts";
 import type { Readiness } from "../lib/readiness.ts";

@@ -1,6 +1,7 @@
 import type { Attachments, ReloadChanges } from "../ipam/attachments.ts";
 import type { Ipam } from "../ipam/ipam.ts";
-import type { Change, Kernel } from "../kernel/kernel.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import type { Change } from "../kernel/types.ts";
 import type { Log } from "../log/log.ts";
 import { type Cidr, cidrOf, formatCidr, parseCidr } from "../net/cidr.ts";
 import { type Attachment, describePod } from "../plan/pods/attachment.ts";

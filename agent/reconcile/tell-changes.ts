@@ -1,4 +1,4 @@
-import type { Change } from "../kernel/kernel.ts";
+import type { Change } from "../kernel/types.ts";
 import type { Log } from "../log/log.ts";
 
 /** How many changes of one run are logged one by one: a cluster has thousands of routes. */

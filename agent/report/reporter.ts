@@ -1,8 +1,9 @@
 import type { Config } from "../settings/config.ts";
 import type { Ipam } from "../ipam/ipam.ts";
-import type { Kernel, PodLink } from "../kernel/kernel.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import type { PodLink } from "../kernel/types.ts";
 import type { NodeView } from "../kube/nodes/node-view.ts";
-import type { Claim } from "../plan/peers/cluster-claims.ts";
+import type { Claim } from "../plan/peers/claim.ts";
 import type { WayCounts } from "../plan/peers/count-ways.ts";
 import type { PeerPlan } from "../plan/peers/peer-routes.ts";
 import { NO_SETTINGS } from "../plan/pods/pod-settings.ts";

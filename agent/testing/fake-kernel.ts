@@ -1,4 +1,5 @@
-import type { Kernel, ObservedAttachment } from "../kernel/kernel.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import type { ObservedAttachment } from "../kernel/types.ts";
 import { parseAlias } from "../plan/pods/attachment.ts";
 import { defaultRoutes } from "../plan/pods/pod-routing.ts";
 

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { AttachOutcome, Kernel, PodSockets } from "../kernel/kernel.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import type { AttachOutcome, PodSockets } from "../kernel/types.ts";
 import { cidrOf } from "../net/cidr.ts";
 import { hostLinkName } from "../net/host-link.ts";
 import { type PodPlan, planPodNetwork } from "../plan/pods/pod-network.ts";
-import { planRuleset, type Ruleset } from "../plan/rules/ruleset.ts";
+import { planRuleset } from "../plan/rules/ruleset.ts";
+import type { Ruleset } from "../plan/nft/nft-table.ts";
 
 export interface KernelUnderTest {
   readonly kernel: Pick<Kernel, "attachPod" | "checkPod" | "detachPod" | "listAttachments">;

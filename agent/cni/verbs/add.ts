@@ -9,7 +9,7 @@ import { type PodPlan, planPodNetwork } from "../../plan/pods/pod-network.ts";
 import type { PodRoute } from "../../plan/pods/pod-routing.ts";
 import type { PodSettings } from "../../plan/pods/pod-settings.ts";
 import { CNI_CODE, CniError } from "../cni-error.ts";
-import type { Caller, CommandsContext, RequestOf } from "./commands.ts";
+import type { Caller, CommandsContext, RequestOf } from "./context.ts";
 import { prevResultOf } from "./prev-result.ts";
 import { formatResult } from "./result.ts";
 import { ANY_SOURCE_ANNOTATION } from "../request/wishes.ts";

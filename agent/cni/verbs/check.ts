@@ -5,7 +5,7 @@ import { type Attachment, describePod } from "../../plan/pods/attachment.ts";
 import { type PodPlan, planPodNetwork } from "../../plan/pods/pod-network.ts";
 import type { PodRoute } from "../../plan/pods/pod-routing.ts";
 import { CNI_CODE, CniError } from "../cni-error.ts";
-import type { CommandsContext, RequestOf } from "./commands.ts";
+import type { CommandsContext, RequestOf } from "./context.ts";
 import type { JsonObject } from "../request/network-config.ts";
 import { type ExpectedInterface, expectedInterface, listAt, prevResultOf } from "./prev-result.ts";
 

@@ -9,7 +9,8 @@ import type { ReadinessPart } from "../../lib/readiness.ts";
 import { createFakeKernel, type FakeKernel } from "../../testing/fake-kernel.ts";
 import { NO_SETTINGS } from "../../plan/pods/pod-settings.ts";
 import { CniError } from "../cni-error.ts";
-import { type Caller, type Commands, createCommands } from "./commands.ts";
+import { type Commands, createCommands } from "./commands.ts";
+import type { Caller } from "./context.ts";
 import { type CniVersion, parseNetworkConfig } from "../request/network-config.ts";
 import type { CniRequest } from "../request/request.ts";
 

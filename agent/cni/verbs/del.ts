@@ -1,5 +1,5 @@
 import { hostLinkName } from "../../net/host-link.ts";
-import type { CommandsContext, RequestOf } from "./commands.ts";
+import type { CommandsContext, RequestOf } from "./context.ts";
 
 /** Needs neither namespace nor prevResult, succeeds for what is unknown, and may be repeated. */
 export async function del(context: CommandsContext, request: RequestOf<"DEL">): Promise<string> {

@@ -1,5 +1,5 @@
 import { CNI_CODE, CniError } from "../cni-error.ts";
-import type { CommandsContext, RequestOf } from "./commands.ts";
+import type { CommandsContext, RequestOf } from "./context.ts";
 import { detach } from "./del.ts";
 import { isObject, type JsonObject } from "../request/network-config.ts";
 

@@ -2,7 +2,7 @@ import type { PoolUse } from "../../ipam/ipam.ts";
 import type { ReadinessPart } from "../../lib/readiness.ts";
 import { describePools } from "./add.ts";
 import { CNI_CODE, CniError } from "../cni-error.ts";
-import type { CommandsContext } from "./commands.ts";
+import type { CommandsContext } from "./context.ts";
 
 /** Parts without which running pods lose traffic too. */
 const CONNECTIVITY: ReadonlySet<ReadinessPart> = new Set(["node network", "masquerade", "routes"]);

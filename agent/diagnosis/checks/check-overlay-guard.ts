@@ -1,7 +1,7 @@
 import { cidrFromCanonical } from "../../net/cidr.ts";
-import type { ObservedTable } from "../../plan/rules/diff-table.ts";
+import type { ObservedTable } from "../../plan/nft/diff-table.ts";
 import { listOverlayElements, RECEIVING_CHAIN } from "../../plan/rules/overlay-guard.ts";
-import { TABLE_NAME } from "../../plan/rules/ruleset.ts";
+import { TABLE_NAME } from "../../plan/nft/nft-table.ts";
 import { agentRemedy } from "../agent/check-agent.ts";
 import type { OverlayWay } from "./check-peers.ts";
 import type { Finding } from "../finding.ts";

@@ -1,6 +1,7 @@
-import { diffElements, diffTable, type ObservedTable } from "../../plan/rules/diff-table.ts";
+import { diffElements, diffTable, type ObservedTable } from "../../plan/nft/diff-table.ts";
 import { planPortGuard } from "../../plan/rules/port-guard.ts";
-import { TABLE_NAME, withElements } from "../../plan/rules/ruleset.ts";
+import { withElements } from "../../plan/rules/ruleset.ts";
+import { TABLE_NAME } from "../../plan/nft/nft-table.ts";
 import {
   ANY_SOURCE_SET,
   formatSourceElement,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { asObserved } from "../../plan/rules/diff-table.ts";
+import { asObserved } from "../../plan/nft/diff-table.ts";
 import { planPortGuard } from "../../plan/rules/port-guard.ts";
 import { withElements } from "../../plan/rules/ruleset.ts";
 import { planSourceElements } from "../../plan/pods/sources.ts";

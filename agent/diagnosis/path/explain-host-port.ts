@@ -1,5 +1,5 @@
 import { describePod } from "../../plan/pods/attachment.ts";
-import { TABLE_NAME } from "../../plan/rules/ruleset.ts";
+import { TABLE_NAME } from "../../plan/nft/nft-table.ts";
 import type { Finding } from "../finding.ts";
 import type { PathObservation } from "./path-observation.ts";
 import { formatTarget } from "../target.ts";

@@ -1,7 +1,7 @@
 import type { Link } from "../../netlink/link/parse-link.ts";
 import type { Route } from "../../netlink/route/route.ts";
 import type { Observed } from "../finding.ts";
-import type { ObservedTable } from "../../plan/rules/diff-table.ts";
+import type { ObservedTable } from "../../plan/nft/diff-table.ts";
 import type { ForwardChain } from "../../plan/rules/forward-chain.ts";
 import type { Target } from "../target.ts";
 

@@ -1,7 +1,7 @@
 import type { Masquerade } from "../../diagnosis/path/path-observation.ts";
 import { messageOf } from "../../lib/errors.ts";
 import { familyOf } from "../../net/address.ts";
-import { TABLE_NAME } from "../../plan/rules/ruleset.ts";
+import { TABLE_NAME } from "../../plan/nft/nft-table.ts";
 import type { TableQuestions } from "../table-questions.ts";
 
 interface Translated {

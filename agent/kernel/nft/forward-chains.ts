@@ -8,7 +8,7 @@ import {
   readRuleHandle,
 } from "../../netlink/nft/nft-objects.ts";
 import type { ForwardChain, NftRule } from "../../plan/rules/forward-chain.ts";
-import { TABLE_NAME } from "../../plan/rules/ruleset.ts";
+import { TABLE_NAME } from "../../plan/nft/nft-table.ts";
 import type { Rtnetlink } from "../socket/rtnetlink.ts";
 import { runNft } from "./run-nft.ts";
 

@@ -31,8 +31,8 @@ import {
   parseTableFlags,
 } from "../../netlink/nft/nft-objects.ts";
 import { formatFields, formatType } from "../../netlink/nft/nft-values.ts";
-import type { ObservedChain, ObservedTable } from "../../plan/rules/diff-table.ts";
-import { type NftSet, type NftTable, TABLE_NAME } from "../../plan/rules/ruleset.ts";
+import type { ObservedChain, ObservedTable } from "../../plan/nft/diff-table.ts";
+import { type NftSet, type NftTable, TABLE_NAME } from "../../plan/nft/nft-table.ts";
 import type { Rtnetlink } from "../socket/rtnetlink.ts";
 
 type Netfilter = Pick<Rtnetlink, "tryExecute" | "dump">;

@@ -7,11 +7,13 @@ import {
   diffTable,
   type ObservedTable,
   type TablePair,
-} from "../../plan/rules/diff-table.ts";
+} from "../../plan/nft/diff-table.ts";
 import { describeHarm } from "../../plan/rules/forward-chain.ts";
 import { type PortBinding, planPortElements } from "../../plan/pods/host-ports.ts";
-import { formatRuleset, type Ruleset, TABLE_NAME, withElements } from "../../plan/rules/ruleset.ts";
-import { formatUpdate } from "../../plan/rules/ruleset-update.ts";
+import { withElements } from "../../plan/rules/ruleset.ts";
+import { formatRuleset } from "../../plan/nft/format-table.ts";
+import { type Ruleset, TABLE_NAME } from "../../plan/nft/nft-table.ts";
+import { formatUpdate } from "../../plan/nft/ruleset-update.ts";
 import {
   formatSourceElement,
   planSourceElements,

@@ -1,7 +1,7 @@
 import { addressToBytes } from "../../net/address.ts";
 import type { NetlinkRequest } from "../../netlink/message/message.ts";
 import { changeElements, type SetElement } from "../../netlink/nft/nft-elements.ts";
-import { TABLE_NAME } from "../../plan/rules/ruleset.ts";
+import { TABLE_NAME } from "../../plan/nft/nft-table.ts";
 import type { SourceElement } from "../../plan/pods/sources.ts";
 
 /** IFNAMSIZ of linux/if.h. */

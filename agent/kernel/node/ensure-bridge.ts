@@ -7,7 +7,7 @@ import type { NodePlan } from "../../plan/node/node-network.ts";
 import { changeLink, diffRoutedLink, existingLink } from "./change-link.ts";
 import { removeAll } from "../pod/detach-pods.ts";
 import { ensureGateways } from "./ensure-gateways.ts";
-import type { Change } from "../kernel.ts";
+import type { Change } from "../types.ts";
 import { isOurs } from "./ownership.ts";
 import { findLink } from "../socket/read-one.ts";
 import { removeLearned } from "./remove-learned.ts";

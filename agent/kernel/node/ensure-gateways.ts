@@ -8,7 +8,7 @@ import { parseAlias } from "../../plan/pods/attachment.ts";
 import { gatewayRoutes, isGatewayRoute, podCidrOf } from "./gateway-routes.ts";
 import type { GatewayAddress } from "../../plan/node/node-network.ts";
 import { removeAll } from "../pod/detach-pods.ts";
-import type { Change } from "../kernel.ts";
+import type { Change } from "../types.ts";
 import { listAddresses } from "../uplink/list-addresses.ts";
 import { POD_ROUTE_PROTOCOL } from "./ownership.ts";
 import { listOwnRoutes, podRoute } from "../pod/pod-routes.ts";

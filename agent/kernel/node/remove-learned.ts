@@ -9,7 +9,7 @@ import {
 } from "../../netlink/route/neighbour.ts";
 import { deleteRoute, dumpRoutes, parseRoute, type Route } from "../../netlink/route/route.ts";
 import { removeAll } from "../pod/detach-pods.ts";
-import type { Change } from "../kernel.ts";
+import type { Change } from "../types.ts";
 import { listAddresses } from "../uplink/list-addresses.ts";
 import type { Rtnetlink } from "../socket/rtnetlink.ts";
 

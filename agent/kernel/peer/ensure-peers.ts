@@ -28,7 +28,7 @@ import { FAMILIES } from "../../plan/peers/peer-routes.ts";
 import type { PeersPlan } from "../../plan/peers/peers.ts";
 import { removeAll } from "../pod/detach-pods.ts";
 import { ensureTunnel, removeTunnel, type TunnelSockets } from "./ensure-tunnel.ts";
-import type { Change } from "../kernel.ts";
+import type { Change } from "../types.ts";
 import { ROUTE_PROTOCOL } from "../node/ownership.ts";
 import {
   createEntryPlanner,

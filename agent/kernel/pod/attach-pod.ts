@@ -6,7 +6,7 @@ import { isAlreadyExists, NetlinkError } from "../../netlink/message/netlink-err
 import type { PodPlan } from "../../plan/pods/pod-network.ts";
 import { defaultRoutes, type PodRoute } from "../../plan/pods/pod-routing.ts";
 import { ownTableName } from "../../plan/pods/pod-settings.ts";
-import type { Attached, AttachOutcome, PodSockets } from "../kernel.ts";
+import type { Attached, AttachOutcome, PodSockets } from "../types.ts";
 import type { Admission } from "../nft/nftables.ts";
 import { awaitRunning } from "../socket/await-running.ts";
 import type { PodBatches } from "./pod-batches.ts";

@@ -9,7 +9,7 @@ import { ifbName } from "../../plan/pods/ifb.ts";
 import type { PodAddressPlan, PodPlan } from "../../plan/pods/pod-network.ts";
 import type { PodRoute } from "../../plan/pods/pod-routing.ts";
 import { ownTableName } from "../../plan/pods/pod-settings.ts";
-import type { Faults } from "../kernel.ts";
+import type { Faults } from "../types.ts";
 import { PORT_FLAGS } from "./pod-requests.ts";
 import { observeShaping, planShapingRepairs } from "./shaping.ts";
 import { listPodRoutes } from "./pod-routes.ts";

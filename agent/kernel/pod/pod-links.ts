@@ -5,7 +5,7 @@ import type { Link } from "../../netlink/link/parse-link.ts";
 import { parseAlias } from "../../plan/pods/attachment.ts";
 import { otherEndMac } from "../../plan/pods/pod-network.ts";
 import { parseAltNames } from "../../plan/pods/pod-settings.ts";
-import type { ObservedAttachment, PodLink } from "../kernel.ts";
+import type { ObservedAttachment, PodLink } from "../types.ts";
 import type { Rtnetlink } from "../socket/rtnetlink.ts";
 
 /** The attachment of a host link; undefined for one that is half made. */

@@ -37,7 +37,7 @@ import { createVeth, type VethSpec } from "../../netlink/link/veth.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { closePod, makeNetns, type Netns, openPod } from "../../testing/machine/netns.ts";
 import { assertInsideTestNamespaces } from "../../testing/runner/privileged.ts";
-import type { PodSockets } from "../kernel.ts";
+import type { PodSockets } from "../types.ts";
 import { loadNative } from "./native.ts";
 import { createRtnetlink } from "./rtnetlink.ts";
 

@@ -34,7 +34,7 @@ import {
 } from "../../netlink/constants.ts";
 import type { Family } from "../../net/address.ts";
 import { readLinkAlias } from "../../netlink/link/parse-link.ts";
-import type { Concern } from "../kernel.ts";
+import type { Concern } from "../types.ts";
 import { isOwnPort, type Native } from "./native.ts";
 import { POD_ROUTE_PROTOCOL, ROUTE_PROTOCOL } from "../node/ownership.ts";
 

@@ -1,5 +1,5 @@
 import { readFile, writeFile } from "node:fs/promises";
-import type { NodeOutcome } from "../kernel.ts";
+import type { NodeOutcome } from "../types.ts";
 
 /** Reads and writes sysctls of this network namespace; a value is the file's text without the line end. */
 export interface Sysctls {

@@ -1,5 +1,5 @@
 import { ensureIpv6Forwarding, procSysctls } from "./ipv6-forwarding.ts";
-import type { NodeOutcome } from "../kernel.ts";
+import type { NodeOutcome } from "../types.ts";
 import type { Native } from "../socket/native.ts";
 import { createRtnetlink } from "../socket/rtnetlink.ts";
 import { createUnderlayObserver } from "./underlay.ts";

@@ -2,7 +2,8 @@ import fc from "fast-check";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Cidr, cidrContains, parseCidr } from "../../net/cidr.ts";
-import { type ClusterMember, createClaimSettler, type SettlerInput } from "./cluster-claims.ts";
+import { createClaimSettler, type SettlerInput } from "./cluster-claims.ts";
+import type { ClusterMember } from "./claim.ts";
 import { NO_SURROUNDINGS, type Surroundings } from "../node/surroundings.ts";
 
 function cidr(text: string): Cidr {

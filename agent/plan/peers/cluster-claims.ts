@@ -1,4 +1,5 @@
-import { type AddressRange, compareRanges, pointOf, rangeOf } from "../../net/address-range.ts";
+import { compareRanges, pointOf, rangeOf } from "../../net/address-range.ts";
+import type { Claim, ClusterMember } from "./claim.ts";
 import { type Cidr, cidrFromCanonical } from "../../net/cidr.ts";
 import {
   type Contender,
@@ -14,26 +15,6 @@ import { judgeNodeAddress, judgePrefix } from "./judge-prefix.ts";
 import type { Refusal } from "./refusal.ts";
 import { settleRanges } from "./settle-ranges.ts";
 import type { Surroundings } from "../node/surroundings.ts";
-
-/** A node of the cluster, as far as its pods' traffic is concerned. */
-export interface ClusterMember {
-  readonly name: string;
-  readonly createdMs: number;
-  /** Internal addresses, the first of a family is the one to use. */
-  readonly addresses: readonly string[];
-  /** Canonical prefixes. */
-  readonly podCIDRs: readonly string[];
-}
-
-/** A PodCIDR with the node that has it. */
-export interface Claim {
-  /** The prefix as text: nodes are compared by it. */
-  readonly key: string;
-  readonly cidr: Cidr;
-  readonly range: AddressRange;
-  /** Without addresses that are refused. */
-  readonly node: ClusterMember;
-}
 
 export interface Claims {
   /** Those that count, by prefix. */

@@ -1,6 +1,6 @@
 import { type AddressRange, pointOf, rangeHolds, rangeOf } from "../../net/address-range.ts";
 import { type Cidr, formatCidr } from "../../net/cidr.ts";
-import type { Claim, ClusterMember } from "./cluster-claims.ts";
+import type { Claim, ClusterMember } from "./claim.ts";
 import type { Refusal, RefusalReason } from "./refusal.ts";
 import type { AddressRole, Surroundings } from "../node/surroundings.ts";
 

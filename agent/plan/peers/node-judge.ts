@@ -1,4 +1,5 @@
-import { type Claims, type ClusterMember, createClaimSettler, type SettlerInput } from "./cluster-claims.ts";
+import { type Claims, createClaimSettler, type SettlerInput } from "./cluster-claims.ts";
+import type { ClusterMember } from "./claim.ts";
 import type { Surroundings } from "../node/surroundings.ts";
 
 export interface NodeJudgeInput extends Omit<SettlerInput, "surroundings"> {

@@ -1,5 +1,6 @@
 import type { Cidr } from "../../net/cidr.ts";
-import type { Claim, Claims } from "./cluster-claims.ts";
+import type { Claims } from "./cluster-claims.ts";
+import type { Claim } from "./claim.ts";
 import type { OverlayNode } from "../rules/overlay-bindings.ts";
 
 /** A node that was routed to before anybody told of it. */

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { rangeOf } from "../../net/address-range.ts";
 import { type Cidr, parseCidr } from "../../net/cidr.ts";
 import { macOf } from "../../net/mac.ts";
-import type { Claim } from "./cluster-claims.ts";
+import type { Claim } from "./claim.ts";
 import { createPeerPlanner, type OverlayMode, type PeerPlan } from "./peer-routes.ts";
 import type { UnderlayWay } from "../node/underlay.ts";
 

@@ -1,7 +1,7 @@
 import { type Family, familyOf } from "../../net/address.ts";
 import { addressAt, type Cidr } from "../../net/cidr.ts";
 import { macOf } from "../../net/mac.ts";
-import type { Claim, ClusterMember } from "./cluster-claims.ts";
+import type { Claim, ClusterMember } from "./claim.ts";
 import type { Underlay, UnderlayWay } from "../node/underlay.ts";
 
 export type OverlayMode = "auto" | "never" | "always";

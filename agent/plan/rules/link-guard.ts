@@ -1,6 +1,6 @@
 import { LINK_GROUP } from "../../net/host-link.ts";
 import { dropCounter, type PortDropReason } from "./drop-reasons.ts";
-import type { NftChain } from "./ruleset.ts";
+import type { NftChain } from "../nft/nft-table.ts";
 
 const FROM_PODS = `iifgroup ${LINK_GROUP}`;
 const ICMPV6 = "meta protocol ip6 meta l4proto 58";

@@ -1,8 +1,8 @@
 import { addressToNumber, type Family, familyOf } from "../../net/address.ts";
 import { addressBits, type Cidr, cidrOf } from "../../net/cidr.ts";
-import { addressType, keywordOf } from "./nft-family.ts";
+import { addressType, keywordOf } from "../nft/nft-family.ts";
 import { FAMILIES } from "../peers/peer-routes.ts";
-import type { NftSet } from "./ruleset.ts";
+import type { NftSet } from "../nft/nft-table.ts";
 
 /** Another node, as far as the overlay is concerned: see {@link overlayNodes}. */
 export interface OverlayNode {

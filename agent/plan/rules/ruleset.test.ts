@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Cidr, parseCidr } from "../../net/cidr.ts";
 import { assertGolden } from "../../testing/golden.ts";
-import { formatRuleset, planRuleset, type RulesetInput } from "./ruleset.ts";
+import { planRuleset } from "./ruleset.ts";
+import type { RulesetInput } from "./ruleset-input.ts";
+import { formatRuleset } from "../nft/format-table.ts";
 
 function cidrs(...texts: readonly string[]): Cidr[] {
   return texts.map((text) => {

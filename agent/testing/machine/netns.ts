@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { PodSockets } from "../../kernel/kernel.ts";
+import type { PodSockets } from "../../kernel/types.ts";
 import type { Native } from "../../kernel/socket/native.ts";
 import { shippedFile } from "../../lib/shipped.ts";
 import { type PrivilegedAnswer, privileged } from "../runner/privileged.ts";

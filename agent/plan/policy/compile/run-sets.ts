@@ -1,5 +1,5 @@
 import type { Family } from "../../../net/address.ts";
-import { addressType } from "../../rules/nft-family.ts";
+import { addressType } from "../../nft/nft-family.ts";
 import type { PodSelector, PortRange } from "../model.ts";
 import type { Grant, PeerGrant } from "./grants.ts";
 import type { Names } from "./names.ts";

@@ -1,6 +1,6 @@
 import { type Family, familyOf } from "../../../net/address.ts";
 import type { Cidr } from "../../../net/cidr.ts";
-import { addressType } from "../../rules/nft-family.ts";
+import { addressType } from "../../nft/nft-family.ts";
 import { formatSpan, mergeSpans, spanOf } from "./address-spans.ts";
 import type { SetSpec } from "./policy-table.ts";
 

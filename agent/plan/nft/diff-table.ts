@@ -1,11 +1,5 @@
-import {
-  formatSetTypes,
-  type NftChain,
-  type NftSet,
-  type NftTable,
-  ruleComment,
-  TABLE_NAME,
-} from "./ruleset.ts";
+import { formatSetTypes, ruleComment } from "./format-table.ts";
+import { type NftChain, type NftSet, type NftTable, TABLE_NAME } from "./nft-table.ts";
 
 /** A table as the kernel has it, with rules known by their comments. */
 export interface ObservedTable {

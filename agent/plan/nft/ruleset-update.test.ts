@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { asObserved, diffTable, type ObservedTable } from "./diff-table.ts";
-import type { NftTable } from "./ruleset.ts";
+import type { NftTable } from "./nft-table.ts";
 import { formatUpdate } from "./ruleset-update.ts";
 
 const prefixes = { type: "ipv4_addr", values: undefined, isInterval: true };

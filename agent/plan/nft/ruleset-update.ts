@@ -1,13 +1,6 @@
 import { diffElements, diffTable, isSameType, type ObservedChain, type TablePair } from "./diff-table.ts";
-import {
-  formatChain,
-  formatSetTypes,
-  formatTable,
-  kindOf,
-  type NftChain,
-  type NftSet,
-  TABLE_NAME,
-} from "./ruleset.ts";
+import { formatChain, formatSetTypes, formatTable, kindOf } from "./format-table.ts";
+import { type NftChain, type NftSet, TABLE_NAME } from "./nft-table.ts";
 
 /** nft 1.0.6 takes 2 ms for each that it deletes out of 5,000 elements, and 170 ms to write all of them anew. */
 const MAX_DELETED = 50;

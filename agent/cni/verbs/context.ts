@@ -1,0 +1,38 @@
+import type { Attachments } from "../../ipam/attachments.ts";
+import type { HostPortTable } from "../../ipam/host-port-table.ts";
+import type { Ipam } from "../../ipam/ipam.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
+import type { Readiness } from "../../lib/readiness.ts";
+import type { Cidr } from "../../net/cidr.ts";
+import type { CniRequest } from "../request/request.ts";
+
+/** What the commands need of the rest of the agent. */
+export interface CommandsContext {
+  readonly kernel: Pick<
+    Kernel,
+    "attachPod" | "checkPod" | "checkRuleset" | "detachPod" | "listAttachments" | "listListeners"
+  >;
+  readonly ipam: Pick<Ipam, "reserve" | "release" | "use" | "gatewayOf">;
+  readonly hostPorts: HostPortTable;
+  readonly attachments: Pick<Attachments, "get" | "add" | "remove" | "list">;
+  readonly readiness: Pick<Readiness, "reasons">;
+  readonly bridge: string;
+  /** Whether a pod's wish to send from any address counts. */
+  readonly allowSourceSpoofing: boolean;
+  /** Hears of a wish that was not granted. */
+  readonly onIgnoredWish: (note: string) => void;
+  /** PodCIDRs of the cluster, which a pod's second interface has routes to. */
+  readonly clusterCidrs: () => readonly Cidr[];
+  /** MTU of pods, which follows the uplink's. */
+  readonly mtu: () => number;
+  readonly nowMs: () => number;
+}
+
+/** Who waits for the answer. */
+export interface Caller {
+  /** The runtime has given up and killed its shim. */
+  isGone(): boolean;
+}
+
+/** The requests of one command. */
+export type RequestOf<Command extends CniRequest["command"]> = Extract<CniRequest, { command: Command }>;

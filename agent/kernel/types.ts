@@ -1,0 +1,67 @@
+import type { Attachment } from "../plan/pods/attachment.ts";
+import type { PodRoute } from "../plan/pods/pod-routing.ts";
+
+/** Descriptors of one pod, received from the shim: its network namespace and an rtnetlink socket opened inside it. */
+export interface PodSockets {
+  readonly netns: number;
+  readonly rtnetlink: number;
+}
+
+/** Routes that were made: by default, or what takes its place beside another interface. */
+export interface Attached {
+  readonly routes: readonly PodRoute[];
+}
+
+export type AttachOutcome = Attached | "pod interface exists" | "host link exists";
+
+/** An attachment as the kernel has it. */
+export interface ObservedAttachment extends Attachment {
+  readonly hostLink: string;
+  /** MAC of the pod's interface, as its host link tells it. */
+  readonly mac?: string | undefined;
+}
+
+/** An attachment with what the kernel tells of its host link. */
+export interface PodLink extends ObservedAttachment {
+  readonly mtu: number;
+  /** Both ends are up. */
+  readonly isUp: boolean;
+  /** Undefined when nothing tells it. */
+  readonly ageMs: number | undefined;
+  /** The pod may be older. */
+  readonly isAtLeast?: boolean;
+}
+
+/** What differs from a plan, in words. Empty: all is as planned. */
+export type Faults = readonly string[];
+
+/** Something that was not as planned, and was put right. */
+export interface Change {
+  readonly kind:
+    | "address"
+    | "bandwidth"
+    | "bridge"
+    | "forwarding"
+    | "forwarding entry"
+    | "learned neighbour"
+    | "learned route"
+    | "loopback policy"
+    | "neighbour"
+    | "port"
+    | "route"
+    | "ruleset"
+    | "tunnel"
+    | "tunnel forwarding entry"
+    | "tunnel neighbour";
+  readonly fault: string;
+}
+
+/** What has become of the node. */
+export interface NodeOutcome {
+  readonly changes: readonly Change[];
+  /** What is still not as planned, with the remedy. */
+  readonly faults: Faults;
+}
+
+/** What a notification of the kernel is about: pods come and go all the time, the rest seldom changes. */
+export type Concern = "node" | "peers" | "pods" | "filters";

@@ -1,0 +1,37 @@
+/** Name of our nftables tables: one of family inet, one of family bridge. */
+export const TABLE_NAME = "causeway";
+
+/** A set or map with its elements, as they are written: {@link formatFields} of netlink/nft-values.ts gives the same back, so values are in numbers. */
+export interface NftSet {
+  readonly name: string;
+  /** Of the keys: `ipv4_addr`, or several joined by ` . `. */
+  readonly type: string;
+  /** Expressions that have this type, where it cannot be declared by name. */
+  readonly typeof?: string;
+  /** Type of the values: then it is a map. */
+  readonly values: string | undefined;
+  /** Elements are prefixes. */
+  readonly isInterval: boolean;
+  /** `KEY [comment "TEXT"] [: VALUE]`. */
+  readonly elements: readonly string[];
+}
+
+export interface NftChain {
+  readonly name: string;
+  readonly type: "nat" | "filter";
+  readonly hook: "prerouting" | "postrouting" | "input" | "output";
+  readonly priority: number;
+  /** Rule text without the comment. */
+  readonly rules: readonly { readonly name: string; readonly text: string }[];
+}
+
+export interface NftTable {
+  readonly family: "inet" | "bridge";
+  /** Names of counters that rules share. */
+  readonly counters: readonly string[];
+  readonly sets: readonly NftSet[];
+  readonly chains: readonly NftChain[];
+}
+
+/** All tables of ours, each called {@link TABLE_NAME}. */
+export type Ruleset = readonly NftTable[];

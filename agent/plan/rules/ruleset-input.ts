@@ -1,0 +1,22 @@
+import type { Family } from "../../net/address.ts";
+import type { Cidr } from "../../net/cidr.ts";
+import type { OverlayGuardInput } from "./overlay-guard.ts";
+
+export interface RulesetInput {
+  readonly bridge: string;
+  /** PodCIDRs of this node: only their traffic is masqueraded, every node does its own. */
+  readonly podCidrs: readonly Cidr[];
+  /** Destinations that pods reach under their own address: all PodCIDRs of the cluster and what the operator adds. */
+  readonly insideCidrs: readonly Cidr[];
+  readonly masquerade: MasqueradeInput;
+  /** See {@link Underlay}. */
+  readonly serviceAddresses: readonly string[];
+  /** Undefined where the cluster has no overlay. */
+  readonly overlay: OverlayGuardInput | undefined;
+}
+
+export interface MasqueradeInput {
+  readonly families: readonly Family[];
+  /** Source ports at random, see {@link planRuleset}. */
+  readonly randomPorts: boolean;
+}
