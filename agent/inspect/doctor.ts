@@ -24,7 +24,7 @@ import { type ApiTarget, observeApi } from "./observe/observe-api.ts";
 import { type HostPaths, observeShim, observeStaleFiles } from "./observe/observe-files.ts";
 import { observeForwardChains } from "./observe/observe-forward-chains.ts";
 import { observeKernel } from "./observe/observe-kernel.ts";
-import { type NodeObservation, observeNode } from "./observe/observe-node.ts";
+import { type Datapath, observeDatapath } from "./observe/observe-datapath.ts";
 import { observePaths, type PathSockets } from "./observe/observe-paths.ts";
 import { observed } from "./observed.ts";
 import { observePods, observeSources } from "./observe/observe-pods.ts";
@@ -53,7 +53,7 @@ export async function examineNode(sockets: PathSockets, input: DoctorInput): Pro
   const { rtnetlink, netfilter } = sockets;
   const nodeAddresses = agent.kind === "answer" ? (agent.report.node.addresses ?? []) : [];
   const machine = observed(async () => {
-    const node = await observeNode(rtnetlink);
+    const node = await observeDatapath(rtnetlink);
     return { ...node, ...(await observeWays(rtnetlink, node, nodeAddresses)) };
   });
   const ofMachine = async <Value>(
@@ -117,7 +117,7 @@ export async function examineNode(sockets: PathSockets, input: DoctorInput): Pro
   return (await Promise.all(checks)).flat();
 }
 
-type Machine = NodeObservation & WaysObservation;
+type Machine = Datapath & WaysObservation;
 
 function versionOf(answer: AgentAnswer): string | undefined {
   return answer.kind === "answer" ? answer.report.agent?.version : undefined;
@@ -140,7 +140,7 @@ async function check<Value>(
   return judging(name, await observed(observe), judge);
 }
 
-function bridgeOf({ bridge, gateways, tunnels }: NodeObservation) {
+function bridgeOf({ bridge, gateways, tunnels }: Datapath) {
   const texts = gateways.map(({ address, prefixLength }) => `${address}/${prefixLength}`);
   return { bridge, gateways: texts, tunnels };
 }

@@ -5,7 +5,7 @@ import { familyOf } from "../net/address.ts";
 import { addressAt, addressBits, cidrOf, formatCidr } from "../net/cidr.ts";
 import type { NodeReport, PeerReport } from "../report/node-report.ts";
 import type { KernelQuestions } from "./kernel-questions.ts";
-import type { NodeObservation } from "./observe/observe-node.ts";
+import type { Datapath } from "./observe/observe-datapath.ts";
 import type { TableQuestions } from "./table-questions.ts";
 
 /**
@@ -45,7 +45,7 @@ function findHolder(peers: readonly PeerReport[], address: string): PeerReport |
 export interface PeerSources {
   readonly questions: KernelQuestions;
   readonly tables: TableQuestions;
-  readonly node: NodeObservation;
+  readonly node: Datapath;
   readonly report: NodeReport | undefined;
 }
 

@@ -66,6 +66,8 @@ export interface Kernel {
    * then again after `rearm`.
    */
   watch(onChange: (concern: Concern) => void): KernelWatch;
+  /** Takes over the bridge that an agent before has left, so that pods can be detached from it before the first `ensureNode`. */
+  adoptBridge(bridge: string): Promise<void>;
   /** The bridge's own addresses: they tell the last known PodCIDRs of this node. Empty when there is no bridge. */
   listGateways(bridge: string): Promise<readonly GatewayAddress[]>;
   /** Addresses that were last given to pods: see {@link formatBridgeAlias}. Empty when there is no bridge, or it has none. */
@@ -74,8 +76,11 @@ export interface Kernel {
   readMtu(bridge: string): Promise<number | undefined>;
   /** Keeps them with the bridge. */
   saveLastGiven(addresses: readonly string[]): Promise<void>;
-  /** How the node with addresses `own` is connected to nodes with addresses `peers`: see {@link UnderlayObserver.observe}. */
-  observeUnderlay(own: readonly string[], peers: readonly string[], scope: UnderlayScope): Promise<Underlay>;
+  /**
+   * How the node with addresses `own` is connected to nodes with addresses `peers`: see {@link UnderlayObserver.observe}. What changes it
+   * is a concern of {@link Kernel.watch} from then on.
+   */
+  trackUnderlay(own: readonly string[], peers: readonly string[], scope: UnderlayScope): Promise<Underlay>;
   /** Makes bridge, addresses and forwarding as planned, and verifies. */
   ensureNode(plan: NodePlan): Promise<NodeOutcome>;
   /** Makes the ways to other nodes as planned: see {@link Peers.ensure}. */

@@ -91,7 +91,7 @@ const STEPS: readonly { readonly name: string; readonly work: () => Promise<unkn
   { name: "lists attachments", work: () => kernel.listAttachments() },
   {
     name: "looks at the underlay",
-    work: () => kernel.observeUnderlay(["192.0.2.10"], ["192.0.2.11"], "all"),
+    work: () => kernel.trackUnderlay(["192.0.2.10"], ["192.0.2.11"], "all"),
   },
   { name: "makes the node's network", work: () => kernel.ensureNode(nodePlan) },
   { name: "lists the ways to other nodes", work: () => kernel.listPeers() },
@@ -100,7 +100,7 @@ const STEPS: readonly { readonly name: string; readonly work: () => Promise<unkn
   { name: "repairs attachments", work: () => kernel.repairAttachments() },
   {
     name: "looks at the underlay once more",
-    work: () => kernel.observeUnderlay(["192.0.2.10"], ["192.0.2.11"], "all"),
+    work: () => kernel.trackUnderlay(["192.0.2.10"], ["192.0.2.11"], "all"),
   },
   { name: "sees to the node's network", work: () => kernel.ensureNode(nodePlan) },
 ];

@@ -327,6 +327,22 @@ test("ensureNode() marks the gateway of a former PodCIDR, and listGateways() tel
   ]);
 });
 
+test("listGateways() only reads: the bridge of an agent before is written once adoptBridge() has taken it over", async () => {
+  const again = openLinuxKernel(native, { after: systemClock.after, onError: assert.ifError });
+  try {
+    const before = await again.readLastGiven("cw0");
+    assert.equal((await again.listGateways("cw0")).length, 2);
+    await again.saveLastGiven(["10.244.1.99"]);
+    assert.deepEqual(await again.readLastGiven("cw0"), before);
+    await again.adoptBridge("cw0");
+    await again.saveLastGiven(["10.244.1.99"]);
+    assert.deepEqual(await again.readLastGiven("cw0"), ["10.244.1.99"]);
+    await again.saveLastGiven(before);
+  } finally {
+    again.close();
+  }
+});
+
 test("ensureNode() refuses a bridge that somebody else made", async () => {
   await runOnHost("ip", "link", "add", "cwforeign", "type", "bridge");
   await assert.rejects(

@@ -36,7 +36,7 @@ import { createLinkParser } from "./socket/link-parser.ts";
 import { listPeers } from "./peer/list-peers.ts";
 import { readCounters, tableKey } from "./nft/list-table.ts";
 import { createLocalnet } from "./node/localnet.ts";
-import { isHostLink, isOurs, isPodLikeName } from "./node/ownership.ts";
+import { isHostLink, isOurs, isOwnBridge, isPodLikeName } from "./node/ownership.ts";
 import { attachmentOf, listPodLinks } from "./pod/pod-links.ts";
 import { addressRemovals, listPodRoutes } from "./pod/pod-routes.ts";
 import { findLink } from "./socket/read-one.ts";
@@ -138,6 +138,10 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
     const payloads = new Map(dumps.flat().map((payload) => [readLinkIndex(payload), payload]));
     for (const index of payloads.keys()) lastLinkIndex = Math.max(lastLinkIndex, index);
     return parsePodLinks([...payloads.values()].filter((payload) => isPodLikeName(readLinkName(payload))));
+  };
+  const findOwnBridge = async (name: string): Promise<Link | undefined> => {
+    const link = await findLink(rtnetlink, name);
+    return link !== undefined && isOwnBridge(link) ? link : undefined;
   };
   const listHostLinks = async (): Promise<Link[]> => (await listPodLikeLinks()).filter(isHostLink);
 
@@ -241,8 +245,8 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
         rtnetlink,
         leftovers.map(({ index }) => deleteLink(index)),
       );
-      const own = await findLink(rtnetlink, name);
-      if (own === undefined || !isOurs(own)) return;
+      const own = await findOwnBridge(name);
+      if (own === undefined) return;
       const kept = new Set(
         links.flatMap(({ alias }) => (alias === undefined ? [] : (parseAlias(alias)?.addresses ?? []))),
       );
@@ -258,10 +262,12 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
         stale.flatMap((address) => addressRemovals(own.index, address)),
       );
     },
+    async adoptBridge(name) {
+      bridge = await findOwnBridge(name);
+    },
     async listGateways(name) {
-      const link = await findLink(rtnetlink, name);
-      if (link === undefined || !isOurs(link)) return [];
-      bridge = link;
+      const link = await findOwnBridge(name);
+      if (link === undefined) return [];
       const gateways = await listPodGateways(rtnetlink, link.index);
       // One whose PodCIDR nothing tells waits for somebody to tell it.
       return gateways.filter(isWide).map(({ address, prefixLength, deprecated }) => {
@@ -279,7 +285,7 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
       // A bridge that was deleted meanwhile gets its alias with its successor.
       await removeAll(rtnetlink, [setLink(bridge.index, { alias: bridgeAlias })]);
     },
-    observeUnderlay: underlay.observe,
+    trackUnderlay: underlay.observe,
     async ensureNode(plan) {
       const ensured = await ensureBridge(rtnetlink, plan, listHostLinks);
       const context = { rtnetlink, xfrm, bridge: ensured.link };

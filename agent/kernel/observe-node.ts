@@ -1,12 +1,11 @@
 import { cidrOf, formatCidr } from "../net/cidr.ts";
 import type { Link } from "../netlink/link/parse-link.ts";
-import { BRIDGE_ALIAS } from "../plan/node/bridge-alias.ts";
 import { countPeers } from "./peer/count-peers.ts";
 import { isWide, listPodGateways } from "./node/ensure-gateways.ts";
 import { observePeers } from "./peer/ensure-peers.ts";
 import type { PodLink } from "./types.ts";
 import type { Native } from "./socket/native.ts";
-import { isHostLink, TUNNEL_ALIAS } from "./node/ownership.ts";
+import { isHostLink, isOwnBridge, TUNNEL_ALIAS } from "./node/ownership.ts";
 import { fdbKey, neighbourKey } from "./peer/peer-entries.ts";
 import { listPodLinks } from "./pod/pod-links.ts";
 import { createRtnetlink, type Rtnetlink } from "./socket/rtnetlink.ts";
@@ -38,7 +37,7 @@ export async function observeNode(native: Native, options: { listPeers: boolean 
   const rtnetlink = createRtnetlink(native);
   try {
     const links = await listLinks(rtnetlink);
-    const bridge = links.find(({ kind, alias }) => kind === "bridge" && alias?.startsWith(BRIDGE_ALIAS));
+    const bridge = links.find(isOwnBridge);
     const tunnels = links.filter(({ kind, alias }) => kind === "vxlan" && alias === TUNNEL_ALIAS);
     const indices = tunnels.map(({ index }) => index);
     return {

@@ -32,8 +32,9 @@ export interface NodeReconcilerInput {
     | "detachPod"
     | "ensureNode"
     | "listAttachments"
+    | "adoptBridge"
     | "listGateways"
-    | "observeUnderlay"
+    | "trackUnderlay"
     | "readLastGiven"
     | "readMtu"
     | "repairAttachments"
@@ -127,6 +128,7 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
 
   const recover = async (): Promise<void> => {
     await kernel.clearLeftovers(bridge);
+    await kernel.adoptBridge(bridge);
     const gateways = await kernel.listGateways(bridge);
     const cidr = ({ address, prefixLength }: (typeof gateways)[number]): Cidr =>
       cidrOf(address, prefixLength);
@@ -194,7 +196,7 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
       if (!isRecovered) await recover();
       isRecovered = true;
       const node = input.ownNode();
-      const underlay = await kernel.observeUnderlay(node.addresses, input.peerAddresses(), "all");
+      const underlay = await kernel.trackUnderlay(node.addresses, input.peerAddresses(), "all");
       refusal = input.refusal(underlay.surroundings);
       learnPodCidrs(node);
       if (podCidrs.length === 0) return NOT_APPLIED;
@@ -211,7 +213,7 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
       const { addresses, underlay } = local;
       const peers = input.peerAddresses();
       if (peers.every((address) => underlay.ways.has(address))) return;
-      const seen = await kernel.observeUnderlay(addresses, peers, "new only");
+      const seen = await kernel.trackUnderlay(addresses, peers, "new only");
       const isSame = describeLinks(seen) === describeLinks(underlay);
       local = { addresses, underlay: isSame ? seen : underlay };
       if (!isSame) await run();

@@ -26,7 +26,7 @@ import { observeForwardChains } from "./observe-forward-chains.ts";
 import { observeHostPort } from "./observe-host-port.ts";
 import { observeMasquerade } from "./observe-masquerade.ts";
 import { observed } from "../observed.ts";
-import { type NodeObservation, observeNode } from "./observe-node.ts";
+import { type Datapath, observeDatapath } from "./observe-datapath.ts";
 import { observePods } from "./observe-pods.ts";
 import { readSysctl } from "../read-proc.ts";
 import { createTableQuestions, type TableQuestions } from "../table-questions.ts";
@@ -49,7 +49,7 @@ interface Context {
   readonly rtnetlink: Rtnetlink;
   readonly questions: KernelQuestions;
   readonly tables: TableQuestions;
-  readonly node: NodeObservation;
+  readonly node: Datapath;
   readonly pods: readonly PodEnd[];
 }
 
@@ -64,7 +64,7 @@ export async function observePath(
   const { source, target, nodeName, report } = question;
   const questions = createKernelQuestions(rtnetlink);
   const tables = createTableQuestions(netfilter);
-  const node = await observeNode(rtnetlink);
+  const node = await observeDatapath(rtnetlink);
   const pods = await observePods(rtnetlink, node);
   const context: Context = { rtnetlink, questions, tables, node, pods };
   const { bridge } = node;
@@ -119,7 +119,7 @@ function translate(port: Awaited<ReturnType<typeof observeHostPort>>): string | 
   return port.element.value?.split(" . ")[0];
 }
 
-function linkOf({ links }: NodeObservation, index: number | undefined): Link | undefined {
+function linkOf({ links }: Datapath, index: number | undefined): Link | undefined {
   return index === undefined ? undefined : links.find((link) => link.index === index);
 }
 
@@ -131,7 +131,7 @@ async function observeChains(
 }
 
 /** Whether an address is of this node's PodCIDRs: of those the pods' have routes, and the rest is unreachable. */
-function isOwn({ gateways }: NodeObservation, destination: string): boolean {
+function isOwn({ gateways }: Datapath, destination: string): boolean {
   return gateways.some(({ address, prefixLength }) =>
     cidrContains(cidrOf(address, prefixLength), destination),
   );

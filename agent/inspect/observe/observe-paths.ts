@@ -7,7 +7,7 @@ import { addressToBytes } from "../../net/address.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
 import { getRoute, parseRoute, type Route } from "../../netlink/route/route.ts";
 import { VXLAN_OVERHEAD } from "../../plan/peers/peers.ts";
-import type { NodeObservation } from "./observe-node.ts";
+import type { Datapath } from "./observe-datapath.ts";
 import type { WaysObservation } from "./observe-ways.ts";
 
 /** Of how many nodes of each kind the paths are tried. */
@@ -33,7 +33,7 @@ export interface PathSockets {
 /** Tries the paths to a sample of nodes, all at once: two packets each, and some more where the large one is lost. */
 export async function observePaths(
   sockets: PathSockets,
-  node: NodeObservation,
+  node: Datapath,
   ways: WaysObservation,
 ): Promise<readonly ProbeResult[]> {
   const targets = await planTargets(sockets.rtnetlink, node, ways);
@@ -74,7 +74,7 @@ async function findLimit(
 
 async function planTargets(
   rtnetlink: Rtnetlink,
-  { bridge, tunnels, links }: NodeObservation,
+  { bridge, tunnels, links }: Datapath,
   { direct, overlays }: WaysObservation,
 ): Promise<ProbeTarget[]> {
   if (bridge === undefined) return [];

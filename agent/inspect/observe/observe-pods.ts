@@ -6,12 +6,12 @@ import { dumpFdb, dumpNeighbours, parseFdbEntry, parseNeighbour } from "../../ne
 import type { Link } from "../../netlink/link/parse-link.ts";
 import { parseAlias } from "../../plan/pods/attachment.ts";
 import type { SourceBinding } from "../../plan/pods/sources.ts";
-import type { NodeObservation } from "./observe-node.ts";
+import type { Datapath } from "./observe-datapath.ts";
 
 /** Every address of every pod as the host sees it, from one dump of each: routes to pods, neighbours and forwarding entries of the bridge. */
 export async function observePods(
   rtnetlink: Rtnetlink,
-  { bridge, hostLinks }: NodeObservation,
+  { bridge, hostLinks }: Datapath,
 ): Promise<readonly PodEnd[]> {
   if (bridge === undefined) return [];
   const [routes, neighbours, entries] = await Promise.all([

@@ -2,12 +2,12 @@ import type { BridgeNetfilterObservation } from "../../diagnosis/checks/check-br
 import type { ConntrackObservation } from "../../diagnosis/checks/check-conntrack.ts";
 import type { ForwardingObservation } from "../../diagnosis/checks/check-forwarding.ts";
 import type { ReversePathObservation } from "../../diagnosis/checks/check-reverse-path.ts";
-import type { NodeObservation } from "./observe-node.ts";
+import type { Datapath } from "./observe-datapath.ts";
 import type { WaysObservation } from "./observe-ways.ts";
 import { readSysctl, readText } from "../read-proc.ts";
 
 /** The node and its uplinks. */
-type Connected = Pick<NodeObservation, "bridge" | "families" | "tunnels"> & Pick<WaysObservation, "uplinks">;
+type Connected = Pick<Datapath, "bridge" | "families" | "tunnels"> & Pick<WaysObservation, "uplinks">;
 
 export async function observeForwarding(node: Connected): Promise<ForwardingObservation> {
   const acceptRa = new Map<string, number>();

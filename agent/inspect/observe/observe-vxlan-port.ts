@@ -1,11 +1,11 @@
 import { readdir, readlink } from "node:fs/promises";
 import type { PortHolder, VxlanPortObservation } from "../../diagnosis/checks/check-vxlan-port.ts";
-import type { NodeObservation } from "./observe-node.ts";
+import type { Datapath } from "./observe-datapath.ts";
 import { readText } from "../read-proc.ts";
 
 /** Who has the UDP port of the overlay. `planned`: as the agent is set, where no device tells. */
 export async function observeVxlanPort(
-  node: NodeObservation,
+  node: Datapath,
   planned: { readonly port: number; readonly vni: number },
 ): Promise<VxlanPortObservation> {
   const { tunnels, foreignTunnels } = node;

@@ -6,7 +6,7 @@ import { formatCidr } from "../../net/cidr.ts";
 import { dumpFdb, dumpNeighbours, parseFdbEntry, parseNeighbour } from "../../netlink/route/neighbour.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
 import type { Route } from "../../netlink/route/route.ts";
-import type { NodeObservation, Tunnel } from "./observe-node.ts";
+import type { Datapath, Tunnel } from "./observe-datapath.ts";
 
 /** How this node is connected to others, and what it has to reach each of them. */
 export interface WaysObservation {
@@ -24,7 +24,7 @@ export interface WaysObservation {
 /** Reads our routes, two dumps of each VXLAN device, and the kernel's ways to other nodes. `nodeAddresses`: as the agent knows them. */
 export async function observeWays(
   rtnetlink: Rtnetlink,
-  node: NodeObservation,
+  node: Datapath,
   nodeAddresses: readonly string[],
 ): Promise<WaysObservation> {
   const ours = await listPeerRoutes(rtnetlink);

@@ -8,7 +8,7 @@ import { changeLink, diffRoutedLink, existingLink } from "./change-link.ts";
 import { removeAll } from "../pod/detach-pods.ts";
 import { ensureGateways } from "./ensure-gateways.ts";
 import type { Change } from "../types.ts";
-import { isOurs } from "./ownership.ts";
+import { isOwnBridge } from "./ownership.ts";
 import { findLink } from "../socket/read-one.ts";
 import { removeLearned } from "./remove-learned.ts";
 import type { Rtnetlink } from "../socket/rtnetlink.ts";
@@ -44,7 +44,7 @@ export async function ensureBridge(
       (await listPorts()).map(({ index }) => setLink(index, { master })),
     );
   }
-  if (link.kind !== "bridge" || !isOurs(link)) {
+  if (!isOwnBridge(link)) {
     const cause = "a link of that name exists that the agent has not made; remove it or set --bridge";
     throw new Error(`Cannot use bridge "${plan.bridge}": ${cause}`);
   }

@@ -28,6 +28,11 @@ export function isOurs({ alias, group }: Pick<Link, "alias" | "group">): boolean
     : alias.startsWith(`${ALIAS_OWNER} `);
 }
 
+/** Whether a link is a bridge of ours. */
+export function isOwnBridge(link: Pick<Link, "kind" | "alias" | "group">): boolean {
+  return link.kind === "bridge" && isOurs(link);
+}
+
 /** Whether a pod's link of ours can have this name: its host end, or the ifb beside it. */
 export function isPodLikeName(name: string): boolean {
   return name.startsWith(HOST_LINK_PREFIX) || name.startsWith(IFB_PREFIX);

@@ -1,6 +1,6 @@
 import { listPodGateways, type PodGateway } from "../../kernel/node/ensure-gateways.ts";
 import { listAddresses } from "../../kernel/uplink/list-addresses.ts";
-import { isHostLink, isOurs } from "../../kernel/node/ownership.ts";
+import { isHostLink, isOurs, isOwnBridge } from "../../kernel/node/ownership.ts";
 import type { Rtnetlink } from "../../kernel/socket/rtnetlink.ts";
 import { listLinks } from "../../kernel/uplink/underlay.ts";
 import { type Family, familyOf } from "../../net/address.ts";
@@ -13,7 +13,7 @@ export interface Tunnel extends Link {
 }
 
 /** What the kernel has of Causeway on this node: found by marks on the things themselves, so that no setting has to be known. */
-export interface NodeObservation {
+export interface Datapath {
   readonly links: readonly Link[];
   readonly addresses: readonly ObservedAddress[];
   readonly bridge: Link | undefined;
@@ -27,9 +27,9 @@ export interface NodeObservation {
   readonly foreignTunnels: readonly Link[];
 }
 
-export async function observeNode(rtnetlink: Rtnetlink): Promise<NodeObservation> {
+export async function observeDatapath(rtnetlink: Rtnetlink): Promise<Datapath> {
   const [links, addresses] = await Promise.all([listLinks(rtnetlink), listAddresses(rtnetlink)]);
-  const bridge = links.find((link) => link.kind === "bridge" && isOurs(link));
+  const bridge = links.find(isOwnBridge);
   const devices = links.filter(({ kind }) => kind === "vxlan");
   const gateways = bridge === undefined ? [] : await listPodGateways(rtnetlink, bridge.index);
   return {
