@@ -330,14 +330,14 @@ test("ensureNode() marks the gateway of a former PodCIDR, and listGateways() tel
 test("listGateways() only reads: the bridge of an agent before is written once adoptBridge() has taken it over", async () => {
   const again = openLinuxKernel(native, { after: systemClock.after, onError: assert.ifError });
   try {
-    const before = await again.readLastGiven("cw0");
+    const given = await again.readLastGiven("cw0");
     assert.equal((await again.listGateways("cw0")).length, 2);
     await again.saveLastGiven(["10.244.1.99"]);
-    assert.deepEqual(await again.readLastGiven("cw0"), before);
+    assert.deepEqual(await again.readLastGiven("cw0"), given);
     await again.adoptBridge("cw0");
     await again.saveLastGiven(["10.244.1.99"]);
     assert.deepEqual(await again.readLastGiven("cw0"), ["10.244.1.99"]);
-    await again.saveLastGiven(before);
+    await again.saveLastGiven(given);
   } finally {
     again.close();
   }
