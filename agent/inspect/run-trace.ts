@@ -2,48 +2,43 @@ import { brokenHop, explainPath } from "../diagnosis/path/explain-path.ts";
 import { exitCodeOf, type Finding, worstOf } from "../diagnosis/finding.ts";
 import { formatFindings } from "../diagnosis/format-findings.ts";
 import { formatTarget, parseTarget } from "../diagnosis/target.ts";
-import { messageOf } from "../lib/errors.ts";
 import { loadNative } from "../kernel/socket/native.ts";
 import { createRtnetlink } from "../kernel/socket/rtnetlink.ts";
 import { familyOf, parseAddress } from "../net/address.ts";
 import { NETLINK_NETFILTER } from "../netlink/nft/nft-generation.ts";
-import { askAgent } from "../report/ask-agent.ts";
+import { ASK_TIMEOUT_MS, askAgent } from "../report/ask-agent.ts";
 import { printableJson } from "../text/printable.ts";
 import {
-  ASK_TIMEOUT_MS,
   type CommandInput,
   type CommandResult,
-  parseCommandLine,
+  isResult,
+  readCommandLine,
   usageError,
-} from "./command-line.ts";
+} from "../settings/command-line.ts";
 import { observePath } from "./observe/observe-path.ts";
 
-const USAGE = `usage: causeway trace [--json] [flags] POD_IP TARGET
-
-Explains hop by hop the way from a pod of this node to TARGET, and of the answers, from what the kernel says that it would do. Sends nothing.
-TARGET: ADDRESS, ADDRESS:PORT[/udp|/sctp], [IPV6]:PORT.
-Exit code: 0 the way is whole, 3 warnings, 4 it is broken, 1 the command itself failed, 2 wrong usage.
-
-flags, as the agent has them: --socket --node-name
-`;
+export const TRACE = {
+  name: "trace",
+  summary: "Explains hop by hop the way from a pod of this node to TARGET, and of the answers",
+  about: `From what the kernel says that it would do; sends nothing.
+TARGET: ADDRESS, ADDRESS:PORT[/udp|/sctp], [IPV6]:PORT.`,
+  operands: ["POD_IP", "TARGET"],
+  switches: { json: "the hops as one JSON object" },
+  settings: ["socket", "nodeName"],
+  exitCodes: "0 the way is whole, 3 warnings, 4 it is broken, 1 the command itself failed, 2 wrong usage",
+} as const;
 
 export async function runTrace(input: CommandInput): Promise<CommandResult> {
-  let parsed: ReturnType<typeof parseCommandLine>;
-  try {
-    parsed = parseCommandLine(input.args);
-  } catch (error) {
-    return usageError("trace", messageOf(error), USAGE);
-  }
-  const { values: flags, positionals } = parsed;
-  if (flags.help) return { exitCode: 0, stdout: USAGE, stderr: "" };
-  const [sourceText = "", targetText = "", ...rest] = positionals;
+  const read = readCommandLine(TRACE, input.args);
+  if (isResult(read)) return read;
+  const { settings: flags, switches, operands } = read;
+  const [sourceText = "", targetText = ""] = operands;
   const source = parseAddress(sourceText);
   const target = parseTarget(targetText);
-  if (source === undefined) return usageError("trace", `POD_IP "${sourceText}" is no address`, USAGE);
-  if (target === undefined) return usageError("trace", `TARGET "${targetText}" is no address`, USAGE);
-  if (rest.length > 0) return usageError("trace", `unknown argument "${rest[0]}"`, USAGE);
+  if (source === undefined) return usageError(TRACE, `POD_IP "${sourceText}" is not an address`);
+  if (target === undefined) return usageError(TRACE, `TARGET "${targetText}" is not an address`);
   if (familyOf(source) !== familyOf(target.address))
-    return usageError("trace", `${source} and ${target.address} are of different families`, USAGE);
+    return usageError(TRACE, `${source} and ${target.address} are of different families`);
   const agent = await askAgent(flags.socket, { query: "report all", timeoutMs: ASK_TIMEOUT_MS });
   const native = loadNative();
   const [rtnetlink, netfilter] = [createRtnetlink(native), createRtnetlink(native, NETLINK_NETFILTER)];
@@ -54,7 +49,7 @@ export async function runTrace(input: CommandInput): Promise<CommandResult> {
         {
           source,
           target,
-          nodeName: flags["node-name"] ?? input.environment["NODE_NAME"] ?? input.hostName,
+          nodeName: flags.nodeName ?? input.environment["NODE_NAME"] ?? input.hostName,
           report: agent.kind === "answer" ? agent.report : undefined,
         },
       ),
@@ -73,7 +68,7 @@ export async function runTrace(input: CommandInput): Promise<CommandResult> {
       source,
       target: formatTarget(target),
       findings: [...unknown, ...hops],
-      json: flags.json,
+      json: switches.json,
     });
   } finally {
     netfilter.close();

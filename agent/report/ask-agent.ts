@@ -3,6 +3,9 @@ import type { NodeReport } from "./node-report.ts";
 import { type Query, QUERY_VARIABLE, querySocket, type Verification } from "./query.ts";
 
 /** What an agent answers, or why it does not. */
+/** An agent that works answers within milliseconds. */
+export const ASK_TIMEOUT_MS = 1000;
+
 export type AgentAnswer<Answer = NodeReport> =
   | { readonly kind: "answer"; readonly report: Answer }
   | { readonly kind: "silent"; readonly reason: string };

@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import * as v from "valibot";
 import { parse as parseYaml } from "yaml";
 import { isLoopback } from "../net/address.ts";
+import { describeOption } from "./command-line.ts";
 import { type ListenAddress, NODE_NAME, type Option, OPTIONS } from "./options.ts";
 
 /** Faults of the configuration, all together, each with key and value. */
@@ -70,15 +71,12 @@ function isSamePort(http: ListenAddress, probes: ListenAddress): boolean {
 
 /** The usage text of all flags. */
 export function describeFlags(): string {
-  const rows = Object.values<Option>(OPTIONS).map(
-    ({ flag: name, value, help }) => [`  --${name} ${value}`, help] as const,
-  );
+  const rows = [
+    ["--config PATH", "YAML file with the same settings, in camel case; flags win"] as const,
+    ...Object.values<Option>(OPTIONS).map(describeOption),
+  ];
   const width = Math.max(...rows.map(([left]) => left.length)) + 2;
-  const config = "  --config PATH".padEnd(width);
-  return [
-    `${config}YAML file with the same settings, in camel case; flags win`,
-    ...rows.map(([left, help]) => left.padEnd(width) + help),
-  ].join("\n");
+  return rows.map(([left, help]) => `  ${left.padEnd(width)}${help}`).join("\n");
 }
 
 function readFlags(

@@ -60,7 +60,8 @@ afterEach(async () => {
   await runOnHost("sh", "-c", "ip link del up0; ip link del cw-vx; true");
 });
 
-const readDoc = (name: string): string => readFileSync(new URL(`../docs/${name}`, import.meta.url), "utf8");
+const readDoc = (name: string): string =>
+  readFileSync(new URL(`../../../docs/${name}`, import.meta.url), "utf8");
 const listFiles = (): string[] => readdirSync(node.folder, { recursive: true, encoding: "utf8" }).toSorted();
 
 async function startAgent(): Promise<AgentProcess> {

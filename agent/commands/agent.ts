@@ -1,0 +1,73 @@
+import { setFlagsFromString } from "node:v8";
+import { messageOf } from "../lib/errors.ts";
+import { createLog, type Log } from "../log/log.ts";
+import { loadAddon } from "../native/addon.ts";
+import { openStandardError } from "../native/standard-error.ts";
+import { createActivity } from "../report/activity.ts";
+import type { CommandInput, CommandResult } from "../settings/command-line.ts";
+import { startAgent } from "../start/start-agent.ts";
+import { V8_FLAGS } from "../start/v8-flags.ts";
+import { readConfig } from "./read-config.ts";
+
+/** How long the last lines may take: 0.5 s. */
+const LAST_ATTEMPTS = 50;
+const LAST_PAUSE_MS = 10;
+
+/** How the process ends, which is not for a command to do: at once, without waiting for anything. */
+export type Exit = (code: number) => never;
+
+export const AGENT = { name: "agent", summary: "Runs the agent" };
+
+/** Runs until a signal ends it. Everything it says goes to the log, on stderr. */
+export async function runAgent(input: CommandInput, exit: Exit): Promise<CommandResult> {
+  for (const flag of V8_FLAGS) setFlagsFromString(flag);
+  const config = readConfig(AGENT, input);
+  if ("exitCode" in config) return config;
+  const { log: plainLog, lines } = createLog(config, openStandardError(loadAddon()));
+  const activity = createActivity(Date.now);
+  const log = activity.noting(plainLog);
+  const finish = (): void => {
+    for (let attempt = 0; !lines.flush() && attempt < LAST_ATTEMPTS; attempt++) pause(LAST_PAUSE_MS);
+    lines.abandon();
+  };
+  logFaultsOfNode(log, finish, exit);
+  try {
+    const stop = await startAgent(config, log, { activity, lost: lines.lost });
+    const signal = await nextSignal();
+    // Whoever signals again does not want to wait.
+    void nextSignal().then(() => exit(1));
+    log.info({ signal }, "Stopping; pods keep their network");
+    await stop();
+    return { exitCode: 0, stdout: "", stderr: "" };
+  } catch (error) {
+    log.error({ error: messageOf(error) }, "Cannot start");
+    return { exitCode: 1, stdout: "", stderr: "" };
+  } finally {
+    finish();
+  }
+}
+
+/** Node.js itself writes warnings and the last words of a program to stderr, and waits until somebody takes them. */
+function logFaultsOfNode(log: Log, finish: () => void, exit: Exit): void {
+  process.removeAllListeners("warning");
+  process.on("warning", ({ name, message }) => log.warn({ warning: name }, message));
+  process.once("uncaughtException", (error) => {
+    log.error(
+      { error: messageOf(error), stack: error instanceof Error ? error.stack : "" },
+      "Ended by a fault of its own",
+    );
+    finish();
+    exit(1);
+  });
+}
+
+/** Sleeps, when nothing else has to run any more. */
+function pause(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+function nextSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, resolve);
+  });
+}

@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { CommandResult } from "../settings/command-line.ts";
+import { runCommand } from "./commands.ts";
+
+const NAMES = ["agent", "status", "doctor", "trace", "page", "uninstall", "set-ipv6-forwarding"];
+
+function run(...args: readonly string[]): Promise<CommandResult> {
+  return runCommand(
+    { args, environment: {}, hostName: "n1", version: "1.2.3", colours: false, dateMs: () => 0 },
+    () => assert.fail("ends the process"),
+  );
+}
+
+test("help, --help and -h list every command", async () => {
+  for (const word of ["help", "--help", "-h"]) {
+    const { exitCode, stdout } = await run(word);
+    assert.equal(exitCode, 0);
+    for (const name of NAMES) assert.match(stdout, new RegExp(`^  ${name} `, "m"));
+  }
+});
+
+for (const name of NAMES) {
+  test(`${name} --help prints its usage, and does nothing else`, async () => {
+    for (const args of [
+      [name, "--help"],
+      [name, "-h"],
+      ["help", name],
+    ]) {
+      const { exitCode, stdout, stderr } = await run(...args);
+      assert.deepEqual({ exitCode, stderr }, { exitCode: 0, stderr: "" });
+      assert.match(stdout, new RegExp(`^usage: causeway ${name} `));
+    }
+  });
+
+  for (const argument of ["--frobnicate", "one", "two three four"]) {
+    test(`${name} refuses what it does not know before it does anything: ${argument}`, async () => {
+      const { exitCode, stdout, stderr } = await run(name, ...argument.split(" "));
+      assert.deepEqual({ exitCode, stdout }, { exitCode: 2, stdout: "" });
+      assert.match(stderr, /^causeway[^\n]*(?:Unknown option|unknown argument|Unexpected argument|missing)/);
+    });
+  }
+}
+
+test("a flag with a value that it cannot have is refused with flag and value", async () => {
+  for (const [flag, value, fault] of [
+    ["--vxlan-port", "abc", "must be a number"],
+    ["--vxlan-port", "70000", "must be 1 to 65535"],
+    ["--socket", "agent.sock", "must be an absolute path"],
+    ["--api-server", "here", "must be a URL"],
+  ] as const) {
+    const { exitCode, stderr } = await run("doctor", flag, value);
+    assert.equal(exitCode, 2);
+    assert.ok(stderr.startsWith(`causeway doctor: ${flag} "${value}" ${fault}`), stderr);
+  }
+});
+
+test("help tells every flag with its default", async () => {
+  const { stdout } = await run("doctor", "--help");
+  assert.match(stdout, /--vxlan-port PORT .*; default: 4789\n/);
+});
+
+test("an unknown command is told in one line, with the nearest one", async () => {
+  assert.deepEqual(await run("stauts"), {
+    exitCode: 2,
+    stdout: "",
+    stderr: 'causeway: unknown command "stauts"; did you mean "status"?\n',
+  });
+  const { stderr } = await run("frob\u001bnicate");
+  assert.equal(stderr, 'causeway: unknown command "frob\ufffdnicate"; causeway help lists the commands\n');
+});
+
+test("version and --version print the version", async () => {
+  for (const word of ["version", "--version"]) assert.equal((await run(word)).stdout, "1.2.3\n");
+});
