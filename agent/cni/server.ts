@@ -69,6 +69,15 @@ export function startCniServer(input: ServerInput): CniServer {
   const limiter = createLimiter(MAX_IN_FLIGHT);
   const inWork = new Map<number, Promise<void>>();
 
+  const finish = (connection: number, frame: RequestFrame | undefined, outcome: unknown): void => {
+    const reply = isReply(outcome) ? outcome : errorReply(toCniError(outcome), frame);
+    transport.reply(connection, encodeReplyFrame(reply));
+    const error = isReply(outcome) ? undefined : toCniError(outcome);
+    const call = describeCall(frame, { error, nowNs: monotonicNs() });
+    observe(call);
+    logCall(log, call);
+  };
+
   const serve = async (connection: number, bytes: Buffer, fds: readonly number[]): Promise<void> => {
     const caller: Caller = { isGone: () => transport.isGone(connection) };
     let frame: RequestFrame | undefined;
@@ -82,15 +91,6 @@ export function startCniServer(input: ServerInput): CniServer {
     } finally {
       for (const fd of fds) transport.close(fd);
     }
-  };
-
-  const finish = (connection: number, frame: RequestFrame | undefined, outcome: unknown): void => {
-    const reply = isReply(outcome) ? outcome : errorReply(toCniError(outcome), frame);
-    transport.reply(connection, encodeReplyFrame(reply));
-    const error = isReply(outcome) ? undefined : toCniError(outcome);
-    const call = describeCall(frame, { error, nowNs: monotonicNs() });
-    observe(call);
-    logCall(log, call);
   };
 
   const listener = transport.listen(socket, {

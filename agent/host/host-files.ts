@@ -42,6 +42,7 @@ export async function ensureHostFiles(input: HostFilesInput): Promise<HostFilesO
   // Where a runtime looks there is a folder, or none yet on a host that was just made. An existing one keeps its mode.
   for (const folder of [cniBinDir, cniConfDir]) await makeFolder(folder);
   const written: string[] = [];
+  const loopback = join(cniBinDir, "loopback");
   const ensure = async (file: FileContent, isAsPlanned: (current: Buffer) => boolean): Promise<void> => {
     const { path, content, mode } = file;
     const current = await readFileIfThere(path);
@@ -51,7 +52,6 @@ export async function ensureHostFiles(input: HostFilesInput): Promise<HostFilesO
     else if (!(await tightenMode(path, mode))) return;
     written.push(path);
   };
-  const loopback = join(cniBinDir, "loopback");
   const isShim = (current: Buffer): boolean => current.equals(shim);
   await ensure({ path: join(cniBinDir, PLUGIN_TYPE), content: shim, mode: cniBinMode }, isShim);
   await ensure({ path: loopback, content: shim, mode: cniBinMode }, (current) => current.length > 0);

@@ -17,6 +17,9 @@ export interface HostFilesRemoval extends Pick<HostFilesInput, "cniBinDir" | "cn
 /** What every version of the shim says about itself (cni-shim/shim.c, run_about). */
 const SHIM_WORDS = "CNI plugin of the Causeway node agent";
 
+const isConflist = (content: Buffer): boolean => isOurConflist(content.toString("utf8"));
+const isShim = (content: Buffer): boolean => content.includes(SHIM_WORDS);
+
 /**
  * Removes what {@link ensureHostFiles} has made, and the sockets. The conflist goes first: without it no runtime starts a pod that needs the rest. Where
  * pods need it, it only takes a name behind all others: no containerd stops a pod while there is none. What has one of our names and is
@@ -56,9 +59,6 @@ export async function removeHostFiles(input: HostFilesRemoval): Promise<void> {
   if (other === undefined) await remove(loopback, isShim);
   else tell(`Kept "${loopback}": runtimes need one for "${join(cniConfDir, other)}", too`);
 }
-
-const isConflist = (content: Buffer): boolean => isOurConflist(content.toString("utf8"));
-const isShim = (content: Buffer): boolean => content.includes(SHIM_WORDS);
 
 async function isFileOf(path: string, isKind: (content: Buffer) => boolean): Promise<boolean> {
   const content = await readFileIfThere(path);

@@ -47,6 +47,9 @@ export interface DoctorInput {
   readonly agent: AgentAnswer;
 }
 
+/** Name in remedies while there is no bridge. */
+const DEFAULT_BRIDGE = "cw0";
+
 /** Looks at the whole node, changes nothing, and tells what every check came to, in their order. */
 export async function examineNode(sockets: PathSockets, input: DoctorInput): Promise<readonly Finding[]> {
   const { paths, api, nodeName, version, vxlan, agent } = input;
@@ -128,9 +131,6 @@ function agentState(answer: AgentAnswer): AgentState {
   const { agent, readiness } = answer.report;
   return { kind: "answer", version: agent?.version ?? "unknown", reasons: readiness?.reasons ?? [] };
 }
-
-/** Name in remedies while there is no bridge. */
-const DEFAULT_BRIDGE = "cw0";
 
 async function check<Value>(
   name: string,

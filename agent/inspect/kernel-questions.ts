@@ -23,6 +23,9 @@ export interface KernelQuestions {
   fdbEntry(question: Omit<FdbEntry, "destination">): Promise<ObservedFdbEntry | undefined>;
 }
 
+/** RTN_MULTICAST of linux/rtnetlink.h: what comes after is refused. */
+const LAST_REACHABLE = 5;
+
 export function createKernelQuestions(rtnetlink: Rtnetlink): KernelQuestions {
   const ask = async (question: RouteQuestion, kind: "way" | "entry"): Promise<Route | NetlinkError> => {
     const [outcome] = (await rtnetlink.tryExecute([{ requests: [getRoute(question, kind)] }])).flat();
@@ -51,6 +54,3 @@ export function createKernelQuestions(rtnetlink: Rtnetlink): KernelQuestions {
     fdbEntry: (question) => readOne(rtnetlink, getFdbEntry(question), parseFdbEntry),
   };
 }
-
-/** RTN_MULTICAST of linux/rtnetlink.h: what comes after is refused. */
-const LAST_REACHABLE = 5;

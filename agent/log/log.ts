@@ -30,7 +30,7 @@ export function createLog(
     write,
     again: -constants.errno.EAGAIN,
     clock: systemClock,
-    onRecovered: (lost) => log.warn({ lost }, "Lost lines of the log: nobody took them"),
+    onRecovered: reportLost,
   });
   const format = logFormat === "json" ? printableJson : prettyLine;
   const options = {
@@ -39,6 +39,9 @@ export function createLog(
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
   };
   const log = pino(options, { write: (line: string) => lines.write(format(line)) });
+  function reportLost(lost: number): void {
+    log.warn({ lost }, "Lost lines of the log: nobody took them");
+  }
   return { log, lines };
 }
 

@@ -78,6 +78,8 @@ export interface NodeReconciler {
   local(): LocalNetwork | undefined;
 }
 
+const NOT_APPLIED = "bridge and forwarding wait for PodCIDRs";
+
 export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler {
   const { kernel, ipam, attachments, readiness, log, bridge, nowMs } = input;
   const tellChanges = createChangeTeller(input);
@@ -232,5 +234,3 @@ function describeHolder(hostLink: string, attachment: Attachment | undefined): s
 function describeLinks({ uplinks, addresses }: Underlay): string {
   return JSON.stringify([uplinks, [...addresses]]);
 }
-
-const NOT_APPLIED = "bridge and forwarding wait for PodCIDRs";

@@ -27,12 +27,12 @@ export interface QueryServer {
 export function createQueryServer({ transport, path, answers, log }: QueryServerInput): QueryServer {
   let listener: { stop(): void } | undefined;
 
+  const isQuery = (text: string): text is Query => Object.hasOwn(answers, text);
   const answer = async (bytes: Buffer): Promise<string> => {
     const query = decodeRequestFrame(bytes).environment.get(QUERY_VARIABLE) ?? "";
     if (isQuery(query)) return await answers[query]();
     throw new Error(`Cannot answer query "${query}": there are ${Object.keys(answers).join(", ")}`);
   };
-  const isQuery = (text: string): text is Query => Object.hasOwn(answers, text);
   const listen = (): { stop(): void } => {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     return transport.listen(path, {

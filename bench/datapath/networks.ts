@@ -112,6 +112,8 @@ export function makeReference(input: ReferenceNetworkInput): Network {
   return { id, name, paths: pathsOf(site, isVxlan, peers > 0), close: async () => undefined };
 }
 
+const RAW_GATEWAY = "169.254.1.1";
+
 /** Veths made by hand, without a bridge: between two pods of a node directly, else routed by the host. */
 export function makeRaw({ id, name, isVxlan = false }: NetworkInput): Network {
   const site = makeSite(id, PODS);
@@ -156,8 +158,6 @@ export function makeRaw({ id, name, isVxlan = false }: NetworkInput): Network {
     close: async () => undefined,
   };
 }
-
-const RAW_GATEWAY = "169.254.1.1";
 
 function attach(program: Program): void {
   const pods = program.host.podNetns.map((_, pod) => pod);

@@ -52,11 +52,11 @@ export function start(command: string, args: readonly string[]): Process {
           );
         };
         const timer = setTimeout(fail, DEADLINE_MS);
-        const finish = (): void => {
+        function finish(): void {
           clearTimeout(timer);
           waiting.delete(look);
           child.off("exit", fail);
-        };
+        }
         waiting.add(look);
         child.once("exit", fail);
         look();

@@ -50,6 +50,9 @@ const ATTACK_PLACES: readonly NodePlace[] = [
 
 const FOREIGN = ["192.0.2.66", "2001:db8:2::66"] as const;
 
+/** n5 has IPv6 only: the overlay to it goes over IPv6. */
+const VICTIMS = { node: ["n1"], direct: ["n2"], vxlan: ["n3", "n5"] } as const;
+
 /** Makes the cluster of e2e/nodes, a node more, and a foreign machine. */
 export async function createAttackLab(): Promise<AttackLab> {
   const { CAUSEWAY_E2E_FOLDER: runFolder = "", CAUSEWAY_E2E_TAG: tag = "" } = process.env;
@@ -83,9 +86,6 @@ export async function createAttackLab(): Promise<AttackLab> {
     close: () => finish.disposeAsync(),
   };
 }
-
-/** n5 has IPv6 only: the overlay to it goes over IPv6. */
-const VICTIMS = { node: ["n1"], direct: ["n2"], vxlan: ["n3", "n5"] } as const;
 
 /** Nothing but the agent may stop an attack: no reverse path filters; and on n2 advertisements count although the node forwards. */
 async function lowerGuards(node: Netns, { name }: NodePlace): Promise<void> {

@@ -6,6 +6,8 @@ import type { Cluster } from "./cluster.ts";
 import type { ClusterNode } from "./cluster-node.ts";
 import { readyCondition } from "./cluster-nodes.ts";
 
+const AGENT_SOCKET = "/run/causeway/agent.sock";
+
 /** From here on every test ends with all agents well, and all nodes that have one Ready. */
 export function watchNodes({ api, nodes }: Pick<Cluster, "api" | "nodes">): void {
   for (const node of nodes) {
@@ -26,8 +28,6 @@ export function watchNodes({ api, nodes }: Pick<Cluster, "api" | "nodes">): void
     });
   }
 }
-
-const AGENT_SOCKET = "/run/causeway/agent.sock";
 
 function hasAgent(node: ClusterNode): boolean {
   const path = node.outerPath(AGENT_SOCKET);

@@ -7,6 +7,9 @@ import { type ContainerdTools, REPOSITORY } from "../lib/tools.ts";
 import { waitUntilHolds } from "../lib/wait-for.ts";
 import { GATEWAYS, type PodLab } from "./pod-lab.ts";
 
+/** What containerd says while it has no configuration of any name. */
+const NO_CONFLIST = /cni plugin not initialized/;
+
 /** What an uninstallation means for pods that run, and for the runtime that has to stop them. */
 export function testUninstall(getLab: () => PodLab, containerd: ContainerdTools): void {
   test("a pod that runs while the node is uninstalled keeps its network, and can be stopped; without a conflist of any name it could not", async (t) => {
@@ -48,9 +51,6 @@ export function testUninstall(getLab: () => PodLab, containerd: ContainerdTools)
     assert.ok(!readdirSync(lab.cniBinDir).includes("causeway"));
   });
 }
-
-/** What containerd says while it has no configuration of any name. */
-const NO_CONFLIST = /cni plugin not initialized/;
 
 /** Waits until the runtime has noticed that there is a conflist, or none. */
 function untilConflist({ containerd }: PodLab, isThere: boolean): Promise<void> {

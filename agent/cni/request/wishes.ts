@@ -20,6 +20,9 @@ export interface Wishes {
   readonly defaultRoute?: boolean | undefined;
 }
 
+/** Capability by which containerd and CRI-O pass the annotations of a pod. */
+export const ANNOTATIONS_KEY = "io.kubernetes.cri.pod-annotations";
+
 /**
  * Reads what a runtime asks for (CONVENTIONS.md of containernetworking/cni): addresses and MAC from the capabilities `ips` and `mac`, else from
  * `args.cni`, else from CNI_ARGS `IP=` and `MAC=`; the capabilities `portMappings` and `bandwidth`; and our own
@@ -51,9 +54,6 @@ export function parseWishes({ raw }: Pick<NetworkConfig, "raw">, cniArgs: string
     },
   };
 }
-
-/** Capability by which containerd and CRI-O pass the annotations of a pod. */
-export const ANNOTATIONS_KEY = "io.kubernetes.cri.pod-annotations";
 
 /** Annotation of a pod that is to send from any address. */
 export const ANY_SOURCE_ANNOTATION = "causeway.io/allow-source-spoofing";

@@ -21,6 +21,14 @@ export function describeRefusal({ code, blockedBy }: Extract<Way, { kind: "refus
     : `route ${blockedBy} is in the way`;
 }
 
+const KINDS: Readonly<Record<string, string>> = {
+  pod: "this node's pods",
+  direct: "direct to another node",
+  overlay: "VXLAN to another node",
+  egress: "leaves the cluster",
+  nowhere: "nowhere",
+};
+
 /** The node's decision where the packet goes. */
 export function explainRoute(observation: PathObservation): Finding {
   const { destination, way, entry, peer, delivery } = observation;
@@ -88,14 +96,6 @@ function explainMissingRoute({ destination, way, nodeName }: PathObservation, pe
   const instead = way.kind === "refused" ? describeRefusal(way) : "it leaves the cluster instead";
   return fail(`and the route to it is missing: ${instead}`, command);
 }
-
-const KINDS: Readonly<Record<string, string>> = {
-  pod: "this node's pods",
-  direct: "direct to another node",
-  overlay: "VXLAN to another node",
-  egress: "leaves the cluster",
-  nowhere: "nowhere",
-};
 
 function describeEntry(entry: PathObservation["entry"]): string {
   if (entry === undefined) return "an entry that could not be read";

@@ -66,6 +66,30 @@ export function createConnectionKeeper(input: ConnectionKeeperInput): Connection
   let isRunning = false;
   let cancel = (): void => undefined;
 
+  const forget = async ({ family, port, targets, formerAddresses }: PortChange): Promise<void> => {
+    const former = new Set(formerAddresses);
+    const local = new Set((await listAddresses(rtnetlink)).map(({ address }) => address));
+    const filter = { family, protocol: PROTOCOL_NUMBERS[port.protocol], destinationPort: port.hostPort };
+    const found = (await netfilter.dump(dumpConnections(filter))).map(parseConnection);
+    const stale = found.filter(
+      (connection) =>
+        former.has(connection.replySource) ||
+        targets.some((target) => isAstray(connection, { ...target, local })),
+    );
+    await removeAll(netfilter, stale.map(deleteConnection));
+  };
+  const next = (): void => {
+    const [entry] = changes;
+    isRunning = entry !== undefined;
+    if (entry === undefined) return;
+    const [key, change] = entry;
+    changes.delete(key);
+    void forget(change)
+      .catch(onError)
+      .then(() => {
+        cancel = after(PAUSE_MS, next);
+      });
+  };
   const changeOf = (family: Family, port: HostPort): PortChange => {
     const key = `${family} ${port.protocol} ${port.hostPort}`;
     const change = changes.get(key) ?? { family, port, targets: [], formerAddresses: [] };
@@ -86,30 +110,6 @@ export function createConnectionKeeper(input: ConnectionKeeperInput): Connection
     if (isRunning) return;
     isRunning = true;
     cancel = after(PAUSE_MS, next);
-  };
-  const next = (): void => {
-    const [entry] = changes;
-    isRunning = entry !== undefined;
-    if (entry === undefined) return;
-    const [key, change] = entry;
-    changes.delete(key);
-    void forget(change)
-      .catch(onError)
-      .then(() => {
-        cancel = after(PAUSE_MS, next);
-      });
-  };
-  const forget = async ({ family, port, targets, formerAddresses }: PortChange): Promise<void> => {
-    const former = new Set(formerAddresses);
-    const local = new Set((await listAddresses(rtnetlink)).map(({ address }) => address));
-    const filter = { family, protocol: PROTOCOL_NUMBERS[port.protocol], destinationPort: port.hostPort };
-    const found = (await netfilter.dump(dumpConnections(filter))).map(parseConnection);
-    const stale = found.filter(
-      (connection) =>
-        former.has(connection.replySource) ||
-        targets.some((target) => isAstray(connection, { ...target, local })),
-    );
-    await removeAll(netfilter, stale.map(deleteConnection));
   };
 
   return {

@@ -53,14 +53,14 @@ export const ROUTER_CONF = {
   secure_redirects: 0,
 } as const satisfies InetConf;
 
-export function isRouter(conf: InetConf | undefined): boolean {
-  return conf !== undefined && ROUTER_ENTRIES.every(([name, value]) => conf[name] === value);
-}
-
 const ROUTER_ENTRIES = Object.entries(ROUTER_CONF) as readonly (readonly [
   keyof typeof ROUTER_CONF,
   number,
 ])[];
+
+export function isRouter(conf: InetConf | undefined): boolean {
+  return conf !== undefined && ROUTER_ENTRIES.every(([name, value]) => conf[name] === value);
+}
 
 /** What must change of a link so that it is up, forwards, and has no address of the kernel's making. Empty when all is as planned. */
 export function diffRoutedLink({ alias, mac, mtu }: RoutedLink, link: Link): LinkChange {

@@ -38,6 +38,9 @@ export function createLocalnet(): Localnet {
   };
 }
 
+const NO_XFRM =
+  "host ports do not answer on 127.0.0.1: this kernel has no packet policies to guard it (XFRM; module xfrm_user)";
+
 /**
  * Lets the bridge carry what the node sends from 127.0.0.1 to a pod while a host port needs that, and not after. Two guards keep pods from the
  * node's loopback meanwhile: the ruleset's (plan/ruleset.ts), and policies that are there before the bridge carries it, and go after it. A kernel
@@ -62,9 +65,6 @@ export async function ensureLocalnet(
     ...(isOn === isWanted ? {} : { fault: NO_XFRM }),
   };
 }
-
-const NO_XFRM =
-  "host ports do not answer on 127.0.0.1: this kernel has no packet policies to guard it (XFRM; module xfrm_user)";
 
 async function guardLoopback(xfrm: Rtnetlink): Promise<"added" | "there" | "unavailable"> {
   try {

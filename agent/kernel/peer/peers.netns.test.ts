@@ -65,6 +65,8 @@ function overlay(destination: string, gateway: string, remote: string): PeerRout
   };
 }
 
+const key = ({ base, prefixLength }: Cidr): string => `${base}/${prefixLength}`;
+
 function peers(planned: readonly PeerRoute[], change: Partial<PeersPlan> = {}): PeersPlan {
   const families = ([4, 6] as const).filter((family) =>
     planned.some((route) => route.kind === "overlay" && route.underlay === family),
@@ -91,8 +93,6 @@ function peers(planned: readonly PeerRoute[], change: Partial<PeersPlan> = {}): 
     ...change,
   };
 }
-
-const key = ({ base, prefixLength }: Cidr): string => `${base}/${prefixLength}`;
 
 const DIRECT = () => [direct("10.244.2.0/24", "192.0.2.11"), direct("fd00:2::/64", "2001:db8:2::11")];
 const OVERLAY = () => [

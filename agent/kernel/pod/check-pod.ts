@@ -82,6 +82,11 @@ async function checkHost(
   return faults;
 }
 
+const PORT_FLAGS_ENTRIES = Object.entries(PORT_FLAGS) as readonly (readonly [
+  keyof typeof PORT_FLAGS,
+  boolean,
+])[];
+
 /** What of a host link is not as every host link of ours must be. */
 export function diffPort({ alias, up, masterIndex, bridgePort = {} }: Link, bridgeIndex: number): string[] {
   const wrongFlags = PORT_FLAGS_ENTRIES.filter(([flag, value]) => bridgePort[flag] !== value);
@@ -93,11 +98,6 @@ export function diffPort({ alias, up, masterIndex, bridgePort = {} }: Link, brid
       : ["is no port of the bridge"]),
   ];
 }
-
-const PORT_FLAGS_ENTRIES = Object.entries(PORT_FLAGS) as readonly (readonly [
-  keyof typeof PORT_FLAGS,
-  boolean,
-])[];
 
 async function checkInside(
   context: CheckContext,

@@ -31,6 +31,8 @@ type Field =
 /** Pods of one node are of few kinds: an alias is padded, gateways and MTU seldom change. */
 const MAX_TEMPLATES = 64;
 
+const NO_BYTES = Buffer.alloc(0);
+
 /** Encodes pods, by a template for each kind. Host ports and limits make a pod one of its own, whose requests are encoded one by one. */
 export function createPodEncoder(): (input: PodRequestsInput) => PodBatches {
   const templates = new Map<string, BatchTemplate<Field>>();
@@ -56,8 +58,6 @@ export function createPodEncoder(): (input: PodRequestsInput) => PodBatches {
     return Object.fromEntries(encoded) as PodBatches;
   };
 }
-
-const NO_BYTES = Buffer.alloc(0);
 
 function isOneOfItsOwn({ plan }: PodRequestsInput): boolean {
   const { ingress, egress } = plan.attachment.settings.bandwidth;

@@ -3,6 +3,9 @@ import { type Link, parseLink, readLinkIndex } from "../../netlink/link/parse-li
 /** Parses dumps of links one after the other. */
 export type LinkParser = (payloads: readonly Buffer[]) => Link[];
 
+/** So many links that have gone are forgotten at once. */
+const SPARE = 100;
+
 /**
  * Of a link whose message is the same as in the last dump that had it, nothing is read again: a full node has hundreds of links that never change,
  * and each is looked at several times in every run.
@@ -23,9 +26,6 @@ export function createLinkParser(): LinkParser {
     return links;
   };
 }
-
-/** So many links that have gone are forgotten at once. */
-const SPARE = 100;
 
 function keepOnly(known: Map<number, unknown>, indices: ReadonlySet<number>): void {
   for (const index of known.keys()) if (!indices.has(index)) known.delete(index);

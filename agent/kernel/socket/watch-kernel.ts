@@ -79,6 +79,12 @@ export interface KernelWatch {
   stop(): void;
 }
 
+/** struct nlmsghdr of linux/netlink.h: length, type, flags, sequence number, port. */
+const HEADER_BYTES = 16;
+
+/** ifi_index, ifa_index, ndm_ifindex and tcm_ifindex stand at the same place in their structs (linux/rtnetlink.h, if_addr.h, neighbour.h). */
+const INDEX_OFFSET = HEADER_BYTES + 4;
+
 /**
  * Listens to the kernel's notifications. Of a message only its head is read, and after one concern is told no other message about it, until
  * `rearm`: pods that come and go make ten messages each, which would tell nothing new.
@@ -129,12 +135,6 @@ export function watchKernel(
     },
   };
 }
-
-/** struct nlmsghdr of linux/netlink.h: length, type, flags, sequence number, port. */
-const HEADER_BYTES = 16;
-
-/** ifi_index, ifa_index, ndm_ifindex and tcm_ifindex stand at the same place in their structs (linux/rtnetlink.h, if_addr.h, neighbour.h). */
-const INDEX_OFFSET = HEADER_BYTES + 4;
 
 /**
  * What the message at `start` is about; undefined for what is not ours, and for what we did ourselves. Not parsed as other messages are: on a

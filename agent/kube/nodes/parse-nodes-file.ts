@@ -33,6 +33,9 @@ interface Entry {
   readonly read: () => unknown;
 }
 
+/** The text is no list at all. */
+class UnreadableError extends Error {}
+
 /**
  * Reads a YAML list of `{name, addresses: [], podCIDRs: []}`. Never throws. An empty text is refused, an empty list is not: the first
  * is what a reader sees while another program writes the file.
@@ -71,9 +74,6 @@ export async function parseNodesFile(
   }
   return faults.length > 0 ? { kind: "faulty", faults, known: seen } : { kind: "valid", nodes, known: seen };
 }
-
-/** The text is no list at all. */
-class UnreadableError extends Error {}
 
 function listEntries(text: string): readonly Entry[] {
   // Line ends are one and the same to YAML (1.2.2, section 5.4).

@@ -49,6 +49,12 @@ export function createListSplitter({ onItem, maxItemBytes }: ListSplitterOptions
   let stringStart = 0;
   let lastKey = "";
 
+  const addPart = (part: Uint8Array): void => {
+    partsLength += part.length;
+    if (partsLength > maxItemBytes)
+      throw new RangeError(`an element of the list is larger than ${maxItemBytes} bytes`);
+    if (part.length > 0) parts.push(part);
+  };
   const finishItem = (chunk: Uint8Array, start: number, end: number): void => {
     addPart(chunk.subarray(start, end));
     const [first = chunk.subarray(0, 0)] = parts;
@@ -57,12 +63,6 @@ export function createListSplitter({ onItem, maxItemBytes }: ListSplitterOptions
     parts = [];
     partsLength = 0;
     if (text.trim() !== "") onItem(text);
-  };
-  const addPart = (part: Uint8Array): void => {
-    partsLength += part.length;
-    if (partsLength > maxItemBytes)
-      throw new RangeError(`an element of the list is larger than ${maxItemBytes} bytes`);
-    if (part.length > 0) parts.push(part);
   };
   const addToFrame = (byte: number): void => {
     if (frame.length >= MAX_FRAME_BYTES)

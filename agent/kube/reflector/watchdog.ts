@@ -27,6 +27,7 @@ export function createWatchdog({ clock, silenceMs, totalMs }: WatchdogOptions): 
   let limitMs = silenceMs;
   let lastMs = clock.nowMs();
   let reason: ApiError | undefined;
+  let cancelSilence = (): void => undefined;
 
   const bite = (message: string): void => {
     reason = new ApiError(message, { reason: "Timeout" });
@@ -38,7 +39,7 @@ export function createWatchdog({ clock, silenceMs, totalMs }: WatchdogOptions): 
     if (leftMs <= 0) bite(`the server sent nothing for ${limitMs / 1000} s`);
     else cancelSilence = clock.after(leftMs, check);
   };
-  let cancelSilence = clock.after(limitMs, check);
+  cancelSilence = clock.after(limitMs, check);
   const cancelTotal =
     totalMs === undefined
       ? () => undefined

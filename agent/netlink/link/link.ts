@@ -100,14 +100,14 @@ export function setLink(link: LinkRef, change: LinkChange): NetlinkRequest {
   };
 }
 
+const SHOWN_NAMES = 3;
+
 /** Of hundreds of names the first ones say which they are. */
 function describeNames(names: readonly string[]): string {
   const more = names.length - SHOWN_NAMES;
   const shown = names.slice(0, SHOWN_NAMES).map((name) => `"${name}"`);
   return `${shown.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }
-
-const SHOWN_NAMES = 3;
 
 /** Gives a link further names; EEXIST if one is taken by any link. Linux 5.5 and later. */
 export function addAltNames(index: number, names: readonly string[]): NetlinkRequest {

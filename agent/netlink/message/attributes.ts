@@ -86,6 +86,8 @@ export function optional<Value>(value: Value | undefined, write: (value: Value) 
   return value === undefined ? [] : write(value);
 }
 
+const NO_ATTRIBUTES: Attributes = { has: () => false, get: () => undefined };
+
 /** Splits attributes; throws {@link MalformedMessageError}. `what` names the message for the error. */
 export function readAttributes(what: string, bytes: Buffer | undefined): Attributes {
   if (bytes === undefined) return NO_ATTRIBUTES;
@@ -100,8 +102,6 @@ export function readAttributes(what: string, bytes: Buffer | undefined): Attribu
     },
   };
 }
-
-const NO_ATTRIBUTES: Attributes = { has: () => false, get: () => undefined };
 
 /** Texts of a list, which repeats one type. */
 export function readTexts(what: string, list: Buffer | undefined): readonly string[] {

@@ -110,6 +110,9 @@ export function encodeBatch(requests: readonly NetlinkRequest[], firstSeq: numbe
   return batch;
 }
 
+/** nlmsg_seq of struct nlmsghdr. */
+const SEQUENCE_OFFSET = 8;
+
 /** Gives encoded requests their sequence numbers, from `firstSeq` on as {@link encodeBatch} does. */
 export function numberRequests(
   { bytes, offsets, isTransaction = false }: EncodedRequests,
@@ -120,9 +123,6 @@ export function numberRequests(
   );
   return bytes;
 }
-
-/** nlmsg_seq of struct nlmsghdr. */
-const SEQUENCE_OFFSET = 8;
 
 function messageLength(what: string, payload: readonly Uint8Array[]): number {
   let length = HEADER_LENGTH;

@@ -41,48 +41,6 @@ const LEGACY_ATTACHMENTS = "cni.dev/attachments";
 const table = createConformanceTable(FAMILIES.map(({ name }) => name));
 after(() => console.log(table.format()));
 
-interface Cell {
-  readonly node: TestNode;
-  readonly pod: Netns;
-  readonly version: CniVersion;
-  readonly containerId: string;
-  readonly addresses: number;
-  /** Network name, if not the conflist's. */
-  readonly name?: string;
-  /** CNI_NETNS, if not the pod's. */
-  readonly netns?: string;
-}
-
-for (const { name: family, podCIDRs, addresses } of FAMILIES) {
-  describe(`conformance, ${family}`, () => {
-    let node: TestNode;
-    let pod: Netns;
-    before(async () => {
-      node = makeNode();
-      pod = await makeNetns();
-      node.writeNodes(...podCIDRs);
-      await node.start("--standalone", "--nodes-file", node.nodesFile).waitUntilReady();
-    });
-    after(async () => {
-      await pod.remove();
-      await node.remove();
-    });
-    for (const verb of VERBS) {
-      for (const version of SUPPORTED_VERSIONS) {
-        test(`${verb} in ${version}, ${family}`, async () => {
-          const containerId = `${verb}-${version}`;
-          try {
-            const outcome = await CELLS[verb]({ node, pod, version, containerId, addresses });
-            table.record({ verb, version, family }, outcome);
-          } finally {
-            await node.del(containerId, pod.path); // a cell that failed must not fail those after it
-          }
-        });
-      }
-    }
-  });
-}
-
 const CELLS: Readonly<Record<Verb, (cell: Cell) => Promise<CellOutcome>>> = {
   async ADD(cell) {
     const { node, pod, version, containerId, addresses } = cell;
@@ -142,6 +100,48 @@ const CELLS: Readonly<Record<Verb, (cell: Cell) => Promise<CellOutcome>>> = {
     return "served";
   },
 };
+
+interface Cell {
+  readonly node: TestNode;
+  readonly pod: Netns;
+  readonly version: CniVersion;
+  readonly containerId: string;
+  readonly addresses: number;
+  /** Network name, if not the conflist's. */
+  readonly name?: string;
+  /** CNI_NETNS, if not the pod's. */
+  readonly netns?: string;
+}
+
+for (const { name: family, podCIDRs, addresses } of FAMILIES) {
+  describe(`conformance, ${family}`, () => {
+    let node: TestNode;
+    let pod: Netns;
+    before(async () => {
+      node = makeNode();
+      pod = await makeNetns();
+      node.writeNodes(...podCIDRs);
+      await node.start("--standalone", "--nodes-file", node.nodesFile).waitUntilReady();
+    });
+    after(async () => {
+      await pod.remove();
+      await node.remove();
+    });
+    for (const verb of VERBS) {
+      for (const version of SUPPORTED_VERSIONS) {
+        test(`${verb} in ${version}, ${family}`, async () => {
+          const containerId = `${verb}-${version}`;
+          try {
+            const outcome = await CELLS[verb]({ node, pod, version, containerId, addresses });
+            table.record({ verb, version, family }, outcome);
+          } finally {
+            await node.del(containerId, pod.path); // a cell that failed must not fail those after it
+          }
+        });
+      }
+    }
+  });
+}
 
 type Keys = Readonly<Record<string, unknown>>;
 

@@ -31,12 +31,12 @@ function askTcp(host: string, port: number, localPort: number): Promise<string> 
 function askUdp(address: string, port: number, source: number): Promise<string> {
   return new Promise((resolve) => {
     const socket = createSocket({ type: address.includes(":") ? "udp6" : "udp4", reuseAddr: true });
-    const finish = (text: string): void => {
+    const timer = setTimeout(() => finish("nobody"), TIMEOUT_MS);
+    function finish(text: string): void {
       clearTimeout(timer);
       socket.close();
       resolve(text);
-    };
-    const timer = setTimeout(() => finish("nobody"), TIMEOUT_MS);
+    }
     socket.on("message", (message) => finish(message.toString()));
     socket.on("error", () => finish("nobody"));
     socket.bind(source, () => socket.send("?", port, address));

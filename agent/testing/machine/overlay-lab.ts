@@ -35,6 +35,25 @@ const HEARD_IN_POD = "udp dport 7000-7999 add @ports { udp dport }";
 /** Inner ports of what reaches the other nodes' port, whoever sent it. */
 const HEARD_OUTSIDE = "udp dport 4789 add @ports { @th,416,16 }";
 
+const farUplink = `${hostLines("203.0.113.7/24", "2001:db8:9::7/64", "203.0.113.1", "2001:db8:9::1")}
+  ip -6 address add 2001:db8:9::8/128 dev eth0 nodad; ip address add 203.0.113.9/32 dev eth0`;
+
+/** What an agent would make on the two nodes, as far as it leads to the node. */
+const farTunnels = [
+  { name: "vx4", local: "203.0.113.7", remote: "192.0.2.10", pods: ["10.244.3.5", "fd00:3::5"] },
+  { name: "vx6", local: "2001:db8:9::8", remote: "2001:db8:2::10", pods: ["10.244.4.5", "fd00:4::5"] },
+]
+  .map(({ name, local, remote, pods: [v4, v6] }) => {
+    const table = name.slice(-1);
+    return `ip link add ${name} mtu 1400 address ${macOf(local)} type vxlan id 4096 local ${local} dstport 4789 nolearning
+      ip link set ${name} addrgenmode none; ip address add ${v4}/32 dev ${name}; ip -6 address add ${v6}/128 dev ${name} nodad; ip link set ${name} up
+      bridge fdb add ${macOf(remote)} dev ${name} dst ${remote} self permanent
+      ip neigh add 10.244.1.1 lladdr ${macOf(remote)} dev ${name}; ip -6 neigh add fd00:1::1 lladdr ${macOf(remote)} dev ${name}
+      ip route add 10.244.1.0/24 via 10.244.1.1 dev ${name} onlink table ${table}; ip rule add from ${v4} table ${table}
+      ip -6 route add fd00:1::/64 via fd00:1::1 dev ${name} onlink table ${table}; ip -6 rule add from ${v6} table ${table}`;
+  })
+  .join("\n");
+
 export async function makeOverlayLab(): Promise<OverlayLab> {
   const node = makeNode();
   const [router, far, foreign, side, pod] = [
@@ -111,25 +130,6 @@ function hostLines(v4: string, v6: string, router4: string, router6: string): st
     ip -6 address add ${v6} dev eth0 nodad; ip link set eth0 up
     ip route add default via ${router4}; ip -6 route add default via ${router6}`;
 }
-
-const farUplink = `${hostLines("203.0.113.7/24", "2001:db8:9::7/64", "203.0.113.1", "2001:db8:9::1")}
-  ip -6 address add 2001:db8:9::8/128 dev eth0 nodad; ip address add 203.0.113.9/32 dev eth0`;
-
-/** What an agent would make on the two nodes, as far as it leads to the node. */
-const farTunnels = [
-  { name: "vx4", local: "203.0.113.7", remote: "192.0.2.10", pods: ["10.244.3.5", "fd00:3::5"] },
-  { name: "vx6", local: "2001:db8:9::8", remote: "2001:db8:2::10", pods: ["10.244.4.5", "fd00:4::5"] },
-]
-  .map(({ name, local, remote, pods: [v4, v6] }) => {
-    const table = name.slice(-1);
-    return `ip link add ${name} mtu 1400 address ${macOf(local)} type vxlan id 4096 local ${local} dstport 4789 nolearning
-      ip link set ${name} addrgenmode none; ip address add ${v4}/32 dev ${name}; ip -6 address add ${v6}/128 dev ${name} nodad; ip link set ${name} up
-      bridge fdb add ${macOf(remote)} dev ${name} dst ${remote} self permanent
-      ip neigh add 10.244.1.1 lladdr ${macOf(remote)} dev ${name}; ip -6 neigh add fd00:1::1 lladdr ${macOf(remote)} dev ${name}
-      ip route add 10.244.1.0/24 via 10.244.1.1 dev ${name} onlink table ${table}; ip rule add from ${v4} table ${table}
-      ip -6 route add fd00:1::/64 via fd00:1::1 dev ${name} onlink table ${table}; ip -6 rule add from ${v6} table ${table}`;
-  })
-  .join("\n");
 
 async function listen(netns: Netns, rule: string, key: string): Promise<void> {
   const table = `table inet heard {

@@ -48,6 +48,21 @@ export function createTableMirror(): TableMirror {
     return set;
   };
 
+  const add = (name: string, elements: readonly string[]): void => {
+    for (const element of elements) {
+      assert.ok(!setOf(name).elements.has(element), `${name} lacks ${element}`);
+      setOf(name).elements.set(element, true);
+    }
+  };
+  const addChain = (chain: PolicyChain): void => {
+    assert.ok(!chains.has(chain.name), `chain ${chain.name} is new`);
+    for (const { lookups, verdict } of chain.rules) {
+      for (const { set } of lookups) assert.ok(sets.has(set), `set ${set} is there`);
+      if (verdict.kind === "goto") assert.ok(chains.has(verdict.chain), `chain ${verdict.chain} is there`);
+    }
+    chains.set(chain.name, chain);
+  };
+
   const apply = (change: TableChange): void => {
     switch (change.kind) {
       case "add set":
@@ -93,20 +108,6 @@ export function createTableMirror(): TableMirror {
         );
         maps[change.map].delete(change.address);
     }
-  };
-  const add = (name: string, elements: readonly string[]): void => {
-    for (const element of elements) {
-      assert.ok(!setOf(name).elements.has(element), `${name} lacks ${element}`);
-      setOf(name).elements.set(element, true);
-    }
-  };
-  const addChain = (chain: PolicyChain): void => {
-    assert.ok(!chains.has(chain.name), `chain ${chain.name} is new`);
-    for (const { lookups, verdict } of chain.rules) {
-      for (const { set } of lookups) assert.ok(sets.has(set), `set ${set} is there`);
-      if (verdict.kind === "goto") assert.ok(chains.has(verdict.chain), `chain ${verdict.chain} is there`);
-    }
-    chains.set(chain.name, chain);
   };
   return {
     table: { sets, chains, pods },

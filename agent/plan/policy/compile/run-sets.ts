@@ -61,12 +61,12 @@ export function createRunSets({ family, prefix, names }: RunSetsInput): RunSets 
     sets.push({ ...plan, spec: { ...plan.spec, name } });
     return lookup(key, name);
   };
-  const portsOf = ({ all, ranges }: Grant): Lookup[] => (all ? [] : [lookUpPorts(mergePorts(ranges))]);
   const lookUpPorts = (ranges: readonly PortRange[]): Lookup => {
     const isInterval = ranges.some(({ first, last }) => first !== last);
     const spec = { name: "", type: PORT_TYPE, isInterval };
     return shared("ports", { spec, fixed: ranges.map(formatPorts), sources: [] }, "protocol . port");
   };
+  const portsOf = ({ all, ranges }: Grant): Lookup[] => (all ? [] : [lookUpPorts(mergePorts(ranges))]);
   const letsSomething = ({ all, ranges }: Grant): boolean => all || ranges.length > 0;
   return {
     letAnybody(ranges) {

@@ -32,15 +32,15 @@ export function createLiveSets(): LiveSets {
   const added = new Set<string>();
   const removed = new Set<string>();
   const dirty = new Set<Entry>();
+  const touch = (entry: Entry, element: string, was: boolean): void => {
+    dirty.add(entry);
+    if (!entry.touched.has(element)) entry.touched.set(element, was);
+  };
   const create = (spec: SetSpec): Entry => {
     const entry: Entry = {
-      set: createLiveSet(spec, (element, was) => touch(element, was)),
+      set: createLiveSet(spec, (element, was) => touch(entry, element, was)),
       users: 0,
       touched: new Map(),
-    };
-    const touch = (element: string, was: boolean): void => {
-      dirty.add(entry);
-      if (!entry.touched.has(element)) entry.touched.set(element, was);
     };
     return entry;
   };
