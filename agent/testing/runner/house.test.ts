@@ -165,3 +165,12 @@ test(`no folder has more than ${MAX_FILES} files of its own, but for those with 
     [],
   );
 });
+
+const MAX_MEDIAN_LINES = 120;
+
+test(`the median of files that ship is at most ${MAX_MEDIAN_LINES} lines`, (context) => {
+  const lines = sources.map(({ text }) => text.split("\n").length - 1).toSorted((a, b) => a - b);
+  const median = lines[Math.floor(lines.length / 2)] ?? 0;
+  context.diagnostic(`${lines.length} files: median ${median} lines, longest ${lines.at(-1)}`);
+  assert.ok(median <= MAX_MEDIAN_LINES, `median ${median}`);
+});
