@@ -14,7 +14,7 @@ export interface HostFilesRemoval extends Pick<HostFilesInput, "cniBinDir" | "cn
   readonly tell: (sentence: string) => void;
 }
 
-/** What every version of the shim says about itself (cni-shim/shim.c, run_about). */
+/** What every version of the shim says about itself (cni-shim/src/commands.c, run_about). */
 const SHIM_WORDS = "CNI plugin of the Causeway node agent";
 
 const isConflist = (content: Buffer): boolean => isOurConflist(content.toString("utf8"));

@@ -2,10 +2,12 @@
  * libFuzzer target: the first byte chooses between writing a frame (the rest is environment strings and stdin) and reading a reply (the rest
  * is what an agent sends before it closes).
  */
-#define main shim_main
-int shim_main(int argc, char **argv);
-#include "../shim.c"
-#undef main
+#include "agent/ask-agent.h"
+#include "kernel/host-link.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -27,7 +29,8 @@ static void check_frame(char *const *environment, const uint8_t *input, size_t i
 	if (begin == NULL || begin < frame) abort();
 	const size_t total = (size_t)(frame + STDIN_OFFSET + input_length - begin);
 	const size_t block_length = get_be(begin + 12, 4);
-	if (memcmp(begin, "CWAY", 4) != 0 || get_be(begin + 4, 4) != total - 8 || get_be(begin + 8, 2) != 1 || get_be(begin + 10, 2) != 0) abort();
+	if (memcmp(begin, "CWAY", 4) != 0 || get_be(begin + 4, 4) != total - 8 || get_be(begin + 8, 2) != 1 || get_be(begin + 10, 2) != 0)
+		abort();
 	if (get_be(begin + 16, 4) != 0x01020304 || get_be(begin + 20, 4) != 0x05060708) abort();
 	if (REQUEST_HEADER + block_length + input_length != total) abort();
 	const unsigned char *block = begin + REQUEST_HEADER;
@@ -65,17 +68,17 @@ static void write_frame(const uint8_t *data, size_t size)
 /* Any bytes, then the end: a reply or a recorded reason, never a wait. */
 static void read_reply(const uint8_t *data, size_t size)
 {
-	static const struct request request = {.verb = &verbs[0], .socket = "/s"};
+	const struct request request = {.verb = find_verb("ADD"), .socket = "/s"};
 	int pair[2];
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) != 0) abort();
 	if (size > 0 && write(pair[1], data, size) != (ssize_t)size) abort();
 	close(pair[1]);
 	struct reply reply;
-	failure.code = 0;
-	if (receive_reply(pair[0], &request, &reply) == 0) {
+	failure.message[0] = '\0';
+	if (receive_reply(pair[0], &request, &reply) == OK) {
 		if (reply.exit_code > 1 || reply.length > size - REPLY_HEADER) abort();
 		if (memcmp(reply_body, data + REPLY_HEADER, reply.length) != 0) abort();
-	} else if (failure.code == 0 || failure.message[0] == '\0') {
+	} else if (failure.message[0] == '\0') {
 		abort();
 	}
 	close(pair[0]);

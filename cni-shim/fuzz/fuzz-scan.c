@@ -1,8 +1,8 @@
 /* libFuzzer target: any bytes as the network configuration. The scanner must stay inside them, and keep what it promises. */
-#define main shim_main
-int shim_main(int argc, char **argv);
-#include "../shim.c"
-#undef main
+#include "config/config-scan.h"
+#include "lib/text.h"
+#include <stdlib.h>
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -35,7 +35,7 @@ static void check_json(const struct value *value)
 	}
 	struct cursor cursor = {(const unsigned char *)bytes, (const unsigned char *)bytes + text.length};
 	struct value again;
-	if (read_string(&cursor, &again) != 0 || cursor.at != cursor.end) abort();
+	if (read_string(&cursor, &again) != OK || cursor.at != cursor.end) abort();
 	if (utf8 && (again.state != VALUE_STRING || strcmp(again.text, value->text) != 0)) abort();
 }
 

@@ -84,6 +84,7 @@ static int has_link(int rtnetlink, const char *name)
 		struct rtattr attribute;
 		char name[IFNAMSIZ];
 	} request = {.header = {.nlmsg_len = sizeof request, .nlmsg_type = RTM_GETLINK, .nlmsg_flags = NLM_F_REQUEST}};
+
 	request.attribute.rta_type = IFLA_IFNAME;
 	request.attribute.rta_len = (unsigned short)(sizeof request.attribute + strlen(name) + 1);
 	memcpy(request.name, name, strlen(name) + 1);

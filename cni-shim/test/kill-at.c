@@ -18,12 +18,25 @@ static const struct {
 	unsigned long long number;
 	const char *name;
 } names[] = {
-	{SYS_read, "read"},       {SYS_write, "write"},     {SYS_openat, "openat"},   {SYS_close, "close"},
-	{SYS_socket, "socket"},   {SYS_connect, "connect"}, {SYS_sendmsg, "sendmsg"}, {SYS_sendto, "sendto"},
-	{SYS_recvfrom, "recv"},   {SYS_recvmsg, "recvmsg"}, {SYS_setns, "setns"},     {SYS_ppoll, "ppoll"},
-	{SYS_exit_group, "exit"}, {SYS_writev, "writev"},   {SYS_bind, "bind"},       {SYS_clock_nanosleep, "sleep"},
+	{SYS_read, "read"},
+	{SYS_write, "write"},
+	{SYS_openat, "openat"},
+	{SYS_close, "close"},
+	{SYS_socket, "socket"},
+	{SYS_connect, "connect"},
+	{SYS_sendmsg, "sendmsg"},
+	{SYS_sendto, "sendto"},
+	{SYS_recvfrom, "recv"},
+	{SYS_recvmsg, "recvmsg"},
+	{SYS_setns, "setns"},
+	{SYS_ppoll, "ppoll"},
+	{SYS_exit_group, "exit"},
+	{SYS_writev, "writev"},
+	{SYS_bind, "bind"},
+	{SYS_clock_nanosleep, "sleep"},
 #ifdef SYS_open
-	{SYS_open, "open"},       {SYS_poll, "poll"},
+	{SYS_open, "open"},
+	{SYS_poll, "poll"},
 #endif
 };
 
@@ -35,8 +48,7 @@ static void say(pid_t child)
 		return;
 	}
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		if (names[i].number != info.entry.nr)
-			continue;
+		if (names[i].number != info.entry.nr) continue;
 		fprintf(stderr, "killed before %s\n", names[i].name);
 		return;
 	}
@@ -51,36 +63,28 @@ int main(int argc, char **argv)
 	}
 	long left = atol(argv[1]);
 	pid_t child = fork();
-	if (child < 0)
-		return 2;
+	if (child < 0) return 2;
 	if (child == 0) {
-		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
-			_exit(2);
+		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0) _exit(2);
 		execv(argv[2], argv + 2);
 		_exit(2);
 	}
 	int status = 0;
 	int is_entry = 0;
-	if (waitpid(child, &status, 0) < 0 || !WIFSTOPPED(status))
-		return 2;
-	if (ptrace(PTRACE_SETOPTIONS, child, NULL, (void *)(PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL)) < 0)
-		return 2;
+	if (waitpid(child, &status, 0) < 0 || !WIFSTOPPED(status)) return 2;
+	if (ptrace(PTRACE_SETOPTIONS, child, NULL, (void *)(PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL)) < 0) return 2;
 	for (int signal_number = 0;;) {
-		if (ptrace(PTRACE_SYSCALL, child, NULL, (void *)(long)signal_number) < 0 || waitpid(child, &status, 0) < 0)
-			return 2;
+		if (ptrace(PTRACE_SYSCALL, child, NULL, (void *)(long)signal_number) < 0 || waitpid(child, &status, 0) < 0) return 2;
 		if (WIFEXITED(status)) {
 			fputs("ended\n", stderr);
 			return WEXITSTATUS(status);
 		}
-		if (!WIFSTOPPED(status))
-			return 2;
+		if (!WIFSTOPPED(status)) return 2;
 		signal_number = WSTOPSIG(status);
-		if (signal_number != (SIGTRAP | 0x80))
-			continue;
+		if (signal_number != (SIGTRAP | 0x80)) continue;
 		signal_number = 0;
 		is_entry = !is_entry;
-		if (!is_entry || --left > 0)
-			continue;
+		if (!is_entry || --left > 0) continue;
 		say(child);
 		kill(child, SIGKILL);
 		waitpid(child, &status, 0);
