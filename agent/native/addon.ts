@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 
 /**
- * Functions of kernel.c. They give what the system call of their name returns, a negative error number on failure, and check no argument:
+ * Functions of the C addon (addon/addon.c). They give what the system call of their name returns, a negative error number on failure, and check no argument:
  * a wrong type ends the process.
  */
 export interface Addon {
