@@ -25,25 +25,37 @@ static struct rtattr *put(int type, const void *data, size_t size)
 	struct rtattr *attribute = (struct rtattr *)(message.bytes + NLMSG_ALIGN(message.header.nlmsg_len));
 	attribute->rta_type = (unsigned short)type;
 	attribute->rta_len = (unsigned short)RTA_LENGTH(size);
-	if (size > 0)
-		memcpy(RTA_DATA(attribute), data, size);
+	if (size > 0) memcpy(RTA_DATA(attribute), data, size);
 	message.header.nlmsg_len = (unsigned)(NLMSG_ALIGN(message.header.nlmsg_len) + RTA_ALIGN(attribute->rta_len));
 	return attribute;
 }
 
-static void put_u8(int type, unsigned char value) { put(type, &value, sizeof value); }
-static void put_u32(int type, unsigned value) { put(type, &value, sizeof value); }
-static void put_text(int type, const char *text) { put(type, text, strlen(text) + 1); }
+static void put_u8(int type, unsigned char value)
+{
+	put(type, &value, sizeof value);
+}
+
+static void put_u32(int type, unsigned value)
+{
+	put(type, &value, sizeof value);
+}
+
+static void put_text(int type, const char *text)
+{
+	put(type, text, strlen(text) + 1);
+}
 
 static void put_address(int type, int family, const char *text)
 {
 	unsigned char bytes[16];
-	if (inet_pton(family, text, bytes) != 1)
-		abort();
+	if (inet_pton(family, text, bytes) != 1) abort();
 	put(type, bytes, family == AF_INET ? 4 : 16);
 }
 
-static struct rtattr *open_nest(int type) { return put(type | NLA_F_NESTED, NULL, 0); }
+static struct rtattr *open_nest(int type)
+{
+	return put(type | NLA_F_NESTED, NULL, 0);
+}
 
 static void close_nest(struct rtattr *nest)
 {
@@ -52,8 +64,7 @@ static void close_nest(struct rtattr *nest)
 
 static void print_bytes(void)
 {
-	for (unsigned i = 0; i < message.header.nlmsg_len; i++)
-		printf("%02x", message.bytes[i]);
+	for (unsigned i = 0; i < message.header.nlmsg_len; i++) printf("%02x", message.bytes[i]);
 }
 
 static void end(const char *name)
@@ -192,8 +203,13 @@ static void address(void)
 static void route(void)
 {
 	struct rtmsg *spec = begin(RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, sizeof *spec);
-	*spec = (struct rtmsg){.rtm_family = AF_INET, .rtm_dst_len = 24, .rtm_table = RT_TABLE_COMPAT, .rtm_protocol = 99,
-			       .rtm_scope = RT_SCOPE_SITE, .rtm_type = RTN_UNICAST, .rtm_flags = RTNH_F_ONLINK};
+	*spec = (struct rtmsg){.rtm_family = AF_INET,
+		.rtm_dst_len = 24,
+		.rtm_table = RT_TABLE_COMPAT,
+		.rtm_protocol = 99,
+		.rtm_scope = RT_SCOPE_SITE,
+		.rtm_type = RTN_UNICAST,
+		.rtm_flags = RTNH_F_ONLINK};
 	put_u32(RTA_TABLE, 1000);
 	put_address(RTA_DST, AF_INET, "10.244.2.0");
 	put_address(RTA_GATEWAY, AF_INET, "192.0.2.7");
@@ -289,14 +305,15 @@ static void shaping(void)
 	end("ingress");
 
 	struct tcmsg *filter = begin(RTM_NEWTFILTER, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, sizeof *filter);
-	*filter = (struct tcmsg){
-	    .tcm_ifindex = 42, .tcm_parent = 0xffff0000, .tcm_info = TC_H_MAKE(1 << 16, htons(ETH_P_ALL))};
+	*filter = (struct tcmsg){.tcm_ifindex = 42, .tcm_parent = 0xffff0000, .tcm_info = TC_H_MAKE(1 << 16, htons(ETH_P_ALL))};
 	put_text(TCA_KIND, "u32");
 	options = open_nest(TCA_OPTIONS);
+
 	struct {
 		struct tc_u32_sel head;
 		struct tc_u32_key key;
 	} selector = {.head = {.flags = TC_U32_TERMINAL, .nkeys = 1}};
+
 	put(TCA_U32_SEL, &selector, sizeof selector);
 	struct rtattr *actions = open_nest(TCA_U32_ACT), *action = open_nest(1);
 	put_text(TCA_ACT_KIND, "mirred");

@@ -37,178 +37,199 @@ static const unsigned long long PATIENCE_NS = 5000000000ULL;
 
 static atomic_ullong *arrived;
 
-static void need(int ok, const char *what) {
-  if (ok) return;
-  fprintf(stderr, "traffic: Cannot %s: %s\n", what, strerror(errno));
-  exit(1);
+static void need(int ok, const char *what)
+{
+	if (ok) return;
+	fprintf(stderr, "traffic: Cannot %s: %s\n", what, strerror(errno));
+	exit(1);
 }
 
-static unsigned long long now_ns(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (unsigned long long)now.tv_sec * 1000000000ULL + (unsigned long long)now.tv_nsec;
+static unsigned long long now_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (unsigned long long)now.tv_sec * 1000000000ULL + (unsigned long long)now.tv_nsec;
 }
 
-static void enter(const char *path, size_t cpu) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  need(fd >= 0 && setns(fd, CLONE_NEWNET) == 0, path);
-  close(fd);
-  cpu_set_t one;
-  CPU_ZERO(&one);
-  CPU_SET(cpu, &one);
-  /* A machine with one CPU has no second one to be on. */
-  if (sched_setaffinity(0, sizeof one, &one) != 0 && errno != EINVAL) need(0, "choose a CPU");
+static void enter(const char *path, size_t cpu)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	need(fd >= 0 && setns(fd, CLONE_NEWNET) == 0, path);
+	close(fd);
+	cpu_set_t one;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	/* A machine with one CPU has no second one to be on. */
+	if (sched_setaffinity(0, sizeof one, &one) != 0 && errno != EINVAL) need(0, "choose a CPU");
 }
 
-static void set_option(int fd, int level, int name, int value) { need(setsockopt(fd, level, name, &value, sizeof value) == 0, "set a socket option"); }
+static void set_option(int fd, int level, int name, int value)
+{
+	need(setsockopt(fd, level, name, &value, sizeof value) == 0, "set a socket option");
+}
 
-static int open_socket(int type) {
-  int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
-  need(fd >= 0, "open a socket");
-  if (type == SOCK_STREAM) set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-  return fd;
+static int open_socket(int type)
+{
+	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+	need(fd >= 0, "open a socket");
+	if (type == SOCK_STREAM) set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	return fd;
 }
 
 /* Sends back each byte that comes, until the other side closes. */
-static void echo(int fd) {
-  char byte;
-  while (recv(fd, &byte, 1, 0) == 1)
-    if (send(fd, &byte, 1, MSG_NOSIGNAL) != 1) break;
+static void echo(int fd)
+{
+	char byte;
+	while (recv(fd, &byte, 1, 0) == 1)
+		if (send(fd, &byte, 1, MSG_NOSIGNAL) != 1) break;
 }
 
-static void count_bytes(int fd) {
-  static char chunk[STREAM_CHUNK];
-  for (ssize_t got; (got = recv(fd, chunk, sizeof chunk, 0)) > 0;) atomic_fetch_add(arrived, (unsigned long long)got);
+static void count_bytes(int fd)
+{
+	static char chunk[STREAM_CHUNK];
+	for (ssize_t got; (got = recv(fd, chunk, sizeof chunk, 0)) > 0;) atomic_fetch_add(arrived, (unsigned long long)got);
 }
 
-static void count_datagrams(int fd) {
-  static char bytes[DATAGRAMS][DATAGRAM_LENGTH];
-  struct iovec parts[DATAGRAMS];
-  struct mmsghdr messages[DATAGRAMS] = {0};
-  for (int i = 0; i < DATAGRAMS; i++) {
-    parts[i] = (struct iovec){bytes[i], DATAGRAM_LENGTH};
-    messages[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
-  }
-  for (;;) {
-    int got = recvmmsg(fd, messages, DATAGRAMS, MSG_WAITFORONE, NULL);
-    need(got > 0, "receive datagrams");
-    atomic_fetch_add(arrived, (unsigned long long)got);
-  }
+static void count_datagrams(int fd)
+{
+	static char bytes[DATAGRAMS][DATAGRAM_LENGTH];
+	struct iovec parts[DATAGRAMS];
+	struct mmsghdr messages[DATAGRAMS] = {0};
+	for (int i = 0; i < DATAGRAMS; i++) {
+		parts[i] = (struct iovec){bytes[i], DATAGRAM_LENGTH};
+		messages[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
+	}
+	for (;;) {
+		int got = recvmmsg(fd, messages, DATAGRAMS, MSG_WAITFORONE, NULL);
+		need(got > 0, "receive datagrams");
+		atomic_fetch_add(arrived, (unsigned long long)got);
+	}
 }
 
-static void serve(const char *kind, const struct sockaddr_in *at, int ready) {
-  int is_datagram = strcmp(kind, "udp") == 0;
-  int fd = open_socket(is_datagram ? SOCK_DGRAM : SOCK_STREAM);
-  struct sockaddr_in any = *at;
-  any.sin_addr.s_addr = htonl(INADDR_ANY);
-  set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-  /* More than the machine's limit, which only its root may have. */
-  int size = RECEIVE_BUFFER;
-  if (is_datagram && setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) != 0) set_option(fd, SOL_SOCKET, SO_RCVBUF, size);
-  need(bind(fd, (struct sockaddr *)&any, sizeof any) == 0, "bind");
-  if (!is_datagram) need(listen(fd, 16) == 0, "listen");
-  need(write(ready, "!", 1) == 1, "say that the server is ready");
-  if (is_datagram) count_datagrams(fd);
-  for (;;) {
-    int connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
-    need(connection >= 0, "accept");
-    set_option(connection, IPPROTO_TCP, TCP_NODELAY, 1);
-    if (strcmp(kind, "stream") == 0)
-      count_bytes(connection);
-    else
-      echo(connection);
-    close(connection);
-  }
+static void serve(const char *kind, const struct sockaddr_in *at, int ready)
+{
+	int is_datagram = strcmp(kind, "udp") == 0;
+	int fd = open_socket(is_datagram ? SOCK_DGRAM : SOCK_STREAM);
+	struct sockaddr_in any = *at;
+	any.sin_addr.s_addr = htonl(INADDR_ANY);
+	set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	/* More than the machine's limit, which only its root may have. */
+	int size = RECEIVE_BUFFER;
+	if (is_datagram && setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) != 0) set_option(fd, SOL_SOCKET, SO_RCVBUF, size);
+	need(bind(fd, (struct sockaddr *)&any, sizeof any) == 0, "bind");
+	if (!is_datagram) need(listen(fd, 16) == 0, "listen");
+	need(write(ready, "!", 1) == 1, "say that the server is ready");
+	if (is_datagram) count_datagrams(fd);
+	for (;;) {
+		int connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+		need(connection >= 0, "accept");
+		set_option(connection, IPPROTO_TCP, TCP_NODELAY, 1);
+		if (strcmp(kind, "stream") == 0)
+			count_bytes(connection);
+		else
+			echo(connection);
+		close(connection);
+	}
 }
 
-static int connect_to(const struct sockaddr_in *to, int type) {
-  int fd = open_socket(type);
-  need(connect(fd, (const struct sockaddr *)to, sizeof *to) == 0, "connect");
-  return fd;
+static int connect_to(const struct sockaddr_in *to, int type)
+{
+	int fd = open_socket(type);
+	need(connect(fd, (const struct sockaddr *)to, sizeof *to) == 0, "connect");
+	return fd;
 }
 
-static void round_trip(int fd) {
-  char byte = '?';
-  need(send(fd, &byte, 1, MSG_NOSIGNAL) == 1 && recv(fd, &byte, 1, 0) == 1, "make a round trip");
-  atomic_fetch_add(arrived, 1);
+static void round_trip(int fd)
+{
+	char byte = '?';
+	need(send(fd, &byte, 1, MSG_NOSIGNAL) == 1 && recv(fd, &byte, 1, 0) == 1, "make a round trip");
+	atomic_fetch_add(arrived, 1);
 }
 
-static void connected_round_trip(const struct sockaddr_in *to) {
-  int fd = connect_to(to, SOCK_STREAM);
-  round_trip(fd);
-  /* Reset it: the port must be free again at once. */
-  struct linger now = {.l_onoff = 1};
-  need(setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now) == 0, "set SO_LINGER");
-  close(fd);
+static void connected_round_trip(const struct sockaddr_in *to)
+{
+	int fd = connect_to(to, SOCK_STREAM);
+	round_trip(fd);
+	/* Reset it: the port must be free again at once. */
+	struct linger now = {.l_onoff = 1};
+	need(setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now) == 0, "set SO_LINGER");
+	close(fd);
 }
 
-static void send_chunk(int fd) {
-  static char chunk[STREAM_CHUNK];
-  need(send(fd, chunk, sizeof chunk, MSG_NOSIGNAL) > 0, "send");
+static void send_chunk(int fd)
+{
+	static char chunk[STREAM_CHUNK];
+	need(send(fd, chunk, sizeof chunk, MSG_NOSIGNAL) > 0, "send");
 }
 
-static void send_datagrams(int fd) {
-  static char bytes[DATAGRAM_LENGTH];
-  struct iovec part = {bytes, sizeof bytes};
-  struct mmsghdr messages[DATAGRAMS] = {0};
-  for (int i = 0; i < DATAGRAMS; i++) messages[i].msg_hdr = (struct msghdr){.msg_iov = &part, .msg_iovlen = 1};
-  need(sendmmsg(fd, messages, DATAGRAMS, 0) > 0, "send datagrams");
+static void send_datagrams(int fd)
+{
+	static char bytes[DATAGRAM_LENGTH];
+	struct iovec part = {bytes, sizeof bytes};
+	struct mmsghdr messages[DATAGRAMS] = {0};
+	for (int i = 0; i < DATAGRAMS; i++) messages[i].msg_hdr = (struct msghdr){.msg_iov = &part, .msg_iovlen = 1};
+	need(sendmmsg(fd, messages, DATAGRAMS, 0) > 0, "send datagrams");
 }
 
 struct traffic {
-  const char *kind;
-  struct sockaddr_in to;
-  int fd;
+	const char *kind;
+	struct sockaddr_in to;
+	int fd;
 };
 
-static void send_once(const struct traffic *traffic) {
-  switch (traffic->kind[0]) {
-  case 's': send_chunk(traffic->fd); break;
-  case 'r': round_trip(traffic->fd); break;
-  case 'c': connected_round_trip(&traffic->to); break;
-  default: send_datagrams(traffic->fd);
-  }
+static void send_once(const struct traffic *traffic)
+{
+	switch (traffic->kind[0]) {
+	case 's': send_chunk(traffic->fd); break;
+	case 'r': round_trip(traffic->fd); break;
+	case 'c': connected_round_trip(&traffic->to); break;
+	default: send_datagrams(traffic->fd);
+	}
 }
 
 /* Sends until the time has come and something more has arrived: on a machine that is busy the server may not have had its turn yet. */
-static unsigned long long run_until(const struct traffic *traffic, unsigned long long end_ns) {
-  unsigned long long now, before = atomic_load(arrived);
-  do {
-    send_once(traffic);
-    now = now_ns();
-    if (now > end_ns + PATIENCE_NS) need(0, "get anything through");
-  } while (now < end_ns || atomic_load(arrived) == before);
-  return now;
+static unsigned long long run_until(const struct traffic *traffic, unsigned long long end_ns)
+{
+	unsigned long long now, before = atomic_load(arrived);
+	do {
+		send_once(traffic);
+		now = now_ns();
+		if (now > end_ns + PATIENCE_NS) need(0, "get anything through");
+	} while (now < end_ns || atomic_load(arrived) == before);
+	return now;
 }
 
-int main(int argc, char **argv) {
-  struct traffic traffic = {.to = {.sin_family = AF_INET}};
-  if (argc != 7 || inet_pton(AF_INET, argv[4], &traffic.to.sin_addr) != 1) {
-    fprintf(stderr, "usage: traffic stream|rr|crr|udp SERVER CLIENT ADDRESS PORT MILLISECONDS\n");
-    return 2;
-  }
-  traffic.kind = argv[1];
-  traffic.to.sin_port = htons((unsigned short)atoi(argv[5]));
-  arrived = mmap(NULL, sizeof *arrived, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  need(arrived != MAP_FAILED, "share memory");
-  int ready[2];
-  need(pipe(ready) == 0, "make a pipe");
-  pid_t server = fork();
-  need(server >= 0, "fork");
-  if (server == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    enter(argv[2], 1);
-    serve(traffic.kind, &traffic.to, ready[1]);
-  }
-  close(ready[1]);
-  char byte;
-  need(read(ready[0], &byte, 1) == 1, "start the server");
-  enter(argv[3], 0);
-  traffic.fd = strcmp(traffic.kind, "crr") == 0 ? -1 : connect_to(&traffic.to, strcmp(traffic.kind, "udp") == 0 ? SOCK_DGRAM : SOCK_STREAM);
-  unsigned long long start_ns = run_until(&traffic, now_ns() + WARM_UP_MS * 1000000ULL), before = atomic_load(arrived);
-  unsigned long long end_ns = run_until(&traffic, start_ns + strtoull(argv[6], NULL, 10) * 1000000ULL);
-  printf("%llu %llu\n", atomic_load(arrived) - before, end_ns - start_ns);
-  kill(server, SIGKILL);
-  waitpid(server, NULL, 0);
-  return 0;
+int main(int argc, char **argv)
+{
+	struct traffic traffic = {.to = {.sin_family = AF_INET}};
+	if (argc != 7 || inet_pton(AF_INET, argv[4], &traffic.to.sin_addr) != 1) {
+		fprintf(stderr, "usage: traffic stream|rr|crr|udp SERVER CLIENT ADDRESS PORT MILLISECONDS\n");
+		return 2;
+	}
+	traffic.kind = argv[1];
+	traffic.to.sin_port = htons((unsigned short)atoi(argv[5]));
+	arrived = mmap(NULL, sizeof *arrived, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	need(arrived != MAP_FAILED, "share memory");
+	int ready[2];
+	need(pipe(ready) == 0, "make a pipe");
+	pid_t server = fork();
+	need(server >= 0, "fork");
+	if (server == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		enter(argv[2], 1);
+		serve(traffic.kind, &traffic.to, ready[1]);
+	}
+	close(ready[1]);
+	char byte;
+	need(read(ready[0], &byte, 1) == 1, "start the server");
+	enter(argv[3], 0);
+	traffic.fd = strcmp(traffic.kind, "crr") == 0
+		? -1
+		: connect_to(&traffic.to, strcmp(traffic.kind, "udp") == 0 ? SOCK_DGRAM : SOCK_STREAM);
+	unsigned long long start_ns = run_until(&traffic, now_ns() + WARM_UP_MS * 1000000ULL), before = atomic_load(arrived);
+	unsigned long long end_ns = run_until(&traffic, start_ns + strtoull(argv[6], NULL, 10) * 1000000ULL);
+	printf("%llu %llu\n", atomic_load(arrived) - before, end_ns - start_ns);
+	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
+	return 0;
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 enum { PORTS = 50000, FIRST_PORT = 10000 };
+
 static const uint32_t FIRST_ADDRESS = 0xc6120000;
 
 static void need(int ok, const char *what)

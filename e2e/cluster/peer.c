@@ -19,137 +19,146 @@
 
 enum { MAX_TARGETS = 1024, ANSWER_SIZE = 256 };
 
-static int fail(const char *what) {
-  fprintf(stderr, "Cannot %s: %s\n", what, strerror(errno));
-  return 1;
+static int fail(const char *what)
+{
+	fprintf(stderr, "Cannot %s: %s\n", what, strerror(errno));
+	return 1;
 }
 
 /* Reads until the client has ended, answers, and ends. */
-static int answer(int client, const struct sockaddr_in6 *address) {
-  char host[64] = "", from[INET6_ADDRSTRLEN] = "", text[ANSWER_SIZE], buffer[65536];
-  const char *mapped = "::ffff:";
-  ssize_t got;
-  int length;
+static int answer(int client, const struct sockaddr_in6 *address)
+{
+	char host[64] = "", from[INET6_ADDRSTRLEN] = "", text[ANSWER_SIZE], buffer[65536];
+	const char *mapped = "::ffff:";
+	ssize_t got;
+	int length;
 
-  while ((got = read(client, buffer, sizeof buffer)) > 0) continue;
-  if (got < 0) return 1;
-  if (gethostname(host, sizeof host) != 0) return fail("read the host name");
-  if (inet_ntop(AF_INET6, &address->sin6_addr, from, sizeof from) == NULL) return fail("print an address");
-  length = snprintf(text, sizeof text, "%s %s\n", host,
-                    strncmp(from, mapped, strlen(mapped)) == 0 ? from + strlen(mapped) : from);
-  return write(client, text, (size_t)length) == length ? 0 : 1;
+	while ((got = read(client, buffer, sizeof buffer)) > 0) continue;
+	if (got < 0) return 1;
+	if (gethostname(host, sizeof host) != 0) return fail("read the host name");
+	if (inet_ntop(AF_INET6, &address->sin6_addr, from, sizeof from) == NULL) return fail("print an address");
+	length = snprintf(text, sizeof text, "%s %s\n", host, strncmp(from, mapped, strlen(mapped)) == 0 ? from + strlen(mapped) : from);
+	return write(client, text, (size_t)length) == length ? 0 : 1;
 }
 
-static int serve(const char *port) {
-  struct sockaddr_in6 own = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)atoi(port))};
-  const int on = 1, off = 0;
-  int server;
+static int serve(const char *port)
+{
+	struct sockaddr_in6 own = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)atoi(port))};
+	const int on = 1, off = 0;
+	int server;
 
-  /* As first process of a container it gets no default action for signals; children need no reaping. */
-  if (signal(SIGTERM, _exit) == SIG_ERR || signal(SIGCHLD, SIG_IGN) == SIG_ERR) return fail("set signals");
-  server = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (server < 0 || setsockopt(server, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-      setsockopt(server, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) != 0 ||
-      bind(server, (struct sockaddr *)&own, sizeof own) != 0 || listen(server, 256) != 0)
-    return fail("listen");
-  for (;;) {
-    struct sockaddr_in6 address;
-    socklen_t size = sizeof address;
-    int client = accept(server, (struct sockaddr *)&address, &size);
-    pid_t child;
+	/* As first process of a container it gets no default action for signals; children need no reaping. */
+	if (signal(SIGTERM, _exit) == SIG_ERR || signal(SIGCHLD, SIG_IGN) == SIG_ERR) return fail("set signals");
+	server = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (server < 0 || setsockopt(server, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+		setsockopt(server, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) != 0 ||
+		bind(server, (struct sockaddr *)&own, sizeof own) != 0 || listen(server, 256) != 0)
+		return fail("listen");
+	for (;;) {
+		struct sockaddr_in6 address;
+		socklen_t size = sizeof address;
+		int client = accept(server, (struct sockaddr *)&address, &size);
+		pid_t child;
 
-    if (client < 0) {
-      if (errno == EINTR || errno == ECONNABORTED) continue;
-      return fail("accept");
-    }
-    child = fork();
-    if (child == 0) _exit(answer(client, &address));
-    if (child < 0) fail("fork");
-    close(client);
-  }
+		if (client < 0) {
+			if (errno == EINTR || errno == ECONNABORTED) continue;
+			return fail("accept");
+		}
+		child = fork();
+		if (child == 0) _exit(answer(client, &address));
+		if (child < 0) fail("fork");
+		close(client);
+	}
 }
 
 /* A connection on its way to "ADDRESS,PORT", or -1. */
-static int start(const char *target) {
-  struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV}, *found;
-  char address[128];
-  char *comma;
-  int link;
+static int start(const char *target)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV}, *found;
+	char address[128];
+	char *comma;
+	int link;
 
-  snprintf(address, sizeof address, "%s", target);
-  comma = strrchr(address, ',');
-  if (comma == NULL) return -1;
-  *comma = 0;
-  if (getaddrinfo(address, comma + 1, &hints, &found) != 0) return -1;
-  link = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (link >= 0 && connect(link, found->ai_addr, found->ai_addrlen) != 0 && errno != EINPROGRESS) {
-    close(link);
-    link = -1;
-  }
-  freeaddrinfo(found);
-  return link;
+	snprintf(address, sizeof address, "%s", target);
+	comma = strrchr(address, ',');
+	if (comma == NULL) return -1;
+	*comma = 0;
+	if (getaddrinfo(address, comma + 1, &hints, &found) != 0) return -1;
+	link = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (link >= 0 && connect(link, found->ai_addr, found->ai_addrlen) != 0 && errno != EINPROGRESS) {
+		close(link);
+		link = -1;
+	}
+	freeaddrinfo(found);
+	return link;
 }
 
-static long milliseconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+static long milliseconds(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* Takes what has happened to one connection; whether it is finished. */
-static int advance(struct pollfd *poller, char *text) {
-  size_t length = strlen(text);
-  ssize_t got;
+static int advance(struct pollfd *poller, char *text)
+{
+	size_t length = strlen(text);
+	ssize_t got;
 
-  if (poller->events == POLLOUT) {
-    int error = 0;
-    socklen_t size = sizeof error;
-    if (getsockopt(poller->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0) {
-      snprintf(text, ANSWER_SIZE, "error: %s", strerror(error));
-      return 1;
-    }
-    shutdown(poller->fd, SHUT_WR);
-    poller->events = POLLIN;
-    return 0;
-  }
-  got = read(poller->fd, text + length, ANSWER_SIZE - 1 - length);
-  if (got > 0) return 0;
-  if (got < 0) snprintf(text, ANSWER_SIZE, "error: %s", strerror(errno));
-  return 1;
+	if (poller->events == POLLOUT) {
+		int error = 0;
+		socklen_t size = sizeof error;
+		if (getsockopt(poller->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0) {
+			snprintf(text, ANSWER_SIZE, "error: %s", strerror(error));
+			return 1;
+		}
+		shutdown(poller->fd, SHUT_WR);
+		poller->events = POLLIN;
+		return 0;
+	}
+	got = read(poller->fd, text + length, ANSWER_SIZE - 1 - length);
+	if (got > 0) return 0;
+	if (got < 0) snprintf(text, ANSWER_SIZE, "error: %s", strerror(errno));
+	return 1;
 }
 
-static int ask(long patience, char **targets, int count) {
-  static struct pollfd pollers[MAX_TARGETS];
-  static char answers[MAX_TARGETS][ANSWER_SIZE];
-  long deadline = milliseconds() + patience;
-  int left = 0, i;
+static int ask(long patience, char **targets, int count)
+{
+	static struct pollfd pollers[MAX_TARGETS];
+	static char answers[MAX_TARGETS][ANSWER_SIZE];
+	long deadline = milliseconds() + patience;
+	int left = 0, i;
 
-  if (count > MAX_TARGETS) return 2;
-  for (i = 0; i < count; i++) {
-    pollers[i] = (struct pollfd){.fd = start(targets[i]), .events = POLLOUT};
-    if (pollers[i].fd >= 0) left++;
-    else snprintf(answers[i], ANSWER_SIZE, "error: %s", strerror(errno));
-  }
-  while (left > 0) {
-    long wait = deadline - milliseconds();
-    if (wait <= 0 || poll(pollers, (nfds_t)count, (int)wait) <= 0) break;
-    for (i = 0; i < count; i++) {
-      if (pollers[i].fd < 0 || pollers[i].revents == 0 || !advance(&pollers[i], answers[i])) continue;
-      close(pollers[i].fd);
-      pollers[i].fd = -1;
-      left--;
-    }
-  }
-  for (i = 0; i < count; i++) {
-    answers[i][strcspn(answers[i], "\n")] = 0;
-    printf("%s %s\n", targets[i], pollers[i].fd < 0 ? answers[i] : "error: no answer");
-  }
-  return 0;
+	if (count > MAX_TARGETS) return 2;
+	for (i = 0; i < count; i++) {
+		pollers[i] = (struct pollfd){.fd = start(targets[i]), .events = POLLOUT};
+		if (pollers[i].fd >= 0)
+			left++;
+		else
+			snprintf(answers[i], ANSWER_SIZE, "error: %s", strerror(errno));
+	}
+	while (left > 0) {
+		long wait = deadline - milliseconds();
+		if (wait <= 0 || poll(pollers, (nfds_t)count, (int)wait) <= 0) break;
+		for (i = 0; i < count; i++) {
+			if (pollers[i].fd < 0 || pollers[i].revents == 0 || !advance(&pollers[i], answers[i])) continue;
+			close(pollers[i].fd);
+			pollers[i].fd = -1;
+			left--;
+		}
+	}
+	for (i = 0; i < count; i++) {
+		answers[i][strcspn(answers[i], "\n")] = 0;
+		printf("%s %s\n", targets[i], pollers[i].fd < 0 ? answers[i] : "error: no answer");
+	}
+	return 0;
 }
 
-int main(int count, char **words) {
-  if (count == 3 && strcmp(words[1], "serve") == 0) return serve(words[2]);
-  if (count >= 3 && strcmp(words[1], "ask") == 0) return ask(atol(words[2]), words + 3, count - 3);
-  fprintf(stderr, "usage: peer serve PORT | peer ask MILLISECONDS ADDRESS,PORT...\n");
-  return 2;
+int main(int count, char **words)
+{
+	if (count == 3 && strcmp(words[1], "serve") == 0) return serve(words[2]);
+	if (count >= 3 && strcmp(words[1], "ask") == 0) return ask(atol(words[2]), words + 3, count - 3);
+	fprintf(stderr, "usage: peer serve PORT | peer ask MILLISECONDS ADDRESS,PORT...\n");
+	return 2;
 }

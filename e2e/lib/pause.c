@@ -3,17 +3,18 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-int main(void) {
-  sigset_t set;
-  int received;
+int main(void)
+{
+	sigset_t set;
+	int received;
 
-  if (sigemptyset(&set) != 0 || sigaddset(&set, SIGTERM) != 0 || sigaddset(&set, SIGINT) != 0 ||
-      sigaddset(&set, SIGCHLD) != 0 || sigprocmask(SIG_BLOCK, &set, 0) != 0)
-    return 1;
-  for (;;) {
-    received = sigwaitinfo(&set, 0);
-    if (received == SIGTERM || received == SIGINT) return 0;
-    if (received < 0 && errno != EINTR) return 1;
-    while (waitpid(-1, 0, WNOHANG) > 0) continue;
-  }
+	if (sigemptyset(&set) != 0 || sigaddset(&set, SIGTERM) != 0 || sigaddset(&set, SIGINT) != 0 || sigaddset(&set, SIGCHLD) != 0 ||
+		sigprocmask(SIG_BLOCK, &set, 0) != 0)
+		return 1;
+	for (;;) {
+		received = sigwaitinfo(&set, 0);
+		if (received == SIGTERM || received == SIGINT) return 0;
+		if (received < 0 && errno != EINTR) return 1;
+		while (waitpid(-1, 0, WNOHANG) > 0) continue;
+	}
 }
