@@ -16,6 +16,9 @@ for (const [text, maxBytes, want] of [
   ["0123456789", 9, "01 … 89"],
   ["äöüäöüäöü", 13, "äö … öü"],
   ["🙂🙂🙂🙂", 14, "🙂 … 🙂"],
+  ["🙂🙂🙂🙂", 12, "🙂 … "],
+  ["🙂🙂🙂🙂", 11, " … "],
+  ["a🙂🙂b🙂c", 13, "a … c"],
 ] as const)
   test(`abridge() of "${text}" to ${maxBytes} bytes is "${want}"`, () => {
     const kept = abridge(text, maxBytes);

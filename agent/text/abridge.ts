@@ -5,11 +5,12 @@ const GAP = " … ";
  * to do about it.
  */
 export function abridge(text: string, maxBytes: number): string {
-  if (bytesOf(text) <= maxBytes) return text;
+  if (text.length <= maxBytes && bytesOf(text) <= maxBytes) return text;
   const room = maxBytes - bytesOf(GAP);
-  const characters = Array.from(text);
-  const start = takeBytes(characters, Math.ceil(room / 2));
-  const end = takeBytes(characters.toReversed(), Math.floor(room / 2)).toReversed();
+  const [head, tail] = [Math.ceil(room / 2), Math.floor(room / 2)];
+  // No unit of UTF-16 takes less than a byte: of a long text, only the ends are looked at.
+  const start = takeBytes(Array.from(text.slice(0, head)), head);
+  const end = takeBytes(Array.from(text.slice(text.length - tail)).toReversed(), tail).toReversed();
   return `${start.join("")}${GAP}${end.join("")}`;
 }
 
@@ -19,6 +20,14 @@ function bytesOf(text: string): number {
 
 function takeBytes(characters: readonly string[], maxBytes: number): string[] {
   let left = maxBytes;
-  const next = characters.findIndex((character) => (left -= bytesOf(character)) < 0);
+  const next = characters.findIndex((character) => (left -= bytesOfCharacter(character)) < 0);
   return next === -1 ? [...characters] : characters.slice(0, next);
+}
+
+/** Without an encoder for each: logs that run full are abridged, too. */
+function bytesOfCharacter(character: string): number {
+  const code = character.codePointAt(0) ?? 0;
+  if (code < 0x80) return 1;
+  if (code < 0x800) return 2;
+  return code < 0x10000 ? 3 : 4;
 }

@@ -68,7 +68,6 @@ test("createPodEncoder() encodes by template what encoding the requests one by o
         assert.deepEqual(given[part].requests(), want[part], "in words");
       }
     }),
-    { numRuns: 500 },
   );
 });
 

@@ -11,13 +11,14 @@ import { runInNewContext } from "node:vm";
 import { systemClock } from "../../lib/clock.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { createRecordingLog } from "../../testing/recording-log.ts";
+import { isThorough } from "../../testing/thorough.ts";
 import { createApiClient } from "../api/api-client.ts";
 import { createCredentials } from "../api/credentials.ts";
 import { createNodeReflector } from "./node-reflector.ts";
 
-const NODES = 5000;
+const NODES = isThorough ? 5000 : 1000;
 const NODE_BYTES = 15_000;
-const MAX_KEPT_MB = 30;
+const MAX_KEPT_MB = (30 * NODES) / 5000;
 const SAMPLE_MS = 5;
 const MB = 1024 * 1024;
 
