@@ -1,34 +1,59 @@
-/** From the release before and back to it, while pods run: the gateways' prefixes and the way to pods change, and no packet is lost. */
+/**
+ * From the release before and back to it, while pods run: the gateways' prefixes and the way to pods change, and no packet is lost, on the node
+ * and to pods of other nodes.
+ */
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test, type TestContext } from "node:test";
-import { type AgentProcess, makeNode, type TestNode } from "../../testing/agent/agent-process.ts";
+import type { AgentProcess } from "../../testing/agent/agent-process.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
+import { carryNumbers } from "../../testing/machine/carry-numbers.ts";
 import { type FormerAgent, startFormerAgent } from "../../testing/agent/former-release.ts";
 import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
+import { OVERLAY_NODES } from "../../testing/machine/overlay-lab.ts";
+import { makeOverlayNetwork, type OverlayNetwork } from "../../testing/machine/overlay-network.ts";
 
 const GATEWAYS = ["10.244.1.1", "fd00:1::1"];
-const CIDRS = ["10.244.1.0/24", "fd00:1::/64"] as const;
 
-let node: TestNode;
+/** The node beside ours on its subnet, and its pod. */
+const NEAR = {
+  name: "near",
+  addresses: ["192.0.2.66", "2001:db8:2::66"],
+  podCIDRs: ["10.244.2.0/24", "fd00:2::/64"],
+};
+const NEAR_PODS = ["10.244.2.5", "fd00:2::5"];
+/** Both families behind the overlay over IPv4, and over IPv6. */
+const FAR_PODS = ["10.244.3.5", "fd00:3::5", "10.244.4.5", "fd00:4::5"];
+
+let network: OverlayNetwork;
 let folder: string;
 let pods: readonly Netns[];
 let former: FormerAgent | undefined;
 let agent: AgentProcess | undefined;
 
 before(async () => {
-  node = makeNode();
+  network = await makeOverlayNetwork();
   folder = mkdtempSync(join(tmpdir(), "upgrade-"));
-  node.writeNodes(...CIDRS);
+  network.tell([...OVERLAY_NODES, NEAR]);
   pods = await Promise.all([makeNetns(), makeNetns(), makeNetns()]);
+  const [pod4, pod6] = NEAR_PODS;
+  // Who asks for a neighbour on behalf of others does so from its link-local address.
+  await runOnHost("ip", "-6", "address", "add", "fe80::10/64", "dev", "up0", "nodad");
+  await network.foreign.run(
+    "sh",
+    "-ec",
+    `ip address add ${pod4}/32 dev lo; ip -6 address add ${pod6}/128 dev lo
+    ip -6 address add fe80::66/64 dev eth0 nodad
+    ip route add 10.244.1.0/24 via 192.0.2.10; ip -6 route add fd00:1::/64 via 2001:db8:2::10`,
+  );
 });
 
 after(async () => {
   await former?.end();
   for (const pod of pods) await pod.remove();
-  await node.remove();
+  await network.remove();
   rmSync(folder, { recursive: true });
 });
 
@@ -47,7 +72,7 @@ interface Conversation {
 /** Asks every 5 ms, until it is ended. */
 async function converse(context: TestContext, { name, from, target }: Pair): Promise<Conversation> {
   const file = join(folder, name.replaceAll(/\W/g, "-"));
-  const script = `echo $$ >${file}.pid; exec ping -n -q -i 0.005 ${target} >${file}`;
+  const script = `echo $$ >${file}.pid; exec ping -n -q -i 0.005 ${target} >${file} 2>>/tmp/up16.err`;
   const run = from === undefined ? runOnHost("sh", "-c", script) : from.run("sh", "-c", script);
   const done = run.catch(() => undefined); // ping ends with 1 when nothing was answered
   context.after(() => runOnHost("sh", "-c", `kill -9 ${readPid(file)} 2>/dev/null; true`));
@@ -84,8 +109,9 @@ async function assertShape(shape: "former" | "of today"): Promise<void> {
   assert.doesNotMatch(routes, /^(10\.244\.1\.0\/24|fd00:1::\/64) dev cw0/m);
 }
 
-test("an upgrade from the release before, and a rollback to it, lose no packet between pods, node and gateway", async (context) => {
+test("an upgrade from the release before, and a rollback to it, lose no packet between pods of all nodes, node and gateway", async (context) => {
   const [a, b, late] = pods as [Netns, Netns, Netns];
+  const { node, far, foreign: near } = network;
   former = await startFormerAgent(node, 18_900);
   const ofA = await node.add("a", a);
   const ofB = await node.add("b", b);
@@ -104,8 +130,18 @@ test("an upgrade from the release before, and a rollback to it, lose no packet b
       it: await converse(context, { name, from, target }),
     })),
   );
+  const endNumbers = await carryNumbers(
+    context,
+    a,
+    new Map([
+      [b, ofB],
+      [near, NEAR_PODS],
+      [far, FAR_PODS],
+    ]),
+  );
   const reach = async (): Promise<void> => {
-    for (const target of [...ofA, ...ofB, ...GATEWAYS]) await late.run("ping", "-n", "-c1", "-W5", target);
+    for (const target of [...ofA, ...ofB, ...GATEWAYS, ...NEAR_PODS, ...FAR_PODS])
+      await late.run("ping", "-n", "-c1", "-W5", target);
   };
   await former.end();
   former = undefined;
@@ -119,6 +155,11 @@ test("an upgrade from the release before, and a rollback to it, lose no packet b
   await assertShape("former");
   await reach();
   await node.del("late");
+  for (const { name, sent, lost } of await endNumbers()) {
+    context.diagnostic(`${name}: ${lost} of ${sent} numbers lost`);
+    assert.equal(lost, 0, `${name}: ${lost} of ${sent} lost`);
+    assert.ok(sent > 100, `${name}: only ${sent} sent`);
+  }
   for (const { name, it } of conversations) {
     const { sent, lost } = await it.end();
     context.diagnostic(`${name}: ${lost} of ${sent} lost`);

@@ -1,25 +1,11 @@
-import { writeFileSync } from "node:fs";
-import { macOf } from "../../net/mac.ts";
-import { type AgentProcess, makeNode, NODE_NAME, type TestNode } from "../agent/agent-process.ts";
-import { makeNetns, type Netns, runOnHost } from "./netns.ts";
+import type { AgentProcess } from "../agent/agent-process.ts";
+import { makeNetns, type Netns } from "./netns.ts";
+import { makeOverlayNetwork, type OverlayNetwork } from "./overlay-network.ts";
 
-/**
- * A node with two nodes behind a router, of which one has IPv6 only, a host on its segment that is no node, and a host on another link of the
- * node. All speak to each other; the two nodes have ordinary VXLAN devices.
- *
- *   node up0 192.0.2.10, 2001:db8:2::10 ── router ── far 203.0.113.7 and 2001:db8:9::8 (pods 10.244.3.5, fd00:3::5, 10.244.4.5, fd00:4::5)
- *   node up1 198.51.100.10 ── side           └────── foreign 192.0.2.66, 2001:db8:2::66
- */
-export interface OverlayLab {
-  readonly node: TestNode;
+/** The network with an agent on the node, a pod of it, and ears in that pod and on the other nodes; foreign is no node. */
+export interface OverlayLab extends OverlayNetwork {
   readonly agent: AgentProcess;
   readonly pod: Netns;
-  readonly far: Netns;
-  readonly foreign: Netns;
-  readonly side: Netns;
-  /** Writes the nodes file anew, with these nodes beside the node itself. */
-  tell(nodes: readonly object[]): void;
-  remove(): Promise<void>;
 }
 
 export const OVERLAY_NODES = [
@@ -28,74 +14,15 @@ export const OVERLAY_NODES = [
   { name: "other", addresses: ["203.0.113.9"], podCIDRs: ["10.244.5.0/24", "fd00:5::/64"] },
 ] as const;
 
-const OWN = { addresses: ["192.0.2.10", "2001:db8:2::10"], podCIDRs: ["10.244.1.0/24", "fd00:1::/64"] };
-
 /** What the pod hears, by port. */
 const HEARD_IN_POD = "udp dport 7000-7999 add @ports { udp dport }";
 /** Inner ports of what reaches the other nodes' port, whoever sent it. */
 const HEARD_OUTSIDE = "udp dport 4789 add @ports { @th,416,16 }";
 
-const farUplink = `${hostLines("203.0.113.7/24", "2001:db8:9::7/64", "203.0.113.1", "2001:db8:9::1")}
-  ip -6 address add 2001:db8:9::8/128 dev eth0 nodad; ip address add 203.0.113.9/32 dev eth0`;
-
-/** What an agent would make on the two nodes, as far as it leads to the node. */
-const farTunnels = [
-  { name: "vx4", local: "203.0.113.7", remote: "192.0.2.10", pods: ["10.244.3.5", "fd00:3::5"] },
-  { name: "vx6", local: "2001:db8:9::8", remote: "2001:db8:2::10", pods: ["10.244.4.5", "fd00:4::5"] },
-]
-  .map(({ name, local, remote, pods: [v4, v6] }) => {
-    const table = name.slice(-1);
-    return `ip link add ${name} mtu 1400 address ${macOf(local)} type vxlan id 4096 local ${local} dstport 4789 nolearning
-      ip link set ${name} addrgenmode none; ip address add ${v4}/32 dev ${name}; ip -6 address add ${v6}/128 dev ${name} nodad; ip link set ${name} up
-      bridge fdb add ${macOf(remote)} dev ${name} dst ${remote} self permanent
-      ip neigh add 10.244.1.1 lladdr ${macOf(remote)} dev ${name}; ip -6 neigh add fd00:1::1 lladdr ${macOf(remote)} dev ${name}
-      ip route add 10.244.1.0/24 via 10.244.1.1 dev ${name} onlink table ${table}; ip rule add from ${v4} table ${table}
-      ip -6 route add fd00:1::/64 via fd00:1::1 dev ${name} onlink table ${table}; ip -6 rule add from ${v6} table ${table}`;
-  })
-  .join("\n");
-
 export async function makeOverlayLab(): Promise<OverlayLab> {
-  const node = makeNode();
-  const [router, far, foreign, side, pod] = [
-    await makeNetns(),
-    await makeNetns(),
-    await makeNetns(),
-    await makeNetns(),
-    await makeNetns(),
-  ];
-  await runOnHost(
-    "sh",
-    "-ec",
-    `ip link add up0 type veth peer name node0 netns ${router.pid}; ip link add up1 type veth peer name eth0 netns ${side.pid}
-    ip link set up0 addrgenmode none; ip link set up1 addrgenmode none
-    ip address add 192.0.2.10/24 dev up0; ip -6 address add 2001:db8:2::10/64 dev up0 nodad; ip link set up0 up
-    ip address add 198.51.100.10/24 dev up1; ip -6 address add 2001:db8:5::10/64 dev up1 nodad; ip link set up1 up
-    ip route add default via 192.0.2.1; ip -6 route add default via 2001:db8:2::1
-    sysctl -qw net.ipv6.conf.all.forwarding=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.up1.rp_filter=0`,
-  );
-  await router.run(
-    "sh",
-    "-ec",
-    `ip link add seg type bridge; ip link add far0 type veth peer name eth0 netns ${far.pid}
-    ip link add foreign0 type veth peer name eth0 netns ${foreign.pid}; ip link set node0 master seg; ip link set foreign0 master seg
-    ip address add 192.0.2.1/24 dev seg; ip -6 address add 2001:db8:2::1/64 dev seg nodad
-    ip address add 203.0.113.1/24 dev far0; ip -6 address add 2001:db8:9::1/64 dev far0 nodad
-    for link in lo seg node0 foreign0 far0; do ip link set $link up; done
-    sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1`,
-  );
-  await far.run("sh", "-ec", `${farUplink}\n${farTunnels}`);
-  await foreign.run(
-    "sh",
-    "-ec",
-    hostLines("192.0.2.66/24", "2001:db8:2::66/64", "192.0.2.1", "2001:db8:2::1"),
-  );
-  await side.run(
-    "sh",
-    "-ec",
-    hostLines("198.51.100.1/24", "2001:db8:5::1/64", "198.51.100.10", "2001:db8:5::10"),
-  );
-  const tell = (nodes: readonly object[]): void =>
-    writeFileSync(node.nodesFile, JSON.stringify([{ name: NODE_NAME, ...OWN }, ...nodes]));
+  const network = await makeOverlayNetwork();
+  const { node, far, tell } = network;
+  const pod = await makeNetns();
   tell(OVERLAY_NODES);
   const agent = node.start("--standalone", "--nodes-file", node.nodesFile);
   await agent.waitUntilReady().catch(async (error: unknown) => {
@@ -106,29 +33,14 @@ export async function makeOverlayLab(): Promise<OverlayLab> {
   await listen(pod, HEARD_IN_POD, "udp dport");
   await listen(far, HEARD_OUTSIDE, "@th,416,16");
   return {
-    node,
+    ...network,
     agent,
     pod,
-    far,
-    foreign,
-    side,
-    tell,
     async remove() {
-      for (const netns of [router, far, foreign, side, pod]) await netns.remove();
-      await node.remove();
-      await runOnHost(
-        "sh",
-        "-c",
-        "for link in up0 up1 cw-vx cw-vx6; do ip link del $link; done; nft flush ruleset; true",
-      );
+      await pod.remove();
+      await network.remove();
     },
   };
-}
-
-function hostLines(v4: string, v6: string, router4: string, router6: string): string {
-  return `ip link set lo up; ip link set eth0 addrgenmode none; ip address add ${v4} dev eth0
-    ip -6 address add ${v6} dev eth0 nodad; ip link set eth0 up
-    ip route add default via ${router4}; ip -6 route add default via ${router6}`;
 }
 
 async function listen(netns: Netns, rule: string, key: string): Promise<void> {
