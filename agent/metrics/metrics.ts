@@ -47,6 +47,43 @@ export function createMetrics({ version, nodeVersion, codes }: MetricsInput): Me
   const registers = [register];
   registerProcessMetrics(register);
 
+  new Gauge({
+    name: "causeway_build_info",
+    help: "1, with the versions of agent and Node.js.",
+    labelNames: ["version", "node_version"] as const,
+    registers,
+  }).set({ version, node_version: nodeVersion }, 1);
+  const fileWrites = new Counter({
+    name: "causeway_host_file_writes_total",
+    help: "Host files that were installed or restored, by path.",
+    labelNames: ["path"] as const,
+    registers,
+  });
+  const repairs = new Counter({
+    name: "causeway_drift_repairs_total",
+    help: "Things that somebody changed and the agent put back, by kind.",
+    labelNames: ["kind"] as const,
+    registers,
+  });
+  const nftErrors = new Counter({
+    name: "causeway_nft_errors_total",
+    help: "Attempts to apply or verify the nftables tables that failed.",
+    registers,
+  });
+
+  return {
+    showState: (state) => registerStateMetrics(register, state, codes),
+    observeRequest: createRequestObserver(registers, codes),
+    countFileWrite: (path) => fileWrites.inc({ path }),
+    measureReconcile: createRunMeter(registers),
+    // Values with spaces have to be quoted wherever they are typed.
+    countRepair: (kind) => repairs.inc({ kind: kind.replaceAll(" ", "_") }),
+    countNftError: () => nftErrors.inc(),
+    expose: async () => ({ contentType: register.contentType, text: await register.metrics() }),
+  };
+}
+
+function createRequestObserver(registers: Registry[], codes: readonly number[]): Metrics["observeRequest"] {
   const requests = new Counter({
     name: "causeway_cni_requests_total",
     help: "CNI requests by command and result code, 0 for success.",
@@ -65,12 +102,13 @@ export function createMetrics({ version, nodeVersion, codes }: MetricsInput): Me
     latency.zero({ command });
   }
   for (const code of codes) requests.inc({ command: "ADD", code: String(code) }, 0);
-  const fileWrites = new Counter({
-    name: "causeway_host_file_writes_total",
-    help: "Host files that were installed or restored, by path.",
-    labelNames: ["path"] as const,
-    registers,
-  });
+  return (command, code, seconds) => {
+    requests.inc({ command, code: String(code) });
+    latency.observe({ command }, seconds);
+  };
+}
+
+function createRunMeter(registers: Registry[]): Metrics["measureReconcile"] {
   const reconciles = new Counter({
     name: "causeway_reconcile_runs_total",
     help: "Reconcile runs by scope (cluster, peers, all, host_files) and outcome (ok, error).",
@@ -85,46 +123,16 @@ export function createMetrics({ version, nodeVersion, codes }: MetricsInput): Me
     buckets: RECONCILE_BUCKETS_SECONDS,
     registers,
   });
-  const repairs = new Counter({
-    name: "causeway_drift_repairs_total",
-    help: "Things that somebody changed and the agent put back, by kind.",
-    labelNames: ["kind"] as const,
-    registers,
-  });
-  const nftErrors = new Counter({
-    name: "causeway_nft_errors_total",
-    help: "Attempts to apply or verify the nftables tables that failed.",
-    registers,
-  });
-  new Gauge({
-    name: "causeway_build_info",
-    help: "1, with the versions of agent and Node.js.",
-    labelNames: ["version", "node_version"] as const,
-    registers,
-  }).set({ version, node_version: nodeVersion }, 1);
-
-  return {
-    showState: (state) => registerStateMetrics(register, state, codes),
-    observeRequest(command, code, seconds) {
-      requests.inc({ command, code: String(code) });
-      latency.observe({ command }, seconds);
-    },
-    countFileWrite: (path) => fileWrites.inc({ path }),
-    async measureReconcile(scope, work) {
-      const end = durations.startTimer({ scope });
-      let outcome: (typeof OUTCOMES)[number] = "error";
-      try {
-        const answer = await work();
-        if (answer !== "again") outcome = "ok";
-        return answer;
-      } finally {
-        end();
-        reconciles.inc({ scope, outcome });
-      }
-    },
-    // Values with spaces have to be quoted wherever they are typed.
-    countRepair: (kind) => repairs.inc({ kind: kind.replaceAll(" ", "_") }),
-    countNftError: () => nftErrors.inc(),
-    expose: async () => ({ contentType: register.contentType, text: await register.metrics() }),
+  return async (scope, work) => {
+    const end = durations.startTimer({ scope });
+    let outcome: (typeof OUTCOMES)[number] = "error";
+    try {
+      const answer = await work();
+      if (answer !== "again") outcome = "ok";
+      return answer;
+    } finally {
+      end();
+      reconciles.inc({ scope, outcome });
+    }
   };
 }

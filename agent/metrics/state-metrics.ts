@@ -1,4 +1,5 @@
 import { Counter, Gauge, type Registry } from "prom-client";
+import { createStateGauges, type StateGauges } from "./state-gauges.ts";
 import type { PoolUse } from "../ipam/ipam.ts";
 import type { Attachment } from "../plan/pods/attachment.ts";
 import type { WayCounts } from "../plan/peers/count-ways.ts";
@@ -42,38 +43,34 @@ export interface PeerCounts {
 
 /** Registers the metrics that show what is, as opposed to what has happened. Label sets are bounded by the program, but for this node's PodCIDRs. */
 export function registerStateMetrics(register: Registry, state: AgentState, codes: readonly number[]): void {
-  const registers = [register];
-  const gauge = (name: string, help: string, read: () => number): void => {
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(read());
-      },
-    });
-  };
-  /** One sample for each key of what `read` gives. */
-  const gaugeBy = (label: string, name: string, help: string, read: () => Record<string, number>): void => {
-    new Gauge({
-      name,
-      help,
-      labelNames: [label],
-      registers,
-      collect() {
-        for (const [key, value] of Object.entries(read())) this.set({ [label]: key }, value);
-      },
-    });
-  };
-
+  const show = createStateGauges(register);
   registerPools(register, state.pools);
-  gauge("causeway_attachments", "Pod interfaces that exist on this node.", () => state.attachments().length);
-  gaugeBy("protocol", "causeway_host_ports", "Ports of this node that lead to pods, by protocol.", () => {
-    const ports = state.attachments().flatMap(({ settings = NO_SETTINGS }) => settings.hostPorts);
-    const countOf = (wanted: string): number => ports.filter(({ protocol }) => protocol === wanted).length;
-    return Object.fromEntries(PROTOCOLS.map((protocol) => [protocol, countOf(protocol)]));
-  });
-  gaugeBy(
+  showPods(show, state);
+  showRequests(show, state, codes);
+  showNodes(show, state);
+  showPeers(show, state);
+  registerDrops(register, state.drops);
+  showHealth(show, state);
+}
+
+/** What pods have. */
+function showPods(show: StateGauges, state: AgentState): void {
+  show.gauge(
+    "causeway_attachments",
+    "Pod interfaces that exist on this node.",
+    () => state.attachments().length,
+  );
+  show.gaugeBy(
+    "protocol",
+    "causeway_host_ports",
+    "Ports of this node that lead to pods, by protocol.",
+    () => {
+      const ports = state.attachments().flatMap(({ settings = NO_SETTINGS }) => settings.hostPorts);
+      const countOf = (wanted: string): number => ports.filter(({ protocol }) => protocol === wanted).length;
+      return Object.fromEntries(PROTOCOLS.map((protocol) => [protocol, countOf(protocol)]));
+    },
+  );
+  show.gaugeBy(
     "direction",
     "causeway_bandwidth_limits",
     "Limits of pods, by direction: ingress is what a pod receives.",
@@ -85,17 +82,21 @@ export function registerStateMetrics(register: Registry, state: AgentState, code
       };
     },
   );
-  gauge(
+}
+
+/** What runtimes wait for. */
+function showRequests(show: StateGauges, state: AgentState, codes: readonly number[]): void {
+  show.gauge(
     "causeway_cni_requests_in_flight",
     "CNI requests that are not answered yet.",
     () => state.requests().inWork,
   );
-  gauge(
+  show.gauge(
     "causeway_cni_queue_length",
     "CNI requests that wait because too many are in work.",
     () => state.requests().waiting,
   );
-  gaugeBy(
+  show.gaugeBy(
     "code",
     "causeway_failing_pods",
     "Pods whose last ADD failed within the last 2 minutes, by its code; each counts once, however often it is tried.",
@@ -104,12 +105,16 @@ export function registerStateMetrics(register: Registry, state: AgentState, code
       return Object.fromEntries(codes.map((code) => [code, counts.get(code) ?? 0]));
     },
   );
-  gauge(
+}
+
+/** Who there is, and who does not count. */
+function showNodes(show: StateGauges, state: AgentState): void {
+  show.gauge(
     "causeway_nodes",
     "Nodes of the cluster that are known and usable, this one included.",
     () => state.nodes().known,
   );
-  gaugeBy(
+  show.gaugeBy(
     "reason",
     "causeway_nodes_skipped",
     "What of other nodes is not routed to, by reason: malformed (the Node object cannot be used), conflict (a PodCIDR belongs to another node), refused (a PodCIDR or an address that no node may have), unreachable (there is no way to a PodCIDR, or no route to its node).",
@@ -125,25 +130,29 @@ export function registerStateMetrics(register: Registry, state: AgentState, code
       };
     },
   );
-  gaugeBy(
+  show.gaugeBy(
     "reason",
     "causeway_peers_refused",
     "PodCIDRs and addresses of nodes that do not count, by what they are or meet.",
     () => state.peers().refused,
   );
-  gaugeBy(
+}
+
+/** The ways to other nodes. */
+function showPeers(show: StateGauges, state: AgentState): void {
+  show.gaugeBy(
     "route",
     "causeway_peers",
     "Other nodes by the way to them; a node with several PodCIDRs by the worst: unreachable, held, overlay, direct.",
     () => state.peers().nodes,
   );
-  gaugeBy(
+  show.gaugeBy(
     "route",
     "causeway_peer_pod_cidrs",
     "PodCIDRs of other nodes by the way to them; held ones keep theirs while none is known, unreachable ones may have a way that waits for a route.",
     () => state.peers().podCidrs,
   );
-  gaugeBy(
+  show.gaugeBy(
     "state",
     "causeway_routes",
     "Routes to other nodes: desired, and of these programmed in the kernel.",
@@ -152,49 +161,48 @@ export function registerStateMetrics(register: Registry, state: AgentState, code
       return { desired, programmed };
     },
   );
-  new Counter({
-    name: "causeway_dropped_packets_total",
-    help: "Packets that our guards dropped, by reason. Frames of pods: source (not from an address of the pod), destination (not to the gateway), group (to everybody), protocol (neither IPv4 nor IPv6), discovery (of neighbours, routers and listeners, as kernels do at their start), redirect, link-local (to such an address); and packets of the overlay: overlay-pod (of a pod, to the overlay's port of a node), overlay-outer (not from a node of the cluster, or not from where it is reached), overlay-inner (under an inner source that the sending node does not have).",
-    labelNames: ["reason"] as const,
-    registers,
-    async collect() {
-      const drops = await state.drops();
-      this.reset();
-      for (const reason of DROP_REASONS) this.inc({ reason }, drops[reason]);
-    },
-  });
-  new Counter({
-    name: "causeway_watch_restarts_total",
-    help: "How often the watch of nodes, or of the nodes file, began anew.",
-    registers,
-    collect() {
-      this.reset();
-      this.inc(state.watch().restarts);
-    },
-  });
-  new Counter({
-    name: "causeway_log_lines_lost_total",
-    help: "Lines of the log that nobody took: the pipe was full or closed, or the disk full.",
-    registers,
-    collect() {
-      this.reset();
-      this.inc(state.lostLines());
-    },
-  });
-  gauge(
+}
+
+/** The agent itself, and what stands in its way. */
+function showHealth(show: StateGauges, state: AgentState): void {
+  show.counter(
+    "causeway_watch_restarts_total",
+    "How often the watch of nodes, or of the nodes file, began anew.",
+    () => state.watch().restarts,
+  );
+  show.counter(
+    "causeway_log_lines_lost_total",
+    "Lines of the log that nobody took: the pipe was full or closed, or the disk full.",
+    () => state.lostLines(),
+  );
+  show.gauge(
     "causeway_watch_last_event_age_seconds",
     "Time since the source of nodes last said anything; an API server sends a bookmark every minute.",
     () => state.watch().lastEventAgeSeconds,
   );
-  gauge("causeway_ready", "1 when the node can start pods, else 0; /readyz says why not.", () =>
+  show.gauge("causeway_ready", "1 when the node can start pods, else 0; /readyz says why not.", () =>
     state.isReady() ? 1 : 0,
   );
-  gauge("causeway_foreign_drops", "Chains of other packet filters that drop packets of pods.", () =>
+  show.gauge("causeway_foreign_drops", "Chains of other packet filters that drop packets of pods.", () =>
     state.foreignDrops(),
   );
-  gauge("causeway_rival_conflists", "CNI configurations that runtimes load instead of ours.", () =>
+  show.gauge("causeway_rival_conflists", "CNI configurations that runtimes load instead of ours.", () =>
     state.rivals(),
   );
+}
+
+function registerDrops(register: Registry, drops: AgentState["drops"]): void {
+  new Counter({
+    name: "causeway_dropped_packets_total",
+    help: "Packets that our guards dropped, by reason. Frames of pods: source (not from an address of the pod), destination (not to the gateway), group (to everybody), protocol (neither IPv4 nor IPv6), discovery (of neighbours, routers and listeners, as kernels do at their start), redirect, link-local (to such an address); and packets of the overlay: overlay-pod (of a pod, to the overlay's port of a node), overlay-outer (not from a node of the cluster, or not from where it is reached), overlay-inner (under an inner source that the sending node does not have).",
+    labelNames: ["reason"] as const,
+    registers: [register],
+    async collect() {
+      const counts = await drops();
+      this.reset();
+      for (const reason of DROP_REASONS) this.inc({ reason }, counts[reason]);
+    },
+  });
 }
 
 function registerPools(register: Registry, pools: AgentState["pools"]): void {

@@ -1,0 +1,48 @@
+import type { TablePair } from "../../plan/nft/diff-table.ts";
+import { formatRuleset } from "../../plan/nft/format-table.ts";
+import { type Ruleset, TABLE_NAME } from "../../plan/nft/nft-table.ts";
+import { formatUpdate } from "../../plan/nft/ruleset-update.ts";
+import { describeOldNft, runNft } from "./run-nft.ts";
+
+/**
+ * Brings tables to what is planned of them, by the nft program; where that does not work, `ruleset` replaces them whole.
+ * Gives the number of transactions that it took; undefined when something that is not looked at, as objects of others in our tables, stood in
+ * the way and went with them.
+ */
+export async function updateTables(
+  ruleset: Ruleset,
+  tables: readonly TablePair[],
+): Promise<number | undefined> {
+  const texts = formatUpdate(tables);
+  try {
+    for (const text of texts) await runNft(["-f", "-"], text);
+    return texts.length;
+  } catch {
+    await replaceTables(ruleset);
+    return undefined;
+  }
+}
+
+async function replaceTables(ruleset: Ruleset): Promise<void> {
+  try {
+    await runNft(["-f", "-"], formatRuleset(ruleset));
+  } catch (cause) {
+    const remedy = await describeOldNft();
+    if (remedy !== undefined) throw new Error(`Cannot apply nftables tables: ${remedy}`, { cause });
+    if (!(await lacksBridgeFamily())) throw cause;
+    const needed = "it needs CONFIG_NF_TABLES_BRIDGE, which distributions' kernels have";
+    throw new Error(`Cannot apply nftables tables: this kernel has no family bridge; ${needed}`, { cause });
+  }
+}
+
+/** Asked only after a failure, since nft's own words are the same for whatever the kernel does not know. An nft that does nothing at all tells nothing. */
+async function lacksBridgeFamily(): Promise<boolean> {
+  return (await knowsFamily("inet")) && !(await knowsFamily("bridge"));
+}
+
+function knowsFamily(family: string): Promise<boolean> {
+  return runNft(["--check", "--file", "-"], `add table ${family} ${TABLE_NAME}\n`).then(
+    () => true,
+    () => false,
+  );
+}

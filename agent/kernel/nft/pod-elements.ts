@@ -1,0 +1,176 @@
+import { changeElements } from "../../netlink/nft/nft-elements.ts";
+import type { SharedLock } from "../../lib/shared-lock.ts";
+import { TABLE_NAME } from "../../plan/nft/nft-table.ts";
+import { type PortBinding, planPortElements } from "../../plan/pods/host-ports.ts";
+import {
+  formatSourceElement,
+  planSourceElements,
+  type SourceBinding,
+  type SourceElement,
+} from "../../plan/pods/sources.ts";
+import type { Rtnetlink } from "../socket/rtnetlink.ts";
+import { portSetElement } from "./port-elements.ts";
+import { sourceSetElement } from "./source-elements.ts";
+import type { TableLedger } from "./table-ledger.ts";
+
+/** How an attachment is let in: its first step goes to this socket, and whoever sends it tells when the kernel has made it so. */
+export interface Admission {
+  readonly socket: number;
+  readonly made: () => void;
+}
+
+/** What one attachment has in our tables. */
+export interface PodElements {
+  readonly sources?: SourceBinding | undefined;
+  readonly ports?: PortBinding | undefined;
+}
+
+export interface AdoptedPod extends PodElements {
+  readonly hostLink: string;
+}
+
+/** Our tables, as far as attachments change them. */
+export interface PodTables {
+  readonly netfilter: Pick<Rtnetlink, "tryExecute" | "withSocket">;
+  readonly pods: Map<string, PodElements>;
+  readonly ledger: TableLedger;
+  /** Attachments come and go beside each other; who looks at the tables meanwhile would take what is half done for damage. */
+  readonly turns: SharedLock;
+}
+
+const MAX_ATTEMPTS = 3;
+
+/** See {@link Nftables.admit}. */
+export async function admit<Outcome>(
+  tables: PodTables,
+  sources: SourceBinding,
+  attach: (admission: Admission | undefined) => Promise<Outcome | "not admitted">,
+): Promise<Outcome> {
+  const { netfilter, pods, ledger, turns } = tables;
+  const before = pods.get(sources.hostLink);
+  try {
+    let outcome = await turns.shared(() => {
+      pods.set(sources.hostLink, { sources });
+      return netfilter.withSocket((socket) => attach({ socket, made: ledger.advance }));
+    });
+    if (outcome === "not admitted") {
+      ledger.distrust();
+      await putRight(tables);
+      outcome = await turns.shared(() => attach(undefined));
+    }
+    if (outcome === "not admitted") throw new Error(`Cannot admit "${sources.hostLink}": it was refused`);
+    if (typeof outcome === "string") await dismiss(tables, sources, before);
+    return outcome;
+  } catch (error) {
+    await dismiss(tables, sources, before);
+    throw error;
+  }
+}
+
+/** See {@link Nftables.addHostPorts}. */
+export async function addHostPorts(tables: PodTables, binding: PortBinding): Promise<void> {
+  const { pods } = tables;
+  const { hostLink } = binding;
+  const before = pods.get(hostLink);
+  try {
+    await change(tables, "add", () => {
+      pods.set(hostLink, { ...before, ports: binding });
+      return { ports: [binding], sources: [] };
+    });
+  } catch (error) {
+    if (before === undefined) pods.delete(hostLink);
+    else pods.set(hostLink, before);
+    throw error;
+  }
+}
+
+/** See {@link Nftables.removePods}. */
+export async function removePods(
+  tables: PodTables,
+  hostLinks: readonly string[],
+): Promise<readonly PortBinding[]> {
+  const { pods } = tables;
+  let ports: readonly PortBinding[] = [];
+  await change(tables, "delete", () => {
+    const removed = hostLinks.flatMap((hostLink) => pods.get(hostLink) ?? []);
+    for (const hostLink of hostLinks) pods.delete(hostLink);
+    ports = removed.flatMap((pod) => pod.ports ?? []);
+    const sources = removed.flatMap((pod) =>
+      pod.sources === undefined ? [] : planSourceElements(pod.sources),
+    );
+    return { ports, sources };
+  });
+  return ports;
+}
+
+/** See {@link Nftables.adoptPods}. */
+export async function adoptPods(
+  { pods, ledger, turns }: PodTables,
+  adopted: readonly AdoptedPod[],
+): Promise<void> {
+  if (adopted.length === 0) return;
+  // At once: a DEL that comes next has to find them.
+  for (const { hostLink, ...elements } of adopted) pods.set(hostLink, elements);
+  await turns.exclusive(async () => {
+    ledger.distrust();
+  });
+}
+
+/** The tables are not as they were left: all of them are looked at. */
+async function putRight({ ledger, turns }: PodTables): Promise<void> {
+  const ruleset = ledger.current();
+  if (ruleset === undefined) throw new Error("Cannot change nftables elements: there are no tables yet");
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await turns.exclusive(() => ledger.ensure(ruleset));
+      return;
+    } catch (error) {
+      // Who has flushed the rulesets once may do so again between our change and our look at it.
+      if (attempt === MAX_ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** One transaction about attachments' elements, once `register` has noted what is wanted from now on. */
+async function change(
+  tables: PodTables,
+  verb: "add" | "delete",
+  register: () => { readonly ports: readonly PortBinding[]; readonly sources: readonly SourceElement[] },
+): Promise<void> {
+  const { netfilter, ledger, turns } = tables;
+  const isMade = await turns.shared(async () => {
+    const changed = register();
+    const elements = [
+      ...changed.ports.flatMap(planPortElements).map(portSetElement),
+      ...changed.sources.map(sourceSetElement),
+    ];
+    if (elements.length === 0) return true;
+    try {
+      const request = changeElements({ table: TABLE_NAME, verb, elements });
+      const [outcome] = (await netfilter.tryExecute([{ requests: [request] }])).flat();
+      if (outcome?.status !== "failed") ledger.advance();
+      return outcome?.status !== "failed";
+    } catch {
+      return false;
+    }
+  });
+  if (isMade) return;
+  ledger.distrust();
+  await putRight(tables);
+}
+
+/** Takes back what a failed ADD was admitted with; what cannot be taken back now is what the next `ensure` finds too much. */
+async function dismiss(
+  tables: PodTables,
+  sources: SourceBinding,
+  before: PodElements | undefined,
+): Promise<void> {
+  const { pods } = tables;
+  const kept = new Set((before?.sources ? planSourceElements(before.sources) : []).map(formatSourceElement));
+  await change(tables, "delete", () => {
+    if (before === undefined) pods.delete(sources.hostLink);
+    else pods.set(sources.hostLink, before);
+    const elements = planSourceElements(sources).filter((own) => !kept.has(formatSourceElement(own)));
+    return { ports: [], sources: elements };
+  }).catch(() => undefined); // the ADD's own failure is what is told
+}
