@@ -5,12 +5,13 @@ import { changesOf, createTestEngine, removalOf } from "../../testing/policy/clu
 import { randomCluster } from "../../testing/policy/random-cluster.ts";
 import type { RawCluster } from "../../testing/policy/raw-objects.ts";
 import { contentOf, createTableMirror } from "../../testing/policy/table-mirror.ts";
+import { isThorough } from "../../testing/thorough.ts";
 import { diffTables } from "./state/diff-tables.ts";
 import type { ObjectChange } from "./state/object-change.ts";
 import type { PolicyEngine } from "./state/policy-engine.ts";
 
-/** More with `npm run test:policy`. */
-const RUNS = 150 * Number(process.env["POLICY_FACTOR"] ?? 1);
+/** 10 times as many with `npm run test:fuzz`, 400 times with `npm run test:policy`. */
+const RUNS = 15 * Number(process.env["POLICY_FACTOR"] ?? (isThorough ? 10 : 1));
 
 const clusters = fc.array(randomCluster(3), { minLength: 2, maxLength: 3 });
 

@@ -6,13 +6,14 @@ import { changesOf, createTestEngine } from "../../testing/policy/cluster-change
 import { judgeNaively } from "../../testing/policy/naive-policy.ts";
 import { GATEWAYS, HERE, OUTSIDE, randomCluster } from "../../testing/policy/random-cluster.ts";
 import type { Probe, RawCluster } from "../../testing/policy/raw-objects.ts";
+import { isThorough } from "../../testing/thorough.ts";
 import { evaluateDirection } from "./evaluate/evaluate.ts";
 import { explain } from "./evaluate/explain.ts";
 import { DIRECTIONS } from "./model.ts";
 import type { PolicyEngine } from "./state/policy-engine.ts";
 
-/** So many times the runs: `npm run test:policy`. */
-const FACTOR = Number(process.env["POLICY_FACTOR"] ?? 1);
+/** So many times the runs: 10 for `npm run test:fuzz`, 400 for `npm run test:policy`. */
+const FACTOR = Number(process.env["POLICY_FACTOR"] ?? (isThorough ? 10 : 1));
 
 const PORTS: readonly Pick<Probe, "protocol" | "port">[] = [
   ...[53, 80, 81, 8000, 8001, 9999].map((port) => ({ protocol: "TCP", port }) as const),
@@ -50,8 +51,8 @@ function compare(cluster: RawCluster, engine: PolicyEngine): number {
 }
 
 for (const { name, clusterPolicies, runs, least } of [
-  { name: "NetworkPolicies", clusterPolicies: 0, runs: 150, least: 50_000 },
-  { name: "policies of all tiers", clusterPolicies: 5, runs: 650, least: 300_000 },
+  { name: "NetworkPolicies", clusterPolicies: 0, runs: 15, least: 2000 },
+  { name: "policies of all tiers", clusterPolicies: 5, runs: 65, least: 20_000 },
 ])
   test(`table and explanation of random ${name} agree with a naive evaluator`, () => {
     let probes = 0;
