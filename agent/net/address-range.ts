@@ -1,4 +1,4 @@
-import { addressToBytes, familyOf } from "./address.ts";
+import { addressFromBytes, addressToBytes, familyOf } from "./address.ts";
 import { addressBits, type Cidr } from "./cidr.ts";
 
 /** First and last address of a prefix, as text that sorts as addresses do, IPv4 before IPv6. Two prefixes are apart, or one holds the other. */
@@ -7,7 +7,16 @@ export interface AddressRange {
   readonly last: string;
 }
 
-export function rangeOf({ family, base, prefixLength }: Cidr): AddressRange {
+/** Prefixes are immutable, and thousands of them stay the same from one plan to the next. */
+const ranges = new WeakMap<Cidr, AddressRange>();
+
+export function rangeOf(cidr: Cidr): AddressRange {
+  const range = ranges.get(cidr) ?? findRange(cidr);
+  ranges.set(cidr, range);
+  return range;
+}
+
+function findRange({ family, base, prefixLength }: Cidr): AddressRange {
   const bytes = addressToBytes(base);
   const first = sortKey(family, bytes);
   const hostBits = addressBits(family) - prefixLength;
@@ -21,6 +30,19 @@ export function rangeOf({ family, base, prefixLength }: Cidr): AddressRange {
 export function pointOf(address: string): AddressRange {
   const first = sortKey(familyOf(address), addressToBytes(address));
   return { first, last: first };
+}
+
+/** The first address of a range as text. */
+export function firstAddress({ first }: AddressRange): string {
+  return addressFromBytes(Uint8Array.from(first.slice(1), (character) => character.charCodeAt(0)));
+}
+
+/** Whether the first addresses of two ranges are of one family and agree in their first bits. */
+export function shareBits(a: AddressRange, b: AddressRange, length: number): boolean {
+  const whole = 1 + (length >>> 3);
+  if (a.first.slice(0, whole) !== b.first.slice(0, whole)) return false;
+  const rest = length & 7;
+  return rest === 0 || (a.first.charCodeAt(whole) ^ b.first.charCodeAt(whole)) >>> (8 - rest) === 0;
 }
 
 export function rangeHolds(outer: AddressRange, inner: AddressRange): boolean {

@@ -1,24 +1,14 @@
-import { addressFromNumber, addressToNumber, type Family } from "./address.ts";
+import { type AddressRange, firstAddress, rangeHolds, rangeOf, shareBits } from "./address-range.ts";
+import type { Family } from "./address.ts";
 import { addressBits, type Cidr, formatCidr } from "./cidr.ts";
 
-/** A prefix as a number: what `ip-address` takes to parse thousands of them would be felt with each change of the cluster. */
+/** A prefix by the addresses that it covers: numbers of thousands of IPv6 prefixes would be felt with each change of the cluster. */
 interface Block {
+  readonly range: AddressRange;
   readonly family: Family;
-  readonly base: bigint;
   readonly prefixLength: number;
   /** The prefix that it was, unless it was joined from two. */
   readonly cidr: Cidr | undefined;
-}
-
-const blocks = new WeakMap<Cidr, Block>();
-
-function blockOf(cidr: Cidr): Block {
-  const known = blocks.get(cidr);
-  if (known !== undefined) return known;
-  const { family, prefixLength } = cidr;
-  const block = { family, base: addressToNumber(cidr.base), prefixLength, cidr };
-  blocks.set(cidr, block);
-  return block;
 }
 
 /**
@@ -27,48 +17,41 @@ function blockOf(cidr: Cidr): Block {
  */
 export function mergeCidrs(cidrs: readonly Cidr[]): Cidr[] {
   const merged: Block[] = [];
-  for (const block of cidrs.map(blockOf).toSorted(compareBlocks)) {
+  for (const cidr of sortCidrs(cidrs)) {
+    const range = rangeOf(cidr);
     const last = merged.at(-1);
-    if (last !== undefined && holds(last, block)) continue;
-    merged.push(block);
+    if (last !== undefined && rangeHolds(last.range, range)) continue;
+    merged.push({ ...cidr, range, cidr });
     joinHalves(merged);
   }
   return merged.map(cidrOfBlock);
 }
 
-/** The bits of a block's base that another of this length would have. */
-function prefixOf({ family, base }: Block, prefixLength: number): bigint {
-  return base >> BigInt(addressBits(family) - prefixLength);
-}
-
-function holds(outer: Block, inner: Block): boolean {
-  const { family, prefixLength } = outer;
-  if (family !== inner.family || prefixLength > inner.prefixLength) return false;
-  return prefixOf(outer, prefixLength) === prefixOf(inner, prefixLength);
+/** By family, base, then length: a prefix stands before those inside it. Texts are sorted many times faster than by a function. */
+function sortCidrs(cidrs: readonly Cidr[]): readonly Cidr[] {
+  const byKey = new Map(
+    cidrs.map((cidr) => [rangeOf(cidr).first + String.fromCharCode(cidr.prefixLength), cidr]),
+  );
+  return [...byKey]
+    .map(([key]) => key)
+    .toSorted()
+    .flatMap((key) => byKey.get(key) ?? []);
 }
 
 /** Joins the last two blocks as long as they are the halves of one. */
 function joinHalves(merged: Block[]): void {
   for (;;) {
-    const [left, right] = merged.slice(-2);
+    const [left, right] = [merged.at(-2), merged.at(-1)];
     if (left === undefined || right === undefined || left.prefixLength !== right.prefixLength) return;
-    const { family, base } = left;
     const prefixLength = left.prefixLength - 1;
-    if (family !== right.family || prefixLength < 0) return;
-    if (prefixOf(left, prefixLength) !== prefixOf(right, prefixLength)) return;
-    merged.splice(-2, 2, { family, base, prefixLength, cidr: undefined });
+    if (prefixLength < 0 || !shareBits(left.range, right.range, prefixLength)) return;
+    const range = { first: left.range.first, last: right.range.last };
+    merged.splice(-2, 2, { range, family: left.family, prefixLength, cidr: undefined });
   }
 }
 
-function cidrOfBlock({ family, base, prefixLength, cidr }: Block): Cidr {
-  return cidr ?? { family, base: addressFromNumber(family, base), prefixLength };
-}
-
-/** By family, base, then length: a prefix stands before those inside it. */
-function compareBlocks(a: Block, b: Block): number {
-  if (a.family !== b.family) return a.family - b.family;
-  if (a.base !== b.base) return a.base < b.base ? -1 : 1;
-  return a.prefixLength - b.prefixLength;
+function cidrOfBlock({ range, family, prefixLength, cidr }: Block): Cidr {
+  return cidr ?? { family, base: firstAddress(range), prefixLength };
 }
 
 /** Text of a prefix as nft prints it: a single address has no length. */

@@ -3,7 +3,6 @@ import { test } from "node:test";
 import type { Change } from "../kernel/types.ts";
 import { parseCidr } from "../net/cidr.ts";
 import type { ClusterMember } from "../plan/peers/claim.ts";
-import { createNodeJudge } from "../plan/peers/node-judge.ts";
 import type { OverlayMode } from "../plan/peers/peer-routes.ts";
 import type { PeersPlan } from "../plan/peers/peers.ts";
 import { countRefusals } from "../plan/peers/refusal.ts";
@@ -13,6 +12,7 @@ import type { UnderlayWay } from "../plan/node/underlay.ts";
 import { createReadiness } from "../lib/readiness.ts";
 import { silentLog } from "../testing/silent-log.ts";
 import { createClusterReconciler } from "./cluster.ts";
+import { createSettleClaims } from "./settle-claims.ts";
 
 function cidr(text: string) {
   return parseCidr(text) ?? assert.fail(text);
@@ -88,7 +88,7 @@ function setUp(overlay: OverlayMode = "never") {
     nonMasqueradeCIDRs: [cidr("172.16.0.0/12")],
     clusterCIDRs: [],
     isComplete: () => setup.view.isComplete,
-    settleClaims: createNodeJudge({
+    settleClaims: createSettleClaims({
       nodeName: "own",
       clusterCIDRs: [],
       nodes: () => setup.view.nodes.values(),

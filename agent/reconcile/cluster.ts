@@ -18,19 +18,18 @@ import {
   type VxlanSettings,
 } from "../plan/peers/peers.ts";
 import { countRefusals, ownRefusal } from "../plan/peers/refusal.ts";
+import { writeOverlayElements } from "../plan/rules/overlay-bindings.ts";
 import { planRuleset } from "../plan/rules/ruleset.ts";
 import type { Ruleset } from "../plan/nft/nft-table.ts";
-import type { Surroundings } from "../plan/node/surroundings.ts";
 import type { Underlay } from "../plan/node/underlay.ts";
 import type { Readiness } from "../lib/readiness.ts";
 import type { PeerCounts } from "../metrics/state-metrics.ts";
 import { inPart } from "./runner/in-part.ts";
+import { inSlices } from "./runner/in-slices.ts";
 import { inTurn } from "./runner/in-turn.ts";
+import type { SettleClaims } from "./settle-claims.ts";
 import { createChangeTeller } from "./tell-changes.ts";
 import { createProblemTeller } from "./tell-problems.ts";
-
-/** Settles which node has what, on a machine with these surroundings: see {@link createClaimSettler}. */
-export type SettleClaims = (surroundings: Surroundings) => Claims;
 
 /** This node's side of what is between nodes, as last made. */
 export interface LocalNetwork {
@@ -84,6 +83,15 @@ export interface ClusterReconciler {
   problems(): readonly string[];
 }
 
+/** What one run makes so. */
+interface Planned {
+  readonly local: LocalNetwork;
+  readonly claims: Claims;
+  readonly peers: PeersPlan;
+  /** Whether all nodes were known when it began. */
+  readonly isComplete: boolean;
+}
+
 const NO_PEERS: PeerCounts = {
   podCidrs: noWays(),
   nodes: noWays(),
@@ -117,22 +125,23 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
   let lastRefusal: string | undefined;
 
   /** Whether packets may come out of the overlay: also as long as a device that is not needed any more may still be there. */
-  const isReceiver = (peers: PeersPlan): boolean =>
-    !input.isComplete() || peers.held.size > 0 || [peers, appliedPeers].some((plan) => plan?.tunnels.length);
+  const isReceiver = (peers: PeersPlan, isComplete: boolean): boolean =>
+    !isComplete || peers.held.size > 0 || [peers, appliedPeers].some((plan) => plan?.tunnels.length);
 
-  const applyRuleset = async (local: LocalNetwork, { claims }: Claims, peers: PeersPlan): Promise<void> => {
+  const applyRuleset = async ({ local, claims: { claims }, peers, isComplete }: Planned): Promise<void> => {
     const podCidrs = livePrefixes(local);
     // Until all nodes are known, those that were routed to before a restart are of the cluster as well: their traffic goes on.
-    const remembered = input.isComplete() ? [] : await kernel.listPeers();
+    const remembered = isComplete ? [] : await kernel.listPeers();
     const { serviceAddresses } = local.underlay;
-    const receives = isReceiver(peers);
+    const receives = isReceiver(peers, isComplete);
+    const nodes = overlayNodes({ claims, remembered, isOwn: ownClaims({ nodeName, ownCidrs: podCidrs }) });
+    await inSlices(receives ? nodes : [], (node) => writeOverlayElements(node, local.addresses));
     const key = [
       podCidrs.map(formatCidr),
-      [...claims].map(([cidr, { node }]) => `${cidr}@${node.addresses.join()}`),
       remembered.map(({ destination, node = "" }) => `${formatCidr(destination)}@${node}`),
       [receives, local.addresses, serviceAddresses],
     ].join(" ");
-    const ruleset = planRulesetOnce(key, () => ({
+    const ruleset = planRulesetOnce([claims, key], () => ({
       bridge: input.bridge,
       podCidrs,
       serviceAddresses,
@@ -152,7 +161,7 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
               vni: input.vxlanVni,
               isReceiver: receives,
               ownAddresses: local.addresses,
-              nodes: overlayNodes({ claims, remembered, isOwn: ownClaims({ nodeName, ownCidrs: podCidrs }) }),
+              nodes,
             },
     }));
     const found = await kernel.ensureRuleset(ruleset).catch((error: unknown) => {
@@ -168,17 +177,18 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
     const ownGateways = gatewaysOf(podCidrs);
     const { ways } = underlay;
     const key = JSON.stringify([ownAddresses, ownGateways, [...underlay.addresses.keys()]]);
-    const planPeer = plannerOnce(key, () => {
+    const planPeer = plannerOnce([key], () => {
       return { overlay: input.overlay, ownAddresses, ownGateways, underlay };
     });
     return (claim: Claim): PeerPlan => planPeer(claim, (address) => ways.get(address));
   };
 
-  const plan = (local: LocalNetwork, { claims }: Claims): PeersPlan => {
+  const plan = async (local: LocalNetwork, { claims }: Claims): Promise<PeersPlan> => {
     const { addresses: ownAddresses, podCidrs, underlay } = local;
     const planPeer = plannerFor(local);
     const ownCidrs = livePrefixes(local);
     const ownGateways = gatewaysOf(podCidrs);
+    await inSlices([...claims.values()], planPeer);
     return planPeers({
       claims,
       nodeName,
@@ -234,18 +244,19 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
     async run({ verify }) {
       const local = input.local();
       if (local === undefined) return undefined;
+      // Before all else: what comes while others have their turn is none of this run's business.
       const isComplete = input.isComplete();
-      const claims = input.settleClaims(local.underlay.surroundings);
+      const claims = await input.settleClaims(local.underlay.surroundings);
       settled = claims.claims;
       const refusal = ownRefusal(claims, nodeName);
       if (refusal !== lastRefusal) input.onOwnRefusal();
       lastRefusal = refusal;
-      const peers = plan(local, claims);
+      const peers = await plan(local, claims);
       readiness.warn("MTU", describeCut(peers.tunnels));
       let isDone = false;
       // The ruleset first: no connection to a new node's pods is to begin under this node's address.
       await inTurn([
-        () => inPart(readiness, "masquerade", () => applyRuleset(local, claims, peers)),
+        () => inPart(readiness, "masquerade", () => applyRuleset({ local, claims, peers, isComplete })),
         () =>
           inPart(readiness, "routes", async () => {
             isDone = await applyPeers(peers, claims, { prune: isComplete, verify });
@@ -265,11 +276,12 @@ function livePrefixes({ podCidrs, formerCidrs }: LocalNetwork): readonly Cidr[] 
   return [...podCidrs, ...formerCidrs];
 }
 
-/** A function that gives its last answer again as long as the key is the same. */
+/** A function that gives its last answer again as long as all of the key is the same. */
 function rememberLast<Input, Output>(make: (input: Input) => Output) {
-  let last: { readonly key: string; readonly output: Output } | undefined;
-  return (key: string, input: () => Input): Output => {
-    if (last?.key !== key) last = { key, output: make(input()) };
+  let last: { readonly key: readonly unknown[]; readonly output: Output } | undefined;
+  return (key: readonly unknown[], input: () => Input): Output => {
+    if (last === undefined || key.some((part, index) => part !== last?.key[index]))
+      last = { key, output: make(input()) };
     return last.output;
   };
 }

@@ -50,7 +50,7 @@ export interface NodeReconcilerInput {
   readonly overlay: OverlayMode;
   readonly ownNode: () => OwnNode;
   /** Why what the node is told to have is refused, on a machine with these surroundings; undefined when it is not. */
-  readonly refusal: (surroundings: Surroundings) => string | undefined;
+  readonly refusal: (surroundings: Surroundings) => Promise<string | undefined>;
   /** Addresses of the other nodes, also those that are not used at present. */
   readonly peerAddresses: () => readonly string[];
   readonly nowMs: () => number;
@@ -199,7 +199,7 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
       isRecovered = true;
       const node = input.ownNode();
       const underlay = await kernel.trackUnderlay(node.addresses, input.peerAddresses(), "all");
-      refusal = input.refusal(underlay.surroundings);
+      refusal = await input.refusal(underlay.surroundings);
       learnPodCidrs(node);
       if (podCidrs.length === 0) return NOT_APPLIED;
       await applyNetwork(node, underlay);

@@ -67,7 +67,7 @@ function createOwnSide(base: Base, source: Source): NodeReconciler {
     undisturbed: collection.exclusive,
     onRepair: repairs.tell,
     ownNode: source.ownNode,
-    refusal: (surroundings) => ownRefusal(source.settleClaims(surroundings), config.nodeName),
+    refusal: async (surroundings) => ownRefusal(await source.settleClaims(surroundings), config.nodeName),
     peerAddresses: source.peerAddresses,
   });
 }

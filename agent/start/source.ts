@@ -1,8 +1,7 @@
 import { openNodeView, type OpenedNodeView } from "../kube/nodes/open-node-view.ts";
 import { ownNode } from "../kube/nodes/own-node.ts";
-import { createNodeJudge } from "../plan/peers/node-judge.ts";
-import type { SettleClaims } from "../reconcile/cluster.ts";
 import type { OwnNode } from "../reconcile/node.ts";
+import { createSettleClaims, type SettleClaims } from "../reconcile/settle-claims.ts";
 import type { Base } from "./base.ts";
 
 /** What the cluster says: nodes, of which this is one, and who has which PodCIDR. */
@@ -38,7 +37,7 @@ export function openSource({ config, version, log, clock }: Base): Source {
   const tellUnassigned = warn("NoPodCIDR", "ServePods");
   return {
     ...opened,
-    settleClaims: createNodeJudge({
+    settleClaims: createSettleClaims({
       ...config,
       nodes: () => nodes().values(),
       apiServer: () => opened.apiServer(),

@@ -107,12 +107,27 @@ export function diffElements(
   observed: NftSet,
 ): { readonly removed: readonly string[]; readonly added: readonly string[] } {
   if (planned.elements === observed.elements) return { removed: [], added: [] };
-  const wanted = new Set(planned.elements);
-  const found = new Set(observed.elements);
-  return {
-    removed: observed.elements.filter((element) => !wanted.has(element)),
-    added: planned.elements.filter((element) => !found.has(element)),
-  };
+  const { start, end } = sameEnds(planned.elements, observed.elements);
+  const wanted = planned.elements.slice(start, planned.elements.length - end);
+  const found = observed.elements.slice(start, observed.elements.length - end);
+  return { removed: without(found, new Set(wanted)), added: without(wanted, new Set(found)) };
+}
+
+/** How many elements are the same at both ends: of thousands one or two change at once. */
+function sameEnds(
+  a: readonly string[],
+  b: readonly string[],
+): { readonly start: number; readonly end: number } {
+  const least = Math.min(a.length, b.length);
+  let start = 0;
+  while (start < least && a[start] === b[start]) start++;
+  let end = 0;
+  while (end < least - start && a[a.length - 1 - end] === b[b.length - 1 - end]) end++;
+  return { start, end };
+}
+
+function without(elements: readonly string[], others: ReadonlySet<string>): readonly string[] {
+  return elements.filter((element) => !others.has(element));
 }
 
 function listSome(elements: readonly string[]): string {

@@ -20,7 +20,7 @@ function settler(input: Partial<SettlerInput> = {}) {
     clusterCIDRs: [],
     surroundings: NO_SURROUNDINGS,
     ...input,
-  });
+  }).settle;
 }
 
 /** Prefix and owner of all claims that count, and why others do not. */

@@ -23,6 +23,12 @@ export interface Claims {
   readonly refusals: readonly Refusal[];
 }
 
+export interface ClaimSettler {
+  /** Judges a node alone, and remembers it: what {@link ClaimSettler.settle} takes most time for. */
+  readonly judge: (node: ClusterMember) => void;
+  readonly settle: (nodes: Iterable<ClusterMember>) => Claims;
+}
+
 export interface SettlerInput {
   readonly nodeName: string;
   /** Where given, the only prefixes in which PodCIDRs may lie. */
@@ -60,21 +66,21 @@ function claimsOf(node: ClusterMember): readonly Claim[] {
  * A settler is for one surroundings. It keeps the order of what it has judged, as nearly all nodes are the same from one run to the next, and
  * gives the same answer as long as all are.
  */
-export function createClaimSettler(input: SettlerInput): (nodes: Iterable<ClusterMember>) => Claims {
-  const judge = createNodeJudge(input);
+export function createClaimSettler(input: SettlerInput): ClaimSettler {
+  const judgeAlone = createNodeJudge(input);
   const holdings = holdingsOf(input.surroundings, input.clusterCIDRs);
   const known = new WeakMap<ClusterMember, Judged>();
   let all: readonly Judged[] = [];
   let sorted: readonly Contender[] = [];
   let settled: Claims | undefined;
 
-  return (nodes) => {
-    const now: Judged[] = [];
-    for (const node of nodes) {
-      const judged = known.get(node) ?? judge(node);
-      known.set(node, judged);
-      now.push(judged);
-    }
+  const judge = (node: ClusterMember): Judged => {
+    const judged = known.get(node) ?? judgeAlone(node);
+    known.set(node, judged);
+    return judged;
+  };
+  const settle = (nodes: Iterable<ClusterMember>): Claims => {
+    const now = Array.from(nodes, judge);
     const isSame = now.length === all.length && now.every((judged, index) => judged === all[index]);
     if (settled !== undefined && isSame) return settled;
     all = now;
@@ -84,12 +90,13 @@ export function createClaimSettler(input: SettlerInput): (nodes: Iterable<Cluste
     sorted = [...sorted.filter((contender) => present.delete(contender)), ...present].sort((a, b) =>
       compareRanges(a.range, b.range),
     );
-    settled = settle(all, sorted);
+    settled = settleAll(all, sorted);
     return settled;
   };
+  return { judge, settle };
 }
 
-function settle(all: readonly Judged[], sorted: readonly Contender[]): Claims {
+function settleAll(all: readonly Judged[], sorted: readonly Contender[]): Claims {
   const refusals = all.flatMap((judged) => judged.refusals);
   const lost = new Set<Claim>();
   const unusable = new Map<ClusterMember, string[]>();

@@ -1,5 +1,5 @@
 import { addressToNumber, type Family, familyOf } from "../../net/address.ts";
-import { addressBits, type Cidr, cidrOf } from "../../net/cidr.ts";
+import { addressBits, type Cidr } from "../../net/cidr.ts";
 import { addressType, keywordOf } from "../nft/nft-family.ts";
 import { FAMILIES } from "../peers/peer-routes.ts";
 import type { NftSet } from "../nft/nft-table.ts";
@@ -28,6 +28,41 @@ export interface OverlayBinding {
   readonly text: string;
 }
 
+/** What one of the sets holds for a node. */
+interface BindingElement {
+  readonly shape: BindingShape;
+  readonly text: string;
+}
+
+/** Nodes are immutable, and thousands of them stay the same from one plan to the next: what is written for one is kept, by the outer family. */
+const known: Readonly<Record<Family, WeakMap<OverlayNode, readonly BindingElement[]>>> = {
+  4: new WeakMap(),
+  6: new WeakMap(),
+};
+
+/** Writes what the sets hold for a node, and remembers it: what {@link planOverlayBindings} takes most time for. */
+export function writeOverlayElements(
+  node: OverlayNode,
+  ownAddresses: readonly string[],
+): readonly BindingElement[] {
+  const { addresses, cidrs } = node;
+  const isSpoken = (family: Family): boolean =>
+    ownAddresses.length === 0 || ownAddresses.some((own) => familyOf(own) === family);
+  const isOf = (family: Family) => (address: string) => familyOf(address) === family;
+  // As both ends choose it: see planPeer of peer-routes.ts.
+  const outer = FAMILIES.find((family) => isSpoken(family) && addresses.some(isOf(family)));
+  if (outer === undefined) return [];
+  const before = known[outer].get(node);
+  if (before !== undefined) return before;
+  const written = [...cidrs, ...addresses.map(hostPrefix)].flatMap(({ family, base, prefixLength }) => {
+    const shape = shapeOf({ outer, inner: family, length: prefixLength });
+    const source = hex(addressToNumber(base), addressBits(family));
+    return addresses.filter(isOf(outer)).map((address) => ({ shape, text: `${address} . ${source}` }));
+  });
+  known[outer].set(node, written);
+  return written;
+}
+
 /**
  * Hash sets of whole addresses and leading bits: one look-up, and one element for each change, however many nodes there are. A set of intervals
  * would take 20 ms for a change among 1,000 (it is copied each time). A cluster has one length of PodCIDRs in each family, and one of addresses:
@@ -37,33 +72,33 @@ export function planOverlayBindings({
   ownAddresses,
   nodes,
 }: OverlayBindingsInput): readonly OverlayBinding[] {
-  const isOuter = (family: Family): boolean =>
-    ownAddresses.length === 0 || ownAddresses.some((own) => familyOf(own) === family);
-  const outerFamilies = FAMILIES.filter(isOuter);
-  const elements = new Map<string, { readonly shape: BindingShape; readonly elements: Set<string> }>();
-  for (const { addresses, cidrs } of nodes) {
-    // As both ends choose it: see planPeer of peer-routes.ts.
-    const outer = outerFamilies.find((family) => addresses.some((address) => familyOf(address) === family));
-    if (outer === undefined) continue;
-    for (const inner of [...cidrs, ...addresses.map(hostPrefix)]) {
-      const base = hex(addressToNumber(inner.base), addressBits(inner.family));
-      const shape = { outer, inner: inner.family, length: inner.prefixLength };
-      const name = bindingName(shape);
-      const found = elements.get(name) ?? { shape, elements: new Set() };
-      elements.set(name, found);
-      for (const address of addresses)
-        if (familyOf(address) === outer) found.elements.add(`${address} . ${base}`);
+  const elements = new Map<BindingShape, Set<string>>();
+  for (const node of nodes) {
+    for (const { shape, text } of writeOverlayElements(node, ownAddresses)) {
+      const found = elements.get(shape);
+      if (found === undefined) elements.set(shape, new Set([text]));
+      else found.add(text);
     }
   }
-  return [...elements.values()]
-    .toSorted((a, b) => compareShapes(a.shape, b.shape))
-    .map((found) => planBinding(found.shape, [...found.elements]));
+  return [...elements]
+    .toSorted(([a], [b]) => compareShapes(a, b))
+    .map(([shape, texts]) => planBinding(shape, [...texts]));
 }
 
 interface BindingShape {
   readonly outer: Family;
   readonly inner: Family;
   readonly length: number;
+}
+
+/** The same object for the same shape: a cluster has a handful. */
+const shapes = new Map<string, BindingShape>();
+
+function shapeOf(shape: BindingShape): BindingShape {
+  const name = bindingName(shape);
+  const same = shapes.get(name) ?? shape;
+  shapes.set(name, same);
+  return same;
 }
 
 function bindingName({ outer, inner, length }: BindingShape): string {
@@ -106,5 +141,6 @@ function hex(value: bigint, bits: number): string {
 }
 
 function hostPrefix(address: string): Cidr {
-  return cidrOf(address, addressBits(familyOf(address)));
+  const family = familyOf(address);
+  return { family, base: address, prefixLength: addressBits(family) };
 }

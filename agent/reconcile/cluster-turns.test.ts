@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { setFlagsFromString } from "node:v8";
+import { test } from "node:test";
+import { setImmediate } from "node:timers/promises";
+import { addressAt, parseCidr } from "../net/cidr.ts";
+import type { ClusterMember } from "../plan/peers/claim.ts";
+import type { OverlayMode } from "../plan/peers/peer-routes.ts";
+import { asObserved, diffTable } from "../plan/nft/diff-table.ts";
+import { formatUpdate } from "../plan/nft/ruleset-update.ts";
+import type { Ruleset } from "../plan/nft/nft-table.ts";
+import { NO_SURROUNDINGS } from "../plan/node/surroundings.ts";
+import { createReadiness } from "../lib/readiness.ts";
+import { V8_FLAGS } from "../start/v8-flags.ts";
+import { silentLog } from "../testing/silent-log.ts";
+import { createClusterReconciler } from "./cluster.ts";
+import { createSettleClaims } from "./settle-claims.ts";
+
+const NODES = 5000;
+const MAX_TURN_MS = 100;
+const SEGMENT = { kind: "segment", links: [2] } as const;
+
+function cidr(text: string) {
+  return parseCidr(text) ?? assert.fail(text);
+}
+
+function node(index: number, moved = false): ClusterMember {
+  const place = moved ? index + 32_768 : index;
+  return {
+    name: `node-${index}`,
+    createdMs: 1,
+    addresses: [addressAt(cidr("172.16.0.0/12"), BigInt(index)), addressAt(cidr("fd01::/64"), BigInt(index))],
+    podCIDRs: [`10.${place >> 8}.${place & 255}.0/24`, `fd00:1:${place.toString(16)}::/64`],
+  };
+}
+
+/** A reconciler of the first of all nodes, and a kernel that compares and writes rulesets as the real one does. */
+function setUp(overlay: OverlayMode) {
+  const nodes = new Map(Array.from({ length: NODES }, (_, index) => [index + 1, node(index + 1)]));
+  const own = node(1);
+  const addresses = [...nodes.values()].flatMap((member) => member.addresses);
+  const ways = new Map(addresses.map((address) => [address, SEGMENT]));
+  const routes: number[] = [];
+  const elements: number[] = [];
+  let ruleset: Ruleset = [];
+  const reconciler = createClusterReconciler({
+    kernel: {
+      ensurePeers(plan) {
+        routes.push(plan.routes.size);
+        return Promise.resolve({ changes: [], conflicts: [], refusals: [] });
+      },
+      listPeers: () => Promise.resolve([]),
+      async ensureRuleset(planned) {
+        await setImmediate(); // as the real one asks the kernel first
+        const before = ruleset;
+        const pairs = planned.map((table) => {
+          const found = before.find(({ family }) => family === table.family);
+          return { planned: table, observed: found && asObserved(found) };
+        });
+        ruleset = planned;
+        const written = formatUpdate(pairs).join("");
+        elements.push(written.split(" . 0x").length - 1);
+        return pairs.flatMap(diffTable);
+      },
+    },
+    readiness: createReadiness(() => undefined),
+    log: silentLog,
+    nodeName: own.name,
+    bridge: "cw0",
+    overlay,
+    vxlanDevice: "cw-vx",
+    vxlanVni: 4096,
+    vxlanPort: 4789,
+    vxlanTxChecksum: true,
+    masquerade: [4, 6],
+    masqueradeRandomPorts: true,
+    nonMasqueradeCIDRs: [],
+    clusterCIDRs: [],
+    isComplete: () => true,
+    settleClaims: createSettleClaims({
+      nodeName: own.name,
+      clusterCIDRs: [],
+      nodes: () => nodes.values(),
+      apiServer: () => undefined,
+    }),
+    local: () => ({
+      addresses: own.addresses,
+      podCidrs: own.podCIDRs.map(cidr),
+      formerCidrs: [],
+      underlay: {
+        uplinks: [{ name: "up0", mtu: 1500 }],
+        ways: ways,
+        addresses: new Map(own.addresses.map((address) => [address, 1500])),
+        serviceAddresses: [],
+        surroundings: NO_SURROUNDINGS,
+      },
+    }),
+    onRepair: () => assert.fail("nobody has changed anything"),
+    onRulesetError: () => undefined,
+    onProblem: () => undefined,
+    onRefusal: () => undefined,
+    onOwnRefusal: () => undefined,
+  });
+  return { nodes, reconciler, routes, elements };
+}
+
+/** Milliseconds of CPU of the longest turn of the event loop while `work` goes on. */
+async function longestTurnMs(work: () => Promise<unknown>): Promise<number> {
+  let longest = 0;
+  let isOver = false;
+  let before = process.threadCpuUsage();
+  const look = (): void => {
+    const { user, system } = process.threadCpuUsage(before);
+    longest = Math.max(longest, (user + system) / 1000);
+    before = process.threadCpuUsage();
+    if (!isOver) void setImmediate().then(look);
+  };
+  void setImmediate().then(look);
+  await work();
+  isOver = true;
+  look();
+  return longest;
+}
+
+// As the agent has them.
+for (const flag of V8_FLAGS) setFlagsFromString(flag);
+
+for (const overlay of ["auto", "always"] as const) {
+  test(`${NODES} nodes keep nothing else waiting for ${MAX_TURN_MS} ms of CPU, nor does one of them that changes: overlay ${overlay}`, async () => {
+    const { nodes, reconciler, routes, elements } = setUp(overlay);
+    const run = () => reconciler.run({ verify: false });
+    const first = await longestTurnMs(run);
+    nodes.set(7, node(7, true));
+    const second = await longestTurnMs(run);
+    assert.deepEqual(routes, [2 * (NODES - 1), 2 * (NODES - 1)]);
+    assert.deepEqual(elements, overlay === "always" ? [4 * (NODES - 1), 4] : [0, 0]);
+    for (const turn of [first, second]) assert.ok(turn <= MAX_TURN_MS, `${turn} ms in one turn`);
+  });
+}
