@@ -79,6 +79,8 @@ export async function examineNode(sockets: PathSockets, input: DoctorInput): Pro
     ),
     check("rival conflists", () => listRivals(paths), checkRivals),
     check("kernel", observeKernel, checkKernel),
+    // Before what it holds down: remedies are run in the order in which they are printed.
+    ofMachine("VXLAN port", (node) => observeVxlanPort(node, vxlan), checkVxlanPort),
     ofMachine("datapath", bridgeOf, checkBridge),
     ofMachine(
       "pods",
@@ -110,7 +112,6 @@ export async function examineNode(sockets: PathSockets, input: DoctorInput): Pro
     check("br_netfilter", observeBridgeNetfilter, checkBridgeNetfilter),
     check("conntrack", observeConntrack, checkConntrack),
     ofMachine("MTU", (node) => observeMtu(sockets, node, agent), checkMtu),
-    ofMachine("VXLAN port", (node) => observeVxlanPort(node, vxlan), checkVxlanPort),
     check(
       "API server",
       () => observeApi(rtnetlink, api),

@@ -31,28 +31,31 @@ export function checkShim({
   shippedVersion,
   agentVersion,
 }: ShimObservation): readonly Finding[] {
-  const remedy = shippedVersion && `install -m 0755 ${shellWord(shippedPath)} ${shellWord(path)}`;
-  const fail = (evidence: string): readonly Finding[] => [{ name: NAME, verdict: "fail", evidence, remedy }];
-  if (installed === undefined) return fail(`${path} is missing: runtimes cannot start or stop pods`);
-  if (!installed.isExecutable) return fail(`${path} is not executable`);
-  if (installed.version === undefined) return fail(`${path} is no shim of Causeway`);
+  // A running agent of another release would put its own back.
+  const isOurs = agentVersion === undefined || agentVersion === shippedVersion;
+  const remedy =
+    isOurs && shippedVersion !== undefined
+      ? `install -m 0755 ${shellWord(shippedPath)} ${shellWord(path)}`
+      : undefined;
+  const instead = isOurs ? "" : `; the running agent puts back that of version ${agentVersion}`;
+  const found = (verdict: "fail" | "warn", evidence: string): readonly Finding[] => [
+    { name: NAME, verdict, evidence: `${evidence}${instead}`, remedy },
+  ];
+  if (installed === undefined) return found("fail", `${path} is missing: runtimes cannot start or stop pods`);
+  if (!installed.isExecutable) return found("fail", `${path} is not executable`);
+  if (installed.version === undefined) return found("fail", `${path} is no shim of Causeway`);
   const version = installed.version;
   if (installed.isShipped)
     return [{ name: NAME, verdict: "ok", evidence: `${path} is that of ${version}, as shipped` }];
   const isOther = version !== shippedVersion;
-  // It would put its own back.
   if (version === agentVersion)
     return [
       { name: NAME, verdict: "info", evidence: `${path} is of version ${version}, as the running agent is` },
     ];
-  return [
-    {
-      name: NAME,
-      verdict: "warn",
-      evidence: isOther
-        ? `${path} is of version ${version}, this program of ${shippedVersion ?? "none"}`
-        : `${path} says that it is version ${version}, and is not the shim that ships with it`,
-      remedy,
-    },
-  ];
+  return found(
+    "warn",
+    isOther
+      ? `${path} is of version ${version}, this program of ${shippedVersion ?? "none"}`
+      : `${path} says that it is version ${version}, and is not the shim that ships with it`,
+  );
 }

@@ -324,6 +324,27 @@ const CASES: readonly {
     ],
   },
   {
+    name: "checkShim() has no command for the shim of a running agent of another release, which puts its own back",
+    found: [
+      undefined,
+      { version: "0.2.0", isExecutable: false, isShipped: false },
+      { version: "0.0.9", isExecutable: true, isShipped: false },
+    ].flatMap((installed) =>
+      checkShim({
+        path: "/opt/cni/bin/causeway",
+        installed,
+        shippedPath: "/app/bin/causeway",
+        shippedVersion: "0.1.0",
+        agentVersion: "0.2.0",
+      }),
+    ),
+    want: [
+      "fail /opt/cni/bin/causeway is missing: runtimes cannot start or stop pods; the running agent puts back that of version 0.2.0",
+      "fail /opt/cni/bin/causeway is not executable; the running agent puts back that of version 0.2.0",
+      "warn /opt/cni/bin/causeway is of version 0.0.9, this program of 0.1.0; the running agent puts back that of version 0.2.0",
+    ],
+  },
+  {
     name: "checkStaleFiles() finds a conflist that names no socket",
     found: checkStaleFiles(
       {

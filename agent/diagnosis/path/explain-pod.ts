@@ -4,7 +4,7 @@ import { describePod } from "../../plan/pods/attachment.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
 import type { Finding } from "../finding.ts";
 import type { Gateway, PathObservation, PodEnd } from "./path-observation.ts";
-import { shellWord } from "../shell.ts";
+import { allOf, shellWord } from "../shell.ts";
 
 /** The pod that sends. */
 export function explainSource(observation: PathObservation): readonly Finding[] {
@@ -48,7 +48,7 @@ export function explainLink(
   if (hostLink.masterIndex !== bridge.index)
     return fail(
       `link ${what} is no port of the bridge`,
-      `ip link set dev ${link} master ${shellWord(bridge.name)}`,
+      allOf(`ip link set dev ${link} master ${shellWord(bridge.name)}`, portCommand(link)),
     );
   if (!hostLink.lowerUp)
     return fail(
@@ -56,6 +56,11 @@ export function explainLink(
       insidePod(hostLink.netnsId, `ip link set dev ${shellWord(ifname)} up`),
     );
   return { name, verdict: "ok", evidence: `link ${what}, MTU ${hostLink.mtu}` };
+}
+
+/** What the agent sets of every port, and a port that was away has lost: nothing is learned there or flooded. */
+function portCommand(link: string): string {
+  return `bridge link set dev ${link} hairpin on learning off flood off mcast_flood off bcast_flood off`;
 }
 
 /** A process of the pod is found by the number that this namespace has for the pod's; undefined where it has none. */
@@ -69,7 +74,7 @@ function insidePod(netnsId: number | undefined, command: string): string | undef
 function explainLostRoute(name: string, address: string, bridge: string, before: readonly string[]): Finding {
   const route = `ip route replace ${address} dev ${shellWord(bridge)} proto 98`;
   const evidence = `the host has no route to ${address} on ${bridge}`;
-  return { name, verdict: "fail", evidence, remedy: [...before, route].join(" && ") };
+  return { name, verdict: "fail", evidence, remedy: allOf(...before, route) };
 }
 
 /** How the host finds a pod: the route leads to the bridge, the neighbour tells the MAC, the forwarding entry the port. `prefix`: begin of the hops' names. */

@@ -247,7 +247,7 @@ const CASES: readonly Breakage[] = [
     breaks: () => host(`ip link set ${linkOf("c1")} nomaster`),
     verdict: "fail",
     evidence: /^link cw\w{13} of container "c1" \(eth0\) is no port of the bridge$/,
-    remedy: `ip link set dev ${linkOf("c1")} master cw0`,
+    remedy: `ip link set dev ${linkOf("c1")} master cw0 && bridge link set dev ${linkOf("c1")} hairpin on learning off flood off mcast_flood off bcast_flood off`,
     steps: 2,
   },
   {

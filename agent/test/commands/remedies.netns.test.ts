@@ -7,9 +7,9 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { makeNetns, type Netns } from "./testing/machine/netns.ts";
-import { privileged } from "./testing/runner/privileged.ts";
-import { REMEDIES } from "./testing/remedies.ts";
+import { makeNetns, type Netns } from "../../testing/machine/netns.ts";
+import { privileged } from "../../testing/runner/privileged.ts";
+import { REMEDIES } from "../../testing/agent/remedies.ts";
 
 /** What a program says of arguments that it does not understand. */
 const COMPLAINTS: Readonly<Record<string, RegExp>> = {
@@ -95,13 +95,13 @@ for (const remedy of REMEDIES)
   });
 
 test("no remedy of agent/diagnosis is missing above", () => {
-  const diagnosis = new URL("diagnosis/", import.meta.url);
+  const diagnosis = new URL("../../diagnosis/", import.meta.url);
   const files = readdirSync(diagnosis, { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"))
     .map((name) => new URL(name, diagnosis))
     .concat(
-      new URL("plan/rules/accept-rules.ts", import.meta.url),
-      new URL("inspect/find-peer.ts", import.meta.url),
+      new URL("../../plan/rules/accept-rules.ts", import.meta.url),
+      new URL("../../inspect/find-peer.ts", import.meta.url),
     );
   const programs = [...Object.keys(COMPLAINTS), ...Object.keys(UNRUN), "kill"].join("|");
   const begins = files.flatMap((file) =>
