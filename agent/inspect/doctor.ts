@@ -50,26 +50,42 @@ export interface DoctorInput {
 /** Name in remedies while there is no bridge. */
 const DEFAULT_BRIDGE = "cw0";
 
+type Machine = Datapath & WaysObservation;
+
+/** One check of the machine, which is observed once for all. */
+type CheckMachine = <Value>(
+  name: string,
+  observe: (machine: Machine) => Value | Promise<Value>,
+  judge: (value: Value) => readonly Finding[],
+) => Promise<readonly Finding[]>;
+
+type Checks = readonly Promise<readonly Finding[]>[];
+
 /** Looks at the whole node, changes nothing, and tells what every check came to, in their order. */
 export async function examineNode(sockets: PathSockets, input: DoctorInput): Promise<readonly Finding[]> {
-  const { paths, api, nodeName, version, vxlan, agent } = input;
-  const { rtnetlink, netfilter } = sockets;
+  const { rtnetlink } = sockets;
+  const { agent } = input;
   const nodeAddresses = agent.kind === "answer" ? (agent.report.node.addresses ?? []) : [];
   const machine = observed(async () => {
     const node = await observeDatapath(rtnetlink);
     return { ...node, ...(await observeWays(rtnetlink, node, nodeAddresses)) };
   });
-  const ofMachine = async <Value>(
-    name: string,
-    observe: (machine: Machine) => Value | Promise<Value>,
-    judge: (value: Value) => readonly Finding[],
-  ): Promise<readonly Finding[]> => {
+  const ofMachine: CheckMachine = async (name, observe, judge) => {
     const seen = await machine;
     if ("error" in seen) return judging(name, seen, () => []);
     return check(name, async () => observe(seen.value), judge);
   };
-  const isAgentReady = agent.kind === "answer" && agent.report.readiness?.isReady === true;
-  const checks: readonly Promise<readonly Finding[]>[] = [
+  const checks = [
+    ...checkInstallation(input),
+    ...checkDatapath(ofMachine, sockets, input),
+    ...checkSurroundings(ofMachine, sockets, input),
+  ];
+  return (await Promise.all(checks)).flat();
+}
+
+/** Agent, shim and files, and what the kernel can do. */
+function checkInstallation({ paths, nodeName, version, agent }: DoctorInput): Checks {
+  return [
     check("agent", async () => ({ nodeName, ownVersion: version, agent: agentState(agent) }), checkAgent),
     check("shim", async () => ({ ...(await observeShim(paths)), agentVersion: versionOf(agent) }), checkShim),
     check(
@@ -79,6 +95,17 @@ export async function examineNode(sockets: PathSockets, input: DoctorInput): Pro
     ),
     check("rival conflists", () => listRivals(paths), checkRivals),
     check("kernel", observeKernel, checkKernel),
+  ];
+}
+
+/** What is ours in the kernel. */
+function checkDatapath(
+  ofMachine: CheckMachine,
+  { rtnetlink, netfilter }: PathSockets,
+  input: DoctorInput,
+): Checks {
+  const { nodeName, vxlan } = input;
+  return [
     // Before what it holds down: remedies are run in the order in which they are printed.
     ofMachine("VXLAN port", (node) => observeVxlanPort(node, vxlan), checkVxlanPort),
     ofMachine("datapath", bridgeOf, checkBridge),
@@ -102,6 +129,17 @@ export async function examineNode(sockets: PathSockets, input: DoctorInput): Pro
       async ({ overlays }) => ({ nodeName, overlays, table: await listTable(netfilter, "inet") }),
       checkOverlayGuard,
     ),
+  ];
+}
+
+/** What of the machine and its networks stands in the way. */
+function checkSurroundings(
+  ofMachine: CheckMachine,
+  sockets: PathSockets,
+  { api, agent }: DoctorInput,
+): Checks {
+  const { rtnetlink } = sockets;
+  return [
     ofMachine("forwarding", observeForwarding, checkForwarding),
     ofMachine("rp_filter", observeReversePath, checkReversePath),
     ofMachine(
@@ -115,13 +153,14 @@ export async function examineNode(sockets: PathSockets, input: DoctorInput): Pro
     check(
       "API server",
       () => observeApi(rtnetlink, api),
-      (seen) => checkApi(seen, { isAgentReady }),
+      (seen) => checkApi(seen, { isAgentReady: isReady(agent) }),
     ),
   ];
-  return (await Promise.all(checks)).flat();
 }
 
-type Machine = Datapath & WaysObservation;
+function isReady(agent: AgentAnswer): boolean {
+  return agent.kind === "answer" && agent.report.readiness?.isReady === true;
+}
 
 function versionOf(answer: AgentAnswer): string | undefined {
   return answer.kind === "answer" ? answer.report.agent?.version : undefined;

@@ -35,22 +35,7 @@ export function createPodService(base: Base, source: Source, { node, cluster }: 
     isBusy: () => load().inWork > 0,
     trigger: () => runs.trigger("all"),
   });
-  const warn = source.warn("AnnotationIgnored", "ServePods");
-  const serveCommand = createCommands(
-    {
-      ...base,
-      bridge: config.bridge,
-      allowSourceSpoofing: config.allowSourceSpoofing,
-      onIgnoredWish: once((note) => {
-        log.warn({}, note);
-        warn(note);
-      }),
-      clusterCidrs: cluster.clusterCidrs,
-      mtu: node.mtu,
-      nowMs: clock.nowMs,
-    },
-    base.collection,
-  );
+  const serveCommand = createServe(base, source, { node, cluster });
   const commands: Commands = async (request, caller) => {
     try {
       return await serveCommand(request, caller);
@@ -88,6 +73,26 @@ export function createPodService(base: Base, source: Source, { node, cluster }: 
     },
     stop: async () => server?.stop(),
   };
+}
+
+function createServe(base: Base, source: Source, { node, cluster }: Omit<Reconcilers, "run">): Commands {
+  const { config, log, clock } = base;
+  const warn = source.warn("AnnotationIgnored", "ServePods");
+  return createCommands(
+    {
+      ...base,
+      bridge: config.bridge,
+      allowSourceSpoofing: config.allowSourceSpoofing,
+      onIgnoredWish: once((note) => {
+        log.warn({}, note);
+        warn(note);
+      }),
+      clusterCidrs: cluster.clusterCidrs,
+      mtu: node.mtu,
+      nowMs: clock.nowMs,
+    },
+    base.collection,
+  );
 }
 
 /** Tells a note once, however often it comes; after a thousand others it may be told again. */

@@ -11,7 +11,7 @@ import { createHeapKeeper } from "./compact-heap.ts";
 import { createFilterRunner } from "./filter-runner.ts";
 import { createHostFileRunner, createRivals } from "./host-file-runner.ts";
 import { createPodService } from "./pod-service.ts";
-import { createReconcilers } from "./reconcilers.ts";
+import { createReconcilers, type Reconcilers } from "./reconcilers.ts";
 import { startReporting } from "./reporting.ts";
 import { openSource } from "./source.ts";
 
@@ -38,16 +38,14 @@ export async function startAgent(
   const filters = createFilterRunner(base, source);
   const rivals = createRivals(log);
   const reporting = startReporting(base, { source, reconcilers, pods, rivals, filters, lostLines: lost });
-  const hostFiles = createHostFileRunner(base, {
-    rivals,
-    async ensureSockets() {
-      await pods.ensureSocket();
-      reporting.queries.ensure();
-    },
-    onInstalled() {
-      if (readiness.isReady()) source.ready();
-    },
-  });
+  const ensureSockets = async (): Promise<void> => {
+    await pods.ensureSocket();
+    reporting.queries.ensure();
+  };
+  const onInstalled = (): void => {
+    if (readiness.isReady()) source.ready();
+  };
+  const hostFiles = createHostFileRunner(base, { rivals, ensureSockets, onInstalled });
   const watch = kernel.watch((concern) => {
     if (concern === "filters") filters.trigger();
     else if (concern === "pods") pods.drift.noticed();
@@ -65,12 +63,7 @@ export async function startAgent(
       if (scope === "all" && pods.isServing() && pods.load().inWork === 0) heap.settle();
       return answer;
     },
-    {
-      ...NODE_INTERVALS,
-      clock,
-      onError: (error) =>
-        log.error({ error: messageOf(error) }, "Cannot bring the node into its planned state; trying again"),
-    },
+    { ...NODE_INTERVALS, clock, onError: (error) => reportFailedRun(log, error) },
   );
   runs.serve(runner);
   // While something of this node is refused, any other one that goes may give it the right to it.
@@ -87,16 +80,24 @@ export async function startAgent(
     await Promise.all([runner.stop(), hostFiles.stop(), filters.stop(), source.close()]);
     reporting.queries.stop();
     await pods.stop();
-    await reconcilers.node.saveLastGiven().catch((error: unknown) => {
-      log.warn(
-        { error: messageOf(error) },
-        "Cannot keep the addresses last given; the next start may give one again soon",
-      );
-    });
+    await keepLastGiven(reconcilers, log);
     if (isUninstalled) await removeFromHost(base);
     kernel.close();
     reporting.close();
   };
+}
+
+function reportFailedRun(log: Log, error: unknown): void {
+  log.error({ error: messageOf(error) }, "Cannot bring the node into its planned state; trying again");
+}
+
+async function keepLastGiven({ node }: Reconcilers, log: Log): Promise<void> {
+  await node.saveLastGiven().catch((error: unknown) => {
+    log.warn(
+      { error: messageOf(error) },
+      "Cannot keep the addresses last given; the next start may give one again soon",
+    );
+  });
 }
 
 /** What the agent's DaemonSet leaves on the host, once that is gone. */

@@ -75,9 +75,8 @@ export function padAlias(alias: string): string {
 
 /** Turns a plan into messages. Pure. */
 export function podRequests(input: PodRequestsInput): PodRequests {
-  const { plan, linkIndex, podLinkIndex, ifbIndex, bridgeIndex, netns, hasIpv6, bornMs } = input;
+  const { plan, linkIndex, podLinkIndex, bridgeIndex, netns } = input;
   const { host, pod, mtu, attachment } = plan;
-  const { bandwidth } = attachment.settings;
   const sources = planSourceElements({
     hostLink: host.link,
     addresses: attachment.addresses,
@@ -100,48 +99,64 @@ export function podRequests(input: PodRequestsInput): PodRequests {
         peer,
       }),
     ],
-    host: [
-      setLink(linkIndex, {
-        alias: padAlias(host.alias),
-        // The host end is a bridge port: an fe80:: address on it would serve nobody.
-        addrGenMode: hasIpv6 ? IN6_ADDR_GEN_MODE_NONE : undefined,
-        bridgePort: PORT_FLAGS,
-      }),
-      addAltNames(linkIndex, [...host.altNames, formatBirthName(host.link, bornMs)]),
-      // Before the link is up: no packet is to pass unlimited.
-      ...shapingRequests({ bandwidth, hostLink: host.link, linkIndex, ifbIndex, mtu, hasIpv6 }),
-      // A message of its own: the kernel sets flags before it looks at the settings of address families.
-      setLink(linkIndex, { up: true }),
-      replaceFdbEntry({ linkIndex, mac: pod.mac, keeper: "master" }),
-      // The neighbour first: with a route alone the host would ask the bridge who has the address.
-      ...pod.addresses.flatMap(({ address }) => [
-        replaceNeighbour({ linkIndex: bridgeIndex, address, mac: pod.mac }),
-        replaceRoute(podRoute(bridgeIndex, address)),
-      ]),
-    ],
-    pod: [
-      // Without duplicate address detection, which holds up a pod for a second: the pool never gives an address twice.
-      ...pod.addresses.map(({ address, prefixLength }) =>
-        addAddress({ linkIndex: podLinkIndex, address, prefixLength, noDad: true }),
-      ),
-      setLink(podLinkIndex, { up: true }),
-      ...pod.addresses.map(({ gateway }) =>
-        replaceNeighbour({ linkIndex: podLinkIndex, address: gateway, mac: pod.gatewayMac }),
-      ),
-    ],
-    routes: pod.addresses.map(({ family, gateway }) => ({
-      toGateway: addRoute({
-        destination: cidrOf(gateway, addressBits(family)),
-        linkIndex: podLinkIndex,
-        scope: "link",
-        protocol: ROUTE_PROTOCOL,
-      }),
-      byDefault: addRoute({
-        destination: cidrOf(gateway, 0),
-        gateway,
-        linkIndex: podLinkIndex,
-        protocol: ROUTE_PROTOCOL,
-      }),
-    })),
+    host: hostRequests(input),
+    pod: podSideRequests(plan, podLinkIndex),
+    routes: routeRequests(plan, podLinkIndex),
   };
+}
+
+/** The rest of the host end. */
+function hostRequests(input: PodRequestsInput): PodRequests["host"] {
+  const { plan, linkIndex, ifbIndex, bridgeIndex, hasIpv6, bornMs } = input;
+  const { host, pod, mtu } = plan;
+  const { bandwidth } = plan.attachment.settings;
+  return [
+    setLink(linkIndex, {
+      alias: padAlias(host.alias),
+      // The host end is a bridge port: an fe80:: address on it would serve nobody.
+      addrGenMode: hasIpv6 ? IN6_ADDR_GEN_MODE_NONE : undefined,
+      bridgePort: PORT_FLAGS,
+    }),
+    addAltNames(linkIndex, [...host.altNames, formatBirthName(host.link, bornMs)]),
+    // Before the link is up: no packet is to pass unlimited.
+    ...shapingRequests({ bandwidth, hostLink: host.link, linkIndex, ifbIndex, mtu, hasIpv6 }),
+    // A message of its own: the kernel sets flags before it looks at the settings of address families.
+    setLink(linkIndex, { up: true }),
+    replaceFdbEntry({ linkIndex, mac: pod.mac, keeper: "master" }),
+    // The neighbour first: with a route alone the host would ask the bridge who has the address.
+    ...pod.addresses.flatMap(({ address }) => [
+      replaceNeighbour({ linkIndex: bridgeIndex, address, mac: pod.mac }),
+      replaceRoute(podRoute(bridgeIndex, address)),
+    ]),
+  ];
+}
+
+function podSideRequests({ pod }: PodPlan, podLinkIndex: number): PodRequests["pod"] {
+  return [
+    // Without duplicate address detection, which holds up a pod for a second: the pool never gives an address twice.
+    ...pod.addresses.map(({ address, prefixLength }) =>
+      addAddress({ linkIndex: podLinkIndex, address, prefixLength, noDad: true }),
+    ),
+    setLink(podLinkIndex, { up: true }),
+    ...pod.addresses.map(({ gateway }) =>
+      replaceNeighbour({ linkIndex: podLinkIndex, address: gateway, mac: pod.gatewayMac }),
+    ),
+  ];
+}
+
+function routeRequests({ pod }: PodPlan, podLinkIndex: number): PodRequests["routes"] {
+  return pod.addresses.map(({ family, gateway }) => ({
+    toGateway: addRoute({
+      destination: cidrOf(gateway, addressBits(family)),
+      linkIndex: podLinkIndex,
+      scope: "link",
+      protocol: ROUTE_PROTOCOL,
+    }),
+    byDefault: addRoute({
+      destination: cidrOf(gateway, 0),
+      gateway,
+      linkIndex: podLinkIndex,
+      protocol: ROUTE_PROTOCOL,
+    }),
+  }));
 }

@@ -56,41 +56,10 @@ export function createApiClient({ credentials, userAgent }: ApiClientOptions): A
 
   let server: string | undefined;
 
-  async function open({
-    method,
-    path,
-    query,
-    accept = "application/json",
-    body,
-    signal,
-  }: ApiRequest): Promise<IncomingMessage> {
-    const { server: base, headers, tls, proxyAgent } = await credentials.forRequest();
-    const url = new URL(base + path);
-    for (const [key, value] of Object.entries(query ?? {})) url.searchParams.set(key, value);
-    const payload = body === undefined ? undefined : JSON.stringify(body);
-    const isTls = url.protocol === "https:";
-    const options = {
-      ...tls,
-      method,
-      signal,
-      agent: proxyAgent ?? (isTls ? agents.https : agents.http),
-      headers: {
-        ...headers,
-        accept,
-        "user-agent": userAgent,
-        ...(payload === undefined ? {} : { "content-type": CONTENT_TYPES[method] }),
-      },
-    };
-    const message = (isTls ? httpsRequest : httpRequest)(url, options);
-    return new Promise((resolve, reject) => {
-      message.once("response", resolve).on("error", reject).end(payload);
-    });
-  }
-
   return {
     async send(request) {
       try {
-        const response = await open(request);
+        const response = await open(request, { credentials, userAgent, agents });
         server = parseAddress(response.socket.remoteAddress ?? "") ?? server;
         // Readers get errors through their iterator; one that comes between two readers must not end the process.
         response.on("error", () => undefined);
@@ -115,6 +84,38 @@ export function createApiClient({ credentials, userAgent }: ApiClientOptions): A
       agents.https.destroy();
     },
   };
+}
+
+interface Opener extends ApiClientOptions {
+  readonly agents: { readonly http: HttpAgent; readonly https: HttpsAgent };
+}
+
+/** Sends a request and gives the answer once its head has come. */
+async function open(
+  { method, path, query, accept = "application/json", body, signal }: ApiRequest,
+  { credentials, userAgent, agents }: Opener,
+): Promise<IncomingMessage> {
+  const { server: base, headers, tls, proxyAgent } = await credentials.forRequest();
+  const url = new URL(base + path);
+  for (const [key, value] of Object.entries(query ?? {})) url.searchParams.set(key, value);
+  const payload = body === undefined ? undefined : JSON.stringify(body);
+  const isTls = url.protocol === "https:";
+  const options = {
+    ...tls,
+    method,
+    signal,
+    agent: proxyAgent ?? (isTls ? agents.https : agents.http),
+    headers: {
+      ...headers,
+      accept,
+      "user-agent": userAgent,
+      ...(payload === undefined ? {} : { "content-type": CONTENT_TYPES[method] }),
+    },
+  };
+  const message = (isTls ? httpsRequest : httpRequest)(url, options);
+  return new Promise((resolve, reject) => {
+    message.once("response", resolve).on("error", reject).end(payload);
+  });
 }
 
 /** Drains an answer whose content does not matter, so that its connection can serve the next request. */
