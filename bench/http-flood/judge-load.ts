@@ -5,7 +5,7 @@ import type { Round } from "./measure.ts";
 /** What a load does to the agent. */
 export interface LoadFigures {
   readonly text: string;
-  /** Of ADD with the load to ADD without. */
+  /** Of ADD with the load to ADD without in the same round; the median over the rounds, so that one which the machine spoils decides nothing. */
   readonly addMedianRatio: number;
   readonly addP99Ratio: number;
   /** NaN when a probe was not answered. */
@@ -25,14 +25,19 @@ const BUDGETS = [
 /** What a budget's bound may be exceeded by before it fails CI. */
 const HEAD_ROOM = 1.3;
 
+function addFigure(round: Round | undefined, of: "median" | "p99"): number {
+  return summarize(round?.addMs ?? [])[of] ?? Number.NaN;
+}
+
+/** `loaded` and `quiet` have the same rounds. */
 export function summarizeLoad(text: string, loaded: readonly Round[], quiet: readonly Round[]): LoadFigures {
-  const adds = summarize(loaded.flatMap(({ addMs }) => addMs));
-  const quietAdds = summarize(quiet.flatMap(({ addMs }) => addMs));
+  const addRatio = (of: "median" | "p99"): number =>
+    median(loaded.map((round, index) => addFigure(round, of) / addFigure(quiet[index], of)));
   const peakMb = (rounds: readonly Round[]): number => Math.max(...rounds.map((round) => round.peakMb));
   return {
     text,
-    addMedianRatio: adds.median / quietAdds.median,
-    addP99Ratio: (adds.p99 ?? Number.NaN) / (quietAdds.p99 ?? Number.NaN),
+    addMedianRatio: addRatio("median"),
+    addP99Ratio: addRatio("p99"),
     probeMaxMs: Math.max(...loaded.flatMap(({ probeMs }) => probeMs)),
     grownMb: peakMb(loaded) - peakMb(quiet),
     cpuPercent: median(loaded.map((round) => round.cpuPercent)),
