@@ -1,4 +1,5 @@
 import { brokenHop, explainPath } from "../diagnosis/path/explain-path.ts";
+import { isTranslationUnknown } from "../diagnosis/path/explain-translation.ts";
 import { exitCodeOf, type Finding, worstOf } from "../diagnosis/finding.ts";
 import { formatFindings } from "../diagnosis/format-findings.ts";
 import { formatTarget, parseTarget } from "../diagnosis/target.ts";
@@ -94,8 +95,14 @@ function answer(
     const report = { format: 1, version, source, target, verdict, broken: broken?.name, findings };
     return { exitCode, stdout: `${printableJson(JSON.stringify(report, undefined, 2))}\n`, stderr: "" };
   }
-  const conclusion =
-    broken === undefined ? "the way is whole, as far as this node can see" : `broken at: ${broken.name}`;
+  const conclusion = conclude(findings);
   const stdout = `${source} to ${target}\n${formatFindings(findings, { colours })}${conclusion}\n`;
   return { exitCode, stdout, stderr: "" };
+}
+
+function conclude(findings: readonly Finding[]): string {
+  const broken = brokenHop(findings);
+  if (broken !== undefined) return `broken at: ${broken.name}`;
+  if (isTranslationUnknown(findings)) return "whether the way is whole cannot be told from here";
+  return "the way is whole, as far as this node can see";
 }

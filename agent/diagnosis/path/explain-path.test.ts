@@ -77,6 +77,7 @@ const WHOLE: PathObservation = {
   guard: { value: { flags: 0, counters: [], chains: [], sets: [SOURCES] } },
   sourceRoute: undefined,
   hostPort: undefined,
+  translation: undefined,
   destination: "198.51.100.9",
   way: { kind: "route", type: 1, linkIndex: 2, gateway: "192.0.2.1", mtu: undefined },
   entry,

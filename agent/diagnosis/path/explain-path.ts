@@ -3,6 +3,7 @@ import { explainAnswers } from "./explain-answers.ts";
 import { explainBridge } from "./explain-bridge.ts";
 import { explainDelivery } from "./explain-delivery.ts";
 import { explainHostPort } from "./explain-host-port.ts";
+import { explainTranslation, isBeyondTelling } from "./explain-translation.ts";
 import { explainSource } from "./explain-pod.ts";
 import { explainSourceCheck } from "../checks/check-sources.ts";
 import { explainRoute } from "./explain-route.ts";
@@ -15,10 +16,15 @@ export function explainPath(observation: PathObservation): readonly Finding[] {
   const source = explainSource(observation);
   // Without the pod every further answer of the kernel would be about a packet that nobody sends.
   if (observation.pod === undefined) return source;
-  return [
+  const before = [
     ...source,
     explainSourceCheck("source check", observation.pod, observation),
     explainBridge(observation),
+    ...explainTranslation(observation),
+  ];
+  if (isBeyondTelling(observation)) return before;
+  return [
+    ...before,
     ...explainHostPort(observation),
     explainRoute(observation),
     ...explainFilters(observation),

@@ -22,7 +22,9 @@ export interface PathObservation {
   /** The route to another node that holds the source address. */
   readonly sourceRoute: Route | undefined;
   readonly hostPort: HostPortObservation | undefined;
-  /** Where the packet goes once a host port has been translated. */
+  /** What others make of the target, as a service's proxy does; undefined: nothing. */
+  readonly translation: Translation | undefined;
+  /** Where the packet goes once the target has been translated. */
   readonly destination: string;
   readonly way: Way;
   /** Entry of the routing table that decides. */
@@ -98,6 +100,26 @@ export interface HostPortObservation {
   /** What the map holds for it, as `10.244.1.3 . 80`; undefined: nothing. */
   readonly element: Observed<string | undefined>;
 }
+
+/** What rules of others make of the first packet to a target. */
+export type Translation =
+  | {
+      readonly kind: "translated";
+      /** As `ip nat KUBE-SVC-X`. */
+      readonly chain: string;
+      readonly endpoints: readonly { readonly address: string; readonly podName: string | undefined }[];
+    }
+  /** Nothing takes it: a service without endpoints, or a port that it does not have. */
+  | { readonly kind: "refused"; readonly chain: string }
+  /** Only other ports of the address are translated. */
+  | { readonly kind: "other ports"; readonly chain: string }
+  | {
+      readonly kind: "unknown";
+      /** Who may translate it, and why that cannot be told. */
+      readonly reason: string;
+      /** The rules speak of this target, so that it goes nowhere by itself. */
+      readonly isCertain: boolean;
+    };
 
 /** Another node as the agent knows it, or as what is left in the kernel tells. */
 export interface PeerKnowledge {

@@ -28,6 +28,7 @@ import { observeMasquerade } from "./observe-masquerade.ts";
 import { observed } from "../observed.ts";
 import { type Datapath, observeDatapath } from "./observe-datapath.ts";
 import { observePods } from "./observe-pods.ts";
+import { observeTranslation } from "./observe-translation.ts";
 import { readSysctl } from "../read-proc.ts";
 import { createTableQuestions, type TableQuestions } from "../table-questions.ts";
 
@@ -70,8 +71,12 @@ export async function observePath(
   const { bridge } = node;
   const fromPod = (destination: string) => ({ destination, source, inputLink: bridge?.index });
   const isLocal = isLocalWay(await questions.way({ destination: target.address }));
-  const port = isLocal ? await observeHostPort(tables, node.hostLinks, target) : undefined;
-  const destination = translate(port) ?? target.address;
+  const translation = await observeTranslation(node, pods, { source, target, isLocal });
+  // A translation is made once: what others have translated is no host port any more.
+  const endpoint = translation?.kind === "translated" ? translation.endpoints[0]?.address : undefined;
+  const isHostPort = isLocal && endpoint === undefined;
+  const port = isHostPort ? await observeHostPort(tables, node.hostLinks, target) : undefined;
+  const destination = endpoint ?? translate(port) ?? target.address;
   const way = await questions.way(fromPod(destination));
   const entry = await questions.entry(fromPod(destination));
   const delivery = await observeDelivery(context, { source, destination, way, entry });
@@ -91,6 +96,7 @@ export async function observePath(
     guard: await observed(() => listTable(netfilter, "bridge")),
     sourceRoute: await findPeerRoute(questions, source),
     hostPort: port && { ...port, isLocal },
+    translation,
     destination,
     way,
     entry,

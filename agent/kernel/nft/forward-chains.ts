@@ -10,7 +10,7 @@ import {
 import type { ForwardChain, NftRule } from "../../plan/rules/forward-chain.ts";
 import { TABLE_NAME } from "../../plan/nft/nft-table.ts";
 import type { Rtnetlink } from "../socket/rtnetlink.ts";
-import { runNft } from "./run-nft.ts";
+import { listNft } from "./run-nft.ts";
 
 /** An object of `nft -j list chains`; see libnftables-json(5). */
 interface ListedObject {
@@ -30,7 +30,7 @@ interface ListedObject {
 export async function listForwardChains(families: readonly Family[]): Promise<readonly ForwardChain[]> {
   const passed = new Set(["inet", ...families.map((family) => (family === 4 ? "ip" : "ip6"))]);
   const chains: ForwardChain[] = [];
-  for (const { chain } of await list<ListedObject>("chains")) {
+  for (const { chain } of await listNft<ListedObject>("chains")) {
     if (chain?.hook !== "forward" || chain.table === TABLE_NAME || !passed.has(chain.family)) continue;
     const { family, table, name, policy = "accept" } = chain;
     chains.push({ family, table, name, policy, rules: await listRules([family, table, name]) });
@@ -59,11 +59,6 @@ export async function identifyForwardChains(
 }
 
 async function listRules(chain: readonly string[]): Promise<readonly NftRule[]> {
-  const objects = await list<{ readonly rule?: { readonly expr?: NftRule } }>("chain", ...chain);
+  const objects = await listNft<{ readonly rule?: { readonly expr?: NftRule } }>("chain", ...chain);
   return objects.flatMap(({ rule }) => (rule?.expr === undefined ? [] : [rule.expr]));
-}
-
-async function list<Listed>(...what: readonly string[]): Promise<readonly Listed[]> {
-  const text = await runNft(["-j", "list", ...what], "");
-  return (JSON.parse(text) as { readonly nftables: readonly Listed[] }).nftables;
 }

@@ -24,6 +24,12 @@ export async function runNft(args: readonly string[], input: string): Promise<st
   throw new Error(`Cannot run nft ${args.join(" ")}: exit ${code} (${reason})`);
 }
 
+/** What `nft -j list …` gives: objects as in libnftables-json(5). */
+export async function listNft<Listed>(...what: readonly string[]): Promise<readonly Listed[]> {
+  const text = await runNft(["-j", "list", ...what], "");
+  return (JSON.parse(text) as { readonly nftables: readonly Listed[] }).nftables;
+}
+
 /** The image's; the one before that Debian has, 0.9.8, declares no map from several fields to address and port. */
 const OLDEST_NFT = [1, 0, 6] as const;
 
