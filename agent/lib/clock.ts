@@ -12,3 +12,16 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** Resolves after `delayMs`, or at the signal. */
+export async function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const cancel = clock.after(delayMs, finish);
+    signal.addEventListener("abort", finish, { once: true });
+    function finish(): void {
+      cancel();
+      signal.removeEventListener("abort", finish);
+      resolve();
+    }
+  });
+}

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Answer, Handler } from "../http/server/answer.ts";
 import { ageOf, type Collected, collectOnce } from "../http/collect-once.ts";
+import { rememberLast } from "../lib/remember-last.ts";
 import type { NodeReport } from "../report/node-report.ts";
 import { printableJson } from "../text/printable.ts";
 import { PAGE_SCRIPT } from "./page-script.ts";
@@ -58,7 +59,7 @@ function serve(
   collect: () => Promise<Collected<NodeReport>>,
   render: (report: NodeReport) => string,
 ): Handler {
-  const rendered = rememberLast(render);
+  const rendered = renderOnce(render);
   return async ({ headers }): Promise<Answer> => {
     const collected = await collect();
     const { body, etag } = rendered(collected.value);
@@ -69,13 +70,10 @@ function serve(
 }
 
 /** Renders each report once, for all who look. */
-function rememberLast(render: (report: NodeReport) => string): (report: NodeReport) => Rendered {
-  let last: { readonly report: NodeReport; readonly rendered: Rendered } | undefined;
-  return (report) => {
-    if (last?.report === report) return last.rendered;
+function renderOnce(render: (report: NodeReport) => string): (report: NodeReport) => Rendered {
+  const once = rememberLast((report: NodeReport): Rendered => {
     const body = Buffer.from(render(report));
-    const etag = `"${createHash("sha256").update(body).digest("base64url")}"`;
-    last = { report, rendered: { body, etag } };
-    return last.rendered;
-  };
+    return { body, etag: `"${createHash("sha256").update(body).digest("base64url")}"` };
+  });
+  return (report) => once([report], () => report);
 }

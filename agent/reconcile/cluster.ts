@@ -23,6 +23,7 @@ import { planRuleset } from "../plan/rules/ruleset.ts";
 import type { Ruleset } from "../plan/nft/nft-table.ts";
 import type { Underlay } from "../plan/node/underlay.ts";
 import type { Readiness } from "../lib/readiness.ts";
+import { rememberLast } from "../lib/remember-last.ts";
 import type { PeerCounts } from "../metrics/state-metrics.ts";
 import { inPart } from "./runner/in-part.ts";
 import { inSlices } from "./runner/in-slices.ts";
@@ -274,16 +275,6 @@ function gatewaysOf(podCidrs: readonly Cidr[]): readonly string[] {
 /** Prefixes in which pods of this node live. */
 function livePrefixes({ podCidrs, formerCidrs }: LocalNetwork): readonly Cidr[] {
   return [...podCidrs, ...formerCidrs];
-}
-
-/** A function that gives its last answer again as long as all of the key is the same. */
-function rememberLast<Input, Output>(make: (input: Input) => Output) {
-  let last: { readonly key: readonly unknown[]; readonly output: Output } | undefined;
-  return (key: readonly unknown[], input: () => Input): Output => {
-    if (last === undefined || key.some((part, index) => part !== last?.key[index]))
-      last = { key, output: make(input()) };
-    return last.output;
-  };
 }
 
 function isSamePlan(a: PeersPlan | undefined, b: PeersPlan): boolean {

@@ -3,8 +3,9 @@ import { parseArgs } from "node:util";
 import * as v from "valibot";
 import { parse as parseYaml } from "yaml";
 import { isLoopback } from "../net/address.ts";
+import { DNS_SUBDOMAIN } from "../net/dns-name.ts";
 import { describeOption } from "./command-line.ts";
-import { type ListenAddress, NODE_NAME, type Option, OPTIONS } from "./options.ts";
+import { type ListenAddress, type Option, OPTIONS } from "./options.ts";
 
 /** Faults of the configuration, all together, each with key and value. */
 export class ConfigError extends Error {
@@ -45,7 +46,7 @@ export function loadConfig({ args, environment, hostName }: ConfigInput): Config
     ...parsed.output,
     nodeName: parsed.output.nodeName ?? environment["NODE_NAME"] ?? hostName,
   };
-  if (!NODE_NAME.test(config.nodeName))
+  if (!DNS_SUBDOMAIN.test(config.nodeName))
     faults.push(`nodeName "${config.nodeName}" must be a node name as Kubernetes allows it`);
   if (config.standalone && config.nodesFile === undefined)
     faults.push("nodesFile is missing: standalone needs it");

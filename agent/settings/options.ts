@@ -1,11 +1,9 @@
 import * as v from "valibot";
 import { type Family, parseAddress } from "../net/address.ts";
 import { type Cidr, parseCidr } from "../net/cidr.ts";
+import { DNS_SUBDOMAIN } from "../net/dns-name.ts";
 import { CONFLIST_NAME } from "../plan/node/conflist.ts";
 import { MIN_MTU } from "../plan/node/node-network.ts";
-
-/** DNS label rules of node names (RFC 1123 subdomain). */
-export const NODE_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 
 /** A name, or an address, as it is in the Host of a request, without the port. */
 const HOST_NAME = /^[a-z0-9_][a-z0-9_.:-]{0,252}$/;
@@ -110,7 +108,7 @@ export const OPTIONS = {
   },
   nodeName: {
     flag: "node-name",
-    schema: v.optional(v.pipe(text, v.regex(NODE_NAME, "must be a node name as Kubernetes allows it"))),
+    schema: v.optional(v.pipe(text, v.regex(DNS_SUBDOMAIN, "must be a node name as Kubernetes allows it"))),
     value: "NAME",
     help: "name of this node; default: NODE_NAME of the environment, else the host name",
   },

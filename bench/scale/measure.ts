@@ -95,7 +95,7 @@ interface Running extends ScaleInput {
 
 async function measureAgent(running: Running): Promise<ScaleResult> {
   const { nodes, agent, startMs } = running;
-  const listed = await agent.line(/"Nodes listed"/);
+  const listed = await agent.line(/"Listed nodes"/);
   const routed = await agent.line(/"part":"routes","msg":"Ready"/);
   const ready = await agent.line(/"part":"installation","msg":"Ready"/);
   if (countRoutes() !== nodes - 1)

@@ -1,7 +1,7 @@
 import type { Bandwidth, RateLimit } from "../../plan/pods/bandwidth.ts";
 import { invalidValue } from "../cni-error.ts";
 import { valueAt } from "./json-keys.ts";
-import { isObject } from "./network-config.ts";
+import { isObject } from "../../lib/json.ts";
 
 const KEY = "runtimeConfig.bandwidth";
 

@@ -1,4 +1,4 @@
-import { isObject, type JsonObject } from "./network-config.ts";
+import { isObject, type JsonObject } from "../../lib/json.ts";
 
 /** Go decodes keys whatever their case, and runtimes written in Go rely on it. */
 export function valueAt(object: JsonObject | undefined, key: string): unknown {

@@ -1,3 +1,4 @@
+import { isObject, type JsonObject } from "../../lib/json.ts";
 import { CNI_CODE, CniError } from "../cni-error.ts";
 
 /** Versions of the CNI specification that a configuration may ask for, oldest first. */
@@ -9,8 +10,6 @@ export type CniVersion = (typeof SUPPORTED_VERSIONS)[number];
 export const DEFAULT_VERSION: CniVersion = "1.0.0";
 
 const NETWORK_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
-
-export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** What we use of a plugin configuration; unknown keys are ignored, as the specification asks. */
 export interface NetworkConfig {
@@ -54,10 +53,6 @@ export function versionOf(stdin: string): CniVersion {
 
 export function isSupportedVersion(version: unknown): version is CniVersion {
   return (SUPPORTED_VERSIONS as readonly unknown[]).includes(version);
-}
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function parseObject(stdin: string): JsonObject {

@@ -2,7 +2,7 @@ import { parseUnmappedAddress } from "../../net/address.ts";
 import { clashes, describeHostPort, type HostPort, PROTOCOLS } from "../../plan/pods/host-ports.ts";
 import { CNI_CODE, CniError, invalidValue } from "../cni-error.ts";
 import { valueAt } from "./json-keys.ts";
-import { isObject } from "./network-config.ts";
+import { isObject } from "../../lib/json.ts";
 
 /** A port of it maps nothing: Linux forwards nothing that is sent there, and a program of the node may listen on it. */
 const IPV6_LOOPBACK = "::1";

@@ -5,7 +5,8 @@ import type { PodSettings } from "../../plan/pods/pod-settings.ts";
 import { parseBandwidth } from "./bandwidth.ts";
 import { invalidValue } from "../cni-error.ts";
 import { objectAt, valueAt } from "./json-keys.ts";
-import { isObject, type NetworkConfig } from "./network-config.ts";
+import { isObject } from "../../lib/json.ts";
+import type { NetworkConfig } from "./network-config.ts";
 import { parsePortMappings } from "./port-mappings.ts";
 
 /** What a runtime wants for one pod in particular. */

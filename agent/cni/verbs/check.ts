@@ -6,7 +6,7 @@ import { type PodPlan, planPodNetwork } from "../../plan/pods/pod-network.ts";
 import type { PodRoute } from "../../plan/pods/pod-routing.ts";
 import { CNI_CODE, CniError } from "../cni-error.ts";
 import type { CommandsContext, RequestOf } from "./context.ts";
-import type { JsonObject } from "../request/network-config.ts";
+import type { JsonObject } from "../../lib/json.ts";
 import { type ExpectedInterface, expectedInterface, listAt, prevResultOf } from "./prev-result.ts";
 
 type Check = RequestOf<"CHECK">;

@@ -1,7 +1,7 @@
 import { CNI_CODE, CniError } from "../cni-error.ts";
 import type { CommandsContext, RequestOf } from "./context.ts";
 import { detach } from "./del.ts";
-import { isObject, type JsonObject } from "../request/network-config.ts";
+import { isObject, type JsonObject } from "../../lib/json.ts";
 
 /**
  * Key of the list of attachments that are still in use (SPEC.md 1.1.0), and the one that libcni sends beside it for plugins written before

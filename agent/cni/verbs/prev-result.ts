@@ -1,6 +1,7 @@
 import { parseInterfaceAddress } from "../../net/cidr.ts";
 import { CNI_CODE, CniError } from "../cni-error.ts";
-import { isObject, type JsonObject, type NetworkConfig } from "../request/network-config.ts";
+import { isObject, type JsonObject } from "../../lib/json.ts";
+import type { NetworkConfig } from "../request/network-config.ts";
 
 /** The result of the plugins before us in the chain, in the version of the configuration; undefined for the first plugin. */
 export function prevResultOf({ raw }: Pick<NetworkConfig, "raw">): JsonObject | undefined {

@@ -1,7 +1,8 @@
 import { formatCidr } from "../../net/cidr.ts";
 import type { PodPlan } from "../../plan/pods/pod-network.ts";
 import type { PodRoute } from "../../plan/pods/pod-routing.ts";
-import type { CniVersion, JsonObject } from "../request/network-config.ts";
+import type { JsonObject } from "../../lib/json.ts";
+import type { CniVersion } from "../request/network-config.ts";
 import { listAt } from "./prev-result.ts";
 
 export interface ResultInput {

@@ -8,7 +8,7 @@ import { writeKubeconfig } from "../../testing/kube/kubeconfig.ts";
 import { createSelfSigned } from "../../testing/kube/self-signed.ts";
 import { createApiClient, drain } from "./api-client.ts";
 import { type Credentials, createCredentials } from "./credentials.ts";
-import { NODES_PATH } from "../reflector/list-nodes.ts";
+import { NODES_PATH } from "../nodes/node-reflector.ts";
 
 function tempFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), "causeway-credentials-"));

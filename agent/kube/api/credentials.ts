@@ -3,7 +3,7 @@ import type { Agent, RequestOptions } from "node:https";
 import { dirname, resolve } from "node:path";
 import { KubeConfig } from "@kubernetes/client-node/dist/config.js";
 import { parse, stringify } from "yaml";
-import { isFields } from "../nodes/project-node.ts";
+import { isObject } from "../../lib/json.ts";
 
 export interface CredentialsOptions {
   /** Path of a kubeconfig; without it the service account of the pod is used. */
@@ -79,10 +79,10 @@ function loadConfig({ kubeconfig, apiServer, serviceAccountRoot }: CredentialsOp
 function loadFile(config: KubeConfig, path: string): void {
   const folder = dirname(path);
   const document: unknown = parse(readFileSync(path, "utf8"));
-  if (!isFields(document)) throw new Error(`"${path}" is not a kubeconfig`);
+  if (!isObject(document)) throw new Error(`"${path}" is not a kubeconfig`);
   const users = Array.isArray(document["users"]) ? document["users"] : [];
   for (const entry of users as readonly unknown[]) {
-    const user = isFields(entry) && isFields(entry["user"]) ? (entry["user"] as Record<string, unknown>) : {};
+    const user = isObject(entry) && isObject(entry["user"]) ? (entry["user"] as Record<string, unknown>) : {};
     if (typeof user["tokenFile"] !== "string") continue;
     user["auth-provider"] = { name: "tokenFile", config: { tokenFile: resolve(folder, user["tokenFile"]) } };
     delete user["token"]; // as in client-go, the file wins

@@ -17,13 +17,6 @@ const MAX_ELEMENTS = 32;
 /** PodCIDRs of one family that a node may have: Kubernetes gives one, a node that changes its prefix needs two. */
 const MAX_PREFIXES_PER_FAMILY = 2;
 
-/** Names of nodes: RFC 1123 subdomains, as Kubernetes validates them. */
-const NODE_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
-
-export function isNodeName(value: unknown): value is string {
-  return typeof value === "string" && NODE_NAME.test(value);
-}
-
 /** `value` for a message, cut to a bearable length. YAML values may be circular, so this is not simply JSON. */
 export function showValue(value: unknown): string {
   const text =

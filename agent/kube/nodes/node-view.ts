@@ -34,11 +34,3 @@ export interface NodeView {
   /** Ends all timers, watches and connections; `onChange` is not called any more. May be repeated. */
   close(): Promise<void>;
 }
-
-/** The part of a pino logger that views use. */
-export interface NodeViewLog {
-  debug(fields: object, message: string): void;
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}

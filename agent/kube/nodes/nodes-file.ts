@@ -5,13 +5,14 @@ import { setImmediate } from "node:timers/promises";
 import { describeSystemError } from "../../lib/files.ts";
 import { createFaultState } from "../reflector/fault-state.ts";
 import type { Clock } from "../../lib/clock.ts";
-import type { ClusterNode, NodeView, NodeViewLog } from "./node-view.ts";
+import type { Log } from "../log.ts";
+import type { ClusterNode, NodeView } from "./node-view.ts";
 import { type KnownEntries, parseNodesFile } from "./parse-nodes-file.ts";
 
 export interface NodesFileOptions {
   readonly path: string;
   readonly onChange: () => void;
-  readonly log: NodeViewLog;
+  readonly log: Log;
   readonly clock: Clock;
 }
 

@@ -3,9 +3,10 @@ import { createApiClient } from "../api/api-client.ts";
 import { createCredentials } from "../api/credentials.ts";
 import { createNodeEvents, type NodeEvents } from "../self/events.ts";
 import { createNodeCondition } from "../self/node-condition.ts";
-import { createNodeReflector } from "../reflector/node-reflector.ts";
+import { createNodeReflector } from "./node-reflector.ts";
 import type { Clock } from "../../lib/clock.ts";
-import type { NodeView, NodeViewLog } from "./node-view.ts";
+import type { Log } from "../log.ts";
+import type { NodeView } from "./node-view.ts";
 import { watchNodesFile } from "./nodes-file.ts";
 import { watchOwnDaemonSet } from "../self/own-daemon-set.ts";
 
@@ -23,7 +24,7 @@ export interface OpenNodeViewInput {
   >;
   /** Version of the agent, for the API server's audit log. */
   readonly version: string;
-  readonly log: NodeViewLog;
+  readonly log: Log;
   readonly clock: Clock;
   readonly onChange: () => void;
 }

@@ -1,8 +1,9 @@
 import { inspect } from "node:util";
 import { parseDocument } from "yaml";
-import { checkAddresses, checkPodCIDRs, isNodeName, showValue } from "./node-fields.ts";
+import { isObject } from "../../lib/json.ts";
+import { isDnsSubdomain } from "../../net/dns-name.ts";
+import { checkAddresses, checkPodCIDRs, showValue } from "./node-fields.ts";
 import type { ClusterNode } from "./node-view.ts";
-import { isFields } from "./project-node.ts";
 import { splitYamlList, type YamlElement } from "./split-yaml-list.ts";
 
 /** The nodes of a file by name, or all that is wrong with it: each fault names key and value. */
@@ -127,7 +128,7 @@ function parseYaml(text: string): unknown {
 }
 
 function readEntry(key: string, entry: unknown, faults: string[]): ClusterNode | undefined {
-  if (!isFields(entry)) {
+  if (!isObject(entry)) {
     faults.push(`${key} ${showValue(entry)} is not an object`);
     return undefined;
   }
@@ -137,7 +138,7 @@ function readEntry(key: string, entry: unknown, faults: string[]): ClusterNode |
   const addresses = checkAddresses(`${key}.addresses`, entry["addresses"]);
   const podCIDRs = checkPodCIDRs(`${key}.podCIDRs`, entry["podCIDRs"]);
   faults.push(...addresses.faults, ...podCIDRs.faults);
-  if (!isNodeName(name)) {
+  if (!isDnsSubdomain(name)) {
     faults.push(`${key}.name ${showValue(name)} is not a node name`);
     return undefined;
   }

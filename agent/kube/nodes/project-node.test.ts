@@ -3,7 +3,9 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { parseAddress } from "../../net/address.ts";
 import { formatCidr, parseCidr } from "../../net/cidr.ts";
-import { isSameNode, type Projection, projectNode } from "./project-node.ts";
+import type { Projection } from "../reflector/kind.ts";
+import type { ClusterNode } from "./node-view.ts";
+import { isSameNode, projectNode } from "./project-node.ts";
 
 const METADATA = {
   name: "node-1",
@@ -20,10 +22,13 @@ const NODE = {
   podCIDRs: [],
 };
 
-const malformed = (reason: string): Projection => ({ kind: "malformed", name: "node-1", reason });
-const unnamed = (reason: string): Projection => ({ kind: "malformed", name: undefined, reason });
+const malformed = (reason: string): Projection<ClusterNode> => ({ kind: "malformed", reason });
 
-const cases: readonly { readonly name: string; readonly raw: unknown; readonly want: Projection }[] = [
+const cases: readonly {
+  readonly name: string;
+  readonly raw: unknown;
+  readonly want: Projection<ClusterNode>;
+}[] = [
   {
     name: "keeps internal addresses and PodCIDRs in their order, in canonical text",
     raw: {
@@ -40,8 +45,8 @@ const cases: readonly { readonly name: string; readonly raw: unknown; readonly w
       },
     },
     want: {
-      kind: "node",
-      node: {
+      kind: "usable",
+      object: {
         ...NODE,
         addresses: ["2001:db8::7", "192.0.2.7"],
         podCIDRs: ["10.244.1.0/24", "fd00:10:244:1::/64"],
@@ -51,30 +56,30 @@ const cases: readonly { readonly name: string; readonly raw: unknown; readonly w
   {
     name: "takes a node that waits for addresses and PodCIDRs",
     raw: { metadata: METADATA, spec: {}, status: {} },
-    want: { kind: "node", node: NODE },
+    want: { kind: "usable", object: NODE },
   },
   {
     name: "takes a node without spec and status, and null for lists",
     raw: { metadata: METADATA, spec: null, status: { addresses: null } },
-    want: { kind: "node", node: NODE },
+    want: { kind: "usable", object: NODE },
   },
   {
     name: "does not care about garbage in addresses of other types",
     raw: { metadata: METADATA, status: { addresses: [7, null, { type: "InternalDNS", address: 7 }] } },
-    want: { kind: "node", node: NODE },
+    want: { kind: "usable", object: NODE },
   },
   {
     name: "takes two prefixes of a family: a node may change its prefix",
     raw: { metadata: METADATA, spec: { podCIDRs: ["10.244.1.0/24", "10.245.1.0/24"] } },
-    want: { kind: "node", node: { ...NODE, podCIDRs: ["10.244.1.0/24", "10.245.1.0/24"] } },
+    want: { kind: "usable", object: { ...NODE, podCIDRs: ["10.244.1.0/24", "10.245.1.0/24"] } },
   },
-  { name: "refuses a text", raw: "node", want: unnamed('"node" is not a Node object') },
-  { name: "refuses null", raw: null, want: unnamed("null is not a Node object") },
-  { name: "refuses a list", raw: [], want: unnamed("[] is not a Node object") },
+  { name: "refuses a text", raw: "node", want: malformed('"node" is not a Node object') },
+  { name: "refuses null", raw: null, want: malformed("null is not a Node object") },
+  { name: "refuses a list", raw: [], want: malformed("[] is not a Node object") },
   {
     name: "refuses a name that would not do as one",
     raw: { metadata: { ...METADATA, name: "../etc" } },
-    want: unnamed('metadata.name "../etc" is not a node name'),
+    want: malformed('metadata.name "../etc" is not a node name'),
   },
   {
     name: "names every fault, with key and value",
@@ -154,7 +159,7 @@ test("projectNode() answers any JSON with a node in canonical form or a reason",
         assert.ok(projection.reason.length > 0);
         return;
       }
-      const { addresses, podCIDRs } = projection.node;
+      const { addresses, podCIDRs } = projection.object;
       for (const address of addresses) assert.equal(parseAddress(address), address);
       for (const text of podCIDRs) {
         const cidr = parseCidr(text);
@@ -185,6 +190,6 @@ test("a Node with tens of thousands of addresses costs no more than one with a f
   }));
   const metadata = { name: "a", uid: "u", creationTimestamp: "2026-01-01T00:00:00Z" };
   const projection = projectNode({ metadata, spec: {}, status: { addresses } });
-  assert.ok(projection.kind === "node");
-  assert.equal(projection.node.addresses.length, 32);
+  assert.ok(projection.kind === "usable");
+  assert.equal(projection.object.addresses.length, 32);
 });

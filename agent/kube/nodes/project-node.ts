@@ -1,13 +1,8 @@
-import { checkAddresses, checkPodCIDRs, isNodeName, showValue } from "./node-fields.ts";
+import { isObject, type JsonObject } from "../../lib/json.ts";
+import { isDnsSubdomain } from "../../net/dns-name.ts";
+import type { Projection } from "../reflector/kind.ts";
+import { checkAddresses, checkPodCIDRs, showValue } from "./node-fields.ts";
 import type { ClusterNode } from "./node-view.ts";
-
-/** A raw Node object as the agent understands it. */
-export type Projection =
-  | { readonly kind: "node"; readonly node: ClusterNode }
-  /** `name` is undefined when even that cannot be told. */
-  | { readonly kind: "malformed"; readonly name: string | undefined; readonly reason: string };
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** Addresses of other types are of no use here: names need DNS, external ones may not reach the node from inside. */
 const INTERNAL_IP = "InternalIP";
@@ -16,14 +11,14 @@ const INTERNAL_IP = "InternalIP";
  * Projects a Node object (Kubernetes API, core/v1) to what routes need. Never throws: anything that a broken server or a hand-made
  * object may hold is answered as malformed, with every fault named by key and value.
  */
-export function projectNode(raw: unknown): Projection {
-  const metadata = isFields(raw) ? raw["metadata"] : undefined;
-  if (!isFields(raw) || !isFields(metadata))
-    return { kind: "malformed", name: undefined, reason: `${showValue(raw)} is not a Node object` };
+export function projectNode(raw: unknown): Projection<ClusterNode> {
+  const metadata = isObject(raw) ? raw["metadata"] : undefined;
+  if (!isObject(raw) || !isObject(metadata))
+    return { kind: "malformed", reason: `${showValue(raw)} is not a Node object` };
   const { name, uid, creationTimestamp } = metadata;
-  if (!isNodeName(name)) {
+  if (!isDnsSubdomain(name)) {
     const reason = `metadata.name ${showValue(name)} is not a node name`;
-    return { kind: "malformed", name: undefined, reason };
+    return { kind: "malformed", reason };
   }
   const faults: string[] = [];
   if (typeof uid !== "string" || uid === "") faults.push(`metadata.uid ${showValue(uid)} is not a text`);
@@ -33,9 +28,8 @@ export function projectNode(raw: unknown): Projection {
   const podCIDRs = checkPodCIDRs("spec.podCIDRs", member(raw, "spec", "podCIDRs", faults));
   const addresses = internalAddresses(member(raw, "status", "addresses", faults), faults);
   faults.push(...podCIDRs.faults);
-  if (faults.length > 0 || typeof uid !== "string")
-    return { kind: "malformed", name, reason: faults.join("; ") };
-  return { kind: "node", node: { name, uid, createdMs, addresses, podCIDRs: podCIDRs.values } };
+  if (faults.length > 0 || typeof uid !== "string") return { kind: "malformed", reason: faults.join("; ") };
+  return { kind: "usable", object: { name, uid, createdMs, addresses, podCIDRs: podCIDRs.values } };
 }
 
 /** Whether two projections of one name differ in nothing that the agent uses. */
@@ -57,24 +51,19 @@ function internalAddresses(list: unknown, faults: string[]): readonly string[] {
     if (list !== undefined && list !== null) faults.push(`status.addresses ${showValue(list)} is not a list`);
     return [];
   }
-  const internal = list.filter((entry: unknown) => isFields(entry) && entry["type"] === INTERNAL_IP);
+  const internal = list.filter((entry: unknown) => isObject(entry) && entry["type"] === INTERNAL_IP);
   const { values, faults: wrong } = checkAddresses(
     INTERNAL_IP,
-    internal.map((entry: Fields) => entry["address"]),
+    internal.map((entry: JsonObject) => entry["address"]),
   );
   faults.push(...wrong.map((fault) => `status.addresses: ${fault}`));
   return values;
 }
 
 /** `raw[outer][inner]`; an outer value that is neither missing nor an object is a fault. */
-function member(raw: Fields, outer: string, inner: string, faults: string[]): unknown {
+function member(raw: JsonObject, outer: string, inner: string, faults: string[]): unknown {
   const value = raw[outer];
-  if (isFields(value)) return value[inner];
+  if (isObject(value)) return value[inner];
   if (value !== undefined && value !== null) faults.push(`${outer} ${showValue(value)} is not an object`);
   return undefined;
-}
-
-/** Whether a value of unknown origin is an object with keys, not a list. */
-export function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

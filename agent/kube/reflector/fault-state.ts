@@ -1,4 +1,4 @@
-import type { NodeViewLog } from "../nodes/node-view.ts";
+import type { Log } from "../log.ts";
 
 /** Something that fails, for readers and for comparison. */
 export interface Fault {
@@ -9,7 +9,7 @@ export interface Fault {
 }
 
 export interface FaultStateOptions {
-  readonly log: NodeViewLog;
+  readonly log: Log;
   /** Logged when the fault is over. */
   readonly recovered: string;
   readonly onChange: () => void;

@@ -34,9 +34,12 @@ const outages: readonly {
   },
 ];
 
-for (const { name, fault, answerMs, furtherMs } of outages)
-  test(`createNodeReflector() keeps all nodes for an hour in which the server ${name}, asks seldom, says each fault once, and recovers`, async (t) => {
-    const setup = await setUpReflector(t, { prepare: putNodes(3) });
+for (const { name, fault, answerMs, furtherMs, streaming } of outages.flatMap((outage) => [
+  { ...outage, streaming: "served" as const },
+  { ...outage, streaming: "refused" as const },
+]))
+  test(`createNodeReflector() keeps all nodes for an hour in which the server ${name}, asks seldom, says each fault once, and recovers (streaming lists ${streaming})`, async (t) => {
+    const setup = await setUpReflector(t, { streaming, prepare: putNodes(3) });
     const { server, view, clock, log } = setup;
     await watching(setup);
     const before = { requests: server.requests.length, changes: setup.changes };

@@ -18,7 +18,8 @@ test("createNodeReflector() lists in pages, then watches with bookmarks from the
   assert.equal(setup.view.isComplete(), true);
   assert.equal(setup.view.nodes().size, 1201);
   assert.deepEqual(cidrsOf(setup, "node-1201"), ["10.4.201.0/24"]);
-  const [first, second, third, watch] = setup.server.requests;
+  const [stream, first, second, third, watch] = setup.server.requests;
+  assert.equal(stream?.verb, "stream");
   assert.deepEqual(first?.query, { limit: "500" });
   assert.deepEqual(second?.query, { limit: "500", continue: "c1:500" });
   assert.deepEqual(third?.query, { limit: "500", continue: "c1:1000" });
@@ -181,7 +182,7 @@ test("close() between list and watch opens no watch", async (t) => {
   await Promise.all(closed);
   assert.deepEqual(
     setup.server.requests.map(({ verb }) => verb),
-    ["list"],
+    ["stream", "list"],
   );
   assert.equal(setup.clock.pending(), 0);
 });

@@ -4,8 +4,8 @@ import { type ApiClient, drain } from "../api/api-client.ts";
 import { asApiError } from "../api/api-error.ts";
 import { createFaultState } from "../reflector/fault-state.ts";
 import type { Clock } from "../../lib/clock.ts";
-import type { NodeViewLog } from "../nodes/node-view.ts";
-import { createWatchdog } from "../reflector/watchdog.ts";
+import type { Log } from "../log.ts";
+import { createWatchdog } from "../reflector/read/watchdog.ts";
 
 /** What an operator should see in `kubectl describe node`. */
 export interface NodeEventReport {
@@ -33,7 +33,7 @@ export interface NodeEventsOptions {
   readonly clock: Clock;
   /** Wall-clock time for the event. */
   readonly dateMs: () => number;
-  readonly log: NodeViewLog;
+  readonly log: Log;
 }
 
 /** Events of cluster-scoped objects belong there: the API server refuses them elsewhere. */

@@ -1,10 +1,10 @@
 import type { Clock } from "../../lib/clock.ts";
 import { type ApiClient, drain } from "../api/api-client.ts";
 import { asApiError } from "../api/api-error.ts";
-import { backOffMs } from "../reflector/back-off.ts";
+import { backOffMs } from "../../lib/back-off.ts";
 import { createFaultState } from "../reflector/fault-state.ts";
-import type { NodeViewLog } from "../nodes/node-view.ts";
-import { createWatchdog } from "../reflector/watchdog.ts";
+import type { Log } from "../log.ts";
+import { createWatchdog } from "../reflector/read/watchdog.ts";
 
 export interface NodeConditionOptions {
   readonly client: ApiClient;
@@ -14,7 +14,7 @@ export interface NodeConditionOptions {
   readonly clock: Clock;
   /** Wall-clock time for the condition. */
   readonly dateMs: () => number;
-  readonly log: NodeViewLog;
+  readonly log: Log;
   /** Uniform in [0, 1). */
   readonly random: () => number;
 }

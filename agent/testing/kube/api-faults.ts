@@ -65,3 +65,20 @@ export function misbehave(
       return;
   }
 }
+
+/** Faults by verb and resource; undefined ends one. */
+export interface Faults {
+  set(verb: string, plural: string, fault: ApiFault | undefined): void;
+  get(verb: string, plural: string): ApiFault | undefined;
+}
+
+export function createFaults(): Faults {
+  const faults = new Map<string, ApiFault>();
+  return {
+    set(verb, plural, fault) {
+      if (fault === undefined) faults.delete(`${verb} ${plural}`);
+      else faults.set(`${verb} ${plural}`, fault);
+    },
+    get: (verb, plural) => faults.get(`${verb} ${plural}`),
+  };
+}

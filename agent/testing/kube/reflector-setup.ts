@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { createApiClient } from "../../kube/api/api-client.ts";
 import { createCredentials } from "../../kube/api/credentials.ts";
-import { createNodeReflector } from "../../kube/reflector/node-reflector.ts";
+import { createNodeReflector } from "../../kube/nodes/node-reflector.ts";
 import type { NodeView } from "../../kube/nodes/node-view.ts";
 import { type ApiServer, type ApiServerOptions, startApiServer } from "./api-server.ts";
 import { eventually } from "../machine/eventually.ts";

@@ -6,9 +6,9 @@ import { writeKubeconfig } from "./kubeconfig.ts";
 /**
  * Runs the local API server as a process of its own, so that its memory and time are not those of what is measured.
  *
- * usage: node agent/testing/kube/run-api-server.ts [--port N] [--nodes N] [--node-bytes N] [--kubeconfig PATH]
+ * usage: node agent/testing/kube/run-api-server.ts [--port N] [--nodes N] [--node-bytes N] [--kubeconfig PATH] [--streaming]
  *
- * Prints its URL when it is ready. Node `node-I` has the address 172.16.0.0 + I and the /24 at 10.64.0.0 + 256 I. Takes commands from stdin, one
+ * Prints its URL when it is ready. Node `node-I` has the address 172.16.0.0 + I and the /24 at 10.64.0.0 + 256 I. With `--streaming` it has streaming lists, as API servers since Kubernetes 1.34. Takes commands from stdin, one
  * a line: "move I" moves the prefix of a node to 10.128.0.0 + 256 I, or back; "touch I" changes nothing of a node that matters, as heartbeats do;
  * "churn N" moves N nodes a second, one after the other, and "beat N" touches them; 0 ends both.
  */
@@ -18,12 +18,17 @@ const { values } = parseArgs({
     nodes: { type: "string", default: "0" },
     "node-bytes": { type: "string", default: "15000" },
     kubeconfig: { type: "string" },
+    streaming: { type: "boolean", default: false },
   },
 });
 
 const bytes = Number(values["node-bytes"]);
 const count = Number(values.nodes);
-const server = await startApiServer({ port: Number(values.port), bookmarkMs: 60_000 });
+const server = await startApiServer({
+  port: Number(values.port),
+  bookmarkMs: 60_000,
+  streaming: values.streaming ? "served" : "refused",
+});
 for (let index = 1; index <= count; index++) putNode(index, 64);
 if (values.kubeconfig !== undefined)
   writeKubeconfig({ path: values.kubeconfig, server: server.url, user: { token: "test" } });

@@ -1,27 +1,27 @@
-import type { ApiClient } from "../api/api-client.ts";
-import { ApiError, garbageError, statusError } from "../api/api-error.ts";
-import { MAX_OBJECT_BYTES } from "./list-nodes.ts";
-import { isFields } from "../nodes/project-node.ts";
+import { isObject, type JsonObject } from "../../../lib/json.ts";
+import type { ApiClient } from "../../api/api-client.ts";
+import { ApiError, garbageError, statusError } from "../../api/api-error.ts";
+import { acceptOf, type Scope, selectorsOf, type WatchedKind } from "../kind.ts";
+import { MAX_OBJECT_BYTES } from "./list-objects.ts";
 import { readLines } from "./read-lines.ts";
 
 /** One line of a watch, the ERROR type left out: that is thrown. */
 export interface WatchEvent {
   readonly type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK";
   /** Raw object; of a BOOKMARK only the version is filled in. */
-  readonly object: Readonly<Record<string, unknown>>;
+  readonly object: JsonObject;
   /** Where a next watch goes on; undefined when the event does not tell. */
   readonly resourceVersion: string | undefined;
+  /** The BOOKMARK behind the objects that were there when a streaming list began. */
+  readonly endsInitialEvents: boolean;
 }
 
 export interface WatchObjectsInput {
   readonly client: ApiClient;
-  /** Of the collection, below the server's base URL. */
-  readonly path: string;
-  /** Of all objects of the collection only those that it selects. */
-  readonly fieldSelector?: string;
-  /** Form of the objects, where another than the whole is wanted. */
-  readonly accept?: string;
-  readonly resourceVersion: string;
+  readonly kind: WatchedKind<unknown>;
+  readonly scope: Scope;
+  /** Where to go on; undefined for a streaming list: all objects that are there, a bookmark, then what changes. */
+  readonly resourceVersion: string | undefined;
   /** After this time the server ends the watch cleanly. */
   readonly timeoutS: number;
   readonly signal: AbortSignal;
@@ -36,21 +36,25 @@ const EVENT_TYPES: ReadonlySet<unknown> = new Set(["ADDED", "MODIFIED", "DELETED
 /** What a watch event has besides its object. */
 const MAX_LINE_BYTES = MAX_OBJECT_BYTES + 1024;
 
+/** Asks for a streaming list that has the newest writes (Kubernetes API concepts, "Streaming lists"). */
+const STREAMING_LIST = { sendInitialEvents: "true", resourceVersionMatch: "NotOlderThan" };
+const INITIAL_EVENTS_END = "k8s.io/initial-events-end";
+
 /**
- * Watches objects of a collection from a version on (Kubernetes API concepts, "Efficient detection of changes"). Ends when the server ends the watch
+ * Watches objects of a scope from a version on (Kubernetes API concepts, "Efficient detection of changes"). Ends when the server ends the watch
  * cleanly; throws ApiError when it was cut, refused, expired (410, as HTTP status or ERROR event) or not understood.
  */
 export async function* watchObjects(input: WatchObjectsInput): AsyncGenerator<WatchEvent> {
-  const { client, path, fieldSelector, accept, resourceVersion, timeoutS, signal, onOpen, onProgress } =
-    input;
+  const { client, kind, scope, resourceVersion, timeoutS, signal, onOpen, onProgress } = input;
   const query = {
-    ...(fieldSelector === undefined ? {} : { fieldSelector }),
+    ...selectorsOf(scope),
     watch: "true",
     allowWatchBookmarks: "true",
-    resourceVersion,
+    ...(resourceVersion === undefined ? STREAMING_LIST : { resourceVersion }),
     timeoutSeconds: String(timeoutS),
   };
-  const body = await client.send({ method: "GET", path, query, accept, signal });
+  const accept = acceptOf(kind, "");
+  const body = await client.send({ method: "GET", path: scope.path, query, accept, signal });
   onOpen();
   const lines = readLines(withProgress(body, onProgress), {
     maxLineBytes: MAX_LINE_BYTES,
@@ -78,16 +82,18 @@ function readEvent(line: string): WatchEvent {
   } catch (cause) {
     throw garbageError(`a watch event is damaged: ${(cause as Error).message}`, cause);
   }
-  const { type, object } = isFields(event) ? event : {};
+  const { type, object } = isObject(event) ? event : {};
   if (type === "ERROR") throw statusError(object, { text: "error event" });
-  if (!isEventType(type) || !isFields(object))
+  if (!isEventType(type) || !isObject(object))
     throw garbageError("a watch event has no known type or no object");
-  const { metadata } = object;
-  const version = isFields(metadata) ? metadata["resourceVersion"] : undefined;
+  const { resourceVersion, annotations } = isObject(object["metadata"]) ? object["metadata"] : {};
   return {
     type,
     object,
-    resourceVersion: typeof version === "string" && version !== "" ? version : undefined,
+    resourceVersion:
+      typeof resourceVersion === "string" && resourceVersion !== "" ? resourceVersion : undefined,
+    endsInitialEvents:
+      type === "BOOKMARK" && isObject(annotations) && annotations[INITIAL_EVENTS_END] === "true",
   };
 }
 

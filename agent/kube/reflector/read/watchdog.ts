@@ -1,5 +1,5 @@
-import { ApiError } from "../api/api-error.ts";
-import type { Clock } from "../../lib/clock.ts";
+import { ApiError } from "../../api/api-error.ts";
+import type { Clock } from "../../../lib/clock.ts";
 
 export interface WatchdogOptions {
   readonly clock: Clock;
@@ -14,6 +14,8 @@ export interface Watchdog {
   readonly signal: AbortSignal;
   /** Something arrived. `silenceMs` sets a new limit from here on. */
   touch(silenceMs?: number): void;
+  /** The answer is complete, and goes on for as long as it likes: only silence counts from here on. */
+  endTotal(): void;
   /** Why the request was ended; undefined when the watchdog did not do it. */
   reason(): ApiError | undefined;
   /** Ends the request for another reason. */
@@ -54,6 +56,7 @@ export function createWatchdog({ clock, silenceMs, totalMs }: WatchdogOptions): 
       cancelSilence();
       cancelSilence = clock.after(limitMs, check);
     },
+    endTotal: () => cancelTotal(),
     reason: () => reason,
     abort: () => controller.abort(),
     stop() {

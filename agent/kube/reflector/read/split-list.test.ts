@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { anyText } from "../../testing/any-text.ts";
+import { anyText } from "../../../testing/any-text.ts";
 import { createListSplitter } from "./split-list.ts";
 
 /** Splits `json`, fed in pieces of `size` bytes. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { anyText } from "../../testing/any-text.ts";
+import { anyText } from "../../../testing/any-text.ts";
 import { readLines } from "./read-lines.ts";
 
 async function* pieces(bytes: Buffer, size: number): AsyncGenerator<Buffer> {

@@ -1,0 +1,27 @@
+/** A kind of object as an API server serves it. */
+export interface Resource {
+  /** `v1` or `GROUP/VERSION`. */
+  readonly apiVersion: string;
+  readonly kind: string;
+  /** Word of its path, and of permissions. */
+  readonly plural: string;
+}
+
+export const NODES: Resource = { apiVersion: "v1", kind: "Node", plural: "nodes" };
+export const DAEMON_SETS: Resource = { apiVersion: "apps/v1", kind: "DaemonSet", plural: "daemonsets" };
+
+export interface ResourcePath {
+  readonly apiVersion: string;
+  readonly plural: string;
+  /** Undefined for the whole cluster's. */
+  readonly namespace: string | undefined;
+}
+
+const PATH = /^\/(?:api\/(v1)|apis\/([^/]+\/[^/]+))(?:\/namespaces\/([^/]+))?\/([^/]+)$/;
+
+/** Takes the path of a collection apart; undefined for other paths. */
+export function parseResourcePath(path: string): ResourcePath | undefined {
+  const [, core, group, namespace, plural] = PATH.exec(path) ?? [];
+  const apiVersion = core ?? group;
+  return apiVersion === undefined || plural === undefined ? undefined : { apiVersion, plural, namespace };
+}
