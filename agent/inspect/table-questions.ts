@@ -1,5 +1,5 @@
 import { listRuleComments, tableKey } from "../kernel/nft/list-table.ts";
-import { toFields } from "../kernel/nft/port-elements.ts";
+import { toFields } from "../kernel/nft/elements/port-elements.ts";
 import type { Rtnetlink } from "../kernel/socket/rtnetlink.ts";
 import { dumpSets, parseSet } from "../netlink/nft/nft-objects.ts";
 import { getElement, parseElements } from "../netlink/nft/nft-listed-elements.ts";

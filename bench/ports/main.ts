@@ -1,5 +1,5 @@
 import { loadNative } from "../../agent/kernel/socket/native.ts";
-import { portSetElement } from "../../agent/kernel/nft/port-elements.ts";
+import { portSetElement } from "../../agent/kernel/nft/elements/port-elements.ts";
 import { createRtnetlink } from "../../agent/kernel/socket/rtnetlink.ts";
 import { NETLINK_NETFILTER } from "../../agent/netlink/nft/nft-generation.ts";
 import { formatPortElement, type PortBinding, planPortElements } from "../../agent/plan/pods/host-ports.ts";

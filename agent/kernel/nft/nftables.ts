@@ -14,7 +14,7 @@ import {
   type Admission,
   type PodElements,
   removePods,
-} from "./pod-elements.ts";
+} from "./elements/pod-elements.ts";
 import { createTableLedger } from "./table-ledger.ts";
 
 /**

@@ -7,7 +7,7 @@ import type { PodPlan } from "../../plan/pods/pod-network.ts";
 import { defaultRoutes, type PodRoute } from "../../plan/pods/pod-routing.ts";
 import { ownTableName } from "../../plan/pods/pod-settings.ts";
 import type { Attached, AttachOutcome, PodSockets } from "../types.ts";
-import type { Admission } from "../nft/pod-elements.ts";
+import type { Admission } from "../nft/elements/pod-elements.ts";
 import { awaitRunning } from "../socket/await-running.ts";
 import type { PodBatches } from "./pod-batches.ts";
 import type { PodRequestsInput } from "./pod-requests.ts";

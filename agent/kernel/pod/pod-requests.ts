@@ -15,7 +15,7 @@ import { planSourceElements } from "../../plan/pods/sources.ts";
 import { ROUTE_PROTOCOL } from "../node/ownership.ts";
 import { podRoute } from "./pod-routes.ts";
 import { shapingRequests } from "./shaping.ts";
-import { changeSources } from "../nft/source-elements.ts";
+import { changeSources } from "../nft/elements/source-elements.ts";
 
 export interface PodRequestsInput {
   readonly plan: PodPlan;

@@ -1,8 +1,8 @@
-import { addressToBytes } from "../../net/address.ts";
-import type { NetlinkRequest } from "../../netlink/message/message.ts";
-import { changeElements, type SetElement } from "../../netlink/nft/nft-elements.ts";
-import { TABLE_NAME } from "../../plan/nft/nft-table.ts";
-import type { SourceElement } from "../../plan/pods/sources.ts";
+import { addressToBytes } from "../../../net/address.ts";
+import type { NetlinkRequest } from "../../../netlink/message/message.ts";
+import { changeElements, type SetElement } from "../../../netlink/nft/nft-elements.ts";
+import { TABLE_NAME } from "../../../plan/nft/nft-table.ts";
+import type { SourceElement } from "../../../plan/pods/sources.ts";
 
 /** IFNAMSIZ of linux/if.h. */
 const LINK_NAME_BYTES = 16;

@@ -1,17 +1,17 @@
-import { changeElements } from "../../netlink/nft/nft-elements.ts";
-import type { SharedLock } from "../../lib/shared-lock.ts";
-import { TABLE_NAME } from "../../plan/nft/nft-table.ts";
-import { type PortBinding, planPortElements } from "../../plan/pods/host-ports.ts";
+import { changeElements } from "../../../netlink/nft/nft-elements.ts";
+import type { SharedLock } from "../../../lib/shared-lock.ts";
+import { TABLE_NAME } from "../../../plan/nft/nft-table.ts";
+import { type PortBinding, planPortElements } from "../../../plan/pods/host-ports.ts";
 import {
   formatSourceElement,
   planSourceElements,
   type SourceBinding,
   type SourceElement,
-} from "../../plan/pods/sources.ts";
-import type { Rtnetlink } from "../socket/rtnetlink.ts";
+} from "../../../plan/pods/sources.ts";
+import type { Rtnetlink } from "../../socket/rtnetlink.ts";
 import { portSetElement } from "./port-elements.ts";
 import { sourceSetElement } from "./source-elements.ts";
-import type { TableLedger } from "./table-ledger.ts";
+import type { TableLedger } from "../table-ledger.ts";
 
 /** How an attachment is let in: its first step goes to this socket, and whoever sends it tells when the kernel has made it so. */
 export interface Admission {

@@ -1,6 +1,6 @@
-import { addressToBytes } from "../../net/address.ts";
-import type { SetElement } from "../../netlink/nft/nft-elements.ts";
-import { type PortElement, PROTOCOL_NUMBERS, PROTOCOLS } from "../../plan/pods/host-ports.ts";
+import { addressToBytes } from "../../../net/address.ts";
+import type { SetElement } from "../../../netlink/nft/nft-elements.ts";
+import { type PortElement, PROTOCOL_NUMBERS, PROTOCOLS } from "../../../plan/pods/host-ports.ts";
 
 /** An element as nfnetlink wants it: ports and addresses in network order, protocols by number. */
 export function portSetElement({ set, key, value, comment }: PortElement): SetElement {
