@@ -1,5 +1,5 @@
 import type { ForwardChainsObservation } from "../../diagnosis/checks/check-forward-chains.ts";
-import { listForwardChains } from "../../kernel/nft/forward-chains.ts";
+import { listForwardChains } from "../../kernel/nft/foreign/forward-chains.ts";
 import type { Family } from "../../net/address.ts";
 import { readText } from "../read-proc.ts";
 

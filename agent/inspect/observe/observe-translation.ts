@@ -1,6 +1,6 @@
 import type { PodEnd, Translation } from "../../diagnosis/path/path-observation.ts";
 import { formatTarget, type Target } from "../../diagnosis/target.ts";
-import { listForeignTables } from "../../kernel/nft/foreign-tables.ts";
+import { listForeignTables } from "../../kernel/nft/foreign/foreign-tables.ts";
 import { messageOf } from "../../lib/errors.ts";
 import { familyOf } from "../../net/address.ts";
 import { translateTarget } from "../../plan/foreign/translate-target.ts";

@@ -5,7 +5,7 @@ import { type PortBinding, planPortElements } from "../../plan/pods/host-ports.t
 import { planSourceElements, type SourceBinding } from "../../plan/pods/sources.ts";
 import { withElements } from "../../plan/rules/ruleset.ts";
 import type { Rtnetlink } from "../socket/rtnetlink.ts";
-import { createHazardList } from "./foreign-hazards.ts";
+import { createHazardList } from "./foreign/foreign-hazards.ts";
 import {
   addHostPorts,
   admit,

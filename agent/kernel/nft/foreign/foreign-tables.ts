@@ -1,8 +1,8 @@
-import type { Family } from "../../net/address.ts";
-import type { NftRule } from "../../plan/rules/forward-chain.ts";
-import { TABLE_NAME } from "../../plan/nft/nft-table.ts";
-import type { ForeignChain, ForeignTable } from "../../plan/foreign/walk-rules.ts";
-import { listNft } from "./run-nft.ts";
+import type { Family } from "../../../net/address.ts";
+import type { NftRule } from "../../../plan/rules/forward-chain.ts";
+import { TABLE_NAME } from "../../../plan/nft/nft-table.ts";
+import type { ForeignChain, ForeignTable } from "../../../plan/foreign/walk-rules.ts";
+import { listNft } from "../run-nft.ts";
 
 interface Named {
   readonly family: string;

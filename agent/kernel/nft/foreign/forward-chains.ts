@@ -1,16 +1,16 @@
-import type { Family } from "../../net/address.ts";
-import { AF_INET, AF_INET6, NF_INET_FORWARD, NFPROTO_INET } from "../../netlink/constants.ts";
+import type { Family } from "../../../net/address.ts";
+import { AF_INET, AF_INET6, NF_INET_FORWARD, NFPROTO_INET } from "../../../netlink/constants.ts";
 import {
   dumpChains,
   dumpRules,
   isBaseChain,
   parseChain,
   readRuleHandle,
-} from "../../netlink/nft/nft-objects.ts";
-import type { ForwardChain, NftRule } from "../../plan/rules/forward-chain.ts";
-import { TABLE_NAME } from "../../plan/nft/nft-table.ts";
-import type { Rtnetlink } from "../socket/rtnetlink.ts";
-import { listNft } from "./run-nft.ts";
+} from "../../../netlink/nft/nft-objects.ts";
+import type { ForwardChain, NftRule } from "../../../plan/rules/forward-chain.ts";
+import { TABLE_NAME } from "../../../plan/nft/nft-table.ts";
+import type { Rtnetlink } from "../../socket/rtnetlink.ts";
+import { listNft } from "../run-nft.ts";
 
 /** An object of `nft -j list chains`; see libnftables-json(5). */
 interface ListedObject {

@@ -1,6 +1,6 @@
-import type { Family } from "../../net/address.ts";
-import { describeHarm } from "../../plan/rules/forward-chain.ts";
-import type { Rtnetlink } from "../socket/rtnetlink.ts";
+import type { Family } from "../../../net/address.ts";
+import { describeHarm } from "../../../plan/rules/forward-chain.ts";
+import type { Rtnetlink } from "../../socket/rtnetlink.ts";
 import { identifyForwardChains, listForwardChains } from "./forward-chains.ts";
 
 /** Chains of others that may cost pods traffic, in words; asked of nft only when they, or their rules, have changed. */
