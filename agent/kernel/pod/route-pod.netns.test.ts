@@ -111,7 +111,7 @@ test("attachPod() looks at nothing else in a pod that has no other interface: on
   assert.equal(trips, 1);
   assert.equal(typeof outcome, "object");
   assert.equal(await pod.netns.run("ip", "rule", "show", "pref", "25463"), "");
-  assert.ok(!(await runOnHost("ip", "link", "show", "dev", pod.plan.host.link)).includes("altname"));
+  assert.ok(!(await runOnHost("ip", "link", "show", "dev", pod.plan.host.link)).includes(".owntable"));
 });
 
 for (const { name, want, ...attaching } of [

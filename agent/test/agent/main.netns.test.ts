@@ -333,7 +333,7 @@ test("faults of the configuration are told all together, exit code 2", async () 
   );
   assert.equal(code, 2);
   assert.match(agent.log(), /bridge "a\/b" must be a link name/);
-  assert.match(agent.log(), /mtu 9 must be 0 or 1280 to 65535/);
+  assert.match(agent.log(), /mtu 9 must be 0 or 576 to 65535/);
 });
 
 test("1,000 ADD/DEL cycles leak no link, file or address, and RSS grows by less than 10 MB after warm-up", async () => {
