@@ -2,10 +2,9 @@ import { brokenHop, explainPath } from "../diagnosis/path/explain-path.ts";
 import { isTranslationUnknown } from "../diagnosis/path/explain-translation.ts";
 import { exitCodeOf, type Finding, worstOf } from "../diagnosis/finding.ts";
 import { formatFindings } from "../diagnosis/format-findings.ts";
-import { formatTarget, parseTarget } from "../diagnosis/target.ts";
+import { formatTarget } from "../diagnosis/target.ts";
 import { loadNative } from "../kernel/socket/native.ts";
 import { createRtnetlink } from "../kernel/socket/rtnetlink.ts";
-import { familyOf, parseAddress } from "../net/address.ts";
 import { NETLINK_NETFILTER } from "../netlink/nft/nft-generation.ts";
 import { ASK_TIMEOUT_MS, askAgent } from "../report/ask-agent.ts";
 import { printableJson } from "../text/printable.ts";
@@ -17,13 +16,14 @@ import {
   usageError,
 } from "../settings/command-line.ts";
 import { observePath } from "./observe/observe-path.ts";
+import { resolveEnds } from "./resolve-ends.ts";
 
 export const TRACE = {
   name: "trace",
   summary: "Explains hop by hop the way from a pod of this node to TARGET, and of the answers",
   about: `From what the kernel says that it would do; sends nothing.
-TARGET: ADDRESS, ADDRESS:PORT[/udp|/sctp], [IPV6]:PORT.`,
-  operands: ["POD_IP", "TARGET"],
+TARGET: ADDRESS, ADDRESS:PORT[/udp|/sctp], [IPV6]:PORT. Pods of this node also go by NAMESPACE/NAME.`,
+  operands: ["POD", "TARGET"],
   switches: { json: "the hops as one JSON object" },
   settings: ["socket", "nodeName"],
   exitCodes: "0 the way is whole, 3 warnings, 4 it is broken, 1 the command itself failed, 2 wrong usage",
@@ -34,16 +34,13 @@ export async function runTrace(input: CommandInput): Promise<CommandResult> {
   if (isResult(read)) return read;
   const { settings: flags, switches, operands } = read;
   const [sourceText = "", targetText = ""] = operands;
-  const source = parseAddress(sourceText);
-  const target = parseTarget(targetText);
-  if (source === undefined) return usageError(TRACE, `POD_IP "${sourceText}" is not an address`);
-  if (target === undefined) return usageError(TRACE, `TARGET "${targetText}" is not an address`);
-  if (familyOf(source) !== familyOf(target.address))
-    return usageError(TRACE, `${source} and ${target.address} are of different families`);
-  const agent = await askAgent(flags.socket, { query: "report all", timeoutMs: ASK_TIMEOUT_MS });
   const native = loadNative();
   const [rtnetlink, netfilter] = [createRtnetlink(native), createRtnetlink(native, NETLINK_NETFILTER)];
   try {
+    const ends = await resolveEnds(rtnetlink, sourceText, targetText);
+    if (typeof ends === "string") return usageError(TRACE, ends);
+    const { source, target } = ends;
+    const agent = await askAgent(flags.socket, { query: "report all", timeoutMs: ASK_TIMEOUT_MS });
     const hops = explainPath(
       await observePath(
         { rtnetlink, netfilter },
@@ -68,6 +65,8 @@ export async function runTrace(input: CommandInput): Promise<CommandResult> {
     return answer(input, {
       source,
       target: formatTarget(target),
+      from: tellBoth(sourceText, source),
+      to: tellBoth(targetText, formatTarget(target)),
       findings: [...unknown, ...hops],
       json: switches.json,
     });
@@ -80,13 +79,16 @@ export async function runTrace(input: CommandInput): Promise<CommandResult> {
 interface Trace {
   readonly source: string;
   readonly target: string;
+  /** Both as they were asked for. */
+  readonly from: string;
+  readonly to: string;
   readonly findings: readonly Finding[];
   readonly json: boolean;
 }
 
 function answer(
   { version, colours }: CommandInput,
-  { source, target, findings, json }: Trace,
+  { source, target, from, to, findings, json }: Trace,
 ): CommandResult {
   const verdict = worstOf(findings);
   const broken = brokenHop(findings);
@@ -96,8 +98,13 @@ function answer(
     return { exitCode, stdout: `${printableJson(JSON.stringify(report, undefined, 2))}\n`, stderr: "" };
   }
   const conclusion = conclude(findings);
-  const stdout = `${source} to ${target}\n${formatFindings(findings, { colours })}${conclusion}\n`;
+  const stdout = `${from} to ${to}\n${formatFindings(findings, { colours })}${conclusion}\n`;
   return { exitCode, stdout, stderr: "" };
+}
+
+/** A pod by its name, with the address that was found for it. */
+function tellBoth(asked: string, found: string): string {
+  return /^[a-z0-9-]+\//.test(asked) ? `${asked} (${found})` : found;
 }
 
 function conclude(findings: readonly Finding[]): string {

@@ -175,3 +175,27 @@ test("trace to a service whose address IPVS has made local says that it cannot t
     assert.doesNotMatch(found.text, /whole, as far|node's own/);
   }
 });
+
+test("trace takes pods by namespace and name, of the family of the other end, and prints the names", async () => {
+  const both = await trace("shop/client-0", "shop/web-0:80");
+  assert.match(both.text, /^shop\/client-0 \(10\.244\.1\.2\) to shop\/web-0:80 \(10\.244\.1\.3:80\/tcp\)\n/);
+  assert.match(both.text, /link cw\w{13} of pod "shop\/web-0" \(eth0\)/);
+  assert.equal(both.broken, undefined);
+  assert.match(
+    (await trace("shop/client-0", "fd00:1::3")).text,
+    /^shop\/client-0 \(fd00:1::2\) to fd00:1::3\n/,
+  );
+  assert.match(
+    (await trace("fd00:1::2", "shop/web-0:80/udp")).text,
+    / to shop\/web-0:80\/udp \(\[fd00:1::3\]:80\/udp\)\n/,
+  );
+  const { exitCode, stderr } = await runCauseway([
+    "trace",
+    "--socket",
+    lab.node.socket,
+    "shop/none",
+    "shop/web-0",
+  ]);
+  assert.equal(exitCode, 2);
+  assert.match(stderr, /no pod of this node is called "shop\/none"/);
+});
