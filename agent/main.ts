@@ -15,6 +15,7 @@ const { exitCode, stdout, stderr } = await runCommand(
   },
   (code) => process.exit(code),
 );
-process.stdout.write(stdout);
-process.stderr.write(stderr);
+// What takes nothing, as a full disk does, fails even for nothing.
+if (stdout !== "") process.stdout.write(stdout);
+if (stderr !== "") process.stderr.write(stderr);
 process.exitCode = exitCode;

@@ -105,7 +105,7 @@ export interface HostPortObservation {
 export type Translation =
   | {
       readonly kind: "translated";
-      /** As `ip nat KUBE-SVC-X`. */
+      /** Family, table and chain, in nft's order: ip, nat, KUBE-SVC-X. */
       readonly chain: string;
       readonly endpoints: readonly { readonly address: string; readonly podName: string | undefined }[];
     }
