@@ -33,6 +33,7 @@ import { ROUTE_PROTOCOL } from "../node/ownership.ts";
 import {
   createEntryPlanner,
   diffEntries,
+  type EntryDiff,
   fdbKey,
   neighbourKey,
   type PeerEntries,
@@ -110,29 +111,17 @@ export function createPeers(sockets: TunnelSockets): Peers {
     const fdb = diffEntries(planned.fdb, seen.fdb, () => keepsTunnels);
     const neighbours = diffEntries(planned.neighbours, seen.neighbours, () => keepsTunnels);
     const routes = diffEntries(planned.routes, seen.routes, (key) => !prune || plan.held.has(key));
-    const work = [
-      stepOf("tunnel forwarding entry", [...fdb.missing, ...fdb.wrong], replaceFdbEntry),
-      stepOf("tunnel neighbour", [...neighbours.missing, ...neighbours.wrong], replaceNeighbour),
-      stepOf("route", routes.wrong, replaceRoute),
-      stepOf("route", routes.missing, addRoute),
-    ];
-    const removals = [
-      stepOf("route", routes.surplus, deleteRoute),
-      stepOf("tunnel neighbour", neighbours.surplus, deleteNeighbour),
-      stepOf("tunnel forwarding entry", fdb.surplus, deleteFdbEntry),
-    ];
     const conflicts: string[] = [];
     const refusals: string[] = [];
     const changes: Change[] = [];
-    for (const { kind, requests } of work) {
-      if (requests.length === 0) continue;
+    for (const { kind, requests } of additionsOf({ fdb, neighbours, routes })) {
       for (const [index, outcome] of (await rtnetlink.tryExecute([{ requests }])).flat().entries()) {
         if (outcome.status !== "failed") changes.push({ kind, fault: requests[index]?.what ?? "" });
         else if (isAlreadyExists(outcome.error)) conflicts.push(describeConflict(outcome.error.what));
         else refusals.push(outcome.error.message);
       }
     }
-    for (const { kind, requests } of removals) {
+    for (const { kind, requests } of removalsOf({ fdb, neighbours, routes })) {
       await removeAll(rtnetlink, requests);
       changes.push(...requests.map(({ what }) => ({ kind, fault: what })));
     }
@@ -170,24 +159,47 @@ export function createPeers(sockets: TunnelSockets): Peers {
   };
 }
 
-interface Step {
+/** Requests that are sent together. */
+interface Batch {
   readonly kind: Change["kind"];
   readonly requests: readonly NetlinkRequest[];
 }
 
-function stepOf<Entry>(
+/** So many requests are made and sent at a time: those for thousands of nodes would keep others waiting, and be in memory, all together. */
+const BATCH_SIZE = 500;
+
+function* batchesOf<Entry>(
   kind: Change["kind"],
   entries: readonly Entry[],
   make: (entry: Entry) => NetlinkRequest,
-): Step {
-  return { kind, requests: entries.map(make) };
+): Generator<Batch> {
+  for (let start = 0; start < entries.length; start += BATCH_SIZE)
+    yield { kind, requests: entries.slice(start, start + BATCH_SIZE).map(make) };
+}
+
+interface Diffs {
+  readonly routes: EntryDiff<RouteSpec>;
+  readonly neighbours: EntryDiff<Neighbour>;
+  readonly fdb: EntryDiff<FdbEntry>;
+}
+
+/** What a route needs comes before it. */
+function* additionsOf({ routes, neighbours, fdb }: Diffs): Generator<Batch> {
+  yield* batchesOf("tunnel forwarding entry", [...fdb.missing, ...fdb.wrong], replaceFdbEntry);
+  yield* batchesOf("tunnel neighbour", [...neighbours.missing, ...neighbours.wrong], replaceNeighbour);
+  yield* batchesOf("route", routes.wrong, replaceRoute);
+  yield* batchesOf("route", routes.missing, addRoute);
+}
+
+function* removalsOf({ routes, neighbours, fdb }: Diffs): Generator<Batch> {
+  yield* batchesOf("route", routes.surplus, deleteRoute);
+  yield* batchesOf("tunnel neighbour", neighbours.surplus, deleteNeighbour);
+  yield* batchesOf("tunnel forwarding entry", fdb.surplus, deleteFdbEntry);
 }
 
 function describeConflict(what: string): string {
   return `Cannot ${what}: there is a route to it that the agent has not made; remove that`;
 }
-
-type Diffs = { readonly [Kind in keyof PeerEntries]: { readonly surplus: readonly object[] } };
 
 /** Brings what is known in step with what was just made. */
 function follow(seen: KnownEntries, planned: PeerEntries, { routes, neighbours, fdb }: Diffs): void {
