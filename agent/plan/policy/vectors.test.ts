@@ -12,15 +12,22 @@ import { projectNamespace, projectPod } from "./parse/project-pod.ts";
 import type { ObjectChange } from "./state/object-change.ts";
 import { createPolicyEngine, type PolicyEngine } from "./state/policy-engine.ts";
 
-const FOLDER =
-  process.env["CAUSEWAY_POLICY_VECTORS"] ?? join(import.meta.dirname, "../../../../shared/policy-vectors");
+const FOLDER = process.env["CAUSEWAY_POLICY_VECTORS"] ?? join(import.meta.dirname, "vectors");
 
+/**
+ * A cluster with the verdicts of an independent matcher (cyclonus 0.5.6, pkg/matcher), a line of JSON each: 300 random ones, and written scenarios
+ * step by step.
+ */
 interface Vector {
   readonly namespaces: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly pods: readonly VectorPod[];
   readonly external: readonly string[];
   readonly policies: readonly { readonly metadata: { readonly namespace: string; readonly name: string } }[];
   readonly ports: readonly (readonly [Protocol, number])[];
+  /**
+   * A text for each port, of which character `from × N + to` (N = pods and addresses outside, pods first) says "1" allowed in that direction, "0"
+   * denied, "." not asked.
+   */
   readonly ingress: readonly string[];
   readonly egress: readonly string[];
 }
