@@ -35,6 +35,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { LINK_GROUP = 0x6377, ROUTE_PROTOCOL = 99, POD_ROUTE_PROTOCOL = 98, GEN_MODE_NONE = 1, MAC_LENGTH = 6 };
@@ -221,6 +222,20 @@ static void set_host_end(struct batch *batch, unsigned index)
 	close_nest(batch, families);
 }
 
+/* The link's birth, as agent/plan/pods/birth-name.ts has it. */
+static void add_birth_name(struct batch *batch, unsigned index)
+{
+	struct ifinfomsg header = {.ifi_index = (int)index};
+	struct timespec now;
+	char name[128];
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	snprintf(name, sizeof name, "%s.since.%012lld", text("FLOOR_LINK"), (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000);
+	begin(batch, RTM_NEWLINKPROP, 0, &header, sizeof header);
+	struct rtattr *names = open_nest(batch, IFLA_PROP_LIST);
+	put_text(batch, IFLA_ALT_IFNAME, name);
+	close_nest(batch, names);
+}
+
 static void set_neighbour(struct batch *batch, unsigned index, const struct family *family, const char *address, const char *mac_name)
 {
 	struct ndmsg header = {.ndm_family = family->af, .ndm_ifindex = (int)index, .ndm_state = NUD_PERMANENT};
@@ -350,6 +365,7 @@ static void add(int host, struct batch *batch)
 	create_veth(batch, index, netns);
 	apply(host, batch, "create the veth");
 	set_host_end(batch, index);
+	add_birth_name(batch, index);
 	set_link(batch, index, 1);
 	set_fdb_entry(batch, index);
 	FOR_EACH_FAMILY(family) {

@@ -73,12 +73,17 @@ function describeAttachment({ host }: Program): unknown {
   };
 }
 
+/** Alternative names begin with the link's, and one ends with the time of its birth: as many as there are. */
+const COUNTED = new Set(["altnames"]);
+
 /** Without what differs by nature. */
 function describe(values: readonly unknown[], alsoOwn: readonly string[] = []): unknown {
   const isCompared = (key: string): boolean => !OWN.has(key) && !CHANGING.has(key) && !alsoOwn.includes(key);
-  return JSON.parse(JSON.stringify(values), (_, value: unknown) =>
-    typeof value === "object" && value !== null && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).filter(([key]) => isCompared(key)))
-      : value,
+  return JSON.parse(JSON.stringify(values), (key, value: unknown) =>
+    COUNTED.has(key) && Array.isArray(value)
+      ? value.length
+      : typeof value === "object" && value !== null && !Array.isArray(value)
+        ? Object.fromEntries(Object.entries(value).filter(([key]) => isCompared(key)))
+        : value,
   );
 }
