@@ -79,11 +79,9 @@ const COUNTED = new Set(["altnames"]);
 /** Without what differs by nature. */
 function describe(values: readonly unknown[], alsoOwn: readonly string[] = []): unknown {
   const isCompared = (key: string): boolean => !OWN.has(key) && !CHANGING.has(key) && !alsoOwn.includes(key);
-  return JSON.parse(JSON.stringify(values), (key, value: unknown) =>
-    COUNTED.has(key) && Array.isArray(value)
-      ? value.length
-      : typeof value === "object" && value !== null && !Array.isArray(value)
-        ? Object.fromEntries(Object.entries(value).filter(([key]) => isCompared(key)))
-        : value,
-  );
+  return JSON.parse(JSON.stringify(values), (name, value: unknown) => {
+    if (COUNTED.has(name) && Array.isArray(value)) return value.length;
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+    return Object.fromEntries(Object.entries(value).filter(([key]) => isCompared(key)));
+  });
 }
