@@ -4,7 +4,7 @@ import { createLog, type Log } from "../log/log.ts";
 import { loadAddon } from "../native/addon.ts";
 import { openStandardError } from "../native/standard-error.ts";
 import { createActivity } from "../report/activity.ts";
-import type { CommandInput, CommandResult } from "../settings/command-line.ts";
+import { type CommandInput, type CommandResult, isResult } from "../settings/command-line.ts";
 import { startAgent } from "../start/start-agent.ts";
 import { V8_FLAGS } from "../start/v8-flags.ts";
 import { readConfig } from "./read-config.ts";
@@ -22,7 +22,7 @@ export const AGENT = { name: "agent", summary: "Runs the agent" };
 export async function runAgent(input: CommandInput, exit: Exit): Promise<CommandResult> {
   for (const flag of V8_FLAGS) setFlagsFromString(flag);
   const config = readConfig(AGENT, input);
-  if ("exitCode" in config) return config;
+  if (isResult(config)) return config;
   const { log: plainLog, lines } = createLog(config, openStandardError(loadAddon()));
   const activity = createActivity(Date.now);
   const log = activity.noting(plainLog);

@@ -1,7 +1,7 @@
 import { DOCTOR, runDoctor } from "../inspect/run-doctor.ts";
 import { runTrace, TRACE } from "../inspect/run-trace.ts";
 import { PAGE, printPage } from "../page/print-page.ts";
-import type { CommandInput, CommandResult } from "../settings/command-line.ts";
+import { type CommandInput, type CommandResult, formatRows } from "../settings/command-line.ts";
 import { STATUS, status } from "../status/status.ts";
 import { printable } from "../text/printable.ts";
 import { AGENT, type Exit, runAgent } from "./agent.ts";
@@ -53,13 +53,10 @@ function unknownCommand(name: string): CommandResult {
 }
 
 function describeCommands(version: string): string {
-  const width = Math.max(...COMMANDS.map(({ name }) => name.length)) + 2;
-  const rows = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}${summary}\n`);
-  return `causeway ${version}: Kubernetes CNI node agent
-
-usage: causeway COMMAND [flags]
-
-${rows.join("")}  ${"version".padEnd(width)}Prints the version
-  ${"help".padEnd(width)}Prints this, or the help of a command: causeway help COMMAND
-`;
+  const rows = [
+    ...COMMANDS.map(({ name, summary }) => [name, summary] as const),
+    ["version", "Prints the version"] as const,
+    ["help", "Prints this, or the help of a command: causeway help COMMAND"] as const,
+  ];
+  return `causeway ${version}: Kubernetes CNI node agent\n\nusage: causeway COMMAND [flags]\n\n${formatRows(rows)}`;
 }

@@ -1,5 +1,5 @@
-import { type Config, ConfigError, describeFlags, loadConfig } from "../settings/config.ts";
-import type { CommandInput, CommandResult } from "../settings/command-line.ts";
+import { type Config, ConfigError, listFlags, loadConfig } from "../settings/config.ts";
+import { type CommandInput, type CommandResult, formatRows } from "../settings/command-line.ts";
 import { printable } from "../text/printable.ts";
 
 /** A command that takes all settings of the agent, from flags and a file. */
@@ -28,6 +28,6 @@ export function readConfig(
 }
 
 function describeConfigured({ name, summary, switches = {} }: ConfiguredCommand): string {
-  const own = Object.entries(switches).map(([flag, help]) => `  --${flag}  ${help}\n`);
-  return `usage: causeway ${name} [flags]\n\n${summary}.\n\n${own.join("")}${describeFlags()}\n`;
+  const own = Object.entries(switches).map(([flag, help]) => [`--${flag}`, help] as const);
+  return `usage: causeway ${name} [flags]\n\n${summary}.\n\n${formatRows([...own, ...listFlags()])}`;
 }

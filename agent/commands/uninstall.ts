@@ -5,7 +5,7 @@ import { systemClock } from "../lib/clock.ts";
 import { messageOf } from "../lib/errors.ts";
 import { uninstall } from "../reconcile/uninstall.ts";
 import { socketsOf } from "../report/query.ts";
-import type { CommandInput, CommandResult } from "../settings/command-line.ts";
+import { type CommandInput, type CommandResult, isResult } from "../settings/command-line.ts";
 import { printable } from "../text/printable.ts";
 import { findAgent } from "./find-agent.ts";
 import { readConfig } from "./read-config.ts";
@@ -18,7 +18,7 @@ export const UNINSTALL = {
 
 export async function runUninstall(input: CommandInput): Promise<CommandResult> {
   const config = readConfig(UNINSTALL, input);
-  if ("exitCode" in config) return config;
+  if (isResult(config)) return config;
   let stdout = "";
   let stderr = "";
   const onError = (error: unknown): void => {

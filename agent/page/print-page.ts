@@ -1,4 +1,4 @@
-import { askAgent } from "../report/ask-agent.ts";
+import { askAgent, BUSY_TIMEOUT_MS } from "../report/ask-agent.ts";
 import {
   type CommandInput,
   type CommandResult,
@@ -16,12 +16,10 @@ export const PAGE = {
   exitCodes: "0 done, 1 no answer of the agent, 2 wrong usage",
 } as const;
 
-const ANSWER_TIMEOUT_MS = 2000;
-
 export async function printPage({ args }: CommandInput): Promise<CommandResult> {
   const read = readCommandLine(PAGE, args);
   if (isResult(read)) return read;
-  const answer = await askAgent(read.settings.socket, { query: "report", timeoutMs: ANSWER_TIMEOUT_MS });
+  const answer = await askAgent(read.settings.socket, { query: "report", timeoutMs: BUSY_TIMEOUT_MS });
   if (answer.kind === "answer")
     return { exitCode: 0, stdout: renderPage(answer.report, { isLive: false }), stderr: "" };
   const reason = printable(answer.reason);

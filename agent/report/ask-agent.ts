@@ -6,6 +6,9 @@ import { type Query, QUERY_VARIABLE, querySocket, type Verification } from "./qu
 /** An agent that works answers within milliseconds. */
 export const ASK_TIMEOUT_MS = 1000;
 
+/** One that is busy answers within this; one that is stopped never does. */
+export const BUSY_TIMEOUT_MS = 2000;
+
 export type AgentAnswer<Answer = NodeReport> =
   | { readonly kind: "answer"; readonly report: Answer }
   | { readonly kind: "silent"; readonly reason: string };

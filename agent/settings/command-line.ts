@@ -88,11 +88,15 @@ export function describeUsage(spec: CommandSpec<SettingKey, string>): string {
     ...spec.settings.map((key) => describeOption(OPTIONS[key])),
     ["-h, --help", "this help"] as const,
   ];
-  const width = Math.max(...rows.map(([left]) => left.length)) + 2;
   const usage = ["usage: causeway", spec.name, "[flags]", ...(spec.operands ?? [])].join(" ");
   const about = spec.about === undefined ? "" : `\n${spec.about}\n`;
-  const flags = rows.map(([left, help]) => `  ${left.padEnd(width)}${help}\n`).join("");
-  return `${usage}\n\n${spec.summary}.\n${about}\n${flags}\nexit code: ${spec.exitCodes}\n`;
+  return `${usage}\n\n${spec.summary}.\n${about}\n${formatRows(rows)}\nexit code: ${spec.exitCodes}\n`;
+}
+
+/** Lines of two columns, as every help has them. */
+export function formatRows(rows: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...rows.map(([left]) => left.length)) + 2;
+  return rows.map(([left, help]) => `  ${left.padEnd(width)}${help}\n`).join("");
 }
 
 /** A flag with its value, and its help with the default. */

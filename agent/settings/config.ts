@@ -70,14 +70,12 @@ function isSamePort(http: ListenAddress, probes: ListenAddress): boolean {
   return http.port === probes.port && http.port !== 0 && isSameAddress;
 }
 
-/** The usage text of all flags. */
-export function describeFlags(): string {
-  const rows = [
-    ["--config PATH", "YAML file with the same settings, in camel case; flags win"] as const,
+/** Every flag, and its help. */
+export function listFlags(): readonly (readonly [string, string])[] {
+  return [
+    ["--config PATH", "YAML file with the same settings, in camel case; flags win"],
     ...Object.values<Option>(OPTIONS).map(describeOption),
   ];
-  const width = Math.max(...rows.map(([left]) => left.length)) + 2;
-  return rows.map(([left, help]) => `  ${left.padEnd(width)}${help}`).join("\n");
 }
 
 function readFlags(

@@ -6,7 +6,7 @@ import {
   isResult,
   readCommandLine,
 } from "../settings/command-line.ts";
-import { askAgent } from "../report/ask-agent.ts";
+import { askAgent, BUSY_TIMEOUT_MS } from "../report/ask-agent.ts";
 import { reportKernel } from "../report/kernel-report.ts";
 import type { NodeReport } from "../report/node-report.ts";
 import { printableJson } from "../text/printable.ts";
@@ -20,9 +20,6 @@ export const STATUS = {
   exitCodes: "0 ready, 1 not ready or no answer of the agent, 2 wrong usage",
 } as const;
 
-/** An agent that is busy answers within this; one that is stopped never does. */
-const ANSWER_TIMEOUT_MS = 2000;
-
 /** Changes nothing. */
 export async function status({ args, colours, dateMs }: CommandInput): Promise<CommandResult> {
   const read = readCommandLine(STATUS, args);
@@ -30,7 +27,7 @@ export async function status({ args, colours, dateMs }: CommandInput): Promise<C
   const { settings, switches } = read;
   const isWhole = switches.all || switches.json;
   const query = isWhole ? "report all" : "report";
-  const answer = await askAgent(settings.socket, { query, timeoutMs: ANSWER_TIMEOUT_MS });
+  const answer = await askAgent(settings.socket, { query, timeoutMs: BUSY_TIMEOUT_MS });
   const silence = answer.kind === "silent" ? answer.reason : undefined;
   const report =
     answer.kind === "answer"

@@ -78,6 +78,20 @@ async function send(from: Netns, link: string, frames: readonly Buffer[]): Promi
 
 const ip = (...command: readonly string[]): Promise<string> => runOnHost("ip", ...command);
 
+/** The pod gives itself addresses that no ADD gave it. */
+async function takeAddresses(addresses: readonly string[]): Promise<void> {
+  for (const address of addresses) {
+    const withoutDad = address.includes(":") ? ["nodad"] : [];
+    await pod.run("ip", "address", "add", address, "dev", "eth0", ...withoutDad);
+  }
+}
+
+/** Neither the node nor another pod gets an answer. */
+async function assertUnreached(addresses: readonly string[]): Promise<void> {
+  for (const target of addresses)
+    for (const from of [undefined, other]) assert.equal(await isReached(from, target), false, target);
+}
+
 /** Neighbours of the bridge that are no pod's. */
 async function learned(): Promise<string> {
   const lines = (await ip("neighbour", "show", "dev", "cw0")).split("\n");
@@ -223,32 +237,15 @@ test("packets to addresses that no pod has make the host ask nobody, and who sen
 });
 
 test("a pod that takes a free address, or that of a pod which is gone, gets none of its packets", async () => {
-  await pod.run(
-    "sh",
-    "-ec",
-    FREE.map((address) => `ip address add ${address} dev eth0 ${address.includes(":") ? "nodad" : ""}`).join(
-      ";",
-    ),
-  );
+  await takeAddresses(FREE);
   await pod.run("ping", "-n", "-c1", "-W2", GATEWAY4);
-  for (const target of FREE)
-    for (const from of [undefined, other]) assert.equal(await isReached(from, target), false, target);
+  await assertUnreached(FREE);
   const gone = await makeNetns();
   const addresses = await node.add("gone", gone);
   await node.del("gone");
   await gone.remove();
-  for (const address of addresses)
-    await pod.run(
-      "ip",
-      "address",
-      "add",
-      address,
-      "dev",
-      "eth0",
-      ...(address.includes(":") ? ["nodad"] : []),
-    );
-  for (const target of addresses)
-    for (const from of [undefined, other]) assert.equal(await isReached(from, target), false, target);
+  await takeAddresses(addresses);
+  await assertUnreached(addresses);
   assert.equal(await learned(), "");
 });
 
@@ -258,18 +255,8 @@ test("an address is nobody's once the shim alone has deleted its pod's link", as
   await agent.end("SIGKILL");
   await node.del("alone");
   await gone.remove();
-  for (const address of addresses)
-    await pod.run(
-      "ip",
-      "address",
-      "add",
-      address,
-      "dev",
-      "eth0",
-      ...(address.includes(":") ? ["nodad"] : []),
-    );
-  for (const target of addresses)
-    for (const from of [undefined, other]) assert.equal(await isReached(from, target), false, target);
+  await takeAddresses(addresses);
+  await assertUnreached(addresses);
   await start();
   for (const target of addresses) assert.match(await ip("route", "show", target), /^$/);
   assert.equal(await learned(), "");
