@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { Counter, Gauge, type Registry } from "prom-client";
+import type { Registry } from "prom-client";
+import { createStateGauges } from "./state-gauges.ts";
 
 /** Often enough to see a hang, and so seldom that it wakes an idle agent five times a second. */
 const EVENT_LOOP_SAMPLE_MS = 200;
@@ -10,27 +11,8 @@ const EVENT_LOOP_SAMPLE_MS = 200;
  * agent is slow.
  */
 export function registerProcessMetrics(register: Registry): void {
-  const registers = [register];
-  const gauge = (name: string, help: string, read: () => number): void => {
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(read());
-      },
-    });
-  };
-  new Counter({
-    name: "process_cpu_seconds_total",
-    help: "CPU time of the agent, in user mode and in the kernel.",
-    registers,
-    collect() {
-      const { user, system } = process.cpuUsage();
-      this.reset();
-      this.inc((user + system) / 1e6);
-    },
-  });
+  const { gauge, counter } = createStateGauges(register);
+  counter("process_cpu_seconds_total", "CPU time of the agent, in user mode and in the kernel.", cpuSeconds);
   const startedSeconds = Date.now() / 1000 - process.uptime();
   gauge("process_start_time_seconds", "Start of the agent, in seconds since 1970.", () => startedSeconds);
   gauge("process_resident_memory_bytes", "Resident memory of the agent.", process.memoryUsage.rss);
@@ -50,6 +32,11 @@ export function registerProcessMetrics(register: Registry): void {
       return lagSeconds;
     },
   );
+}
+
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
 }
 
 /** The soft limit; the kernel's "unlimited" is infinity. */

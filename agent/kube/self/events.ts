@@ -1,11 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { abridge } from "../../text/abridge.ts";
-import { type ApiClient, drain } from "../api/api-client.ts";
+import { drain } from "../api/api-client.ts";
 import { asApiError } from "../api/api-error.ts";
 import { createFaultState } from "../reflector/fault-state.ts";
-import type { Clock } from "../../lib/clock.ts";
-import type { Log } from "../log.ts";
 import { createWatchdog } from "../reflector/read/watchdog.ts";
+import type { OwnNodeOptions } from "./own-node-options.ts";
 
 /** What an operator should see in `kubectl describe node`. */
 export interface NodeEventReport {
@@ -25,17 +24,6 @@ export interface NodeEvents {
   close(): Promise<void>;
 }
 
-export interface NodeEventsOptions {
-  readonly client: ApiClient;
-  readonly nodeName: string;
-  /** UID of the Node object; undefined while it is not known. */
-  readonly nodeUid: () => string | undefined;
-  readonly clock: Clock;
-  /** Wall-clock time for the event. */
-  readonly dateMs: () => number;
-  readonly log: Log;
-}
-
 /** Events of cluster-scoped objects belong there: the API server refuses them elsewhere. */
 const EVENTS_PATH = "/apis/events.k8s.io/v1/namespaces/default/events";
 const REPEAT_MS = 600_000;
@@ -51,7 +39,7 @@ const MAX_INSTANCE_LENGTH = 128;
  * microseconds and says who reports and what was tried; `kubectl describe node` shows both alike. Since the rate limit lies here, each
  * event is a new object and never a count to be raised: the account needs the verb "create" only.
  */
-export function createNodeEvents(options: NodeEventsOptions): NodeEvents {
+export function createNodeEvents(options: OwnNodeOptions): NodeEvents {
   const { client, clock, log } = options;
   /** When each reason may go out again. Reasons are words of the program, so the map stays small. */
   const dueMs = new Map<string, number>();
@@ -98,7 +86,7 @@ export function createNodeEvents(options: NodeEventsOptions): NodeEvents {
 /** Event object (Kubernetes API reference, Event v1 events.k8s.io). */
 function nodeEvent(
   { type, reason, action, note }: NodeEventReport,
-  { nodeName, nodeUid, dateMs }: NodeEventsOptions,
+  { nodeName, nodeUid, dateMs }: OwnNodeOptions,
 ): object {
   return {
     apiVersion: "events.k8s.io/v1",

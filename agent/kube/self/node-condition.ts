@@ -1,20 +1,11 @@
-import type { Clock } from "../../lib/clock.ts";
-import { type ApiClient, drain } from "../api/api-client.ts";
+import { drain } from "../api/api-client.ts";
 import { asApiError } from "../api/api-error.ts";
 import { backOffMs } from "../../lib/back-off.ts";
 import { createFaultState } from "../reflector/fault-state.ts";
-import type { Log } from "../log.ts";
 import { createWatchdog } from "../reflector/read/watchdog.ts";
+import type { OwnNodeOptions } from "./own-node-options.ts";
 
-export interface NodeConditionOptions {
-  readonly client: ApiClient;
-  readonly nodeName: string;
-  /** UID of the Node object; undefined while it is not known. */
-  readonly nodeUid: () => string | undefined;
-  readonly clock: Clock;
-  /** Wall-clock time for the condition. */
-  readonly dateMs: () => number;
-  readonly log: Log;
+export interface NodeConditionOptions extends OwnNodeOptions {
   /** Uniform in [0, 1). */
   readonly random: () => number;
 }
