@@ -8,6 +8,7 @@
  *   CNI_IFNAME    name of the pod's interface (ADD)
  *   FLOOR_LINK    name of the host's interface
  *   FLOOR_ALIAS   its alias (ADD)
+ *   FLOOR_UID_NAME  its name with the pod's UID (ADD)
  *   FLOOR_BRIDGE  index of the bridge
  *   FLOOR_INDEX   index of the host's interface; the pod's is the next one (ADD)
  *   FLOOR_MTU     (ADD)
@@ -222,8 +223,8 @@ static void set_host_end(struct batch *batch, unsigned index)
 	close_nest(batch, families);
 }
 
-/* The link's birth, as agent/plan/pods/birth-name.ts has it. */
-static void add_birth_name(struct batch *batch, unsigned index)
+/* The pod's UID and the link's birth, as agent/plan/pods has them. */
+static void add_names(struct batch *batch, unsigned index)
 {
 	struct ifinfomsg header = {.ifi_index = (int)index};
 	struct timespec now;
@@ -232,6 +233,7 @@ static void add_birth_name(struct batch *batch, unsigned index)
 	snprintf(name, sizeof name, "%s.since.%012lld", text("FLOOR_LINK"), (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000);
 	begin(batch, RTM_NEWLINKPROP, 0, &header, sizeof header);
 	struct rtattr *names = open_nest(batch, IFLA_PROP_LIST);
+	put_text(batch, IFLA_ALT_IFNAME, text("FLOOR_UID_NAME"));
 	put_text(batch, IFLA_ALT_IFNAME, name);
 	close_nest(batch, names);
 }
@@ -365,7 +367,7 @@ static void add(int host, struct batch *batch)
 	create_veth(batch, index, netns);
 	apply(host, batch, "create the veth");
 	set_host_end(batch, index);
-	add_birth_name(batch, index);
+	add_names(batch, index);
 	set_link(batch, index, 1);
 	set_fdb_entry(batch, index);
 	FOR_EACH_FAMILY(family) {

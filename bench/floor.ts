@@ -8,7 +8,7 @@ import { planPodNetwork } from "../agent/plan/pods/pod-network.ts";
 import { TABLE_NAME } from "../agent/plan/nft/nft-table.ts";
 import { outputPath } from "./launch.ts";
 import { type Host, ip, netnsPath, run, show, writeWork } from "./machine.ts";
-import type { Command, Program } from "./program.ts";
+import { type Command, type Program, uidOf } from "./program.ts";
 
 /** As the agent calls its bridge. */
 export const BRIDGE = "cw0";
@@ -49,6 +49,7 @@ export function createFloor({ id, host, podCidrs, remark = "" }: FloorInput): Pr
       network: "bench",
       containerId: String(pod).padStart(64, "0"),
       ifname: "eth0",
+      pod: { namespace: "bench", name: `pod-${pod}`, uid: uidOf(pod) },
       mtu: MTU,
       addresses,
     });
@@ -57,6 +58,7 @@ export function createFloor({ id, host, podCidrs, remark = "" }: FloorInput): Pr
       CNI_IFNAME: plan.pod.ifname,
       FLOOR_LINK: plan.host.link,
       FLOOR_ALIAS: plan.host.alias,
+      FLOOR_UID_NAME: plan.host.uidName ?? "",
       FLOOR_BRIDGE: String(bridgeIndex),
       FLOOR_INDEX: String(FIRST_LINK_INDEX + 2 * pod),
       FLOOR_MTU: String(plan.mtu),

@@ -96,6 +96,11 @@ export function portsOf(pod: number, ports: number): object {
 
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/** UID of a pod of the bench: as long as Kubernetes' are. */
+export function uidOf(pod: number): string {
+  return `00000000-0000-4000-8000-${String(pod).padStart(12, "0")}`;
+}
+
 /** What a runtime tells a plugin about a pod; every pod has a container ID of its own. */
 export function createEnvironment(host: Host, folder: string, path = PATH) {
   const containerIds = host.podNetns.map(() => randomBytes(32).toString("hex"));
@@ -107,7 +112,7 @@ export function createEnvironment(host: Host, folder: string, path = PATH) {
       CNI_NETNS: netnsPath(host.podNetns[pod] ?? ""),
       CNI_IFNAME: "eth0",
       CNI_PATH: folder,
-      CNI_ARGS: `IgnoreUnknown=1;K8S_POD_NAMESPACE=bench;K8S_POD_NAME=pod-${pod};K8S_POD_INFRA_CONTAINER_ID=${containerIds[pod]}`,
+      CNI_ARGS: `IgnoreUnknown=1;K8S_POD_NAMESPACE=bench;K8S_POD_NAME=pod-${pod};K8S_POD_UID=${uidOf(pod)};K8S_POD_INFRA_CONTAINER_ID=${containerIds[pod]}`,
     };
   };
 }

@@ -1,7 +1,8 @@
 import { parseTarget, type Target } from "../diagnosis/target.ts";
 import type { Rtnetlink } from "../kernel/socket/rtnetlink.ts";
 import { type Family, familyOf, parseAddress } from "../net/address.ts";
-import { parseAlias } from "../plan/pods/attachment.ts";
+import { parseAttachment } from "../plan/pods/attachment.ts";
+import { CUT, formatPodName } from "../plan/pods/names/pod-identity.ts";
 import { observeDatapath } from "./observe/observe-datapath.ts";
 
 /** Both ends of a way as addresses of one family. */
@@ -48,15 +49,16 @@ function hasFamily(addresses: readonly string[], family: Family): boolean {
   return addresses.some((address) => familyOf(address) === family);
 }
 
-/** Addresses by the names that pods' links bear, those of the newest link first; one that was cut ends with "~". */
+/** Addresses by pods' names, those of the newest link first. Links of former releases may have kept the beginning of a long name only. */
 async function listNamedPods(rtnetlink: Rtnetlink): Promise<(podName: string) => readonly string[]> {
   const { hostLinks } = await observeDatapath(rtnetlink);
   const attachments = hostLinks
     .toSorted((one, other) => other.index - one.index)
-    .flatMap(({ alias }) => (alias === undefined ? [] : (parseAlias(alias) ?? [])));
+    .flatMap((link) => parseAttachment(link) ?? []);
   return (asked) =>
-    attachments.flatMap(({ podName, addresses }) => {
-      const isCut = podName?.endsWith("~") === true && asked.startsWith(podName.slice(0, -1));
+    attachments.flatMap(({ pod, addresses }) => {
+      const podName = pod === undefined ? "" : formatPodName(pod);
+      const isCut = podName.endsWith(CUT) && asked.startsWith(podName.slice(0, -CUT.length));
       return podName === asked || isCut ? addresses : [];
     });
 }

@@ -6,6 +6,7 @@ import type { NodeView } from "../kube/nodes/node-view.ts";
 import type { Claim } from "../plan/peers/claim.ts";
 import type { WayCounts } from "../plan/peers/count-ways.ts";
 import type { PeerPlan } from "../plan/peers/peer-routes.ts";
+import { formatPodName } from "../plan/pods/names/pod-identity.ts";
 import { NO_SETTINGS } from "../plan/pods/pod-settings.ts";
 import type { Readiness } from "../lib/readiness.ts";
 import type { Activity } from "./activity.ts";
@@ -133,8 +134,8 @@ function reportAgent(
 /** The newest first: they are what somebody looks for. Those of which only the least age is known are of a former release, and older. */
 export function reportAttachments(links: readonly PodLink[], atMs: number): readonly AttachmentReport[] {
   return links
-    .map(({ podName, settings = NO_SETTINGS, ageMs, isAtLeast, ...link }) => ({
-      pod: podName,
+    .map(({ pod, settings = NO_SETTINGS, ageMs, isAtLeast, ...link }) => ({
+      pod: pod && formatPodName(pod),
       ...link,
       ...settings,
       createdMs: ageMs === undefined ? undefined : atMs - ageMs,

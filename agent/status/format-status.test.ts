@@ -1,3 +1,4 @@
+import { parsePodName } from "../plan/pods/names/pod-identity.ts";
 import { NO_SETTINGS } from "../plan/pods/pod-settings.ts";
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -28,12 +29,13 @@ test("formatStatus() says why a node is not ready", () => {
 });
 
 test("formatStatus() without the agent says what is not known, and makes nothing up", () => {
-  const { createdMs: _, pod: podName, hostPorts, bandwidth, ...link } = SAMPLE_POD;
+  const { createdMs: _, pod: podName = "", hostPorts, bandwidth, ...link } = SAMPLE_POD;
+  const pod = parsePodName(podName);
   const report = reportKernel(
     {
       bridge: { name: "cw0", mtu: 1430, up: true },
       podCIDRs: ["10.244.1.0/24"],
-      pods: [{ ...link, podName, settings: { ...NO_SETTINGS, hostPorts, bandwidth }, ageMs: 300_000 }],
+      pods: [{ ...link, pod, settings: { ...NO_SETTINGS, hostPorts, bandwidth }, ageMs: 300_000 }],
       peerCounts: { direct: 3, overlay: 0 },
       peers: [],
     },

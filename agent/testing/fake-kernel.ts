@@ -1,6 +1,7 @@
 import type { Kernel } from "../kernel/kernel.ts";
+import { namesOf } from "../kernel/pod/pod-requests.ts";
 import type { ObservedAttachment } from "../kernel/types.ts";
-import { parseAlias } from "../plan/pods/attachment.ts";
+import { parseAttachment } from "../plan/pods/attachment.ts";
 import { defaultRoutes } from "../plan/pods/pod-routing.ts";
 
 /**
@@ -34,7 +35,8 @@ export function createFakeKernel(): FakeKernel {
       if ([...veths.values()].some((veth) => veth.netns === netns && veth.ifname === pod.ifname)) {
         return "pod interface exists";
       }
-      const attachment = parseAlias(host.alias);
+      const { link: name, alias } = host;
+      const attachment = parseAttachment({ name, alias, altNames: namesOf(host) });
       if (attachment === undefined) throw new Error(`alias "${host.alias}" is not ours`);
       veths.set(host.link, {
         netns,

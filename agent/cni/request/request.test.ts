@@ -35,7 +35,7 @@ test("parseRequest() understands an ADD", () => {
   assert.ok(request.command === "ADD");
   const { config, wishes, ...rest } = request;
   assert.deepEqual(wishes, {
-    podName: undefined,
+    pod: undefined,
     addresses: new Map(),
     mac: undefined,
     defaultRoute: undefined,

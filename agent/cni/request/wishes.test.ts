@@ -97,6 +97,20 @@ test("parseCniArgs() passes over what is no pair", () => {
   );
 });
 
+test("parseWishes() reads which pod it is, exactly, and no name that Kubernetes does not allow", () => {
+  const podOf = (args: string) => parseWishes({ raw: {} }, args).pod;
+  const uid = "8f14e45f-ceea-467f-a8f2-6f1c0c1f9d3a";
+  const [namespace, name] = ["n".repeat(63), "p".repeat(253)];
+  assert.deepEqual(podOf(`K8S_POD_UID=${uid};K8S_POD_NAME=${name};K8S_POD_NAMESPACE=${namespace}`), {
+    namespace,
+    name,
+    uid,
+  });
+  assert.deepEqual(podOf("K8S_POD_NAME=b;K8S_POD_NAMESPACE=a"), { namespace: "a", name: "b" });
+  assert.equal(podOf("K8S_POD_NAME=t2"), undefined);
+  assert.equal(podOf("K8S_POD_NAMESPACE=a;K8S_POD_NAME=x/y"), undefined);
+});
+
 for (const { args, want } of [
   {
     args: "K8S_POD_UID=u;IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=basic",

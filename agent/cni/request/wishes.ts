@@ -1,6 +1,7 @@
 import { type Family, familyOf, parseAddress } from "../../net/address.ts";
 import { parseInterfaceAddress } from "../../net/cidr.ts";
 import { macToBytes, parseMac } from "../../net/mac.ts";
+import { podIdentity, type PodIdentity } from "../../plan/pods/names/pod-identity.ts";
 import type { PodSettings } from "../../plan/pods/pod-settings.ts";
 import { parseBandwidth } from "./bandwidth.ts";
 import { invalidValue } from "../cni-error.ts";
@@ -11,8 +12,7 @@ import { parsePortMappings } from "./port-mappings.ts";
 
 /** What a runtime wants for one pod in particular. */
 export interface Wishes {
-  /** `NAMESPACE/NAME`, for people. */
-  readonly podName?: string | undefined;
+  readonly pod?: PodIdentity | undefined;
   readonly settings: PodSettings;
   /** At most one of each family. */
   readonly addresses: ReadonlyMap<Family, string>;
@@ -44,7 +44,7 @@ export function parseWishes({ raw }: Pick<NetworkConfig, "raw">, cniArgs: string
     ["CNI_ARGS MAC", pairs.get("MAC")],
   ]);
   return {
-    podName: podNameOf(pairs),
+    pod: podIdentityOf(pairs),
     addresses: readAddresses(ipsKey, ips ?? []),
     mac: mac === undefined ? undefined : readMac(macKey, mac),
     defaultRoute: readDefaultRoute(raw["defaultRoute"]),
@@ -74,7 +74,16 @@ export function parseCniArgs(args: string): ReadonlyMap<string, string> {
   return pairs;
 }
 
-/** `namespace/name` of CNI_ARGS as Kubernetes runtimes give it, in whatever order. */
+/** The pod of CNI_ARGS as Kubernetes runtimes pass it (containerd, CRI-O, dockershim): `K8S_POD_NAMESPACE`, `K8S_POD_NAME`, `K8S_POD_UID`. */
+function podIdentityOf(cniArgs: ReadonlyMap<string, string>): PodIdentity | undefined {
+  return podIdentity({
+    namespace: cniArgs.get("K8S_POD_NAMESPACE"),
+    name: cniArgs.get("K8S_POD_NAME"),
+    uid: cniArgs.get("K8S_POD_UID"),
+  });
+}
+
+/** `namespace/name` of CNI_ARGS for the log, unchecked, as Kubernetes runtimes give it, in whatever order. */
 export function podNameOf(cniArgs: ReadonlyMap<string, string>): string | undefined {
   const name = cniArgs.get("K8S_POD_NAME");
   return name === undefined ? undefined : `${cniArgs.get("K8S_POD_NAMESPACE") ?? ""}/${name}`;

@@ -63,12 +63,12 @@ export async function add(context: CommandsContext, request: Add, caller: Caller
 /** What was asked for, less what only the operator can allow. */
 function grantSettings(
   { allowSourceSpoofing, onIgnoredWish }: CommandsContext,
-  { containerId, wishes: { settings, podName } }: Add,
+  { containerId, wishes: { settings, pod } }: Add,
 ): PodSettings {
   if (!settings.anySource || allowSourceSpoofing) return settings;
   const cause = "allowSourceSpoofing is false";
   onIgnoredWish(
-    `Annotation "${ANY_SOURCE_ANNOTATION}" of ${describePod({ podName, containerId })} does not count: ${cause}`,
+    `Annotation "${ANY_SOURCE_ANNOTATION}" of ${describePod({ pod, containerId })} does not count: ${cause}`,
   );
   return { ...settings, anySource: false };
 }
@@ -169,8 +169,8 @@ function describePool({ cidr, family, size, taken }: PoolUse): string {
   return `${cidr} has none for pods: the longest PodCIDR that has one is a /${family === 4 ? 30 : 126}`;
 }
 
-function podOf({ containerId, wishes: { podName } }: Add): string {
-  return describePod({ podName, containerId });
+function podOf({ containerId, wishes: { pod } }: Add): string {
+  return describePod({ pod, containerId });
 }
 
 function interfaceExists(request: Add, cause: string): CniError {

@@ -44,7 +44,7 @@ export async function check(context: CommandsContext, request: Check): Promise<s
 function planExpected(
   { ipam }: CommandsContext,
   { config, containerId, ifname }: Check,
-  { addresses, settings }: Attachment,
+  { addresses, pod, settings }: Attachment,
   { mac, mtu }: ExpectedInterface,
 ): PodPlan {
   return planPodNetwork({
@@ -53,6 +53,7 @@ function planExpected(
     ifname,
     mtu: mtu ?? MTU_OF_HOST_END,
     mac,
+    pod,
     settings,
     addresses: addresses.map((address) => {
       return { family: familyOf(address), address, gateway: ipam.gatewayOf(address) ?? address };

@@ -40,7 +40,7 @@ const pod: PodEnd = {
   address: "10.244.1.2",
   hostLink: link("cwpod", 9, { masterIndex: 3 }),
   containerId: "c1",
-  podName: undefined,
+  pod: undefined,
   ifname: "eth0",
   isRouted: true,
   neighbour: { mac: "0a:58:0a:f4:01:02", permanent: true },

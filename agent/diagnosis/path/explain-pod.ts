@@ -38,11 +38,11 @@ export function whoseIs(address: string, gateways: readonly Gateway[]): string {
 /** The link of a pod of this node. */
 export function explainLink(
   name: string,
-  { hostLink, containerId, ifname, podName }: PodEnd,
+  { hostLink, containerId, ifname, pod }: PodEnd,
   bridge: Pick<Link, "index" | "name">,
 ): Finding {
   const link = shellWord(hostLink.name);
-  const what = `${hostLink.name} of ${describePod({ podName, containerId })} (${ifname})`;
+  const what = `${hostLink.name} of ${describePod({ pod, containerId })} (${ifname})`;
   const fail = (evidence: string, remedy?: string): Finding => ({ name, verdict: "fail", evidence, remedy });
   if (!hostLink.up) return fail(`link ${what} is down`, `ip link set dev ${link} up`);
   if (hostLink.masterIndex !== bridge.index)

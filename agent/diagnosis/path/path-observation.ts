@@ -1,6 +1,7 @@
 import type { Link } from "../../netlink/link/parse-link.ts";
 import type { Route } from "../../netlink/route/route.ts";
 import type { Observed } from "../finding.ts";
+import type { PodIdentity } from "../../plan/pods/names/pod-identity.ts";
 import type { ObservedTable } from "../../plan/nft/diff-table.ts";
 import type { ForwardChain } from "../../plan/rules/forward-chain.ts";
 import type { Target } from "../target.ts";
@@ -69,8 +70,7 @@ export interface PodEnd {
   readonly address: string;
   readonly hostLink: Link;
   readonly containerId: string;
-  /** `NAMESPACE/NAME`, where the runtime told it. */
-  readonly podName: string | undefined;
+  readonly pod: PodIdentity | undefined;
   readonly ifname: string;
   /** The host has a route to the address. */
   readonly isRouted: boolean;
@@ -89,7 +89,7 @@ export interface HostPortObservation {
     | {
         readonly hostLink: string;
         readonly containerId: string;
-        readonly podName: string | undefined;
+        readonly pod: PodIdentity | undefined;
         readonly address: string;
         readonly port: number;
       }

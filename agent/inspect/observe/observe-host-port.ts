@@ -3,9 +3,8 @@ import type { Target } from "../../diagnosis/target.ts";
 import { messageOf } from "../../lib/errors.ts";
 import { familyOf } from "../../net/address.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
-import { parseAlias } from "../../plan/pods/attachment.ts";
+import { parseAttachment } from "../../plan/pods/attachment.ts";
 import { formatPortKey, hasFamily, type HostPort, isAnyAddress } from "../../plan/pods/host-ports.ts";
-import { parseAltNames } from "../../plan/pods/pod-settings.ts";
 import type { TableQuestions } from "../table-questions.ts";
 
 /** What the kernel holds about a port of this node, in the names of pods' links and in the maps. */
@@ -38,16 +37,23 @@ function findBinding(hostLinks: readonly Link[], { address, port }: Target) {
   const family = familyOf(address);
   const isAsked = ({ hostIp, protocol, hostPort }: HostPort): boolean =>
     protocol === port?.protocol && hostPort === port.number && (hostIp === address || isAnyAddress(hostIp));
-  for (const { name, alias, altNames } of hostLinks) {
-    const hostPort = parseAltNames(name, altNames).hostPorts.find(
+  for (const link of hostLinks) {
+    const attachment = parseAttachment(link);
+    const hostPort = attachment?.settings?.hostPorts.find(
       (candidate) => isAsked(candidate) && hasFamily(candidate, family),
     );
-    const attachment = alias === undefined ? undefined : parseAlias(alias);
     const podAddress = attachment?.addresses.find((candidate) => familyOf(candidate) === family);
     if (hostPort === undefined || attachment === undefined || podAddress === undefined) continue;
-    const { containerId, podName } = attachment;
+    const { containerId, pod } = attachment;
     const isOne = !isAnyAddress(hostPort.hostIp);
-    return { hostLink: name, containerId, podName, address: podAddress, port: hostPort.containerPort, isOne };
+    return {
+      hostLink: link.name,
+      containerId,
+      pod,
+      address: podAddress,
+      port: hostPort.containerPort,
+      isOne,
+    };
   }
   return undefined;
 }

@@ -4,7 +4,7 @@ import { listPodRoutes } from "../../kernel/pod/pod-routes.ts";
 import type { Rtnetlink } from "../../kernel/socket/rtnetlink.ts";
 import { dumpFdb, dumpNeighbours, parseFdbEntry, parseNeighbour } from "../../netlink/route/neighbour.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
-import { parseAlias } from "../../plan/pods/attachment.ts";
+import { parseAttachment } from "../../plan/pods/attachment.ts";
 import type { SourceBinding } from "../../plan/pods/sources.ts";
 import type { Datapath } from "./observe-datapath.ts";
 
@@ -26,9 +26,9 @@ export async function observePods(
     ({ linkIndex }) => linkIndex,
   );
   return hostLinks.flatMap((hostLink) => {
-    const attachment = hostLink.alias === undefined ? undefined : parseAlias(hostLink.alias);
+    const attachment = parseAttachment(hostLink);
     if (attachment === undefined) return [];
-    const { containerId, ifname, addresses, podName } = attachment;
+    const { containerId, ifname, addresses, pod } = attachment;
     // A port's own MAC is an entry too.
     const portMacs = (byPort.get(hostLink.index) ?? [])
       .map(({ mac }) => mac)
@@ -40,7 +40,7 @@ export async function observePods(
         hostLink,
         containerId,
         ifname,
-        podName,
+        pod,
         isRouted,
         neighbour: byAddress.get(address),
         portMacs,

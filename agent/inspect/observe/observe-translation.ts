@@ -4,6 +4,7 @@ import { listForeignTables } from "../../kernel/nft/foreign/foreign-tables.ts";
 import { messageOf } from "../../lib/errors.ts";
 import { familyOf } from "../../net/address.ts";
 import { translateTarget } from "../../plan/foreign/translate-target.ts";
+import { formatPodName } from "../../plan/pods/names/pod-identity.ts";
 import { readText } from "../read-proc.ts";
 import type { Datapath } from "./observe-datapath.ts";
 
@@ -42,7 +43,10 @@ export async function observeTranslation(
     const verdict = translateTarget(tables, packet);
     if (verdict.kind === "refused" || verdict.kind === "other ports") return verdict;
     if (verdict.kind === "translated") {
-      const nameOf = (address: string) => pods.find((pod) => pod.address === address)?.podName;
+      const nameOf = (address: string) => {
+        const identity = pods.find((pod) => pod.address === address)?.pod;
+        return identity && formatPodName(identity);
+      };
       const endpoints = verdict.endpoints.map((address) => ({ address, podName: nameOf(address) }));
       return { kind: "translated", chain: verdict.chain, endpoints };
     }

@@ -10,7 +10,7 @@ import type { PodAddressPlan, PodPlan } from "../../plan/pods/pod-network.ts";
 import type { PodRoute } from "../../plan/pods/pod-routing.ts";
 import { ownTableName } from "../../plan/pods/pod-settings.ts";
 import type { Faults } from "../types.ts";
-import { PORT_FLAGS } from "./pod-requests.ts";
+import { namesOf, PORT_FLAGS } from "./pod-requests.ts";
 import { observeShaping, planShapingRepairs } from "./shaping.ts";
 import { listPodRoutes } from "./pod-routes.ts";
 import { findLink, readOne } from "../socket/read-one.ts";
@@ -30,7 +30,7 @@ export interface CheckContext {
 export async function checkPod(context: CheckContext, plan: PodPlan): Promise<Faults> {
   const link = await findLink(context.rtnetlink, plan.host.link);
   if (link === undefined) return [`host link "${plan.host.link}" is missing`];
-  const missing = plan.host.altNames.filter((name) => !link.altNames.includes(name));
+  const missing = namesOf(plan.host).filter((name) => !link.altNames.includes(name));
   const names = missing.map((name) => `host link "${link.name}" has lost its name "${name}"`);
   const mtu = plan.mtu > 0 ? plan.mtu : link.mtu;
   const hasOwnTable = ({ family }: PodAddressPlan): boolean =>

@@ -30,6 +30,12 @@ const plan = fc
     ifname: fc.constantFrom("eth0", "net1"),
     mtu: fc.constantFrom(1450, 1500),
     addresses,
+    pod: fc.constantFrom(
+      undefined,
+      { namespace: "a", name: "b" },
+      { namespace: "shop", name: "cart-0", uid: "8f14e45f-ceea-467f-a8f2-6f1c0c1f9d3a" },
+      { namespace: "kube-system", name: "etcd-a", uid: "0123456789abcdef0123456789abcdef" },
+    ),
   })
   .map((input) => planPodNetwork(input));
 
@@ -99,13 +105,14 @@ test("createPodEncoder() does not mix up pods of one kind that are encoded befor
   }
 });
 
-test("createPodEncoder() encodes a pod with host ports or limits from its requests", () => {
+test("createPodEncoder() encodes a pod with host ports, limits or a long name from its requests", () => {
   const limit = { rate: 125_000, burst: 10_000 };
   const hostPort = { hostPort: 80, containerPort: 8080, protocol: "tcp", hostIp: undefined } as const;
   for (const settings of [
     { ...NO_SETTINGS, hostPorts: [hostPort] },
     { ...NO_SETTINGS, bandwidth: { ingress: limit, egress: undefined } },
     { ...NO_SETTINGS, bandwidth: { ingress: undefined, egress: limit } },
+    NO_SETTINGS,
   ]) {
     const input: PodRequestsInput = {
       plan: planPodNetwork({
@@ -114,6 +121,7 @@ test("createPodEncoder() encodes a pod with host ports or limits from its reques
         ifname: "eth0",
         mtu: 1500,
         settings,
+        pod: { namespace: "shop", name: settings === NO_SETTINGS ? "p".repeat(253) : "cart-0", uid: "u-1" },
         addresses: [{ family: 4, address: "10.244.1.2", gateway: gateways[4] }],
       }),
       linkIndex: 10,

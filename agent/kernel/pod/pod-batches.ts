@@ -1,4 +1,4 @@
-import { formatBirthName } from "../../plan/pods/birth-name.ts";
+import { formatBirthName } from "../../plan/pods/names/birth-name.ts";
 import { addressToBytes, type Family } from "../../net/address.ts";
 import { linkLocalOf, macToBytes } from "../../net/mac.ts";
 import {
@@ -24,6 +24,7 @@ type Field =
   | "hostMac"
   | "podMac"
   | "alias"
+  | "uid"
   | "birth"
   | "linkLocal"
   | `address${Family}`;
@@ -33,7 +34,7 @@ const MAX_TEMPLATES = 64;
 
 const NO_BYTES = Buffer.alloc(0);
 
-/** Encodes pods, by a template for each kind. Host ports and limits make a pod one of its own, whose requests are encoded one by one. */
+/** Encodes pods, by a template for each kind. Host ports, limits and a name too long for the alias make a pod one of its own, whose requests are encoded one by one. */
 export function createPodEncoder(): (input: PodRequestsInput) => PodBatches {
   const templates = new Map<string, BatchTemplate<Field>>();
 
@@ -75,7 +76,8 @@ function kindOf({ plan, bridgeIndex, hasIpv6 }: PodRequestsInput): string {
   const { host, pod, mtu } = plan;
   const gateways = pod.addresses.map(({ gateway }) => gateway).join();
   const aliasLength = padAlias(host.alias).length;
-  return `${pod.ifname} ${mtu} ${bridgeIndex} ${hasIpv6} ${gateways} ${pod.gatewayMac} ${aliasLength}`;
+  const uidLength = host.uidName?.length ?? 0;
+  return `${pod.ifname} ${mtu} ${bridgeIndex} ${hasIpv6} ${gateways} ${pod.gatewayMac} ${aliasLength} ${uidLength}`;
 }
 
 function valuesOf({
@@ -96,6 +98,7 @@ function valuesOf({
     ["alias", Buffer.from(padAlias(host.alias))],
     ["birth", Buffer.from(formatBirthName(host.link, bornMs))],
   ]);
+  if (host.uidName !== undefined) values.set("uid", Buffer.from(host.uidName));
   for (const { family, address } of pod.addresses) {
     values.set(`address${family}`, addressToBytes(address));
     if (family === 6) values.set("linkLocal", addressToBytes(linkLocalOf(pod.mac)));
@@ -128,6 +131,7 @@ function makeTemplate(input: PodRequestsInput): BatchTemplate<Field> {
         link: "^".repeat(host.link.length),
         mac: SAMPLE_MACS.host,
         alias: "~".repeat(padAlias(host.alias).length),
+        uidName: host.uidName && "!".repeat(host.uidName.length),
       },
       pod: {
         ...pod,

@@ -1,20 +1,16 @@
-import { parseBirthName } from "../../plan/pods/birth-name.ts";
+import { parseBirthName } from "../../plan/pods/names/birth-name.ts";
 import { monotonicMs } from "./monotonic-ms.ts";
 import { dumpNeighbours, parseNeighbourAge } from "../../netlink/route/neighbour.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
-import { parseAlias } from "../../plan/pods/attachment.ts";
+import { parseAttachment } from "../../plan/pods/attachment.ts";
 import { otherEndMac } from "../../plan/pods/pod-network.ts";
-import { parseAltNames } from "../../plan/pods/pod-settings.ts";
 import type { ObservedAttachment, PodLink } from "../types.ts";
 import type { Rtnetlink } from "../socket/rtnetlink.ts";
 
 /** The attachment of a host link; undefined for one that is half made. */
-export function attachmentOf({ name, alias, altNames, mac }: Link): ObservedAttachment | undefined {
-  const attachment = alias === undefined ? undefined : parseAlias(alias);
-  if (attachment === undefined) return undefined;
-  const names = altNames.filter((altName) => parseBirthName(name, [altName]) === undefined);
-  const settings = names.length === 0 ? {} : { settings: parseAltNames(name, names) };
-  return { hostLink: name, ...attachment, ...settings, mac: mac && otherEndMac(mac) };
+export function attachmentOf(link: Link): ObservedAttachment | undefined {
+  const attachment = parseAttachment(link);
+  return attachment && { hostLink: link.name, ...attachment, mac: link.mac && otherEndMac(link.mac) };
 }
 
 /**

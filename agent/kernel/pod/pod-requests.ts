@@ -1,4 +1,4 @@
-import { formatBirthName } from "../../plan/pods/birth-name.ts";
+import { formatBirthName } from "../../plan/pods/names/birth-name.ts";
 import { addressBits, cidrOf } from "../../net/cidr.ts";
 import { LINK_GROUP } from "../../net/host-link.ts";
 import { addAddress } from "../../netlink/route/address.ts";
@@ -105,6 +105,11 @@ export function podRequests(input: PodRequestsInput): PodRequests {
   };
 }
 
+/** The alternative names of a host link, but for that of its birth. */
+export function namesOf({ altNames, uidName }: PodPlan["host"]): readonly string[] {
+  return uidName === undefined ? altNames : [...altNames, uidName];
+}
+
 /** The rest of the host end. */
 function hostRequests(input: PodRequestsInput): PodRequests["host"] {
   const { plan, linkIndex, ifbIndex, bridgeIndex, hasIpv6, bornMs } = input;
@@ -117,7 +122,7 @@ function hostRequests(input: PodRequestsInput): PodRequests["host"] {
       addrGenMode: hasIpv6 ? IN6_ADDR_GEN_MODE_NONE : undefined,
       bridgePort: PORT_FLAGS,
     }),
-    addAltNames(linkIndex, [...host.altNames, formatBirthName(host.link, bornMs)]),
+    addAltNames(linkIndex, [...namesOf(host), formatBirthName(host.link, bornMs)]),
     // Before the link is up: no packet is to pass unlimited.
     ...shapingRequests({ bandwidth, hostLink: host.link, linkIndex, ifbIndex, mtu, hasIpv6 }),
     // A message of its own: the kernel sets flags before it looks at the settings of address families.

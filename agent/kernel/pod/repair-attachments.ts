@@ -13,7 +13,7 @@ import {
 } from "../../netlink/route/neighbour.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
 import { deleteRoute, replaceRoute, type Route } from "../../netlink/route/route.ts";
-import { parseAlias } from "../../plan/pods/attachment.ts";
+import { describePod, parseAlias, parseAttachment } from "../../plan/pods/attachment.ts";
 import { otherEndMac } from "../../plan/pods/pod-network.ts";
 import { parseAltNames } from "../../plan/pods/pod-settings.ts";
 import { diffPort } from "./check-pod.ts";
@@ -73,11 +73,11 @@ export function planRepairs(
     }),
   );
   const others = links.flatMap((link) => {
-    const attachment = link.alias === undefined ? undefined : parseAlias(link.alias);
+    const attachment = parseAttachment(link);
     if (attachment === undefined || link.mac === undefined) return [];
     const mac = otherEndMac(link.mac);
-    const { podName } = attachment;
-    const where = `host link "${link.name}"${podName === undefined ? "" : ` of pod "${podName}"`}`;
+    const { pod } = attachment;
+    const where = `host link "${link.name}"${pod === undefined ? "" : ` of ${describePod(attachment)}`}`;
     const port = diffPort(link, bridge.index);
     const repairs: Repair[] = [];
     if (port.length > 0) {

@@ -21,6 +21,11 @@ export function madeUpPod(round: number): PodRequestsInput {
     containerId: round.toString(16).padStart(64, "0"),
     ifname: "eth0",
     mtu: 1500,
+    pod: {
+      namespace: "causeway",
+      name: `warm-up-${round}`,
+      uid: `00000000-0000-4000-8000-${round.toString(16).padStart(12, "0")}`,
+    },
     addresses: [
       { family: 4, address: `198.18.${round >> 8}.${round & 0xff}`, gateway: "198.18.0.1" },
       { family: 6, address: `2001:db8::${(round + 2).toString(16)}`, gateway: "2001:db8::1" },

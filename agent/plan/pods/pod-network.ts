@@ -2,8 +2,9 @@ import type { Family } from "../../net/address.ts";
 import { addressBits } from "../../net/cidr.ts";
 import { hostLinkName } from "../../net/host-link.ts";
 import { macFromBytes, macOf, macToBytes } from "../../net/mac.ts";
-import { type Attachment, formatAlias } from "./attachment.ts";
+import { type Attachment, formatAlias, hasRoomForName } from "./attachment.ts";
 import { BRIDGE_MAC } from "../node/node-network.ts";
+import { formatNameParts, formatUidName, type PodIdentity } from "./names/pod-identity.ts";
 import { formatAltNames, NO_SETTINGS, type PodSettings } from "./pod-settings.ts";
 
 /** One address of a pod: a host prefix, with the gateway that it is routed through. */
@@ -24,6 +25,8 @@ export interface PodPlan {
     readonly mac: string;
     readonly alias: string;
     readonly altNames: readonly string[];
+    /** The alternative name that most pods have, apart from those that few have. */
+    readonly uidName?: string | undefined;
   };
   /** What is kept of it all. */
   readonly attachment: Attachment & { readonly settings: PodSettings };
@@ -42,7 +45,7 @@ export interface PodNetworkInput {
   readonly network: string;
   readonly containerId: string;
   readonly ifname: string;
-  readonly podName?: string | undefined;
+  readonly pod?: PodIdentity | undefined;
   readonly mtu: number;
   /** Instead of the one that follows from the addresses. */
   readonly mac?: string | undefined;
@@ -58,19 +61,22 @@ export interface PodNetworkInput {
 
 /** Plans the network of one pod interface. At least one address is given. */
 export function planPodNetwork(input: PodNetworkInput): PodPlan {
-  const { network, containerId, ifname, podName, mtu, addresses, settings = NO_SETTINGS } = input;
+  const { network, containerId, ifname, pod, mtu, addresses, settings = NO_SETTINGS } = input;
   const podAddresses = addresses.map(({ address }) => address);
-  const named = podName === undefined ? {} : { podName };
-  const attachment = { network, containerId, ifname, addresses: podAddresses, ...named, settings };
+  const identity = pod === undefined ? {} : { pod };
+  const attachment = { network, containerId, ifname, addresses: podAddresses, ...identity, settings };
   const mac = input.mac ?? podMac(attachment.addresses);
   const link = hostLinkName(containerId, ifname);
+  const alias = formatAlias(attachment);
+  const nameParts = pod === undefined || hasRoomForName(alias, pod) ? [] : formatNameParts(link, pod);
   return {
     attachment,
     host: {
       link,
       mac: otherEndMac(mac),
-      alias: formatAlias(attachment),
-      altNames: formatAltNames(link, settings),
+      alias,
+      altNames: [...nameParts, ...formatAltNames(link, settings)],
+      ...(pod?.uid === undefined ? {} : { uidName: formatUidName(link, pod.uid) }),
     },
     pod: {
       ifname,

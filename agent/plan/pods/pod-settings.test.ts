@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { PROTOCOLS } from "./host-ports.ts";
-import { formatBirthName, parseBirthName } from "./birth-name.ts";
+import { formatBirthName, parseBirthName } from "./names/birth-name.ts";
 import { formatAltNames, NO_SETTINGS, parseAltNames, type PodSettings } from "./pod-settings.ts";
 
 const HOST_LINK = "cwabcdefghijklm";

@@ -49,7 +49,7 @@ export function formatAltNames(
   ].map((setting) => `${hostLink}.${setting}`);
 }
 
-/** Inverse of {@link formatAltNames}; names that somebody else gave the link are passed over. */
+/** Inverse of {@link formatAltNames}, {@link NO_SETTINGS} itself where there are none; other names of the link are passed over. */
 export function parseAltNames(hostLink: string, names: readonly string[]): PodSettings {
   const hostPorts: HostPort[] = [];
   let { ingress, egress }: Bandwidth = NO_SETTINGS.bandwidth;
@@ -67,7 +67,8 @@ export function parseAltNames(hostLink: string, names: readonly string[]): PodSe
     } else if (kind === "in") ingress = { rate: a, burst: b };
     else if (kind === "out") egress = { rate: a, burst: b };
   }
-  return { hostPorts, bandwidth: { ingress, egress }, anySource };
+  const isEmpty = hostPorts.length === 0 && ingress === undefined && egress === undefined && !anySource;
+  return isEmpty ? NO_SETTINGS : { hostPorts, bandwidth: { ingress, egress }, anySource };
 }
 
 function parseNumber(text: string | undefined): number | undefined {

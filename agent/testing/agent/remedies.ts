@@ -48,7 +48,7 @@ const end = (fields: object): PodEnd => ({
   address: "10.244.1.2",
   hostLink: linkOf({}),
   containerId: "c1",
-  podName: undefined,
+  pod: undefined,
   ifname: "eth0",
   isRouted: true,
   neighbour: { mac: MAC, permanent: true },
@@ -61,7 +61,7 @@ const portOf = (element: string | undefined, isTaken: boolean): readonly Finding
     hostPort: {
       isLocal: true,
       binding: isTaken
-        ? { hostLink: "cwpod", containerId: "c1", podName: undefined, address: "10.244.1.2", port: 80 }
+        ? { hostLink: "cwpod", containerId: "c1", pod: undefined, address: "10.244.1.2", port: 80 }
         : undefined,
       set: "ports4",
       key: "tcp . 80",
