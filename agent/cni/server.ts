@@ -6,7 +6,7 @@ import { decodeRequestFrame, encodeReplyFrame, type Reply, type RequestFrame } f
 import { createLimiter } from "../lib/limiter.ts";
 import { DEFAULT_VERSION, versionOf } from "./request/network-config.ts";
 import { parseRequest } from "./request/request.ts";
-import { parseCniArgs, podNameOf } from "./request/wishes.ts";
+import { parseCniArgs, podNameOf } from "./request/runtime-config.ts";
 
 /**
  * Requests in work at the same time. Many, because deletions are collected while one runs; but bounded, because each holds descriptors and

@@ -1,5 +1,5 @@
 import { POD_ROUTE_PROTOCOL } from "../kernel/node/ownership.ts";
-import type { Rtnetlink } from "../kernel/socket/rtnetlink.ts";
+import type { NetlinkClient } from "../kernel/socket/netlink-client.ts";
 import { familyOf } from "../net/address.ts";
 import { cidrContains, formatCidr } from "../net/cidr.ts";
 import { RT_TABLE_MAIN } from "../netlink/constants.ts";
@@ -16,7 +16,10 @@ const NOWHERE: ReadonlyMap<number, string> = new Map([
  * The entry of the main table that decides about an address, as `blackhole 192.0.2.0/24`, if it leads nowhere and is not ours, which an agent would put
  * back. The kernel itself, asked for the route, answers with an error instead.
  */
-export async function findBlockingRoute(rtnetlink: Rtnetlink, address: string): Promise<string | undefined> {
+export async function findBlockingRoute(
+  rtnetlink: NetlinkClient,
+  address: string,
+): Promise<string | undefined> {
   const filter = { family: familyOf(address), table: RT_TABLE_MAIN };
   const dumps = [...NOWHERE.keys()].map((type) => rtnetlink.dump(dumpRoutes({ ...filter, type })));
   const [best] = (await Promise.all(dumps))

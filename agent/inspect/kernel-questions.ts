@@ -1,6 +1,6 @@
 import type { Way } from "../diagnosis/path/path-observation.ts";
 import { readOne } from "../kernel/socket/read-one.ts";
-import type { Rtnetlink } from "../kernel/socket/rtnetlink.ts";
+import type { NetlinkClient } from "../kernel/socket/netlink-client.ts";
 import {
   type FdbEntry,
   getFdbEntry,
@@ -26,7 +26,7 @@ export interface KernelQuestions {
 /** RTN_MULTICAST of linux/rtnetlink.h: what comes after is refused. */
 const LAST_REACHABLE = 5;
 
-export function createKernelQuestions(rtnetlink: Rtnetlink): KernelQuestions {
+export function createKernelQuestions(rtnetlink: NetlinkClient): KernelQuestions {
   const ask = async (question: RouteQuestion, kind: "way" | "entry"): Promise<Route | NetlinkError> => {
     const [outcome] = (await rtnetlink.tryExecute([{ requests: [getRoute(question, kind)] }])).flat();
     if (outcome?.status === "failed") return outcome.error;

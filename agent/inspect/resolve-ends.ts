@@ -1,5 +1,5 @@
 import { parseTarget, type Target } from "../diagnosis/target.ts";
-import type { Rtnetlink } from "../kernel/socket/rtnetlink.ts";
+import type { NetlinkClient } from "../kernel/socket/netlink-client.ts";
 import { type Family, familyOf, parseAddress } from "../net/address.ts";
 import { parseAttachment } from "../plan/pods/attachment.ts";
 import { CUT, formatPodName } from "../plan/pods/names/pod-identity.ts";
@@ -16,7 +16,7 @@ const POD = /^([a-z0-9-]+\/[a-z0-9.-]+)(:.+)?$/;
 
 /** Reads both ends; pods of this node also by name, in the family of the other end. Gives what is wrong as text. */
 export async function resolveEnds(
-  rtnetlink: Rtnetlink,
+  rtnetlink: NetlinkClient,
   sourceText: string,
   targetText: string,
 ): Promise<Ends | string> {
@@ -50,7 +50,7 @@ function hasFamily(addresses: readonly string[], family: Family): boolean {
 }
 
 /** Addresses by pods' names, those of the newest link first. Links of former releases may have kept the beginning of a long name only. */
-async function listNamedPods(rtnetlink: Rtnetlink): Promise<(podName: string) => readonly string[]> {
+async function listNamedPods(rtnetlink: NetlinkClient): Promise<(podName: string) => readonly string[]> {
   const { hostLinks } = await observeDatapath(rtnetlink);
   const attachments = hostLinks
     .toSorted((one, other) => other.index - one.index)

@@ -1,7 +1,7 @@
 import { formatFindings } from "../diagnosis/format-findings.ts";
 import { exitCodeOf, worstOf } from "../diagnosis/finding.ts";
 import { loadNative } from "../kernel/socket/native.ts";
-import { createRtnetlink } from "../kernel/socket/rtnetlink.ts";
+import { createNetlinkClient } from "../kernel/socket/netlink-client.ts";
 import { NETLINK_NETFILTER } from "../netlink/nft/nft-generation.ts";
 import { loadAddon } from "../native/addon.ts";
 import { ASK_TIMEOUT_MS, askAgent } from "../report/ask-agent.ts";
@@ -40,7 +40,10 @@ export async function runDoctor(input: CommandInput): Promise<CommandResult> {
   const agent = await askAgent(flags.socket, { query: "report", timeoutMs: ASK_TIMEOUT_MS });
   const settings = agent.kind === "answer" ? agent.report.agent?.settings : undefined;
   const native = loadNative();
-  const [rtnetlink, netfilter] = [createRtnetlink(native), createRtnetlink(native, NETLINK_NETFILTER)];
+  const [rtnetlink, netfilter] = [
+    createNetlinkClient(native),
+    createNetlinkClient(native, NETLINK_NETFILTER),
+  ];
   try {
     const findings = await examineNode(
       { rtnetlink, netfilter, addon: loadAddon() },

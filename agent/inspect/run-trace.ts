@@ -4,7 +4,7 @@ import { exitCodeOf, type Finding, worstOf } from "../diagnosis/finding.ts";
 import { formatFindings } from "../diagnosis/format-findings.ts";
 import { formatTarget } from "../diagnosis/target.ts";
 import { loadNative } from "../kernel/socket/native.ts";
-import { createRtnetlink } from "../kernel/socket/rtnetlink.ts";
+import { createNetlinkClient } from "../kernel/socket/netlink-client.ts";
 import { NETLINK_NETFILTER } from "../netlink/nft/nft-generation.ts";
 import { ASK_TIMEOUT_MS, askAgent } from "../report/ask-agent.ts";
 import { printableJson } from "../text/printable.ts";
@@ -35,7 +35,10 @@ export async function runTrace(input: CommandInput): Promise<CommandResult> {
   const { settings: flags, switches, operands } = read;
   const [sourceText = "", targetText = ""] = operands;
   const native = loadNative();
-  const [rtnetlink, netfilter] = [createRtnetlink(native), createRtnetlink(native, NETLINK_NETFILTER)];
+  const [rtnetlink, netfilter] = [
+    createNetlinkClient(native),
+    createNetlinkClient(native, NETLINK_NETFILTER),
+  ];
   try {
     const ends = await resolveEnds(rtnetlink, sourceText, targetText);
     if (typeof ends === "string") return usageError(TRACE, ends);

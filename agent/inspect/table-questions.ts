@@ -1,6 +1,6 @@
 import { listRuleComments, tableKey } from "../kernel/nft/list-table.ts";
 import { toFields } from "../kernel/nft/elements/port-elements.ts";
-import type { Rtnetlink } from "../kernel/socket/rtnetlink.ts";
+import type { NetlinkClient } from "../kernel/socket/netlink-client.ts";
 import { dumpSets, parseSet } from "../netlink/nft/nft-objects.ts";
 import { getElement, parseElements } from "../netlink/nft/nft-listed-elements.ts";
 import { formatFields } from "../netlink/nft/nft-values.ts";
@@ -21,7 +21,7 @@ export interface TableQuestions {
   ruleComments(chain: string): Promise<readonly string[]>;
 }
 
-export function createTableQuestions(netfilter: Pick<Rtnetlink, "tryExecute" | "dump">): TableQuestions {
+export function createTableQuestions(netfilter: Pick<NetlinkClient, "tryExecute" | "dump">): TableQuestions {
   const table = tableKey("inet");
   return {
     async element(set, key) {

@@ -37,8 +37,8 @@ export interface Ipam {
   setPodCidrs(podCidrs: readonly Cidr[]): void;
   /** Makes a pool for a former PodCIDR of which a restart found the gateway, so that its attachments can be claimed. */
   addFormerCidr(cidr: Cidr): void;
-  /** Takes one address of each family of the PodCIDRs: the wished one, or any. */
-  reserve(wishes?: ReadonlyMap<Family, string>): Reservation;
+  /** Takes one address of each family of the PodCIDRs: the requested one, or any. */
+  reserve(requested?: ReadonlyMap<Family, string>): Reservation;
   /** Gateway of the PodCIDR that an address comes from, current or former. */
   gatewayOf(address: string): string | undefined;
   /** Takes addresses that exist in the kernel; those outside every pool are remembered by nobody and need not be. */
@@ -67,7 +67,7 @@ export function createIpam(): Ipam {
     }
     return { outcome: "exhausted", family, pools: pools.map((pool) => useOf(pool, 0)) };
   };
-  const reserveWished = (address: string): Reservation => {
+  const reserveRequested = (address: string): Reservation => {
     const pool = current.find(({ cidr }) => cidrContains(cidr, address));
     if (pool === undefined) {
       return { outcome: "outside", address, podCIDRs: current.map(({ cidr }) => formatCidr(cidr)) };
@@ -85,14 +85,14 @@ export function createIpam(): Ipam {
       if (all().every((pool) => formatCidr(pool.cidr) !== formatCidr(cidr)))
         former = [...former, createAddressPool(cidr)];
     },
-    reserve(wishes = new Map()) {
-      // The order of the PodCIDRs decides which family is the pod's first; a wish of another family is refused below.
-      const families = new Set([...current.map((pool) => pool.cidr.family), ...wishes.keys()]);
+    reserve(requested = new Map()) {
+      // The order of the PodCIDRs decides which family is the pod's first; one of another family is refused below.
+      const families = new Set([...current.map((pool) => pool.cidr.family), ...requested.keys()]);
       if (current.length === 0) return { outcome: "no pool" };
       const addresses: PodAddress[] = [];
       for (const family of families) {
-        const wish = wishes.get(family);
-        const reservation = wish === undefined ? reserveAny(family) : reserveWished(wish);
+        const wanted = requested.get(family);
+        const reservation = wanted === undefined ? reserveAny(family) : reserveRequested(wanted);
         if (reservation.outcome !== "reserved") {
           for (const { address } of addresses) for (const pool of current) pool.release(address, 0);
           return reservation;

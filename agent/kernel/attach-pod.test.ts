@@ -5,7 +5,7 @@ import { writeU32 } from "../netlink/message/host-order.ts";
 import { ACKNOWLEDGED, type Outcome } from "../netlink/message/message.ts";
 import { attachPod } from "./pod/attach-pod.ts";
 import { createPodEncoder } from "./pod/pod-batches.ts";
-import type { Rtnetlink } from "./socket/rtnetlink.ts";
+import type { NetlinkClient } from "./socket/netlink-client.ts";
 import { madeUpPod } from "./pod/warm-up.ts";
 
 const RTM_NEWLINK = 16;
@@ -22,7 +22,7 @@ function createOldKernel() {
       interrupted: false,
     };
   };
-  const rtnetlink: Pick<Rtnetlink, "tryExecute"> = {
+  const rtnetlink: Pick<NetlinkClient, "tryExecute"> = {
     tryExecute: (steps) =>
       Promise.resolve(
         steps.map(({ requests }) =>
@@ -32,7 +32,7 @@ function createOldKernel() {
         ),
       ),
   };
-  return { rtnetlink: rtnetlink as Rtnetlink, looks: () => looks };
+  return { rtnetlink: rtnetlink as NetlinkClient, looks: () => looks };
 }
 
 test("attachPod() ends only when the kernel has seen the link's carrier: Linux before 6.8 lost a pod's first packets", async () => {

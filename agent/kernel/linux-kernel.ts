@@ -42,7 +42,7 @@ import { addressRemovals, listPodRoutes } from "./pod/pod-routes.ts";
 import { findLink } from "./socket/read-one.ts";
 import { removeDatapath } from "./remove-datapath.ts";
 import { observeHost, planRepairs, type Repair } from "./pod/repair-attachments.ts";
-import { createRtnetlink, type Rtnetlink } from "./socket/rtnetlink.ts";
+import { createNetlinkClient, type NetlinkClient } from "./socket/netlink-client.ts";
 import type { Native } from "./socket/native.ts";
 import { createUnderlayObserver, ensureForwarding } from "./uplink/underlay.ts";
 import { type LinkRole, watchKernel } from "./socket/watch-kernel.ts";
@@ -59,18 +59,18 @@ const POD_LINK_KINDS = ["veth", "ifb"] as const;
 
 export interface LinuxKernelInput extends LinuxKernelOptions {
   readonly native: Pick<Native, "openNetlink" | "watch" | "close">;
-  readonly rtnetlink: Rtnetlink;
+  readonly rtnetlink: NetlinkClient;
   /** The same for NETLINK_NETFILTER, NETLINK_GENERIC, NETLINK_SOCK_DIAG and NETLINK_XFRM. */
-  readonly netfilter: Rtnetlink;
-  readonly generic: Rtnetlink;
-  readonly sockets: Rtnetlink;
-  readonly xfrm: Rtnetlink;
+  readonly netfilter: NetlinkClient;
+  readonly generic: NetlinkClient;
+  readonly sockets: NetlinkClient;
+  readonly xfrm: NetlinkClient;
 }
 
 export interface LinuxKernelOptions {
   /** Runs work later; gives the function that calls it off. */
   readonly after: (ms: number, work: () => void) => () => void;
-  /** Whether a pod's wish to send from any address counts. */
+  /** Whether a pod may ask to send from any address. */
   readonly allowSourceSpoofing?: boolean;
   /** Hears of what failed while nobody waited for it. */
   readonly onError: (error: unknown) => void;
@@ -78,13 +78,13 @@ export interface LinuxKernelOptions {
 
 /** Opens the kernel of this network namespace. */
 export function openLinuxKernel(native: Native, options: LinuxKernelOptions): Kernel {
-  const netfilter = createRtnetlink(native, NETLINK_NETFILTER);
-  const generic = createRtnetlink(native, NETLINK_GENERIC);
-  const sockets = createRtnetlink(native, NETLINK_SOCK_DIAG);
-  const xfrm = createRtnetlink(native, NETLINK_XFRM);
+  const netfilter = createNetlinkClient(native, NETLINK_NETFILTER);
+  const generic = createNetlinkClient(native, NETLINK_GENERIC);
+  const sockets = createNetlinkClient(native, NETLINK_SOCK_DIAG);
+  const xfrm = createNetlinkClient(native, NETLINK_XFRM);
   return createLinuxKernel({
     native,
-    rtnetlink: createRtnetlink(native),
+    rtnetlink: createNetlinkClient(native),
     netfilter,
     generic,
     sockets,

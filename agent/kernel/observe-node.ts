@@ -8,7 +8,7 @@ import type { Native } from "./socket/native.ts";
 import { isHostLink, isOwnBridge, TUNNEL_ALIAS } from "./node/ownership.ts";
 import { fdbKey, neighbourKey } from "./peer/peer-entries.ts";
 import { listPodLinks } from "./pod/pod-links.ts";
-import { createRtnetlink, type Rtnetlink } from "./socket/rtnetlink.ts";
+import { createNetlinkClient, type NetlinkClient } from "./socket/netlink-client.ts";
 import { listLinks } from "./uplink/underlay.ts";
 
 /** A route of ours to another node's pods. */
@@ -34,7 +34,7 @@ export interface ObservedNode {
 
 /** Reads everything of ours in this network namespace: needs no agent, no configuration and no capability, and changes nothing. */
 export async function observeNode(native: Native, options: { listPeers: boolean }): Promise<ObservedNode> {
-  const rtnetlink = createRtnetlink(native);
+  const rtnetlink = createNetlinkClient(native);
   try {
     const links = await listLinks(rtnetlink);
     const bridge = links.find(isOwnBridge);
@@ -52,7 +52,7 @@ export async function observeNode(native: Native, options: { listPeers: boolean 
   }
 }
 
-async function listPodCidrs(rtnetlink: Rtnetlink, linkIndex: number): Promise<readonly string[]> {
+async function listPodCidrs(rtnetlink: NetlinkClient, linkIndex: number): Promise<readonly string[]> {
   return (await listPodGateways(rtnetlink, linkIndex))
     .filter((gateway) => isWide(gateway) && !gateway.deprecated)
     .map(({ address, prefixLength }) => formatCidr(cidrOf(address, prefixLength)));
@@ -67,7 +67,10 @@ function countByWay(
   return sum;
 }
 
-async function listPeers(rtnetlink: Rtnetlink, tunnels: readonly number[]): Promise<readonly ObservedPeer[]> {
+async function listPeers(
+  rtnetlink: NetlinkClient,
+  tunnels: readonly number[],
+): Promise<readonly ObservedPeer[]> {
   const { routes, neighbours, fdb } = await observePeers(rtnetlink, tunnels);
   return [...routes].map(([podCIDR, { gateway, linkIndex }]) => {
     if (gateway === undefined || linkIndex === undefined || !tunnels.includes(linkIndex))

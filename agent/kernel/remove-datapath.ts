@@ -9,7 +9,7 @@ import { unguardLoopback } from "./node/localnet.ts";
 import { FIRST_DELETION_GROUP, isHostLink, isOurs } from "./node/ownership.ts";
 import { listOwnRoutes } from "./pod/pod-routes.ts";
 import { runNft } from "./nft/run-nft.ts";
-import type { Rtnetlink } from "./socket/rtnetlink.ts";
+import type { NetlinkClient } from "./socket/netlink-client.ts";
 import { listLinks } from "./uplink/underlay.ts";
 
 /**
@@ -20,8 +20,8 @@ export async function removeDatapath({
   rtnetlink,
   xfrm,
 }: {
-  readonly rtnetlink: Rtnetlink;
-  readonly xfrm: Rtnetlink;
+  readonly rtnetlink: NetlinkClient;
+  readonly xfrm: NetlinkClient;
 }): Promise<readonly string[]> {
   const removed: string[] = [];
   const ours = (await listLinks(rtnetlink)).flatMap((link) => {

@@ -83,7 +83,7 @@ function createServe(base: Base, source: Source, { node, cluster }: Omit<Reconci
       ...base,
       bridge: config.bridge,
       allowSourceSpoofing: config.allowSourceSpoofing,
-      onIgnoredWish: once((note) => {
+      onIgnoredSetting: once((note) => {
         log.warn({}, note);
         warn(note);
       }),

@@ -1,6 +1,6 @@
 import { loadNative } from "../../agent/kernel/socket/native.ts";
 import { portSetElement } from "../../agent/kernel/nft/elements/port-elements.ts";
-import { createRtnetlink } from "../../agent/kernel/socket/rtnetlink.ts";
+import { createNetlinkClient } from "../../agent/kernel/socket/netlink-client.ts";
 import { NETLINK_NETFILTER } from "../../agent/netlink/nft/nft-generation.ts";
 import { formatPortElement, type PortBinding, planPortElements } from "../../agent/plan/pods/host-ports.ts";
 import { planRuleset } from "../../agent/plan/rules/ruleset.ts";
@@ -149,7 +149,7 @@ async function measureChanges(): Promise<{ readonly netlinkMs: number; readonly 
     addresses: ["10.244.0.7"],
     hostPorts,
   };
-  const netfilter = createRtnetlink(loadNative(), NETLINK_NETFILTER);
+  const netfilter = createNetlinkClient(loadNative(), NETLINK_NETFILTER);
   const text = (verb: string): string =>
     planPortElements(binding)
       .map((element) => `${verb} element inet ${TABLE_NAME} ${element.set} { ${formatPortElement(element)} }`)

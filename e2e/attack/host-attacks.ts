@@ -18,7 +18,7 @@ interface Mapping {
   readonly hostIP?: string;
 }
 
-function wishFor(lab: AttackLab, mapping: Mapping): Parameters<typeof attachPod>[1] {
+function podWith(lab: AttackLab, mapping: Mapping): Parameters<typeof attachPod>[1] {
   const runtimeConfig = { portMappings: [{ containerPort: 80, ...mapping }] };
   return { name: `${lab.bystander.netns.name}-port`, runtimeConfig };
 }
@@ -26,7 +26,7 @@ function wishFor(lab: AttackLab, mapping: Mapping): Parameters<typeof attachPod>
 /** While a pod of n1 has a host port at 127.0.0.1, which the kernel must let through to pods and back. */
 async function withLoopbackPort(lab: AttackLab, work: (n1: LabNode) => Promise<void>): Promise<void> {
   const n1 = lab.node("n1");
-  const pod = await attachPod(n1, wishFor(lab, { hostPort: 8088, protocol: "tcp", hostIP: "127.0.0.1" }));
+  const pod = await attachPod(n1, podWith(lab, { hostPort: 8088, protocol: "tcp", hostIP: "127.0.0.1" }));
   try {
     await work(n1);
   } finally {
@@ -77,7 +77,7 @@ async function attackerOf(lab: AttackLab, { place }: Cell): Promise<Stand> {
 async function assertRefused(lab: AttackLab, mapping: Mapping): Promise<void> {
   await assert.rejects(
     async () => {
-      const pod = await attachPod(lab.node("n1"), wishFor(lab, mapping));
+      const pod = await attachPod(lab.node("n1"), podWith(lab, mapping));
       await pod.remove();
     },
     new RegExp(`${mapping.hostPort}`),

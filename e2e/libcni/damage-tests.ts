@@ -36,7 +36,7 @@ const IN_POD: readonly Damage[] = [
     names: () => ["eth0", "down"],
   },
   {
-    // A lower one may be the wish of a later plugin.
+    // A lower one may be the request of a later plugin.
     name: "the MTU is raised",
     side: "pod",
     ip: () => "link set eth0 mtu 1500",

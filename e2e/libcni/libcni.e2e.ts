@@ -6,7 +6,7 @@ import { testDamage } from "./damage-tests.ts";
 import { testGc } from "./gc-tests.ts";
 import { testSecondNetworks } from "./second-network-tests.ts";
 import { testStatus } from "./status-tests.ts";
-import { testWishes } from "./wishes-tests.ts";
+import { testRequests } from "./request-tests.ts";
 
 describe("libcni", () => {
   let lab: CniLab | undefined;
@@ -24,7 +24,7 @@ describe("libcni", () => {
   testCheck(getLab);
   testDamage(getLab);
   testGc(getLab);
-  testWishes(getLab);
+  testRequests(getLab);
   testChains(getLab);
   testSecondNetworks(getLab);
 });

@@ -21,7 +21,7 @@ export interface PodHost {
   readonly socket: string;
 }
 
-export interface PodWishes {
+export interface LabPodOptions {
   /** Name of the namespace, and the container's ID. */
   readonly name: string;
   readonly runtimeConfig?: Readonly<Record<string, unknown>>;
@@ -30,12 +30,12 @@ export interface PodWishes {
 }
 
 /** Makes a namespace and attaches it; one that is refused is removed again. */
-export async function attachPod(host: PodHost, wishes: PodWishes): Promise<LabPod> {
-  const { name } = wishes;
+export async function attachPod(host: PodHost, options: LabPodOptions): Promise<LabPod> {
+  const { name } = options;
   await runCommand(["ip", "netns", "add", name]);
-  const detach = async (): Promise<void> => void (await callShim(host, "DEL", wishes));
+  const detach = async (): Promise<void> => void (await callShim(host, "DEL", options));
   try {
-    const { ips } = JSON.parse(await callShim(host, "ADD", wishes)) as {
+    const { ips } = JSON.parse(await callShim(host, "ADD", options)) as {
       ips: readonly { address: string }[];
     };
     const addresses = ips.map(({ address }) => address.replace(/\/\d+$/, ""));
@@ -56,7 +56,7 @@ export async function attachPod(host: PodHost, wishes: PodWishes): Promise<LabPo
 async function callShim(
   { netns, socket }: PodHost,
   command: "ADD" | "DEL",
-  { name, runtimeConfig, args }: PodWishes,
+  { name, runtimeConfig, args }: LabPodOptions,
 ): Promise<string> {
   const environment = {
     CNI_COMMAND: command,

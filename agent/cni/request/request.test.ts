@@ -33,8 +33,8 @@ function failure(run: () => unknown): { code: number; message: string } {
 test("parseRequest() understands an ADD", () => {
   const request = parseRequest(frameOf(add), [7, 8]);
   assert.ok(request.command === "ADD");
-  const { config, wishes, ...rest } = request;
-  assert.deepEqual(wishes, {
+  const { config, runtimeConfig, ...rest } = request;
+  assert.deepEqual(runtimeConfig, {
     pod: undefined,
     addresses: new Map(),
     mac: undefined,

@@ -6,7 +6,7 @@ import {
   parseNetworkConfig,
   SUPPORTED_VERSIONS,
 } from "./network-config.ts";
-import { parseWishes, type Wishes } from "./wishes.ts";
+import { parseRuntimeConfig, type RuntimeConfig } from "./runtime-config.ts";
 
 /** The pod's descriptors that came with a frame. The addon owns them until the request is answered. */
 export interface PodFds {
@@ -27,7 +27,7 @@ interface InPod {
 }
 
 export type CniRequest =
-  | ({ readonly command: "ADD"; readonly wishes: Wishes } & InPod & PodRequest)
+  | ({ readonly command: "ADD"; readonly runtimeConfig: RuntimeConfig } & InPod & PodRequest)
   | ({ readonly command: "CHECK" } & InPod & PodRequest)
   | ({ readonly command: "DEL" } & PodRequest)
   | { readonly command: "GC"; readonly config: NetworkConfig }
@@ -79,7 +79,12 @@ export function parseRequest(frame: RequestFrame, fds: readonly number[]): CniRe
   const pod: PodRequest = { ...validNames(environment), config };
   const inPod: InPod = { netns: environment.get("CNI_NETNS") ?? "", fds: podFds(command, fds) };
   if (command === "CHECK") return { command, ...pod, ...inPod };
-  return { command, ...pod, ...inPod, wishes: parseWishes(config, environment.get("CNI_ARGS") ?? "") };
+  return {
+    command,
+    ...pod,
+    ...inPod,
+    runtimeConfig: parseRuntimeConfig(config, environment.get("CNI_ARGS") ?? ""),
+  };
 }
 
 type PodNames = Pick<PodRequest, "containerId" | "ifname">;

@@ -12,21 +12,21 @@ import { CNI_CODE, CniError } from "../cni-error.ts";
 import type { Caller, CommandsContext, RequestOf } from "./context.ts";
 import { prevResultOf } from "./prev-result.ts";
 import { formatResult } from "./result.ts";
-import { ANY_SOURCE_ANNOTATION } from "../request/wishes.ts";
+import { ANY_SOURCE_ANNOTATION } from "../request/runtime-config.ts";
 
 type Add = RequestOf<"ADD">;
 
 /** Reserve, plan, attach, answer. What a failure leaves is undone before it is told; a runtime that has gone gets its pod rolled back. */
 export async function add(context: CommandsContext, request: Add, caller: Caller): Promise<string> {
   const { kernel, ipam, hostPorts, attachments, bridge, mtu, nowMs } = context;
-  const { containerId, ifname, netns, config, wishes } = request;
+  const { containerId, ifname, netns, config, runtimeConfig } = request;
   if (caller.isGone()) throw givenUp(request);
   const prevResult = prevResultOf(config);
   const hostLink = hostLinkName(containerId, ifname);
   if (attachments.get(hostLink) !== undefined) {
     throw interfaceExists(request, `container has it through host link "${hostLink}"`);
   }
-  const pod = reserve(ipam.reserve(wishes.addresses));
+  const pod = reserve(ipam.reserve(runtimeConfig.addresses));
   const addresses = pod.map(({ address }) => address);
   const network = config.name;
   const settings = grantSettings(context, request);
@@ -35,7 +35,7 @@ export async function add(context: CommandsContext, request: Add, caller: Caller
     containerId,
     ifname,
     mtu: mtu(),
-    ...wishes,
+    ...runtimeConfig,
     settings,
     addresses: pod,
   });
@@ -62,12 +62,12 @@ export async function add(context: CommandsContext, request: Add, caller: Caller
 
 /** What was asked for, less what only the operator can allow. */
 function grantSettings(
-  { allowSourceSpoofing, onIgnoredWish }: CommandsContext,
-  { containerId, wishes: { settings, pod } }: Add,
+  { allowSourceSpoofing, onIgnoredSetting }: CommandsContext,
+  { containerId, runtimeConfig: { settings, pod } }: Add,
 ): PodSettings {
   if (!settings.anySource || allowSourceSpoofing) return settings;
   const cause = "allowSourceSpoofing is false";
-  onIgnoredWish(
+  onIgnoredSetting(
     `Annotation "${ANY_SOURCE_ANNOTATION}" of ${describePod({ pod, containerId })} does not count: ${cause}`,
   );
   return { ...settings, anySource: false };
@@ -169,7 +169,7 @@ function describePool({ cidr, family, size, taken }: PoolUse): string {
   return `${cidr} has none for pods: the longest PodCIDR that has one is a /${family === 4 ? 30 : 126}`;
 }
 
-function podOf({ containerId, wishes: { pod } }: Add): string {
+function podOf({ containerId, runtimeConfig: { pod } }: Add): string {
   return describePod({ pod, containerId });
 }
 

@@ -41,7 +41,7 @@ function setUp(...podCidrs: readonly string[]): Setup {
       readiness,
       bridge: "cw0",
       allowSourceSpoofing: false,
-      onIgnoredWish: (note) => void ignored.push(note),
+      onIgnoredSetting: (note) => void ignored.push(note),
       clusterCidrs: () => [],
       mtu: () => 1400,
       nowMs: () => 0,
@@ -59,14 +59,14 @@ let nextFd = 100;
 
 function addRequest(containerId: string): Extract<CniRequest, { command: "ADD" }> {
   const fds = { netns: nextFd++, rtnetlink: nextFd++ };
-  const wishes = { addresses: new Map(), mac: undefined, settings: NO_SETTINGS };
+  const runtimeConfig = { addresses: new Map(), mac: undefined, settings: NO_SETTINGS };
   return {
     command: "ADD",
     containerId,
     ifname: "eth0",
     netns: `/run/netns/${containerId}`,
     fds,
-    wishes,
+    runtimeConfig,
     config: config(),
   };
 }
@@ -442,43 +442,50 @@ test("CHECK of a pod that is gone tells that the node has no such attachment", a
   assert.match(message, /the node has no such attachment$/);
 });
 
-for (const { name, wish, code, message } of [
+for (const { name, requested, code, message } of [
   {
     name: "taken",
-    wish: "10.244.1.2",
+    requested: "10.244.1.2",
     code: 101,
     message: "Cannot reserve address 10.244.1.2: another pod or the node has it",
   },
   {
     name: "the gateway",
-    wish: "10.244.1.1",
+    requested: "10.244.1.1",
     code: 101,
     message: "Cannot reserve address 10.244.1.1: another pod or the node has it",
   },
   {
     name: "outside",
-    wish: "10.9.9.9",
+    requested: "10.9.9.9",
     code: 7,
     message: "Cannot reserve address 10.9.9.9: it is in no PodCIDR of this node (10.244.1.0/24)",
   },
 ]) {
-  test(`ADD with a wished address that is ${name} is code ${code}`, async () => {
+  test(`ADD with a requested address that is ${name} is code ${code}`, async () => {
     const { commands, ipam } = setUp("10.244.1.0/24");
     await commands(addRequest("c1"), never);
-    const wishes = { addresses: new Map([[4 as const, wish]]), mac: undefined, settings: NO_SETTINGS };
-    assert.deepEqual(await failure(commands({ ...addRequest("c2"), wishes }, never)), { code, message });
+    const runtimeConfig = {
+      addresses: new Map([[4 as const, requested]]),
+      mac: undefined,
+      settings: NO_SETTINGS,
+    };
+    assert.deepEqual(await failure(commands({ ...addRequest("c2"), runtimeConfig }, never)), {
+      code,
+      message,
+    });
     assert.equal(ipam.use(0)[0]?.taken, 1);
   });
 }
 
-test("ADD honours a wished address and MAC, and gives the other family as usual", async () => {
+test("ADD honours a requested address and MAC, and gives the other family as usual", async () => {
   const { commands } = setUp("10.244.1.0/24", "fd00:1::/64");
-  const wishes = {
+  const runtimeConfig = {
     addresses: new Map([[4 as const, "10.244.1.77"]]),
     mac: "02:00:00:00:00:07",
     settings: NO_SETTINGS,
   };
-  const result = JSON.parse(await commands({ ...addRequest("c1"), wishes }, never)) as {
+  const result = JSON.parse(await commands({ ...addRequest("c1"), runtimeConfig }, never)) as {
     ips: { address: string }[];
     interfaces: { mac: string }[];
   };

@@ -17,10 +17,10 @@ export interface CommandsContext {
   readonly attachments: Pick<Attachments, "get" | "add" | "remove" | "list">;
   readonly readiness: Pick<Readiness, "reasons">;
   readonly bridge: string;
-  /** Whether a pod's wish to send from any address counts. */
+  /** Whether a pod may ask to send from any address. */
   readonly allowSourceSpoofing: boolean;
-  /** Hears of a wish that was not granted. */
-  readonly onIgnoredWish: (note: string) => void;
+  /** Called with a setting that was asked for and not granted. */
+  readonly onIgnoredSetting: (note: string) => void;
   /** PodCIDRs of the cluster, which a pod's second interface has routes to. */
   readonly clusterCidrs: () => readonly Cidr[];
   /** MTU of pods, which follows the uplink's. */

@@ -3,7 +3,7 @@ import { createApiClient, drain } from "../../kube/api/api-client.ts";
 import { asApiError } from "../../kube/api/api-error.ts";
 import type { ApiObservation } from "../../diagnosis/agent/check-api.ts";
 import { isIP } from "node:net";
-import type { Rtnetlink } from "../../kernel/socket/rtnetlink.ts";
+import type { NetlinkClient } from "../../kernel/socket/netlink-client.ts";
 import { findBlockingRoute } from "../find-blocking-route.ts";
 
 export interface ApiTarget {
@@ -17,7 +17,7 @@ export interface ApiTarget {
 const TIMEOUT_MS = 1000;
 
 /** Asks the API server for its version, and for a node as the agent must be allowed to, with the agent's credentials. */
-export async function observeApi(rtnetlink: Rtnetlink, target: ApiTarget): Promise<ApiObservation> {
+export async function observeApi(rtnetlink: NetlinkClient, target: ApiTarget): Promise<ApiObservation> {
   const { kubeconfig, apiServer, isInCluster, version } = target;
   if (kubeconfig === undefined && !isInCluster)
     return { kind: "not asked", reason: "this is no pod of a cluster, and --kubeconfig is not given" };
@@ -45,7 +45,7 @@ export async function observeApi(rtnetlink: Rtnetlink, target: ApiTarget): Promi
 }
 
 /** A route of this node that leads the server's address nowhere. */
-async function findBlock(rtnetlink: Rtnetlink, server: string | undefined): Promise<string | undefined> {
+async function findBlock(rtnetlink: NetlinkClient, server: string | undefined): Promise<string | undefined> {
   if (server === undefined || !URL.canParse(server)) return undefined;
   const destination = new URL(server).hostname.replace(/^\[|\]$/g, "");
   if (isIP(destination) === 0) return undefined;

@@ -1,7 +1,7 @@
 import { listPodGateways, type PodGateway } from "../../kernel/node/ensure-gateways.ts";
 import { listAddresses } from "../../kernel/uplink/list-addresses.ts";
 import { isHostLink, isOurs, isOwnBridge } from "../../kernel/node/ownership.ts";
-import type { Rtnetlink } from "../../kernel/socket/rtnetlink.ts";
+import type { NetlinkClient } from "../../kernel/socket/netlink-client.ts";
 import { listLinks } from "../../kernel/uplink/underlay.ts";
 import { type Family, familyOf } from "../../net/address.ts";
 import type { ObservedAddress } from "../../netlink/route/address.ts";
@@ -27,7 +27,7 @@ export interface Datapath {
   readonly foreignTunnels: readonly Link[];
 }
 
-export async function observeDatapath(rtnetlink: Rtnetlink): Promise<Datapath> {
+export async function observeDatapath(rtnetlink: NetlinkClient): Promise<Datapath> {
   const [links, addresses] = await Promise.all([listLinks(rtnetlink), listAddresses(rtnetlink)]);
   const bridge = links.find(isOwnBridge);
   const devices = links.filter(({ kind }) => kind === "vxlan");

@@ -14,7 +14,7 @@ import { type Family, familyOf } from "../../net/address.ts";
 import { type Cidr, cidrContains, cidrOf } from "../../net/cidr.ts";
 import { listTable } from "../../kernel/nft/list-table.ts";
 import { isPeerRoute } from "../../kernel/peer/peer-shape.ts";
-import type { Rtnetlink } from "../../kernel/socket/rtnetlink.ts";
+import type { NetlinkClient } from "../../kernel/socket/netlink-client.ts";
 import { dumpFdb, dumpNeighbours, parseFdbEntry, parseNeighbour } from "../../netlink/route/neighbour.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
 import type { Route } from "../../netlink/route/route.ts";
@@ -41,13 +41,13 @@ export interface PathQuestion {
 }
 
 export interface PathSources {
-  readonly rtnetlink: Rtnetlink;
+  readonly rtnetlink: NetlinkClient;
   /** The same for NETLINK_NETFILTER. */
-  readonly netfilter: Rtnetlink;
+  readonly netfilter: NetlinkClient;
 }
 
 interface Context {
-  readonly rtnetlink: Rtnetlink;
+  readonly rtnetlink: NetlinkClient;
   readonly questions: KernelQuestions;
   readonly tables: TableQuestions;
   readonly node: Datapath;
@@ -229,7 +229,7 @@ async function findLacking(
 }
 
 /** MACs of other nodes whose gateway is missing. */
-async function findOrphans(rtnetlink: Rtnetlink, { index: linkIndex }: Link): Promise<readonly string[]> {
+async function findOrphans(rtnetlink: NetlinkClient, { index: linkIndex }: Link): Promise<readonly string[]> {
   const neighbours = (await rtnetlink.dump(dumpNeighbours({ linkIndex }))).map(parseNeighbour);
   const known = new Set(neighbours.map(({ mac }) => mac));
   const entries = (await rtnetlink.dump(dumpFdb({ linkIndex }))).map(parseFdbEntry);

@@ -1,6 +1,6 @@
 import type { ProbeResult, ProbeTarget } from "../../diagnosis/checks/check-mtu.ts";
 import { readOne } from "../../kernel/socket/read-one.ts";
-import type { Rtnetlink } from "../../kernel/socket/rtnetlink.ts";
+import type { NetlinkClient } from "../../kernel/socket/netlink-client.ts";
 import type { Addon } from "../../native/addon.ts";
 import { type PathAnswer, type PathProbe, probePaths } from "../../native/path-probe.ts";
 import { addressToBytes } from "../../net/address.ts";
@@ -24,9 +24,9 @@ const LADDER_STEPS = 4;
 const LEAST = 1280;
 
 export interface PathSockets {
-  readonly rtnetlink: Rtnetlink;
+  readonly rtnetlink: NetlinkClient;
   /** The same for NETLINK_NETFILTER. */
-  readonly netfilter: Rtnetlink;
+  readonly netfilter: NetlinkClient;
   readonly addon: Addon;
 }
 
@@ -73,7 +73,7 @@ async function findLimit(
 }
 
 async function planTargets(
-  rtnetlink: Rtnetlink,
+  rtnetlink: NetlinkClient,
   { bridge, tunnels, links }: Datapath,
   { direct, overlays }: WaysObservation,
 ): Promise<ProbeTarget[]> {
@@ -108,6 +108,6 @@ export function sample<Item>(items: readonly Item[]): Item[] {
 }
 
 /** The way that the host's own packets take; undefined when there is none. */
-async function findRoute(rtnetlink: Rtnetlink, destination: string): Promise<Route | undefined> {
+async function findRoute(rtnetlink: NetlinkClient, destination: string): Promise<Route | undefined> {
   return readOne(rtnetlink, getRoute({ destination }), parseRoute).catch(() => undefined);
 }

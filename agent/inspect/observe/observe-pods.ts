@@ -1,7 +1,7 @@
 import type { PodEnd } from "../../diagnosis/path/path-observation.ts";
 import { attachmentOf } from "../../kernel/pod/pod-links.ts";
 import { listPodRoutes } from "../../kernel/pod/pod-routes.ts";
-import type { Rtnetlink } from "../../kernel/socket/rtnetlink.ts";
+import type { NetlinkClient } from "../../kernel/socket/netlink-client.ts";
 import { dumpFdb, dumpNeighbours, parseFdbEntry, parseNeighbour } from "../../netlink/route/neighbour.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
 import { parseAttachment } from "../../plan/pods/attachment.ts";
@@ -10,7 +10,7 @@ import type { Datapath } from "./observe-datapath.ts";
 
 /** Every address of every pod as the host sees it, from one dump of each: routes to pods, neighbours and forwarding entries of the bridge. */
 export async function observePods(
-  rtnetlink: Rtnetlink,
+  rtnetlink: NetlinkClient,
   { bridge, hostLinks }: Datapath,
 ): Promise<readonly PodEnd[]> {
   if (bridge === undefined) return [];

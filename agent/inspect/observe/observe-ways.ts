@@ -1,6 +1,6 @@
 import type { OverlayWay } from "../../diagnosis/checks/check-peers.ts";
 import { listPeerRoutes } from "../../kernel/peer/ensure-peers.ts";
-import type { Rtnetlink } from "../../kernel/socket/rtnetlink.ts";
+import type { NetlinkClient } from "../../kernel/socket/netlink-client.ts";
 import { createUnderlayObserver } from "../../kernel/uplink/underlay.ts";
 import { formatCidr } from "../../net/cidr.ts";
 import { dumpFdb, dumpNeighbours, parseFdbEntry, parseNeighbour } from "../../netlink/route/neighbour.ts";
@@ -23,7 +23,7 @@ export interface WaysObservation {
 
 /** Reads our routes, two dumps of each VXLAN device, and the kernel's ways to other nodes. `nodeAddresses`: as the agent knows them. */
 export async function observeWays(
-  rtnetlink: Rtnetlink,
+  rtnetlink: NetlinkClient,
   node: Datapath,
   nodeAddresses: readonly string[],
 ): Promise<WaysObservation> {
@@ -52,7 +52,7 @@ export async function observeWays(
 }
 
 async function observeTunnel(
-  rtnetlink: Rtnetlink,
+  rtnetlink: NetlinkClient,
   { index: linkIndex, name }: Tunnel,
   routes: readonly Route[],
 ): Promise<readonly OverlayWay[]> {

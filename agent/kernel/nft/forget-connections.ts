@@ -14,7 +14,7 @@ import {
 } from "../../plan/pods/host-ports.ts";
 import { removeAll } from "../pod/detach-pods.ts";
 import { listAddresses } from "../uplink/list-addresses.ts";
-import type { Rtnetlink } from "../socket/rtnetlink.ts";
+import type { NetlinkClient } from "../socket/netlink-client.ts";
 
 /**
  * Makes the kernel forget connections that lead astray because host ports have changed: it translates a connection once, and one that keeps
@@ -30,8 +30,8 @@ export interface ConnectionKeeper {
 }
 
 export interface ConnectionKeeperInput {
-  readonly rtnetlink: Rtnetlink;
-  readonly netfilter: Rtnetlink;
+  readonly rtnetlink: NetlinkClient;
+  readonly netfilter: NetlinkClient;
   /** Runs work later; gives the function that calls it off. */
   readonly after: (ms: number, work: () => void) => () => void;
   /** Nobody waits: see {@link PAUSE_MS}. */

@@ -33,9 +33,9 @@ import {
 import { formatFields, formatType } from "../../netlink/nft/nft-values.ts";
 import type { ObservedChain, ObservedTable } from "../../plan/nft/diff-table.ts";
 import { type NftSet, type NftTable, TABLE_NAME } from "../../plan/nft/nft-table.ts";
-import type { Rtnetlink } from "../socket/rtnetlink.ts";
+import type { NetlinkClient } from "../socket/netlink-client.ts";
 
-type Netfilter = Pick<Rtnetlink, "tryExecute" | "dump">;
+type Netfilter = Pick<NetlinkClient, "tryExecute" | "dump">;
 
 /** Our table of a family. */
 export function tableKey(family: NftTable["family"]): NftTableKey {
@@ -81,7 +81,7 @@ async function listCounters(netfilter: Netfilter, key: NftTableKey): Promise<rea
 
 /** How often each counter of a table has counted, by its name. */
 export async function readCounters(
-  netfilter: Pick<Rtnetlink, "dump">,
+  netfilter: Pick<NetlinkClient, "dump">,
   key: NftTableKey,
 ): Promise<ReadonlyMap<string, number>> {
   const objects = (await netfilter.dump(dumpObjects(key))).map(parseObject);
@@ -98,7 +98,7 @@ async function listChains(netfilter: Netfilter, key: NftTableKey): Promise<reado
 
 /** Comments of a table's rules by chain. */
 export async function listRuleComments(
-  netfilter: Pick<Rtnetlink, "dump">,
+  netfilter: Pick<NetlinkClient, "dump">,
   key: NftTableKey,
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   const rules = (await netfilter.dump(dumpRules(key))).map(parseRule);

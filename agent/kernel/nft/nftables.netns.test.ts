@@ -15,10 +15,10 @@ import { makeNetns, runOnHost } from "../../testing/machine/netns.ts";
 import { assertInsideTestNamespaces, privileged } from "../../testing/runner/privileged.ts";
 import { loadNative } from "../socket/native.ts";
 import { createNftables, type Nftables } from "./nftables.ts";
-import { createRtnetlink } from "../socket/rtnetlink.ts";
+import { createNetlinkClient } from "../socket/netlink-client.ts";
 
 assertInsideTestNamespaces();
-const netfilter = createRtnetlink(loadNative(), NETLINK_NETFILTER);
+const netfilter = createNetlinkClient(loadNative(), NETLINK_NETFILTER);
 const OWN = ["10.244.1.0/24", "fd00:10:244:1::/64"].map(cidr);
 const { PATH = "" } = process.env;
 

@@ -4,7 +4,7 @@ import { type Ruleset } from "../../plan/nft/nft-table.ts";
 import { type PortBinding, planPortElements } from "../../plan/pods/host-ports.ts";
 import { planSourceElements, type SourceBinding } from "../../plan/pods/sources.ts";
 import { withElements } from "../../plan/rules/ruleset.ts";
-import type { Rtnetlink } from "../socket/rtnetlink.ts";
+import type { NetlinkClient } from "../socket/netlink-client.ts";
 import { createHazardList } from "./foreign/foreign-hazards.ts";
 import {
   addHostPorts,
@@ -56,7 +56,7 @@ export interface NftablesInput {
    * Is asked for the generation of the namespace's rulesets, so that nobody has to look as long as it is the one that was verified; for what the
    * kernel has; and to change attachments' elements.
    */
-  readonly netfilter: Pick<Rtnetlink, "execute" | "tryExecute" | "withSocket" | "dump">;
+  readonly netfilter: Pick<NetlinkClient, "execute" | "tryExecute" | "withSocket" | "dump">;
   /** Host ports did not lead to their pods until now, because somebody took them away or nobody was there. */
   readonly onRestored: (bindings: readonly PortBinding[]) => void;
 }

@@ -9,14 +9,14 @@ import { planRuleset } from "../../plan/rules/ruleset.ts";
 import { assertInsideTestNamespaces } from "../../testing/runner/privileged.ts";
 import { loadNative } from "../socket/native.ts";
 import { createNftables } from "./nftables.ts";
-import { createRtnetlink } from "../socket/rtnetlink.ts";
+import { createNetlinkClient } from "../socket/netlink-client.ts";
 
 assertInsideTestNamespaces();
 
 /** Folder with a real one, from `e2e/tools-matrix/run.sh`; else one that says what that says. */
 const { CAUSEWAY_TEST_OLD_NFT: given, PATH = "" } = process.env;
 
-const netfilter = createRtnetlink(loadNative(), NETLINK_NETFILTER);
+const netfilter = createNetlinkClient(loadNative(), NETLINK_NETFILTER);
 let folder: string;
 
 before(() => {

@@ -7,7 +7,7 @@ import {
   type TablePair,
 } from "../../plan/nft/diff-table.ts";
 import type { Ruleset } from "../../plan/nft/nft-table.ts";
-import type { Rtnetlink } from "../socket/rtnetlink.ts";
+import type { NetlinkClient } from "../socket/netlink-client.ts";
 import { updateTables } from "./apply-tables.ts";
 import { listTable } from "./list-table.ts";
 
@@ -27,7 +27,7 @@ export interface TableLedger {
 }
 
 export interface TableLedgerInput {
-  readonly netfilter: Pick<Rtnetlink, "execute" | "tryExecute" | "dump">;
+  readonly netfilter: Pick<NetlinkClient, "execute" | "tryExecute" | "dump">;
   /** Adds to a ruleset what attachments have, as it is wanted now. */
   readonly complete: (ruleset: Ruleset) => Ruleset;
   /** Host ports did not lead to their pods until now. */

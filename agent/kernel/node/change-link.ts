@@ -3,7 +3,7 @@ import type { InetConf } from "../../netlink/link/inet-conf.ts";
 import { type LinkChange, setLink } from "../../netlink/link/link.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
 import { findLink } from "../socket/read-one.ts";
-import type { Rtnetlink } from "../socket/rtnetlink.ts";
+import type { NetlinkClient } from "../socket/netlink-client.ts";
 
 /** One change can make another necessary: an MTU that IPv6 needs brings IPv6 back with its own default settings. */
 const MAX_ROUNDS = 2;
@@ -16,7 +16,7 @@ export interface ChangedLink {
 
 /** Changes a link until nothing is left that `diff` finds. */
 export async function changeLink(
-  rtnetlink: Rtnetlink,
+  rtnetlink: NetlinkClient,
   link: Link,
   diff: (link: Link) => LinkChange,
 ): Promise<ChangedLink> {
@@ -78,7 +78,7 @@ export function diffRoutedLink({ alias, mac, mtu }: RoutedLink, link: Link): Lin
 }
 
 /** A link that was there, or made, a moment ago. */
-export async function existingLink(rtnetlink: Rtnetlink, name: string): Promise<Link> {
+export async function existingLink(rtnetlink: NetlinkClient, name: string): Promise<Link> {
   const link = await findLink(rtnetlink, name);
   if (link === undefined)
     throw new Error(`Cannot find link "${name}": it was deleted a moment after it was made`);

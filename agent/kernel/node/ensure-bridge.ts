@@ -11,7 +11,7 @@ import type { Change } from "../types.ts";
 import { isOwnBridge } from "./ownership.ts";
 import { findLink } from "../socket/read-one.ts";
 import { removeLearned } from "./remove-learned.ts";
-import type { Rtnetlink } from "../socket/rtnetlink.ts";
+import type { NetlinkClient } from "../socket/netlink-client.ts";
 
 /** The bridge as it is now, and what was not as planned. */
 export interface EnsuredBridge {
@@ -25,7 +25,7 @@ export interface EnsuredBridge {
  * second to notice that it has got one (linkwatch_nextevent of net/core/link_watch.c).
  */
 export async function ensureBridge(
-  rtnetlink: Rtnetlink,
+  rtnetlink: NetlinkClient,
   plan: NodePlan,
   listPorts: () => Promise<readonly Link[]>,
 ): Promise<EnsuredBridge> {

@@ -12,7 +12,7 @@ import type { Change } from "../types.ts";
 import { listAddresses } from "../uplink/list-addresses.ts";
 import { POD_ROUTE_PROTOCOL } from "./ownership.ts";
 import { listOwnRoutes, podRoute } from "../pod/pod-routes.ts";
-import type { Rtnetlink } from "../socket/rtnetlink.ts";
+import type { NetlinkClient } from "../socket/netlink-client.ts";
 
 export interface GatewaysInput {
   readonly gateways: readonly GatewayAddress[];
@@ -26,7 +26,7 @@ export type PodGateway = Pick<ObservedAddress, "address" | "prefixLength" | "dep
 
 /** Gateways of the bridge, as they must be: host prefixes, and the routes of their PodCIDRs. Each step leaves every pod with its gateway and a way. */
 export async function ensureGateways(
-  rtnetlink: Rtnetlink,
+  rtnetlink: NetlinkClient,
   { gateways, linkIndex, listPorts }: GatewaysInput,
 ): Promise<readonly Change[]> {
   const observed = await listGateways(rtnetlink, linkIndex);
@@ -49,7 +49,7 @@ export async function ensureGateways(
 
 /** Addresses of the bridge that are no link's own, as the kernel has them. */
 export async function listGateways(
-  rtnetlink: Rtnetlink,
+  rtnetlink: NetlinkClient,
   linkIndex: number,
 ): Promise<readonly ObservedAddress[]> {
   return (await listAddresses(rtnetlink, linkIndex)).filter(({ scope }) => scope === "global");
@@ -57,7 +57,7 @@ export async function listGateways(
 
 /** The same with the lengths of their PodCIDRs, as far as routes tell them. */
 export async function listPodGateways(
-  rtnetlink: Rtnetlink,
+  rtnetlink: NetlinkClient,
   linkIndex: number,
 ): Promise<readonly PodGateway[]> {
   const addresses = await listGateways(rtnetlink, linkIndex);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Link } from "../../netlink/link/parse-link.ts";
 import { ensureLocalnet } from "./localnet.ts";
-import type { Rtnetlink } from "../socket/rtnetlink.ts";
+import type { NetlinkClient } from "../socket/netlink-client.ts";
 
 const bridge = {
   index: 7,
@@ -19,11 +19,11 @@ const binding = {
 };
 
 /** A kernel without NETLINK_XFRM, which must not be asked to route 127.0.0.0/8. */
-function withoutXfrm(): { readonly rtnetlink: Rtnetlink; readonly xfrm: Rtnetlink } {
+function withoutXfrm(): { readonly rtnetlink: NetlinkClient; readonly xfrm: NetlinkClient } {
   const refuse = (): Promise<never> => Promise.reject(new Error("not to be asked"));
   const lacks = (): Promise<never> =>
     Promise.reject(Object.assign(new Error("Cannot open netlink socket"), { code: "EPROTONOSUPPORT" }));
-  const make = (ask: () => Promise<never>): Rtnetlink => {
+  const make = (ask: () => Promise<never>): NetlinkClient => {
     return { execute: ask, tryExecute: ask, withSocket: ask, dump: ask, close: () => undefined };
   };
   return { rtnetlink: make(refuse), xfrm: make(lacks) };

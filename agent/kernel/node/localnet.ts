@@ -4,12 +4,12 @@ import { needsLocalnet, type PortBinding } from "../../plan/pods/host-ports.ts";
 import { existingLink } from "./change-link.ts";
 import type { Change } from "../types.ts";
 import { ensureLoopbackPolicies, removeLoopbackPolicies } from "./loopback-policies.ts";
-import type { Rtnetlink } from "../socket/rtnetlink.ts";
+import type { NetlinkClient } from "../socket/netlink-client.ts";
 
 export interface LocalnetContext {
-  readonly rtnetlink: Rtnetlink;
+  readonly rtnetlink: NetlinkClient;
   /** The same for NETLINK_XFRM. */
-  readonly xfrm: Rtnetlink;
+  readonly xfrm: NetlinkClient;
   readonly bridge: Link;
 }
 
@@ -66,7 +66,7 @@ export async function ensureLocalnet(
   };
 }
 
-async function guardLoopback(xfrm: Rtnetlink): Promise<"added" | "there" | "unavailable"> {
+async function guardLoopback(xfrm: NetlinkClient): Promise<"added" | "there" | "unavailable"> {
   try {
     return (await ensureLoopbackPolicies(xfrm)) ? "added" : "there";
   } catch (error) {
@@ -76,7 +76,7 @@ async function guardLoopback(xfrm: Rtnetlink): Promise<"added" | "there" | "unav
 }
 
 /** Tells whether there was anything to remove. */
-export async function unguardLoopback(xfrm: Rtnetlink): Promise<boolean> {
+export async function unguardLoopback(xfrm: NetlinkClient): Promise<boolean> {
   try {
     return await removeLoopbackPolicies(xfrm);
   } catch (error) {
@@ -90,7 +90,7 @@ function lacksProtocol(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "EPROTONOSUPPORT";
 }
 
-async function setLocalnet(rtnetlink: Rtnetlink, bridge: Link, value: 0 | 1): Promise<Link> {
+async function setLocalnet(rtnetlink: NetlinkClient, bridge: Link, value: 0 | 1): Promise<Link> {
   if (bridge.inetConf === undefined || bridge.inetConf.route_localnet === value) return bridge;
   await rtnetlink.execute([{ requests: [setLink(bridge.index, { inetConf: { route_localnet: value } })] }]);
   return existingLink(rtnetlink, bridge.name);

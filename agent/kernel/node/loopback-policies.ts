@@ -7,7 +7,7 @@ import {
   isInboundBlock,
 } from "../../netlink/state/xfrm.ts";
 import { removeAll } from "../pod/detach-pods.ts";
-import type { Rtnetlink } from "../socket/rtnetlink.ts";
+import type { NetlinkClient } from "../socket/netlink-client.ts";
 
 /** By it, and by their shape, policies are known as ours: "cw" in ASCII, as our link group. */
 const PRIORITY = 0x6377;
@@ -26,13 +26,13 @@ const POLICIES: readonly InboundBlock[] = [
   { source: LOOPBACK, destination: ANYWHERE, priority: PRIORITY },
 ];
 
-async function listPolicies(xfrm: Rtnetlink): Promise<readonly InboundBlock[]> {
+async function listPolicies(xfrm: NetlinkClient): Promise<readonly InboundBlock[]> {
   const payloads = await xfrm.dump(dumpPolicies());
   return POLICIES.filter((policy) => payloads.some((payload) => isInboundBlock(payload, policy)));
 }
 
 /** Adds what is missing; tells whether anything was. */
-export async function ensureLoopbackPolicies(xfrm: Rtnetlink): Promise<boolean> {
+export async function ensureLoopbackPolicies(xfrm: NetlinkClient): Promise<boolean> {
   const found = await listPolicies(xfrm);
   const missing = POLICIES.filter((policy) => !found.includes(policy));
   if (missing.length > 0) await xfrm.execute([{ requests: missing.map(addInboundBlock) }]);
@@ -40,7 +40,7 @@ export async function ensureLoopbackPolicies(xfrm: Rtnetlink): Promise<boolean> 
 }
 
 /** Tells whether there were any. */
-export async function removeLoopbackPolicies(xfrm: Rtnetlink): Promise<boolean> {
+export async function removeLoopbackPolicies(xfrm: NetlinkClient): Promise<boolean> {
   const found = await listPolicies(xfrm);
   await removeAll(xfrm, found.map(deleteInboundBlock));
   return found.length > 0;

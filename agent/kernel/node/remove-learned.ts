@@ -11,14 +11,14 @@ import { deleteRoute, dumpRoutes, parseRoute, type Route } from "../../netlink/r
 import { removeAll } from "../pod/detach-pods.ts";
 import type { Change } from "../types.ts";
 import { listAddresses } from "../uplink/list-addresses.ts";
-import type { Rtnetlink } from "../socket/rtnetlink.ts";
+import type { NetlinkClient } from "../socket/netlink-client.ts";
 
 /**
  * Removes what the kernel has learned on a link from others: neighbours that are not permanent, and IPv6 routes from router advertisements. On the
  * bridge only pods could have told them, and a default route by one of them takes the node's traffic to a pod (CVE-2020-10749). The rules of the
  * bridge let nothing of it through; so it is of an earlier release, or of a time without rules.
  */
-export async function removeLearned(rtnetlink: Rtnetlink, linkIndex: number): Promise<readonly Change[]> {
+export async function removeLearned(rtnetlink: NetlinkClient, linkIndex: number): Promise<readonly Change[]> {
   const neighbours = (await rtnetlink.dump(dumpNeighbours({ linkIndex }))).map(parseNeighbour);
   const lots = [
     { kind: "learned route", requests: (await listLearnedRoutes(rtnetlink, linkIndex)).map(deleteRoute) },
@@ -41,7 +41,7 @@ function isLearnedNeighbour({ address, permanent }: ObservedNeighbour): boolean 
 }
 
 /** A prefix that an advertisement called on-link stands there as the kernel's own, of which no address of the link tells. */
-async function listLearnedRoutes(rtnetlink: Rtnetlink, linkIndex: number): Promise<readonly Route[]> {
+async function listLearnedRoutes(rtnetlink: NetlinkClient, linkIndex: number): Promise<readonly Route[]> {
   const filter = { family: 6, table: RT_TABLE_MAIN, linkIndex } as const;
   const routes = (await rtnetlink.dump(dumpRoutes(filter))).map(parseRoute);
   const addresses = await listAddresses(rtnetlink, linkIndex);

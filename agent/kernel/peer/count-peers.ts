@@ -4,10 +4,10 @@ import { dumpRoutes, readRouteOutline } from "../../netlink/route/route.ts";
 import { FAMILIES } from "../../plan/peers/peer-routes.ts";
 import { listPeerRoutes } from "./ensure-peers.ts";
 import { ROUTE_PROTOCOL } from "../node/ownership.ts";
-import type { Rtnetlink } from "../socket/rtnetlink.ts";
+import type { NetlinkClient } from "../socket/netlink-client.ts";
 
 /** Numbers of our routes to other nodes by their link: as many as {@link listPeerRoutes} tells, at a fraction of its cost. */
-export async function countPeers(rtnetlink: Rtnetlink): Promise<ReadonlyMap<number, number>> {
+export async function countPeers(rtnetlink: NetlinkClient): Promise<ReadonlyMap<number, number>> {
   const counts = new Map<number, number>();
   for (const family of FAMILIES) {
     const filter = { table: RT_TABLE_MAIN, protocol: ROUTE_PROTOCOL, family };
@@ -22,7 +22,7 @@ export async function countPeers(rtnetlink: Rtnetlink): Promise<ReadonlyMap<numb
   return counts;
 }
 
-async function countWhole(rtnetlink: Rtnetlink): Promise<ReadonlyMap<number, number>> {
+async function countWhole(rtnetlink: NetlinkClient): Promise<ReadonlyMap<number, number>> {
   const byLink = Map.groupBy(await listPeerRoutes(rtnetlink), ({ linkIndex = 0 }) => linkIndex);
   return new Map([...byLink].map(([linkIndex, routes]) => [linkIndex, routes.length]));
 }

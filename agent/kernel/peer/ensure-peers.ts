@@ -40,7 +40,7 @@ import {
   routeKey,
 } from "./peer-entries.ts";
 import { selectPeerRoutes } from "./peer-shape.ts";
-import type { Rtnetlink } from "../socket/rtnetlink.ts";
+import type { NetlinkClient } from "../socket/netlink-client.ts";
 import type { PrefixQuestion } from "../socket/watch-kernel.ts";
 
 export interface PeersOptions {
@@ -215,7 +215,7 @@ function follow(seen: KnownEntries, planned: PeerEntries, { routes, neighbours, 
 
 /** Our routes to other nodes, by protocol and shape; and those of our protocol that are in the place of one: whatever they are, they are ours. */
 export async function listPeerRoutes(
-  rtnetlink: Rtnetlink,
+  rtnetlink: NetlinkClient,
   isPlanned: (key: string) => boolean = () => false,
 ): Promise<readonly Route[]> {
   const filter = { table: RT_TABLE_MAIN, protocol: ROUTE_PROTOCOL };
@@ -228,7 +228,7 @@ export async function listPeerRoutes(
 
 /** Our routes, and the permanent entries of the VXLAN devices with these indices. */
 export async function observePeers(
-  rtnetlink: Rtnetlink,
+  rtnetlink: NetlinkClient,
   tunnels: readonly number[],
   isPlanned?: (key: string) => boolean,
 ): Promise<KnownEntries> {

@@ -3,18 +3,18 @@ import { test } from "node:test";
 import type { NetlinkRequest, Outcome } from "../../netlink/message/message.ts";
 import { NetlinkError } from "../../netlink/message/netlink-error.ts";
 import { ensureTunnel } from "./ensure-tunnel.ts";
-import type { Rtnetlink } from "../socket/rtnetlink.ts";
+import type { NetlinkClient } from "../socket/netlink-client.ts";
 
 const ENODEV = 19;
 const EOPNOTSUPP = 95;
 
 /** A kernel that has no such link, and refuses to make one. */
-function refusing(errno: number): Rtnetlink {
+function refusing(errno: number): NetlinkClient {
   const refuse = ({ what }: NetlinkRequest): Outcome => {
     const code = what.startsWith("create") ? errno : ENODEV;
     return { status: "failed", error: new NetlinkError({ errno: code, what }) };
   };
-  const tryExecute: Rtnetlink["tryExecute"] = (steps) =>
+  const tryExecute: NetlinkClient["tryExecute"] = (steps) =>
     Promise.resolve(steps.map(({ requests }) => ("bytes" in requests ? [] : requests.map(refuse))));
   return {
     tryExecute,

@@ -12,13 +12,13 @@ import { changeLink, diffRoutedLink, existingLink } from "../node/change-link.ts
 import { isOurs, TUNNEL_ALIAS } from "../node/ownership.ts";
 import { removeAll } from "../pod/detach-pods.ts";
 import { findLink, readOne } from "../socket/read-one.ts";
-import type { Rtnetlink } from "../socket/rtnetlink.ts";
+import type { NetlinkClient } from "../socket/netlink-client.ts";
 import { listAddresses } from "../uplink/list-addresses.ts";
 
 export interface TunnelSockets {
-  readonly rtnetlink: Rtnetlink;
+  readonly rtnetlink: NetlinkClient;
   /** For NETLINK_GENERIC. */
-  readonly generic: Rtnetlink;
+  readonly generic: NetlinkClient;
 }
 
 export interface EnsuredTunnel {
@@ -60,7 +60,7 @@ function isSameTunnel({ vni, port, local }: TunnelPlan, { vxlan }: Link): boolea
   return vxlan?.vni === vni && vxlan.port === port && vxlan.local === local && !vxlan.learning;
 }
 
-async function makeTunnel(rtnetlink: Rtnetlink, plan: TunnelPlan): Promise<Link> {
+async function makeTunnel(rtnetlink: NetlinkClient, plan: TunnelPlan): Promise<Link> {
   const { name, mac, mtu, vni, port, local } = plan;
   try {
     await rtnetlink.execute([
@@ -80,7 +80,7 @@ function noVxlanError(name: string, cause: unknown): Error {
 
 /** Host prefixes: nobody is asked for on the device, and its routes are the agent's own. */
 async function ensureAddresses(
-  rtnetlink: Rtnetlink,
+  rtnetlink: NetlinkClient,
   { name, addresses }: TunnelPlan,
   linkIndex: number,
 ): Promise<readonly string[]> {
@@ -106,7 +106,7 @@ async function ensureAddresses(
   ];
 }
 
-async function disableTxChecksum(generic: Rtnetlink, linkIndex: number): Promise<void> {
+async function disableTxChecksum(generic: NetlinkClient, linkIndex: number): Promise<void> {
   const family = await readOne(generic, getEthtoolFamily(), parseFamily);
   if (family === undefined)
     throw new Error('Cannot turn checksum offload off: this kernel has no generic netlink family "ethtool"');
@@ -114,7 +114,7 @@ async function disableTxChecksum(generic: Rtnetlink, linkIndex: number): Promise
 }
 
 /** Deletes a device of ours that nobody needs any more; gives whether there was one. */
-export async function removeTunnel(rtnetlink: Rtnetlink, name: string): Promise<boolean> {
+export async function removeTunnel(rtnetlink: NetlinkClient, name: string): Promise<boolean> {
   const link = await findLink(rtnetlink, name);
   if (link?.kind !== "vxlan" || !isOurs(link)) return false;
   await rtnetlink.execute([{ requests: [deleteLink(link.index)] }]);

@@ -2,11 +2,11 @@ import type { RememberedPeer } from "../../plan/peers/overlay-nodes.ts";
 import { observePeers } from "./ensure-peers.ts";
 import { isOurs } from "../node/ownership.ts";
 import { fdbKey, neighbourKey } from "./peer-entries.ts";
-import type { Rtnetlink } from "../socket/rtnetlink.ts";
+import type { NetlinkClient } from "../socket/netlink-client.ts";
 import { listLinks } from "../uplink/underlay.ts";
 
 /** Our routes to other nodes, with the address of the node: the gateway, or where the VXLAN device sends what is for the gateway's MAC. */
-export async function listPeers(rtnetlink: Rtnetlink): Promise<readonly RememberedPeer[]> {
+export async function listPeers(rtnetlink: NetlinkClient): Promise<readonly RememberedPeer[]> {
   const links = await listLinks(rtnetlink, { kind: "vxlan" });
   const tunnels = links.filter((link) => link.kind === "vxlan" && isOurs(link)).map(({ index }) => index);
   const { routes, neighbours, fdb } = await observePeers(rtnetlink, tunnels);

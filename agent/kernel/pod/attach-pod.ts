@@ -14,10 +14,10 @@ import type { PodRequestsInput } from "./pod-requests.ts";
 import { addressRemovals } from "./pod-routes.ts";
 import { findLink } from "../socket/read-one.ts";
 import { routePod } from "./route-pod.ts";
-import type { Rtnetlink } from "../socket/rtnetlink.ts";
+import type { NetlinkClient } from "../socket/netlink-client.ts";
 
 export interface AttachContext {
-  readonly rtnetlink: Rtnetlink;
+  readonly rtnetlink: NetlinkClient;
   readonly bridgeIndex: number;
   readonly hasIpv6: boolean;
   /** An interface index that is free, as is the one after it. */
@@ -176,7 +176,7 @@ function firstRouteError(outcomes: readonly Outcome[]): NetlinkError | undefined
 
 /** Which of the two names the kernel means by EEXIST. */
 async function findExisting(
-  rtnetlink: Rtnetlink,
+  rtnetlink: NetlinkClient,
   { host, pod }: PodPlan,
   { rtnetlink: socket }: PodSockets,
 ): Promise<AttachOutcome | undefined> {

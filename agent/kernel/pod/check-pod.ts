@@ -15,10 +15,10 @@ import { observeShaping, planShapingRepairs } from "./shaping.ts";
 import { listPodRoutes } from "./pod-routes.ts";
 import { findLink, readOne } from "../socket/read-one.ts";
 import { sourceRule } from "./route-pod.ts";
-import type { Rtnetlink } from "../socket/rtnetlink.ts";
+import type { NetlinkClient } from "../socket/netlink-client.ts";
 
 export interface CheckContext {
-  readonly rtnetlink: Rtnetlink;
+  readonly rtnetlink: NetlinkClient;
   readonly bridgeIndex: number;
   /** rtnetlink socket inside the pod's namespace. */
   readonly socket: number;
@@ -180,7 +180,7 @@ async function checkOwnTable(
 }
 
 interface NeighbourCheck {
-  readonly rtnetlink: Rtnetlink;
+  readonly rtnetlink: NetlinkClient;
   readonly linkIndex: number;
   readonly address: string;
   readonly mac: string;

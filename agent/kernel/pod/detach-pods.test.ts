@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { NetlinkRequest, Outcome } from "../../netlink/message/message.ts";
 import { NetlinkError } from "../../netlink/message/netlink-error.ts";
 import { createDetacher } from "./detach-pods.ts";
-import type { Rtnetlink } from "../socket/rtnetlink.ts";
+import type { NetlinkClient } from "../socket/netlink-client.ts";
 
 const ENODEV = 19;
 
@@ -13,13 +13,13 @@ function createSlowKernel() {
   const refuse = ({ what }: NetlinkRequest): Outcome => {
     return { status: "failed", error: new NetlinkError({ errno: ENODEV, what }) };
   };
-  const tryExecute: Rtnetlink["tryExecute"] = async (steps) => {
+  const tryExecute: NetlinkClient["tryExecute"] = async (steps) => {
     const requests = steps.flatMap(({ requests: list }) => ("bytes" in list ? [] : list));
     const names = requests.map(({ what }) => what);
     await new Promise<void>((answer) => asked.push({ names, answer }));
     return [requests.map(refuse)];
   };
-  const rtnetlink: Rtnetlink = {
+  const rtnetlink: NetlinkClient = {
     tryExecute,
     execute: () => Promise.reject(new Error("not asked")),
     dump: () => Promise.resolve([]),

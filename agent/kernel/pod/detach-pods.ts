@@ -11,7 +11,7 @@ import { parseAltNames } from "../../plan/pods/pod-settings.ts";
 import { FIRST_DELETION_GROUP, isOurs } from "../node/ownership.ts";
 import { addressRemovals } from "./pod-routes.ts";
 import { readOutcome } from "../socket/read-one.ts";
-import type { Rtnetlink } from "../socket/rtnetlink.ts";
+import type { NetlinkClient } from "../socket/netlink-client.ts";
 
 export type DetachOutcome = "detached" | "gone";
 
@@ -27,7 +27,7 @@ export interface Detacher {
 export type KnownAttachment = Partial<Pick<Attachment, "addresses" | "settings">>;
 
 export interface DetacherInput {
-  readonly rtnetlink: Rtnetlink;
+  readonly rtnetlink: NetlinkClient;
   readonly bridge: () => Link | undefined;
   /** Takes what pods have in nftables: their addresses and host ports, before their links go. */
   readonly removeElements: (hostLinks: readonly string[]) => Promise<void>;
@@ -80,7 +80,7 @@ interface Batch extends Pick<DetacherInput, "removeElements"> {
 }
 
 /** Never rejects: every job hears of its own end. What fails does not keep the rest from being freed; the first failure is told in the end. */
-async function detachAll(rtnetlink: Rtnetlink, batch: Batch): Promise<void> {
+async function detachAll(rtnetlink: NetlinkClient, batch: Batch): Promise<void> {
   const { jobs, group, bridge, removeElements } = batch;
   const faults: unknown[] = [];
   const attempt = (work: Promise<void>): Promise<void> =>
@@ -107,7 +107,7 @@ async function detachAll(rtnetlink: Rtnetlink, batch: Batch): Promise<void> {
   }
 }
 
-async function findLinks(rtnetlink: Rtnetlink, jobs: readonly Job[]): Promise<ReadonlyMap<Job, Link>> {
+async function findLinks(rtnetlink: NetlinkClient, jobs: readonly Job[]): Promise<ReadonlyMap<Job, Link>> {
   const found = await findNamed(
     rtnetlink,
     jobs.map(({ hostLink }) => hostLink),
@@ -121,7 +121,7 @@ async function findLinks(rtnetlink: Rtnetlink, jobs: readonly Job[]): Promise<Re
 }
 
 async function findNamed(
-  rtnetlink: Rtnetlink,
+  rtnetlink: NetlinkClient,
   names: readonly string[],
 ): Promise<readonly (Link | undefined)[]> {
   if (names.length === 0) return [];
@@ -131,7 +131,7 @@ async function findNamed(
 
 /** Indices of the ifbs of those that have one: an ifb does not go with the link that it serves. */
 async function findIfbs(
-  rtnetlink: Rtnetlink,
+  rtnetlink: NetlinkClient,
   jobs: readonly Job[],
   links: ReadonlyMap<Job, Link>,
 ): Promise<readonly number[]> {
@@ -165,7 +165,7 @@ function removalsOf(
 
 /** Deletes links, several at once by way of a group that nobody else has. */
 export async function deleteLinks(
-  rtnetlink: Rtnetlink,
+  rtnetlink: NetlinkClient,
   indices: readonly number[],
   group: number,
 ): Promise<void> {
@@ -181,7 +181,10 @@ export async function deleteLinks(
  * Runs requests about things that are to go; what is gone already is as good as removed, and so is what cannot exist because the kernel lacks its
  * kind (IPv6: cilium/cilium#20672). All are tried, the first failure is thrown.
  */
-export async function removeAll(rtnetlink: Rtnetlink, requests: readonly NetlinkRequest[]): Promise<void> {
+export async function removeAll(
+  rtnetlink: NetlinkClient,
+  requests: readonly NetlinkRequest[],
+): Promise<void> {
   if (requests.length === 0) return;
   const outcomes = (await rtnetlink.tryExecute([{ requests }])).flat();
   for (const outcome of outcomes) {

@@ -5,7 +5,7 @@ import type { Link } from "../../netlink/link/parse-link.ts";
 import { parseAttachment } from "../../plan/pods/attachment.ts";
 import { otherEndMac } from "../../plan/pods/pod-network.ts";
 import type { ObservedAttachment, PodLink } from "../types.ts";
-import type { Rtnetlink } from "../socket/rtnetlink.ts";
+import type { NetlinkClient } from "../socket/netlink-client.ts";
 
 /** The attachment of a host link; undefined for one that is half made. */
 export function attachmentOf(link: Link): ObservedAttachment | undefined {
@@ -18,7 +18,7 @@ export function attachmentOf(link: Link): ObservedAttachment | undefined {
  * old as the bridge's permanent neighbours for it, of which any may have been put back.
  */
 export async function listPodLinks(
-  rtnetlink: Rtnetlink,
+  rtnetlink: NetlinkClient,
   hostLinks: readonly Link[],
 ): Promise<readonly PodLink[]> {
   const ages = new Map<string, number>();

@@ -12,7 +12,7 @@ import {
 } from "../../netlink/route/route.ts";
 import { FAMILIES } from "../../plan/peers/peer-routes.ts";
 import { POD_ROUTE_PROTOCOL } from "../node/ownership.ts";
-import type { Rtnetlink } from "../socket/rtnetlink.ts";
+import type { NetlinkClient } from "../socket/netlink-client.ts";
 
 /**
  * The way from the host to one address of a pod. Together with the permanent neighbour it lets the host reach its pods without asking who has an
@@ -43,7 +43,10 @@ export function isPodRoute(
 }
 
 /** Routes of our number for this node's own: those to pods, and those of its PodCIDRs. */
-export async function listOwnRoutes(rtnetlink: Rtnetlink, table = RT_TABLE_MAIN): Promise<readonly Route[]> {
+export async function listOwnRoutes(
+  rtnetlink: NetlinkClient,
+  table = RT_TABLE_MAIN,
+): Promise<readonly Route[]> {
   const filter = { table, protocol: POD_ROUTE_PROTOCOL };
   const routes: Route[] = [];
   for (const family of FAMILIES)
@@ -52,6 +55,9 @@ export async function listOwnRoutes(rtnetlink: Rtnetlink, table = RT_TABLE_MAIN)
   return routes;
 }
 
-export async function listPodRoutes(rtnetlink: Rtnetlink, bridgeIndex: number): Promise<readonly Route[]> {
+export async function listPodRoutes(
+  rtnetlink: NetlinkClient,
+  bridgeIndex: number,
+): Promise<readonly Route[]> {
   return (await listOwnRoutes(rtnetlink)).filter((route) => isPodRoute(route, bridgeIndex));
 }

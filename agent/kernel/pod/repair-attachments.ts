@@ -20,7 +20,7 @@ import { diffPort } from "./check-pod.ts";
 import { PORT_FLAGS } from "./pod-requests.ts";
 import { listPodRoutes, podRoute } from "./pod-routes.ts";
 import { type ObservedShaping, observeShaping, planShapingRepairs } from "./shaping.ts";
-import type { Rtnetlink } from "../socket/rtnetlink.ts";
+import type { NetlinkClient } from "../socket/netlink-client.ts";
 
 /** What the host has of all attachments. */
 export interface ObservedHost {
@@ -43,7 +43,7 @@ export interface Repair {
 
 /** `links` are all links of the node, `hostLinks` those of attachments. */
 export async function observeHost(
-  rtnetlink: Rtnetlink,
+  rtnetlink: NetlinkClient,
   bridge: Link,
   { links, hostLinks }: { readonly links: readonly Link[]; readonly hostLinks: readonly Link[] },
 ): Promise<ObservedHost> {

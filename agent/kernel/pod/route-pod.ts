@@ -21,13 +21,13 @@ import {
   type PodRouting,
 } from "../../plan/pods/pod-routing.ts";
 import { ROUTE_PROTOCOL } from "../node/ownership.ts";
-import type { Rtnetlink } from "../socket/rtnetlink.ts";
+import type { NetlinkClient } from "../socket/netlink-client.ts";
 
 /** Priority of the rules that we make in pods: before the main table's. */
 export const RULE_PRIORITY = 25_463;
 
 export interface RoutePodInput {
-  readonly rtnetlink: Rtnetlink;
+  readonly rtnetlink: NetlinkClient;
   /** rtnetlink socket inside the pod's namespace. */
   readonly socket: number;
   /** Of the pod's end. */

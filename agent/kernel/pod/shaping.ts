@@ -15,7 +15,7 @@ import {
 import { addRedirect, dumpIngressFilters, parseRedirect } from "../../netlink/route/redirect.ts";
 import { type Bandwidth, planShaper, type RateLimit } from "../../plan/pods/bandwidth.ts";
 import { ifbName } from "../../plan/pods/ifb.ts";
-import type { Rtnetlink } from "../socket/rtnetlink.ts";
+import type { NetlinkClient } from "../socket/netlink-client.ts";
 
 export interface ShapingInput {
   readonly bandwidth: Bandwidth;
@@ -65,7 +65,7 @@ export interface ObservedShaping {
 
 /** Reads what the kernel has for those host links that have limits; `links` are all links of the node. */
 export async function observeShaping(
-  rtnetlink: Rtnetlink,
+  rtnetlink: NetlinkClient,
   limited: readonly Pick<ObservedShaping, "link" | "bandwidth">[],
   links: readonly Link[],
 ): Promise<readonly ObservedShaping[]> {

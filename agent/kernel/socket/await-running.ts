@@ -3,9 +3,9 @@ import { getLink } from "../../netlink/link/link.ts";
 import { isLinkRunning } from "../../netlink/link/parse-link.ts";
 import type { Outcome } from "../../netlink/message/message.ts";
 import { readOne, readOutcome } from "./read-one.ts";
-import type { Rtnetlink } from "./rtnetlink.ts";
+import type { NetlinkClient } from "./netlink-client.ts";
 
-/** Looks, a millisecond apart, after which a link that still has no carrier is somebody's wish: no pod has to wait for it. */
+/** Looks, a millisecond apart, after which a link that still has no carrier is meant to have none: no pod waits for it. */
 const MAX_LOOKS = 1000;
 
 /**
@@ -14,7 +14,7 @@ const MAX_LOOKS = 1000;
  * for the worker. `asked`: the outcome of a first {@link getLink}, where one was sent with other requests.
  */
 export async function awaitRunning(
-  rtnetlink: Rtnetlink,
+  rtnetlink: NetlinkClient,
   linkIndex: number,
   asked: Outcome | undefined,
 ): Promise<void> {

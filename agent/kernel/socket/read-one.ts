@@ -2,11 +2,11 @@ import { getLink } from "../../netlink/link/link.ts";
 import { isNotFound } from "../../netlink/message/netlink-error.ts";
 import { type Link, parseLink } from "../../netlink/link/parse-link.ts";
 import type { NetlinkRequest, Outcome } from "../../netlink/message/message.ts";
-import type { Rtnetlink } from "./rtnetlink.ts";
+import type { NetlinkClient } from "./netlink-client.ts";
 
 /** The answer to a question about one thing; undefined when there is no such thing. */
 export async function readOne<T>(
-  rtnetlink: Rtnetlink,
+  rtnetlink: NetlinkClient,
   request: NetlinkRequest,
   parse: (payload: Buffer) => T,
   socket?: number,
@@ -23,6 +23,6 @@ export function readOutcome<T>(outcome: Outcome | undefined, parse: (payload: Bu
 }
 
 /** The link of that name, or undefined. */
-export function findLink(rtnetlink: Rtnetlink, name: string, socket?: number): Promise<Link | undefined> {
+export function findLink(rtnetlink: NetlinkClient, name: string, socket?: number): Promise<Link | undefined> {
   return readOne(rtnetlink, getLink(name), parseLink, socket);
 }

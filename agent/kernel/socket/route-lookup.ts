@@ -3,7 +3,7 @@ import { RTN_MULTICAST } from "../../netlink/constants.ts";
 import type { Outcome } from "../../netlink/message/message.ts";
 import { getRoute, parseRoute, type Route } from "../../netlink/route/route.ts";
 import type { RouteAnswer } from "../../plan/node/underlay.ts";
-import type { Rtnetlink } from "./rtnetlink.ts";
+import type { NetlinkClient } from "./netlink-client.ts";
 
 /**
  * Addresses that lead out of the cluster: one in each eighth of the unicast space, and the last one, which nobody has, for the default route. A
@@ -19,7 +19,7 @@ export const OUTSIDE: Readonly<Record<Family, readonly string[]>> = {
  * name of the error, as "ENETUNREACH".
  */
 export async function lookUpRoutes(
-  rtnetlink: Rtnetlink,
+  rtnetlink: NetlinkClient,
   addresses: readonly string[],
 ): Promise<ReadonlyMap<string, RouteAnswer | string>> {
   const entries = await ask(rtnetlink, addresses, "entry");
@@ -36,7 +36,7 @@ export async function lookUpRoutes(
 }
 
 async function ask(
-  rtnetlink: Rtnetlink,
+  rtnetlink: NetlinkClient,
   addresses: readonly string[],
   kind: "entry" | "way",
 ): Promise<ReadonlyMap<string, Route | string>> {

@@ -4,11 +4,11 @@ import { eventually } from "../../testing/machine/eventually.ts";
 import { runOnHost } from "../../testing/machine/netns.ts";
 import { assertInsideTestNamespaces } from "../../testing/runner/privileged.ts";
 import { loadNative } from "../socket/native.ts";
-import { createRtnetlink } from "../socket/rtnetlink.ts";
+import { createNetlinkClient } from "../socket/netlink-client.ts";
 import { createUnderlayObserver } from "./underlay.ts";
 
 assertInsideTestNamespaces();
-const rtnetlink = createRtnetlink(loadNative());
+const rtnetlink = createNetlinkClient(loadNative());
 after(() => rtnetlink.close());
 
 const host = (command: string): Promise<string> => runOnHost("sh", "-ec", command);

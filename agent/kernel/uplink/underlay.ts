@@ -20,7 +20,7 @@ import { listAddresses } from "./list-addresses.ts";
 import { isOurs } from "../node/ownership.ts";
 import { findLink, readOutcome } from "../socket/read-one.ts";
 import { lookUpRoutes, OUTSIDE } from "../socket/route-lookup.ts";
-import type { Rtnetlink } from "../socket/rtnetlink.ts";
+import type { NetlinkClient } from "../socket/netlink-client.ts";
 import { readNameServers, surroundingsOf } from "./surroundings.ts";
 import type { PrefixQuestion } from "../socket/watch-kernel.ts";
 
@@ -46,7 +46,7 @@ export interface UnderlayObserver {
 
 export type UnderlayScope = "all" | "new only";
 
-export function createUnderlayObserver(rtnetlink: Rtnetlink): UnderlayObserver {
+export function createUnderlayObserver(rtnetlink: NetlinkClient): UnderlayObserver {
   const keep = createWayKeeper();
   /** The way asked for longest ago comes first. */
   let known = new Map<string, UnderlayWay>();
@@ -101,7 +101,7 @@ interface OwnSide {
   readonly nameServers: readonly string[];
 }
 
-async function observeOwnSide(rtnetlink: Rtnetlink): Promise<OwnSide> {
+async function observeOwnSide(rtnetlink: NetlinkClient): Promise<OwnSide> {
   const [addresses, advertised, nameServers] = await Promise.all([
     listAddresses(rtnetlink),
     listAdvertised(rtnetlink),
@@ -112,7 +112,7 @@ async function observeOwnSide(rtnetlink: Rtnetlink): Promise<OwnSide> {
   return { links, addresses, nameServers, advertised };
 }
 
-async function listAdvertised(rtnetlink: Rtnetlink): Promise<readonly number[]> {
+async function listAdvertised(rtnetlink: NetlinkClient): Promise<readonly number[]> {
   const learned = await rtnetlink.dump(dumpRoutes({ family: 6, table: RT_TABLE_MAIN, protocol: RTPROT_RA }));
   return learned.map(parseRoute).flatMap(({ destination, linkIndex, nextHops }) => {
     if (destination.prefixLength > 0) return [];
@@ -122,7 +122,7 @@ async function listAdvertised(rtnetlink: Rtnetlink): Promise<readonly number[]> 
 
 /** Adds those links to `known` that it does not have. */
 async function readLinks(
-  rtnetlink: Rtnetlink,
+  rtnetlink: NetlinkClient,
   known: OwnSide["links"],
   indices: readonly number[],
 ): Promise<void> {
@@ -222,7 +222,7 @@ function findWatched({ links, addresses, advertised }: OwnSide, { own, cover, wa
 }
 
 /** All links, or at least those of the filter. */
-export async function listLinks(rtnetlink: Rtnetlink, filter: LinkFilter = {}): Promise<Link[]> {
+export async function listLinks(rtnetlink: NetlinkClient, filter: LinkFilter = {}): Promise<Link[]> {
   return (await rtnetlink.dump(dumpLinks(filter))).map(parseLink);
 }
 
@@ -231,7 +231,7 @@ export async function listLinks(rtnetlink: Rtnetlink, filter: LinkFilter = {}): 
  * names of those that did not forward.
  */
 export async function ensureForwarding(
-  rtnetlink: Rtnetlink,
+  rtnetlink: NetlinkClient,
   names: readonly string[],
 ): Promise<readonly string[]> {
   const links = await Promise.all(names.map((name) => findLink(rtnetlink, name)));

@@ -104,7 +104,7 @@ test("causeway page prints the page as it is, without a script, and says so when
   assert.match(silent.stderr, /^causeway: Cannot print the page: .*causeway status/);
 });
 
-test("the page at the node's address is a wish of its own", async () => {
+test("the page at the node's address has an option of its own", async () => {
   await becomesReady(start("--http-page", "node"));
   assert.equal((await get(HTTP, "/report.json"))?.status, 200);
 });

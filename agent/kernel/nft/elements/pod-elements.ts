@@ -8,7 +8,7 @@ import {
   type SourceBinding,
   type SourceElement,
 } from "../../../plan/pods/sources.ts";
-import type { Rtnetlink } from "../../socket/rtnetlink.ts";
+import type { NetlinkClient } from "../../socket/netlink-client.ts";
 import { portSetElement } from "./port-elements.ts";
 import { sourceSetElement } from "./source-elements.ts";
 import type { TableLedger } from "../table-ledger.ts";
@@ -31,7 +31,7 @@ export interface AdoptedPod extends PodElements {
 
 /** Our tables, as far as attachments change them. */
 export interface PodTables {
-  readonly netfilter: Pick<Rtnetlink, "tryExecute" | "withSocket">;
+  readonly netfilter: Pick<NetlinkClient, "tryExecute" | "withSocket">;
   readonly pods: Map<string, PodElements>;
   readonly ledger: TableLedger;
   /** Attachments come and go beside each other; who looks at the tables meanwhile would take what is half done for damage. */

@@ -1,12 +1,12 @@
 import type { Family } from "../../../net/address.ts";
 import { describeHarm } from "../../../plan/rules/forward-chain.ts";
-import type { Rtnetlink } from "../../socket/rtnetlink.ts";
+import type { NetlinkClient } from "../../socket/netlink-client.ts";
 import { identifyForwardChains, listForwardChains } from "./forward-chains.ts";
 
 /** Chains of others that may cost pods traffic, in words; asked of nft only when they, or their rules, have changed. */
 export type ListHazards = (bridge: string, families: readonly Family[]) => Promise<readonly string[]>;
 
-export function createHazardList(netfilter: Pick<Rtnetlink, "dump">): ListHazards {
+export function createHazardList(netfilter: Pick<NetlinkClient, "dump">): ListHazards {
   let hazards: { readonly key: string; readonly found: readonly string[] } | undefined;
   return async (bridge, families) => {
     // Before nft is asked: a change while it lists makes the next look a real one.

@@ -9,7 +9,7 @@ import {
 } from "../../../netlink/nft/nft-objects.ts";
 import type { ForwardChain, NftRule } from "../../../plan/rules/forward-chain.ts";
 import { TABLE_NAME } from "../../../plan/nft/nft-table.ts";
-import type { Rtnetlink } from "../../socket/rtnetlink.ts";
+import type { NetlinkClient } from "../../socket/netlink-client.ts";
 import { listNft } from "../run-nft.ts";
 
 /** An object of `nft -j list chains`; see libnftables-json(5). */
@@ -43,7 +43,7 @@ export async function listForwardChains(families: readonly Family[]): Promise<re
  * before.
  */
 export async function identifyForwardChains(
-  netfilter: Pick<Rtnetlink, "dump">,
+  netfilter: Pick<NetlinkClient, "dump">,
   families: readonly Family[],
 ): Promise<string> {
   const found: string[] = [];

@@ -39,12 +39,12 @@ import { closePod, makeNetns, type Netns, openPod } from "../../testing/machine/
 import { assertInsideTestNamespaces } from "../../testing/runner/privileged.ts";
 import type { PodSockets } from "../types.ts";
 import { loadNative } from "./native.ts";
-import { createRtnetlink } from "./rtnetlink.ts";
+import { createNetlinkClient } from "./netlink-client.ts";
 
 assertInsideTestNamespaces();
 
 const native = loadNative();
-const rtnetlink = createRtnetlink(native);
+const rtnetlink = createNetlinkClient(native);
 const hostMac = "fa:58:0a:f4:01:07";
 const podMac = "0a:58:0a:f4:01:07";
 const GROUP = 77;

@@ -12,11 +12,8 @@ import {
 } from "../../netlink/message/message.ts";
 import type { Native, NativeStep } from "./native.ts";
 
-/**
- * Requests for one network namespace: the host's, or that of an rtnetlink socket opened in another one. Or, by a socket of it, for another
- * protocol.
- */
-export interface RtnetlinkStep {
+/** Requests for one socket: one of the client's own (its protocol, the host's network namespace), or any other. */
+export interface NetlinkStep {
   readonly socket?: number | undefined;
   readonly requests: Requests;
 }
@@ -27,14 +24,15 @@ export class DumpInterruptedError extends Error {
   readonly code = "EINTR";
 }
 
-export interface Rtnetlink {
+/** Speaks one netlink protocol: sends requests in batches, and matches the answers. */
+export interface NetlinkClient {
   /**
    * Sends the steps in order, in one trip to a thread. All requests of a step are tried, a failure ends the sequence after its step.
    * Throws the first NetlinkError; else gives the replies per step and request.
    */
-  execute(steps: readonly RtnetlinkStep[]): Promise<(readonly NetlinkMessage[])[][]>;
+  execute(steps: readonly NetlinkStep[]): Promise<(readonly NetlinkMessage[])[][]>;
   /** The same with errors as values. */
-  tryExecute(steps: readonly RtnetlinkStep[]): Promise<Outcome[][]>;
+  tryExecute(steps: readonly NetlinkStep[]): Promise<Outcome[][]>;
   /** Lends one of the host's sockets, for steps of a sequence that another protocol's requests belong to. */
   withSocket<Result>(use: (socket: number) => Promise<Result>): Promise<Result>;
   /**
@@ -57,7 +55,7 @@ const MAX_DUMP_ATTEMPTS = 10;
 /** As many requests as libuv's thread pool runs at the same time (UV_THREADPOOL_SIZE is 4 unless set). */
 const MAX_SOCKETS = 4;
 
-type RtnetlinkNative = Pick<Native, "openNetlink" | "prepareNetlink" | "close" | "request">;
+type NetlinkNative = Pick<Native, "openNetlink" | "prepareNetlink" | "close" | "request">;
 
 interface Batch extends NativeStep {
   readonly requests: Requests;
@@ -66,8 +64,8 @@ interface Batch extends NativeStep {
 
 const skipped: Outcome = { status: "skipped" };
 
-/** Another protocol of the same message form, such as NETLINK_NETFILTER, is served as well. */
-export function createRtnetlink(native: RtnetlinkNative, protocol: number = NETLINK_ROUTE): Rtnetlink {
+/** A client of rtnetlink, or of another protocol of the same message form, such as NETLINK_NETFILTER. */
+export function createNetlinkClient(native: NetlinkNative, protocol: number = NETLINK_ROUTE): NetlinkClient {
   const pool = createSocketPool(native, protocol);
   let nextSeq = 1;
 
@@ -100,8 +98,8 @@ export function createRtnetlink(native: RtnetlinkNative, protocol: number = NETL
     return outcomes;
   }
 
-  async function run(steps: readonly RtnetlinkStep[], host: number): Promise<Outcome[][]> {
-    const fdOf = ({ socket }: RtnetlinkStep): number => socket ?? host;
+  async function run(steps: readonly NetlinkStep[], host: number): Promise<Outcome[][]> {
+    const fdOf = ({ socket }: NetlinkStep): number => socket ?? host;
     if (steps.every(({ requests }) => countOf(requests) > 0 && countOf(requests) <= MAX_BATCH)) {
       return send(steps.map((step) => encode(fdOf(step), step.requests)));
     }
@@ -116,7 +114,7 @@ export function createRtnetlink(native: RtnetlinkNative, protocol: number = NETL
     return outcomes;
   }
 
-  async function tryExecute(steps: readonly RtnetlinkStep[]): Promise<Outcome[][]> {
+  async function tryExecute(steps: readonly NetlinkStep[]): Promise<Outcome[][]> {
     for (const socket of new Set(steps.map((step) => step.socket))) {
       if (socket !== undefined) native.prepareNetlink(socket);
     }
@@ -192,8 +190,8 @@ interface SocketPool {
   close(): void;
 }
 
-/** A few rtnetlink sockets of our own network namespace, opened when first needed. */
-function createSocketPool(native: RtnetlinkNative, protocol: number): SocketPool {
+/** A few sockets in our own network namespace, opened when first needed. */
+function createSocketPool(native: NetlinkNative, protocol: number): SocketPool {
   const free: number[] = [];
   const waiting: (() => void)[] = [];
   let taken = 0;
@@ -207,7 +205,7 @@ function createSocketPool(native: RtnetlinkNative, protocol: number): SocketPool
   }
 
   async function withSocket<Result>(use: (fd: number) => Promise<Result>): Promise<Result> {
-    if (closed) throw new Error("Cannot use rtnetlink: it is closed");
+    if (closed) throw new Error("Cannot use netlink: the client is closed");
     const fd = free.pop() ?? native.openNetlink(protocol, 0);
     let isClean = false;
     try {

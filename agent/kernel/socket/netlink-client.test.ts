@@ -13,7 +13,7 @@ import { dumpLinks } from "../../netlink/link/link.ts";
 import { type NetlinkMessage, type NetlinkRequest, parseMessages } from "../../netlink/message/message.ts";
 import { dumpRoutes } from "../../netlink/route/route.ts";
 import type { NativeStep } from "./native.ts";
-import { createRtnetlink, DumpInterruptedError } from "./rtnetlink.ts";
+import { createNetlinkClient, DumpInterruptedError } from "./netlink-client.ts";
 
 /** What the fake kernel answers to one message: an error number (0: success), and flags of a dump. */
 type Reply = (message: NetlinkMessage) => { readonly errno?: number; readonly flags?: number };
@@ -82,7 +82,7 @@ function createFakeNative(reply: Reply, until: Promise<void> = Promise.resolve()
 test("dump() asks again while the kernel says that the dump was interrupted", async () => {
   let asked = 0;
   const native = createFakeNative(() => ({ flags: asked < 6 ? NLM_F_DUMP_INTR : 0 }));
-  const rtnetlink = createRtnetlink({
+  const rtnetlink = createNetlinkClient({
     ...native,
     request: (steps) => {
       asked += 1;
@@ -95,7 +95,7 @@ test("dump() asks again while the kernel says that the dump was interrupted", as
 
 test("dump() gives up with a named error when the kernel never gets it done", async () => {
   const native = createFakeNative(() => ({ flags: NLM_F_DUMP_INTR }));
-  await assert.rejects(createRtnetlink(native).dump(dumpRoutes({ family: 4 })), (error) => {
+  await assert.rejects(createNetlinkClient(native).dump(dumpRoutes({ family: 4 })), (error) => {
     assert.ok(error instanceof DumpInterruptedError);
     assert.equal(error.message, "Cannot list IPv4 routes: changed during each of 10 attempts");
     return true;
@@ -149,7 +149,7 @@ test("a start does not fail while links of others come and go all the time: two 
     ],
     [1, 2, 4, 5],
   );
-  const payloads = await createRtnetlink(native).dump(dumpLinks());
+  const payloads = await createNetlinkClient(native).dump(dumpLinks());
   assert.deepEqual(
     payloads.map((payload) => payload.readInt32LE(4)),
     [1, 4, 5, 2],
@@ -158,7 +158,7 @@ test("a start does not fail while links of others come and go all the time: two 
 });
 
 test("dump() throws the error at the end of a dump, and knows which one means that there is nothing", async () => {
-  const rtnetlink = createRtnetlink(createFakeNative(() => ({ errno: 2 })));
+  const rtnetlink = createNetlinkClient(createFakeNative(() => ({ errno: 2 })));
   await assert.rejects(rtnetlink.dump(dumpLinks()), { code: "ENOENT" });
   assert.deepEqual(await rtnetlink.dump(dumpRoutes({ family: 4 })), []);
 });
@@ -166,10 +166,13 @@ test("dump() throws the error at the end of a dump, and knows which one means th
 test("execute() throws the first error and sends no later step", async () => {
   const native = createFakeNative(({ seq }) => ({ errno: seq === 2 ? 17 : 0 }));
   const second = { ...set, what: "set y" };
-  await assert.rejects(createRtnetlink(native).execute([{ requests: [set, second] }, { requests: [set] }]), {
-    name: "NetlinkError",
-    message: "Cannot set y: EEXIST (already exists)",
-  });
+  await assert.rejects(
+    createNetlinkClient(native).execute([{ requests: [set, second] }, { requests: [set] }]),
+    {
+      name: "NetlinkError",
+      message: "Cannot set y: EEXIST (already exists)",
+    },
+  );
   assert.deepEqual(
     native.sends.map(({ count }) => count),
     [2],
@@ -179,7 +182,7 @@ test("execute() throws the first error and sends no later step", async () => {
 test("tryExecute() gives errors as values, in the order of the requests", async () => {
   const native = createFakeNative(({ seq }) => ({ errno: seq === 2 ? 17 : 0 }));
   const steps = [{ requests: [set, set] }, { socket: 5, requests: [set] }];
-  const outcomes = await createRtnetlink(native).tryExecute(steps);
+  const outcomes = await createNetlinkClient(native).tryExecute(steps);
   assert.deepEqual(
     outcomes.map((step) => step.map(({ status }) => status)),
     [["done", "failed"], ["skipped"]],
@@ -193,7 +196,7 @@ for (const { failing, want } of [
   test(`tryExecute() splits a long step, tries all of it, and ${want.last === "done" ? "goes on" : "stops after an error"}`, async () => {
     const native = createFakeNative(({ seq }) => ({ errno: seq === failing ? 17 : 0 }));
     const steps = [{ requests: Array.from({ length: 250 }, () => set) }, { requests: [set] }];
-    const [long, last] = await createRtnetlink(native).tryExecute(steps);
+    const [long, last] = await createNetlinkClient(native).tryExecute(steps);
     assert.deepEqual(
       native.sends.map(({ count }) => count),
       want.counts,
@@ -208,7 +211,7 @@ for (const { failing, want } of [
 
 test("execute() gives nothing for a step without requests", async () => {
   const native = createFakeNative(() => ({}));
-  assert.deepEqual(await createRtnetlink(native).execute([{ requests: [] }, { requests: [set] }]), [
+  assert.deepEqual(await createNetlinkClient(native).execute([{ requests: [] }, { requests: [set] }]), [
     [],
     [[]],
   ]);
@@ -217,7 +220,7 @@ test("execute() gives nothing for a step without requests", async () => {
 test("execute() uses at most 4 sockets of its own, each for one request at a time, and keeps them", async () => {
   const gate = Promise.withResolvers<void>();
   const native = createFakeNative(() => ({}), gate.promise);
-  const rtnetlink = createRtnetlink(native);
+  const rtnetlink = createNetlinkClient(native);
   const running = Array.from({ length: 20 }, () => rtnetlink.execute([{ requests: [set] }]));
   await new Promise(setImmediate);
   assert.equal(native.busy.size, 4);
@@ -232,14 +235,14 @@ test("execute() uses at most 4 sockets of its own, each for one request at a tim
 
 test("execute() opens no socket of its own for steps that bring theirs", async () => {
   const native = createFakeNative(() => ({}));
-  await createRtnetlink(native).execute([{ socket: 5, requests: [set] }]);
+  await createNetlinkClient(native).execute([{ socket: 5, requests: [set] }]);
   assert.equal(native.open.size, 0);
 });
 
 test("execute() does not use a socket again whose request failed: answers may be left in it", async () => {
   const native = createFakeNative(() => ({}));
   let fail = true;
-  const rtnetlink = createRtnetlink({
+  const rtnetlink = createNetlinkClient({
     ...native,
     request: (steps) => (fail ? Promise.reject(new Error("ENOBUFS")) : native.request(steps)),
   });

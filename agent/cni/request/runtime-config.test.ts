@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CniError } from "../cni-error.ts";
-import { parseCniArgs, parseWishes, podNameOf } from "./wishes.ts";
+import { parseCniArgs, parseRuntimeConfig, podNameOf } from "./runtime-config.ts";
 
 for (const { name, raw, args = "", addresses, mac } of [
   { name: "nothing", raw: {}, addresses: [], mac: undefined },
@@ -45,10 +45,10 @@ for (const { name, raw, args = "", addresses, mac } of [
     mac: undefined,
   },
 ]) {
-  test(`parseWishes() reads ${name}`, () => {
-    const wishes = parseWishes({ raw }, args);
-    assert.deepEqual([...wishes.addresses.values()], addresses);
-    assert.equal(wishes.mac, mac);
+  test(`parseRuntimeConfig() reads ${name}`, () => {
+    const runtimeConfig = parseRuntimeConfig({ raw }, args);
+    assert.deepEqual([...runtimeConfig.addresses.values()], addresses);
+    assert.equal(runtimeConfig.mac, mac);
   });
 }
 
@@ -79,9 +79,9 @@ for (const { raw, args = "", message } of [
   { raw: { defaultRoute: "true" }, message: 'Cannot use defaultRoute "true": it must be true or false' },
   { raw: { defaultRoute: null }, message: "Cannot use defaultRoute null: it must be true or false" },
 ]) {
-  test(`parseWishes() refuses: ${message}`, () => {
+  test(`parseRuntimeConfig() refuses: ${message}`, () => {
     assert.throws(
-      () => parseWishes({ raw }, args),
+      () => parseRuntimeConfig({ raw }, args),
       (error) => error instanceof CniError && error.code === 7 && error.message === message,
     );
   });
@@ -97,8 +97,8 @@ test("parseCniArgs() passes over what is no pair", () => {
   );
 });
 
-test("parseWishes() reads which pod it is, exactly, and no name that Kubernetes does not allow", () => {
-  const podOf = (args: string) => parseWishes({ raw: {} }, args).pod;
+test("parseRuntimeConfig() reads which pod it is, exactly, and no name that Kubernetes does not allow", () => {
+  const podOf = (args: string) => parseRuntimeConfig({ raw: {} }, args).pod;
   const uid = "8f14e45f-ceea-467f-a8f2-6f1c0c1f9d3a";
   const [namespace, name] = ["n".repeat(63), "p".repeat(253)];
   assert.deepEqual(podOf(`K8S_POD_UID=${uid};K8S_POD_NAME=${name};K8S_POD_NAMESPACE=${namespace}`), {

@@ -4,96 +4,101 @@ import { writeConflist } from "./conflists.ts";
 import type { PodCall } from "./libcni.ts";
 import { GATEWAYS, POD_CIDRS } from "./node-lab.ts";
 
-const WISHED_V4 = "10.244.7.77";
-const WISHED_V6 = "fd00:10:244:7::77";
-const WISHED_MAC = "02:00:5e:10:00:77";
+const REQUESTED_V4 = "10.244.7.77";
+const REQUESTED_V6 = "fd00:10:244:7::77";
+const REQUESTED_MAC = "02:00:5e:10:00:77";
 
-type Wish = Pick<PodCall, "args" | "capabilityArgs">;
+type Request = Pick<PodCall, "args" | "capabilityArgs">;
 
 /** Addresses and MACs that a runtime asks for. */
-export function testWishes(getLab: () => CniLab): void {
+export function testRequests(getLab: () => CniLab): void {
   const honoured: readonly {
     readonly name: string;
-    readonly wish: Wish;
+    readonly request: Request;
     readonly addresses: readonly string[];
     readonly mac?: string;
   }[] = [
     {
       name: "capability ips of both families and capability mac",
-      wish: { capabilityArgs: { ips: [`${WISHED_V4}/24`, `${WISHED_V6}/64`], mac: WISHED_MAC } },
-      addresses: [WISHED_V4, WISHED_V6],
-      mac: WISHED_MAC,
+      request: { capabilityArgs: { ips: [`${REQUESTED_V4}/24`, `${REQUESTED_V6}/64`], mac: REQUESTED_MAC } },
+      addresses: [REQUESTED_V4, REQUESTED_V6],
+      mac: REQUESTED_MAC,
     },
     {
       name: "capability ips of one family, without prefix length",
-      wish: { capabilityArgs: { ips: [WISHED_V6] } },
-      addresses: [WISHED_V6],
+      request: { capabilityArgs: { ips: [REQUESTED_V6] } },
+      addresses: [REQUESTED_V6],
     },
     {
       name: "CNI_ARGS IP and MAC",
-      wish: {
+      request: {
         args: [
           ["IgnoreUnknown", "1"],
           ["K8S_POD_NAME", "web"],
-          ["MAC", WISHED_MAC],
-          ["IP", WISHED_V4],
+          ["MAC", REQUESTED_MAC],
+          ["IP", REQUESTED_V4],
         ],
       },
-      addresses: [WISHED_V4],
-      mac: WISHED_MAC,
+      addresses: [REQUESTED_V4],
+      mac: REQUESTED_MAC,
     },
   ];
-  for (const { name, wish, addresses, mac } of honoured) {
+  for (const { name, request, addresses, mac } of honoured) {
     testInLab(`ADD honours ${name}`, getLab, async (lab) => {
-      await assertHas(await addAndCheck(lab, wish), addresses, mac);
+      await assertHas(await addAndCheck(lab, request), addresses, mac);
     });
   }
 
   testInLab("ADD honours args.cni of the conflist", getLab, async (lab) => {
-    const plugin = { args: { cni: { ips: [WISHED_V4], mac: WISHED_MAC } } };
-    const conflist = writeConflist(lab.node, "wishes", { plugin });
-    await assertHas(await addAndCheck(lab, { conflist }), [WISHED_V4], WISHED_MAC);
+    const plugin = { args: { cni: { ips: [REQUESTED_V4], mac: REQUESTED_MAC } } };
+    const conflist = writeConflist(lab.node, "requests", { plugin });
+    await assertHas(await addAndCheck(lab, { conflist }), [REQUESTED_V4], REQUESTED_MAC);
   });
 
   const refused: readonly {
     readonly name: string;
-    readonly wish: Wish;
+    readonly request: Request;
     readonly code: number;
     readonly names: readonly string[];
   }[] = [
     {
       name: "an address outside of the PodCIDRs",
-      wish: { capabilityArgs: { ips: ["192.168.5.5/24"] } },
+      request: { capabilityArgs: { ips: ["192.168.5.5/24"] } },
       code: 7,
       names: ["192.168.5.5", POD_CIDRS[0]],
     },
     {
       name: "an IPv6 address outside of the PodCIDRs beside a good one",
-      wish: { capabilityArgs: { ips: [`${WISHED_V4}/24`, "fd00:9::9/64"] } },
+      request: { capabilityArgs: { ips: [`${REQUESTED_V4}/24`, "fd00:9::9/64"] } },
       code: 7,
       names: ["fd00:9::9", POD_CIDRS[1]],
     },
     {
       name: "the gateway's address",
-      wish: { args: [["IP", GATEWAYS[0]]] },
+      request: { args: [["IP", GATEWAYS[0]]] },
       code: 101,
       names: [GATEWAYS[0]],
     },
     {
       name: "two addresses of one family",
-      wish: { capabilityArgs: { ips: [WISHED_V4, "10.244.7.78"] } },
+      request: { capabilityArgs: { ips: [REQUESTED_V4, "10.244.7.78"] } },
       code: 7,
       names: ["10.244.7.78"],
     },
-    { name: "no address", wish: { args: [["IP", "10.244.7.300"]] }, code: 7, names: ["IP", "10.244.7.300"] },
+    {
+      name: "no address",
+      request: { args: [["IP", "10.244.7.300"]] },
+      code: 7,
+      names: ["IP", "10.244.7.300"],
+    },
     {
       name: "a MAC of a group",
-      wish: { capabilityArgs: { mac: "01:00:5e:10:00:77" } },
+      request: { capabilityArgs: { mac: "01:00:5e:10:00:77" } },
       code: 7,
       names: ["mac", "01:00:5e:10:00:77"],
     },
   ];
-  for (const { name, wish, code, names } of refused) {
+  for (const { name, request, code, names } of refused) {
     testInLab(
       `ADD refuses ${name} with code ${code}, and the same pod can be added without it`,
       getLab,
@@ -101,7 +106,7 @@ export function testWishes(getLab: () => CniLab): void {
         const { node, libcni, sandboxes } = lab;
         const pod = await sandboxes.create();
         const call = { conflist: node.conflist, pod };
-        assertFailure(await libcni.add({ ...call, ...wish }), code, ...names);
+        assertFailure(await libcni.add({ ...call, ...request }), code, ...names);
         assert.deepEqual(
           (await pod.view.links()).map(({ ifname }) => ifname),
           ["lo"],
@@ -131,7 +136,7 @@ export function testWishes(getLab: () => CniLab): void {
   );
 }
 
-async function addAndCheck(lab: CniLab, call: Wish & { conflist?: string }): Promise<Pod> {
+async function addAndCheck(lab: CniLab, call: Request & { conflist?: string }): Promise<Pod> {
   const pod = await addPod(lab, call);
   assertSuccess(await lab.libcni.check({ conflist: lab.node.conflist, ...call, pod }));
   return pod;

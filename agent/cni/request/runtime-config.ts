@@ -11,7 +11,7 @@ import type { NetworkConfig } from "./network-config.ts";
 import { parsePortMappings } from "./port-mappings.ts";
 
 /** What a runtime wants for one pod in particular. */
-export interface Wishes {
+export interface RuntimeConfig {
   readonly pod?: PodIdentity | undefined;
   readonly settings: PodSettings;
   /** At most one of each family. */
@@ -29,7 +29,7 @@ export const ANNOTATIONS_KEY = "io.kubernetes.cri.pod-annotations";
  * `args.cni`, else from CNI_ARGS `IP=` and `MAC=`; the capabilities `portMappings` and `bandwidth`; and our own
  * key `defaultRoute`. Throws CniError 7 with key and value.
  */
-export function parseWishes({ raw }: Pick<NetworkConfig, "raw">, cniArgs: string): Wishes {
+export function parseRuntimeConfig({ raw }: Pick<NetworkConfig, "raw">, cniArgs: string): RuntimeConfig {
   const runtimeConfig = objectAt(raw, "runtimeConfig");
   const conventional = objectAt(objectAt(raw, "args"), "cni");
   const pairs = parseCniArgs(cniArgs);
@@ -59,7 +59,7 @@ export function parseWishes({ raw }: Pick<NetworkConfig, "raw">, cniArgs: string
 /** Annotation of a pod that is to send from any address. */
 export const ANY_SOURCE_ANNOTATION = "causeway.io/allow-source-spoofing";
 
-/** Whoever may create the pod wrote it: what is no "true" is no wish, and no error either. */
+/** Whoever may create the pod wrote it: anything but "true" is ignored, and no error. */
 function wantsAnySource(annotations: unknown): boolean {
   return isObject(annotations) && annotations[ANY_SOURCE_ANNOTATION] === "true";
 }
