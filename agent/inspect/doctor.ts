@@ -34,7 +34,7 @@ import {
   observeForwarding,
   observeReversePath,
 } from "./observe/observe-sysctls.ts";
-import { observeWays, type WaysObservation } from "./observe/observe-ways.ts";
+import { observeConnections, type ConnectionObservation } from "./observe/observe-connections.ts";
 import { observeVxlanPort } from "./observe/observe-vxlan-port.ts";
 
 export interface DoctorInput {
@@ -50,7 +50,7 @@ export interface DoctorInput {
 /** Name in remedies while there is no bridge. */
 const DEFAULT_BRIDGE = "cw0";
 
-type Machine = Datapath & WaysObservation;
+type Machine = Datapath & ConnectionObservation;
 
 /** One check of the machine, which is observed once for all. */
 type CheckMachine = <Value>(
@@ -68,7 +68,7 @@ export async function examineNode(sockets: PathSockets, input: DoctorInput): Pro
   const nodeAddresses = agent.kind === "answer" ? (agent.report.node.addresses ?? []) : [];
   const machine = observed(async () => {
     const node = await observeDatapath(rtnetlink);
-    return { ...node, ...(await observeWays(rtnetlink, node, nodeAddresses)) };
+    return { ...node, ...(await observeConnections(rtnetlink, node, nodeAddresses)) };
   });
   const ofMachine: CheckMachine = async (name, observe, judge) => {
     const seen = await machine;
@@ -186,7 +186,7 @@ function bridgeOf({ bridge, gateways, tunnels }: Datapath) {
 }
 
 function peersOf(
-  { directRoutes, overlays }: WaysObservation,
+  { directRoutes, overlays }: ConnectionObservation,
   { nodeName, agent }: Pick<DoctorInput, "nodeName" | "agent">,
 ): PeersObservation {
   const known = agent.kind === "answer" ? agent.report.peers.list : undefined;

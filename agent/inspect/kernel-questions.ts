@@ -1,4 +1,4 @@
-import type { Way } from "../diagnosis/path/path-observation.ts";
+import type { RouteLookup } from "../diagnosis/path/path-observation.ts";
 import { readOne } from "../kernel/socket/read-one.ts";
 import type { NetlinkClient } from "../kernel/socket/netlink-client.ts";
 import {
@@ -16,7 +16,7 @@ import { findBlockingRoute } from "./find-blocking-route.ts";
 
 /** Questions about single things, which cost the same on a node with thousands of them. */
 export interface KernelQuestions {
-  way(question: RouteQuestion): Promise<Way>;
+  lookUpRoute(question: RouteQuestion): Promise<RouteLookup>;
   /** The table entry behind a way; undefined when there is none. */
   entry(question: RouteQuestion): Promise<Route | undefined>;
   neighbour(linkIndex: number, address: string): Promise<ObservedNeighbour | undefined>;
@@ -27,7 +27,7 @@ export interface KernelQuestions {
 const LAST_REACHABLE = 5;
 
 export function createKernelQuestions(rtnetlink: NetlinkClient): KernelQuestions {
-  const ask = async (question: RouteQuestion, kind: "way" | "entry"): Promise<Route | NetlinkError> => {
+  const ask = async (question: RouteQuestion, kind: "lookup" | "entry"): Promise<Route | NetlinkError> => {
     const [outcome] = (await rtnetlink.tryExecute([{ requests: [getRoute(question, kind)] }])).flat();
     if (outcome?.status === "failed") return outcome.error;
     const reply = outcome?.status === "done" ? outcome.replies[0] : undefined;
@@ -35,8 +35,8 @@ export function createKernelQuestions(rtnetlink: NetlinkClient): KernelQuestions
     return parseRoute(reply.payload);
   };
   return {
-    async way(question) {
-      const answer = await ask(question, "way");
+    async lookUpRoute(question) {
+      const answer = await ask(question, "lookup");
       if (!(answer instanceof NetlinkError)) {
         const { type, linkIndex, gateway, mtu } = answer;
         // IPv6 answers with the route that leads nowhere, IPv4 with an error.

@@ -68,8 +68,8 @@ export async function runTrace(input: CommandInput): Promise<CommandResult> {
     return answer(input, {
       source,
       target: formatTarget(target),
-      from: tellBoth(sourceText, source),
-      to: tellBoth(targetText, formatTarget(target)),
+      from: describeEnd(sourceText, source),
+      to: describeEnd(targetText, formatTarget(target)),
       findings: [...unknown, ...hops],
       json: switches.json,
     });
@@ -106,7 +106,7 @@ function answer(
 }
 
 /** A pod by its name, with the address that was found for it. */
-function tellBoth(asked: string, found: string): string {
+function describeEnd(asked: string, found: string): string {
   return /^[a-z0-9-]+\//.test(asked) ? `${asked} (${found})` : found;
 }
 

@@ -83,12 +83,12 @@ export interface Kernel {
   trackUnderlay(own: readonly string[], peers: readonly string[], scope: UnderlayScope): Promise<Underlay>;
   /** Makes bridge, addresses and forwarding as planned, and verifies. */
   ensureNode(plan: NodePlan): Promise<NodeOutcome>;
-  /** Makes the ways to other nodes as planned: see {@link Peers.ensure}. */
+  /** Makes the routes to other nodes as planned: see {@link Peers.ensure}. */
   ensurePeers(plan: PeersPlan, options: PeersOptions): Promise<PeersOutcome>;
   /** What our routes tell of other nodes: all that is known of the cluster before anybody tells. */
   listPeers(): Promise<readonly RememberedPeer[]>;
   /** Chains of others that cost pods of these families traffic, in words and with the remedy; asked of nft only when some ruleset has changed. */
-  listHazards(bridge: string, families: readonly Family[]): Promise<readonly string[]>;
+  listForeignDropPolicies(bridge: string, families: readonly Family[]): Promise<readonly string[]>;
   /**
    * What of the nftables tables is not as {@link Kernel.ensureRuleset} last left it. Cheap while no ruleset of the machine has changed, unless it is to
    * be read `afresh`.

@@ -94,7 +94,7 @@ const STEPS: readonly { readonly name: string; readonly work: () => Promise<unkn
     work: () => kernel.trackUnderlay(["192.0.2.10"], ["192.0.2.11"], "all"),
   },
   { name: "makes the node's network", work: () => kernel.ensureNode(nodePlan) },
-  { name: "lists the ways to other nodes", work: () => kernel.listPeers() },
+  { name: "lists the routes to other nodes", work: () => kernel.listPeers() },
   { name: "makes the tables", work: () => kernel.ensureRuleset(podRuleset) },
   { name: "attaches a pod", work: () => kernel.attachPod(podPlan("c1"), sockets) },
   { name: "repairs attachments", work: () => kernel.repairAttachments() },

@@ -31,7 +31,7 @@ import type { Kernel } from "./kernel.ts";
 import type { AttachOutcome, ObservedAttachment } from "./types.ts";
 import { createPodEncoder } from "./pod/pod-batches.ts";
 import { createNftables } from "./nft/nftables.ts";
-import { createConnectionKeeper } from "./nft/forget-connections.ts";
+import { createConnectionFlusher } from "./nft/flush-connections.ts";
 import { createLinkParser } from "./socket/link-parser.ts";
 import { listPeers } from "./peer/list-peers.ts";
 import { readCounters, tableKey } from "./nft/list-table.ts";
@@ -96,7 +96,7 @@ export function openLinuxKernel(native: Native, options: LinuxKernelOptions): Ke
 /** The Linux kernel of this network namespace, through rtnetlink and nft. */
 export function createLinuxKernel(input: LinuxKernelInput): Kernel {
   const { native, rtnetlink, netfilter, generic, xfrm, allowSourceSpoofing = false } = input;
-  const connections = createConnectionKeeper(input);
+  const connections = createConnectionFlusher(input);
   const nftables = createNftables({ netfilter, onRestored: connections.added });
   const peers = createPeers({ rtnetlink, generic });
   const underlay = createUnderlayObserver(rtnetlink);
@@ -318,7 +318,7 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
     },
     ensurePeers: peers.ensure,
     listPeers: () => listPeers(rtnetlink),
-    listHazards: nftables.listHazards,
+    listForeignDropPolicies: nftables.listForeignDropPolicies,
     ensureRuleset: nftables.ensure,
     checkRuleset: nftables.check,
     async listListeners(protocol) {

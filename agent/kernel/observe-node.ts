@@ -44,7 +44,7 @@ export async function observeNode(native: Native, options: { listPeers: boolean 
       bridge,
       podCIDRs: bridge === undefined ? [] : await listPodCidrs(rtnetlink, bridge.index),
       pods: await listPodLinks(rtnetlink, links.filter(isHostLink)),
-      peerCounts: countByWay(await countPeers(rtnetlink), indices),
+      peerCounts: countByRoute(await countPeers(rtnetlink), indices),
       peers: options.listPeers ? await listPeers(rtnetlink, indices) : [],
     };
   } finally {
@@ -58,7 +58,7 @@ async function listPodCidrs(rtnetlink: NetlinkClient, linkIndex: number): Promis
     .map(({ address, prefixLength }) => formatCidr(cidrOf(address, prefixLength)));
 }
 
-function countByWay(
+function countByRoute(
   counts: ReadonlyMap<number, number>,
   tunnels: readonly number[],
 ): ObservedNode["peerCounts"] {

@@ -2,7 +2,7 @@ import { Counter, Gauge, type Registry } from "prom-client";
 import { createStateGauges, type StateGauges } from "./state-gauges.ts";
 import type { PoolUse } from "../ipam/ipam.ts";
 import type { Attachment } from "../plan/pods/attachment.ts";
-import type { WayCounts } from "../plan/peers/count-ways.ts";
+import type { RouteCounts } from "../plan/peers/count-routes.ts";
 import { PROTOCOLS } from "../plan/pods/host-ports.ts";
 import { NO_SETTINGS } from "../plan/pods/pod-settings.ts";
 import type { RefusalCounts } from "../plan/peers/refusal.ts";
@@ -30,9 +30,9 @@ export interface AgentState {
 
 export interface PeerCounts {
   /** PodCIDRs of other nodes by the way to them. */
-  readonly podCidrs: WayCounts;
+  readonly podCidrs: RouteCounts;
   /** Other nodes, each by the worst of its ways. */
-  readonly nodes: WayCounts;
+  readonly nodes: RouteCounts;
   /** PodCIDRs and addresses of nodes that do not count, by reason. */
   readonly refused: RefusalCounts;
   /** Routes that are wanted: direct ones and those through the overlay, also to nodes that are cut off. */
@@ -138,7 +138,7 @@ function showNodes(show: StateGauges, state: AgentState): void {
   );
 }
 
-/** The ways to other nodes. */
+/** The routes to other nodes. */
 function showPeers(show: StateGauges, state: AgentState): void {
   show.gaugeBy(
     "route",

@@ -38,7 +38,7 @@ function setUp(overlay: OverlayMode) {
   const nodes = new Map(Array.from({ length: NODES }, (_, index) => [index + 1, node(index + 1)]));
   const own = node(1);
   const addresses = [...nodes.values()].flatMap((member) => member.addresses);
-  const ways = new Map(addresses.map((address) => [address, SEGMENT]));
+  const routesByAddress = new Map(addresses.map((address) => [address, SEGMENT]));
   const routes: number[] = [];
   const elements: number[] = [];
   let ruleset: Ruleset = [];
@@ -88,7 +88,7 @@ function setUp(overlay: OverlayMode) {
       formerCidrs: [],
       underlay: {
         uplinks: [{ name: "up0", mtu: 1500 }],
-        ways: ways,
+        routes: routesByAddress,
         addresses: new Map(own.addresses.map((address) => [address, 1500])),
         serviceAddresses: [],
         surroundings: NO_SURROUNDINGS,

@@ -8,7 +8,7 @@ import type { PeersPlan } from "../plan/peers/peers.ts";
 import { countRefusals } from "../plan/peers/refusal.ts";
 import type { Ruleset } from "../plan/nft/nft-table.ts";
 import { NO_SURROUNDINGS } from "../plan/node/surroundings.ts";
-import type { UnderlayWay } from "../plan/node/underlay.ts";
+import type { UnderlayRoute } from "../plan/node/underlay.ts";
 import { createReadiness } from "../lib/readiness.ts";
 import { silentLog } from "../testing/silent-log.ts";
 import { createClusterReconciler } from "./cluster.ts";
@@ -29,7 +29,7 @@ const FAR = node("far", "203.0.113.7", "10.244.3.0/24");
 const SEGMENT = { kind: "segment", links: [2] } as const;
 const NOWHERE = { kind: "none", links: [], fault: "the kernel has no route to it (ENETUNREACH)" } as const;
 
-function wayTo(address: string): UnderlayWay {
+function routeTo(address: string): UnderlayRoute {
   return address.startsWith("192.0.2.") ? SEGMENT : NOWHERE;
 }
 
@@ -100,9 +100,9 @@ function setUp(overlay: OverlayMode = "never") {
       formerCidrs: [],
       underlay: {
         uplinks: [{ name: "up0", mtu: 1500 }],
-        ways: new Map(
+        routes: new Map(
           [...setup.view.nodes.values()].flatMap(({ addresses: [address = ""] }) => [
-            [address, wayTo(address)],
+            [address, routeTo(address)],
           ]),
         ),
         addresses: new Map([["192.0.2.10", 1500]]),

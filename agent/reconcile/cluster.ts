@@ -7,7 +7,7 @@ import { addressAt, type Cidr, formatCidr } from "../net/cidr.ts";
 import { mergeCidrs } from "../net/merge-cidrs.ts";
 import type { Claims } from "../plan/peers/cluster-claims.ts";
 import type { Claim } from "../plan/peers/claim.ts";
-import { noWays } from "../plan/peers/count-ways.ts";
+import { noRoutes } from "../plan/peers/count-routes.ts";
 import { overlayNodes } from "../plan/peers/overlay-nodes.ts";
 import { createPeerPlanner, type OverlayMode, type PeerPlan } from "../plan/peers/peer-routes.ts";
 import {
@@ -29,8 +29,8 @@ import { inPart } from "./runner/in-part.ts";
 import { inSlices } from "./runner/in-slices.ts";
 import { inTurn } from "./runner/in-turn.ts";
 import type { SettleClaims } from "./settle-claims.ts";
-import { createChangeTeller } from "./tell-changes.ts";
-import { createProblemTeller } from "./tell-problems.ts";
+import { createChangeReporter } from "./report-changes.ts";
+import { createProblemReporter } from "./report-problems.ts";
 
 /** This node's side of what is between nodes, as last made. */
 export interface LocalNetwork {
@@ -71,12 +71,12 @@ export interface ClusterReconcilerInput extends VxlanSettings {
 
 export interface ClusterReconciler {
   /**
-   * Plans masquerade and the ways to all other nodes, and makes them so. Without `verify` what was made before is taken as still there. "again"
+   * Plans masquerade and the routes to all other nodes, and makes them so. Without `verify` what was made before is taken as still there. "again"
    * when the kernel refused a part that may work later.
    */
   run(options: { readonly verify: boolean }): Promise<"again" | undefined>;
   counts(): PeerCounts;
-  /** The ways to all other nodes, as planned by the last run. */
+  /** The routes to all other nodes, as planned by the last run. */
   peers(): readonly { readonly claim: Claim; readonly plan: PeerPlan }[];
   /** What pods may be in, as far as it is known: the configured space, this node's PodCIDRs and those of all others. */
   clusterCidrs(): readonly Cidr[];
@@ -94,8 +94,8 @@ interface Planned {
 }
 
 const NO_PEERS: PeerCounts = {
-  podCidrs: noWays(),
-  nodes: noWays(),
+  podCidrs: noRoutes(),
+  nodes: noRoutes(),
   refused: countRefusals([]),
   desired: 0,
   programmed: 0,
@@ -103,14 +103,14 @@ const NO_PEERS: PeerCounts = {
 
 export function createClusterReconciler(input: ClusterReconcilerInput): ClusterReconciler {
   const { kernel, readiness, log, nodeName } = input;
-  const tellChanges = createChangeTeller(input);
-  const tellProblems = createProblemTeller({
+  const reportChanges = createChangeReporter(input);
+  const reportProblems = createProblemReporter({
     log,
     report: input.onProblem,
     subject: "Other nodes",
     over: "All nodes can be reached again",
   });
-  const tellRefusals = createProblemTeller({
+  const reportRefusals = createProblemReporter({
     log,
     report: input.onRefusal,
     subject: "Other nodes",
@@ -170,18 +170,18 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
       throw error;
     });
     const faults = found.map((fault): Change => ({ kind: "ruleset", fault }));
-    tellChanges(faults, { isRepair: appliedRuleset === ruleset });
+    reportChanges(faults, { isRepair: appliedRuleset === ruleset });
     appliedRuleset = ruleset;
   };
 
   const plannerFor = ({ addresses: ownAddresses, podCidrs, underlay }: LocalNetwork) => {
     const ownGateways = gatewaysOf(podCidrs);
-    const { ways } = underlay;
+    const { routes } = underlay;
     const key = JSON.stringify([ownAddresses, ownGateways, [...underlay.addresses.keys()]]);
     const planPeer = plannerOnce([key], () => {
       return { overlay: input.overlay, ownAddresses, ownGateways, underlay };
     });
-    return (claim: Claim): PeerPlan => planPeer(claim, (address) => ways.get(address));
+    return (claim: Claim): PeerPlan => planPeer(claim, (address) => routes.get(address));
   };
 
   const plan = async (local: LocalNetwork, { claims }: Claims): Promise<PeersPlan> => {
@@ -211,16 +211,16 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
     const { size } = routes;
     const refused = countRefusals(refusals);
     const refusalTexts = refusals.map(({ text }) => text);
-    tellRefusals(refusalTexts);
+    reportRefusals(refusalTexts);
     // What a failure leaves unknown is no more than there was.
     counts = { podCidrs, nodes, refused, desired: size, programmed: Math.min(counts.programmed, size) };
     const outcome = await kernel.ensurePeers(peers, options);
-    tellChanges(outcome.changes, { isRepair: isSamePlan(appliedPeers, peers) });
+    reportChanges(outcome.changes, { isRepair: isSamePlan(appliedPeers, peers) });
     appliedPeers = peers;
     const missing = outcome.conflicts.length + outcome.refusals.length;
     counts = { ...counts, programmed: Math.max(0, size - missing) };
     const unreachable = [...peers.problems, ...outcome.conflicts, ...outcome.refusals];
-    tellProblems(unreachable);
+    reportProblems(unreachable);
     problems = [...refusalTexts, ...unreachable];
     return outcome.refusals.length === 0;
   };

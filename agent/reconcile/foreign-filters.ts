@@ -2,10 +2,10 @@ import type { Kernel } from "../kernel/kernel.ts";
 import type { Log } from "../log/log.ts";
 import { FAMILIES } from "../plan/peers/peer-routes.ts";
 import type { Readiness } from "../lib/readiness.ts";
-import { createProblemTeller } from "./tell-problems.ts";
+import { createProblemReporter } from "./report-problems.ts";
 
 export interface ForeignFiltersInput {
-  readonly kernel: Pick<Kernel, "listHazards">;
+  readonly kernel: Pick<Kernel, "listForeignDropPolicies">;
   readonly readiness: Pick<Readiness, "warn">;
   readonly log: Log;
   readonly bridge: string;
@@ -23,7 +23,7 @@ export interface ForeignFilters {
 
 export function createForeignFilters(input: ForeignFiltersInput): ForeignFilters {
   const { kernel, readiness, log, bridge } = input;
-  const tell = createProblemTeller({
+  const tell = createProblemReporter({
     log,
     report: input.onProblem,
     over: "No packet filter of others drops pods' packets any more",
@@ -33,7 +33,7 @@ export function createForeignFilters(input: ForeignFiltersInput): ForeignFilters
   return {
     count: () => found.length,
     async look() {
-      found = await kernel.listHazards(bridge, FAMILIES);
+      found = await kernel.listForeignDropPolicies(bridge, FAMILIES);
       readiness.warn("packet filters", found.length === 0 ? undefined : found.join("; "));
       tell(found);
     },

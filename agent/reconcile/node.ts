@@ -13,7 +13,7 @@ import type { Underlay } from "../plan/node/underlay.ts";
 import type { Readiness } from "../lib/readiness.ts";
 import type { LocalNetwork } from "./cluster.ts";
 import { inPart } from "./runner/in-part.ts";
-import { createChangeTeller } from "./tell-changes.ts";
+import { createChangeReporter } from "./report-changes.ts";
 
 /** What Kubernetes or the nodes file tells of this node. */
 export interface OwnNode {
@@ -66,7 +66,7 @@ export interface NodeReconciler {
    * kernel and applies the difference. May be repeated at any time; throws when something is not as planned in the end.
    */
   run(): Promise<void>;
-  /** Learns the ways to nodes that came since the last run; runs if they lead where no way has led before. */
+  /** Looks up the routes to nodes that came since the last run; runs if they lead where none has led before. */
   meetPeers(): Promise<void>;
   /** Keeps the addresses that were last given in the kernel, as each run does: before a stop. */
   saveLastGiven(): Promise<void>;
@@ -82,7 +82,7 @@ const NOT_APPLIED = "bridge and forwarding wait for PodCIDRs";
 
 export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler {
   const { kernel, ipam, attachments, readiness, log, bridge, nowMs } = input;
-  const tellChanges = createChangeTeller(input);
+  const reportChanges = createChangeReporter(input);
   /** PodCIDRs that the kernel had when the agent started: good until somebody tells others. */
   let podCidrs: readonly Cidr[] = [];
   let mtu: number | undefined;
@@ -109,7 +109,7 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
   const repairAttachments = async (): Promise<void> => {
     if ((await kernel.checkAttachments()).length === 0) return;
     // What was found may be an ADD or DEL on its way: it is looked at again when none is.
-    tellChanges(await input.undisturbed(() => kernel.repairAttachments()), { isRepair: true });
+    reportChanges(await input.undisturbed(() => kernel.repairAttachments()), { isRepair: true });
   };
 
   /** What is refused leaves the node with what it has: pods that run keep their network, and a node that has nothing waits. */
@@ -178,8 +178,8 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
     const isLearned = ({ kind }: Change): boolean => kind === "learned route" || kind === "learned neighbour";
     const learned = outcome.changes.filter(isLearned);
     const planned = outcome.changes.filter((change) => !isLearned(change));
-    tellChanges(learned, { isRepair: true });
-    tellChanges(planned, { isRepair: text === appliedPlan });
+    reportChanges(learned, { isRepair: true });
+    reportChanges(planned, { isRepair: text === appliedPlan });
     if (outcome.faults.length > 0) throw new Error(outcome.faults.join("; "));
     appliedPlan = text;
     local = { addresses: node.addresses, underlay };
@@ -214,7 +214,7 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
       if (local === undefined) return;
       const { addresses, underlay } = local;
       const peers = input.peerAddresses();
-      if (peers.every((address) => underlay.ways.has(address))) return;
+      if (peers.every((address) => underlay.routes.has(address))) return;
       const seen = await kernel.trackUnderlay(addresses, peers, "new only");
       const isSame = describeLinks(seen) === describeLinks(underlay);
       local = { addresses, underlay: isSame ? seen : underlay };

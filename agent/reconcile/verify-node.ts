@@ -12,7 +12,7 @@ export interface VerifyNodeInput {
 }
 
 /**
- * Compares bridge, attachments, nftables tables, addresses, forwarding and ways to other nodes with the kernel, and tells what was not as planned. What
+ * Compares bridge, attachments, nftables tables, addresses, forwarding and routes to other nodes with the kernel, and tells what was not as planned. What
  * was to be put back has been by then. For who wants to know now; the clock does the same once a minute.
  */
 export async function verifyNode({

@@ -1,6 +1,6 @@
 import type { PoolUse } from "../ipam/ipam.ts";
 import type { Bandwidth } from "../plan/pods/bandwidth.ts";
-import type { Way } from "../plan/peers/count-ways.ts";
+import type { RouteKind } from "../plan/peers/count-routes.ts";
 import type { HostPort } from "../plan/pods/host-ports.ts";
 
 /**
@@ -103,7 +103,7 @@ export interface AttachmentReport {
 export interface PeerReport {
   readonly node?: string | undefined;
   readonly podCIDR: string;
-  readonly route: Way;
+  readonly route: RouteKind;
   /** The node's address that packets go to: by a plain route, or as the outer address of VXLAN. */
   readonly via?: string | undefined;
   /** Why it is held or unreachable. */
@@ -112,7 +112,7 @@ export interface PeerReport {
 
 export interface PeersReport {
   /** Of PodCIDRs. The kernel alone knows only those that can be reached. */
-  readonly counts: Readonly<Partial<Record<Way, number>>>;
+  readonly counts: Readonly<Partial<Record<RouteKind, number>>>;
   /** Those that cannot be reached first. May be cut: `counts` has all. */
   readonly list: readonly PeerReport[];
   /** What else an operator must know about other nodes, as sentences; at most {@link MAX_PEER_PROBLEMS}. */

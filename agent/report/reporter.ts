@@ -4,7 +4,7 @@ import type { Kernel } from "../kernel/kernel.ts";
 import type { PodLink } from "../kernel/types.ts";
 import type { NodeView } from "../kube/nodes/node-view.ts";
 import type { Claim } from "../plan/peers/claim.ts";
-import type { WayCounts } from "../plan/peers/count-ways.ts";
+import type { RouteCounts } from "../plan/peers/count-routes.ts";
 import type { PeerPlan } from "../plan/peers/peer-routes.ts";
 import { formatPodName } from "../plan/pods/names/pod-identity.ts";
 import { NO_SETTINGS } from "../plan/pods/pod-settings.ts";
@@ -35,7 +35,7 @@ export interface ReporterInput {
   readonly activity: Activity;
   readonly view: () => NodeView;
   readonly cluster: {
-    counts(): { readonly podCidrs: WayCounts };
+    counts(): { readonly podCidrs: RouteCounts };
     peers(): readonly PlannedPeer[];
     problems(): readonly string[];
   };

@@ -1,6 +1,6 @@
 import { type HostPort, describeHostPort } from "../plan/pods/host-ports.ts";
 import type { RateLimit } from "../plan/pods/bandwidth.ts";
-import type { Way } from "../plan/peers/count-ways.ts";
+import type { RouteKind } from "../plan/peers/count-routes.ts";
 import type { AttachmentReport, NodeReport } from "./node-report.ts";
 
 /** Words of a report, the same in the terminal and on the page. */
@@ -64,14 +64,14 @@ export function describeLimits({ ingress, egress }: AttachmentReport["bandwidth"
   return [...limit("in", ingress), ...limit("out", egress)];
 }
 
-export const ROUTE_WORDS: Readonly<Record<Way, string>> = {
+export const ROUTE_WORDS: Readonly<Record<RouteKind, string>> = {
   direct: "direct",
   overlay: "VXLAN",
   held: "held",
   unreachable: "unreachable",
 };
 
-const COUNTED: readonly Way[] = ["unreachable", "held", "direct", "overlay"];
+const COUNTED: readonly RouteKind[] = ["unreachable", "held", "direct", "overlay"];
 
 /** "1 unreachable, 4,998 direct": kinds that there are. */
 export function describePeerCounts({ counts }: NodeReport["peers"]): string {

@@ -17,7 +17,7 @@ import type { Activity } from "../report/activity.ts";
 import type { Config } from "../settings/config.ts";
 import { createRepairs, type Repairs } from "./repairs.ts";
 import { createRunRequests, type RunRequests } from "./run-requests.ts";
-import { tellReadiness } from "./tell-readiness.ts";
+import { logReadiness } from "./log-readiness.ts";
 
 /** What all parts of the running agent share. */
 export interface Base {
@@ -67,7 +67,7 @@ export function createBase(config: Config, log: Log, activity: Activity): Base {
     ipam,
     hostPorts,
     attachments: createAttachments(ipam, hostPorts),
-    readiness: createReadiness(tellReadiness(log)),
+    readiness: createReadiness(logReadiness(log)),
     metrics,
     failingPods: createFailingPods(systemClock.nowMs),
     repairs: createRepairs({ metrics, activity }),

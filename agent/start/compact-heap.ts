@@ -14,12 +14,12 @@ type CollectGarbage = (options: { type: "major"; execution: "sync"; flavor: "las
  * or started would sit on 30 MB of garbage for days. Takes some 45 ms in which
  * nothing else runs, 110 ms among 5,000 nodes.
  */
-export interface HeapKeeper {
+export interface HeapCompactor {
   /** Compacts the heap if it has grown since the last time. To be called when nobody waits for an answer. */
   settle(): void;
 }
 
-export function createHeapKeeper(): HeapKeeper {
+export function createHeapCompactor(): HeapCompactor {
   // The function is there for contexts that are made after this.
   setFlagsFromString("--expose-gc");
   const collectGarbage = runInNewContext("gc") as CollectGarbage;

@@ -4,9 +4,9 @@ import { messageOf } from "../lib/errors.ts";
 import { shippedFile } from "../lib/shipped.ts";
 import type { Log } from "../log/log.ts";
 import { planConflist } from "../plan/node/conflist.ts";
-import { createHostFileKeeper } from "../reconcile/host-file-keeper.ts";
+import { createHostFileReconciler } from "../reconcile/host-file-reconciler.ts";
 import { createRunner, type Runner } from "../reconcile/runner/runner.ts";
-import { createProblemTeller } from "../reconcile/tell-problems.ts";
+import { createProblemReporter } from "../reconcile/report-problems.ts";
 import type { Base } from "./base.ts";
 
 /** A host file that someone deletes or damages is back within this time. */
@@ -21,7 +21,7 @@ export interface Rivals {
 
 export function createRivals(log: Log): Rivals {
   let rivals: readonly string[] = [];
-  const tell = createProblemTeller({
+  const tell = createProblemReporter({
     log,
     subject: "Runtimes load another CNI configuration, which sorts before ours",
     over: "Runtimes load our CNI configuration again",
@@ -56,7 +56,7 @@ export function createHostFileRunner(
     rivals.found(found);
   };
   const shim = readFileSync(shippedFile("bin/causeway"));
-  const files = createHostFileKeeper({ ...config, shim, conflist: planConflist(config) });
+  const files = createHostFileReconciler({ ...config, shim, conflist: planConflist(config) });
   return createRunner(
     async () => {
       await ensureSockets();

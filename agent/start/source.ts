@@ -34,7 +34,7 @@ export function openSource({ config, version, log, clock }: Base): Source {
   const nodes = () => opened.view.nodes();
   const warn = (reason: string, action: string) => (note: string) =>
     opened.report({ type: "Warning", reason, action, note });
-  const tellUnassigned = warn("NoPodCIDR", "ServePods");
+  const reportUnassigned = warn("NoPodCIDR", "ServePods");
   return {
     ...opened,
     settleClaims: createSettleClaims({
@@ -44,7 +44,7 @@ export function openSource({ config, version, log, clock }: Base): Source {
     }),
     ownNode() {
       const state = ownNode(opened.view, config.nodeName);
-      if (state.kind === "unassigned") tellUnassigned(state.reason);
+      if (state.kind === "unassigned") reportUnassigned(state.reason);
       return describeOwnNode(state);
     },
     ownAddresses: () => nodes().get(config.nodeName)?.addresses,

@@ -7,7 +7,7 @@ import type { Activity } from "../report/activity.ts";
 import { socketsOf } from "../report/query.ts";
 import type { Config } from "../settings/config.ts";
 import { type Base, createBase } from "./base.ts";
-import { createHeapKeeper } from "./compact-heap.ts";
+import { createHeapCompactor } from "./compact-heap.ts";
 import { createFilterRunner } from "./filter-runner.ts";
 import { createHostFileRunner, createRivals } from "./host-file-runner.ts";
 import { createPodService } from "./pod-service.ts";
@@ -51,7 +51,7 @@ export async function startAgent(
     else if (concern === "pods") pods.drift.noticed();
     else runs.trigger(concern === "peers" ? "peers" : "all");
   });
-  const heap = createHeapKeeper();
+  const heap = createHeapCompactor();
   const runner = createScopedRunner(
     async (scope) => {
       if (scope !== "cluster") watch.rearm();

@@ -3,15 +3,15 @@ import type { ObservedTable } from "../../plan/nft/diff-table.ts";
 import { listOverlayElements, RECEIVING_CHAIN } from "../../plan/rules/overlay-guard.ts";
 import { TABLE_NAME } from "../../plan/nft/nft-table.ts";
 import { agentRemedy } from "../agent/check-agent.ts";
-import type { OverlayWay } from "./check-peers.ts";
+import type { OverlayRoute } from "./check-peers.ts";
 import type { Finding } from "../finding.ts";
 import type { GuardElement, OverlayObservation } from "../path/path-observation.ts";
 import { elementCommand } from "../shell.ts";
-import { tellSome } from "../tell-some.ts";
+import { limitFindings } from "../limit-findings.ts";
 
 export interface OverlayGuardObservation {
   readonly nodeName: string;
-  readonly overlays: readonly OverlayWay[];
+  readonly overlays: readonly OverlayRoute[];
   /** The table of family inet; undefined: there is none. */
   readonly table: ObservedTable | undefined;
 }
@@ -42,7 +42,7 @@ export function checkOverlayGuard({
   });
   // Of two PodCIDRs of one node, its addresses are the same.
   const faults = new Map(lacking.map((own) => [`${own.set} ${own.element}`, explainLack(own)]));
-  if (faults.size > 0) return tellSome(NAME, [...faults.values()]);
+  if (faults.size > 0) return limitFindings(NAME, [...faults.values()]);
   const nodes = new Set(overlays.flatMap(({ remote }) => remote ?? []));
   return [
     { name: NAME, verdict: "ok", evidence: `lets in what ${nodes.size} nodes send from their own PodCIDRs` },

@@ -1,10 +1,10 @@
 import { agentRemedy } from "../agent/check-agent.ts";
 import type { Finding } from "../finding.ts";
 import { addressBehind, forwardingCommand } from "../overlay-remedies.ts";
-import { tellSome } from "../tell-some.ts";
+import { limitFindings } from "../limit-findings.ts";
 
 /** A route to another node through a VXLAN device, and what the device knows of its gateway. */
-export interface OverlayWay {
+export interface OverlayRoute {
   readonly podCidr: string;
   readonly device: string;
   readonly gateway: string;
@@ -17,7 +17,7 @@ export interface PeersObservation {
   readonly nodeName: string;
   /** Routes that need no VXLAN. */
   readonly direct: number;
-  readonly overlays: readonly OverlayWay[];
+  readonly overlays: readonly OverlayRoute[];
   /** Nodes to which there is no way, and why; undefined: only the agent could tell, and does not answer. */
   readonly unreachable: readonly { readonly node: string; readonly reason: string }[] | undefined;
 }
@@ -28,12 +28,12 @@ const NAME = "other nodes";
 export function checkPeers(observation: PeersObservation): readonly Finding[] {
   const { direct, overlays, unreachable, nodeName } = observation;
   const faults: Finding[] = [
-    ...overlays.flatMap((way) => checkOverlay(way, nodeName)),
+    ...overlays.flatMap((route) => checkOverlay(route, nodeName)),
     ...(unreachable ?? []).map(({ node, reason }): Finding => {
       return { name: NAME, verdict: "warn", evidence: `node ${node} cannot be reached: ${reason}` };
     }),
   ];
-  if (faults.length > 0) return tellSome(NAME, faults);
+  if (faults.length > 0) return limitFindings(NAME, faults);
   const routes = `${direct} PodCIDRs routed directly, ${overlays.length} through VXLAN`;
   if (unreachable === undefined)
     return [
@@ -46,7 +46,7 @@ export function checkPeers(observation: PeersObservation): readonly Finding[] {
   return [{ name: NAME, verdict: "ok", evidence: routes }];
 }
 
-function checkOverlay({ podCidr, device, gateway, mac, remote }: OverlayWay, nodeName: string): Finding[] {
+function checkOverlay({ podCidr, device, gateway, mac, remote }: OverlayRoute, nodeName: string): Finding[] {
   if (mac === undefined)
     return [
       {

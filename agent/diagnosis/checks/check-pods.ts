@@ -1,7 +1,7 @@
 import { explainEntries, explainLink } from "../path/explain-pod.ts";
 import type { Finding } from "../finding.ts";
 import type { PodEnd } from "../path/path-observation.ts";
-import { tellSome } from "../tell-some.ts";
+import { limitFindings } from "../limit-findings.ts";
 
 interface Bridge {
   readonly index: number;
@@ -21,7 +21,7 @@ export function checkPods({ bridge, pods }: PodsObservation): readonly Finding[]
     return [{ name: NAME, verdict: "info", evidence: "there is no bridge of Causeway's" }];
   const links = Map.groupBy(pods, ({ hostLink }) => hostLink.index);
   const faults = [...links.values()].flatMap((ends) => checkPod(ends, bridge));
-  if (faults.length > 0) return tellSome(NAME, faults);
+  if (faults.length > 0) return limitFindings(NAME, faults);
   return [
     { name: NAME, verdict: "ok", evidence: `${links.size} pods are as they must be on ${bridge.name}` },
   ];

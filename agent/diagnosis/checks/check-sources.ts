@@ -12,7 +12,7 @@ import { agentRemedy } from "../agent/check-agent.ts";
 import type { Finding } from "../finding.ts";
 import type { PathObservation, PodEnd } from "../path/path-observation.ts";
 import { elementCommand } from "../shell.ts";
-import { tellSome } from "../tell-some.ts";
+import { limitFindings } from "../limit-findings.ts";
 
 export interface SourcesObservation {
   readonly nodeName: string;
@@ -49,7 +49,7 @@ export function checkSources({ nodeName, table, pods }: SourcesObservation): rea
     ...lacking.map(({ set, element }) => explainLack(NAME, set, element)),
     ...diffTable({ planned: { ...planned, sets }, observed }).map(told),
   ];
-  if (faults.length > 0) return tellSome(NAME, faults);
+  if (faults.length > 0) return limitFindings(NAME, faults);
   const exempt = free.size === 0 ? "" : `, ${free.size} from any`;
   return [
     { name: NAME, verdict: "ok", evidence: `${pods.length} pods send from their own addresses${exempt}` },

@@ -79,7 +79,7 @@ const WHOLE: PathObservation = {
   hostPort: undefined,
   translation: undefined,
   destination: "198.51.100.9",
-  way: { kind: "route", type: 1, linkIndex: 2, gateway: "192.0.2.1", mtu: undefined },
+  lookup: { kind: "route", type: 1, linkIndex: 2, gateway: "192.0.2.1", mtu: undefined },
   entry,
   peer: undefined,
   chains: { value: [] },
@@ -89,7 +89,11 @@ const WHOLE: PathObservation = {
   backLink: uplink,
 };
 const peer = { name: "far", podCidr: "10.244.3.0/24", isCertain: true, reason: undefined, remedy: undefined };
-const refused = (code: string): PathObservation["way"] => ({ kind: "refused", code, blockedBy: undefined });
+const refused = (code: string): PathObservation["lookup"] => ({
+  kind: "refused",
+  code,
+  blockedBy: undefined,
+});
 const overlay = (fields: object): Delivery => ({
   kind: "overlay",
   overlay: {
@@ -144,14 +148,14 @@ for (const { name, change, want } of [
     name: "a node that only the sets know, behind no default route",
     change: {
       peer: { ...peer, name: undefined, isCertain: false },
-      way: refused("ENETUNREACH"),
+      lookup: refused("ENETUNREACH"),
       delivery: { kind: "nowhere" },
     },
     want: `fail route: 198.51.100.9 is of another node (10.244.3.0/24), and the route to it is missing: the node has no route to it (ENETUNREACH) | ${agentRemedy("n1")}`,
   },
   {
     name: "an errno that nobody has thought of",
-    change: { way: refused("ENOBUFS"), delivery: { kind: "nowhere" } },
+    change: { lookup: refused("ENOBUFS"), delivery: { kind: "nowhere" } },
     want: "fail route: 198.51.100.9: the kernel refuses (ENOBUFS)",
   },
   {

@@ -2,7 +2,7 @@ import { cidrContains, cidrOf, formatCidr } from "../../net/cidr.ts";
 import type { Route } from "../../netlink/route/route.ts";
 import { agentRemedy } from "../agent/check-agent.ts";
 import type { Finding } from "../finding.ts";
-import type { PathObservation, PeerKnowledge, Way } from "./path-observation.ts";
+import type { PathObservation, PeerKnowledge, RouteLookup } from "./path-observation.ts";
 
 const NAME = "route";
 
@@ -15,7 +15,7 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 /** Why there is no way, in words. */
-export function describeRefusal({ code, blockedBy }: Extract<Way, { kind: "refused" }>): string {
+export function describeRefusal({ code, blockedBy }: Extract<RouteLookup, { kind: "refused" }>): string {
   return blockedBy === undefined
     ? `${REASONS[code] ?? "the kernel refuses"} (${code})`
     : `route ${blockedBy} is in the way`;
@@ -31,30 +31,30 @@ const KINDS: Readonly<Record<string, string>> = {
 
 /** The node's decision where the packet goes. */
 export function explainRoute(observation: PathObservation): Finding {
-  const { destination, way, entry, peer, delivery } = observation;
-  const lacksWay = peer !== undefined && (delivery.kind === "egress" || delivery.kind === "nowhere");
-  if (way.kind === "refused" && delivery.kind === "pod")
+  const { destination, lookup, entry, peer, delivery } = observation;
+  const lacksRoute = peer !== undefined && (delivery.kind === "egress" || delivery.kind === "nowhere");
+  if (lookup.kind === "refused" && delivery.kind === "pod")
     return {
       name: NAME,
       verdict: "info",
       evidence: `none to ${destination}: only pods of this node have one`,
     };
-  if (way.kind === "refused" && way.blockedBy !== undefined)
+  if (lookup.kind === "refused" && lookup.blockedBy !== undefined)
     return {
       name: NAME,
       verdict: "fail",
-      evidence: `${destination}: ${describeRefusal(way)}`,
-      remedy: `ip route delete ${way.blockedBy}`,
+      evidence: `${destination}: ${describeRefusal(lookup)}`,
+      remedy: `ip route delete ${lookup.blockedBy}`,
     };
   const isForeign = entry !== undefined && entry.destination.prefixLength > 0;
-  if (delivery.kind === "egress" && isForeign && (lacksWay || isOwn(observation)))
+  if (delivery.kind === "egress" && isForeign && (lacksRoute || isOwn(observation)))
     return explainDetour(NAME, destination, entry);
-  if (lacksWay) return explainMissingRoute(observation, peer);
-  if (way.kind === "refused")
-    return { name: NAME, verdict: "fail", evidence: `${destination}: ${describeRefusal(way)}` };
+  if (lacksRoute) return explainMissingRoute(observation, peer);
+  if (lookup.kind === "refused")
+    return { name: NAME, verdict: "fail", evidence: `${destination}: ${describeRefusal(lookup)}` };
   if (delivery.kind === "node")
     return { name: NAME, verdict: "ok", evidence: `${destination} is this node's own` };
-  const size = way.mtu === undefined ? "" : `, path MTU ${way.mtu}`;
+  const size = lookup.mtu === undefined ? "" : `, path MTU ${lookup.mtu}`;
   return { name: NAME, verdict: "ok", evidence: `${describeEntry(entry)}${size} (${KINDS[delivery.kind]})` };
 }
 
@@ -75,7 +75,10 @@ export function explainDetour(name: string, address: string, entry: Route | unde
   };
 }
 
-function explainMissingRoute({ destination, way, nodeName }: PathObservation, peer: PeerKnowledge): Finding {
+function explainMissingRoute(
+  { destination, lookup, nodeName }: PathObservation,
+  peer: PeerKnowledge,
+): Finding {
   const { name, podCidr, isCertain, reason, remedy } = peer;
   const node = name === undefined ? "another node" : `node ${name}`;
   const fail = (fault: string, command?: string): Finding => ({
@@ -86,14 +89,14 @@ function explainMissingRoute({ destination, way, nodeName }: PathObservation, pe
   });
   if (reason !== undefined) return fail(`which cannot be reached: ${reason}`);
   const command = remedy ?? agentRemedy(nodeName);
-  if (!isCertain && way.kind === "route")
+  if (!isCertain && lookup.kind === "route")
     return {
       name: NAME,
       verdict: "warn",
       evidence: `${destination} is inside the cluster by Causeway's sets, and leaves it: the route to a node is missing, or it is of --non-masquerade-cidr`,
       remedy: command,
     };
-  const instead = way.kind === "refused" ? describeRefusal(way) : "it leaves the cluster instead";
+  const instead = lookup.kind === "refused" ? describeRefusal(lookup) : "it leaves the cluster instead";
   return fail(`and the route to it is missing: ${instead}`, command);
 }
 

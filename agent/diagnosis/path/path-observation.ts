@@ -27,7 +27,7 @@ export interface PathObservation {
   readonly translation: Translation | undefined;
   /** Where the packet goes once the target has been translated. */
   readonly destination: string;
-  readonly way: Way;
+  readonly lookup: RouteLookup;
   /** Entry of the routing table that decides. */
   readonly entry: Route | undefined;
   /** The other node whose PodCIDR holds the destination, as far as it is known. */
@@ -35,7 +35,7 @@ export interface PathObservation {
   readonly chains: Observed<readonly ForwardChain[]>;
   readonly delivery: Delivery;
   /** The way of the answers, from the link where they come in. */
-  readonly back: Way | undefined;
+  readonly back: RouteLookup | undefined;
   /** Entry of the routing table that decides about them. */
   readonly backEntry: Route | undefined;
   /** Where they come in. */
@@ -48,7 +48,7 @@ export interface Gateway {
 }
 
 /** The kernel's answer to a question about a route. */
-export type Way =
+export type RouteLookup =
   | {
       readonly kind: "route";
       /** RTN_* of linux/rtnetlink.h. */
@@ -159,7 +159,7 @@ export interface OverlayObservation {
   readonly remote: string | undefined;
   /** MACs that the device knows and that no gateway has: one alone is the missing one. */
   readonly orphans: readonly string[];
-  readonly outer: Way | undefined;
+  readonly outer: RouteLookup | undefined;
   readonly hop: NextHop | undefined;
   /** What the guard's sets must hold and do not, for the answers to be let in; undefined: where they come from is not known. */
   readonly lacking: Observed<readonly GuardElement[]> | undefined;

@@ -7,7 +7,7 @@ import type {
   OverlayObservation,
   PathObservation,
   PodEnd,
-  Way,
+  RouteLookup,
 } from "../../diagnosis/path/path-observation.ts";
 import type { Target } from "../../diagnosis/target.ts";
 import { type Family, familyOf } from "../../net/address.ts";
@@ -70,17 +70,17 @@ export async function observePath(
   const context: Context = { rtnetlink, questions, tables, node, pods };
   const { bridge } = node;
   const fromPod = (destination: string) => ({ destination, source, inputLink: bridge?.index });
-  const isLocal = isLocalWay(await questions.way({ destination: target.address }));
+  const isLocal = isLocalRoute(await questions.lookUpRoute({ destination: target.address }));
   const translation = await observeTranslation(node, pods, { source, target, isLocal });
   // A translation is made once: what others have translated is no host port any more.
   const endpoint = translation?.kind === "translated" ? translation.endpoints[0]?.address : undefined;
   const isHostPort = isLocal && endpoint === undefined;
   const port = isHostPort ? await observeHostPort(tables, node.hostLinks, target) : undefined;
   const destination = endpoint ?? translate(port) ?? target.address;
-  const way = await questions.way(fromPod(destination));
+  const lookup = await questions.lookUpRoute(fromPod(destination));
   const entry = await questions.entry(fromPod(destination));
-  const delivery = await observeDelivery(context, { source, destination, way, entry });
-  const backLink = linkOf(node, way.kind === "route" ? way.linkIndex : undefined);
+  const delivery = await observeDelivery(context, { source, destination, lookup, entry });
+  const backLink = linkOf(node, lookup.kind === "route" ? lookup.linkIndex : undefined);
   const isThrough = delivery.kind !== "node";
   const answers = isThrough
     ? { destination: source, source: destination, inputLink: backLink?.index }
@@ -98,12 +98,12 @@ export async function observePath(
     hostPort: port && { ...port, isLocal },
     translation,
     destination,
-    way,
+    lookup,
     entry,
     peer: await findPeer({ questions, tables, node, report }, destination),
     chains: await observeChains(bridge, familyOf(source)),
     delivery,
-    back: way.kind === "refused" ? undefined : await questions.way(answers),
+    back: lookup.kind === "refused" ? undefined : await questions.lookUpRoute(answers),
     backEntry: await questions.entry(answers),
     backLink: isThrough ? backLink : undefined,
   };
@@ -115,8 +115,8 @@ async function findPeerRoute(questions: KernelQuestions, destination: string): P
   return entry !== undefined && isPeerRoute(entry) ? entry : undefined;
 }
 
-function isLocalWay(way: Way): boolean {
-  return way.kind === "route" && way.type === LOCAL;
+function isLocalRoute(lookup: RouteLookup): boolean {
+  return lookup.kind === "route" && lookup.type === LOCAL;
 }
 
 /** Address of the pod to which the map leads. */
@@ -146,24 +146,24 @@ function isOwn({ gateways }: Datapath, destination: string): boolean {
 interface Packet {
   readonly source: string;
   readonly destination: string;
-  readonly way: Way;
+  readonly lookup: RouteLookup;
   readonly entry: Route | undefined;
 }
 
 async function observeDelivery(context: Context, packet: Packet): Promise<Delivery> {
   const { node } = context;
-  const { source, destination, way, entry } = packet;
+  const { source, destination, lookup, entry } = packet;
   const end = context.pods.find(({ address }) => address === destination);
-  if (way.kind === "refused") return isOwn(node, destination) ? { kind: "pod", end } : { kind: "nowhere" };
-  if (way.type === LOCAL) return { kind: "node" };
-  if (way.linkIndex === node.bridge?.index) return { kind: "pod", end };
-  const tunnel = node.tunnels.find(({ index }) => index === way.linkIndex);
+  if (lookup.kind === "refused") return isOwn(node, destination) ? { kind: "pod", end } : { kind: "nowhere" };
+  if (lookup.type === LOCAL) return { kind: "node" };
+  if (lookup.linkIndex === node.bridge?.index) return { kind: "pod", end };
+  const tunnel = node.tunnels.find(({ index }) => index === lookup.linkIndex);
   if (tunnel !== undefined)
     return {
       kind: "overlay",
-      overlay: await observeOverlay(context, tunnel, { gateway: way.gateway ?? destination, entry }),
+      overlay: await observeOverlay(context, tunnel, { gateway: lookup.gateway ?? destination, entry }),
     };
-  const hop = await observeHop(context, way, destination);
+  const hop = await observeHop(context, lookup, destination);
   if (entry !== undefined && isPeerRoute(entry)) return { kind: "direct", hop };
   return {
     kind: "egress",
@@ -175,11 +175,11 @@ async function observeDelivery(context: Context, packet: Packet): Promise<Delive
 /** The next host on a link: the gateway, or the destination itself. */
 async function observeHop(
   { questions, node }: Context,
-  way: Extract<Way, { kind: "route" }>,
+  lookup: Extract<RouteLookup, { kind: "route" }>,
   destination: string,
 ): Promise<NextHop> {
-  const address = way.gateway ?? destination;
-  const link = linkOf(node, way.linkIndex);
+  const address = lookup.gateway ?? destination;
+  const link = linkOf(node, lookup.linkIndex);
   const neighbour = link && (await questions.neighbour(link.index, address));
   const state = neighbour?.mac === undefined ? "unresolved" : "resolved";
   return { address, link, state: neighbour === undefined ? "unasked" : state };
@@ -203,8 +203,8 @@ async function observeOverlay(
       hop: undefined,
       lacking: undefined,
     };
-  const remote = (await questions.fdbEntry({ linkIndex: tunnel.index, mac, keeper: "self" }))?.destination;
-  const outer = remote === undefined ? undefined : await questions.way({ destination: remote });
+  const remote = (await questions.fdbEntry({ linkIndex: tunnel.index, mac, owner: "self" }))?.destination;
+  const outer = remote === undefined ? undefined : await questions.lookUpRoute({ destination: remote });
   const hop =
     outer?.kind === "route" && remote !== undefined ? await observeHop(context, outer, remote) : undefined;
   const lacking =

@@ -8,7 +8,7 @@ import type { Link } from "../../netlink/link/parse-link.ts";
 import { getRoute, parseRoute, type Route } from "../../netlink/route/route.ts";
 import { VXLAN_OVERHEAD } from "../../plan/peers/peers.ts";
 import type { Datapath } from "./observe-datapath.ts";
-import type { WaysObservation } from "./observe-ways.ts";
+import type { ConnectionObservation } from "./observe-connections.ts";
 
 /** Of how many nodes of each kind the paths are tried. */
 const SAMPLE = 4;
@@ -34,9 +34,9 @@ export interface PathSockets {
 export async function observePaths(
   sockets: PathSockets,
   node: Datapath,
-  ways: WaysObservation,
+  connections: ConnectionObservation,
 ): Promise<readonly ProbeResult[]> {
-  const targets = await planTargets(sockets.rtnetlink, node, ways);
+  const targets = await planTargets(sockets.rtnetlink, node, connections);
   const first = await ask(
     sockets.addon,
     targets.flatMap((target) => [{ ...target, size: SMALL_BYTES }, { ...target }]),
@@ -75,7 +75,7 @@ async function findLimit(
 async function planTargets(
   rtnetlink: NetlinkClient,
   { bridge, tunnels, links }: Datapath,
-  { direct, overlays }: WaysObservation,
+  { direct, overlays }: ConnectionObservation,
 ): Promise<ProbeTarget[]> {
   if (bridge === undefined) return [];
   const linkOf = (index: number | undefined): Link | undefined =>

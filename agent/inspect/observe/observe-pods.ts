@@ -22,7 +22,7 @@ export async function observePods(
   const routed = new Set(routes.map(({ destination }) => destination.base));
   const byAddress = new Map(neighbours.map(parseNeighbour).map((entry) => [entry.address, entry]));
   const byPort = Map.groupBy(
-    entries.map(parseFdbEntry).filter(({ fixed, keeper }) => fixed && keeper === "master"),
+    entries.map(parseFdbEntry).filter(({ fixed, owner }) => fixed && owner === "master"),
     ({ linkIndex }) => linkIndex,
   );
   return hostLinks.flatMap((hostLink) => {

@@ -3,11 +3,11 @@ import type { ConntrackObservation } from "../../diagnosis/checks/check-conntrac
 import type { ForwardingObservation } from "../../diagnosis/checks/check-forwarding.ts";
 import type { ReversePathObservation } from "../../diagnosis/checks/check-reverse-path.ts";
 import type { Datapath } from "./observe-datapath.ts";
-import type { WaysObservation } from "./observe-ways.ts";
+import type { ConnectionObservation } from "./observe-connections.ts";
 import { readSysctl, readText } from "../read-proc.ts";
 
 /** The node and its uplinks. */
-type Connected = Pick<Datapath, "bridge" | "families" | "tunnels"> & Pick<WaysObservation, "uplinks">;
+type Connected = Pick<Datapath, "bridge" | "families" | "tunnels"> & Pick<ConnectionObservation, "uplinks">;
 
 export async function observeForwarding(node: Connected): Promise<ForwardingObservation> {
   const acceptRa = new Map<string, number>();

@@ -343,26 +343,30 @@ echo "$input" | nft "$@"`);
   await assert.rejects(nftables.ensure(inside()), /no family bridge; it needs CONFIG_NF_TABLES_BRIDGE/);
 });
 
-test("listHazards() names a chain of others that drops, and asks nft again only when such a chain has changed", async () => {
-  assert.deepEqual(await nftables.listHazards("cw0", [4, 6]), []);
+test("listForeignDropPolicies() names a chain of others that drops, and asks nft again only when such a chain has changed", async () => {
+  assert.deepEqual(await nftables.listForeignDropPolicies("cw0", [4, 6]), []);
   const chain = "chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }";
   await runOnHost("sh", "-c", `echo 'add table ip filter; add ${chain}' | nft -f -`);
-  assert.match((await nftables.listHazards("cw0", [4, 6])).join(), /^chain ip filter FORWARD drops/);
+  assert.match(
+    (await nftables.listForeignDropPolicies("cw0", [4, 6])).join(),
+    /^chain ip filter FORWARD drops/,
+  );
   const said = recordNft();
-  const hazards = async (): Promise<number> => (await nftables.listHazards("cw0", [4, 6])).length;
+  const policies = async (): Promise<number> =>
+    (await nftables.listForeignDropPolicies("cw0", [4, 6])).length;
   const LISTED = "-j list chains\n-j list chain ip filter FORWARD\n";
-  assert.equal(await hazards(), 1);
+  assert.equal(await policies(), 1);
   // What attachments and others add elsewhere is no news.
   await runOnHost(
     "sh",
     "-c",
     `nft 'add table inet other; add chain inet other forward { type nat hook prerouting priority 0; }'`,
   );
-  assert.equal(await hazards(), 1);
+  assert.equal(await policies(), 1);
   assert.equal(said(), "");
   for (const direction of ["iifname", "oifname"])
     await runOnHost("nft", `add rule ip filter FORWARD ${direction} cw0 accept`);
-  assert.equal(await hazards(), 0);
+  assert.equal(await policies(), 0);
   assert.equal(said(), LISTED);
   // As many rules as before, and the same text but for one word.
   await runOnHost(
@@ -370,10 +374,10 @@ test("listHazards() names a chain of others that drops, and asks nft again only 
     "-c",
     `nft 'flush chain ip filter FORWARD; add rule ip filter FORWARD iifname cw0 accept; add rule ip filter FORWARD oifname cw0 drop'`,
   );
-  assert.equal(await hazards(), 1);
+  assert.equal(await policies(), 1);
   assert.equal(said(), LISTED);
   await runOnHost("nft", "delete table ip filter; delete table inet other");
-  assert.equal(await hazards(), 0);
+  assert.equal(await policies(), 0);
   assert.equal(said(), "");
 });
 

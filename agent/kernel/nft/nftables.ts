@@ -5,7 +5,7 @@ import { type PortBinding, planPortElements } from "../../plan/pods/host-ports.t
 import { planSourceElements, type SourceBinding } from "../../plan/pods/sources.ts";
 import { withElements } from "../../plan/rules/ruleset.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
-import { createHazardList } from "./foreign/foreign-hazards.ts";
+import { createForeignDropPolicyList } from "./foreign/foreign-drop-policies.ts";
 import {
   addHostPorts,
   admit,
@@ -30,7 +30,7 @@ export interface Nftables {
   /** The last generation at which all was seen to be as planned, once what is being done is done; 0 before. */
   verifiedGeneration(): Promise<number>;
   /** Chains of others that may cost pods traffic, in words; asked of nft only when they, or their rules, have changed. */
-  listHazards(bridge: string, families: readonly Family[]): Promise<readonly string[]>;
+  listForeignDropPolicies(bridge: string, families: readonly Family[]): Promise<readonly string[]>;
   /** What differs from the ruleset of the last `ensure`. `afresh`: read from the kernel even if nobody has changed anything since. */
   check(options?: { readonly afresh: boolean }): Promise<readonly string[]>;
   /**
@@ -82,7 +82,7 @@ export function createNftables({ netfilter, onRestored }: NftablesInput): Nftabl
     hostPorts,
     ensure: (ruleset) => turns.exclusive(() => ledger.ensure(ruleset)),
     verifiedGeneration: () => turns.exclusive(() => Promise.resolve(ledger.verifiedGeneration())),
-    listHazards: createHazardList(netfilter),
+    listForeignDropPolicies: createForeignDropPolicyList(netfilter),
     check: ({ afresh } = { afresh: false }) =>
       turns.exclusive(async () => {
         if (afresh) ledger.distrust();

@@ -20,7 +20,7 @@ import type { NetlinkClient } from "../socket/netlink-client.ts";
  */
 export async function removeLearned(rtnetlink: NetlinkClient, linkIndex: number): Promise<readonly Change[]> {
   const neighbours = (await rtnetlink.dump(dumpNeighbours({ linkIndex }))).map(parseNeighbour);
-  const lots = [
+  const batches = [
     { kind: "learned route", requests: (await listLearnedRoutes(rtnetlink, linkIndex)).map(deleteRoute) },
     {
       kind: "learned neighbour",
@@ -28,7 +28,7 @@ export async function removeLearned(rtnetlink: NetlinkClient, linkIndex: number)
     },
   ] as const;
   const changes: Change[] = [];
-  for (const { kind, requests } of lots) {
+  for (const { kind, requests } of batches) {
     await removeAll(rtnetlink, requests);
     changes.push(...requests.map(({ what }) => ({ kind, fault: what })));
   }

@@ -58,7 +58,7 @@ export interface PeersOutcome {
   readonly refusals: readonly string[];
 }
 
-/** The ways to other nodes in the kernel: VXLAN devices, routes, permanent neighbours and forwarding entries. */
+/** The routes to other nodes in the kernel: VXLAN devices, routes, permanent neighbours and forwarding entries. */
 export interface Peers {
   /**
    * Makes all as planned; one entry that is refused keeps no other from being made. What it has seen or made before it takes as still there,

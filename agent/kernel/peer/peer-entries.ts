@@ -5,7 +5,7 @@ import type { RouteSpec } from "../../netlink/route/route.ts";
 import type { PeerRoute } from "../../plan/peers/peer-routes.ts";
 import { ROUTE_PROTOCOL } from "../node/ownership.ts";
 
-/** What the kernel holds for the ways to other nodes, each by a key of its own. */
+/** What the kernel holds for the routes to other nodes, each by a key of its own. */
 export interface PeerEntries {
   readonly routes: ReadonlyMap<string, RouteSpec>;
   readonly neighbours: ReadonlyMap<string, Neighbour>;
@@ -61,7 +61,7 @@ function entriesOf(planned: PeerRoute, tunnels: TunnelIndices): RouteEntries | u
   if (linkIndex === undefined) return undefined;
   const { source, mac, remote } = planned;
   const neighbour: Neighbour = { linkIndex, address: gateway, mac };
-  const fdb: FdbEntry = { linkIndex, mac, keeper: "self", destination: remote };
+  const fdb: FdbEntry = { linkIndex, mac, owner: "self", destination: remote };
   return {
     route: { destination, gateway, linkIndex, protocol, source, onlink: true },
     neighbour: [neighbourKey(neighbour), neighbour],

@@ -3,7 +3,7 @@ import { systemClock } from "../../lib/clock.ts";
 import { afterEach, beforeEach, test } from "node:test";
 import { type Cidr, parseCidr } from "../../net/cidr.ts";
 import { macOf } from "../../net/mac.ts";
-import { noWays } from "../../plan/peers/count-ways.ts";
+import { noRoutes } from "../../plan/peers/count-routes.ts";
 import { planNodeNetwork } from "../../plan/node/node-network.ts";
 import type { PeerRoute } from "../../plan/peers/peer-routes.ts";
 import { type PeersPlan, tunnelName } from "../../plan/peers/peers.ts";
@@ -87,8 +87,8 @@ function peers(planned: readonly PeerRoute[], change: Partial<PeersPlan> = {}): 
       txChecksum: true,
     })),
     tunnelNames: TUNNEL_NAMES,
-    podCidrs: noWays(),
-    nodes: noWays(),
+    podCidrs: noRoutes(),
+    nodes: noRoutes(),
     problems: [],
     ...change,
   };

@@ -31,7 +31,7 @@ function createSlowKernel() {
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-test("detach() works on two lots at the same time, and collects what comes meanwhile for the next", async () => {
+test("detach() works on two batches at the same time, and collects what comes meanwhile for the next", async () => {
   const { rtnetlink, asked } = createSlowKernel();
   const detacher = createDetacher({
     rtnetlink,

@@ -17,7 +17,7 @@ export type DetachOutcome = "detached" | "gone";
 
 /**
  * Deletes attachments. The kernel waits for RCU grace periods in each deletion of a link, 16 to 20 ms; so what is asked for while deletions run
- * is collected, and deleted by one message for the whole lot.
+ * is collected, and deleted by one message for the whole batch.
  */
 export interface Detacher {
   /** `known`: what the pod is known to have had, for a link that is gone. */
@@ -41,7 +41,7 @@ interface Job {
 }
 
 /**
- * While one lot waits for its last grace period, which the kernel does without its lock, the next one may have the lock. No more, since ADDs need
+ * While one batch waits for its last grace period, which the kernel does without its lock, the next one may have the lock. No more, since ADDs need
  * sockets and threads too.
  */
 const MAX_LOTS = 2;

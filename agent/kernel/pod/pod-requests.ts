@@ -127,7 +127,7 @@ function hostRequests(input: PodRequestsInput): PodRequests["host"] {
     ...shapingRequests({ bandwidth, hostLink: host.link, linkIndex, ifbIndex, mtu, hasIpv6 }),
     // A message of its own: the kernel sets flags before it looks at the settings of address families.
     setLink(linkIndex, { up: true }),
-    replaceFdbEntry({ linkIndex, mac: pod.mac, keeper: "master" }),
+    replaceFdbEntry({ linkIndex, mac: pod.mac, owner: "master" }),
     // The neighbour first: with a route alone the host would ask the bridge who has the address.
     ...pod.addresses.flatMap(({ address }) => [
       replaceNeighbour({ linkIndex: bridgeIndex, address, mac: pod.mac }),

@@ -89,7 +89,7 @@ export function planRepairs(
     }
     // A port that comes back to the bridge has lost its entry, whatever the dump says.
     if (port.length > 0 || !fixed.has(`${link.index} ${mac}`)) {
-      const requests = [replaceFdbEntry({ linkIndex: link.index, mac, keeper: "master" })];
+      const requests = [replaceFdbEntry({ linkIndex: link.index, mac, owner: "master" })];
       repairs.push({
         kind: "forwarding entry",
         fault: `forwarding entry ${mac} of ${where} is missing`,

@@ -310,7 +310,7 @@ test("replaceRoute() takes the place of a route", async () => {
 
 test("addFdbEntry() makes static entries of a bridge, which dumpFdb() lists", async () => {
   await withVeth("t1", 1006, async () => {
-    const entry = { linkIndex: 1006, mac: podMac, keeper: "master" as const };
+    const entry = { linkIndex: 1006, mac: podMac, owner: "master" as const };
     await rtnetlink.execute([{ requests: [addFdbEntry(entry)] }]);
     const entries = (await rtnetlink.dump(dumpFdb({ linkIndex: 1006 }))).map(parseFdbEntry);
     const want = { ...entry, destination: undefined, fixed: true, masterIndex: bridgeIndex };

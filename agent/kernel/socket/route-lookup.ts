@@ -15,7 +15,7 @@ export const OUTSIDE: Readonly<Record<Family, readonly string[]>> = {
 };
 
 /**
- * Asks the kernel for its ways to addresses, all at once: the entries that decide, with all their next hops. In place of an answer stands the
+ * Asks the kernel for its routes to addresses, all at once: the entries that decide, with all their next hops. In place of an answer stands the
  * name of the error, as "ENETUNREACH".
  */
 export async function lookUpRoutes(
@@ -30,15 +30,15 @@ export async function lookUpRoutes(
     answers.set(address, typeof entry === "string" ? entry : answerOf(entry));
   }
   // Of a nexthop object the kernel may tell no more than the number: then its choice for the one packet has to do.
-  for (const [address, way] of await ask(rtnetlink, opaque, "way"))
-    answers.set(address, typeof way === "string" ? way : answerOf(way));
+  for (const [address, route] of await ask(rtnetlink, opaque, "lookup"))
+    answers.set(address, typeof route === "string" ? route : answerOf(route));
   return answers;
 }
 
 async function ask(
   rtnetlink: NetlinkClient,
   addresses: readonly string[],
-  kind: "entry" | "way",
+  kind: "entry" | "lookup",
 ): Promise<ReadonlyMap<string, Route | string>> {
   if (addresses.length === 0) return new Map();
   const requests = addresses.map((destination) => getRoute({ destination }, kind));

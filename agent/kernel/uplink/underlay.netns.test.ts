@@ -44,22 +44,22 @@ test("observe() tells a neighbour on a link from a host behind a gateway and one
   const near = ["192.0.2.11", "2001:db8:2::11"];
   const far = ["203.0.113.7", "2001:db8:9::7"];
   const lost = ["198.51.100.9", "2001:db8:aa::9"];
-  const { ways, uplinks, addresses } = await observe(OWN, ...near, ...far, ...lost, "192.0.2.10");
+  const { routes, uplinks, addresses } = await observe(OWN, ...near, ...far, ...lost, "192.0.2.10");
   const index = await indexOf("up0");
-  for (const address of near) assert.deepEqual(ways.get(address), { kind: "segment", links: [index] });
+  for (const address of near) assert.deepEqual(routes.get(address), { kind: "segment", links: [index] });
   assert.deepEqual(
-    far.map((address) => ways.get(address)),
+    far.map((address) => routes.get(address)),
     ["192.0.2.1", "2001:db8:2::1"].map((gateway) => {
       return { kind: "routed", links: [index], gateways: [gateway], through: `gateway ${gateway}` };
     }),
   );
   for (const address of lost)
-    assert.deepEqual(ways.get(address), {
+    assert.deepEqual(routes.get(address), {
       kind: "none",
       links: [],
       fault: "the kernel has no route to it (ENETUNREACH)",
     });
-  assert.equal(ways.get("192.0.2.10")?.kind, "inside");
+  assert.equal(routes.get("192.0.2.10")?.kind, "inside");
   assert.deepEqual(uplinks, [{ name: "up0", mtu: 9000 }]);
   assert.deepEqual(Object.fromEntries(addresses), { [OWN[0] ?? ""]: 9000, [OWN[1] ?? ""]: 9000 });
 });
@@ -69,9 +69,9 @@ test("observe() finds nothing on a link that is down, and nothing of ours", asyn
     "ip link add cw0 type bridge && ip link set cw0 alias 'causeway bridge' up && ip address add 10.244.1.1/24 dev cw0",
   );
   await host("ip link set up0 down");
-  const { ways, uplinks, addresses } = await observe(OWN, "192.0.2.11", "10.244.1.9");
-  assert.equal(ways.get("192.0.2.11")?.kind, "none");
-  assert.deepEqual(ways.get("10.244.1.9"), {
+  const { routes, uplinks, addresses } = await observe(OWN, "192.0.2.11", "10.244.1.9");
+  assert.equal(routes.get("192.0.2.11")?.kind, "none");
+  assert.deepEqual(routes.get("10.244.1.9"), {
     kind: "inside",
     links: [],
     fault: 'its route leads to pods, over "cw0"',
@@ -83,9 +83,9 @@ test("observe() takes nobody on a link without neighbours for a neighbour, as Wi
   await host(`ip tuntap add mode tun name wg0 && ip link set wg0 mtu 1420 up &&
     ip address add 10.10.0.1/24 dev wg0 && ip address add fd00:10::1/64 dev wg0 nodad`);
   const peers = ["10.10.0.2", "fd00:10::2"];
-  const { ways, uplinks, addresses } = await observe(["10.10.0.1", "fd00:10::1"], ...peers);
+  const { routes, uplinks, addresses } = await observe(["10.10.0.1", "fd00:10::1"], ...peers);
   for (const peer of peers)
-    assert.deepEqual(ways.get(peer), {
+    assert.deepEqual(routes.get(peer), {
       kind: "routed",
       links: [await indexOf("wg0")],
       gateways: [],
@@ -97,7 +97,7 @@ test("observe() takes nobody on a link without neighbours for a neighbour, as Wi
 
 test("observe() takes nobody on a link that asks for no address for a neighbour, whatever its kind", async () => {
   await host("ip link set up0 arp off");
-  assert.equal((await observe(OWN, "192.0.2.11")).ways.get("192.0.2.11")?.kind, "routed");
+  assert.equal((await observe(OWN, "192.0.2.11")).routes.get("192.0.2.11")?.kind, "routed");
 });
 
 const GATEWAYS = "ip address add 198.51.100.10/24 dev up1; ip address add 2001:db8:3::10/64 dev up1 nodad";
@@ -135,8 +135,8 @@ for (const { form, command } of [
       `${GATEWAYS}; ip address add 10.255.0.1/32 dev lo; ip address add fd00:255::1/128 dev lo nodad; ${command}`,
     );
     const peers = ["10.255.0.2", "10.255.0.3", "fd00:255::2", "fd00:255::3"];
-    const { ways, uplinks, addresses } = await observe(["10.255.0.1", "fd00:255::1"], ...peers);
-    for (const peer of peers) assert.equal(ways.get(peer)?.kind, "routed", peer);
+    const { routes, uplinks, addresses } = await observe(["10.255.0.1", "fd00:255::1"], ...peers);
+    for (const peer of peers) assert.equal(routes.get(peer)?.kind, "routed", peer);
     assert.deepEqual(uplinks.map(({ name }) => name).toSorted(), ["up0", "up1"]);
     assert.deepEqual(Object.fromEntries(addresses), { "10.255.0.1": 8900, "fd00:255::1": 8900 });
   });
@@ -146,12 +146,12 @@ test("observe() follows nexthop objects also where the kernel tells no more than
     ip nexthop add id 1 via 192.0.2.1 dev up0; ip nexthop add id 2 via 198.51.100.1 dev up1; ip nexthop add id 3 group 1/2
     ip route add 10.255.0.0/24 nhid 3`);
   const peers = Array.from({ length: 40 }, (_, offset) => `10.255.0.${offset + 2}`);
-  const { ways, uplinks } = await observe(["10.255.0.1"], ...peers);
-  for (const peer of peers) assert.equal(ways.get(peer)?.kind, "routed", peer);
+  const { routes, uplinks } = await observe(["10.255.0.1"], ...peers);
+  for (const peer of peers) assert.equal(routes.get(peer)?.kind, "routed", peer);
   assert.deepEqual(uplinks.map(({ name }) => name).toSorted(), ["up0", "up1"]);
 });
 
-test("observe() knows no size for an address on the loopback that no way leads away from", async () => {
+test("observe() knows no size for an address on the loopback that no route leads away from", async () => {
   await host("ip link set up0 down; ip link set up1 down; ip address add 198.51.100.1/32 dev lo");
   assert.deepEqual([...(await observe(["198.51.100.1"])).addresses], []);
 });
@@ -186,8 +186,8 @@ for (const { name, command, link } of [
       for (const peer of ["192.0.2.99", "2001:db8:2::99"]) {
         const settled = await chosenOnce(peer, link);
         assert.equal(settled, link);
-        const { ways, uplinks } = await observe(OWN, peer);
-        assert.deepEqual(ways.get(peer), { kind: "segment", links: [await indexOf(link)] });
+        const { routes, uplinks } = await observe(OWN, peer);
+        assert.deepEqual(routes.get(peer), { kind: "segment", links: [await indexOf(link)] });
         assert.ok(uplinks.some((uplink) => uplink.name === link));
       }
     } finally {
@@ -212,17 +212,17 @@ test("observe() counts every link that a neighbour is on among those that must f
 
 test("observe() asks again after it has been told to forget, and for what is new in between", async () => {
   const observer = createUnderlayObserver(rtnetlink);
-  const before = (await observer.observe(OWN, ["192.0.2.11"], "all")).ways;
-  const next = (await observer.observe(OWN, ["192.0.2.11", "192.0.2.12"], "new only")).ways;
-  assert.equal(next.get("192.0.2.12"), before.get("192.0.2.11"), "the same way is the same object");
+  const before = (await observer.observe(OWN, ["192.0.2.11"], "all")).routes;
+  const next = (await observer.observe(OWN, ["192.0.2.11", "192.0.2.12"], "new only")).routes;
+  assert.equal(next.get("192.0.2.12"), before.get("192.0.2.11"), "the same route is the same object");
   await host("ip link del up0");
   assert.equal(
-    (await observer.observe(OWN, ["192.0.2.11"], "new only")).ways.get("192.0.2.11")?.kind,
+    (await observer.observe(OWN, ["192.0.2.11"], "new only")).routes.get("192.0.2.11")?.kind,
     "segment",
   );
   observer.forget();
   assert.equal(
-    (await observer.observe(OWN, ["192.0.2.11"], "new only")).ways.get("192.0.2.11")?.kind,
+    (await observer.observe(OWN, ["192.0.2.11"], "new only")).routes.get("192.0.2.11")?.kind,
     "none",
   );
 });

@@ -7,13 +7,13 @@ import { type Link, parseLink } from "../../netlink/link/parse-link.ts";
 import { dumpRoutes, parseRoute } from "../../netlink/route/route.ts";
 import { FAMILIES } from "../../plan/peers/peer-routes.ts";
 import {
-  createWayKeeper,
-  judgeWay,
+  createRouteInterner,
+  judgeRoute,
   type LinksByFamily,
   SERVICE_LINK,
   sizeAddresses,
   type Underlay,
-  type UnderlayWay,
+  type UnderlayRoute,
 } from "../../plan/node/underlay.ts";
 import { isRouter, ROUTER_CONF } from "../node/change-link.ts";
 import { listAddresses } from "./list-addresses.ts";
@@ -24,7 +24,7 @@ import type { NetlinkClient } from "../socket/netlink-client.ts";
 import { readNameServers, surroundingsOf } from "./surroundings.ts";
 import type { PrefixQuestion } from "../socket/watch-kernel.ts";
 
-/** As many known ways are asked for again by each observation: some changes, such as those of a VRF, are told to nobody. */
+/** As many known routes are asked for again by each observation: some changes, such as those of a VRF, are told to nobody. */
 const ASKED_AGAIN = 500;
 
 const ALL_OUTSIDE = FAMILIES.flatMap((family) => OUTSIDE[family]);
@@ -32,24 +32,24 @@ const ALL_OUTSIDE = FAMILIES.flatMap((family) => OUTSIDE[family]);
 /** How this node is connected to others, as the kernel's own route lookup has it. */
 export interface UnderlayObserver {
   /**
-   * `own`: this node's addresses, `peers`: those of others. Ways that are known are taken as they were, but for some that are asked for again.
-   * "new only" looks at nothing but the ways to addresses that were not known before.
+   * `own`: this node's addresses, `peers`: those of others. Routes that are known are taken as they were, but for some that are asked for again.
+   * "new only" looks at nothing but the routes to addresses that were not known before.
    */
   observe(own: readonly string[], peers: readonly string[], scope: UnderlayScope): Promise<Underlay>;
   /** The next observation asks for everything. */
   forget(): void;
   /** Whether what happens to the link may change an answer. */
   concerns(linkIndex: number): boolean;
-  /** Whether a route to this prefix may be the way to another node. */
+  /** Whether a route to this prefix may lead to another node. */
   readonly leadsToNodes: PrefixQuestion;
 }
 
 export type UnderlayScope = "all" | "new only";
 
 export function createUnderlayObserver(rtnetlink: NetlinkClient): UnderlayObserver {
-  const keep = createWayKeeper();
-  /** The way asked for longest ago comes first. */
-  let known = new Map<string, UnderlayWay>();
+  const keep = createRouteInterner();
+  /** The route asked for longest ago comes first. */
+  let known = new Map<string, UnderlayRoute>();
   let side: OwnSide | undefined;
   let watched: ReadonlySet<number> = new Set();
   let cover = createAddressCover([]);
@@ -64,29 +64,29 @@ export function createUnderlayObserver(rtnetlink: NetlinkClient): UnderlayObserv
     },
     async observe(own, peers, scope) {
       // What is asked before somebody forgets is not known afterwards.
-      const ways = known;
+      const routes = known;
       const isQuick = scope === "new only" && side !== undefined;
       const seen = isQuick && side !== undefined ? side : await observeOwnSide(rtnetlink);
       side = seen;
       const wanted = new Set([...ALL_OUTSIDE, ...peers]);
-      for (const address of ways.keys()) if (!wanted.has(address)) ways.delete(address);
-      const again = isQuick ? [] : [...ways.keys()].slice(0, ASKED_AGAIN);
-      const asked = [...again, ...[...wanted].filter((address) => !ways.has(address))];
+      for (const address of routes.keys()) if (!wanted.has(address)) routes.delete(address);
+      const again = isQuick ? [] : [...routes.keys()].slice(0, ASKED_AGAIN);
+      const asked = [...again, ...[...wanted].filter((address) => !routes.has(address))];
       const answers = await lookUpRoutes(rtnetlink, asked);
       await readLinks(rtnetlink, seen.links, [
-        ...[...ways.values()].flatMap(({ links }) => links),
+        ...[...routes.values()].flatMap(({ links }) => links),
         ...[...answers.values()].flatMap((answer) =>
           typeof answer === "string" ? [] : answer.hops.map(({ linkIndex }) => linkIndex),
         ),
       ]);
       for (const [address, answer] of answers) {
-        ways.delete(address);
-        ways.set(address, keep(judgeWay(answer, (index) => wayLinkOf(seen.links.get(index)))));
+        routes.delete(address);
+        routes.set(address, keep(judgeRoute(answer, (index) => routeLinkOf(seen.links.get(index)))));
       }
       if (peers.join() !== covered.join()) cover = createAddressCover(peers);
       covered = peers;
-      watched = findWatched(seen, { own, cover, ways });
-      return describeUnderlay(seen, own, ways);
+      watched = findWatched(seen, { own, cover, routes });
+      return describeUnderlay(seen, own, routes);
     },
   };
 }
@@ -135,33 +135,33 @@ async function readLinks(
     known.set(index, readOutcome(outcomes[position], parseLink));
 }
 
-function wayLinkOf(link: Link | undefined) {
+function routeLinkOf(link: Link | undefined) {
   return link && { name: link.name, hasNeighbours: link.hasNeighbours, isOurs: isOurs(link) };
 }
 
 function describeUnderlay(
   { links, addresses, advertised, nameServers }: OwnSide,
   own: readonly string[],
-  ways: ReadonlyMap<string, UnderlayWay>,
+  routes: ReadonlyMap<string, UnderlayRoute>,
 ): Underlay {
   const peers: LinksByFamily = { 4: new Set(), 6: new Set() };
   const others: LinksByFamily = { 4: new Set(), 6: new Set() };
   const outside = new Set(ALL_OUTSIDE);
   const gateways = new Set<string>();
-  const result = new Map<string, UnderlayWay>();
-  for (const [address, way] of ways) {
+  const result = new Map<string, UnderlayRoute>();
+  for (const [address, route] of routes) {
     const found = (outside.has(address) ? others : peers)[familyOf(address)];
-    for (const index of way.links) found.add(index);
-    if (!outside.has(address)) result.set(address, way);
-    else if (way.kind === "routed") for (const gateway of way.gateways) gateways.add(gateway);
+    for (const index of route.links) found.add(index);
+    if (!outside.has(address)) result.set(address, route);
+    else if (route.kind === "routed") for (const gateway of route.gateways) gateways.add(gateway);
   }
   const carried = addresses.filter(({ address }) => own.includes(address));
-  const isWay = (index: number): boolean => {
+  const carriesTraffic = (index: number): boolean => {
     const link = links.get(index);
     return link !== undefined && leadsOn(link);
   };
   const uplinks = new Set([
-    ...carried.map(({ linkIndex }) => linkIndex).filter(isWay),
+    ...carried.map(({ linkIndex }) => linkIndex).filter(carriesTraffic),
     ...peers[4],
     ...peers[6],
     ...others[4],
@@ -177,11 +177,11 @@ function describeUnderlay(
       carried,
       (index) => {
         const link = links.get(index);
-        return link && { mtu: link.mtu, up: link.up, isWay: leadsOn(link) };
+        return link && { mtu: link.mtu, up: link.up, carriesTraffic: leadsOn(link) };
       },
       { peers, others },
     ),
-    ways: result,
+    routes: result,
     serviceAddresses: addresses
       .filter(({ linkIndex }) => links.get(linkIndex)?.name === SERVICE_LINK)
       .map(({ address }) => address),
@@ -204,11 +204,11 @@ function leadsOn({ loopback, kind }: Link): boolean {
 interface Watched {
   readonly own: readonly string[];
   readonly cover: AddressCover;
-  readonly ways: ReadonlyMap<string, UnderlayWay>;
+  readonly routes: ReadonlyMap<string, UnderlayRoute>;
 }
 
 /** Links that lead somewhere, or would if their carrier came or went: those on whose subnets other nodes are. */
-function findWatched({ links, addresses, advertised }: OwnSide, { own, cover, ways }: Watched) {
+function findWatched({ links, addresses, advertised }: OwnSide, { own, cover, routes }: Watched) {
   const near = addresses.filter(({ address, prefixLength, linkIndex, scope }) => {
     const link = links.get(linkIndex);
     if (scope !== "global" || link === undefined || isOurs(link)) return false;
@@ -217,7 +217,7 @@ function findWatched({ links, addresses, advertised }: OwnSide, { own, cover, wa
   return new Set([
     ...advertised,
     ...near.map(({ linkIndex }) => linkIndex),
-    ...[...new Set(ways.values())].flatMap((way) => way.links),
+    ...[...new Set(routes.values())].flatMap((route) => route.links),
   ]);
 }
 

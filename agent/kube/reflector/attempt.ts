@@ -29,7 +29,7 @@ async function streamList<T>(run: Run<T>): Promise<boolean> {
   run.stage = "list";
   run.mayStream = false;
   try {
-    await withWatch(run, STREAM_TOTAL_MS, (dog) => receiveList(run, dog));
+    await withWatch(run, STREAM_TOTAL_MS, (watchdog) => receiveList(run, watchdog));
     return true;
   } catch (error) {
     // Once the list is there, a failure is one of the watch.
@@ -38,17 +38,17 @@ async function streamList<T>(run: Run<T>): Promise<boolean> {
   }
 }
 
-async function receiveList<T>(run: Run<T>, dog: Watchdog): Promise<void> {
+async function receiveList<T>(run: Run<T>, watchdog: Watchdog): Promise<void> {
   const { kind } = run.options;
   const fresh = createObjectStore<T>();
   let isListed = false;
-  for await (const event of openWatch(run, dog, undefined, () => undefined)) {
+  for await (const event of openWatch(run, watchdog, undefined, () => undefined)) {
     if (isListed) takeEvent(run, event);
     else if (event.endsInitialEvents) {
       if (event.resourceVersion === undefined) throw garbageError("the list has no resourceVersion");
       isListed = true;
-      dog.endTotal();
-      dog.touch(WATCH_SILENCE_MS);
+      watchdog.endTotal();
+      watchdog.touch(WATCH_SILENCE_MS);
       takeList(run, fresh, event.resourceVersion);
       takeOpen(run);
     } else if (event.type === "BOOKMARK")
@@ -87,12 +87,12 @@ async function listPages<T>(run: Run<T>): Promise<string> {
 
 async function watch<T>(run: Run<T>, from: string): Promise<void> {
   run.stage = "connect";
-  await withWatch(run, undefined, async (dog) => {
+  await withWatch(run, undefined, async (watchdog) => {
     const onOpen = (): void => {
-      dog.touch(WATCH_SILENCE_MS);
+      watchdog.touch(WATCH_SILENCE_MS);
       takeOpen(run);
     };
-    for await (const event of openWatch(run, dog, from, onOpen)) takeEvent(run, event);
+    for await (const event of openWatch(run, watchdog, from, onOpen)) takeEvent(run, event);
   });
 }
 
@@ -100,7 +100,7 @@ async function watch<T>(run: Run<T>, from: string): Promise<void> {
 async function withWatch<T>(
   { options: { clock }, closing, faults }: Run<T>,
   totalMs: number | undefined,
-  work: (dog: Watchdog) => Promise<void>,
+  work: (watchdog: Watchdog) => Promise<void>,
 ): Promise<void> {
   await guarded(
     { clock, closing, silenceMs: ANSWER_SILENCE_MS, ...(totalMs === undefined ? {} : { totalMs }) },
@@ -111,19 +111,19 @@ async function withWatch<T>(
 
 function openWatch<T>(
   { options: { client, kind, scope, random } }: Run<T>,
-  dog: Watchdog,
+  watchdog: Watchdog,
   resourceVersion: string | undefined,
   onOpen: () => void,
 ): AsyncGenerator<WatchEvent> {
   const timeoutS = Math.round(MIN_WATCH_S * (1 + random()));
-  const onProgress = (): void => dog.touch();
+  const onProgress = (): void => watchdog.touch();
   return watchObjects({
     client,
     kind,
     scope,
     resourceVersion,
     timeoutS,
-    signal: dog.signal,
+    signal: watchdog.signal,
     onOpen,
     onProgress,
   });

@@ -62,18 +62,18 @@ export function createNodeEvents(options: OwnNodeOptions): NodeEvents {
       const nowMs = clock.nowMs();
       if (isClosed || nowMs < (dueMs.get(report.reason) ?? Number.NEGATIVE_INFINITY)) return;
       dueMs.set(report.reason, nowMs + REPEAT_MS);
-      const dog = createWatchdog({ clock, silenceMs: SEND_MS, totalMs: SEND_MS });
-      const sent = send(report, dog.signal)
+      const watchdog = createWatchdog({ clock, silenceMs: SEND_MS, totalMs: SEND_MS });
+      const sent = send(report, watchdog.signal)
         .catch((error: unknown) => {
           if (isClosed) return;
           dueMs.set(report.reason, nowMs + RETRY_MS);
-          faults.set(describeFailure(dog.reason() ?? error));
+          faults.set(describeFailure(watchdog.reason() ?? error));
         })
         .finally(() => {
-          dog.stop();
+          watchdog.stop();
           sending.delete(sent);
         });
-      sending.set(sent, () => dog.abort());
+      sending.set(sent, () => watchdog.abort());
     },
     async close() {
       isClosed = true;

@@ -39,12 +39,12 @@ export function createNodeCondition(options: NodeConditionOptions): NodeConditio
   let cancelRetry = (): void => undefined;
 
   const send = async (uid: string): Promise<void> => {
-    const dog = createWatchdog({ clock, silenceMs: SEND_MS, totalMs: SEND_MS });
-    abort = () => dog.abort();
+    const watchdog = createWatchdog({ clock, silenceMs: SEND_MS, totalMs: SEND_MS });
+    abort = () => watchdog.abort();
     try {
       const path = `/api/v1/nodes/${nodeName}/status`;
       const body = conditionPatch(new Date(options.dateMs()).toISOString());
-      await drain(await client.send({ method: "PATCH", path, body, signal: dog.signal }));
+      await drain(await client.send({ method: "PATCH", path, body, signal: watchdog.signal }));
       writtenUid = uid;
       failures = 0;
       faults.clear();
@@ -52,10 +52,10 @@ export function createNodeCondition(options: NodeConditionOptions): NodeConditio
     } catch (error) {
       if (isClosed) return;
       failures++;
-      faults.set(describeFailure(dog.reason() ?? error));
+      faults.set(describeFailure(watchdog.reason() ?? error));
       cancelRetry = clock.after(backOffMs(failures, { ...BACK_OFF, random }), write);
     } finally {
-      dog.stop();
+      watchdog.stop();
       sending = undefined;
     }
   };

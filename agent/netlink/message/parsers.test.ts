@@ -99,7 +99,7 @@ const cases: readonly {
   { parse: parseNeighbour, good: [addNeighbour({ linkIndex: 1, address: "10.0.0.1", mac }).payload] },
   {
     parse: parseFdbEntry,
-    good: [addFdbEntry({ linkIndex: 1, mac, keeper: "self", destination: "fd00::7" }).payload],
+    good: [addFdbEntry({ linkIndex: 1, mac, owner: "self", destination: "fd00::7" }).payload],
   },
   {
     parse: parseQdisc,

@@ -50,7 +50,7 @@ test("addFdbEntry(), replaceFdbEntry() and deleteFdbEntry() write what parseFdbE
     {
       linkIndex,
       mac,
-      keeper: fc.constantFrom("master" as const, "self" as const),
+      owner: fc.constantFrom("master" as const, "self" as const),
       destination: fc.option(address, { nil: undefined }),
     },
     { noNullPrototype: true },

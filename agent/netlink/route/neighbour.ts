@@ -49,13 +49,13 @@ export interface ObservedNeighbour extends Omit<Neighbour, "mac"> {
 }
 
 /** Who keeps a forwarding entry: the bridge of which the link is a port, or the link itself (VXLAN, or the bridge's own MAC). */
-export type FdbKeeper = "master" | "self";
+export type FdbOwner = "master" | "self";
 
 /** A static entry of a forwarding database. */
 export interface FdbEntry {
   readonly linkIndex: number;
   readonly mac: string;
-  readonly keeper: FdbKeeper;
+  readonly owner: FdbOwner;
   /** Where a VXLAN device sends frames for this MAC. */
   readonly destination?: string | undefined;
 }
@@ -68,7 +68,7 @@ export interface ObservedFdbEntry extends FdbEntry {
 }
 
 const REPLACE = NLM_F_CREATE | NLM_F_REPLACE;
-const KEEPER_FLAGS: Readonly<Record<FdbKeeper, NeighborFlags>> = {
+const OWNER_FLAGS: Readonly<Record<FdbOwner, NeighborFlags>> = {
   master: { master: true },
   self: { self: true },
 };
@@ -176,14 +176,14 @@ export function parseNeighbourAge(payload: Buffer): AgedNeighbour | undefined {
 }
 
 function fdbRequest(type: number, flags: number, entry: FdbEntry, verb: string): NetlinkRequest {
-  const { linkIndex, mac, keeper, destination } = entry;
+  const { linkIndex, mac, owner, destination } = entry;
   // A VXLAN device takes no other state than these two for a fixed entry; a bridge reads PERMANENT as "my own MAC".
-  const state: NeighborState = keeper === "self" ? { permanent: true } : { noarp: true };
+  const state: NeighborState = owner === "self" ? { permanent: true } : { noarp: true };
   return {
     type,
     flags,
     payload: [
-      formatNeighbor({ family: AF_BRIDGE, ifindex: linkIndex, state, flags: KEEPER_FLAGS[keeper] }),
+      formatNeighbor({ family: AF_BRIDGE, ifindex: linkIndex, state, flags: OWNER_FLAGS[owner] }),
       ...attribute(NDA_LLADDR, macToBytes(mac)),
       ...optional(destination, (address) => attribute(NDA_DST, addressToBytes(address))),
     ],
@@ -226,18 +226,18 @@ export function dumpFdb({ linkIndex, masterIndex }: FdbFilter = {}): NetlinkRequ
 }
 
 /** The entry of one MAC in a VXLAN device ("self"), or in a bridge whose index is `linkIndex` ("master"); ENOENT if there is none. */
-export function getFdbEntry({ linkIndex, mac, keeper }: Omit<FdbEntry, "destination">): NetlinkRequest {
+export function getFdbEntry({ linkIndex, mac, owner }: Omit<FdbEntry, "destination">): NetlinkRequest {
   return {
     type: RTM_GETNEIGH,
     flags: 0,
     payload: [
       formatNeighbor({
         family: AF_BRIDGE,
-        flags: KEEPER_FLAGS[keeper],
-        ...(keeper === "self" ? { ifindex: linkIndex } : {}),
+        flags: OWNER_FLAGS[owner],
+        ...(owner === "self" ? { ifindex: linkIndex } : {}),
       }),
       ...attribute(NDA_LLADDR, macToBytes(mac)),
-      ...(keeper === "master" ? u32Attribute(NDA_MASTER, linkIndex) : []),
+      ...(owner === "master" ? u32Attribute(NDA_MASTER, linkIndex) : []),
     ],
     what: `get forwarding entry ${mac}`,
   };
@@ -254,7 +254,7 @@ export function parseFdbEntry(payload: Buffer): ObservedFdbEntry {
   return {
     linkIndex: header.ifindex ?? 0,
     mac: macFromBytes(mac),
-    keeper: header.flags?.self === true ? "self" : "master",
+    owner: header.flags?.self === true ? "self" : "master",
     destination: destination && reading("forwarding entry", () => addressFromBytes(destination)),
     fixed: header.state?.permanent === true || header.state?.noarp === true,
     masterIndex: readU32("forwarding entry", attributes, NDA_MASTER),

@@ -223,7 +223,7 @@ export interface RouteQuestion {
  * kernel would refuse is an error: ENETUNREACH no route, EHOSTUNREACH forwarding is off (IPv4) or the route says so, EXDEV reverse path filter, EINVAL
  * blackhole or a martian source.
  */
-export function getRoute(question: RouteQuestion, kind: "way" | "entry" = "way"): NetlinkRequest {
+export function getRoute(question: RouteQuestion, kind: "lookup" | "entry" = "lookup"): NetlinkRequest {
   const { destination, source, inputLink } = question;
   const bits = addressBits(familyOf(destination));
   const header = routeHeader({

@@ -9,12 +9,12 @@ export interface Uplink {
 
 /** How this node is connected to others. */
 export interface Underlay {
-  /** The links that carry the node's addresses, first those, and the links of the ways to other nodes and out of the cluster. */
+  /** The links that carry the node's addresses, first those, and the links of the routes to other nodes and out of the cluster. */
   readonly uplinks: readonly Uplink[];
-  /** Those of the node's addresses that can be used, with the largest packet that every way from there takes. */
+  /** Those of the node's addresses that can be used, with the largest packet that every route from there takes. */
   readonly addresses: ReadonlyMap<string, number>;
-  /** The ways to other nodes' addresses. The same way is the same object, also from one observation to the next. */
-  readonly ways: ReadonlyMap<string, UnderlayWay>;
+  /** The routes to other nodes' addresses. The same route is the same object, also from one observation to the next. */
+  readonly routes: ReadonlyMap<string, UnderlayRoute>;
   /**
    * Addresses of services, which kube-proxy in IPVS mode puts on a link of its own: the kernel takes them for the node's, and they are not
    * (kubernetes/kubernetes#131765).
@@ -27,7 +27,7 @@ export interface Underlay {
 export const SERVICE_LINK = "kube-ipvs0";
 
 /** How the kernel would send a packet to an address of another node. */
-export type UnderlayWay =
+export type UnderlayRoute =
   /** The address is a neighbour's on this link. */
   | { readonly kind: "segment"; readonly links: readonly [number] }
   /** Through other hosts, or a link without neighbours; `through` says which, in words. */
@@ -49,7 +49,7 @@ export interface RouteAnswer {
   readonly hops: readonly { readonly linkIndex: number; readonly gateway: string | undefined }[];
 }
 
-export interface WayLink {
+export interface RouteLink {
   readonly name: string;
   readonly hasNeighbours: boolean;
   /** The bridge, a VXLAN device or a pod's link. */
@@ -66,17 +66,17 @@ const LOCAL = 2;
  * What an answer of the kernel means: a string is the error instead of one. Several next hops are a segment only if all of them are neighbours
  * on one link.
  */
-export function judgeWay(
+export function judgeRoute(
   answer: RouteAnswer | string,
-  linkOf: (index: number) => WayLink | undefined,
-): UnderlayWay {
-  if (typeof answer === "string") return noWay(`the kernel has no route to it (${answer})`);
+  linkOf: (index: number) => RouteLink | undefined,
+): UnderlayRoute {
+  if (typeof answer === "string") return noRoute(`the kernel has no route to it (${answer})`);
   if (answer.type === LOCAL) return { kind: "inside", links: [], fault: "it is this node's own" };
   const { hops } = answer;
   const indices = [...new Set(hops.map(({ linkIndex }) => linkIndex))];
   const links = indices.map(linkOf);
   if (answer.type !== UNICAST || links.length === 0 || links.includes(undefined))
-    return noWay("the kernel's route to it leads nowhere");
+    return noRoute("the kernel's route to it leads nowhere");
   const own = links.find((link) => link?.isOurs === true);
   if (own !== undefined)
     return { kind: "inside", links: [], fault: `its route leads to pods, over "${own.name}"` };
@@ -88,21 +88,21 @@ export function judgeWay(
   return { kind: "routed", links: indices, gateways, through: describeThrough(gateways, silent) };
 }
 
-function noWay(fault: string): UnderlayWay {
+function noRoute(fault: string): UnderlayRoute {
   return { kind: "none", links: [], fault };
 }
 
-function describeThrough(gateways: readonly string[], silent: WayLink | undefined): string {
+function describeThrough(gateways: readonly string[], silent: RouteLink | undefined): string {
   if (gateways.length > 0) return `gateway ${gateways.join(" or ")}`;
   return silent === undefined ? "several links" : `link "${silent.name}", which has no neighbours`;
 }
 
-/** Gives the same object for the same way, so that plans are compared by identity. */
-export function createWayKeeper(): (way: UnderlayWay) => UnderlayWay {
-  const kept = new Map<string, UnderlayWay>();
-  return (way) => {
-    const text = JSON.stringify(way);
-    const known = kept.get(text) ?? way;
+/** Gives the same object for the same route, so that plans are compared by identity. */
+export function createRouteInterner(): (route: UnderlayRoute) => UnderlayRoute {
+  const kept = new Map<string, UnderlayRoute>();
+  return (route) => {
+    const text = JSON.stringify(route);
+    const known = kept.get(text) ?? route;
     kept.set(text, known);
     return known;
   };
@@ -118,11 +118,11 @@ export interface UnderlayLink {
   readonly mtu: number;
   readonly up: boolean;
   /** Packets leave through it: it is no loopback and no dummy, on which addresses stand that other links carry. */
-  readonly isWay: boolean;
+  readonly carriesTraffic: boolean;
 }
 
 /**
- * The largest packet from each address of this node: what its own link takes, and the links of all ways to other nodes in that family. An
+ * The largest packet from each address of this node: what its own link takes, and the links of all routes to other nodes in that family. An
  * address on a loopback or dummy, as nodes that speak BGP have it, is carried by those alone; where there are none, by the links out of the
  * cluster. One that nothing carries is left out.
  */
@@ -136,7 +136,7 @@ export function sizeAddresses(
       const family = familyOf(address);
       const link = linkOf(linkIndex);
       if (link?.up !== true) return [];
-      const carrying = [...(link.isWay ? [linkIndex] : []), ...peers[family]];
+      const carrying = [...(link.carriesTraffic ? [linkIndex] : []), ...peers[family]];
       const sizes = (carrying.length > 0 ? carrying : [...others[family]]).flatMap(
         (index) => linkOf(index)?.mtu ?? [],
       );

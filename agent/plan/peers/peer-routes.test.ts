@@ -5,7 +5,7 @@ import { type Cidr, parseCidr } from "../../net/cidr.ts";
 import { macOf } from "../../net/mac.ts";
 import type { Claim } from "./claim.ts";
 import { createPeerPlanner, type OverlayMode, type PeerPlan } from "./peer-routes.ts";
-import type { UnderlayWay } from "../node/underlay.ts";
+import type { UnderlayRoute } from "../node/underlay.ts";
 
 function cidr(text: string): Cidr {
   return parseCidr(text) ?? assert.fail(text);
@@ -23,14 +23,14 @@ function claim(prefix: string, ...addresses: readonly string[]): Claim {
 const ownAddresses = ["192.0.2.10", "2001:db8:2::10"];
 const ownGateways = ["10.244.1.1", "fd00:1::1"];
 const underlay = { addresses: new Map(ownAddresses.map((address) => [address, 1500])) };
-const segment: UnderlayWay = { kind: "segment", links: [2] };
-const routed: UnderlayWay = {
+const segment: UnderlayRoute = { kind: "segment", links: [2] };
+const routed: UnderlayRoute = {
   kind: "routed",
   links: [2],
   gateways: ["192.0.2.1"],
   through: "gateway 192.0.2.1",
 };
-const ways: Readonly<Record<string, UnderlayWay>> = {
+const routes: Readonly<Record<string, UnderlayRoute>> = {
   "192.0.2.11": segment,
   "2001:db8:2::11": segment,
   "203.0.113.7": routed,
@@ -39,7 +39,7 @@ const ways: Readonly<Record<string, UnderlayWay>> = {
   "192.0.2.10": { kind: "inside", links: [], fault: "it is this node's own" },
   "198.51.100.9": { kind: "none", links: [], fault: "the kernel has no route to it (ENETUNREACH)" },
 };
-const wayTo = (address: string): UnderlayWay | undefined => ways[address];
+const routeTo = (address: string): UnderlayRoute | undefined => routes[address];
 
 interface Setting {
   readonly overlay?: OverlayMode;
@@ -54,7 +54,7 @@ function plan(
 ): PeerPlan {
   const off = { addresses: new Map<string, number>() };
   const input = { overlay, ownAddresses: own, ownGateways, underlay: isOff ? off : underlay };
-  return createPeerPlanner(input)(target, wayTo);
+  return createPeerPlanner(input)(target, routeTo);
 }
 
 test("createPeerPlanner() routes straight to a node on a subnet of this node, in the family of its prefix", () => {
@@ -79,11 +79,11 @@ test("createPeerPlanner() leaves what is there for a node that is newer than the
   for (const addresses of [["192.0.2.77"], ["2001:db8:2::77"]])
     assert.deepEqual(plan(claim("10.244.2.0/24", ...addresses)), {
       kind: "held",
-      reason: `the kernel has not been asked yet for the way to its address ${addresses.join()}`,
+      reason: `the kernel has not been asked yet for the route to its address ${addresses.join()}`,
     });
 });
 
-test("createPeerPlanner() plans the way to a node that no route leads to, and says that it waits", () => {
+test("createPeerPlanner() plans the route to a node that no route leads to, and says that it waits", () => {
   const found = plan(claim("10.244.2.0/24", "198.51.100.9"));
   assert.deepEqual(found.kind === "overlay" && [found.remote, found.fault], [
     "198.51.100.9",
@@ -203,16 +203,16 @@ for (const { name, target, setting, kind, reason } of [
     reason: "no link that is up carries this node's address 192.0.2.10",
   },
 ] as const) {
-  test(`createPeerPlanner() says why there is no way: ${name}`, () => {
+  test(`createPeerPlanner() says why there is no route: ${name}`, () => {
     assert.deepEqual(plan(target, setting), { kind, reason });
   });
 }
 
-test("createPeerPlanner() gives the same object for the same claim and way: 5,000 of them need no second look", () => {
+test("createPeerPlanner() gives the same object for the same claim and route: 5,000 of them need no second look", () => {
   const planner = createPeerPlanner({ overlay: "auto", ownAddresses, ownGateways, underlay });
   const target = claim("10.244.2.0/24", "192.0.2.11");
-  const before = planner(target, wayTo);
-  assert.equal(planner(target, wayTo), before);
+  const before = planner(target, routeTo);
+  assert.equal(planner(target, routeTo), before);
   assert.equal(planner(target, () => routed).kind, "overlay");
-  assert.deepEqual(planner(target, wayTo), before);
+  assert.deepEqual(planner(target, routeTo), before);
 });

@@ -2,11 +2,11 @@ import { type Family, familyOf } from "../../net/address.ts";
 import { addressAt, type Cidr } from "../../net/cidr.ts";
 import { macOf } from "../../net/mac.ts";
 import type { Claim, ClusterMember } from "./claim.ts";
-import type { Underlay, UnderlayWay } from "../node/underlay.ts";
+import type { Underlay, UnderlayRoute } from "../node/underlay.ts";
 
 export type OverlayMode = "auto" | "never" | "always";
 
-/** The way to the pods of another node. */
+/** The route to the pods of another node. */
 export type PeerRoute = DirectRoute | OverlayRoute;
 
 export interface DirectRoute {
@@ -52,8 +52,8 @@ export interface PeerPlannerInput {
   readonly underlay: Pick<Underlay, "addresses">;
 }
 
-/** The kernel's way to an address of another node. */
-export type WayTo = (address: string) => UnderlayWay | undefined;
+/** The kernel's route to an address of another node. */
+export type RouteTo = (address: string) => UnderlayRoute | undefined;
 
 /** The order in which underlay families are tried: both ends of a pair come to the same. */
 export const FAMILIES: readonly Family[] = [4, 6];
@@ -63,38 +63,38 @@ export function addressOf(family: Family, addresses: readonly string[]): string 
 }
 
 /**
- * Plans the ways to other nodes' pods, one claim at a time, and remembers them: of thousands of nodes one or two change at once, and the same
+ * Plans the routes to other nodes' pods, one claim at a time, and remembers them: of thousands of nodes one or two change at once, and the same
  * answer for the others is recognised as the same object.
  */
-export function createPeerPlanner(input: PeerPlannerInput): (claim: Claim, wayTo: WayTo) => PeerPlan {
-  const known = new WeakMap<Claim, { readonly ways: readonly unknown[]; readonly plan: PeerPlan }>();
-  return (claim, wayTo) => {
-    const ways = FAMILIES.map((family) => {
+export function createPeerPlanner(input: PeerPlannerInput): (claim: Claim, routeTo: RouteTo) => PeerPlan {
+  const known = new WeakMap<Claim, { readonly routes: readonly unknown[]; readonly plan: PeerPlan }>();
+  return (claim, routeTo) => {
+    const routes = FAMILIES.map((family) => {
       const address = addressOf(family, claim.node.addresses);
-      return address === undefined ? undefined : wayTo(address);
+      return address === undefined ? undefined : routeTo(address);
     });
     const before = known.get(claim);
-    if (before?.ways.every((way, index) => way === ways[index]) === true) return before.plan;
-    const plan = planPeer(claim, input, wayTo);
-    known.set(claim, { ways, plan });
+    if (before?.routes.every((route, index) => route === routes[index]) === true) return before.plan;
+    const plan = planPeer(claim, input, routeTo);
+    known.set(claim, { routes, plan });
     return plan;
   };
 }
 
-function planPeer({ cidr, node }: Claim, input: PeerPlannerInput, wayTo: WayTo): PeerPlan {
+function planPeer({ cidr, node }: Claim, input: PeerPlannerInput, routeTo: RouteTo): PeerPlan {
   const { overlay, ownAddresses, underlay } = input;
   const sameFamily = addressOf(cidr.family, node.addresses);
-  const way = sameFamily === undefined ? undefined : wayTo(sameFamily);
-  if (overlay !== "always" && sameFamily !== undefined && way?.kind === "segment")
-    return { kind: "direct", destination: cidr, gateway: sameFamily, linkIndex: way.links[0] };
-  if (sameFamily !== undefined && way === undefined) return unasked(sameFamily);
+  const route = sameFamily === undefined ? undefined : routeTo(sameFamily);
+  if (overlay !== "always" && sameFamily !== undefined && route?.kind === "segment")
+    return { kind: "direct", destination: cidr, gateway: sameFamily, linkIndex: route.links[0] };
+  if (sameFamily !== undefined && route === undefined) return unasked(sameFamily);
   const [first] = ownAddresses;
   if (first !== undefined && !ownAddresses.some((address) => underlay.addresses.has(address)))
     return held(first);
-  if (overlay !== "never") return planOverlay(cidr, { node, input, wayTo });
+  if (overlay !== "never") return planOverlay(cidr, { node, input, routeTo });
   if (sameFamily === undefined)
     return { kind: "unreachable", reason: `it has no IPv${cidr.family} address, and the overlay is off` };
-  return { kind: "unreachable", reason: `${describeWay(sameFamily, way)}, and the overlay is off` };
+  return { kind: "unreachable", reason: `${describeRoute(sameFamily, route)}, and the overlay is off` };
 }
 
 function held(address: string): PeerPlan {
@@ -103,16 +103,19 @@ function held(address: string): PeerPlan {
 
 /** The node is newer than the last look at the underlay: what was made for it before a restart stays until the next one. */
 function unasked(address: string): PeerPlan {
-  return { kind: "held", reason: `the kernel has not been asked yet for the way to its address ${address}` };
+  return {
+    kind: "held",
+    reason: `the kernel has not been asked yet for the route to its address ${address}`,
+  };
 }
 
-function describeWay(address: string, way: UnderlayWay | undefined): string {
-  switch (way?.kind) {
+function describeRoute(address: string, route: UnderlayRoute | undefined): string {
+  switch (route?.kind) {
     case "routed":
-      return `its address ${address} is on no segment of this node, but behind ${way.through}`;
+      return `its address ${address} is on no segment of this node, but behind ${route.through}`;
     case "inside":
     case "none":
-      return `of its address ${address}, ${way.fault}`;
+      return `of its address ${address}, ${route.fault}`;
     default:
       return `its address ${address} is on no segment of this node`;
   }
@@ -121,19 +124,19 @@ function describeWay(address: string, way: UnderlayWay | undefined): string {
 interface OverlayTarget {
   readonly node: ClusterMember;
   readonly input: PeerPlannerInput;
-  readonly wayTo: WayTo;
+  readonly routeTo: RouteTo;
 }
 
-function planOverlay(destination: Cidr, { node, input, wayTo }: OverlayTarget): PeerPlan {
+function planOverlay(destination: Cidr, { node, input, routeTo }: OverlayTarget): PeerPlan {
   const { ownAddresses, ownGateways, underlay } = input;
   for (const family of FAMILIES) {
     const local = addressOf(family, ownAddresses);
     const remote = addressOf(family, node.addresses);
     if (local === undefined || remote === undefined) continue;
     if (!underlay.addresses.has(local)) return held(local);
-    const way = wayTo(remote);
-    if (way === undefined) return unasked(remote);
-    if (way.kind === "inside") return { kind: "held", reason: describeWay(remote, way) };
+    const route = routeTo(remote);
+    if (route === undefined) return unasked(remote);
+    if (route.kind === "inside") return { kind: "held", reason: describeRoute(remote, route) };
     return {
       kind: "overlay",
       destination,
@@ -142,7 +145,7 @@ function planOverlay(destination: Cidr, { node, input, wayTo }: OverlayTarget): 
       underlay: family,
       remote,
       mac: macOf(remote),
-      fault: way.kind === "none" ? describeWay(remote, way) : undefined,
+      fault: route.kind === "none" ? describeRoute(remote, route) : undefined,
     };
   }
   const addresses = node.addresses.length === 0 ? "none" : node.addresses.join(", ");

@@ -4,7 +4,7 @@ import type { Cidr } from "../../net/cidr.ts";
 import { macOf } from "../../net/mac.ts";
 import type { Claims } from "./cluster-claims.ts";
 import type { Claim } from "./claim.ts";
-import { createWayCounter, type WayCounts } from "./count-ways.ts";
+import { createRouteCounter, type RouteCounts } from "./count-routes.ts";
 import { minMtu } from "../node/node-network.ts";
 import { addressOf, FAMILIES, type PeerPlan, type PeerRoute } from "./peer-routes.ts";
 import type { Underlay } from "../node/underlay.ts";
@@ -28,7 +28,7 @@ export interface TunnelPlan {
   readonly mtu: number;
   /** Gateways of this node's pods: what is masqueraded on its way through the device gets one of them, which other nodes take, and no other address. */
   readonly addresses: readonly string[];
-  /** What its outer packets may have on their way; larger ones are cut. */
+  /** What its outer packets may have on the path; larger ones are fragmented. */
   readonly underlayMtu: number;
   readonly vni: number;
   readonly port: number;
@@ -45,11 +45,11 @@ export interface PeersPlan {
   readonly tunnels: readonly TunnelPlan[];
   /** Names that tunnels can have: those not planned are ours to delete. */
   readonly tunnelNames: readonly string[];
-  /** PodCIDRs of other nodes by the way to them; one whose node's address has no way cannot be reached, although there is a route. */
-  readonly podCidrs: WayCounts;
-  /** Other nodes, each by the worst of its ways. */
-  readonly nodes: WayCounts;
-  /** Nodes to which there is no way, as sentences. */
+  /** PodCIDRs of other nodes by the kind of route to them; one whose node's address is unreachable counts so, although it has a route. */
+  readonly podCidrs: RouteCounts;
+  /** Other nodes, each by the worst of its routes. */
+  readonly nodes: RouteCounts;
+  /** Nodes to which there is no route, as sentences. */
   readonly problems: readonly string[];
 }
 
@@ -75,12 +75,12 @@ export function planPeers(input: PeersInput): PeersPlan {
   const held = new Set<string>();
   const problems = new Set<string>();
   const families = new Set<Family>();
-  const ways = createWayCounter();
+  const counter = createRouteCounter();
   for (const [key, claim] of claims) {
     if (isOwn(claim)) continue;
     const plan = planPeer(claim);
     const isCutOff = plan.kind === "overlay" && plan.fault !== undefined;
-    ways.add(claim.node.name, isCutOff ? "unreachable" : plan.kind);
+    counter.add(claim.node.name, isCutOff ? "unreachable" : plan.kind);
     if (plan.kind === "direct" || plan.kind === "overlay") routes.set(key, plan);
     else {
       if (plan.kind === "held") held.add(key);
@@ -99,7 +99,7 @@ export function planPeers(input: PeersInput): PeersPlan {
       : [planTunnel(family, { local, mtu, least, addresses: ownGateways, settings })];
   });
   const tunnelNames = FAMILIES.map((family) => tunnelName(settings.vxlanDevice, family));
-  const counts = { podCidrs: ways.podCidrs(), nodes: ways.nodes() };
+  const counts = { podCidrs: counter.podCidrs(), nodes: counter.nodes() };
   return { routes, held, tunnels, tunnelNames, ...counts, problems: [...problems] };
 }
 

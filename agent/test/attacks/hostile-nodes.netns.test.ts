@@ -61,7 +61,7 @@ async function routes(): Promise<string[]> {
 const EXPECTED = ["10.244.2.0/24", "10.244.3.0/24", "fd00:2::/64", "fd00:3::/64"];
 
 /** Ways that must stay what they are, of the node itself. */
-const WAYS = [
+const ROUTE_KINDS = [
   "8.8.8.8",
   "169.254.169.254",
   "198.51.100.1",
@@ -77,7 +77,9 @@ const WAYS = [
 ];
 
 function ways(): Promise<string> {
-  return host(WAYS.map((address) => `ip route get ${address} | head -1 | sed 's/ uid .*//'`).join("\n"));
+  return host(
+    ROUTE_KINDS.map((address) => `ip route get ${address} | head -1 | sed 's/ uid .*//'`).join("\n"),
+  );
 }
 
 /** What a Node may try to have, by family; the metric's label says why it has not. */

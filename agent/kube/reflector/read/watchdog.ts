@@ -31,21 +31,21 @@ export function createWatchdog({ clock, silenceMs, totalMs }: WatchdogOptions): 
   let reason: ApiError | undefined;
   let cancelSilence = (): void => undefined;
 
-  const bite = (message: string): void => {
+  const expire = (message: string): void => {
     reason = new ApiError(message, { reason: "Timeout" });
     controller.abort();
   };
   // Touching only notes the time; the timer looks at it when it fires. A list touches thousands of times.
   const check = (): void => {
     const leftMs = lastMs + limitMs - clock.nowMs();
-    if (leftMs <= 0) bite(`the server sent nothing for ${limitMs / 1000} s`);
+    if (leftMs <= 0) expire(`the server sent nothing for ${limitMs / 1000} s`);
     else cancelSilence = clock.after(leftMs, check);
   };
   cancelSilence = clock.after(limitMs, check);
   const cancelTotal =
     totalMs === undefined
       ? () => undefined
-      : clock.after(totalMs, () => bite(`the answer was not complete after ${totalMs / 1000} s`));
+      : clock.after(totalMs, () => expire(`the answer was not complete after ${totalMs / 1000} s`));
 
   return {
     signal: controller.signal,
@@ -74,18 +74,18 @@ export interface GuardOptions extends WatchdogOptions {
 /** Runs one request with a watchdog of its own. */
 export async function guarded<T>(
   { closing, ...options }: GuardOptions,
-  run: (dog: Watchdog) => Promise<T>,
+  run: (watchdog: Watchdog) => Promise<T>,
 ): Promise<T> {
-  const dog = createWatchdog(options);
-  const stop = (): void => dog.abort();
+  const watchdog = createWatchdog(options);
+  const stop = (): void => watchdog.abort();
   closing.addEventListener("abort", stop, { once: true });
   try {
     closing.throwIfAborted();
-    return await run(dog);
+    return await run(watchdog);
   } catch (error) {
-    throw dog.reason() ?? error;
+    throw watchdog.reason() ?? error;
   } finally {
     closing.removeEventListener("abort", stop);
-    dog.stop();
+    watchdog.stop();
   }
 }

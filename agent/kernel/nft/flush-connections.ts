@@ -20,7 +20,7 @@ import type { NetlinkClient } from "../socket/netlink-client.ts";
  * Makes the kernel forget connections that lead astray because host ports have changed: it translates a connection once, and one that keeps
  * sending, as UDP does, would never come to the new pod, or never leave the old one (kubernetes/kubernetes#102559).
  */
-export interface ConnectionKeeper {
+export interface ConnectionFlusher {
   /** These host ports lead to these pods from now on. */
   added(bindings: readonly PortBinding[]): void;
   /** These pods are gone. */
@@ -29,7 +29,7 @@ export interface ConnectionKeeper {
   stop(): void;
 }
 
-export interface ConnectionKeeperInput {
+export interface ConnectionFlusherInput {
   readonly rtnetlink: NetlinkClient;
   readonly netfilter: NetlinkClient;
   /** Runs work later; gives the function that calls it off. */
@@ -60,7 +60,7 @@ interface PortTarget {
  */
 const PAUSE_MS = 50;
 
-export function createConnectionKeeper(input: ConnectionKeeperInput): ConnectionKeeper {
+export function createConnectionFlusher(input: ConnectionFlusherInput): ConnectionFlusher {
   const { rtnetlink, netfilter, after, onError } = input;
   const changes = new Map<string, PortChange>();
   let isRunning = false;

@@ -3,7 +3,7 @@ import type { Log } from "../log/log.ts";
 /** How many problems are named in the log, and in what is reported to the cluster, at one time. */
 const MAX_NAMED = 10;
 
-export interface ProblemTellerInput {
+export interface ProblemReporterInput {
   readonly log: Pick<Log, "info" | "warn">;
   /** Hears of new problems, at most a few of them by name. */
   readonly report?: (note: string) => void;
@@ -14,7 +14,7 @@ export interface ProblemTellerInput {
 }
 
 /** Tells each problem when it comes up, and when all are over: what lasts is not said again and again. */
-export function createProblemTeller({ log, report, over, subject }: ProblemTellerInput) {
+export function createProblemReporter({ log, report, over, subject }: ProblemReporterInput) {
   let known: ReadonlySet<string> = new Set();
   return (problems: readonly string[]): void => {
     const fresh = problems.filter((problem) => !known.has(problem));

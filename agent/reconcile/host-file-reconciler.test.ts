@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { planConflist } from "../plan/node/conflist.ts";
-import { createHostFileKeeper } from "./host-file-keeper.ts";
+import { createHostFileReconciler } from "./host-file-reconciler.ts";
 
-test("a keeper of host files reads them only when one was changed, deleted, or came", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "causeway-keeper-"));
+test("a reconciler of host files reads them only when one was changed, deleted, or came", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "causeway-reconciler-"));
   const input = {
     cniBinDir: join(folder, "bin"),
     cniConfDir: join(folder, "net.d"),
@@ -19,30 +19,30 @@ test("a keeper of host files reads them only when one was changed, deleted, or c
   };
   for (const path of [input.cniBinDir, input.cniConfDir]) mkdirSync(path);
   try {
-    const keeper = createHostFileKeeper(input);
+    const reconciler = createHostFileReconciler(input);
     const shim = join(input.cniBinDir, "causeway");
     const rest = async (): Promise<void> => {
-      assert.deepEqual((await keeper.ensure())?.written, []);
-      assert.equal(await keeper.ensure(), undefined);
+      assert.deepEqual((await reconciler.ensure())?.written, []);
+      assert.equal(await reconciler.ensure(), undefined);
     };
-    assert.equal((await keeper.ensure())?.written.length, 3);
+    assert.equal((await reconciler.ensure())?.written.length, 3);
     await rest();
     // As long as before: neither name nor size tells.
     writeFileSync(shim, "SHIM");
-    assert.deepEqual((await keeper.ensure())?.written, [shim]);
+    assert.deepEqual((await reconciler.ensure())?.written, [shim]);
     assert.equal(readFileSync(shim, "utf8"), "shim");
     await rest();
     chmodSync(shim, 0o777);
-    assert.deepEqual((await keeper.ensure())?.written, [shim]);
+    assert.deepEqual((await reconciler.ensure())?.written, [shim]);
     await rest();
     rmSync(shim);
-    assert.deepEqual((await keeper.ensure())?.written, [shim]);
+    assert.deepEqual((await reconciler.ensure())?.written, [shim]);
     await rest();
     writeFileSync(join(input.cniConfDir, "05-other.conf"), "{}");
-    assert.deepEqual((await keeper.ensure())?.rivals, [join(input.cniConfDir, "05-other.conf")]);
-    assert.equal(await keeper.ensure(), undefined);
+    assert.deepEqual((await reconciler.ensure())?.rivals, [join(input.cniConfDir, "05-other.conf")]);
+    assert.equal(await reconciler.ensure(), undefined);
     let readings = 0;
-    for (let look = 0; look < 60; look++) if ((await keeper.ensure()) !== undefined) readings++;
+    for (let look = 0; look < 60; look++) if ((await reconciler.ensure()) !== undefined) readings++;
     assert.equal(readings, 2);
   } finally {
     rmSync(folder, { recursive: true });

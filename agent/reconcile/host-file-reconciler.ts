@@ -7,12 +7,12 @@ import { ensureHostFiles, type HostFilesInput, type HostFilesOutcome } from "../
 const LOOKS_TO_A_READING = 30;
 
 /** Keeps the host files as they must be, and reads them only when something about them has changed. */
-export interface HostFileKeeper {
+export interface HostFileReconciler {
   /** Undefined: nothing has changed since all was as it must be. */
   ensure(): Promise<HostFilesOutcome | undefined>;
 }
 
-export function createHostFileKeeper(input: HostFilesInput): HostFileKeeper {
+export function createHostFileReconciler(input: HostFilesInput): HostFileReconciler {
   const { cniBinDir, cniConfDir, cniConfName } = input;
   const paths = [
     cniBinDir,

@@ -1,4 +1,4 @@
-import type { OverlayWay } from "../../diagnosis/checks/check-peers.ts";
+import type { OverlayRoute } from "../../diagnosis/checks/check-peers.ts";
 import { listPeerRoutes } from "../../kernel/peer/ensure-peers.ts";
 import type { NetlinkClient } from "../../kernel/socket/netlink-client.ts";
 import { createUnderlayObserver } from "../../kernel/uplink/underlay.ts";
@@ -9,24 +9,24 @@ import type { Route } from "../../netlink/route/route.ts";
 import type { Datapath, Tunnel } from "./observe-datapath.ts";
 
 /** How this node is connected to others, and what it has to reach each of them. */
-export interface WaysObservation {
-  /** Links of the node's addresses, and of the kernel's ways to other nodes and out of the cluster. */
+export interface ConnectionObservation {
+  /** Links of the node's addresses, and of the kernel's routes to other nodes and out of the cluster. */
   readonly uplinks: readonly Link[];
-  /** Largest packet that every way from the node's addresses takes, as the agent counts; undefined where none of them is known. */
+  /** Largest packet that every route from the node's addresses takes, as the agent counts; undefined where none of them is known. */
   readonly carries: number | undefined;
   /** Addresses of nodes with a plain route, by the index of the link. */
   readonly direct: ReadonlyMap<string, number>;
   /** Number of plain routes. */
   readonly directRoutes: number;
-  readonly overlays: readonly OverlayWay[];
+  readonly overlays: readonly OverlayRoute[];
 }
 
-/** Reads our routes, two dumps of each VXLAN device, and the kernel's ways to other nodes. `nodeAddresses`: as the agent knows them. */
-export async function observeWays(
+/** Reads our routes, two dumps of each VXLAN device, and the kernel's routes to other nodes. `nodeAddresses`: as the agent knows them. */
+export async function observeConnections(
   rtnetlink: NetlinkClient,
   node: Datapath,
   nodeAddresses: readonly string[],
-): Promise<WaysObservation> {
+): Promise<ConnectionObservation> {
   const ours = await listPeerRoutes(rtnetlink);
   const tunnelled = new Set(node.tunnels.map(({ index }) => index));
   const plain = ours.filter(({ linkIndex }) => linkIndex !== undefined && !tunnelled.has(linkIndex));
@@ -55,7 +55,7 @@ async function observeTunnel(
   rtnetlink: NetlinkClient,
   { index: linkIndex, name }: Tunnel,
   routes: readonly Route[],
-): Promise<readonly OverlayWay[]> {
+): Promise<readonly OverlayRoute[]> {
   const [neighbours, entries] = await Promise.all([
     rtnetlink.dump(dumpNeighbours({ linkIndex })),
     rtnetlink.dump(dumpFdb({ linkIndex })),

@@ -4,16 +4,16 @@ import type { Log } from "../log/log.ts";
 /** How many changes of one run are logged one by one: a cluster has thousands of routes. */
 const MAX_LOGGED = 10;
 
-export interface ChangeTellerInput {
+export interface ChangeReporterInput {
   readonly log: Log;
   /** Hears of everything that somebody changed and that was put back. */
   readonly onRepair: (kind: string, fault: string) => void;
 }
 
 /** Tells what a run has changed. With the same plan as before it was somebody else who made it necessary. */
-export type TellChanges = (changes: readonly Change[], options: { readonly isRepair: boolean }) => void;
+export type ReportChanges = (changes: readonly Change[], options: { readonly isRepair: boolean }) => void;
 
-export function createChangeTeller({ log, onRepair }: ChangeTellerInput): TellChanges {
+export function createChangeReporter({ log, onRepair }: ChangeReporterInput): ReportChanges {
   return (changes, { isRepair }) => {
     if (changes.length === 0) return;
     if (!isRepair) {

@@ -3,7 +3,7 @@ import { type Finding, worstOf } from "./finding.ts";
 /** Faults that are told one by one: of pods and nodes there may be thousands. */
 const MAX_TOLD = 5;
 
-export function tellSome(name: string, faults: readonly Finding[]): readonly Finding[] {
+export function limitFindings(name: string, faults: readonly Finding[]): readonly Finding[] {
   const rest = faults.slice(MAX_TOLD);
   if (rest.length === 0) return faults;
   return [

@@ -1,7 +1,7 @@
 import type { HearReadiness } from "../lib/readiness.ts";
 
 /** Logs each change of readiness once: what begins as a warning, what ends as information. */
-export function tellReadiness(
+export function logReadiness(
   log: Readonly<Record<"info" | "warn", (fields: object, message: string) => void>>,
 ): HearReadiness {
   return (kind, part, reason) => {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createWayCounter } from "./count-ways.ts";
+import { createRouteCounter } from "./count-routes.ts";
 
-test("createWayCounter() counts a dual-stack node once, by the worst of its ways, and each of its PodCIDRs", () => {
-  const counter = createWayCounter();
+test("createRouteCounter() counts a dual-stack node once, by the worst of its routes, and each of its PodCIDRs", () => {
+  const counter = createRouteCounter();
   counter.add("a", "direct");
   counter.add("a", "direct");
   counter.add("b", "overlay");

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Connection } from "../../netlink/state/conntrack.ts";
 import type { HostPort } from "../../plan/pods/host-ports.ts";
-import { isAstray } from "./forget-connections.ts";
+import { isAstray } from "./flush-connections.ts";
 
 const nothing = Buffer.alloc(0);
 const udp: Connection = {

@@ -4,22 +4,25 @@ import type { NetlinkClient } from "../../socket/netlink-client.ts";
 import { identifyForwardChains, listForwardChains } from "./forward-chains.ts";
 
 /** Chains of others that may cost pods traffic, in words; asked of nft only when they, or their rules, have changed. */
-export type ListHazards = (bridge: string, families: readonly Family[]) => Promise<readonly string[]>;
+export type ListForeignDropPolicies = (
+  bridge: string,
+  families: readonly Family[],
+) => Promise<readonly string[]>;
 
-export function createHazardList(netfilter: Pick<NetlinkClient, "dump">): ListHazards {
-  let hazards: { readonly key: string; readonly found: readonly string[] } | undefined;
+export function createForeignDropPolicyList(netfilter: Pick<NetlinkClient, "dump">): ListForeignDropPolicies {
+  let policies: { readonly key: string; readonly found: readonly string[] } | undefined;
   return async (bridge, families) => {
     // Before nft is asked: a change while it lists makes the next look a real one.
     const chainKey = await identifyForwardChains(netfilter, families);
     const key = [chainKey, bridge, ...families].join(" ");
-    if (hazards?.key !== key) {
+    if (policies?.key !== key) {
       const chains = chainKey === "" ? [] : await listForwardChains(families);
       const found = chains.flatMap((chain) => {
         const harm = describeHarm(chain, bridge);
         return harm === undefined ? [] : [`${harm.evidence}; on the node run: ${harm.remedy}`];
       });
-      hazards = { key, found };
+      policies = { key, found };
     }
-    return hazards.found;
+    return policies.found;
   };
 }
