@@ -97,6 +97,7 @@ export const ETH_P_ALL = 3;
 export const NFNL_MSG_BATCH_BEGIN = 16;
 export const NFNL_MSG_BATCH_END = 17;
 export const NFNL_SUBSYS_CTNETLINK = 1;
+export const NFNL_SUBSYS_ULOG = 4;
 export const NFNL_SUBSYS_NFTABLES = 10;
 export const NFPROTO_INET = 1;
 export const NFPROTO_BRIDGE = 7;
@@ -160,11 +161,14 @@ export const NFT_OBJECT_COUNTER = 1;
 export const NFTA_COUNTER_PACKETS = 2;
 
 /** linux/netfilter/nfnetlink_conntrack.h */
+export const IPCTNL_MSG_CT_NEW = 0;
 export const IPCTNL_MSG_CT_GET = 1;
 export const IPCTNL_MSG_CT_DELETE = 2;
 export const CTA_TUPLE_ORIG = 1;
 export const CTA_TUPLE_REPLY = 2;
+export const CTA_MARK = 8;
 export const CTA_ID = 12;
+export const CTA_MARK_MASK = 21;
 export const CTA_FILTER = 25;
 export const CTA_FILTER_ORIG_FLAGS = 1;
 export const CTA_FILTER_REPLY_FLAGS = 2;
@@ -177,6 +181,17 @@ export const CTA_IP_V6_DST = 4;
 export const CTA_PROTO_NUM = 1;
 export const CTA_PROTO_SRC_PORT = 2;
 export const CTA_PROTO_DST_PORT = 3;
+
+/** linux/netfilter/nfnetlink_log.h */
+export const NFULNL_MSG_PACKET = 0;
+export const NFULNL_MSG_CONFIG = 1;
+export const NFULA_CFG_CMD = 1;
+export const NFULA_CFG_MODE = 2;
+export const NFULA_CFG_TIMEOUT = 4;
+export const NFULNL_CFG_CMD_BIND = 1;
+export const NFULNL_COPY_PACKET = 2;
+export const NFULA_PAYLOAD = 9;
+export const NFULA_PREFIX = 10;
 
 /** linux/rtnetlink.h: numbers of groups that have no RTMGRP_*; their bits are 1 << (number - 1). */
 export const RTNLGRP_IPV4_RULE = 8;

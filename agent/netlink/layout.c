@@ -385,6 +385,20 @@ static void connections(void)
 	put_u32(CTA_FILTER_REPLY_FLAGS, 0);
 	close_nest(filter);
 	end("dumpConnections");
+	unsigned bit = htonl(0x08000000);
+	begin_nfnetlink(NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW, NLM_F_ACK, AF_INET, 0);
+	put(CTA_TUPLE_ORIG | NLA_F_NESTED, "\1\2\3\4", 4);
+	put(CTA_MARK, &bit, sizeof bit);
+	put(CTA_MARK_MASK, &bit, sizeof bit);
+	end("markConnection");
+	struct nfulnl_msg_config_cmd command = {.command = NFULNL_CFG_CMD_BIND};
+	struct nfulnl_msg_config_mode mode = {.copy_range = htonl(64), .copy_mode = NFULNL_COPY_PACKET};
+	unsigned timeout = htonl(20);
+	begin_nfnetlink(NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_CONFIG, NLM_F_ACK, AF_UNSPEC, 6371);
+	put(NFULA_CFG_CMD, &command, sizeof command);
+	put(NFULA_CFG_MODE, &mode, sizeof mode);
+	put(NFULA_CFG_TIMEOUT, &timeout, sizeof timeout);
+	end("bindLogGroup");
 }
 
 static void fill_selector(struct xfrm_selector *selector)

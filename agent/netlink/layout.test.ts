@@ -14,7 +14,8 @@ import { HEADER_LENGTH } from "netlink/dist/structs.js";
 import { cidrOf } from "../net/cidr.ts";
 import { addAddress } from "./route/address.ts";
 import { createBridge } from "./link/bridge.ts";
-import { dumpConnections } from "./state/conntrack.ts";
+import { dumpConnections, markConnection } from "./state/conntrack.ts";
+import { bindLogGroup } from "./state/packet-log.ts";
 import * as constants from "./constants.ts";
 import { ERRNO } from "./message/errno.ts";
 import { createIfb } from "./link/ifb.ts";
@@ -53,6 +54,7 @@ const HEADERS = [
   "linux/netfilter/nf_tables.h",
   "linux/netfilter/nfnetlink.h",
   "linux/netfilter/nfnetlink_conntrack.h",
+  "linux/netfilter/nfnetlink_log.h",
   "linux/netlink.h",
   "linux/pkt_cls.h",
   "linux/pkt_sched.h",
@@ -179,6 +181,21 @@ const MESSAGES: Readonly<Record<string, NetlinkRequest>> = {
     ],
   }),
   dumpConnections: dumpConnections({ family: 4, protocol: 17, destinationPort: 8080 }),
+  markConnection: markConnection(
+    {
+      family: 4,
+      protocol: 17,
+      source: "10.244.1.2",
+      destination: "10.244.1.3",
+      destinationPort: 53,
+      replySource: "10.244.1.3",
+      replyPort: 53,
+      mark: 0,
+      key: { tuple: Buffer.from([1, 2, 3, 4]), id: Buffer.alloc(4) },
+    },
+    { value: 0x08000000, mask: 0x08000000 },
+  ),
+  bindLogGroup: bindLogGroup(6371, { copyBytes: 64, delayMs: 200 }),
   addInboundBlock: addInboundBlock(block),
   deleteInboundBlock: deleteInboundBlock(block),
 };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Connection } from "../../netlink/state/conntrack.ts";
+import type { Connection } from "../../netlink/state/connection.ts";
 import type { HostPort } from "../../plan/pods/host-ports.ts";
 import { isAstray } from "./flush-connections.ts";
 
@@ -12,6 +12,8 @@ const udp: Connection = {
   destination: "192.0.2.10",
   destinationPort: 8080,
   replySource: "192.0.2.10",
+  replyPort: 8080,
+  mark: 0,
   key: { tuple: nothing, id: nothing },
 };
 const tcp: Connection = { ...udp, protocol: 6 };

@@ -1,10 +1,6 @@
 import { type Family, familyOf } from "../../net/address.ts";
-import {
-  type Connection,
-  deleteConnection,
-  dumpConnections,
-  parseConnection,
-} from "../../netlink/state/conntrack.ts";
+import { type Connection, parseConnection } from "../../netlink/state/connection.ts";
+import { deleteConnection, dumpConnections } from "../../netlink/state/conntrack.ts";
 import {
   hasFamily,
   type HostPort,

@@ -13,7 +13,8 @@ import {
   u32NetworkAttribute,
   u8Attribute,
 } from "./attributes.ts";
-import { parseConnection } from "../state/conntrack.ts";
+import { endKeys, hasEndIn, parseConnection, readMark } from "../state/connection.ts";
+import { readLoggedPacket } from "../state/packet-log.ts";
 import {
   AF_INET,
   CTA_ID,
@@ -26,6 +27,9 @@ import {
   CTA_TUPLE_PROTO,
   CTA_TUPLE_REPLY,
   NDA_CACHEINFO,
+  NFNL_SUBSYS_ULOG,
+  NFULA_PAYLOAD,
+  NFULA_PREFIX,
   NFPROTO_INET,
   NFTA_CHAIN_HOOK,
   NFTA_CHAIN_NAME,
@@ -107,13 +111,28 @@ const cases: readonly {
   },
   { parse: parseRedirect, good: [addRedirect(1, 2).payload] },
   {
-    parse: parseConnection,
+    parse: (payload: Buffer) => [
+      readMark(payload),
+      hasEndIn(payload, endKeys(["10.244.1.2", "fd00::2"])),
+      parseConnection(payload),
+    ],
     good: [
       [
         nfgenmsg(AF_INET),
         ...nested(CTA_TUPLE_ORIG, tuple()),
         ...nested(CTA_TUPLE_REPLY, tuple()),
         ...attribute(CTA_ID, Buffer.alloc(4)),
+      ],
+    ],
+  },
+  {
+    parse: (payload: Buffer) =>
+      readLoggedPacket({ type: NFNL_SUBSYS_ULOG << 8, flags: 0, seq: 0, port: 0, payload }),
+    good: [
+      [
+        nfgenmsg(AF_INET),
+        ...attribute(NFULA_PAYLOAD, Buffer.alloc(20)),
+        ...textAttribute(NFULA_PREFIX, "in4-abc"),
       ],
     ],
   },

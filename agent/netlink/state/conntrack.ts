@@ -1,54 +1,33 @@
 import type { Family } from "../../net/address.ts";
 import {
-  type Attributes,
   attribute,
   nested,
-  readAttributes,
-  readU8,
   u8Attribute,
   u16NetworkAttribute,
   u32Attribute,
+  u32NetworkAttribute,
 } from "../message/attributes.ts";
 import {
   CTA_FILTER,
   CTA_FILTER_ORIG_FLAGS,
   CTA_FILTER_REPLY_FLAGS,
   CTA_ID,
-  CTA_IP_V4_DST,
-  CTA_IP_V4_SRC,
-  CTA_IP_V6_DST,
-  CTA_IP_V6_SRC,
+  CTA_MARK,
+  CTA_MARK_MASK,
   CTA_PROTO_DST_PORT,
   CTA_PROTO_NUM,
-  CTA_TUPLE_IP,
   CTA_TUPLE_ORIG,
   CTA_TUPLE_PROTO,
-  CTA_TUPLE_REPLY,
   IPCTNL_MSG_CT_DELETE,
   IPCTNL_MSG_CT_GET,
+  IPCTNL_MSG_CT_NEW,
   NFNL_SUBSYS_CTNETLINK,
   NLM_F_DUMP,
 } from "../constants.ts";
-import { addressFrom, familyFromAf, familyToAf } from "../family.ts";
-import { MalformedMessageError } from "../message/malformed-message-error.ts";
+import { familyToAf } from "../family.ts";
 import type { NetlinkRequest } from "../message/message.ts";
-import { NFGENMSG_BYTES, nfgenmsg } from "../nft/nfgenmsg.ts";
-
-/** A connection that the kernel tracks. */
-export interface Connection {
-  readonly family: Family;
-  /** Number of the transport protocol. */
-  readonly protocol: number;
-  /** As its first packet came. */
-  readonly source: string;
-  readonly destination: string;
-  /** Undefined for a protocol without ports. */
-  readonly destinationPort: number | undefined;
-  /** Where answers come from: another address than `destination` when that was translated. */
-  readonly replySource: string;
-  /** Attributes by which the kernel knows it. */
-  readonly key: { readonly tuple: Buffer; readonly id: Buffer };
-}
+import { nfgenmsg } from "../nft/nfgenmsg.ts";
+import type { Connection } from "./connection.ts";
 
 /** Connections to a port. */
 export interface ConnectionFilter {
@@ -58,6 +37,7 @@ export interface ConnectionFilter {
 }
 
 const GET = (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_GET;
+const NEW = (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_NEW;
 const DELETE = (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_DELETE;
 
 /** CTA_FILTER_F_* of net/netfilter/nf_conntrack_netlink.c, which no header has. */
@@ -101,41 +81,30 @@ export function deleteConnection({ family, key, destination }: Connection): Netl
   };
 }
 
-/** Reads the payload of an IPCTNL_MSG_CT_NEW; throws {@link MalformedMessageError}. */
-export function parseConnection(payload: Buffer): Connection {
-  const family = familyFromAf("connection", payload[0] ?? 0);
-  const attributes = readAttributes("connection", payload.subarray(NFGENMSG_BYTES));
-  const [tuple, id] = [attributes.get(CTA_TUPLE_ORIG), attributes.get(CTA_ID)];
-  if (tuple === undefined || id === undefined)
-    throw new MalformedMessageError("Cannot read connection: no tuple, or no number");
-  const original = readTuple(family, tuple);
-  const reply = readTuple(family, attributes.get(CTA_TUPLE_REPLY));
-  const port = original.protocol.get(CTA_PROTO_DST_PORT);
+/** Every connection of both families. */
+export function dumpAllConnections(): NetlinkRequest {
   return {
-    family,
-    protocol: readU8("connection", original.protocol, CTA_PROTO_NUM) ?? 0,
-    source: original.source,
-    destination: original.destination,
-    destinationPort: port?.length === 2 ? port.readUInt16BE(0) : undefined,
-    replySource: reply.source,
-    key: { tuple, id },
+    type: GET,
+    flags: NLM_F_DUMP,
+    payload: [nfgenmsg(familyToAf(undefined))],
+    what: "list all tracked connections",
   };
 }
 
-function readTuple(
-  family: Family,
-  bytes: Buffer | undefined,
-): { readonly source: string; readonly destination: string; readonly protocol: Attributes } {
-  const tuple = readAttributes("connection's tuple", bytes);
-  const addresses = readAttributes("connection's addresses", tuple.get(CTA_TUPLE_IP));
-  const [from, to] = family === 4 ? [CTA_IP_V4_SRC, CTA_IP_V4_DST] : [CTA_IP_V6_SRC, CTA_IP_V6_DST];
-  const source = addressFrom("connection", family, addresses.get(from));
-  const destination = addressFrom("connection", family, addresses.get(to));
-  if (source === undefined || destination === undefined)
-    throw new MalformedMessageError("Cannot read connection: no addresses");
+/** Bits of a connection's mark that are in `mask` become those of `value`; the others belong to other programs. ENOENT if it has ended. */
+export function markConnection(
+  { family, key, source, replySource }: Connection,
+  { value, mask }: { readonly value: number; readonly mask: number },
+): NetlinkRequest {
   return {
-    source,
-    destination,
-    protocol: readAttributes("connection's ports", tuple.get(CTA_TUPLE_PROTO)),
+    type: NEW,
+    flags: 0,
+    payload: [
+      nfgenmsg(familyToAf(family)),
+      ...nested(CTA_TUPLE_ORIG, [key.tuple]),
+      ...u32NetworkAttribute(CTA_MARK, value),
+      ...u32NetworkAttribute(CTA_MARK_MASK, mask),
+    ],
+    what: `mark the tracked connection from ${source} to ${replySource}`,
   };
 }
