@@ -163,7 +163,7 @@ test("recover() serves the last known PodCIDRs and pods from the kernel while th
     known.map((attachment) => Object.assign({ mac: podMac(attachment.addresses) }, attachment)),
   );
   assert.deepEqual(
-    restarted.ipam.use(0).map(({ cidr, taken }) => `${cidr} ${taken}`),
+    restarted.ipam.use(0).map((pool) => `${pool.cidr} ${pool.taken}`),
     [`${V4} 1`, `${V6} 1`],
   );
   const reservation = restarted.ipam.reserve();
