@@ -35,6 +35,7 @@ export async function add(context: CommandsContext, request: Add, caller: Caller
     network,
     containerId,
     ifname,
+    hostLink,
     mtu: mtu(),
     ...runtimeConfig,
     settings,
@@ -43,7 +44,7 @@ export async function add(context: CommandsContext, request: Add, caller: Caller
   let routes: readonly PodRoute[];
   try {
     requireFamilies(settings.hostPorts, pod);
-    await requireUnhidden(kernel, settings.hostPorts, pod);
+    if (settings.hostPorts.length > 0) await requireUnhidden(kernel, settings.hostPorts, pod);
     reservePorts(context, hostLink, settings.hostPorts);
     routes = await attach(context, plan, request);
   } catch (error) {

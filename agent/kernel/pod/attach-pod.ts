@@ -83,7 +83,7 @@ async function tryAttach(
   const { admit, create, host, pod, routes } = encodePod(input);
   const isAlone = plan.pod.wantsDefault === undefined && plan.pod.ifname === FIRST_IFNAME;
   const outcomes = await rtnetlink.tryExecute([
-    ...(admission === undefined ? [] : [{ socket: admission.socket, requests: admit }]),
+    ...(admission === undefined ? [] : [{ socket: admission.socket, isLent: true, requests: admit }]),
     { requests: create },
     { requests: host },
     { socket, requests: pod },

@@ -104,7 +104,7 @@ export function loadNative({ peerTimeoutMs = 10_000 }: NativeOptions = {}): Nati
     openNetlink: (protocol, groups) => openNetlink(addon, protocol, groups),
     prepareNetlink: (fd) => prepareNetlink(addon, fd),
     close: (fd) => void checked(`close descriptor ${fd}`, "close", addon.close(checkFd(fd))),
-    request: async (steps) => await request(addon, steps),
+    request: (steps) => request(addon, steps),
     watch: (fd, onData, onError) => watch(addon, checkFd(fd), { onData, onError }),
   };
 }

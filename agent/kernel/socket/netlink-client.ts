@@ -15,6 +15,8 @@ import type { Native, NativeStep } from "./native.ts";
 /** Requests for one socket: one of the client's own (its protocol, the host's network namespace), or any other. */
 export interface NetlinkStep {
   readonly socket?: number | undefined;
+  /** The socket is one that `withSocket` has lent: its options are set. */
+  readonly isLent?: boolean;
   readonly requests: Requests;
 }
 
@@ -98,16 +100,18 @@ export function createNetlinkClient(native: NetlinkNative, protocol: number = NE
     return outcomes;
   }
 
-  async function run(steps: readonly NetlinkStep[], host: number): Promise<Outcome[][]> {
-    const fdOf = ({ socket }: NetlinkStep): number => socket ?? host;
-    if (steps.every(({ requests }) => countOf(requests) > 0 && countOf(requests) <= MAX_BATCH)) {
-      return send(steps.map((step) => encode(fdOf(step), step.requests)));
-    }
+  function run(steps: readonly NetlinkStep[], host: number): Promise<Outcome[][]> {
+    const isShort = steps.every(({ requests }) => countOf(requests) > 0 && countOf(requests) <= MAX_BATCH);
+    if (!isShort) return runLong(steps, host);
+    return send(steps.map(({ socket = host, requests }) => encode(socket, requests)));
+  }
+
+  async function runLong(steps: readonly NetlinkStep[], host: number): Promise<Outcome[][]> {
     const outcomes: Outcome[][] = [];
     let failed = false;
-    for (const step of steps) {
-      const requests = isEncoded(step.requests) ? step.requests.requests() : step.requests;
-      const answers: Outcome[] = failed ? allOf(requests, skipped) : await sendLong(fdOf(step), requests);
+    for (const { socket = host, requests: given } of steps) {
+      const requests = isEncoded(given) ? given.requests() : given;
+      const answers: Outcome[] = failed ? allOf(requests, skipped) : await sendLong(socket, requests);
       failed ||= answers.some(({ status }) => status === "failed");
       outcomes.push(answers);
     }
@@ -115,9 +119,8 @@ export function createNetlinkClient(native: NetlinkNative, protocol: number = NE
   }
 
   async function tryExecute(steps: readonly NetlinkStep[]): Promise<Outcome[][]> {
-    for (const socket of new Set(steps.map((step) => step.socket))) {
-      if (socket !== undefined) native.prepareNetlink(socket);
-    }
+    const borrowed = steps.map(({ socket, isLent }) => (isLent === true ? undefined : socket));
+    for (const socket of new Set(borrowed)) if (socket !== undefined) native.prepareNetlink(socket);
     if (steps.every(({ socket }) => socket !== undefined)) return run(steps, -1);
     return pool.use((host) => run(steps, host));
   }

@@ -46,6 +46,8 @@ export interface PodNetworkInput {
   readonly containerId: string;
   readonly ifname: string;
   readonly pod?: PodIdentity | undefined;
+  /** Name of the host end, where it is known already: its hash is a tenth of the work. */
+  readonly hostLink?: string | undefined;
   readonly mtu: number;
   /** Instead of the one that follows from the addresses. */
   readonly mac?: string | undefined;
@@ -66,7 +68,7 @@ export function planPodNetwork(input: PodNetworkInput): PodPlan {
   const identity = pod === undefined ? {} : { pod };
   const attachment = { network, containerId, ifname, addresses: podAddresses, ...identity, settings };
   const mac = input.mac ?? podMac(attachment.addresses);
-  const link = hostLinkName(containerId, ifname);
+  const { hostLink: link = hostLinkName(containerId, ifname) } = input;
   const alias = formatAlias(attachment);
   const nameParts = pod === undefined || hasRoomForName(alias, pod) ? [] : formatNameParts(link, pod);
   return {
