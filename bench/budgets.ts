@@ -1,5 +1,5 @@
 import { KINDS, rowName } from "./datapath/traffic.ts";
-import type { Budget } from "./judge.ts";
+import type { Budget, Exception } from "./judge.ts";
 import { BUDGET_PODS } from "./options.ts";
 
 const CAUSEWAY = "causeway";
@@ -8,18 +8,39 @@ const WITH_MASQUERADE = ["bookworm-masq", "newest-masq"] as const;
 const ADD = "ADD, one by one";
 const DEL = "DEL, one by one";
 
+/** The agent's JavaScript, which V8 only interprets in an agent that starts a pod now and then, is half of an ADD. */
+const ADD_EXCEPTION: Exception = { atMost: 3.3, why: "2.96 measured, of which half is JavaScript" };
+
+const FULL_NODE_EXCEPTION: Exception = {
+  atMost: 1.5,
+  why: "1.32 measured, and 1.31 of raw netlink: the kernel's work with each port of a bridge",
+};
+
+/** What guards cost the kernel is in our times, and not in the reference plugins', which guard nothing. */
+const BESIDE_PLUGINS: readonly {
+  readonly row: string;
+  readonly atMost: number;
+  readonly exception: Exception;
+}[] = [
+  { row: ADD, atMost: 1 / 15, exception: guardsCost(12, "14.7 and 15.5") },
+  { row: `ADD, ${BUDGET_PODS} at once, total`, atMost: 1 / 20, exception: guardsCost(16, "18.6 and 20.3") },
+  { row: `DEL, ${BUDGET_PODS} at once, total`, atMost: 1 / 35, exception: guardsCost(30, "33.7 and 44.2") },
+];
+
 /** What the project has promised of ADD and DEL. Rows and programs are those of bench/main.ts. */
 export const COMMAND_BUDGETS: readonly Budget[] = [
   { row: "VERSION, one by one", program: CAUSEWAY, of: "floor", atMost: 2 },
-  { row: ADD, program: CAUSEWAY, of: "floor", atMost: 2 },
-  // The slowest of a hundred tells more of the machine: raw netlink's is up to 35 times its median while others use it.
+  { row: ADD, program: CAUSEWAY, of: "floor", atMost: 2, exception: ADD_EXCEPTION },
   {
     row: ADD,
     program: CAUSEWAY,
     of: CAUSEWAY,
     statistic: "p99",
     atMost: 4,
-    headRoom: Number.POSITIVE_INFINITY,
+    exception: {
+      atMost: Number.POSITIVE_INFINITY,
+      why: "9 measured; the slowest of a hundred tells more of the machine, raw netlink's is up to 35 times its median",
+    },
   },
   { row: ADD, program: "causeway-ports", of: CAUSEWAY, atMost: 2 },
   { row: DEL, program: CAUSEWAY, of: "floor", atMost: 1.25 },
@@ -28,22 +49,28 @@ export const COMMAND_BUDGETS: readonly Budget[] = [
     program: "causeway-with-500",
     of: "causeway-with-10",
     atMost: 1.2,
+    exception: FULL_NODE_EXCEPTION,
   },
-  ...WITH_MASQUERADE.flatMap((of) => [
-    { row: ADD, program: CAUSEWAY, of, atMost: 1 / 15 },
-    { row: `ADD, ${BUDGET_PODS} at once, total`, program: CAUSEWAY, of, atMost: 1 / 20 },
-    { row: `DEL, ${BUDGET_PODS} at once, total`, program: CAUSEWAY, of, atMost: 1 / 35 },
-  ]),
+  ...WITH_MASQUERADE.flatMap((of) =>
+    BESIDE_PLUGINS.map(({ row, atMost, exception }) => ({ row, program: CAUSEWAY, of, atMost, exception })),
+  ),
 ];
+
+function guardsCost(times: number, measured: string): Exception {
+  return { atMost: 1 / times, why: `${measured} times as fast measured, with all guards` };
+}
 
 /** Whoever gives 0.95 of the traffic takes so many times the time for each byte, round trip or datagram. */
 const NEARLY_AS_MUCH = 1 / 0.95;
 
 /**
  * Between two pods of a node a packet passes the bridge twice and the host's IP stack between, on purpose (docs/dataplane.md): a bridge does the
- * first alone, ptp the second. So the promise is missed there, by up to half; the gate sees to it that it does not become more.
+ * first alone, ptp the second. So the promise is missed there, by up to half.
  */
-const ROUTED_ON_A_BRIDGE = 2;
+const ROUTED_ON_A_BRIDGE: Exception = {
+  atMost: 2 * NEARLY_AS_MUCH,
+  why: "0.68 to 0.89 of the traffic measured, of a bridge and routed",
+};
 
 const TRAFFIC_BUDGETS: readonly Budget[] = KINDS.flatMap(({ text }) => [
   sameNode(text, "ptp"),
@@ -69,7 +96,6 @@ const GUARDS_BUDGETS: readonly Budget[] = KINDS.filter(({ kind }) => kind === "u
   program: CAUSEWAY,
   of: "causeway-unguarded",
   atMost: NEARLY_AS_MUCH,
-  headRoom: 1.1,
 }));
 
 /** What the project has promised of traffic. Rows and programs are those of bench/datapath/main.ts. */
@@ -77,7 +103,7 @@ export const DATAPATH_BUDGETS: readonly Budget[] = [...TRAFFIC_BUDGETS, ...GUARD
 
 function sameNode(text: string, of: string): Budget {
   const row = rowName("same node", text);
-  return { row, program: CAUSEWAY, of, atMost: NEARLY_AS_MUCH, headRoom: ROUTED_ON_A_BRIDGE };
+  return { row, program: CAUSEWAY, of, atMost: NEARLY_AS_MUCH, exception: ROUTED_ON_A_BRIDGE };
 }
 
 export const FOOTPRINT_BUDGETS: readonly Budget[] = [

@@ -21,7 +21,7 @@ const SMALL_BURST = 10;
 
 await runBench(main);
 
-/** Exit code: 0 done, 1 a budget was missed by more than its head-room and --gate given. Throws when something cannot be measured. */
+/** Exit code: 0 done, 1 a budget was missed and --gate given. Throws when something cannot be measured. */
 async function main([plugins = "", ...args]: readonly string[]): Promise<number> {
   const options = parseOptions(args);
   enterMachine();

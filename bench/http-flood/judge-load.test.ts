@@ -16,19 +16,19 @@ test("judgeLoad() meets budgets that are kept", () => {
   assert.deepEqual(outcomes({ ...QUIET, probeMs: [3, 90], peakMb: 80 }), ["met", "met", "met"]);
 });
 
-test("judgeLoad() fails what is beyond its bound in every round, and forgives one round", () => {
+test("judgeLoad() calls missed what is beyond its bound in every round, and forgives one round", () => {
   const slow: Round = { addMs: QUIET.addMs.map(() => 6), probeMs: [200], peakMb: 120, cpuPercent: 90 };
-  assert.deepEqual(outcomes(slow, slow), ["failed", "failed", "failed"]);
-  assert.deepEqual(outcomes(slow, slow, QUIET), ["missed", "missed", "missed"]);
+  assert.deepEqual(outcomes(slow, slow), ["missed", "missed", "missed"]);
+  assert.deepEqual(outcomes(slow, slow, QUIET), ["unsure", "unsure", "unsure"]);
 });
 
 test("judgeLoad() fails a probe that is not answered", () => {
   const silent: Round = { ...QUIET, probeMs: [1, Number.NaN] };
-  assert.deepEqual(outcomes(silent, silent), ["met", "failed", "met"]);
+  assert.deepEqual(outcomes(silent, silent), ["met", "missed", "met"]);
 });
 
 test("judgeLoad() does not miss the budget of ADD's p99 for one spoiled round of three, and does for two", () => {
   const spoiled: Round = { ...QUIET, addMs: QUIET.addMs.map((ms, index) => (index < 10 ? 40 : ms)) };
   assert.deepEqual(outcomes(QUIET, spoiled, QUIET), ["met", "met", "met"]);
-  assert.deepEqual(outcomes(spoiled, QUIET, spoiled), ["missed", "met", "met"]);
+  assert.deepEqual(outcomes(spoiled, QUIET, spoiled), ["unsure", "met", "met"]);
 });

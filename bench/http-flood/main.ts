@@ -14,7 +14,7 @@ const PODS = 101;
 
 await runBench(main);
 
-/** Exit code: 0 done, 1 a budget was missed by more than its head-room and --gate given. */
+/** Exit code: 0 done, 1 a budget was missed and --gate given. */
 async function main(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({
     args: [...args],
