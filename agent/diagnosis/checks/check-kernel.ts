@@ -1,29 +1,10 @@
+import {
+  describeFeature,
+  KERNEL_FEATURES,
+  type KernelFeature,
+  modulesCommand,
+} from "../../plan/node/kernel-features.ts";
 import type { Finding } from "../finding.ts";
-
-/** What Causeway needs of the kernel, and what for. */
-const FEATURES: readonly {
-  readonly option: string;
-  /** Undefined: it is never a module of its own. */
-  readonly module?: string;
-  readonly use: string;
-  /** Not everybody needs it. */
-  readonly isOptional?: true;
-}[] = [
-  { option: "BRIDGE", module: "bridge", use: "the bridge of pods" },
-  { option: "VETH", module: "veth", use: "the links of pods" },
-  { option: "NF_TABLES", module: "nf_tables", use: "masquerade and host ports" },
-  { option: "NF_TABLES_INET", use: "masquerade and host ports" },
-  { option: "NF_TABLES_BRIDGE", use: "the guard of the bridge" },
-  { option: "NFT_NAT", module: "nft_nat", use: "host ports" },
-  { option: "NFT_MASQ", module: "nft_masq", use: "masquerade" },
-  { option: "NFT_FIB_INET", module: "nft_fib_inet", use: "host ports" },
-  { option: "VXLAN", module: "vxlan", use: "nodes on other subnets", isOptional: true },
-  { option: "NET_SCH_TBF", module: "sch_tbf", use: "bandwidth limits", isOptional: true },
-  { option: "NET_SCH_INGRESS", module: "sch_ingress", use: "bandwidth limits", isOptional: true },
-  { option: "IFB", module: "ifb", use: "bandwidth limits", isOptional: true },
-  { option: "NET_CLS_U32", module: "cls_u32", use: "bandwidth limits", isOptional: true },
-  { option: "NET_ACT_MIRRED", module: "act_mirred", use: "bandwidth limits", isOptional: true },
-];
 
 export interface KernelObservation {
   /** As in `uname -r`. */
@@ -34,6 +15,8 @@ export interface KernelObservation {
   readonly loaded: ReadonlySet<string>;
   /** modules.dep of this kernel, as text; undefined: it cannot be read here. */
   readonly modules: string | undefined;
+  /** What of nftables it did not accept when it was tried; undefined: it could not be tried here. */
+  readonly refused: readonly KernelFeature[] | undefined;
 }
 
 const NAME = "kernel";
@@ -41,25 +24,34 @@ const OLDEST: readonly [number, number] = [5, 10];
 
 /** Whether the kernel is new enough and has what the agent asks of it. */
 export function checkKernel(observation: KernelObservation): readonly Finding[] {
-  const { release, config } = observation;
+  const { release, config, refused } = observation;
   const [major = 0, minor = 0] = release.split(".").map((part) => Number.parseInt(part, 10));
   if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1]))
     return [{ name: NAME, verdict: "fail", evidence: `Linux ${release} is older than ${OLDEST.join(".")}` }];
-  if (config === undefined)
-    return [
-      {
-        name: NAME,
-        verdict: "info",
-        evidence: `Linux ${release}; what it was built with cannot be read here (no /proc/config.gz, no /boot/config-${release})`,
-      },
-    ];
-  const faults = FEATURES.flatMap((feature) => checkFeature(feature, config, observation));
-  if (faults.length > 0) return faults;
-  return [{ name: NAME, verdict: "ok", evidence: `Linux ${release} has all that is needed` }];
+  const told =
+    config === undefined
+      ? []
+      : KERNEL_FEATURES.flatMap((feature) => checkFeature(feature, config, observation));
+  if (told.length > 0) return told;
+  if (refused !== undefined && refused.length > 0)
+    return refused.map((feature) => ({
+      name: NAME,
+      verdict: "fail",
+      evidence: `Linux ${release} has no ${describeFeature(feature)}: it was tried`,
+      remedy: modulesCommand(release),
+    }));
+  if (config !== undefined)
+    return [{ name: NAME, verdict: "ok", evidence: `Linux ${release} has all that is needed` }];
+  const unread = `what else it was built with cannot be read here (no /proc/config.gz, no /boot/config-${release})`;
+  if (refused === undefined)
+    return [{ name: NAME, verdict: "info", evidence: `Linux ${release}; ${unread.replace(" else", "")}` }];
+  return [
+    { name: NAME, verdict: "ok", evidence: `Linux ${release} accepts what is asked of nftables; ${unread}` },
+  ];
 }
 
 function checkFeature(
-  { option, module, use, isOptional }: (typeof FEATURES)[number],
+  { option, module, use, isOptional }: KernelFeature,
   config: string,
   { release, loaded, modules }: KernelObservation,
 ): Finding[] {
@@ -80,15 +72,7 @@ function checkFeature(
       name: NAME,
       verdict,
       evidence: `module ${module} of Linux ${release} is not installed, which is needed for ${use}`,
-      remedy: installCommand(release),
+      remedy: modulesCommand(release),
     },
   ];
-}
-
-/** Distributions that have some modules in a package of their own, told by the kernel's name: the files here may be an image's. */
-function installCommand(release: string): string | undefined {
-  if (/^[\d.]+-\d+-(generic|lowlatency|aws|azure|gcp|gke|ibm|kvm|oracle)/.test(release))
-    return `apt-get install --yes linux-modules-extra-${release}`;
-  if (/\.(el|fc)\d+/.test(release)) return `dnf install --assumeyes kernel-modules-extra-${release}`;
-  return undefined;
 }

@@ -10,6 +10,7 @@ import { checkBridge } from "./check-bridge.ts";
 import { checkBridgeNetfilter } from "./check-bridge-netfilter.ts";
 import { checkConntrack } from "./check-conntrack.ts";
 import { checkForwarding } from "./check-forwarding.ts";
+import { KERNEL_FEATURES } from "../../plan/node/kernel-features.ts";
 import { checkKernel } from "./check-kernel.ts";
 import { checkMtu, type MtuObservation, type ProbeResult } from "./check-mtu.ts";
 import { checkOverlayGuard } from "./check-overlay-guard.ts";
@@ -59,9 +60,15 @@ const foreign = (vni: number, receives: readonly string[] = []) => ({
   vxlan: { vni, port: 4789, local: undefined, learning: true, receives },
 });
 const OPTIONS =
-  "VETH NF_TABLES NF_TABLES_INET NF_TABLES_BRIDGE NFT_NAT NFT_MASQ NFT_FIB_INET VXLAN NET_SCH_TBF NET_SCH_INGRESS IFB NET_CLS_U32 NET_ACT_MIRRED";
+  "VETH NF_TABLES NF_TABLES_INET NF_TABLES_BRIDGE NFT_NAT NFT_MASQ NFT_FIB_INET NFT_CT VXLAN NET_SCH_TBF NET_SCH_INGRESS IFB NET_CLS_U32 NET_ACT_MIRRED";
 const CONFIG = ["CONFIG_BRIDGE=m\n", ...OPTIONS.split(" ").map((option) => `CONFIG_${option}=y\n`)].join("");
-const KERNEL = { release: "6.1.0-9-amd64", config: CONFIG, loaded: new Set<string>(), modules: undefined };
+const KERNEL = {
+  release: "6.1.0-9-amd64",
+  config: CONFIG,
+  loaded: new Set<string>(),
+  modules: undefined,
+  refused: [],
+};
 
 const API = {
   kind: "failed",
@@ -177,9 +184,28 @@ const CASES: readonly {
   },
   {
     name: "checkKernel() says where it has looked",
-    found: checkKernel({ ...KERNEL, config: undefined }),
+    found: checkKernel({ ...KERNEL, config: undefined, refused: undefined }),
     want: [
       "info Linux 6.1.0-9-amd64; what it was built with cannot be read here (no /proc/config.gz, no /boot/config-6.1.0-9-amd64)",
+    ],
+  },
+  {
+    name: "checkKernel() without a configuration to read is content with what was tried",
+    found: checkKernel({ ...KERNEL, config: undefined }),
+    want: [
+      "ok Linux 6.1.0-9-amd64 accepts what is asked of nftables; what else it was built with cannot be read here (no /proc/config.gz, no /boot/config-6.1.0-9-amd64)",
+    ],
+  },
+  {
+    name: "checkKernel() without a configuration to read names the module that is missing, and its package",
+    found: checkKernel({
+      ...KERNEL,
+      release: "6.8.0-31-generic",
+      config: undefined,
+      refused: KERNEL_FEATURES.filter(({ module }) => module === "nft_masq"),
+    }),
+    want: [
+      "fail Linux 6.8.0-31-generic has no module nft_masq (CONFIG_NFT_MASQ), which is needed for masquerade: it was tried | apt-get install --yes linux-modules-extra-6.8.0-31-generic",
     ],
   },
   {

@@ -2,9 +2,10 @@ import { readdir, readFile } from "node:fs/promises";
 import { release } from "node:os";
 import { gunzipSync } from "node:zlib";
 import type { KernelObservation } from "../../diagnosis/checks/check-kernel.ts";
+import { findMissingFeatures } from "../../kernel/nft/probe-features.ts";
 import { readText } from "../read-proc.ts";
 
-/** What the running kernel was built with, from where the kernel or the distribution tells it. */
+/** What the running kernel was built with, from where the kernel or the distribution tells it, and what of nftables it refuses when it is tried. */
 export async function observeKernel(): Promise<KernelObservation> {
   const name = release();
   const packed = await readFile("/proc/config.gz").catch(() => undefined);
@@ -17,5 +18,6 @@ export async function observeKernel(): Promise<KernelObservation> {
     config,
     loaded: new Set(await readdir("/sys/module").catch(() => [])),
     modules: await readText(`/lib/modules/${name}/modules.dep`),
+    refused: await findMissingFeatures(),
   };
 }

@@ -1,7 +1,10 @@
+import { release } from "node:os";
 import type { TablePair } from "../../plan/nft/diff-table.ts";
 import { formatRuleset } from "../../plan/nft/format-table.ts";
-import { type Ruleset, TABLE_NAME } from "../../plan/nft/nft-table.ts";
+import type { Ruleset } from "../../plan/nft/nft-table.ts";
 import { formatUpdate } from "../../plan/nft/ruleset-update.ts";
+import { describeFeature, type KernelFeature, modulesCommand } from "../../plan/node/kernel-features.ts";
+import { findMissingFeatures } from "./probe-features.ts";
 import { describeOldNft, runNft } from "./run-nft.ts";
 
 /**
@@ -29,20 +32,17 @@ async function replaceTables(ruleset: Ruleset): Promise<void> {
   } catch (cause) {
     const remedy = await describeOldNft();
     if (remedy !== undefined) throw new Error(`Cannot apply nftables tables: ${remedy}`, { cause });
-    if (!(await lacksBridgeFamily())) throw cause;
-    const needed = "it needs CONFIG_NF_TABLES_BRIDGE, which distributions' kernels have";
-    throw new Error(`Cannot apply nftables tables: this kernel has no family bridge; ${needed}`, { cause });
+    // Asked only after a failure: nft's own words are the same for whatever the kernel does not know.
+    const missing = (await findMissingFeatures()) ?? [];
+    if (missing.length === 0) throw cause;
+    throw new Error(`Cannot apply nftables tables: ${describeMissing(missing)}`, { cause });
   }
 }
 
-/** Asked only after a failure, since nft's own words are the same for whatever the kernel does not know. An nft that does nothing at all tells nothing. */
-async function lacksBridgeFamily(): Promise<boolean> {
-  return (await knowsFamily("inet")) && !(await knowsFamily("bridge"));
-}
-
-function knowsFamily(family: string): Promise<boolean> {
-  return runNft(["--check", "--file", "-"], `add table ${family} ${TABLE_NAME}\n`).then(
-    () => true,
-    () => false,
-  );
+/** With a command that installs what is missing, where the distribution has one. */
+function describeMissing(missing: readonly KernelFeature[]): string {
+  const kernel = release();
+  const command = modulesCommand(kernel);
+  const remedy = command === undefined ? "" : `; try "${command}"`;
+  return `Linux ${kernel} has no ${missing.map(describeFeature).join(", no ")}${remedy}`;
 }

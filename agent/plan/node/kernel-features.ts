@@ -1,0 +1,91 @@
+/** Something that Causeway needs of the kernel. */
+export interface KernelFeature {
+  /** Without CONFIG_. */
+  readonly option: string;
+  /** Undefined: it is never a module of its own. */
+  readonly module?: string;
+  /** What it is needed for. */
+  readonly use: string;
+  /** Not everybody needs it. */
+  readonly isOptional?: true;
+  /** Commands of nft that the kernel accepts only if it has this, all that come before in {@link KERNEL_FEATURES}, and no more. */
+  readonly probe?: string;
+}
+
+const INET = "add table inet causeway-probe";
+
+/** A chain of the family inet with one rule. */
+function probeOf(type: "filter" | "nat", hook: string, rule: string): string {
+  const chain = `add chain inet causeway-probe c { type ${type} hook ${hook} priority 0; }`;
+  return [INET, chain, `add rule inet causeway-probe c ${rule}`].join("\n");
+}
+
+export const KERNEL_FEATURES: readonly KernelFeature[] = [
+  { option: "BRIDGE", module: "bridge", use: "the bridge of pods" },
+  { option: "VETH", module: "veth", use: "the links of pods" },
+  {
+    option: "NF_TABLES",
+    module: "nf_tables",
+    use: "masquerade and host ports",
+    probe: "add table ip causeway-probe",
+  },
+  { option: "NF_TABLES_INET", use: "masquerade and host ports", probe: INET },
+  {
+    option: "NF_TABLES_BRIDGE",
+    use: "the guard of the bridge",
+    probe: "add table bridge causeway-probe",
+  },
+  {
+    option: "NFT_NAT",
+    module: "nft_chain_nat",
+    use: "masquerade and host ports",
+    probe: probeOf("nat", "prerouting", "accept"),
+  },
+  {
+    option: "NFT_NAT",
+    module: "nft_nat",
+    use: "host ports",
+    probe: probeOf("nat", "prerouting", "tcp dport 1 dnat ip to 192.0.2.1"),
+  },
+  {
+    option: "NFT_MASQ",
+    module: "nft_masq",
+    use: "masquerade",
+    probe: probeOf("nat", "postrouting", "masquerade"),
+  },
+  {
+    option: "NFT_FIB_INET",
+    module: "nft_fib_inet",
+    use: "host ports",
+    probe: probeOf("filter", "prerouting", "fib daddr type local"),
+  },
+  {
+    option: "NFT_CT",
+    module: "nft_ct",
+    use: "the guard of the overlay",
+    probe: probeOf("filter", "prerouting", "ct status dnat"),
+  },
+  { option: "VXLAN", module: "vxlan", use: "nodes on other subnets", isOptional: true },
+  { option: "NET_SCH_TBF", module: "sch_tbf", use: "bandwidth limits", isOptional: true },
+  { option: "NET_SCH_INGRESS", module: "sch_ingress", use: "bandwidth limits", isOptional: true },
+  { option: "IFB", module: "ifb", use: "bandwidth limits", isOptional: true },
+  { option: "NET_CLS_U32", module: "cls_u32", use: "bandwidth limits", isOptional: true },
+  { option: "NET_ACT_MIRRED", module: "act_mirred", use: "bandwidth limits", isOptional: true },
+];
+
+/** As in "module nft_masq (CONFIG_NFT_MASQ), which is needed for masquerade". */
+export function describeFeature({ option, module, use }: KernelFeature): string {
+  const name = module === undefined ? `CONFIG_${option}` : `module ${module} (CONFIG_${option})`;
+  return `${name}, which is needed for ${use}`;
+}
+
+/**
+ * The command that installs what a distribution keeps apart from its kernel, told by the kernel's name (`uname -r`), since files may be an image's;
+ * undefined where there is no such package.
+ */
+export function modulesCommand(release: string): string | undefined {
+  if (/^[\d.]+-\d+-(generic|lowlatency|aws|azure|gcp|gke|ibm|kvm|oracle)/.test(release))
+    return `apt-get install --yes linux-modules-extra-${release}`;
+  if (/\.(el|fc)\d+/.test(release)) return `dnf install --assumeyes kernel-modules-extra-${release}`;
+  return undefined;
+}
