@@ -371,6 +371,255 @@ static void elements(void)
 	printf("\n");
 }
 
+static void put_be32(int type, unsigned value)
+{
+	put_u32(type, htonl(value));
+}
+
+static void put_be64(int type, unsigned value)
+{
+	const unsigned halves[2] = {0, htonl(value)};
+	put(type, halves, sizeof halves);
+}
+
+static void put_be16(int type, unsigned short value)
+{
+	const unsigned short bytes = htons(value);
+	put(type, &bytes, sizeof bytes);
+}
+
+static void begin_nft(int message, int flags)
+{
+	begin_nfnetlink(NFNL_SUBSYS_NFTABLES << 8 | message, flags, NFPROTO_INET, 0);
+}
+
+static void put_value(int type, const void *value, size_t size)
+{
+	struct rtattr *nest = open_nest(type);
+	put(NFTA_DATA_VALUE, value, size);
+	close_nest(nest);
+}
+
+static void put_verdict(int type, int code, const char *chain)
+{
+	struct rtattr *nest = open_nest(type), *verdict = open_nest(NFTA_DATA_VERDICT);
+	put_be32(NFTA_VERDICT_CODE, (unsigned)code);
+	if (chain != NULL) put_text(NFTA_VERDICT_CHAIN, chain);
+	close_nest(verdict);
+	close_nest(nest);
+}
+
+static void open_elements(int message, int flags, const char *set, struct rtattr **list)
+{
+	begin_nft(message, flags);
+	put_text(NFTA_SET_ELEM_LIST_TABLE, "t");
+	put_text(NFTA_SET_ELEM_LIST_SET, set);
+	*list = open_nest(NFTA_SET_ELEM_LIST_ELEMENTS);
+}
+
+static struct rtattr *element_nest, *expression_nest;
+
+static void open_expression(const char *name)
+{
+	element_nest = open_nest(NFTA_LIST_ELEM);
+	put_text(NFTA_EXPR_NAME, name);
+	expression_nest = open_nest(NFTA_EXPR_DATA);
+}
+
+static void close_expression(void)
+{
+	close_nest(expression_nest);
+	close_nest(element_nest);
+}
+
+static void declarations(void)
+{
+	begin_nft(NFT_MSG_NEWTABLE, NLM_F_CREATE);
+	put_text(NFTA_TABLE_NAME, "t");
+	print_bytes();
+	begin_nft(NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL);
+	put_text(NFTA_CHAIN_TABLE, "t");
+	put_text(NFTA_CHAIN_NAME, "regular");
+	print_bytes();
+	begin_nft(NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL);
+	put_text(NFTA_CHAIN_TABLE, "t");
+	put_text(NFTA_CHAIN_NAME, "base");
+	struct rtattr *hook = open_nest(NFTA_CHAIN_HOOK);
+	put_be32(NFTA_HOOK_HOOKNUM, NF_INET_POST_ROUTING);
+	put_be32(NFTA_HOOK_PRIORITY, (unsigned)-90);
+	close_nest(hook);
+	put_text(NFTA_CHAIN_TYPE, "filter");
+	put_be32(NFTA_CHAIN_POLICY, NF_ACCEPT);
+	print_bytes();
+	begin_nft(NFT_MSG_NEWSET, NLM_F_CREATE | NLM_F_EXCL);
+	put_text(NFTA_SET_TABLE, "t");
+	put_text(NFTA_SET_NAME, "ranges");
+	put_be32(NFTA_SET_FLAGS, NFT_SET_INTERVAL | NFT_SET_CONCAT);
+	put_be32(NFTA_SET_KEY_TYPE, 7 << 12 | 12 << 6 | 13); /* include/datatype.h of nftables */
+	put_be32(NFTA_SET_KEY_LEN, 12);
+	struct rtattr *description = open_nest(NFTA_SET_DESC), *fields = open_nest(NFTA_SET_DESC_CONCAT);
+	for (unsigned length = 4; length > 0; length = length == 4 ? 1 : length == 1 ? 2 : 0) {
+		struct rtattr *field = open_nest(NFTA_LIST_ELEM);
+		put_be32(NFTA_SET_FIELD_LEN, length);
+		close_nest(field);
+	}
+	close_nest(fields);
+	close_nest(description);
+	put_be32(NFTA_SET_ID, 1);
+	print_bytes();
+	begin_nft(NFT_MSG_NEWSET, NLM_F_CREATE | NLM_F_EXCL);
+	put_text(NFTA_SET_TABLE, "t");
+	put_text(NFTA_SET_NAME, "map");
+	put_be32(NFTA_SET_FLAGS, NFT_SET_MAP);
+	put_be32(NFTA_SET_KEY_TYPE, 8);
+	put_be32(NFTA_SET_KEY_LEN, 16);
+	put_be32(NFTA_SET_DATA_TYPE, NFT_DATA_VERDICT);
+	put_be32(NFTA_SET_ID, 2);
+	print_bytes();
+}
+
+static void set_elements(void)
+{
+	const unsigned char first[12] = {10, 0, 0, 0, IPPROTO_TCP, 0, 0, 0, 80 >> 8, 80 & 255};
+	const unsigned char last[12] = {10, 0, 0, 255, IPPROTO_TCP, 0, 0, 0, 90 >> 8, 90 & 255};
+	const unsigned char address[4] = {10, 0, 0, 1}, behind[4] = {10, 0, 1, 0};
+	struct rtattr *list;
+	open_elements(NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, "ranges", &list);
+	struct rtattr *element = open_nest(NFTA_LIST_ELEM);
+	put_value(NFTA_SET_ELEM_KEY, first, sizeof first);
+	put_value(NFTA_SET_ELEM_KEY_END, last, sizeof last);
+	close_nest(element);
+	close_nest(list);
+	print_bytes();
+	open_elements(NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, "map", &list);
+	element = open_nest(NFTA_LIST_ELEM);
+	put_value(NFTA_SET_ELEM_KEY, address, sizeof address);
+	put_verdict(NFTA_SET_ELEM_DATA, NFT_JUMP, "regular");
+	close_nest(element);
+	close_nest(list);
+	print_bytes();
+	open_elements(NFT_MSG_DELSETELEM, 0, "spans", &list);
+	element = open_nest(NFTA_LIST_ELEM);
+	put_value(NFTA_SET_ELEM_KEY, behind, sizeof behind);
+	put_be32(NFTA_SET_ELEM_FLAGS, NFT_SET_ELEM_INTERVAL_END);
+	close_nest(element);
+	close_nest(list);
+	print_bytes();
+}
+
+static void loads(void)
+{
+	open_expression("meta");
+	put_be32(NFTA_META_DREG, NFT_REG32_01);
+	put_be32(NFTA_META_KEY, NFT_META_L4PROTO);
+	close_expression();
+	open_expression("ct");
+	put_be32(NFTA_CT_DREG, NFT_REG32_00);
+	put_be32(NFTA_CT_KEY, NFT_CT_MARK);
+	close_expression();
+	open_expression("payload");
+	put_be32(NFTA_PAYLOAD_DREG, NFT_REG32_02);
+	put_be32(NFTA_PAYLOAD_BASE, NFT_PAYLOAD_TRANSPORT_HEADER);
+	put_be32(NFTA_PAYLOAD_OFFSET, 2);
+	put_be32(NFTA_PAYLOAD_LEN, 2);
+	close_expression();
+	const unsigned mask = 6, zero = 0;
+	open_expression("bitwise");
+	put_be32(NFTA_BITWISE_SREG, NFT_REG32_00);
+	put_be32(NFTA_BITWISE_DREG, NFT_REG32_00);
+	put_be32(NFTA_BITWISE_LEN, sizeof mask);
+	put_value(NFTA_BITWISE_MASK, &mask, sizeof mask);
+	put_value(NFTA_BITWISE_XOR, &zero, sizeof zero);
+	close_expression();
+	open_expression("cmp");
+	put_be32(NFTA_CMP_SREG, NFT_REG32_00);
+	put_be32(NFTA_CMP_OP, NFT_CMP_NEQ);
+	put_value(NFTA_CMP_DATA, &zero, sizeof zero);
+	close_expression();
+}
+
+static void statements(void)
+{
+	open_expression("lookup");
+	put_text(NFTA_LOOKUP_SET, "s");
+	put_be32(NFTA_LOOKUP_SREG, NFT_REG32_00);
+	put_be32(NFTA_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
+	close_expression();
+	open_expression("lookup");
+	put_text(NFTA_LOOKUP_SET, "map");
+	put_be32(NFTA_LOOKUP_SREG, NFT_REG32_00);
+	put_be32(NFTA_LOOKUP_DREG, NFT_REG_VERDICT);
+	close_expression();
+	open_expression("counter");
+	close_expression();
+	open_expression("limit");
+	put_be64(NFTA_LIMIT_RATE, 10);
+	put_be64(NFTA_LIMIT_UNIT, 1);
+	put_be32(NFTA_LIMIT_BURST, 20);
+	close_expression();
+	open_expression("log");
+	put_be16(NFTA_LOG_GROUP, 99);
+	put_text(NFTA_LOG_PREFIX, "why");
+	put_be32(NFTA_LOG_SNAPLEN, 64);
+	close_expression();
+	open_expression("immediate");
+	put_be32(NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
+	put_verdict(NFTA_IMMEDIATE_DATA, NFT_GOTO, "regular");
+	close_expression();
+}
+
+static void rule(void)
+{
+	const char comment[] = {0, 3, 'c', '1', 0};
+	begin_nft(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
+	put_text(NFTA_RULE_TABLE, "t");
+	put_text(NFTA_RULE_CHAIN, "base");
+	struct rtattr *list = open_nest(NFTA_RULE_EXPRESSIONS);
+	loads();
+	statements();
+	close_nest(list);
+	put(NFTA_RULE_USERDATA, comment, sizeof comment);
+	print_bytes();
+}
+
+static void deletions(void)
+{
+	begin_nft(NFT_MSG_DELRULE, 0);
+	put_text(NFTA_RULE_TABLE, "t");
+	put_text(NFTA_RULE_CHAIN, "base");
+	print_bytes();
+	begin_nft(NFT_MSG_DELCHAIN, 0);
+	put_text(NFTA_CHAIN_TABLE, "t");
+	put_text(NFTA_CHAIN_NAME, "base");
+	print_bytes();
+	begin_nft(NFT_MSG_DELSETELEM, 0);
+	put_text(NFTA_SET_ELEM_LIST_TABLE, "t");
+	put_text(NFTA_SET_ELEM_LIST_SET, "map");
+	print_bytes();
+	begin_nft(NFT_MSG_DELSET, 0);
+	put_text(NFTA_SET_TABLE, "t");
+	put_text(NFTA_SET_NAME, "map");
+	print_bytes();
+	begin_nft(NFT_MSG_DELTABLE, NLM_F_ACK);
+	put_text(NFTA_TABLE_NAME, "t");
+	print_bytes();
+}
+
+static void transaction(void)
+{
+	printf("message transaction ");
+	begin_nfnetlink(NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES);
+	put_be32(NFNL_BATCH_GENID, 77);
+	print_bytes();
+	declarations();
+	set_elements();
+	rule();
+	deletions();
+	begin_nfnetlink(NFNL_MSG_BATCH_END, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES);
+	print_bytes();
+	printf("\n");
+}
+
 static void connections(void)
 {
 	unsigned short port = htons(8080);
@@ -430,6 +679,7 @@ int main(void)
 	shaping();
 	names();
 	elements();
+	transaction();
 	connections();
 	veth();
 	bridge();

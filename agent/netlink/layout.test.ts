@@ -20,10 +20,15 @@ import * as constants from "./constants.ts";
 import { ERRNO } from "./message/errno.ts";
 import { createIfb } from "./link/ifb.ts";
 import { addAltNames, deleteLinkGroup, dumpLinks, setLink } from "./link/link.ts";
+import { u32Bytes } from "./message/host-order.ts";
 import { encodeBatch, type NetlinkRequest } from "./message/message.ts";
 import { addFdbEntry, dumpFdb, getFdbEntry, replaceNeighbour } from "./route/neighbour.ts";
 import { NFGENMSG_BYTES } from "./nft/nfgenmsg.ts";
 import { changeElements } from "./nft/nft-elements.ts";
+import { nftTransaction } from "./nft/table/nft-transaction.ts";
+import * as declare from "./nft/table/nft-declarations.ts";
+import * as expressions from "./nft/table/nft-expressions.ts";
+import { addElements, deleteElements, flushElements } from "./nft/table/nft-set-elements.ts";
 import { addIngress, replaceTokenBucket } from "./route/qdisc.ts";
 import { addRedirect } from "./route/redirect.ts";
 import { addRule, dumpRules, RULE_HEADER_BYTES } from "./route/rule.ts";
@@ -90,6 +95,62 @@ const podMac = "0a:58:0a:f4:01:07";
 
 /** The messages of layout.c. */
 const block = { source: cidrOf("0.0.0.0", 0), destination: cidrOf("127.0.0.0", 8), priority: 42 };
+
+const table = { family: constants.NFPROTO_INET, table: "t" };
+
+const everyExpression = [
+  expressions.meta(constants.NFT_META_L4PROTO, 1),
+  expressions.ct(constants.NFT_CT_MARK),
+  expressions.payload({ base: constants.NFT_PAYLOAD_TRANSPORT_HEADER, offset: 2, length: 2 }, 2),
+  expressions.maskBits(u32Bytes(6)),
+  expressions.compare("!=", u32Bytes(0)),
+  expressions.lookUp("s", true),
+  expressions.lookUpVerdict("map"),
+  expressions.counter(),
+  expressions.limit(10, 20),
+  expressions.log({ group: 99, prefix: "why", snapLength: 64 }),
+  expressions.verdict({ kind: "goto", chain: "regular" }),
+];
+
+const transaction = nftTransaction({
+  what: "change everything",
+  generation: 77,
+  bodies: [
+    declare.createTable(table),
+    declare.createChain(table, { name: "regular" }),
+    declare.createChain(table, {
+      name: "base",
+      hook: { number: constants.NF_INET_POST_ROUTING, priority: -90 },
+    }),
+    declare.createSet(
+      table,
+      {
+        name: "ranges",
+        type: "ipv4_addr . inet_proto . inet_service",
+        isInterval: true,
+        isVerdictMap: false,
+      },
+      1,
+    ),
+    declare.createSet(table, { name: "map", type: "ipv6_addr", isInterval: false, isVerdictMap: true }, 2),
+    ...addElements({ ...table, set: "ranges" }, [
+      {
+        key: Uint8Array.of(10, 0, 0, 0, 6, 0, 0, 0, 0, 80, 0, 0),
+        keyEnd: Uint8Array.of(10, 0, 0, 255, 6, 0, 0, 0, 0, 90, 0, 0),
+      },
+    ]),
+    ...addElements({ ...table, set: "map" }, [
+      { key: Uint8Array.of(10, 0, 0, 1), verdict: { kind: "jump", chain: "regular" } },
+    ]),
+    ...deleteElements({ ...table, set: "spans" }, [{ key: Uint8Array.of(10, 0, 1, 0), isEnd: true }]),
+    declare.appendRule(table, { chain: "base", expressions: everyExpression, comment: "c1" }),
+    declare.deleteRules(table, "base"),
+    declare.deleteChain(table, "base"),
+    flushElements({ ...table, set: "map" }),
+    declare.deleteSet(table, "map"),
+    declare.deleteTable(table),
+  ],
+});
 
 const MESSAGES: Readonly<Record<string, NetlinkRequest>> = {
   veth: createVeth({
@@ -180,6 +241,7 @@ const MESSAGES: Readonly<Record<string, NetlinkRequest>> = {
       },
     ],
   }),
+  transaction,
   dumpConnections: dumpConnections({ family: 4, protocol: 17, destinationPort: 8080 }),
   markConnection: markConnection(
     {

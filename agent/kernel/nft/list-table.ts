@@ -155,11 +155,11 @@ function readSet({ name, flags, keyType, dataType }: KernelSet, elements: readon
 }
 
 function describeRest(
-  { comment, value, isOdd, keyEnd }: KernelElement,
+  { comment, value, verdict, isOdd, keyEnd }: KernelElement,
   dataType: number | undefined,
 ): string {
   return [
-    isOdd || keyEnd !== undefined ? " with more than ours have" : "",
+    isOdd || keyEnd !== undefined || verdict !== undefined ? " with more than ours have" : "",
     comment === undefined ? "" : ` comment "${comment}"`,
     dataType === undefined || value === undefined ? "" : ` : ${formatFields(dataType, value)}`,
   ].join("");

@@ -69,6 +69,7 @@ const SOCK_RAW = 3;
 const SOL_SOCKET = 1;
 const SO_RCVBUF = 8;
 const SO_RCVBUFFORCE = 33;
+const SO_SNDBUFFORCE = 32;
 const SOL_NETLINK = 270;
 const NETLINK_OPTIONS: readonly number[] = [
   SocketOption.EXT_ACK,
@@ -78,6 +79,9 @@ const NETLINK_OPTIONS: readonly number[] = [
 
 /** Room for the acknowledgements of many batches. */
 const RECEIVE_BUFFER_BYTES = 1024 * 1024;
+
+/** A transaction of nfnetlink is one message, however much it changes. Nothing is set aside for it. */
+const SEND_BUFFER_BYTES = 64 * 1024 * 1024;
 
 /** Room for what a storm of pods makes the kernel tell: some 15 messages a pod, each of which it counts with 4 KB. */
 const WATCH_BUFFER_BYTES = 16 * 1024 * 1024;
@@ -134,6 +138,8 @@ function openNetlink(addon: Addon, protocol: number, groups: number): number {
   const fd = checked(what, "socket", addon.socket(AF_NETLINK, SOCK_RAW, protocol));
   try {
     prepareNetlink(addon, fd, groups === 0 ? RECEIVE_BUFFER_BYTES : WATCH_BUFFER_BYTES);
+    // Takes CAP_NET_ADMIN; without it, what is too long for the socket is refused (EMSGSIZE).
+    addon.setOption(fd, SOL_SOCKET, SO_SNDBUFFORCE, SEND_BUFFER_BYTES);
     // struct sockaddr_nl: family, padding, port, groups.
     const address = Buffer.alloc(12);
     writeU16.call(address, AF_NETLINK, 0);

@@ -53,6 +53,13 @@ export function u32NetworkAttribute(type: number, value: number): Attribute {
   return attribute(type, Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value));
 }
 
+/** 64 bits in network order. */
+export function u64NetworkAttribute(type: number, value: number): Attribute {
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(value));
+  return attribute(type, bytes);
+}
+
 /** 64 bits in the machine's order. */
 export function u64Attribute(type: number, value: number): Attribute {
   return attribute(type, putU64(BigInt(value)));

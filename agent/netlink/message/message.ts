@@ -92,10 +92,10 @@ export function isDump(request: NetlinkRequest): boolean {
  */
 export function encodeBatch(requests: readonly NetlinkRequest[], firstSeq: number): Buffer {
   let length = 0;
-  for (const { what, payload, around } of requests) {
-    length += messageLength(what, payload);
-    for (const body of around?.before ?? []) length += messageLength(what, body.payload);
-    for (const body of around?.after ?? []) length += messageLength(what, body.payload);
+  for (const request of requests) {
+    const { what, around } = request;
+    for (const body of [...(around?.before ?? []), request, ...(around?.after ?? [])])
+      length += messageLength(what, body);
   }
   const batch = Buffer.allocUnsafe(length);
   let offset = 0;
@@ -124,9 +124,15 @@ export function numberRequests(
   return bytes;
 }
 
-function messageLength(what: string, payload: readonly Uint8Array[]): number {
+/** Length of a message when it is encoded. */
+export function messageBytes({ payload }: MessageBody): number {
   let length = HEADER_LENGTH;
   for (const piece of payload) length += piece.length;
+  return length;
+}
+
+function messageLength(what: string, body: MessageBody): number {
+  const length = messageBytes(body);
   if (align(length) !== length) throw new RangeError(`Cannot encode "${what}": payload not aligned`);
   return length;
 }

@@ -33,8 +33,12 @@ export class NetlinkError extends Error {
   }
 }
 
+export function isNetlinkError(error: unknown): error is NetlinkError {
+  return error instanceof NetlinkError;
+}
+
 function hasCode(error: unknown, codes: readonly string[]): boolean {
-  return error instanceof NetlinkError && codes.includes(error.code);
+  return isNetlinkError(error) && codes.includes(error.code);
 }
 
 /** The thing is there already. */

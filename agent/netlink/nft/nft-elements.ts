@@ -1,7 +1,5 @@
 import { type Attribute, attribute, nested, textAttribute } from "../message/attributes.ts";
 import {
-  NFNL_MSG_BATCH_BEGIN,
-  NFNL_MSG_BATCH_END,
   NFNL_SUBSYS_NFTABLES,
   NFPROTO_BRIDGE,
   NFPROTO_INET,
@@ -21,6 +19,7 @@ import {
 import type { MessageBody, NetlinkRequest } from "../message/message.ts";
 import { nfgenmsg } from "./nfgenmsg.ts";
 import { writeComment } from "./nft-comment.ts";
+import { nftTransaction } from "./table/nft-transaction.ts";
 
 /** Element of a set or map. */
 export interface SetElement {
@@ -53,18 +52,10 @@ export function changeElements({ table, verb, elements }: ElementChange): Netlin
   const bodies = [...Map.groupBy(elements, ({ family, set }) => `${family} ${set}`).values()].flatMap((own) =>
     chunk(own, ELEMENTS_PER_MESSAGE).map((part) => elementsMessage({ table, verb, part })),
   );
-  const [last = { type: 0, flags: 0, payload: [] }, ...before] = bodies.toReversed();
-  const frame = (type: number): MessageBody => {
-    return { type, flags: 0, payload: [nfgenmsg(0, NFNL_SUBSYS_NFTABLES)] };
-  };
-  return {
-    ...last,
-    around: {
-      before: [frame(NFNL_MSG_BATCH_BEGIN), ...before.toReversed()],
-      after: [frame(NFNL_MSG_BATCH_END)],
-    },
+  return nftTransaction({
+    bodies,
     what: `${verb} ${elements.length} elements of nftables table ${table}`,
-  };
+  });
 }
 
 interface ElementsPart extends Pick<ElementChange, "table" | "verb"> {

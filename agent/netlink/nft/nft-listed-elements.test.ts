@@ -12,7 +12,15 @@ const IPV6 = 8;
 
 function element(key: string, isEnd = false): KernelElement {
   const bytes = Buffer.from(addressToBytes(key));
-  return { key: bytes, keyEnd: undefined, isEnd, value: undefined, comment: undefined, isOdd: false };
+  return {
+    key: bytes,
+    keyEnd: undefined,
+    isEnd,
+    value: undefined,
+    verdict: undefined,
+    comment: undefined,
+    isOdd: false,
+  };
 }
 
 for (const { name, type = IPV4, elements, texts } of [

@@ -11,6 +11,7 @@ import {
   NFT_MSG_GETSETELEM,
   NFT_SET_ELEM_INTERVAL_END,
   NFTA_DATA_VALUE,
+  NFTA_DATA_VERDICT,
   NFTA_LIST_ELEM,
   NFTA_SET_ELEM_DATA,
   NFTA_SET_ELEM_EXPR,
@@ -31,6 +32,7 @@ import { NFGENMSG_BYTES, nfgenmsg } from "./nfgenmsg.ts";
 import { readComment } from "./nft-comment.ts";
 import { concatenate } from "./nft-elements.ts";
 import type { NftTableKey } from "./nft-objects.ts";
+import { readVerdict } from "./table/nft-verdict.ts";
 
 /** One element as the kernel keeps it. An interval without a `keyEnd` is two of them: where it begins, and behind its end. */
 export interface KernelElement {
@@ -40,10 +42,12 @@ export interface KernelElement {
   readonly keyEnd: Buffer | undefined;
   /** Nothing is in the set from this key on. */
   readonly isEnd: boolean;
-  /** Undefined in a set, and for a verdict. */
+  /** Undefined in a set, and in a verdict map. */
   readonly value: Buffer | undefined;
+  /** As {@link readVerdict} writes it; undefined in all but a verdict map. */
+  readonly verdict: string | undefined;
   readonly comment: string | undefined;
-  /** It has what no element of ours has: a timeout, a verdict, an expression or an object. */
+  /** It has what no element of ours has: a timeout, an expression or an object. */
   readonly isOdd: boolean;
 }
 
@@ -93,14 +97,15 @@ function parseElement(bytes: Buffer): KernelElement {
   const attributes = readAttributes(what, bytes);
   const valueOf = (type: number): Buffer | undefined =>
     readAttributes(what, attributes.get(type)).get(NFTA_DATA_VALUE);
-  const value = valueOf(NFTA_SET_ELEM_DATA);
+  const data = readAttributes(what, attributes.get(NFTA_SET_ELEM_DATA));
+  const verdict = data.get(NFTA_DATA_VERDICT);
   return {
     key: valueOf(NFTA_SET_ELEM_KEY),
     keyEnd: valueOf(NFTA_SET_ELEM_KEY_END),
     isEnd: ((readNetworkU32(what, attributes, NFTA_SET_ELEM_FLAGS) ?? 0) & NFT_SET_ELEM_INTERVAL_END) !== 0,
-    value,
+    value: data.get(NFTA_DATA_VALUE),
+    verdict: verdict === undefined ? undefined : readVerdict(what, verdict),
     comment: readComment(attributes.get(NFTA_SET_ELEM_USERDATA)),
-    isOdd:
-      ODD.some((type) => attributes.has(type)) || (value === undefined && attributes.has(NFTA_SET_ELEM_DATA)),
+    isOdd: ODD.some((type) => attributes.has(type)),
   };
 }

@@ -2,6 +2,7 @@ import {
   findAttribute,
   optional,
   readAttributes,
+  readItems,
   readNetworkU32,
   readText,
   textAttribute,
@@ -19,6 +20,8 @@ import {
   NFTA_CHAIN_TABLE,
   NFTA_CHAIN_TYPE,
   NFTA_COUNTER_PACKETS,
+  NFTA_EXPR_DATA,
+  NFTA_EXPR_NAME,
   NFTA_HOOK_HOOKNUM,
   NFTA_HOOK_PRIORITY,
   NFTA_OBJ_DATA,
@@ -26,6 +29,7 @@ import {
   NFTA_OBJ_TABLE,
   NFTA_OBJ_TYPE,
   NFTA_RULE_CHAIN,
+  NFTA_RULE_EXPRESSIONS,
   NFTA_RULE_HANDLE,
   NFTA_RULE_TABLE,
   NFTA_RULE_USERDATA,
@@ -166,6 +170,19 @@ export function parseRule(payload: Buffer): KernelRule {
     chain: readText(what, attributes, NFTA_RULE_CHAIN) ?? "",
     comment: readComment(attributes.get(NFTA_RULE_USERDATA)),
   };
+}
+
+/** What the counter of a rule has counted; undefined: it has none. Throws {@link MalformedMessageError}. */
+export function readRulePackets(payload: Buffer): number | undefined {
+  const what = "nftables rule";
+  const attributes = readAttributes(what, payload.subarray(NFGENMSG_BYTES));
+  for (const bytes of readItems(what, attributes.get(NFTA_RULE_EXPRESSIONS))) {
+    const expression = readAttributes(what, bytes);
+    if (readText(what, expression, NFTA_EXPR_NAME) !== "counter") continue;
+    const packets = readAttributes(what, expression.get(NFTA_EXPR_DATA)).get(NFTA_COUNTER_PACKETS);
+    return packets?.length === 8 ? Number(packets.readBigUInt64BE(0)) : 0;
+  }
+  return undefined;
 }
 
 /** Number of a rule, as text: one that takes the place of another has a number of its own. */
