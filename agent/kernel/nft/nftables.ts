@@ -15,6 +15,7 @@ import {
   type PodElements,
   removePods,
 } from "./elements/pod-elements.ts";
+import { createGenerations, type Generations } from "./generations.ts";
 import { createTableLedger } from "./table-ledger.ts";
 
 /**
@@ -57,11 +58,17 @@ export interface NftablesInput {
    * kernel has; and to change attachments' elements.
    */
   readonly netfilter: Pick<NetlinkClient, "execute" | "tryExecute" | "withSocket" | "dump">;
+  /** Shared with whoever keeps other tables: created when nobody does. */
+  readonly generations?: Generations;
   /** Host ports did not lead to their pods until now, because somebody took them away or nobody was there. */
   readonly onRestored: (bindings: readonly PortBinding[]) => void;
 }
 
-export function createNftables({ netfilter, onRestored }: NftablesInput): Nftables {
+export function createNftables({
+  netfilter,
+  generations = createGenerations(),
+  onRestored,
+}: NftablesInput): Nftables {
   const pods = new Map<string, PodElements>();
   const hostPorts = (): PortBinding[] => [...pods.values()].flatMap(({ ports }) => ports ?? []);
   const complete = (ruleset: Ruleset): Ruleset =>
@@ -70,7 +77,12 @@ export function createNftables({ netfilter, onRestored }: NftablesInput): Nftabl
       hostPorts().flatMap(planPortElements),
       [...pods.values()].flatMap(({ sources }) => (sources === undefined ? [] : planSourceElements(sources))),
     );
-  const ledger = createTableLedger({ netfilter, complete, onRestored: () => onRestored(hostPorts()) });
+  const ledger = createTableLedger({
+    netfilter,
+    generations,
+    complete,
+    onRestored: () => onRestored(hostPorts()),
+  });
   const turns = createSharedLock();
   const tables = { netfilter, pods, ledger, turns };
 

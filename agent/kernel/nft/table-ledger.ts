@@ -1,4 +1,3 @@
-import { getGeneration, parseGeneration } from "../../netlink/nft/nft-generation.ts";
 import {
   asObserved,
   diffElements,
@@ -6,10 +5,12 @@ import {
   type ObservedTable,
   type TablePair,
 } from "../../plan/nft/diff-table.ts";
-import type { Ruleset } from "../../plan/nft/nft-table.ts";
+import { type Ruleset, TABLE_NAME } from "../../plan/nft/nft-table.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 import { updateTables } from "./apply-tables.ts";
+import type { Generations, TableGeneration } from "./generations.ts";
 import { listTable } from "./list-table.ts";
+import { readGeneration } from "./read-generation.ts";
 
 /** What our tables must be, and at which generation of the namespace's rulesets they were seen to be so. Its callers take turns. */
 export interface TableLedger {
@@ -20,7 +21,7 @@ export interface TableLedger {
   /** The ruleset of the last `ensure`. */
   current(): Ruleset | undefined;
   verifiedGeneration(): number;
-  /** A transaction of ours was made: if nobody else has made one, the rulesets' generation is the next. */
+  /** A transaction of ours was made: see {@link Generations.advance}. */
   advance(): void;
   /** The next look is a real one. */
   distrust(): void;
@@ -28,6 +29,7 @@ export interface TableLedger {
 
 export interface TableLedgerInput {
   readonly netfilter: Pick<NetlinkClient, "execute" | "tryExecute" | "dump">;
+  readonly generations: Generations;
   /** Adds to a ruleset what attachments have, as it is wanted now. */
   readonly complete: (ruleset: Ruleset) => Ruleset;
   /** Host ports did not lead to their pods until now. */
@@ -37,27 +39,30 @@ export interface TableLedgerInput {
 /** All tables at one generation of the namespace's rulesets. */
 interface Observation {
   readonly generation: number;
+  /** See {@link TableGeneration.look}. */
+  readonly seen: (generation: number) => void;
   /** Whether nobody has changed anything since all was as planned: then what was planned stands for the kernel's. */
   readonly isKnown: boolean;
   readonly tables: readonly TablePair[];
 }
 
-/** The ruleset is without attachments' elements: those that are wanted are in the tables, too. Our own transactions take the generation along. */
-interface Verified {
-  readonly generation: number;
-  readonly ruleset: Ruleset;
-}
-
-export function createTableLedger({ netfilter, complete, onRestored }: TableLedgerInput): TableLedger {
-  let verified: Verified | undefined;
+export function createTableLedger(input: TableLedgerInput): TableLedger {
+  const { netfilter, generations, complete, onRestored } = input;
+  const known = generations.open(TABLE_NAME);
+  /** Without attachments' elements: those that are wanted are in the tables, too. */
+  let verified: Ruleset | undefined;
   let current: Ruleset | undefined;
 
   const observe = (ruleset: Ruleset): Promise<Observation> =>
-    observeTables({ netfilter, complete, verified: () => verified }, ruleset);
+    observeTables({ netfilter, complete, known, verified: () => verified }, ruleset);
   /** What differs; when nothing does, this is remembered. */
-  const judge = (ruleset: Ruleset, { generation, tables }: Observation): readonly string[] => {
+  const judge = (ruleset: Ruleset, { generation, seen, tables }: Observation): readonly string[] => {
     const found = tables.flatMap(diffTable);
-    verified = found.length === 0 ? { generation, ruleset } : undefined;
+    known.distrust();
+    if (found.length === 0) {
+      verified = ruleset;
+      seen(generation);
+    }
     return found;
   };
   const verify = async (ruleset: Ruleset): Promise<void> => {
@@ -79,41 +84,35 @@ export function createTableLedger({ netfilter, complete, onRestored }: TableLedg
         count !== undefined &&
         before.isKnown &&
         (await readGeneration(netfilter)) === before.generation + count;
-      if (isOurs) verified = { generation: before.generation + count, ruleset };
-      else await verify(ruleset);
+      if (isOurs) {
+        verified = ruleset;
+        before.seen(before.generation + count);
+      } else await verify(ruleset);
       return found;
     },
     check: async () => current && judge(current, await observe(current)),
     current: () => current,
-    verifiedGeneration: () => verified?.generation ?? 0,
-    advance() {
-      if (verified !== undefined) verified = { ...verified, generation: nextGeneration(verified.generation) };
-    },
-    distrust() {
-      verified = undefined;
-    },
+    verifiedGeneration: known.expected,
+    advance: generations.advance,
+    distrust: known.distrust,
   };
 }
 
-async function readGeneration(netfilter: TableLedgerInput["netfilter"]): Promise<number> {
-  const [[[reply] = []] = []] = await netfilter.execute([{ requests: [getGeneration()] }]);
-  return parseGeneration(reply?.payload ?? Buffer.alloc(0));
-}
-
 interface ObserverInput extends Pick<TableLedgerInput, "netfilter" | "complete"> {
-  readonly verified: () => Verified | undefined;
+  readonly known: TableGeneration;
+  readonly verified: () => Ruleset | undefined;
 }
 
 /** The generation is read first: a change while the tables are listed makes the next look a real one. */
 async function observeTables(
-  { netfilter, complete, verified }: ObserverInput,
+  { netfilter, complete, known: table, verified }: ObserverInput,
   ruleset: Ruleset,
 ): Promise<Observation> {
+  const seen = table.look();
   const generation = await readGeneration(netfilter);
   // Read afterwards: whoever distrusts the tables meanwhile has them looked at.
-  const last = verified();
-  const known = last?.generation === generation ? last.ruleset : undefined;
-  if (known === ruleset) return { generation, isKnown: true, tables: [] };
+  const known = table.expected() === generation ? verified() : undefined;
+  if (known === ruleset) return { generation, seen, isKnown: true, tables: [] };
   const completeKnown = known && complete(known);
   const tables: TablePair[] = [];
   for (const planned of complete(ruleset)) {
@@ -122,12 +121,7 @@ async function observeTables(
       completeKnown === undefined ? await listTable(netfilter, family) : observedOf(completeKnown, family);
     tables.push({ planned, observed });
   }
-  return { generation, isKnown: known !== undefined, tables };
-}
-
-/** nf_tables_commit of net/netfilter/nf_tables_api.c: 32 bits, without 0. */
-function nextGeneration(generation: number): number {
-  return (generation + 1) >>> 0 || 1;
+  return { generation, seen, isKnown: known !== undefined, tables };
 }
 
 function lacksHostPorts({ planned, observed }: TablePair): boolean {

@@ -2,17 +2,24 @@ import { NETLINK_NETFILTER } from "../../netlink/nft/nft-generation.ts";
 import { readNftNotification } from "../../netlink/nft/nft-notification.ts";
 import { parseMessages } from "../../netlink/message/message.ts";
 import { isOwnPort, type Native } from "../socket/native.ts";
+import type { Commit } from "./generations.ts";
 
 /** NFNLGRP_NFTABLES of linux/netfilter/nfnetlink.h. */
 const NFNLGRP_NFTABLES = 7;
 
+/** Tables of one name that are ours. */
+export interface WatchedTable {
+  /** The last generation at which they were as planned, once what is being done is done: a change up to it was our own. */
+  verifiedGeneration(): Promise<number>;
+  /** Somebody changed one of them. */
+  onChange(): void;
+}
+
 export interface WatchNftablesInput {
-  /** Name of our tables. */
-  readonly table: string;
-  /** Whether the tables have been as planned at this generation: then the change was our own. */
-  readonly isKnown: (generation: number) => Promise<boolean>;
-  /** Somebody changed a table of ours. */
-  readonly onChange: () => void;
+  /** By their names. */
+  readonly tables: ReadonlyMap<string, WatchedTable>;
+  /** Hears of every transaction, of whomever. */
+  readonly onCommit: (commit: Commit) => void;
   /** Somebody changed another table. */
   readonly onForeign: () => void;
 }
@@ -23,30 +30,43 @@ export interface WatchNftablesInput {
  */
 export function watchNftables(
   native: Pick<Native, "openNetlink" | "watch" | "close">,
-  { table, isKnown, onChange, onForeign }: WatchNftablesInput,
+  { tables, onCommit, onForeign }: WatchNftablesInput,
 ): { stop(): void } {
-  let isTouched = false;
+  let touched = new Set<string>();
   let isStopped = false;
-  const tell = (): void => {
-    if (!isStopped) onChange();
+  const tell = (table: WatchedTable): void => {
+    if (!isStopped) table.onChange();
+  };
+  const judge = (names: ReadonlySet<string>, generation: number): void => {
+    for (const [name, table] of tables) {
+      if (!names.has(name)) continue;
+      const isOwn = table.verifiedGeneration().then((verified) => generation <= verified);
+      void isOwn.then(
+        (known) => known || tell(table),
+        () => tell(table),
+      );
+    }
   };
   const fd = native.openNetlink(NETLINK_NETFILTER, 1 << (NFNLGRP_NFTABLES - 1));
   const watch = native.watch(
     fd,
     (bytes) => {
       for (const message of parseMessages(bytes)) {
-        // Attachments come and go through our own sockets.
-        if (isOwnPort(message.port)) continue;
         const told = readNftNotification(message);
-        if (told.table === table) isTouched = true;
-        else if (told.table !== undefined && !isStopped) onForeign();
-        if (told.generation === undefined || !isTouched) continue;
-        isTouched = false;
-        void isKnown(told.generation).then((known) => known || tell(), tell);
+        // Attachments and policies come and go through our own sockets.
+        const isOwn = isOwnPort(message.port);
+        if (told.table !== undefined && !isOwn) {
+          touched.add(told.table);
+          if (!tables.has(told.table) && !isStopped) onForeign();
+        }
+        if (told.generation === undefined) continue;
+        onCommit({ generation: told.generation, isOwn, tables: touched });
+        judge(touched, told.generation);
+        touched = new Set();
       }
     },
     () => {
-      tell();
+      for (const table of tables.values()) tell(table);
       if (!isStopped) onForeign();
     },
   );
