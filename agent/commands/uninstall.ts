@@ -5,7 +5,7 @@ import { systemClock } from "../lib/clock.ts";
 import { messageOf } from "../lib/errors.ts";
 import { uninstall } from "../reconcile/uninstall.ts";
 import { socketsOf } from "../report/query.ts";
-import { type CommandInput, type CommandResult, isResult, jsonText } from "../settings/command-line.ts";
+import { type CommandInput, type CommandResult, isResult } from "../settings/command-line.ts";
 import { printable } from "../text/printable.ts";
 import { findAgent } from "./find-agent.ts";
 import { readConfig } from "./read-config.ts";
@@ -13,22 +13,17 @@ import { readConfig } from "./read-config.ts";
 export const UNINSTALL = {
   name: "uninstall",
   summary: "Removes from the host what the agent has made, with --all also pods' links, routes and rules",
-  switches: {
-    all: "pods' links, routes and rules, too",
-    json: "what was done and what failed, as one JSON object",
-  },
-  exitCodes: "0 done, 1 something could not be removed, or an agent is running, 2 wrong usage",
+  switches: { all: "pods' links, routes and rules, too" },
 };
 
 export async function runUninstall(input: CommandInput): Promise<CommandResult> {
   const config = readConfig(UNINSTALL, input);
   if (isResult(config)) return config;
-  const done: string[] = [];
-  const faults: string[] = [];
+  let stdout = "";
+  let stderr = "";
   const onError = (error: unknown): void => {
-    faults.push(messageOf(error));
+    stderr += `causeway: ${printable(messageOf(error))}\n`;
   };
-  let exitCode = 0;
   let kernel: Kernel | undefined;
   try {
     const running = await findAgent(config);
@@ -37,20 +32,16 @@ export async function runUninstall(input: CommandInput): Promise<CommandResult> 
       throw new Error(`Cannot uninstall: an agent is running (${running}); ${remedy}`);
     }
     kernel = openLinuxKernel(loadNative(), { after: systemClock.after, onError });
+    const tell = (sentence: string): void => {
+      stdout += `${printable(sentence)}\n`;
+    };
     const all = input.args.includes("--all");
-    const tell = (sentence: string): void => void done.push(sentence);
     await uninstall({ ...config, sockets: socketsOf(config), kernel, all, tell });
+    return { exitCode: 0, stdout, stderr };
   } catch (error) {
     onError(error);
-    exitCode = 1;
+    return { exitCode: 1, stdout, stderr };
   } finally {
     kernel?.close();
   }
-  if (input.args.includes("--json"))
-    return { exitCode, stdout: jsonText({ format: 1, version: input.version, done, faults }), stderr: "" };
-  return {
-    exitCode,
-    stdout: done.map((sentence) => `${printable(sentence)}\n`).join(""),
-    stderr: faults.map((fault) => `causeway: ${printable(fault)}\n`).join(""),
-  };
 }

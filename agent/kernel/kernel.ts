@@ -13,6 +13,7 @@ import type { Underlay } from "../plan/node/underlay.ts";
 import type { KnownAttachment } from "./pod/detach-pods.ts";
 import type { PeersOptions, PeersOutcome } from "./peer/ensure-peers.ts";
 import type { UnderlayScope } from "./uplink/underlay.ts";
+import type { PolicyKernel } from "./policy/policy-kernel.ts";
 import type { KernelWatch } from "./socket/watch-kernel.ts";
 import type {
   AttachOutcome,
@@ -96,6 +97,8 @@ export interface Kernel {
   checkRuleset(options?: { readonly afresh: boolean }): Promise<Faults>;
   /** Makes the nftables table as planned, verifies it, and tells what was not as planned before; nothing then. */
   ensureRuleset(ruleset: Ruleset): Promise<Faults>;
+  /** The table of network policies. Nothing of it is there before its first `ensure`. */
+  readonly policy: PolicyKernel;
   /** Where programs of the node take what comes by a transport protocol, the agent itself included. */
   listListeners(protocol: Protocol): Promise<readonly NodeListener[]>;
   /** Frames of pods that were dropped at their ports, by reason, since the table was made. */

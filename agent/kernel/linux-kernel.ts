@@ -30,7 +30,11 @@ import { ensureIpv6Forwarding, ignoreRouters, procSysctls } from "./uplink/ipv6-
 import type { Kernel } from "./kernel.ts";
 import type { AttachOutcome, ObservedAttachment } from "./types.ts";
 import { createPodEncoder } from "./pod/pod-batches.ts";
+import { createGenerations } from "./nft/generations.ts";
 import { createNftables } from "./nft/nftables.ts";
+import { POLICY_TABLE } from "./policy/table/base-table.ts";
+import { createPolicyKernel } from "./policy/linux-policy-kernel.ts";
+import type { PolicyOptions } from "./policy/policy-options.ts";
 import { createConnectionFlusher } from "./nft/flush-connections.ts";
 import { createLinkParser } from "./socket/link-parser.ts";
 import { listPeers } from "./peer/list-peers.ts";
@@ -72,6 +76,8 @@ export interface LinuxKernelOptions {
   readonly after: (ms: number, work: () => void) => () => void;
   /** Whether a pod may ask to send from any address. */
   readonly allowSourceSpoofing?: boolean;
+  /** What of the table of network policies they do not decide about themselves. */
+  readonly policy?: PolicyOptions;
   /** Hears of what failed while nobody waited for it. */
   readonly onError: (error: unknown) => void;
 }
@@ -97,7 +103,9 @@ export function openLinuxKernel(native: Native, options: LinuxKernelOptions): Ke
 export function createLinuxKernel(input: LinuxKernelInput): Kernel {
   const { native, rtnetlink, netfilter, generic, xfrm, allowSourceSpoofing = false } = input;
   const connections = createConnectionFlusher(input);
-  const nftables = createNftables({ netfilter, onRestored: connections.added });
+  const generations = createGenerations();
+  const nftables = createNftables({ netfilter, generations, onRestored: connections.added });
+  const policy = createPolicyKernel({ netfilter, generations, options: input.policy });
   const peers = createPeers({ rtnetlink, generic });
   const underlay = createUnderlayObserver(rtnetlink);
   const encodePod = createPodEncoder();
@@ -175,10 +183,11 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
         },
       });
       const tables = watchNftables(native, {
-        table: TABLE_NAME,
-        // What was verified is known, and what came of our own changes since.
-        isKnown: async (generation) => generation <= (await nftables.verifiedGeneration()),
-        onChange: () => onChange("node"),
+        tables: new Map([
+          [TABLE_NAME, { verifiedGeneration: nftables.verifiedGeneration, onChange: () => onChange("node") }],
+          [POLICY_TABLE.table, { ...policy, onChange: () => onChange("policies") }],
+        ]),
+        onCommit: generations.notice,
         onForeign: () => onChange("filters"),
       });
       return {
@@ -321,6 +330,7 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
     listForeignDropPolicies: nftables.listForeignDropPolicies,
     ensureRuleset: nftables.ensure,
     checkRuleset: nftables.check,
+    policy,
     async listListeners(protocol) {
       const found: NodeListener[] = [];
       for (const family of [4, 6] as const) {

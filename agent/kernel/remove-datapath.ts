@@ -5,6 +5,7 @@ import { IFB_PREFIX } from "../plan/pods/ifb.ts";
 import { TABLE_NAME } from "../plan/nft/nft-table.ts";
 import { deleteLinks, removeAll } from "./pod/detach-pods.ts";
 import { listPeerRoutes } from "./peer/ensure-peers.ts";
+import { POLICY_TABLE } from "./policy/table/base-table.ts";
 import { unguardLoopback } from "./node/localnet.ts";
 import { FIRST_DELETION_GROUP, isHostLink, isOurs } from "./node/ownership.ts";
 import { listOwnRoutes } from "./pod/pod-routes.ts";
@@ -60,16 +61,20 @@ function roleOf(link: Link): string | undefined {
   return link.kind === "ifb" && link.name.startsWith(IFB_PREFIX) ? "ifb" : undefined;
 }
 
-/** Families of our tables (plan/ruleset.ts). */
-const FAMILIES: ReadonlySet<string> = new Set(["inet", "bridge"]);
+const OWN_TABLES: ReadonlySet<string> = new Set([
+  `inet ${TABLE_NAME}`,
+  `bridge ${TABLE_NAME}`,
+  `inet ${POLICY_TABLE.table}`,
+]);
 
 async function removeTables(): Promise<readonly string[]> {
   const { nftables } = JSON.parse(await runNft(["-j", "list", "tables"], "")) as {
     readonly nftables: readonly { readonly table?: { readonly family: string; readonly name: string } }[];
   };
-  const tables = nftables.flatMap(({ table }) =>
-    table?.name === TABLE_NAME && FAMILIES.has(table.family) ? [`table ${table.family} ${table.name}`] : [],
-  );
+  const tables = nftables.flatMap(({ table }) => {
+    const name = `${table?.family} ${table?.name}`;
+    return OWN_TABLES.has(name) ? [`table ${name}`] : [];
+  });
   if (tables.length > 0) await runNft(["-f", "-"], tables.map((table) => `delete ${table}\n`).join(""));
   return tables.map((table) => `nftables ${table}`);
 }

@@ -64,4 +64,4 @@ export interface NodeOutcome {
 }
 
 /** What a notification of the kernel is about: pods come and go all the time, the rest seldom changes. */
-export type Concern = "node" | "peers" | "pods" | "filters";
+export type Concern = "node" | "peers" | "pods" | "filters" | "policies";

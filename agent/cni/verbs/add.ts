@@ -1,7 +1,6 @@
 import type { PodAddress, PoolUse, Reservation } from "../../ipam/ipam.ts";
 import { hostLinkName } from "../../net/host-link.ts";
 import { familyOf } from "../../net/address.ts";
-import { formatCidr } from "../../net/cidr.ts";
 import { describeHostPort, type HostPort, isAnyAddress } from "../../plan/pods/host-ports.ts";
 import { findHidden } from "../../plan/node/node-listeners.ts";
 import { describePod } from "../../plan/pods/attachment.ts";
@@ -108,7 +107,7 @@ function reserve(reservation: Reservation): readonly PodAddress[] {
       throw new CniError(CNI_CODE.poolExhausted, message);
     }
     case "outside": {
-      const podCidrs = reservation.podCidrs.map(formatCidr).join(", ");
+      const podCidrs = reservation.podCIDRs.join(", ");
       const message = `Cannot reserve address ${reservation.address}: it is in no PodCIDR of this node (${podCidrs})`;
       throw new CniError(CNI_CODE.invalidConfig, message);
     }

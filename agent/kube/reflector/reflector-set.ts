@@ -20,8 +20,6 @@ export interface ReflectorSet<T> {
   entries(): IterableIterator<readonly [string, T]>;
   /** Whether every scope that is wanted has had its first list. */
   isComplete(): boolean;
-  /** Whether the server has no such collection as this wanted scope is of. */
-  isAbsent(scope: NamedScope): boolean;
   /** Of all watches, each once. */
   faults(): readonly string[];
   watches(): number;
@@ -29,10 +27,7 @@ export interface ReflectorSet<T> {
 }
 
 export interface ReflectorSetOptions<T>
-  extends Pick<
-    ReflectorOptions<T>,
-    "client" | "log" | "clock" | "random" | "onChange" | "consequence" | "absentWaitMs"
-  > {
+  extends Pick<ReflectorOptions<T>, "client" | "log" | "clock" | "random" | "onChange"> {
   readonly kind: WatchedKind<T>;
 }
 
@@ -71,8 +66,6 @@ export function createReflectorSet<T>(options: ReflectorSetOptions<T>): Reflecto
           if (find(state.members.slice(0, place), entry[0]) === undefined) yield entry;
     },
     isComplete: () => isComplete(state),
-    isAbsent: (scope) =>
-      state.members.some(({ id, reflector }) => id === idOf(scope) && reflector.isAbsent()),
     faults: () => [...new Set(state.members.flatMap(({ reflector }) => reflector.fault() ?? []))],
     watches: () => state.members.length,
     async close() {

@@ -130,7 +130,8 @@ function without(elements: readonly string[], others: ReadonlySet<string>): read
   return elements.filter((element) => !others.has(element));
 }
 
-function listSome(elements: readonly string[]): string {
+/** At most three of them by name. */
+export function listSome(elements: readonly string[]): string {
   const named = elements.slice(0, MAX_NAMED).join(", ");
   return elements.length > MAX_NAMED ? `${named} and ${elements.length - MAX_NAMED} more` : named;
 }

@@ -1,0 +1,43 @@
+import { createGenerations, type Generations } from "../nft/generations.ts";
+import type { NetlinkClient } from "../socket/netlink-client.ts";
+import type { PolicyKernel } from "./policy-kernel.ts";
+import { DEFAULT_POLICY_OPTIONS, type PolicyOptions } from "./policy-options.ts";
+import { createKeptTable } from "./table/kept-table.ts";
+import { readPackets } from "./table/read-table.ts";
+import { copyTable } from "./table/table-copy.ts";
+
+export interface PolicyKernelInput {
+  readonly netfilter: Pick<NetlinkClient, "execute" | "tryExecute" | "dump">;
+  /** Shared with whoever keeps other tables. */
+  readonly generations?: Generations;
+  readonly options?: PolicyOptions | undefined;
+}
+
+export function createPolicyKernel({
+  netfilter,
+  generations = createGenerations(),
+  options = DEFAULT_POLICY_OPTIONS,
+}: PolicyKernelInput): PolicyKernel {
+  const kept = createKeptTable({ netfilter, generations, options });
+  let last: Promise<unknown> = Promise.resolve();
+  /** One after the other. */
+  const inTurn = <Result>(work: () => Promise<Result>): Promise<Result> => {
+    const running = last.then(work);
+    last = running.catch(() => undefined); // the caller gets the failure
+    return running;
+  };
+  return {
+    ensure(table) {
+      const wanted = copyTable(table);
+      return inTurn(() => kept.ensure(wanted));
+    },
+    apply: (changes) => inTurn(() => kept.apply(changes)),
+    check(table, { afresh } = { afresh: false }) {
+      const wanted = copyTable(table);
+      return inTurn(() => kept.check(wanted, afresh));
+    },
+    remove: () => inTurn(kept.remove),
+    verifiedGeneration: () => inTurn(() => Promise.resolve(kept.verifiedGeneration())),
+    readDenials: () => readPackets(netfilter),
+  };
+}
