@@ -10,7 +10,7 @@ const { exitCode, stdout, stderr } = await runCommand(
     environment: process.env,
     hostName: hostname().toLowerCase(),
     version: packageJson.version,
-    colours: process.stdout.isTTY && process.env["NO_COLOR"] === undefined,
+    colours: process.stdout.isTTY && (process.env["NO_COLOR"] ?? "") === "",
     dateMs: Date.now,
   },
   (code) => process.exit(code),

@@ -16,7 +16,11 @@ const LAST_PAUSE_MS = 10;
 /** How the process ends, which is not for a command to do: at once, without waiting for anything. */
 export type Exit = (code: number) => never;
 
-export const AGENT = { name: "agent", summary: "Runs the agent" };
+export const AGENT = {
+  name: "agent",
+  summary: "Runs the agent",
+  exitCodes: "0 ended by a signal, 1 it could not start or failed, 2 wrong usage or configuration",
+};
 
 /** Runs until a signal ends it. Everything it says goes to the log, on stderr. */
 export async function runAgent(input: CommandInput, exit: Exit): Promise<CommandResult> {

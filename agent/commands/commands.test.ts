@@ -1,9 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { CommandResult } from "../settings/command-line.ts";
-import { runCommand } from "./commands.ts";
+import { COMMAND_HELPS, runCommand } from "./commands.ts";
 
-const NAMES = ["agent", "status", "doctor", "trace", "page", "uninstall", "set-ipv6-forwarding"];
+const NAMES = [
+  "agent",
+  "status",
+  "doctor",
+  "trace",
+  "page",
+  "uninstall",
+  "set-ipv6-forwarding",
+  "completion",
+  "version",
+];
 
 function run(...args: readonly string[]): Promise<CommandResult> {
   return runCommand(
@@ -37,7 +47,10 @@ for (const name of NAMES) {
     test(`${name} refuses what it does not know before it does anything: ${argument}`, async () => {
       const { exitCode, stdout, stderr } = await run(name, ...argument.split(" "));
       assert.deepEqual({ exitCode, stdout }, { exitCode: 2, stdout: "" });
-      assert.match(stderr, /^causeway[^\n]*(?:Unknown option|unknown argument|Unexpected argument|missing)/);
+      assert.match(
+        stderr,
+        /^causeway[^\n]*(?:Unknown option|unknown argument|there is no|Unexpected argument|missing)/,
+      );
     });
   }
 }
@@ -70,6 +83,29 @@ test("an unknown command is told in one line, with the nearest one", async () =>
   assert.equal(stderr, 'causeway: unknown command "frob\ufffdnicate"; causeway help lists the commands\n');
 });
 
-test("version and --version print the version", async () => {
-  for (const word of ["version", "--version"]) assert.equal((await run(word)).stdout, "1.2.3\n");
+test("version and --version print the version, with --json as an object", async () => {
+  for (const word of ["version", "--version"]) {
+    assert.equal((await run(word)).stdout, "1.2.3\n");
+    assert.deepEqual(JSON.parse((await run(word, "--json")).stdout), {
+      format: 1,
+      version: "1.2.3",
+      nodeVersion: process.versions.node,
+    });
+  }
+});
+
+test("help tells the exit codes and the environment", async () => {
+  const { stdout } = await run("help");
+  for (const code of [0, 1, 2, 3, 4]) assert.match(stdout, new RegExp(`^  ${code}  `, "m"));
+  assert.match(stdout, /^  NO_COLOR /m);
+});
+
+test("every command that prints data has --json", async () => {
+  const without = new Set(["agent", "page", "completion"]);
+  for (const { name, flags } of COMMAND_HELPS)
+    assert.equal(
+      flags.some((flag) => flag.name === "json"),
+      !without.has(name),
+      name,
+    );
 });

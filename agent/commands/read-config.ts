@@ -1,11 +1,10 @@
-import { type Config, ConfigError, listFlags, loadConfig } from "../settings/config.ts";
-import { type CommandInput, type CommandResult, formatRows } from "../settings/command-line.ts";
+import { type CommandHelp, describeUsage, switchFlags } from "../settings/command-help.ts";
+import type { CommandInput, CommandResult } from "../settings/command-line.ts";
+import { type Config, ConfigError, configFlags, loadConfig } from "../settings/config.ts";
 import { printable } from "../text/printable.ts";
 
 /** A command that takes all settings of the agent, from flags and a file. */
-export interface ConfiguredCommand {
-  readonly name: string;
-  readonly summary: string;
+export interface ConfiguredCommand extends Omit<CommandHelp, "flags"> {
   /** Flags of its own, without values, with their help. */
   readonly switches?: Readonly<Record<string, string>>;
 }
@@ -16,7 +15,7 @@ export function readConfig(
   { args, environment, hostName }: CommandInput,
 ): Config | CommandResult {
   if (args.some((arg) => arg === "--help" || arg === "-h"))
-    return { exitCode: 0, stdout: describeConfigured(command), stderr: "" };
+    return { exitCode: 0, stdout: describeUsage(configuredHelp(command)), stderr: "" };
   const own = new Set(Object.keys(command.switches ?? {}).map((name) => `--${name}`));
   try {
     return loadConfig({ args: args.filter((arg) => !own.has(arg)), environment, hostName });
@@ -27,7 +26,7 @@ export function readConfig(
   }
 }
 
-function describeConfigured({ name, summary, switches = {} }: ConfiguredCommand): string {
-  const own = Object.entries(switches).map(([flag, help]) => [`--${flag}`, help] as const);
-  return `usage: causeway ${name} [flags]\n\n${summary}.\n\n${formatRows([...own, ...listFlags()])}`;
+/** What help and completion say about such a command. */
+export function configuredHelp(command: ConfiguredCommand): CommandHelp {
+  return { ...command, flags: [...switchFlags(command.switches ?? {}), ...configFlags()] };
 }

@@ -4,6 +4,7 @@ import {
   type CommandInput,
   type CommandResult,
   isResult,
+  jsonText,
   readCommandLine,
 } from "../settings/command-line.ts";
 import { printable } from "../text/printable.ts";
@@ -12,17 +13,22 @@ export const SET_IPV6_FORWARDING = {
   name: "set-ipv6-forwarding",
   summary: "Lets the node forward IPv6, where the agent itself may not",
   about: "For an init container that may write /proc/sys.",
-  switches: {},
+  switches: { json: "what was set and what could not be, as one JSON object" },
   settings: [],
   exitCodes: "0 done, 1 something could not be set, 2 wrong usage",
 } as const;
 
-export async function runSetIpv6Forwarding({ args }: CommandInput): Promise<CommandResult> {
+export async function runSetIpv6Forwarding({ args, version }: CommandInput): Promise<CommandResult> {
   const read = readCommandLine(SET_IPV6_FORWARDING, args);
   if (isResult(read)) return read;
   const { changes, faults } = await setIpv6Forwarding(loadNative());
+  const exitCode = faults.length === 0 ? 0 : 1;
+  if (read.switches.json) {
+    const done = changes.map(({ fault }) => fault);
+    return { exitCode, stdout: jsonText({ format: 1, version, done, faults }), stderr: "" };
+  }
   return {
-    exitCode: faults.length === 0 ? 0 : 1,
+    exitCode,
     stdout: changes.map(({ fault }) => `Set IPv6 forwarding: ${printable(fault)}\n`).join(""),
     stderr: faults.map((fault) => `causeway: ${printable(fault)}\n`).join(""),
   };

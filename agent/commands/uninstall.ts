@@ -5,7 +5,7 @@ import { systemClock } from "../lib/clock.ts";
 import { messageOf } from "../lib/errors.ts";
 import { uninstall } from "../reconcile/uninstall.ts";
 import { socketsOf } from "../report/query.ts";
-import { type CommandInput, type CommandResult, isResult } from "../settings/command-line.ts";
+import { type CommandInput, type CommandResult, isResult, jsonText } from "../settings/command-line.ts";
 import { printable } from "../text/printable.ts";
 import { findAgent } from "./find-agent.ts";
 import { readConfig } from "./read-config.ts";
@@ -13,17 +13,22 @@ import { readConfig } from "./read-config.ts";
 export const UNINSTALL = {
   name: "uninstall",
   summary: "Removes from the host what the agent has made, with --all also pods' links, routes and rules",
-  switches: { all: "pods' links, routes and rules, too" },
+  switches: {
+    all: "pods' links, routes and rules, too",
+    json: "what was done and what failed, as one JSON object",
+  },
+  exitCodes: "0 done, 1 something could not be removed, or an agent is running, 2 wrong usage",
 };
 
 export async function runUninstall(input: CommandInput): Promise<CommandResult> {
   const config = readConfig(UNINSTALL, input);
   if (isResult(config)) return config;
-  let stdout = "";
-  let stderr = "";
+  const done: string[] = [];
+  const faults: string[] = [];
   const onError = (error: unknown): void => {
-    stderr += `causeway: ${printable(messageOf(error))}\n`;
+    faults.push(messageOf(error));
   };
+  let exitCode = 0;
   let kernel: Kernel | undefined;
   try {
     const running = await findAgent(config);
@@ -32,16 +37,20 @@ export async function runUninstall(input: CommandInput): Promise<CommandResult> 
       throw new Error(`Cannot uninstall: an agent is running (${running}); ${remedy}`);
     }
     kernel = openLinuxKernel(loadNative(), { after: systemClock.after, onError });
-    const tell = (sentence: string): void => {
-      stdout += `${printable(sentence)}\n`;
-    };
     const all = input.args.includes("--all");
+    const tell = (sentence: string): void => void done.push(sentence);
     await uninstall({ ...config, sockets: socketsOf(config), kernel, all, tell });
-    return { exitCode: 0, stdout, stderr };
   } catch (error) {
     onError(error);
-    return { exitCode: 1, stdout, stderr };
+    exitCode = 1;
   } finally {
     kernel?.close();
   }
+  if (input.args.includes("--json"))
+    return { exitCode, stdout: jsonText({ format: 1, version: input.version, done, faults }), stderr: "" };
+  return {
+    exitCode,
+    stdout: done.map((sentence) => `${printable(sentence)}\n`).join(""),
+    stderr: faults.map((fault) => `causeway: ${printable(fault)}\n`).join(""),
+  };
 }

@@ -5,11 +5,11 @@ import { createNetlinkClient } from "../kernel/socket/netlink-client.ts";
 import { NETLINK_NETFILTER } from "../netlink/nft/nft-generation.ts";
 import { loadAddon } from "../native/addon.ts";
 import { ASK_TIMEOUT_MS, askAgent } from "../report/ask-agent.ts";
-import { printableJson } from "../text/printable.ts";
 import {
   type CommandInput,
   type CommandResult,
   isResult,
+  jsonText,
   readCommandLine,
 } from "../settings/command-line.ts";
 import { examineNode } from "./doctor.ts";
@@ -71,7 +71,7 @@ export async function runDoctor(input: CommandInput): Promise<CommandResult> {
     );
     const verdict = worstOf(findings);
     const stdout = switches.json
-      ? `${printableJson(JSON.stringify({ format: 1, version, verdict, findings }, undefined, 2))}\n`
+      ? jsonText({ format: 1, version, verdict, findings })
       : formatFindings(findings, { colours });
     return { exitCode: exitCodeOf(verdict), stdout, stderr: "" };
   } finally {

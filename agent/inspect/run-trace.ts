@@ -7,11 +7,11 @@ import { loadNative } from "../kernel/socket/native.ts";
 import { createNetlinkClient } from "../kernel/socket/netlink-client.ts";
 import { NETLINK_NETFILTER } from "../netlink/nft/nft-generation.ts";
 import { ASK_TIMEOUT_MS, askAgent } from "../report/ask-agent.ts";
-import { printableJson } from "../text/printable.ts";
 import {
   type CommandInput,
   type CommandResult,
   isResult,
+  jsonText,
   readCommandLine,
   usageError,
 } from "../settings/command-line.ts";
@@ -98,7 +98,7 @@ function answer(
   const exitCode = exitCodeOf(verdict);
   if (json) {
     const report = { format: 1, version, source, target, verdict, broken: broken?.name, findings };
-    return { exitCode, stdout: `${printableJson(JSON.stringify(report, undefined, 2))}\n`, stderr: "" };
+    return { exitCode, stdout: jsonText(report), stderr: "" };
   }
   const conclusion = conclude(findings);
   const stdout = `${from} to ${to}\n${formatFindings(findings, { colours })}${conclusion}\n`;

@@ -1,14 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type Cidr, parseCidr } from "../net/cidr.ts";
 import { COOL_DOWN_MS, createAddressPool, podAddressCount } from "./address-pool.ts";
-
-function cidr(text: string): Cidr {
-  const parsed = parseCidr(text);
-  assert.ok(parsed !== undefined, text);
-  return parsed;
-}
+import { cidr } from "../testing/cidr.ts";
 
 function drain(pool: { allocate(): string | undefined }): string[] {
   const all: string[] = [];

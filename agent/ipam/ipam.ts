@@ -18,7 +18,7 @@ export type Reservation =
   /** An address that was asked for belongs to another pod, or to the node. */
   | { readonly outcome: "taken"; readonly address: string }
   /** An address that was asked for is in no PodCIDR of the node. */
-  | { readonly outcome: "outside"; readonly address: string; readonly podCIDRs: readonly string[] };
+  | { readonly outcome: "outside"; readonly address: string; readonly podCidrs: readonly Cidr[] };
 
 export interface PoolUse {
   readonly cidr: string;
@@ -70,7 +70,7 @@ export function createIpam(): Ipam {
   const reserveRequested = (address: string): Reservation => {
     const pool = current.find(({ cidr }) => cidrContains(cidr, address));
     if (pool === undefined) {
-      return { outcome: "outside", address, podCIDRs: current.map(({ cidr }) => formatCidr(cidr)) };
+      return { outcome: "outside", address, podCidrs: current.map(({ cidr }) => cidr) };
     }
     return pool.claim(address) ? reserved(address, pool) : { outcome: "taken", address };
   };

@@ -1,4 +1,4 @@
-import { cidrOf, formatCidr } from "../net/cidr.ts";
+import { type Cidr, cidrOf } from "../net/cidr.ts";
 import type { Link } from "../netlink/link/parse-link.ts";
 import { countPeers } from "./peer/count-peers.ts";
 import { isWide, listPodGateways } from "./node/ensure-gateways.ts";
@@ -24,7 +24,7 @@ export interface ObservedNode {
   /** Undefined when there is none. */
   readonly bridge: Pick<Link, "name" | "mtu" | "up"> | undefined;
   /** PodCIDRs of this node that new pods get addresses from. */
-  readonly podCIDRs: readonly string[];
+  readonly podCidrs: readonly Cidr[];
   readonly pods: readonly PodLink[];
   /** Numbers of routes to other nodes' pods. */
   readonly peerCounts: Readonly<Record<ObservedPeer["route"], number>>;
@@ -42,7 +42,7 @@ export async function observeNode(native: Native, options: { listPeers: boolean 
     const indices = tunnels.map(({ index }) => index);
     return {
       bridge,
-      podCIDRs: bridge === undefined ? [] : await listPodCidrs(rtnetlink, bridge.index),
+      podCidrs: bridge === undefined ? [] : await listPodCidrs(rtnetlink, bridge.index),
       pods: await listPodLinks(rtnetlink, links.filter(isHostLink)),
       peerCounts: countByRoute(await countPeers(rtnetlink), indices),
       peers: options.listPeers ? await listPeers(rtnetlink, indices) : [],
@@ -52,10 +52,10 @@ export async function observeNode(native: Native, options: { listPeers: boolean 
   }
 }
 
-async function listPodCidrs(rtnetlink: NetlinkClient, linkIndex: number): Promise<readonly string[]> {
+async function listPodCidrs(rtnetlink: NetlinkClient, linkIndex: number): Promise<readonly Cidr[]> {
   return (await listPodGateways(rtnetlink, linkIndex))
     .filter((gateway) => isWide(gateway) && !gateway.deprecated)
-    .map(({ address, prefixLength }) => formatCidr(cidrOf(address, prefixLength)));
+    .map(({ address, prefixLength }) => cidrOf(address, prefixLength));
 }
 
 function countByRoute(

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { setFlagsFromString } from "node:v8";
 import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
-import { addressAt, parseCidr } from "../net/cidr.ts";
+import { addressAt } from "../net/cidr.ts";
 import type { ClusterMember } from "../plan/peers/claim.ts";
 import type { OverlayMode } from "../plan/peers/peer-routes.ts";
 import { asObserved, diffTable } from "../plan/nft/diff-table.ts";
@@ -14,14 +14,11 @@ import { V8_FLAGS } from "../start/v8-flags.ts";
 import { silentLog } from "../testing/silent-log.ts";
 import { createClusterReconciler } from "./cluster.ts";
 import { createSettleClaims } from "./settle-claims.ts";
+import { cidr } from "../testing/cidr.ts";
 
 const NODES = 5000;
 const MAX_TURN_MS = 100;
 const SEGMENT = { kind: "segment", links: [2] } as const;
-
-function cidr(text: string) {
-  return parseCidr(text) ?? assert.fail(text);
-}
 
 function node(index: number, moved = false): ClusterMember {
   const place = moved ? index + 32_768 : index;

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Change } from "../kernel/types.ts";
-import { parseCidr } from "../net/cidr.ts";
 import type { ClusterMember } from "../plan/peers/claim.ts";
 import type { OverlayMode } from "../plan/peers/peer-routes.ts";
 import type { PeersPlan } from "../plan/peers/peers.ts";
@@ -13,10 +12,7 @@ import { createReadiness } from "../lib/readiness.ts";
 import { silentLog } from "../testing/silent-log.ts";
 import { createClusterReconciler } from "./cluster.ts";
 import { createSettleClaims } from "./settle-claims.ts";
-
-function cidr(text: string) {
-  return parseCidr(text) ?? assert.fail(text);
-}
+import { cidr } from "../testing/cidr.ts";
 
 function node(name: string, address: string, ...podCIDRs: readonly string[]): ClusterMember {
   return { name, createdMs: 1, addresses: [address], podCIDRs };

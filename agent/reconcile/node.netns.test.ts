@@ -16,6 +16,7 @@ import { assertInsideTestNamespaces } from "../testing/runner/privileged.ts";
 import { silentLog } from "../testing/silent-log.ts";
 import { createClusterReconciler } from "./cluster.ts";
 import { createNodeReconciler, type NodeReconciler, type OwnNode } from "./node.ts";
+import { cidr } from "../testing/cidr.ts";
 
 assertInsideTestNamespaces();
 const native = loadNative();
@@ -44,13 +45,13 @@ interface Agent {
   refusal: string | undefined;
 }
 
-function startAgent(...podCIDRs: readonly string[]): Agent {
+function startAgent(...podCidrs: readonly string[]): Agent {
   const ipam = createIpam();
   const attachments = createAttachments(ipam, createHostPortTable());
   const readiness = createReadiness(() => undefined);
   readiness.set("socket", undefined);
   readiness.set("installation", undefined);
-  const reason = podCIDRs.length === 0 ? "the API server does not answer" : undefined;
+  const reason = podCidrs.length === 0 ? "the API server does not answer" : undefined;
   const onRepair = (): void => undefined;
   const node = createNodeReconciler({
     kernel,
@@ -96,7 +97,7 @@ function startAgent(...podCIDRs: readonly string[]): Agent {
     ipam,
     attachments,
     readiness,
-    node: { addresses: [], podCIDRs, reason },
+    node: { addresses: [], podCidrs: podCidrs.map(cidr), reason },
     refusal: undefined,
     reconciler: {
       async run() {
@@ -162,7 +163,7 @@ test("recover() serves the last known PodCIDRs and pods from the kernel while th
     known.map((attachment) => Object.assign({ mac: podMac(attachment.addresses) }, attachment)),
   );
   assert.deepEqual(
-    restarted.ipam.use(0).map(({ cidr, taken }) => `${cidr} ${taken}`),
+    restarted.ipam.use(0).map((pool) => `${pool.cidr} ${pool.taken}`),
     [`${V4} 1`, `${V6} 1`],
   );
   const reservation = restarted.ipam.reserve();
@@ -178,7 +179,7 @@ test("run() of a re-created Node serves the new PodCIDR, and keeps the gateway o
   const agent = startAgent(V4);
   await agent.reconciler.run();
   const removePod = await attach(agent, "old");
-  agent.node = { addresses: [], podCIDRs: ["10.244.9.0/24"], reason: undefined };
+  agent.node = { addresses: [], podCidrs: [cidr("10.244.9.0/24")], reason: undefined };
   await agent.reconciler.run();
   assert.match(
     await runOnHost("ip", "-o", "address", "show", "dev", "cw0"),

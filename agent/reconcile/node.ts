@@ -3,7 +3,7 @@ import type { Ipam } from "../ipam/ipam.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Change } from "../kernel/types.ts";
 import type { Log } from "../log/log.ts";
-import { type Cidr, cidrOf, formatCidr, parseCidr } from "../net/cidr.ts";
+import { type Cidr, cidrOf, formatCidr } from "../net/cidr.ts";
 import { type Attachment, describePod } from "../plan/pods/attachment.ts";
 import { planNodeNetwork } from "../plan/node/node-network.ts";
 import type { OverlayMode } from "../plan/peers/peer-routes.ts";
@@ -15,10 +15,10 @@ import type { LocalNetwork } from "./cluster.ts";
 import { inPart } from "./runner/in-part.ts";
 import { createChangeReporter } from "./report-changes.ts";
 
-/** What Kubernetes or the nodes file tells of this node. */
+/** This node as Kubernetes or the nodes file describes it. */
 export interface OwnNode {
   readonly addresses: readonly string[];
-  readonly podCIDRs: readonly string[];
+  readonly podCidrs: readonly Cidr[];
   /** Why there are no PodCIDRs, where there are none. */
   readonly reason: string | undefined;
 }
@@ -113,14 +113,13 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
   };
 
   /** What is refused leaves the node with what it has: pods that run keep their network, and a node that has nothing waits. */
-  const learnPodCidrs = ({ podCIDRs, reason }: OwnNode): void => {
-    const told = podCIDRs.map(parseCidr).filter((cidr) => cidr !== undefined);
-    if (told.length > 0 && refusal === undefined) {
+  const learnPodCidrs = ({ podCidrs: assigned, reason }: OwnNode): void => {
+    if (assigned.length > 0 && refusal === undefined) {
       const before = podCidrs.map(formatCidr).join(", ");
-      const after = told.map(formatCidr).join(", ");
+      const after = assigned.map(formatCidr).join(", ");
       if (before !== after) log.info({ before, after }, "PodCIDRs of this node");
-      podCidrs = told;
-      ipam.setPodCidrs(told);
+      podCidrs = assigned;
+      ipam.setPodCidrs(assigned);
       // Pods may be older than the pool: somebody deleted the bridge while the agent was away, so that it recovered them without PodCIDR.
       for (const { addresses } of attachments.list()) ipam.claim(addresses);
     }
@@ -161,7 +160,7 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
       const gone = vanished.map(({ hostLink, attachment }) => describeHolder(hostLink, attachment));
       log.warn({ adopted: pods, vanished: gone }, "Attachments changed without a CNI call");
     }
-    const ownAddresses = node.podCIDRs.length === 0 ? undefined : node.addresses;
+    const ownAddresses = node.podCidrs.length === 0 ? undefined : node.addresses;
     const families = [...podCidrs, ...ipam.formerCidrs()].map(({ family }) => family);
     const before = mtu ?? (await kernel.readMtu(bridge));
     mtu = planMtu({ ...input, families, underlay, ownAddresses, before });

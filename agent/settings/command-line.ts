@@ -1,6 +1,13 @@
 import { parseArgs } from "node:util";
 import * as v from "valibot";
-import { printable } from "../text/printable.ts";
+import { printable, printableJson } from "../text/printable.ts";
+import {
+  type CommandHelp,
+  describeUsage,
+  type SettingKey,
+  settingFlag,
+  switchFlags,
+} from "./command-help.ts";
 import { type Option, OPTIONS } from "./options.ts";
 
 /** What a command prints, and its exit code: 0 done, 1 failed, 2 wrong usage; commands say which others they have. */
@@ -22,20 +29,12 @@ export interface CommandInput {
   readonly dateMs: () => number;
 }
 
-export type SettingKey = keyof typeof OPTIONS;
-
 /** What a command takes. `settings` are flags that the agent has, too, with its defaults. */
-export interface CommandSpec<Key extends SettingKey, Switch extends string> {
-  readonly name: string;
-  readonly summary: string;
-  /** More than one line about it, if needed. */
-  readonly about?: string;
-  /** Names of the arguments that are no flags, in order; all are needed. */
-  readonly operands?: readonly string[];
+export interface CommandSpec<Key extends SettingKey, Switch extends string>
+  extends Omit<CommandHelp, "flags"> {
   /** Flags without a value, by name, with their help. */
   readonly switches: Readonly<Record<Switch, string>>;
   readonly settings: readonly Key[];
-  readonly exitCodes: string;
 }
 
 export interface CommandLine<Key extends SettingKey, Switch extends string> {
@@ -51,7 +50,7 @@ export function readCommandLine<Key extends SettingKey, Switch extends string>(
 ): CommandLine<Key, Switch> | CommandResult {
   const faults: string[] = [];
   const { values, positionals } = parse(spec, args, faults);
-  if (values["help"] === true) return { exitCode: 0, stdout: describeUsage(spec), stderr: "" };
+  if (values["help"] === true) return { exitCode: 0, stdout: describeUsage(helpOf(spec)), stderr: "" };
   const operands = spec.operands ?? [];
   for (const missing of operands.slice(positionals.length)) faults.push(`${missing} is missing`);
   for (const unknown of positionals.slice(operands.length)) faults.push(`unknown argument "${unknown}"`);
@@ -77,34 +76,18 @@ export function isResult(read: object): read is CommandResult {
 }
 
 export function usageError(spec: CommandSpec<SettingKey, string>, fault: string): CommandResult {
-  const stderr = `causeway ${spec.name}: ${printable(fault)}\n\n${describeUsage(spec)}`;
+  const stderr = `causeway ${spec.name}: ${printable(fault)}\n\n${describeUsage(helpOf(spec))}`;
   return { exitCode: 2, stdout: "", stderr };
 }
 
-/** The help of a command: what it does, and every flag with its default. */
-export function describeUsage(spec: CommandSpec<SettingKey, string>): string {
-  const rows = [
-    ...Object.entries(spec.switches).map(([name, help]) => [`--${name}`, help] as const),
-    ...spec.settings.map((key) => describeOption(OPTIONS[key])),
-    ["-h, --help", "this help"] as const,
-  ];
-  const usage = ["usage: causeway", spec.name, "[flags]", ...(spec.operands ?? [])].join(" ");
-  const about = spec.about === undefined ? "" : `\n${spec.about}\n`;
-  return `${usage}\n\n${spec.summary}.\n${about}\n${formatRows(rows)}\nexit code: ${spec.exitCodes}\n`;
+/** What help and completion say about a command of this kind. */
+export function helpOf(spec: CommandSpec<SettingKey, string>): CommandHelp {
+  return { ...spec, flags: [...switchFlags(spec.switches), ...spec.settings.map(settingFlag)] };
 }
 
-/** Lines of two columns, as every help has them. */
-export function formatRows(rows: readonly (readonly [string, string])[]): string {
-  const width = Math.max(...rows.map(([left]) => left.length)) + 2;
-  return rows.map(([left, help]) => `  ${left.padEnd(width)}${help}\n`).join("");
-}
-
-/** A flag with its value, and its help with the default. */
-export function describeOption({ flag, value, help, schema }: Option): readonly [string, string] {
-  const standard: unknown = "default" in schema ? schema.default : undefined;
-  const isShown =
-    typeof standard === "string" || typeof standard === "number" || typeof standard === "boolean";
-  return [`--${flag} ${value}`, isShown ? `${help}; default: ${standard}` : help];
+/** What --json prints: one object over several lines, with a newline at the end. */
+export function jsonText(report: object): string {
+  return `${printableJson(JSON.stringify(report, undefined, 2))}\n`;
 }
 
 function parse(

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { ConfigError, listFlags, loadConfig } from "./config.ts";
+import { ConfigError, configFlags, loadConfig } from "./config.ts";
 import { OPTIONS } from "./options.ts";
 
 function load(
@@ -206,8 +206,7 @@ for (const { value, address } of [
   });
 }
 
-test("listFlags() names every flag", () => {
-  const names = listFlags().map(([name]) => name);
-  for (const { flag } of Object.values(OPTIONS))
-    assert.ok(names.some((name) => name.startsWith(`--${flag} `)));
+test("configFlags() names every flag", () => {
+  const names = new Set(configFlags().map(({ name }) => name));
+  for (const { flag } of Object.values(OPTIONS)) assert.ok(names.has(flag), flag);
 });

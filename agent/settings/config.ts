@@ -4,7 +4,7 @@ import * as v from "valibot";
 import { parse as parseYaml } from "yaml";
 import { isLoopback } from "../net/address.ts";
 import { DNS_SUBDOMAIN } from "../net/dns-name.ts";
-import { describeOption } from "./command-line.ts";
+import { type Flag, type SettingKey, settingFlag } from "./command-help.ts";
 import { type ListenAddress, type Option, OPTIONS } from "./options.ts";
 
 /** Faults of the configuration, all together, each with key and value. */
@@ -70,11 +70,15 @@ function isSamePort(http: ListenAddress, probes: ListenAddress): boolean {
   return http.port === probes.port && http.port !== 0 && isSameAddress;
 }
 
-/** Every flag, and its help. */
-export function listFlags(): readonly (readonly [string, string])[] {
+/** Every flag of the agent. */
+export function configFlags(): readonly Flag[] {
   return [
-    ["--config PATH", "YAML file with the same settings, in camel case; flags win"],
-    ...Object.values<Option>(OPTIONS).map(describeOption),
+    {
+      name: "config",
+      value: "PATH",
+      help: "YAML file with the same settings, in camel case; flags win",
+    },
+    ...(Object.keys(OPTIONS) as SettingKey[]).map(settingFlag),
   ];
 }
 

@@ -3,6 +3,7 @@ import { ownNode } from "../kube/nodes/own-node.ts";
 import type { OwnNode } from "../reconcile/node.ts";
 import { createSettleClaims, type SettleClaims } from "../reconcile/settle-claims.ts";
 import type { Base } from "./base.ts";
+import { type Cidr, parseCidr } from "../net/cidr.ts";
 
 /** What the cluster says: nodes, of which this is one, and who has which PodCIDR. */
 export interface Source extends OpenedNodeView {
@@ -60,11 +61,20 @@ export function openSource({ config, version, log, clock }: Base): Source {
 function describeOwnNode(state: ReturnType<typeof ownNode>): OwnNode {
   switch (state.kind) {
     case "assigned":
-      return { addresses: state.node.addresses, podCIDRs: state.node.podCIDRs, reason: undefined };
+      return {
+        addresses: state.node.addresses,
+        podCidrs: parseCidrs(state.node.podCIDRs),
+        reason: undefined,
+      };
     case "unassigned":
-      return { addresses: state.node.addresses, podCIDRs: [], reason: state.reason };
+      return { addresses: state.node.addresses, podCidrs: [], reason: state.reason };
     case "unusable":
     case "unknown":
-      return { addresses: [], podCIDRs: [], reason: state.reason };
+      return { addresses: [], podCidrs: [], reason: state.reason };
   }
+}
+
+/** Those that are no prefix were refused before (see `kube/nodes/project-node`). */
+function parseCidrs(texts: readonly string[]): readonly Cidr[] {
+  return texts.map(parseCidr).filter((cidr) => cidr !== undefined);
 }

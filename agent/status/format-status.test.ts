@@ -8,6 +8,7 @@ import { assertGolden } from "../testing/golden.ts";
 import { assertHarmless, suffixed } from "../testing/packets/hostile.ts";
 import { SAMPLE_POD, SAMPLE_REPORT } from "../testing/agent/sample-report.ts";
 import { formatStatus } from "./format-status.ts";
+import { cidr } from "../testing/cidr.ts";
 
 const golden = (name: string): URL => new URL(`./golden/${name}`, import.meta.url);
 
@@ -34,7 +35,7 @@ test("formatStatus() without the agent says what is not known, and makes nothing
   const report = reportKernel(
     {
       bridge: { name: "cw0", mtu: 1430, up: true },
-      podCIDRs: ["10.244.1.0/24"],
+      podCidrs: [cidr("10.244.1.0/24")],
       pods: [{ ...link, pod, settings: { ...NO_SETTINGS, hostPorts, bandwidth }, ageMs: 300_000 }],
       peerCounts: { direct: 3, overlay: 0 },
       peers: [],

@@ -4,12 +4,12 @@ import {
   type CommandInput,
   type CommandResult,
   isResult,
+  jsonText,
   readCommandLine,
 } from "../settings/command-line.ts";
 import { askAgent, BUSY_TIMEOUT_MS } from "../report/ask-agent.ts";
 import { reportKernel } from "../report/kernel-report.ts";
 import type { NodeReport } from "../report/node-report.ts";
-import { printableJson } from "../text/printable.ts";
 import { formatStatus } from "./format-status.ts";
 
 export const STATUS = {
@@ -34,7 +34,7 @@ export async function status({ args, colours, dateMs }: CommandInput): Promise<C
       ? answer.report
       : reportKernel(await observeNode(loadNative(), { listPeers: isWhole }), dateMs());
   const stdout = switches.json
-    ? `${printableJson(JSON.stringify(withSilence(report, silence), undefined, 2))}\n`
+    ? jsonText(withSilence(report, silence))
     : formatStatus({ report, silence, isWhole, colours });
   return { exitCode: report.readiness?.isReady === true ? 0 : 1, stdout, stderr: "" };
 }

@@ -1,6 +1,7 @@
 import type { PodAddress, PoolUse, Reservation } from "../../ipam/ipam.ts";
 import { hostLinkName } from "../../net/host-link.ts";
 import { familyOf } from "../../net/address.ts";
+import { formatCidr } from "../../net/cidr.ts";
 import { describeHostPort, type HostPort, isAnyAddress } from "../../plan/pods/host-ports.ts";
 import { findHidden } from "../../plan/node/node-listeners.ts";
 import { describePod } from "../../plan/pods/attachment.ts";
@@ -107,7 +108,7 @@ function reserve(reservation: Reservation): readonly PodAddress[] {
       throw new CniError(CNI_CODE.poolExhausted, message);
     }
     case "outside": {
-      const podCidrs = reservation.podCIDRs.join(", ");
+      const podCidrs = reservation.podCidrs.map(formatCidr).join(", ");
       const message = `Cannot reserve address ${reservation.address}: it is in no PodCIDR of this node (${podCidrs})`;
       throw new CniError(CNI_CODE.invalidConfig, message);
     }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { systemClock } from "../../lib/clock.ts";
 import { afterEach, beforeEach, test } from "node:test";
-import { type Cidr, parseCidr } from "../../net/cidr.ts";
+import { type Cidr } from "../../net/cidr.ts";
 import { macOf } from "../../net/mac.ts";
 import { noRoutes } from "../../plan/peers/count-routes.ts";
 import { planNodeNetwork } from "../../plan/node/node-network.ts";
@@ -13,6 +13,7 @@ import type { Kernel } from "../kernel.ts";
 import { openLinuxKernel } from "../linux-kernel.ts";
 import { loadNative } from "../socket/native.ts";
 import { observeNode } from "../observe-node.ts";
+import { cidr } from "../../testing/cidr.ts";
 
 assertInsideTestNamespaces();
 const native = loadNative();
@@ -40,10 +41,6 @@ afterEach(async () => {
   );
   kernel.close();
 });
-
-function cidr(text: string): Cidr {
-  return parseCidr(text) ?? assert.fail(text);
-}
 
 function direct(destination: string, gateway: string): PeerRoute {
   return { kind: "direct", destination: cidr(destination), gateway, linkIndex: uplink };

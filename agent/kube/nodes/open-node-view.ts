@@ -1,5 +1,5 @@
 import type { Config } from "../../settings/config.ts";
-import { createApiClient } from "../api/api-client.ts";
+import { type ApiClient, createApiClient } from "../api/api-client.ts";
 import { createCredentials } from "../api/credentials.ts";
 import { createNodeEvents, type NodeEvents } from "../self/events.ts";
 import { createNodeCondition } from "../self/node-condition.ts";
@@ -32,6 +32,8 @@ export interface OpenNodeViewInput {
 /** Where the agent learns of nodes, and where it tells operators about its own. */
 export interface OpenedNodeView {
   readonly view: NodeView;
+  /** Asks the API server, until `close`; undefined in standalone mode. */
+  readonly client: ApiClient | undefined;
   /** Address of the API server, once it has answered; undefined in standalone mode. */
   readonly apiServer: () => string | undefined;
   /** Nobody listens in standalone mode, or where the configuration says so: the log and /readyz say the same. */
@@ -50,6 +52,7 @@ export function openNodeView(input: OpenNodeViewInput): OpenedNodeView {
     const view = watchNodesFile({ path: config.nodesFile, log, clock, onChange });
     return {
       view,
+      client: undefined,
       apiServer: () => undefined,
       report: () => undefined,
       ready: () => undefined,
@@ -74,6 +77,7 @@ export function openNodeView(input: OpenNodeViewInput): OpenedNodeView {
       : watchOwnDaemonSet({ client, daemonSet, clock, log, random: Math.random });
   return {
     view,
+    client,
     apiServer: client.server,
     isUninstalled: () => own?.isDeleted() ?? Promise.resolve(false),
     report: (event) => events?.report(event),

@@ -20,6 +20,8 @@ export interface ReflectorSet<T> {
   entries(): IterableIterator<readonly [string, T]>;
   /** Whether every scope that is wanted has had its first list. */
   isComplete(): boolean;
+  /** Whether the server has no such collection as this wanted scope is of. */
+  isAbsent(scope: NamedScope): boolean;
   /** Of all watches, each once. */
   faults(): readonly string[];
   watches(): number;
@@ -27,7 +29,10 @@ export interface ReflectorSet<T> {
 }
 
 export interface ReflectorSetOptions<T>
-  extends Pick<ReflectorOptions<T>, "client" | "log" | "clock" | "random" | "onChange"> {
+  extends Pick<
+    ReflectorOptions<T>,
+    "client" | "log" | "clock" | "random" | "onChange" | "consequence" | "absentWaitMs"
+  > {
   readonly kind: WatchedKind<T>;
 }
 
@@ -66,6 +71,8 @@ export function createReflectorSet<T>(options: ReflectorSetOptions<T>): Reflecto
           if (find(state.members.slice(0, place), entry[0]) === undefined) yield entry;
     },
     isComplete: () => isComplete(state),
+    isAbsent: (scope) =>
+      state.members.some(({ id, reflector }) => id === idOf(scope) && reflector.isAbsent()),
     faults: () => [...new Set(state.members.flatMap(({ reflector }) => reflector.fault() ?? []))],
     watches: () => state.members.length,
     async close() {

@@ -1,14 +1,8 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import type { ApiServerOptions } from "../../testing/kube/api-server.ts";
-import {
-  type KindSetup,
-  POD_KIND,
-  PODS,
-  putPod,
-  setUpKind,
-  type TestPod,
-} from "../../testing/kube/kind-setup.ts";
+import { type KindSetup, POD_KIND, putPod, setUpKind, type TestPod } from "../../testing/kube/kind-setup.ts";
+import { PODS } from "../../testing/kube/resources/resource.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import type { Scope } from "./kind.ts";
 import { createReflector, type Reflector } from "./reflector.ts";

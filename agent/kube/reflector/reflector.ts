@@ -20,6 +20,8 @@ export interface Reflector<T> {
   skipped(): ReadonlyMap<string, string>;
   /** False until the first complete list: before that, an object that is not in the map may still exist. */
   isComplete(): boolean;
+  /** Whether the server has no such collection: see {@link WatchedKind.mayBeAbsent}. */
+  isAbsent(): boolean;
   /** Why following does not work right now, as a sentence; undefined while it works. */
   fault(): string | undefined;
   stats(): ReflectorStats;
@@ -32,7 +34,6 @@ const BASE_WAIT_MS = 800;
 const MAX_WAIT_MS = 30_000;
 /** A watch that lived this long was a good one: the next failure is a first one again. */
 const HEALTHY_WATCH_MS = 30_000;
-/** A collection that is not there is looked for again after half of this time to one and a half. */
 const ABSENT_WAIT_MS = 30_000;
 
 /**
@@ -52,6 +53,7 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector<T> {
     objects: () => run.store.objects,
     skipped: () => run.store.skipped,
     isComplete: () => run.isComplete,
+    isAbsent: () => run.isAbsent,
     fault: () => run.faults.current()?.text,
     stats: () => ({ watchRestarts, lastEventMs: run.lastEventMs }),
     async close() {
@@ -62,7 +64,7 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector<T> {
 }
 
 async function follow<T>(run: Run<T>, onRestart: () => void): Promise<void> {
-  const { clock, random, kind, maxWaitMs = MAX_WAIT_MS } = run.options;
+  const { clock, random, kind, maxWaitMs = MAX_WAIT_MS, absentWaitMs = ABSENT_WAIT_MS } = run.options;
   const { closing } = run;
   let failures = 0;
   while (!closing.aborted) {
@@ -73,7 +75,7 @@ async function follow<T>(run: Run<T>, onRestart: () => void): Promise<void> {
     const isAbsent = kind.mayBeAbsent === true && run.stage === "list" && failure?.status === 404;
     if (isAbsent && takeAbsence(run)) {
       failures = 0;
-      await pause(clock, ABSENT_WAIT_MS * (0.5 + random()), closing);
+      await pause(clock, absentWaitMs * (0.5 + random()), closing);
       continue;
     }
     const isHealthy = run.openedMs !== undefined && clock.nowMs() - run.openedMs >= HEALTHY_WATCH_MS;

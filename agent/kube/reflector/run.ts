@@ -22,6 +22,8 @@ export interface ReflectorOptions<T> {
   readonly consequence?: string;
   /** Upper bound of the waits between two failures. */
   readonly maxWaitMs?: number;
+  /** A collection that is not there is looked for again after half of this time to one and a half; 30 s where nothing is said. */
+  readonly absentWaitMs?: number;
   /** Hears what became of objects; a list without changes says that the list is complete, or that there is another fault or none. */
   readonly onChange: (changes: readonly ObjectChange<T>[]) => void;
   readonly log: Log;
@@ -44,6 +46,8 @@ export interface Run<T> {
   /** Where the next watch goes on; undefined when a list is due. */
   resourceVersion: string | undefined;
   isComplete: boolean;
+  /** The server has no such collection, and that is believed. */
+  isAbsent: boolean;
   /** Whether the next list is tried as a streaming one: not after one that failed, until a list in pages has succeeded. */
   mayStream: boolean;
   stage: Stage;
@@ -80,6 +84,7 @@ export function createRun<T>(options: ReflectorOptions<T>, closing: AbortSignal)
     store: createObjectStore(),
     resourceVersion: undefined,
     isComplete: false,
+    isAbsent: false,
     mayStream: true,
     stage: "list",
     faultStage: "list",
@@ -95,6 +100,7 @@ export function takeList<T>(run: Run<T>, fresh: ObjectStore<T>, resourceVersion:
   run.resourceVersion = resourceVersion;
   run.mayStream = true;
   run.absentSinceMs = undefined;
+  run.isAbsent = false;
   if (run.faultStage === "list") faults.clear();
   const counts = { [options.kind.resource]: fresh.objects.size, skipped: fresh.skipped.size };
   options.log.info(counts, `Listed ${title}`);
@@ -130,7 +136,8 @@ export function takeAbsence<T>(run: Run<T>): boolean {
   run.resourceVersion = undefined;
   run.mayStream = true;
   run.faults.clear();
-  if (isEmpty && run.isComplete) return true;
+  if (run.isAbsent) return true;
+  run.isAbsent = true;
   options.log.info({}, `The API server has no ${title}: it is asked again from time to time`);
   replace(run, createObjectStore());
   return true;

@@ -1,14 +1,11 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Cidr, cidrContains, parseCidr } from "../../net/cidr.ts";
+import { type Cidr, cidrContains } from "../../net/cidr.ts";
 import { createClaimSettler, type SettlerInput } from "./cluster-claims.ts";
 import type { ClusterMember } from "./claim.ts";
 import { NO_SURROUNDINGS, type Surroundings } from "../node/surroundings.ts";
-
-function cidr(text: string): Cidr {
-  return parseCidr(text) ?? assert.fail(text);
-}
+import { cidr } from "../../testing/cidr.ts";
 
 function node(name: string, createdMs: number, ...podCIDRs: readonly string[]): ClusterMember {
   return { name, createdMs, addresses: [], podCIDRs };

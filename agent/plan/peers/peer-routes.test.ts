@@ -1,15 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { rangeOf } from "../../net/address-range.ts";
-import { type Cidr, parseCidr } from "../../net/cidr.ts";
 import { macOf } from "../../net/mac.ts";
 import type { Claim } from "./claim.ts";
 import { createPeerPlanner, type OverlayMode, type PeerPlan } from "./peer-routes.ts";
 import type { UnderlayRoute } from "../node/underlay.ts";
-
-function cidr(text: string): Cidr {
-  return parseCidr(text) ?? assert.fail(text);
-}
+import { cidr } from "../../testing/cidr.ts";
 
 function claim(prefix: string, ...addresses: readonly string[]): Claim {
   return {

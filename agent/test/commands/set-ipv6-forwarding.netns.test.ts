@@ -20,6 +20,8 @@ test("set-ipv6-forwarding turns it on, and lets an uplink go on to accept router
 
 test("set-ipv6-forwarding does nothing where it is on", async () => {
   assert.equal(await node.run(...PROGRAM), "");
+  const { done, faults } = JSON.parse(await node.run(...PROGRAM, "--json")) as Record<string, unknown>;
+  assert.deepEqual({ done, faults }, { done: [], faults: [] });
 });
 
 test("set-ipv6-forwarding says what to set where it may not", async () => {

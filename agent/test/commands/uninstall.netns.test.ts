@@ -135,6 +135,8 @@ test("uninstall --all after a life with pods, host ports, limits and other nodes
     assert.ok(stdout.includes(`Removed ${what}\n`), `${what} in ${stdout}`);
   await assertAsBefore();
   assert.deepEqual(await uninstall("--all"), { code: 0, stdout: "", stderr: "" });
+  const { done, faults } = JSON.parse((await uninstall("--all", "--json")).stdout) as Record<string, unknown>;
+  assert.deepEqual({ done, faults }, { done: [], faults: [] });
 });
 
 test("uninstall --all after a kill -9, with the socket and half-written files left behind: as before the agent", async () => {

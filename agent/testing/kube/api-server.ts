@@ -4,7 +4,14 @@ import { createDaemonSets, type DaemonSets } from "./daemon-sets.ts";
 import { listen, type ListenOptions } from "./listen.ts";
 import { createNodeStore, type NodeStore } from "./node-store.ts";
 import type { ObjectStore } from "./resources/object-store.ts";
-import { DAEMON_SETS, NODES, type Resource } from "./resources/resource.ts";
+import {
+  DAEMON_SETS,
+  NAMESPACES,
+  NETWORK_POLICIES,
+  NODES,
+  PODS,
+  type Resource,
+} from "./resources/resource.ts";
 import {
   createResourceServer,
   type ResourceServer,
@@ -25,8 +32,8 @@ export interface ApiServerOptions extends ListenOptions, ResourceServerOptions {
 }
 
 /**
- * A local Kubernetes API server: real HTTP, real list and watch semantics with selectors, faults on demand. Nodes and DaemonSets are there from the
- * start. Where a resource can be named, it is the nodes that are meant by default.
+ * A local Kubernetes API server: real HTTP, real list and watch semantics with selectors, faults on demand. Nodes, DaemonSets, pods, namespaces and
+ * NetworkPolicies are there from the start. Where a resource can be named, it is the nodes that are meant by default.
  */
 export interface ApiServer extends Pick<Writes, "events" | "patches"> {
   readonly url: string;
@@ -34,6 +41,8 @@ export interface ApiServer extends Pick<Writes, "events" | "patches"> {
   readonly daemonSets: DaemonSets;
   /** All requests so far. */
   readonly requests: readonly SeenRequest[];
+  /** Objects of a kind that is served. */
+  objects(plural: string): ObjectStore;
   /** Serves another kind from now on, as when a CustomResourceDefinition is made; gives its objects. */
   serve(resource: Resource): ObjectStore;
   /** Serves a kind no more (404), and ends its watches. */
@@ -64,7 +73,12 @@ interface State {
 export async function startApiServer(options: ApiServerOptions = {}): Promise<ApiServer> {
   const nodes = createResourceServer(NODES, options);
   const daemonSets = createResourceServer(DAEMON_SETS, options);
-  const servers = new Map([nodes, daemonSets].map((server) => [server.resource.plural, server]));
+  const policyObjects = [PODS, NAMESPACES, NETWORK_POLICIES].map((kind) =>
+    createResourceServer(kind, options),
+  );
+  const servers = new Map(
+    [nodes, daemonSets, ...policyObjects].map((server) => [server.resource.plural, server]),
+  );
   const serverOf = (plural = NODES.plural): ResourceServer => servers.get(plural) ?? nodes;
   const writes = createWrites(nodes.objects);
   const state: State = { options, servers, writes, faults: createFaults(), requests: [], token: undefined };
@@ -88,6 +102,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     requests: state.requests,
     events: writes.events,
     patches: writes.patches,
+    objects: (plural) => serverOf(plural).objects,
     serve(resource) {
       const server = createResourceServer(resource, options);
       servers.set(resource.plural, server);

@@ -12,15 +12,13 @@ import { createRecordingLog, type RecordingLog } from "../recording-log.ts";
 import { type ApiServer, type ApiServerOptions, startApiServer } from "./api-server.ts";
 import { writeKubeconfig } from "./kubeconfig.ts";
 import type { ObjectStore } from "./resources/object-store.ts";
-import type { Resource } from "./resources/resource.ts";
+import { PODS } from "./resources/resource.ts";
 
 /** What tests keep of a Pod. */
 export interface TestPod {
   readonly key: string;
   readonly address: string;
 }
-
-export const PODS: Resource = { apiVersion: "v1", kind: "Pod", plural: "pods" };
 
 export const POD_KIND: WatchedKind<TestPod> = {
   kind: "Pod",

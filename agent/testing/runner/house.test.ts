@@ -17,7 +17,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   metrics: ["ipam", "plan"],
   host: ["plan", "lib"],
   kernel: ["plan", "netlink", "native", "net", "lib"],
-  kube: ["net", "text", "settings", "lib"],
+  kube: ["plan", "net", "text", "settings", "lib"],
   cni: ["kernel", "ipam", "plan", "net", "log", "lib"],
   reconcile: ["kernel", "host", "ipam", "plan", "net", "log", "metrics", "lib"],
   diagnosis: ["plan", "netlink", "net", "text"],

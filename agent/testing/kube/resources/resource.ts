@@ -9,6 +9,13 @@ export interface Resource {
 
 export const NODES: Resource = { apiVersion: "v1", kind: "Node", plural: "nodes" };
 export const DAEMON_SETS: Resource = { apiVersion: "apps/v1", kind: "DaemonSet", plural: "daemonsets" };
+export const PODS: Resource = { apiVersion: "v1", kind: "Pod", plural: "pods" };
+export const NAMESPACES: Resource = { apiVersion: "v1", kind: "Namespace", plural: "namespaces" };
+export const NETWORK_POLICIES: Resource = {
+  apiVersion: "networking.k8s.io/v1",
+  kind: "NetworkPolicy",
+  plural: "networkpolicies",
+};
 
 export interface ResourcePath {
   readonly apiVersion: string;

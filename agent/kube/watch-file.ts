@@ -1,0 +1,139 @@
+import { type FSWatcher, watch } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { Clock } from "../lib/clock.ts";
+import { describeSystemError } from "../lib/files.ts";
+import type { Log } from "./log.ts";
+import { createFaultState } from "./reflector/fault-state.ts";
+
+export interface WatchFileOptions {
+  readonly path: string;
+  /** How messages call the file: "nodes file". */
+  readonly noun: string;
+  /** Takes another content. */
+  readonly take: (text: string) => Promise<TakenFile>;
+  /** Hears that the content, or what is wrong with it, is another. */
+  readonly onChange: () => void;
+  readonly log: Log;
+  readonly clock: Clock;
+}
+
+/** What is wrong with a content, for which it is not used; or how much is in it, for the log. */
+export type TakenFile = { readonly faults: readonly string[] } | { readonly counts: object };
+
+export interface WatchedFile {
+  /** False until there was a first good content. */
+  isComplete(): boolean;
+  fault(): string | undefined;
+  /** How often watching began anew. */
+  restarts(): number;
+  /** When the file was last seen to be good. */
+  lastGoodMs(): number | undefined;
+  close(): Promise<void>;
+}
+
+/** From a notification to reading: programs write a file in several steps. */
+const SETTLE_MS = 50;
+/** The file is read this often even when nothing was heard: not every file system notifies, and a folder may be replaced. */
+const POLL_MS = 10_000;
+
+/**
+ * Watches a file for changes. The folder is watched, not the file: editors and ConfigMap mounts replace it. A file that is missing,
+ * half-written or malformed is a fault that keeps the last good state. `take` and `onChange` are never called before this function has returned.
+ */
+export function watchFile({ path, noun, take, onChange, log, clock }: WatchFileOptions): WatchedFile {
+  let isClosed = false;
+  let content: string | undefined;
+  let lastGoodMs: number | undefined;
+  let reading = Promise.resolve();
+  let cancelTimer = (): void => undefined;
+
+  const notify = (): void => {
+    if (!isClosed) onChange();
+  };
+  const title = `${noun.charAt(0).toUpperCase()}${noun.slice(1)}`;
+  const faults = createFaultState({ log, recovered: `${title} is good again`, onChange: notify });
+
+  const read = async (): Promise<void> => {
+    const text = await readFile(path, "utf8").catch((error: unknown) => {
+      faults.set({ key: "read", text: `Cannot read ${noun} "${path}": ${describeSystemError(error)}` });
+    });
+    if (text === undefined) {
+      content = undefined;
+      return;
+    }
+    if (text === content) {
+      if (faults.current() === undefined) lastGoodMs = clock.nowMs();
+      return;
+    }
+    content = text;
+    const taken = await take(text);
+    if (isClosed) return;
+    if ("faults" in taken) {
+      const list = taken.faults.join("; ");
+      faults.set({ key: list, text: `Cannot use ${noun} "${path}": ${list}` });
+      return;
+    }
+    lastGoodMs = clock.nowMs();
+    faults.clear();
+    log.info(taken.counts, `${title} "${path}" read`);
+    notify();
+  };
+
+  const folder = createFolderWatcher({ path, log, onHeard: () => schedule(SETTLE_MS) });
+
+  function schedule(delayMs: number): void {
+    cancelTimer();
+    if (!isClosed) cancelTimer = clock.after(delayMs, run);
+  }
+  function run(): void {
+    if (!isClosed) folder.ensure();
+    schedule(POLL_MS);
+    // One read after the other: a notification that comes during one leads to another after it, so the newest content is seen.
+    reading = reading.then(read);
+  }
+
+  schedule(0);
+
+  return {
+    isComplete: () => lastGoodMs !== undefined,
+    fault: () => faults.current()?.text,
+    restarts: folder.restarts,
+    lastGoodMs: () => lastGoodMs,
+    async close() {
+      isClosed = true;
+      cancelTimer();
+      folder.close();
+      await reading;
+    },
+  };
+}
+
+interface FolderWatcherOptions extends Pick<WatchFileOptions, "path" | "log"> {
+  readonly onHeard: () => void;
+}
+
+/** Hears of changes in the file's folder, as long as the file system tells of them. */
+function createFolderWatcher({ path, log, onHeard }: FolderWatcherOptions) {
+  let watcher: FSWatcher | undefined;
+  let opened = 0;
+  const lose = (error: unknown): void => {
+    watcher?.close();
+    watcher = undefined;
+    log.debug({}, `Cannot watch folder of "${path}", it is polled: ${describeSystemError(error)}`);
+  };
+  return {
+    ensure(): void {
+      if (watcher !== undefined) return;
+      try {
+        watcher = watch(dirname(path), { persistent: false }, onHeard);
+        watcher.on("error", lose);
+        opened++;
+      } catch (error) {
+        lose(error);
+      }
+    },
+    restarts: (): number => Math.max(0, opened - 1),
+    close: (): void => watcher?.close(),
+  };
+}
