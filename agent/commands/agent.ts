@@ -3,7 +3,7 @@ import { messageOf } from "../lib/errors.ts";
 import { createLog, type Log } from "../log/log.ts";
 import { loadAddon } from "../native/addon.ts";
 import { openStandardError } from "../native/standard-error.ts";
-import { createActivity } from "../report/activity.ts";
+import { createActivity } from "../report/recent/activity.ts";
 import { type CommandInput, type CommandResult, isResult } from "../settings/command-line.ts";
 import { startAgent } from "../start/start-agent.ts";
 import { V8_FLAGS } from "../start/v8-flags.ts";

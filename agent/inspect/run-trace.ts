@@ -6,7 +6,7 @@ import { formatTarget } from "../diagnosis/target.ts";
 import { loadNative } from "../kernel/socket/native.ts";
 import { createNetlinkClient } from "../kernel/socket/netlink-client.ts";
 import { NETLINK_NETFILTER } from "../netlink/nft/nft-generation.ts";
-import { ASK_TIMEOUT_MS, askAgent } from "../report/ask-agent.ts";
+import { ASK_TIMEOUT_MS, askAgent, askForPolicies, BUSY_TIMEOUT_MS } from "../report/ask-agent.ts";
 import {
   type CommandInput,
   type CommandResult,
@@ -52,6 +52,10 @@ export async function runTrace(input: CommandInput): Promise<CommandResult> {
           target,
           nodeName: flags.nodeName ?? input.environment["NODE_NAME"] ?? input.hostName,
           report: agent.kind === "answer" ? agent.report : undefined,
+          askForPolicies:
+            agent.kind === "answer"
+              ? (question) => askForPolicies(flags.socket, question, BUSY_TIMEOUT_MS)
+              : undefined,
         },
       ),
     );
@@ -62,7 +66,7 @@ export async function runTrace(input: CommandInput): Promise<CommandResult> {
             {
               name: "agent",
               verdict: "info",
-              evidence: `does not answer (${agent.reason}): names of nodes, and those without a way, cannot be known`,
+              evidence: `does not answer (${agent.reason}): names of nodes, those without a way, and what policies say cannot be known`,
             },
           ];
     return answer(input, {

@@ -1,6 +1,14 @@
 import { connect } from "node:net";
 import type { NodeReport } from "./node-report.ts";
-import { type Query, QUERY_VARIABLE, querySocket, type Verification } from "./query.ts";
+import {
+  ARGUMENT_VARIABLE,
+  type PolicyAnswer,
+  type PolicyQuestion,
+  type Query,
+  QUERY_VARIABLE,
+  querySocket,
+  type Verification,
+} from "./query.ts";
 
 /** What an agent answers, or why it does not. */
 /** An agent that works answers within milliseconds. */
@@ -17,12 +25,14 @@ export interface AskOptions<Asked = Query> {
   /** "report": with those of the other nodes that cannot be reached; "report all": with all. */
   readonly query: Asked;
   readonly timeoutMs: number;
+  /** What the query is about. */
+  readonly about?: string;
 }
 
 /** Asks the agent behind the shim's socket `socket` for its report. */
 export function askAgent(
   socket: string,
-  options: AskOptions<Exclude<Query, "verify">>,
+  options: AskOptions<Exclude<Query, "verify" | "policies">>,
 ): Promise<AgentAnswer> {
   return ask<NodeReport>(socket, options);
 }
@@ -32,10 +42,22 @@ export function askForVerification(socket: string, timeoutMs: number): Promise<A
   return ask<Verification>(socket, { query: "verify", timeoutMs });
 }
 
-async function ask<Answer>(socket: string, { query, timeoutMs }: AskOptions): Promise<AgentAnswer<Answer>> {
+/** What policies make of a packet; the agent reads the kernel's table for it. */
+export function askForPolicies(
+  socket: string,
+  question: PolicyQuestion,
+  timeoutMs: number,
+): Promise<AgentAnswer<PolicyAnswer>> {
+  return ask<PolicyAnswer>(socket, { query: "policies", about: JSON.stringify(question), timeoutMs });
+}
+
+async function ask<Answer>(
+  socket: string,
+  { query, about = "", timeoutMs }: AskOptions,
+): Promise<AgentAnswer<Answer>> {
   try {
     const { exitCode, stdout } = decodeReply(
-      await exchange(querySocket(socket), encodeQuery(query), timeoutMs),
+      await exchange(querySocket(socket), encodeQuery(query, about), timeoutMs),
     );
     if (exitCode !== 0) return { kind: "silent", reason: stdout };
     return { kind: "answer", report: JSON.parse(stdout) as Answer };
@@ -74,8 +96,9 @@ const REQUEST_HEADER_BYTES = 24;
 const REPLY_HEADER_BYTES = 12;
 const PROTOCOL_VERSION = 1;
 
-function encodeQuery(query: Query): Buffer {
-  const block = Buffer.from(`${QUERY_VARIABLE}=${query}\0`);
+function encodeQuery(query: Query, about: string): Buffer {
+  const argument = about === "" ? "" : `${ARGUMENT_VARIABLE}=${about}\0`;
+  const block = Buffer.from(`${QUERY_VARIABLE}=${query}\0${argument}`);
   const header = Buffer.alloc(REQUEST_HEADER_BYTES);
   header.write("CWAY", "latin1");
   header.writeUInt32BE(REQUEST_HEADER_BYTES - 8 + block.length, 4);

@@ -24,6 +24,8 @@ export interface NodeReport {
   readonly calls: readonly CallRecord[];
   readonly repairs: readonly RepairRecord[];
   readonly problems: readonly ProblemRecord[];
+  /** What policies have dropped; agents before 0.2 do not tell. */
+  readonly denied?: readonly DeniedRecord[] | undefined;
   /** Configurations that runtimes load instead of ours. */
   readonly rivals: readonly string[];
 }
@@ -140,6 +142,23 @@ export interface RepairRecord {
   readonly atMs: number;
   readonly kind: string;
   readonly fault: string;
+}
+
+/** Packets between two ends that policies have dropped, as far as the kernel logged them. */
+export interface DeniedRecord {
+  /** The last one. */
+  readonly atMs: number;
+  /** Seen from the pod whose policies have dropped it. */
+  readonly direction: "ingress" | "egress";
+  /** `NAMESPACE/NAME (ADDRESS)` of a pod that is known on this node, else the address. */
+  readonly from: string;
+  readonly to: string;
+  /** Of the destination behind services, such as `TCP 80`; `ICMP`, which has none. */
+  readonly port: string;
+  /** The rule that denies, or the policies that isolate. */
+  readonly reason: string;
+  readonly hint?: string | undefined;
+  readonly packets: number;
 }
 
 /** A warning or an error of the agent's log. */

@@ -30,6 +30,7 @@ async function ask(environment: Readonly<Record<string, string>>) {
         report: () => Promise.resolve("{}"),
         "report all": () => Promise.reject(new Error("no kernel")),
         verify: () => Promise.resolve('{"faults":[]}'),
+        policies: (about) => Promise.resolve(about),
       },
       log: silentLog,
     });
@@ -43,18 +44,24 @@ async function ask(environment: Readonly<Record<string, string>>) {
 
 const cases = [
   { name: "the report", environment: { CAUSEWAY_QUERY: "report" }, exitCode: 0, text: "{}" },
+  {
+    name: "a question about something",
+    environment: { CAUSEWAY_QUERY: "policies", CAUSEWAY_QUERY_ABOUT: '{"port":80}' },
+    exitCode: 0,
+    text: '{"port":80}',
+  },
   { name: "a failure", environment: { CAUSEWAY_QUERY: "report all" }, exitCode: 1, text: "no kernel" },
   {
     name: "a question that nobody knows",
     environment: { CAUSEWAY_QUERY: "constructor" },
     exitCode: 1,
-    text: 'Cannot answer query "constructor": there are report, report all, verify',
+    text: 'Cannot answer query "constructor": there are report, report all, verify, policies',
   },
   {
     name: "a request of a runtime",
     environment: { CNI_COMMAND: "ADD" },
     exitCode: 1,
-    text: 'Cannot answer query "": there are report, report all, verify',
+    text: 'Cannot answer query "": there are report, report all, verify, policies',
   },
 ];
 

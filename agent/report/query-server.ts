@@ -4,13 +4,13 @@ import { decodeRequestFrame, encodeReplyFrame } from "../cni/request/frame.ts";
 import type { ShimTransport } from "../cni/server.ts";
 import { messageOf } from "../lib/errors.ts";
 import type { Log } from "../log/log.ts";
-import { type Query, QUERY_VARIABLE } from "./query.ts";
+import { ARGUMENT_VARIABLE, type Query, QUERY_VARIABLE } from "./query.ts";
 
 export interface QueryServerInput {
   readonly transport: Pick<ShimTransport, "listen" | "reply" | "close">;
   readonly path: string;
-  /** What each query is answered. */
-  readonly answers: Readonly<Record<Query, () => Promise<string>>>;
+  /** What each query is answered; `about`: its argument, empty without one. */
+  readonly answers: Readonly<Record<Query, (about: string) => Promise<string>>>;
   readonly log: Pick<Log, "warn">;
 }
 
@@ -29,8 +29,9 @@ export function createQueryServer({ transport, path, answers, log }: QueryServer
 
   const isQuery = (text: string): text is Query => Object.hasOwn(answers, text);
   const answer = async (bytes: Buffer): Promise<string> => {
-    const query = decodeRequestFrame(bytes).environment.get(QUERY_VARIABLE) ?? "";
-    if (isQuery(query)) return await answers[query]();
+    const { environment } = decodeRequestFrame(bytes);
+    const query = environment.get(QUERY_VARIABLE) ?? "";
+    if (isQuery(query)) return await answers[query](environment.get(ARGUMENT_VARIABLE) ?? "");
     throw new Error(`Cannot answer query "${query}": there are ${Object.keys(answers).join(", ")}`);
   };
   const listen = (): { stop(): void } => {

@@ -1,11 +1,27 @@
+import type { Packet } from "../plan/policy/evaluate/evaluate.ts";
+import type { PolicyTrace } from "../plan/policy/evaluate/trace-policies.ts";
+
 /** Variable of a frame's environment block that asks the agent something; what begins with CNI_ is the runtime's. */
 export const QUERY_VARIABLE = "CAUSEWAY_QUERY";
 
-/** The report with a few other nodes, those that cannot be reached first; or with all of them; or {@link Verification}. */
-export type Query = "report" | "report all" | "verify";
+/** The report with a few other nodes, those that cannot be reached first; or with all of them; {@link Verification}; {@link PolicyAnswer}. */
+export type Query = "report" | "report all" | "verify" | "policies";
+
+/** Variable of what a query is about: of "policies" a {@link PolicyQuestion} in JSON. */
+export const ARGUMENT_VARIABLE = "CAUSEWAY_QUERY_ABOUT";
 
 /** What was not as planned, in words; what was to be put back has been. */
 export interface Verification {
+  readonly faults: readonly string[];
+}
+
+/** First packet of a connection, after translations of its destination. */
+export type PolicyQuestion = Packet;
+
+export interface PolicyAnswer {
+  /** Undefined: the setting `policy.enabled` is off. */
+  readonly trace: PolicyTrace | undefined;
+  /** What of the kernel's table is not as the agent has it, in words. */
   readonly faults: readonly string[];
 }
 

@@ -9,10 +9,11 @@ import type { PeerPlan } from "../plan/peers/peer-routes.ts";
 import { formatPodName } from "../plan/pods/names/pod-identity.ts";
 import { NO_SETTINGS } from "../plan/pods/pod-settings.ts";
 import type { Readiness } from "../lib/readiness.ts";
-import type { Activity } from "./activity.ts";
+import type { Activity } from "./recent/activity.ts";
 import {
   type AgentReport,
   type AttachmentReport,
+  type DeniedRecord,
   MAX_PEER_PROBLEMS,
   type NodeReport,
   type PeerReport,
@@ -39,6 +40,8 @@ export interface ReporterInput {
     peers(): readonly PlannedPeer[];
     problems(): readonly string[];
   };
+  /** What policies have dropped, the newest first. */
+  readonly denied: () => readonly DeniedRecord[];
   readonly mtu: () => number;
   readonly rivals: () => readonly string[];
   readonly nowMs: () => number;
@@ -91,6 +94,7 @@ export function createReporter(input: ReporterInput): Reporter {
       calls: activity.calls(),
       repairs: activity.repairs(),
       problems: activity.problems(),
+      denied: input.denied(),
       rivals: input.rivals(),
     };
   };

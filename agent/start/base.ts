@@ -13,7 +13,8 @@ import { createReadiness, type Readiness } from "../lib/readiness.ts";
 import { createSharedLock, type SharedLock } from "../lib/shared-lock.ts";
 import type { Log } from "../log/log.ts";
 import { createMetrics, type Metrics } from "../metrics/metrics.ts";
-import type { Activity } from "../report/activity.ts";
+import type { Activity } from "../report/recent/activity.ts";
+import { createDenied, type Denied } from "../report/recent/denied.ts";
 import type { Config } from "../settings/config.ts";
 import { createRepairs, type Repairs } from "./repairs.ts";
 import { createRunRequests, type RunRequests } from "./run-requests.ts";
@@ -36,6 +37,7 @@ export interface Base {
   readonly metrics: Metrics;
   readonly failingPods: FailingPods;
   readonly repairs: Repairs;
+  readonly denied: Denied;
   readonly runs: RunRequests;
   /** Shared by ADD and DEL, exclusive for GC and for what must not meet them half done. */
   readonly collection: SharedLock;
@@ -71,6 +73,7 @@ export function createBase(config: Config, log: Log, activity: Activity): Base {
     metrics,
     failingPods: createFailingPods(systemClock.nowMs),
     repairs: createRepairs({ metrics, activity }),
+    denied: createDenied(log, Date.now),
     runs: createRunRequests(),
     collection: createSharedLock(),
   };

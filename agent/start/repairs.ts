@@ -1,5 +1,5 @@
 import type { Metrics } from "../metrics/metrics.ts";
-import type { Activity } from "../report/activity.ts";
+import type { Activity } from "../report/recent/activity.ts";
 
 type OnRepair = (kind: string, fault: string) => void;
 

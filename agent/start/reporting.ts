@@ -3,7 +3,7 @@ import { serveNode } from "../http/serve-node.ts";
 import { loadAddon } from "../native/addon.ts";
 import { createNodePage } from "../page/node-page.ts";
 import { verifyNode } from "../reconcile/verify-node.ts";
-import { querySocket } from "../report/query.ts";
+import { type PolicyAnswer, type PolicyQuestion, querySocket } from "../report/query.ts";
 import { createQueryServer, type QueryServer } from "../report/query-server.ts";
 import { createReporter, SHOWN_PEERS } from "../report/reporter.ts";
 import type { Base } from "./base.ts";
@@ -20,6 +20,8 @@ export interface Reported {
   readonly pods: PodService;
   readonly rivals: Pick<Rivals, "list">;
   readonly filters: Pick<FilterRunner, "count">;
+  /** Undefined: no policies are enforced. */
+  readonly policies: { answer(question: PolicyQuestion): Promise<PolicyAnswer> } | undefined;
   /** Lines of the log that nobody took. */
   readonly lostLines: () => number;
 }
@@ -43,6 +45,7 @@ export function startReporting(base: Base, reported: Reported): Reporting {
     cluster: reported.reconcilers.cluster,
     mtu: reported.reconcilers.node.mtu,
     rivals: reported.rivals.list,
+    denied: base.denied.list,
     nowMs: clock.nowMs,
     dateMs: Date.now,
   });
@@ -63,6 +66,7 @@ export function startReporting(base: Base, reported: Reported): Reporting {
       report: async () => JSON.stringify(await report({ maxPeers: SHOWN_PEERS })),
       "report all": async () => JSON.stringify(await report({ maxPeers: Number.POSITIVE_INFINITY })),
       verify: async () => JSON.stringify({ faults: await verify(base) }),
+      policies: async (about) => JSON.stringify(await answerPolicies(reported, about)),
     },
     log,
   });
@@ -71,6 +75,11 @@ export function startReporting(base: Base, reported: Reported): Reporting {
     queries,
     close: http.close,
   };
+}
+
+async function answerPolicies({ policies }: Reported, about: string): Promise<PolicyAnswer> {
+  if (policies === undefined) return { trace: undefined, faults: [] };
+  return await policies.answer(JSON.parse(about) as PolicyQuestion);
 }
 
 function verify({ kernel, repairs, readiness, runs }: Base): Promise<readonly string[]> {

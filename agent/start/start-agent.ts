@@ -3,7 +3,7 @@ import type { LineWriter } from "../lib/line-writer.ts";
 import type { Log } from "../log/log.ts";
 import { createScopedRunner } from "../reconcile/runner/scoped-runner.ts";
 import { uninstall } from "../reconcile/uninstall.ts";
-import type { Activity } from "../report/activity.ts";
+import type { Activity } from "../report/recent/activity.ts";
 import { socketsOf } from "../report/query.ts";
 import type { Config } from "../settings/config.ts";
 import { type Base, createBase } from "./base.ts";
@@ -37,7 +37,8 @@ export async function startAgent(
   const pods = createPodService(base, source, reconcilers);
   const filters = createFilterRunner(base, source);
   const rivals = createRivals(log);
-  const reporting = startReporting(base, { source, reconcilers, pods, rivals, filters, lostLines: lost });
+  const reported = { source, reconcilers, pods, rivals, filters, policies: undefined, lostLines: lost };
+  const reporting = startReporting(base, reported);
   const ensureSockets = async (): Promise<void> => {
     await pods.ensureSocket();
     reporting.queries.ensure();

@@ -13,6 +13,7 @@ import {
   ROUTE_WORDS,
 } from "../report/words.ts";
 import { printable } from "../text/printable.ts";
+import { deniedLines } from "./format-denied.ts";
 import { textTable } from "./text-table.ts";
 
 /** Rows of lists that are cut unless all is asked for. */
@@ -159,7 +160,7 @@ function peerLines({ report, isWhole, silence }: StatusText, { bad }: Palette): 
 }
 
 function historyBlocks({ report, isWhole }: StatusText, palette: Palette): readonly (readonly string[])[] {
-  const { calls, repairs, problems } = report;
+  const { calls, repairs, problems, denied = [] } = report;
   const shown = isWhole ? calls : calls.slice(0, MAX_CALLS);
   const callRows = shown.map(({ atMs, command, pod, containerId = "", ms, code, error = "" }) => [
     formatTime(atMs),
@@ -182,5 +183,6 @@ function historyBlocks({ report, isWhole }: StatusText, palette: Palette): reado
       ["WHEN", "LEVEL", "MESSAGE"],
       problems.map(({ atMs, level, message }) => [formatTime(atMs), level, message]),
     ),
+    section("Denied by policy", deniedLines(isWhole ? denied : denied.slice(0, MAX_CALLS)), palette),
   ];
 }

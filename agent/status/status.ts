@@ -10,12 +10,17 @@ import {
 import { askAgent, BUSY_TIMEOUT_MS } from "../report/ask-agent.ts";
 import { reportKernel } from "../report/kernel-report.ts";
 import type { NodeReport } from "../report/node-report.ts";
+import { formatDenied } from "./format-denied.ts";
 import { formatStatus } from "./format-status.ts";
 
 export const STATUS = {
   name: "status",
   summary: "Tells what is on this node, from the agent, or from the kernel when that does not answer",
-  switches: { json: "the report as one JSON object", all: "all other nodes and calls, however many" },
+  switches: {
+    json: "the report as one JSON object",
+    all: "all other nodes and calls, however many",
+    denied: "what policies have dropped of late, and nothing else",
+  },
   settings: ["socket"],
   exitCodes: "0 ready, 1 not ready or no answer of the agent, 2 wrong usage",
 } as const;
@@ -35,7 +40,9 @@ export async function status({ args, colours, dateMs }: CommandInput): Promise<C
       : reportKernel(await observeNode(loadNative(), { listPeers: isWhole }), dateMs());
   const stdout = switches.json
     ? jsonText(withSilence(report, silence))
-    : formatStatus({ report, silence, isWhole, colours });
+    : switches.denied
+      ? formatDenied({ report, silence })
+      : formatStatus({ report, silence, isWhole, colours });
   return { exitCode: report.readiness?.isReady === true ? 0 : 1, stdout, stderr: "" };
 }
 

@@ -16,7 +16,7 @@ import { createMetrics } from "../../agent/metrics/metrics.ts";
 import { parseCidr } from "../../agent/net/cidr.ts";
 import { IFF_RUNNING, RTM_GETLINK, RTM_NEWLINK } from "../../agent/netlink/constants.ts";
 import { readU16, readU32, writeU16, writeU32 } from "../../agent/netlink/message/host-order.ts";
-import { createActivity } from "../../agent/report/activity.ts";
+import { createActivity } from "../../agent/report/recent/activity.ts";
 import { requestFrame } from "../../agent/testing/agent/request-frame.ts";
 
 /** struct nlmsghdr and ifinfomsg of linux/netlink.h and rtnetlink.h: their sizes, and where type, sequence number and flags stand. */

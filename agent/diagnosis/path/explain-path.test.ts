@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { cidrOf } from "../../net/cidr.ts";
+import type { PolicyHop } from "../../plan/policy/evaluate/trace-policies.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
 import type { Route } from "../../netlink/route/route.ts";
 import { agentRemedy } from "../agent/check-agent.ts";
@@ -83,6 +84,7 @@ const WHOLE: PathObservation = {
   entry,
   peer: undefined,
   chains: { value: [] },
+  policies: { kind: "untold" },
   delivery: egress,
   back: { kind: "route", type: 1, linkIndex: 3, gateway: undefined, mtu: undefined },
   backEntry: undefined,
@@ -117,6 +119,16 @@ const hostPort = {
 } as const;
 
 /** What the kernel tests cannot have: `VERDICT HOP: EVIDENCE [| REMEDY]` of the first hop that is not "ok". */
+function judged(said: Pick<PolicyHop, "reason"> & Partial<PolicyHop>) {
+  const whole: PolicyHop = { direction: "ingress", passes: undefined, isTableWrong: false, ...said };
+  return {
+    kind: "judged",
+    trace: { port: "TCP 80", hops: [whole] },
+    faults: [],
+    isPortGuessed: false,
+  } as const;
+}
+
 for (const { name, change, want } of [
   { name: "a whole way", change: {}, want: undefined },
   {
@@ -192,6 +204,51 @@ for (const { name, change, want } of [
     name: "a VXLAN device that is down",
     change: { delivery: overlay({ tunnel: link("cw-vx6", 5, { up: false }) }) },
     want: "fail VXLAN device: cw-vx6 is down | ip link set dev cw-vx6 up",
+  },
+  {
+    name: "policies that deny",
+    change: { policies: judged({ passes: false, reason: "Admin no-scanners, ingress rule 2, denies it" }) },
+    want: "fail ingress policies: TCP 80: Admin no-scanners, ingress rule 2, denies it",
+  },
+  {
+    name: "policies that allow",
+    change: { policies: judged({ passes: true, reason: "no policy selects default/web for ingress" }) },
+    want: undefined,
+  },
+  {
+    name: "policies of another node",
+    change: { policies: judged({ reason: "10.244.3.7 is no pod of this node" }) },
+    want: "info ingress policies: TCP 80: 10.244.3.7 is no pod of this node",
+  },
+  {
+    name: "policies that deny a port that iptables may change",
+    change: {
+      policies: {
+        ...judged({ passes: false, reason: "isolated by a/b, no rule allows it" }),
+        isPortGuessed: true,
+      },
+    },
+    want: "warn ingress policies: TCP 80: isolated by a/b, no rule allows it, unless the service leads to another port than its own, which iptables does not show",
+  },
+  {
+    name: "a table of policies that is not as planned",
+    change: { policies: { ...judged({ passes: true, reason: "x" }), faults: ["element is missing"] } },
+    want: "warn policies: the kernel's table is not as planned: element is missing",
+  },
+  {
+    name: "a table that says otherwise than the policies",
+    change: { policies: judged({ passes: true, reason: "x", isTableWrong: true }) },
+    want: "fail ingress policies: TCP 80: x; the agent's table says otherwise, which is a fault of it",
+  },
+  {
+    name: "policies, but no port",
+    change: { policies: { kind: "no port" } },
+    want: "info policies: cannot be told without a port: ask for 198.51.100.9:80/tcp or the like",
+  },
+  {
+    name: "policies of an agent that is away",
+    change: { policies: { kind: "unknown", reason: "nobody listens" } },
+    want: "info policies: cannot be told: nobody listens",
   },
   {
     name: "an uplink that is down",

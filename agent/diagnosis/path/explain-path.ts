@@ -3,6 +3,7 @@ import { explainAnswers } from "./explain-answers.ts";
 import { explainBridge } from "./explain-bridge.ts";
 import { explainDelivery } from "./explain-delivery.ts";
 import { explainHostPort } from "./explain-host-port.ts";
+import { explainPolicies } from "./explain-policies.ts";
 import { explainTranslation, isBeyondTelling } from "./explain-translation.ts";
 import { explainSource } from "./explain-pod.ts";
 import { explainSourceCheck } from "../checks/check-sources.ts";
@@ -28,6 +29,7 @@ export function explainPath(observation: PathObservation): readonly Finding[] {
     ...explainHostPort(observation),
     explainRoute(observation),
     ...explainFilters(observation),
+    ...explainPolicies(observation),
     ...explainDelivery(observation),
     ...explainAnswers(observation),
   ];

@@ -4,6 +4,7 @@ import type { Observed } from "../finding.ts";
 import type { PodIdentity } from "../../plan/pods/names/pod-identity.ts";
 import type { ObservedTable } from "../../plan/nft/diff-table.ts";
 import type { ForwardChain } from "../../plan/rules/forward-chain.ts";
+import type { PolicyTrace } from "../../plan/policy/evaluate/trace-policies.ts";
 import type { Target } from "../target.ts";
 
 /** Everything that the kernel, and the agent where it runs, say about the way of a packet from a pod to a target and of the answers. */
@@ -33,6 +34,7 @@ export interface PathObservation {
   /** The other node whose PodCIDR holds the destination, as far as it is known. */
   readonly peer: PeerKnowledge | undefined;
   readonly chains: Observed<readonly ForwardChain[]>;
+  readonly policies: PolicyObservation;
   readonly delivery: Delivery;
   /** The way of the answers, from the link where they come in. */
   readonly back: RouteLookup | undefined;
@@ -41,6 +43,23 @@ export interface PathObservation {
   /** Where they come in. */
   readonly backLink: Link | undefined;
 }
+
+/** What network policies make of the packet. */
+export type PolicyObservation =
+  /** None are enforced; or the agent, which alone knows, is away: that is told elsewhere. */
+  | { readonly kind: "untold" }
+  /** Without a port nobody can tell. */
+  | { readonly kind: "no port" }
+  /** The agent has not told. */
+  | { readonly kind: "unknown"; readonly reason: string }
+  | {
+      readonly kind: "judged";
+      readonly trace: PolicyTrace;
+      /** What of the kernel's table is not as the agent has it, in words. */
+      readonly faults: readonly string[];
+      /** The port behind the target's is one that nft does not show: it was judged by the target's own. */
+      readonly isPortGuessed: boolean;
+    };
 
 export interface Gateway {
   readonly address: string;
@@ -107,7 +126,12 @@ export type Translation =
       readonly kind: "translated";
       /** Family, table and chain, in nft's order: ip, nat, KUBE-SVC-X. */
       readonly chain: string;
-      readonly endpoints: readonly { readonly address: string; readonly podName: string | undefined }[];
+      readonly endpoints: readonly {
+        readonly address: string;
+        /** Undefined: that of the target, or one that nft does not show. */
+        readonly port: number | undefined;
+        readonly podName: string | undefined;
+      }[];
     }
   /** Nothing takes it: a service without endpoints, or a port that it does not have. */
   | { readonly kind: "refused"; readonly chain: string }

@@ -9,7 +9,6 @@ import type {
   PodEnd,
   RouteLookup,
 } from "../../diagnosis/path/path-observation.ts";
-import type { Target } from "../../diagnosis/target.ts";
 import { type Family, familyOf } from "../../net/address.ts";
 import { type Cidr, cidrContains, cidrOf } from "../../net/cidr.ts";
 import { listTable } from "../../kernel/nft/list-table.ts";
@@ -28,13 +27,12 @@ import { observeMasquerade } from "./observe-masquerade.ts";
 import { observed } from "../observed.ts";
 import { type Datapath, observeDatapath } from "./observe-datapath.ts";
 import { observePods } from "./observe-pods.ts";
+import { type AskedPath, observePolicies } from "./observe-policies.ts";
 import { observeTranslation } from "./observe-translation.ts";
 import { readSysctl } from "../read-proc.ts";
 import { createTableQuestions, type TableQuestions } from "../table-questions.ts";
 
-export interface PathQuestion {
-  readonly source: string;
-  readonly target: Target;
+export interface PathQuestion extends AskedPath {
   readonly nodeName: string;
   /** Undefined while the agent is away. */
   readonly report: NodeReport | undefined;
@@ -73,10 +71,12 @@ export async function observePath(
   const isLocal = isLocalRoute(await questions.lookUpRoute({ destination: target.address }));
   const translation = await observeTranslation(node, pods, { source, target, isLocal });
   // A translation is made once: what others have translated is no host port any more.
-  const endpoint = translation?.kind === "translated" ? translation.endpoints[0]?.address : undefined;
+  const [translated] = translation?.kind === "translated" ? translation.endpoints : [];
+  const endpoint = translated?.address;
   const isHostPort = isLocal && endpoint === undefined;
   const port = isHostPort ? await observeHostPort(tables, node.hostLinks, target) : undefined;
-  const destination = endpoint ?? translate(port) ?? target.address;
+  const behind = translated ?? translate(port);
+  const destination = behind?.address ?? target.address;
   const lookup = await questions.lookUpRoute(fromPod(destination));
   const entry = await questions.entry(fromPod(destination));
   const delivery = await observeDelivery(context, { source, destination, lookup, entry });
@@ -102,6 +102,7 @@ export async function observePath(
     entry,
     peer: await findPeer({ questions, tables, node, report }, destination),
     chains: await observeChains(bridge, familyOf(source)),
+    policies: await observePolicies(question, destination, behind),
     delivery,
     back: lookup.kind === "refused" ? undefined : await questions.lookUpRoute(answers),
     backEntry: await questions.entry(answers),
@@ -119,10 +120,13 @@ function isLocalRoute(lookup: RouteLookup): boolean {
   return lookup.kind === "route" && lookup.type === LOCAL;
 }
 
-/** Address of the pod to which the map leads. */
-function translate(port: Awaited<ReturnType<typeof observeHostPort>>): string | undefined {
+/** The pod's address and port to which the map leads. */
+function translate(
+  port: Awaited<ReturnType<typeof observeHostPort>>,
+): { readonly address: string; readonly port: number } | undefined {
   if (port === undefined || "error" in port.element) return undefined;
-  return port.element.value?.split(" . ")[0];
+  const [address, number] = port.element.value?.split(" . ") ?? [];
+  return address === undefined ? undefined : { address, port: Number(number) };
 }
 
 function linkOf({ links }: Datapath, index: number | undefined): Link | undefined {

@@ -47,7 +47,11 @@ export async function observeTranslation(
         const identity = pods.find((pod) => pod.address === address)?.pod;
         return identity && formatPodName(identity);
       };
-      const endpoints = verdict.endpoints.map((address) => ({ address, podName: nameOf(address) }));
+      const endpoints = verdict.endpoints.map(({ address, port: to }) => ({
+        address,
+        port: to,
+        podName: nameOf(address),
+      }));
       return { kind: "translated", chain: verdict.chain, endpoints };
     }
     if (verdict.kind === "unknown") {

@@ -1,11 +1,10 @@
 import type { FirstPacket } from "./match-packet.ts";
-import { type ForeignTable, type Outcome, type Walk, walkChain } from "./walk-rules.ts";
+import { type Endpoint, type ForeignTable, type Outcome, type Walk, walkChain } from "./walk-rules.ts";
 
 /** What the rules of others make of a connection's first packet. */
 export type RulesVerdict =
   | { readonly kind: "untouched" }
-  /** Addresses that it may go to instead. */
-  | { readonly kind: "translated"; readonly chain: string; readonly endpoints: readonly string[] }
+  | { readonly kind: "translated"; readonly chain: string; readonly endpoints: readonly Endpoint[] }
   | { readonly kind: "refused"; readonly chain: string }
   /** Only other ports of the address are translated. */
   | { readonly kind: "other ports"; readonly chain: string }
@@ -20,7 +19,8 @@ export function translateTarget(tables: readonly ForeignTable[], packet: FirstPa
     const [first] = translations;
     if (first === undefined) continue;
     const chain = chainOf(table, first);
-    const endpoints = [...new Set(translations.flatMap(({ endpoint }) => endpoint ?? []))];
+    const found = translations.flatMap(({ endpoint }) => endpoint ?? []);
+    const endpoints = [...new Map(found.map((each) => [`${each.address} ${each.port}`, each])).values()];
     const isWhole = translations.every(({ endpoint }) => endpoint !== undefined);
     if (!passes && isWhole && translations.length === outcomes.length)
       return { kind: "translated", chain, endpoints };

@@ -25,13 +25,20 @@ export interface ForeignChain {
   readonly base: { readonly type: string; readonly hook: string; readonly priority: number } | undefined;
 }
 
+/** Where a packet may go instead. */
+export interface Endpoint {
+  readonly address: string;
+  /** Undefined: that of the packet, or one that nft does not show. */
+  readonly port: number | undefined;
+}
+
 /** What may happen to a packet in one of the chains that it passes. */
 export interface Outcome {
   readonly kind: "translated" | "refused" | "accepted";
   /** Chains passed, the base chain first. */
   readonly chains: readonly string[];
   /** New destination, where nft shows it. */
-  readonly endpoint: string | undefined;
+  readonly endpoint: Endpoint | undefined;
   /** A condition on the way asks for this very destination. */
   readonly isNamed: boolean;
 }
@@ -98,7 +105,7 @@ function isEndpoint(chains: readonly string[]): boolean {
 /** What the last word of a rule does. `ends`: no other rule of the chain comes after it. */
 function follow(place: Place, rule: NftRule): Walk & { readonly ends: boolean } {
   const { chains, isNamed } = place;
-  const end = (kind: Outcome["kind"], endpoint?: string) => ({
+  const end = (kind: Outcome["kind"], endpoint?: Endpoint) => ({
     outcomes: [{ kind, chains, endpoint, isNamed }],
     passes: false,
     ends: true,
@@ -117,7 +124,7 @@ function follow(place: Place, rule: NftRule): Walk & { readonly ends: boolean } 
       return { ...found, ends: further !== undefined || !found.passes };
     }
     if (vmap !== undefined) return followMap(place, vmap);
-    if (dnat !== undefined) return end("translated", addressOf(dnat));
+    if (dnat !== undefined) return end("translated", endpointOf(dnat));
     if ("redirect" in expression) return end("translated");
     if ("accept" in expression) return end("accepted");
     if ("drop" in expression || "reject" in expression) return end("refused");
@@ -151,16 +158,19 @@ function followMap(place: Place, vmap: object): Walk & { readonly ends: boolean 
   return { outcomes, passes, ends: !passes };
 }
 
-function addressOf(dnat: object): string | undefined {
-  const { addr } = dnat as { readonly addr?: unknown };
-  return typeof addr === "string" ? addr : undefined;
+function endpointOf(dnat: object): Endpoint | undefined {
+  const { addr, port } = dnat as { readonly addr?: unknown; readonly port?: unknown };
+  return typeof addr === "string"
+    ? { address: addr, port: typeof port === "number" ? port : undefined }
+    : undefined;
 }
 
 /** nft does not show where iptables' DNAT leads; kube-proxy's chain asks for the same address as source. */
-function readEndpoint({ table, chains }: Place): string | undefined {
+function readEndpoint({ table, chains }: Place): Endpoint | undefined {
   for (const { match } of (table.chains.get(chains.at(-1) ?? "")?.rules ?? []).flat()) {
     const { left, right } = (match ?? {}) as { left?: { payload?: { field?: string } }; right?: unknown };
-    if (left?.payload?.field === "saddr" && typeof right === "string") return right;
+    if (left?.payload?.field === "saddr" && typeof right === "string")
+      return { address: right, port: undefined };
   }
   return undefined;
 }

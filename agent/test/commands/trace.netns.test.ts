@@ -276,7 +276,7 @@ test("trace changes nothing, and says what it cannot know without the agent", as
   const { findings } = await trace(POD, "10.244.3.9");
   assert.match(
     findings[0]?.evidence ?? "",
-    /^does not answer \(.*\): names of nodes, and those without a way, cannot be known$/,
+    /^does not answer \(.*\): names of nodes, those without a way, and what policies say cannot be known$/,
   );
   assert.equal(await dumpNodeState(), state);
 });

@@ -106,5 +106,26 @@ export const SAMPLE_REPORT: NodeReport = {
   ],
   repairs: [{ atMs: AT_MS - 61_000, kind: "route", fault: "add route 10.244.2.0/24 via 192.0.2.11" }],
   problems: [{ atMs: AT_MS - 3_600_000, level: "warn", message: "Not ready: routes, no uplink" }],
+  denied: [
+    {
+      atMs: AT_MS - 4000,
+      direction: "ingress",
+      from: "shop/cart-7c65d6cfc9-x2x5t (10.244.1.5)",
+      to: "shop/db-0 (10.244.1.9)",
+      port: "TCP 5432",
+      reason: "isolated by shop/db, no rule allows it",
+      packets: 3,
+    },
+    {
+      atMs: AT_MS - 90_000,
+      direction: "egress",
+      from: "shop/db-0 (10.244.1.9)",
+      to: "192.0.2.10",
+      port: "UDP 53",
+      reason: "Admin no-dns, egress rule 2",
+      hint: "192.0.2.10 is this node: no selector covers it, only an ipBlock",
+      packets: 1,
+    },
+  ],
   rivals: ["/etc/cni/net.d/05-other.conflist"],
 };

@@ -89,7 +89,8 @@ function decisionOf(
   return formatDecision(explanation, direction);
 }
 
-function protocolOf(number: number): Protocol | number {
+/** The name of a protocol that has ports, by which policies call it. */
+export function protocolOf(number: number): Protocol | number {
   const [name] = Object.entries(PROTOCOL_NUMBERS).find(([, value]) => value === number) ?? [];
   return (name as Protocol | undefined) ?? number;
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createRecordingLog } from "../testing/recording-log.ts";
+import { createRecordingLog } from "../../testing/recording-log.ts";
 import { createActivity } from "./activity.ts";
 
 const CALL = { command: "ADD", code: 0, ms: 1.5, pod: "team/web", containerId: "c1", ifname: "eth0" };

@@ -1,6 +1,6 @@
-import type { Log } from "../log/log.ts";
-import { abridge } from "../text/abridge.ts";
-import type { CallRecord, ProblemRecord, RepairRecord } from "./node-report.ts";
+import type { Log } from "../../log/log.ts";
+import { abridge } from "../../text/abridge.ts";
+import type { CallRecord, ProblemRecord, RepairRecord } from "../node-report.ts";
 import { createRing } from "./ring.ts";
 
 /** How much of each kind is kept: some 60 KB in all. */

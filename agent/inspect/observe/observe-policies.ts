@@ -1,0 +1,34 @@
+import type { PathObservation } from "../../diagnosis/path/path-observation.ts";
+import { PROTOCOL_NUMBERS } from "../../plan/pods/host-ports.ts";
+import type { Target } from "../../diagnosis/target.ts";
+import type { AgentAnswer } from "../../report/ask-agent.ts";
+import type { PolicyAnswer, PolicyQuestion } from "../../report/query.ts";
+
+export interface AskedPath {
+  readonly source: string;
+  readonly target: Target;
+  /** Asks the agent what policies make of a packet; undefined while it is away. */
+  readonly askForPolicies: ((question: PolicyQuestion) => Promise<AgentAnswer<PolicyAnswer>>) | undefined;
+}
+
+/** What policies make of the packet: behind a translation, `translated`, by the port that it leads to. */
+export async function observePolicies(
+  { source, target, askForPolicies }: AskedPath,
+  destination: string,
+  translated: { readonly port: number | undefined } | undefined,
+): Promise<PathObservation["policies"]> {
+  if (askForPolicies === undefined) return { kind: "untold" };
+  const protocol = target.port === undefined ? 0 : PROTOCOL_NUMBERS[target.port.protocol];
+  const port = translated?.port ?? target.port?.number ?? 0;
+  const answer = await askForPolicies({ source, destination, protocol, port });
+  if (answer.kind === "silent") return { kind: "unknown", reason: answer.reason };
+  const { trace, faults } = answer.report;
+  if (trace === undefined) return { kind: "untold" };
+  if (target.port === undefined) return { kind: "no port" };
+  return {
+    kind: "judged",
+    trace,
+    faults,
+    isPortGuessed: translated !== undefined && translated.port === undefined,
+  };
+}

@@ -1,0 +1,81 @@
+import type { Log } from "../../log/log.ts";
+import type { Drop, DropEnd } from "../../plan/policy/drops/describe-drop.ts";
+import type { DeniedRecord } from "../node-report.ts";
+
+/** Packets that policies have dropped of late. */
+export interface Denied {
+  /** Remembers a packet, and logs one line of it. */
+  tell(drop: Drop): void;
+  /** The newest first. */
+  list(): readonly DeniedRecord[];
+}
+
+/** Pairs of ends and ports that are remembered. */
+const KEPT = 64;
+
+/** A client that tries again and again is logged once in this time. */
+const SILENCE_MS = 60_000;
+
+/** Lines a second, of all pods together, and how many may come at once: what scans thousands of ports must not fill the disk. */
+const LINES_PER_SECOND = 10;
+const BURST = 50;
+
+interface Entry {
+  readonly record: DeniedRecord;
+  readonly loggedMs: number;
+}
+
+/** `dateMs`: milliseconds since the epoch. */
+export function createDenied(log: Pick<Log, "info">, dateMs: () => number): Denied {
+  /** By what makes two packets one; the newest last. */
+  const entries = new Map<string, Entry>();
+  let lines = BURST;
+  let countedMs = dateMs();
+  let untold = 0;
+
+  const mayLog = (atMs: number): boolean => {
+    lines = Math.min(BURST, lines + (Math.max(0, atMs - countedMs) * LINES_PER_SECOND) / 1000);
+    countedMs = atMs;
+    if (lines < 1) return false;
+    lines--;
+    return true;
+  };
+
+  return {
+    tell(drop) {
+      const atMs = dateMs();
+      const { direction, reason, hint } = drop;
+      const fields = {
+        direction,
+        from: formatEnd(drop.from),
+        to: formatEnd(drop.to),
+        port: formatPort(drop),
+        reason,
+      };
+      const key = Object.values(fields).join("\n");
+      const before = entries.get(key);
+      const packets = (before?.record.packets ?? 0) + 1;
+      const isDue = before === undefined || atMs - before.loggedMs >= SILENCE_MS;
+      const isLogged = isDue && mayLog(atMs);
+      if (isDue && !isLogged) untold++;
+      if (isLogged) {
+        log.info({ ...fields, ...(hint && { hint }), ...(untold > 0 && { untold }) }, "Denied by policy");
+        untold = 0;
+      }
+      const loggedMs = isLogged ? atMs : (before?.loggedMs ?? Number.NEGATIVE_INFINITY);
+      entries.delete(key);
+      entries.set(key, { record: { atMs, ...fields, hint, packets }, loggedMs });
+      const [oldest] = entries.keys();
+      if (entries.size > KEPT && oldest !== undefined) entries.delete(oldest);
+    },
+    list: () => [...entries.values()].map(({ record }) => record).toReversed(),
+  };
+}
+
+function formatEnd({ pod, address }: DropEnd): string {
+  return pod === undefined ? address : `${pod} (${address})`;
+}
+
+function formatPort({ protocol, port }: Drop): string {
+  return port === undefined ? protocol : `${protocol} ${port}`;
+}
