@@ -29,7 +29,7 @@ async function main([plugins = "", ...args]: readonly string[]): Promise<number>
     args: [...args],
     options: {
       rounds: { type: "string", default: "9" },
-      idle: { type: "string", default: "20" },
+      idle: { type: "string", default: "60" },
       json: { type: "string", default: "bench/footprint-results.json" },
       gate: { type: "boolean", default: false },
     },

@@ -13,7 +13,7 @@ export interface RunningInput {
   readonly pods: readonly number[];
   /** Whose attachments the full host has; its agent has ended. */
   readonly attached: Program;
-  /** For so long the idle agents are watched. */
+  /** For so long the idle agents are watched: what they do once a minute has to be in it, and once. */
   readonly idleS: number;
 }
 

@@ -20,6 +20,9 @@ export interface ScaleInput {
 export interface ScaleResult {
   readonly startToReadyMs: number;
   readonly listToRoutesMs: number;
+  /** How long the agent's event loop stood still at most: from the start to ready, and while single nodes changed. */
+  readonly startPauseMs: number;
+  readonly changePauseMs: number;
   readonly changeMedianMs: number;
   readonly changeWorstMs: number;
   readonly rssReadyMb: number;
@@ -74,7 +77,9 @@ export async function measureScale(input: ScaleInput): Promise<ScaleResult> {
   };
   const flagList = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]);
   const startMs = performance.now();
-  const agent = start(process.execPath, [repositoryFile("dist/causeway.mjs"), "agent", ...flagList]);
+  const agent = start(process.execPath, [repositoryFile("dist/causeway.mjs"), "agent", ...flagList], {
+    NODE_OPTIONS: `--import ${repositoryFile("bench/scale/watch-pauses.ts")}`,
+  });
   const monitor = start("ip", ["monitor", "route"]);
   try {
     return await measureAgent({ ...input, agent, server, monitor, startMs });
@@ -101,7 +106,9 @@ async function measureAgent(running: Running): Promise<ScaleResult> {
   if (countRoutes() !== nodes - 1)
     throw new Error(`The kernel has ${countRoutes()} routes instead of ${nodes - 1}`);
   const rssReadyMb = memoryMb(agent.pid, "VmRSS");
+  const startPauseMs = await longestPause(agent);
   const changes = await measureChanges(running);
+  const changePauseMs = await longestPause(agent);
   // What the work so far has left to do for the collector is not idleness.
   await delay(5000);
   const idleCpu = await cpuDuring(agent, running.idleS);
@@ -116,6 +123,8 @@ async function measureAgent(running: Running): Promise<ScaleResult> {
   return {
     startToReadyMs: ready.atMs - startMs,
     listToRoutesMs: routed.atMs - listed.atMs,
+    startPauseMs,
+    changePauseMs,
     changeMedianMs: median(changes),
     changeWorstMs: Math.max(...changes),
     rssReadyMb,
@@ -127,6 +136,14 @@ async function measureAgent(running: Running): Promise<ScaleResult> {
     churnLagMs,
     peakRssMb: memoryMb(agent.pid, "VmHWM"),
   };
+}
+
+/** Since it was asked last. */
+async function longestPause({ pid, line }: Process): Promise<number> {
+  const sinceMs = performance.now();
+  process.kill(pid, "SIGUSR2");
+  const { text } = await line(/^longest pause: /, sinceMs);
+  return Number(text.split(" ")[2]);
 }
 
 async function measureChanges(running: Running): Promise<number[]> {
@@ -143,7 +160,7 @@ async function changeTime({ server, monitor }: Running, index: number): Promise<
   const [high, low] = [Math.floor(index / 256), index % 256];
   const sinceMs = performance.now();
   server.write(`move ${index}\n`);
-  const route = new RegExp(`^10\\.(${64 + high}|${128 + high})\\.${low}\\.0/24 via`);
+  const route = new RegExp(`^(10\\.${64 + high}|12\\.${high})\\.${low}\\.0/24 via`);
   return (await monitor.line(route, sinceMs)).atMs - sinceMs;
 }
 

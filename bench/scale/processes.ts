@@ -16,11 +16,12 @@ export interface Process {
   end(): Promise<void>;
 }
 
-const DEADLINE_MS = 60_000;
+const DEADLINE_MS = 180_000;
 
 /** Starts a process; its stdout and stderr are one stream of lines. */
-export function start(command: string, args: readonly string[]): Process {
-  const child: ChildProcess = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
+export function start(command: string, args: readonly string[], environment: object = {}): Process {
+  const env = { ...process.env, ...environment };
+  const child: ChildProcess = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"], env });
   const lines: TimedLine[] = [];
   const waiting = new Set<() => void>();
   for (const stream of [child.stdout, child.stderr]) {

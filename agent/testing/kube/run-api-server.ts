@@ -9,7 +9,7 @@ import { writeKubeconfig } from "./kubeconfig.ts";
  * usage: node agent/testing/kube/run-api-server.ts [--port N] [--nodes N] [--node-bytes N] [--kubeconfig PATH] [--streaming]
  *
  * Prints its URL when it is ready. Node `node-I` has the address 172.16.0.0 + I and the /24 at 10.64.0.0 + 256 I. With `--streaming` it has streaming lists, as API servers since Kubernetes 1.34. Takes commands from stdin, one
- * a line: "move I" moves the prefix of a node to 10.128.0.0 + 256 I, or back; "touch I" changes nothing of a node that matters, as heartbeats do;
+ * a line: "move I" moves the prefix of a node to 12.0.0.0 + 256 I, or back; "touch I" changes nothing of a node that matters, as heartbeats do;
  * "churn N" moves N nodes a second, one after the other, and "beat N" touches them; 0 ends both.
  */
 const { values } = parseArgs({
@@ -22,6 +22,10 @@ const { values } = parseArgs({
   },
 });
 
+/** Where the nodes' prefixes begin: the first two bytes as one number. */
+const HOME = 10 * 256 + 64;
+const MOVED = 12 * 256;
+
 const bytes = Number(values["node-bytes"]);
 const count = Number(values.nodes);
 const server = await startApiServer({
@@ -29,7 +33,7 @@ const server = await startApiServer({
   bookmarkMs: 60_000,
   streaming: values.streaming ? "served" : "refused",
 });
-for (let index = 1; index <= count; index++) putNode(index, 64);
+for (let index = 1; index <= count; index++) putNode(index, HOME);
 if (values.kubeconfig !== undefined)
   writeKubeconfig({ path: values.kubeconfig, server: server.url, user: { token: "test" } });
 process.stdout.write(`${server.url}\n`);
@@ -53,7 +57,7 @@ function move(index: number): void {
 }
 
 function touch(index: number): void {
-  putNode(index, moved.has(index) ? 128 : 64);
+  putNode(index, moved.has(index) ? MOVED : HOME);
 }
 
 /** Node 1 is left alone: that is the agent's. */
@@ -67,12 +71,13 @@ function repeat(perSecond: number, change: (index: number) => void): void {
   }, 1000 / perSecond);
 }
 
-function putNode(index: number, baseOctet: number): void {
+function putNode(index: number, base: number): void {
   const [high, low] = [Math.floor(index / 256), index % 256];
+  const prefix = base + high;
   server.store.put({
     name: `node-${index}`,
     addresses: [`172.16.${high}.${low}`],
-    podCIDRs: [`10.${baseOctet + high}.${low}.0/24`],
+    podCIDRs: [`${Math.floor(prefix / 256)}.${prefix % 256}.${low}.0/24`],
     bytes,
   });
 }
