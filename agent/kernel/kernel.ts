@@ -14,6 +14,7 @@ import type { KnownAttachment } from "./pod/detach-pods.ts";
 import type { PeersOptions, PeersOutcome } from "./peer/ensure-peers.ts";
 import type { UnderlayScope } from "./uplink/underlay.ts";
 import type { PolicyKernel } from "./policy/policy-kernel.ts";
+import type { PolicyTraffic } from "./policy/policy-traffic.ts";
 import type { KernelWatch } from "./socket/watch-kernel.ts";
 import type {
   AttachOutcome,
@@ -99,6 +100,8 @@ export interface Kernel {
   ensureRuleset(ruleset: Ruleset): Promise<Faults>;
   /** The table of network policies. Nothing of it is there before its first `ensure`. */
   readonly policy: PolicyKernel;
+  /** What it does to connections. */
+  readonly policyTraffic: PolicyTraffic;
   /** Where programs of the node take what comes by a transport protocol, the agent itself included. */
   listListeners(protocol: Protocol): Promise<readonly NodeListener[]>;
   /** Frames of pods that were dropped at their ports, by reason, since the table was made. */

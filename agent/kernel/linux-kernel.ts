@@ -34,6 +34,7 @@ import { createGenerations } from "./nft/generations.ts";
 import { createNftables } from "./nft/nftables.ts";
 import { POLICY_TABLE } from "./policy/table/base-table.ts";
 import { createPolicyKernel } from "./policy/linux-policy-kernel.ts";
+import { createPolicyTraffic } from "./policy/policy-traffic.ts";
 import type { PolicyOptions } from "./policy/policy-options.ts";
 import { createConnectionFlusher } from "./nft/flush-connections.ts";
 import { createLinkParser } from "./socket/link-parser.ts";
@@ -331,6 +332,7 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
     ensureRuleset: nftables.ensure,
     checkRuleset: nftables.check,
     policy,
+    policyTraffic: createPolicyTraffic({ ...input, options: input.policy }),
     async listListeners(protocol) {
       const found: NodeListener[] = [];
       for (const family of [4, 6] as const) {

@@ -56,7 +56,7 @@ function setUp() {
       const forbidden = kernel.connections.filter(isForbidden).length;
       return Promise.resolve({ ended: forbidden, released: 0, marked: forbidden });
     },
-    listAddresses: () => Promise.resolve(new Set(["192.0.2.10"])),
+    listOwnAddresses: () => Promise.resolve(new Set(["192.0.2.10"])),
   };
   const ender = createEndForbidden({
     table,

@@ -1,23 +1,15 @@
+import type { PolicyTraffic } from "../../kernel/policy/policy-traffic.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { type AffectedPods, createAffectedPods } from "../../plan/policy/connections/affected-pods.ts";
 import { isForbidden } from "../../plan/policy/connections/is-forbidden.ts";
 import { POD_MAPS, type PolicyTable } from "../../plan/policy/compile/policy-table.ts";
-import type { Packet } from "../../plan/policy/evaluate/evaluate.ts";
 import type { TableChange } from "../../plan/policy/state/table-change.ts";
 import { createRunner } from "../runner/runner.ts";
 
 export interface EndForbiddenInput {
   readonly table: PolicyTable;
   readonly toOwnNode: "enforce" | "allow";
-  readonly kernel: {
-    /** Marks those of these pods that are forbidden, and takes the mark from all that are not; `marked`: all that have it now. */
-    endConnections(
-      addresses: ReadonlySet<string>,
-      isForbidden: (packet: Packet) => boolean,
-    ): Promise<{ readonly ended: number; readonly released: number; readonly marked: number }>;
-    /** This node's own. */
-    listAddresses(): Promise<ReadonlySet<string>>;
-  };
+  readonly kernel: Pick<PolicyTraffic, "endConnections" | "listOwnAddresses">;
   readonly clock: Clock;
   readonly onEnded: (counts: { readonly ended: number; readonly released: number }) => void;
   readonly onError: (error: unknown) => void;
@@ -50,7 +42,7 @@ export function createEndForbidden(input: EndForbiddenInput): EndForbidden {
       const addresses = isAllDue ? podsOf(table) : changed;
       if (!isAllDue && addresses.size === 0) return;
       isAllDue = true;
-      const own = await kernel.listAddresses();
+      const own = await kernel.listOwnAddresses();
       const side = { isLocal: (address: string) => own.has(address), toOwnNode };
       const counts = await kernel.endConnections(addresses, (packet) => isForbidden(table, packet, side));
       isAllDue = false;

@@ -6,6 +6,7 @@ import {
   NFT_CT_STATE,
   NFT_META_IIF,
   NFT_META_L4PROTO,
+  NFT_PAYLOAD_NETWORK_HEADER,
   NFT_PAYLOAD_TRANSPORT_HEADER,
 } from "../../../netlink/constants.ts";
 import type { Attribute } from "../../../netlink/message/attributes.ts";
@@ -44,6 +45,12 @@ const IPPROTO_ICMPV6 = 58;
 /** Multicast listeners (RFC 2710) and neighbour discovery (RFC 4861) have numbers in a row; the second version of the former (RFC 3810) has this. */
 const [FIRST_LOCAL_TYPE, LAST_LOCAL_TYPE, LISTENER_REPORT_V2] = [130, 137, 143] as const;
 
+/** Router solicitation: the first of neighbour discovery. */
+const FIRST_DISCOVERY_TYPE = 133;
+
+/** hop_limit of struct ipv6hdr (linux/ipv6.h), and what neighbour discovery has there (RFC 4861). */
+const [HOP_LIMIT_OFFSET, MAX_HOP_LIMIT] = [7, 255];
+
 const FAMILIES = [4, 6] as const;
 
 /** Sets that every table has, whether policies need them or not: rules of the base chains look into them. */
@@ -71,6 +78,7 @@ export function baseChains(options: PolicyOptions): readonly ChainPlan[] {
   ];
   const forwarded = FAMILIES.map((family) =>
     chainOf(`pods${family}`, [
+      ...(family === 6 ? [[...ownDiscovery(), accept]] : []),
       [...addressPair(family), lookUp(selfSpec(family).name), accept],
       [...address(family, "source"), lookUpVerdict(podMapOf("egress", family))],
       [...address(family, "destination"), lookUpVerdict(podMapOf("ingress", family))],
@@ -102,14 +110,35 @@ function dropped(): readonly Attribute[] {
   return [counter(), verdict({ kind: "drop" })];
 }
 
+function is(operator: "==" | "<=" | ">=", value: number): Attribute {
+  return compare(operator, Uint8Array.of(value));
+}
+
+/** Loads the type of an ICMPv6 message; the rule ends at others. */
+function icmpv6Type(): readonly Attribute[] {
+  const type = payload({ base: NFT_PAYLOAD_TRANSPORT_HEADER, offset: 0, length: 1 });
+  return [meta(NFT_META_L4PROTO), is("==", IPPROTO_ICMPV6), type];
+}
+
 /** ICMPv6 without which a link does not work. */
 function localRules(accept: Attribute): readonly (readonly Attribute[])[] {
-  const icmpv6 = [meta(NFT_META_L4PROTO), compare("==", Uint8Array.of(IPPROTO_ICMPV6))];
-  const type = payload({ base: NFT_PAYLOAD_TRANSPORT_HEADER, offset: 0, length: 1 });
-  const is = (operator: "==" | "<=" | ">=", value: number): Attribute =>
-    compare(operator, Uint8Array.of(value));
   return [
-    [...icmpv6, type, is(">=", FIRST_LOCAL_TYPE), is("<=", LAST_LOCAL_TYPE), accept],
-    [...icmpv6, type, is("==", LISTENER_REPORT_V2), accept],
+    [...icmpv6Type(), is(">=", FIRST_LOCAL_TYPE), is("<=", LAST_LOCAL_TYPE), accept],
+    [...icmpv6Type(), is("==", LISTENER_REPORT_V2), accept],
+  ];
+}
+
+/**
+ * Neighbour discovery that the node itself sends: the kernel takes the link that it goes out by for one that it came in by (ip6_output of
+ * net/ipv6/ip6_output.c). What another pod sends has been forwarded, and its hop limit is not 255 any more.
+ */
+function ownDiscovery(): readonly Attribute[] {
+  const hopLimit = payload({ base: NFT_PAYLOAD_NETWORK_HEADER, offset: HOP_LIMIT_OFFSET, length: 1 });
+  return [
+    ...icmpv6Type(),
+    is(">=", FIRST_DISCOVERY_TYPE),
+    is("<=", LAST_LOCAL_TYPE),
+    hopLimit,
+    is("==", MAX_HOP_LIMIT),
   ];
 }

@@ -1,0 +1,192 @@
+/** Policies and traffic on the real kernel: an engine, its table, real connections, and what the kernel tells of drops. */
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Kernel } from "../../kernel/kernel.ts";
+import { openLinuxKernel } from "../../kernel/linux-kernel.ts";
+import { loadNative } from "../../kernel/socket/native.ts";
+import { systemClock } from "../../lib/clock.ts";
+import { createDenialTotals } from "../../plan/policy/drops/denial-totals.ts";
+import { describeDrop, type Drop } from "../../plan/policy/drops/describe-drop.ts";
+import type { TableChange } from "../../plan/policy/state/table-change.ts";
+import { eventually } from "../../testing/machine/eventually.ts";
+import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
+import { startFlow, type TickingFlow } from "../../testing/machine/start-flow.ts";
+import { createShopEngine, type ShopEngine } from "../../testing/policy/shop-engine.ts";
+import { assertInsideTestNamespaces } from "../../testing/runner/privileged.ts";
+import { createEndForbidden, type EndForbidden } from "./end-forbidden.ts";
+
+assertInsideTestNamespaces();
+
+interface TestPod {
+  readonly name: string;
+  readonly netns: Netns;
+  readonly hostLink: string;
+  readonly addresses: readonly [string, string];
+}
+
+let kernel: Kernel;
+let shop: ShopEngine;
+let ender: EndForbidden;
+let web: TestPod;
+let client: TestPod;
+let ended: number;
+/** Never given twice: the kernel remembers connections of pods that are gone. */
+let lastNumber = 0;
+
+async function makePod(name: string, labels: Readonly<Record<string, string>>): Promise<TestPod> {
+  const number = ++lastNumber;
+  const netns = await makeNetns();
+  const [hostLink, link] = [`pod${number}`, `eth${number}`];
+  const addresses = [`10.244.${number}.2`, `fd00:10:244:${number}::2`] as const;
+  await runOnHost(
+    "sh",
+    "-ec",
+    `ip link add ${hostLink} type veth peer name ${link} netns ${netns.pid}; ip link set ${hostLink} up
+    ip address add 10.244.${number}.1/24 dev ${hostLink}; ip -6 address add fd00:10:244:${number}::1/64 dev ${hostLink} nodad`,
+  );
+  await netns.run(
+    "sh",
+    "-ec",
+    `ip link set lo up; ip address add ${addresses[0]}/24 dev ${link}; ip -6 address add ${addresses[1]}/64 dev ${link} nodad
+    ip link set ${link} up; ip route add default via 10.244.${number}.1; ip -6 route add default via fd00:10:244:${number}::1`,
+  );
+  shop.addPod(name, { addresses, labels });
+  return { name, netns, hostLink, addresses };
+}
+
+beforeEach(async () => {
+  await runOnHost(
+    "sh",
+    "-ec",
+    "echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding",
+  );
+  kernel = openLinuxKernel(loadNative(), {
+    after: systemClock.after,
+    onError: (error) => assert.fail(String(error)),
+  });
+  shop = createShopEngine();
+  web = await makePod("web", { app: "web" });
+  client = await makePod("client", { app: "client" });
+  ended = 0;
+  ender = createEndForbidden({
+    table: shop.engine.table,
+    toOwnNode: "enforce",
+    kernel: kernel.policyTraffic,
+    clock: systemClock,
+    onEnded: (counts) => (ended += counts.ended),
+    onError: (error) => assert.fail(String(error)),
+  });
+  await kernel.policy.ensure(shop.engine.table);
+  ender.begin();
+});
+
+afterEach(async () => {
+  await ender.stop();
+  kernel.close();
+  await runOnHost("nft", "flush", "ruleset");
+  for (const { netns, hostLink } of [web, client]) {
+    await runOnHost("ip", "link", "delete", hostLink);
+    await netns.remove();
+  }
+});
+
+async function commit(changes: readonly TableChange[]): Promise<void> {
+  await kernel.policy.apply(changes);
+  ender.changed(changes);
+}
+
+/** Resolves when nothing arrives any more at either end, though both go on to send; gives the milliseconds until then. */
+async function whenEnded(flow: TickingFlow): Promise<number> {
+  const startMs = performance.now();
+  let lastMs = startMs;
+  let before = JSON.stringify(flow.received());
+  while (performance.now() - lastMs < 500) {
+    await delay(5);
+    const now = JSON.stringify(flow.received());
+    if (now !== before) lastMs = performance.now();
+    before = now;
+  }
+  return lastMs - startMs;
+}
+
+const FROM_CLIENT = {
+  podSelector: { matchLabels: { app: "web" } },
+  ingress: [{ from: [{ podSelector: { matchLabels: { app: "client" } } }] }],
+};
+const CLOSED = { podSelector: { matchLabels: { app: "web" } }, policyTypes: ["Ingress"] };
+
+for (const [family, index] of [
+  ["IPv4", 0],
+  ["IPv6", 1],
+] as const) {
+  test(`connections over ${family} that a change forbids end within a second in both directions, and go on when it is taken back`, async (context) => {
+    await commit(shop.addPolicy("closed", CLOSED));
+    await commit(shop.addPolicy("from-client", FROM_CLIENT));
+    const address = web.addresses[index];
+    const flow = await startFlow(context, { from: client.netns, to: web.netns, address, port: 7000 });
+    const own = await startFlow(context, {
+      from: web.netns,
+      to: client.netns,
+      address: client.addresses[index],
+      port: 7001,
+    });
+    await commit(shop.removePolicy("from-client"));
+    const takenMs = await whenEnded(flow);
+    assert.ok(takenMs < 1000, `it took ${Math.round(takenMs)} ms`);
+    assert.equal(ended, 2, "TCP and UDP");
+    await own.goesOn();
+    await commit(shop.addPolicy("from-client", FROM_CLIENT));
+    await flow.goesOn();
+  });
+}
+
+test("an isolated pod that has lost its neighbours finds its gateway: neighbour discovery is no traffic of pods", async (context) => {
+  await commit(shop.addPolicy("closed", CLOSED));
+  const [, address] = web.addresses;
+  await web.netns.run("ip", "-6", "neighbour", "flush", "dev", `eth${web.hostLink.slice(3)}`);
+  await startFlow(context, { from: web.netns, to: client.netns, address: client.addresses[1], port: 7003 });
+  assert.match(
+    await web.netns.run("ip", "-6", "neighbour"),
+    new RegExp(`^${address.slice(0, -1)}1 .*lladdr`, "m"),
+  );
+});
+
+test("a drop names both pods, the port and the policy that isolates; its counter stays when the chain goes", async () => {
+  await commit(shop.addPolicy("closed", CLOSED));
+  const drops: Drop[] = [];
+  const context = { engine: shop.engine, isLocal: () => false };
+  const watch = kernel.policyTraffic.watchDrops(
+    (name, packet) => {
+      const drop = describeDrop(context, name, packet);
+      if (drop !== undefined) drops.push(drop);
+    },
+    (error) => assert.fail(String(error)),
+  );
+  const send = new URL("../../testing/packets/send-datagram.ts", import.meta.url).pathname;
+  await eventually("a drop is told", async () => {
+    await client.netns.run(process.execPath, send, "any", web.addresses[0], "7002", "00");
+    return drops.length > 0;
+  });
+  watch.stop();
+  assert.deepEqual(drops[0], {
+    direction: "ingress",
+    from: { address: client.addresses[0], pod: "shop/client" },
+    to: { address: web.addresses[0], pod: "shop/web" },
+    protocol: "UDP",
+    port: 7002,
+    policies: ["shop/closed"],
+    reason: "isolated by shop/closed, no rule allows it",
+    hint: undefined,
+  });
+  const totals = createDenialTotals();
+  const counts = async () => {
+    totals.update(shop.engine.table, await kernel.policy.readDenials());
+    return totals.list().map(({ namespace, policy, packets }) => `${namespace}/${policy} ${packets > 0}`);
+  };
+  assert.deepEqual(await counts(), ["shop/closed true"]);
+  await commit(shop.removePolicy("closed"));
+  const left = [...(await kernel.policy.readDenials()).keys()].filter((name) => /-d\d+$/.test(name));
+  assert.deepEqual(left, []);
+  assert.deepEqual(await counts(), ["shop/closed true"]);
+});
