@@ -1,0 +1,79 @@
+import { once } from "node:events";
+import { rmSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { type Netns, makeNetns, runOnHost } from "../machine/netns.ts";
+import { privileged } from "../runner/privileged.ts";
+
+/** Probes by numbers of addresses: from, to, protocol, destination port. */
+export interface ProbeRequest {
+  readonly addresses: readonly string[];
+  readonly probes: readonly (readonly [number, number, number, number])[];
+}
+
+/** Packets through the host's namespace, which forwards whatever comes in by `r0` out by `r1`. */
+export interface Prober {
+  /** A character for each probe, "1" if it came through. */
+  probe(request: ProbeRequest): Promise<string>;
+  close(): Promise<void>;
+}
+
+export async function openProber(): Promise<Prober> {
+  const netns = await makeNetns();
+  const mac = await routeThroughHost(netns);
+  const path = join(tmpdir(), `prober-${netns.pid}`);
+  const node = [process.execPath, join(import.meta.dirname, "prober.ts"), path, "a0", "b0", mac];
+  const cpu = /Cpus_allowed_list:\s*(\d+)/.exec(await runOnHost("cat", "/proc/self/status"))?.[1] ?? "0";
+  const { pid } = await privileged({
+    command: ["nsenter", `--net=${netns.path}`, "taskset", "-c", cpu, ...node],
+    background: true,
+  });
+  const socket = connect(path);
+  const lines = createInterface(socket);
+  await once(socket, "connect");
+  return {
+    async probe(request) {
+      const answered = Promise.race([
+        once(lines, "line"),
+        once(lines, "close").then(() => Promise.reject(new Error("the prober has ended"))),
+      ]);
+      socket.write(`${JSON.stringify(request)}\n`);
+      const [line] = (await answered) as [string];
+      return line;
+    },
+    async close() {
+      socket.destroy();
+      await privileged({ command: ["kill", String(pid)] });
+      await netns.remove();
+      rmSync(path, { force: true });
+    },
+  };
+}
+
+/** Gives the MAC address to send to. */
+async function routeThroughHost(netns: Netns): Promise<string> {
+  for (const [near, far] of [
+    ["r0", "a0"],
+    ["r1", "b0"],
+  ])
+    await runOnHost(...`ip link add ${near} type veth peer name ${far} netns ${netns.pid}`.split(" "));
+  await netns.run(
+    "sh",
+    "-c",
+    "sysctl -qw net.ipv6.conf.all.disable_ipv6=1; ip link set a0 up; ip link set b0 up",
+  );
+  await runOnHost(
+    "sh",
+    "-c",
+    `set -e
+    for name in all default r0 r1; do sysctl -qw net.ipv4.conf.$name.rp_filter=0; done
+    sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+    ip link set r1 arp off
+    ip link set r0 up; ip link set r1 up
+    ip route add default dev r1; ip -6 route add default dev r1`,
+  );
+  const [link] = JSON.parse(await runOnHost("ip", "-json", "link", "show", "r0")) as { address: string }[];
+  return link?.address ?? "";
+}
