@@ -30,11 +30,9 @@ export function macToBytes(mac: string): Uint8Array {
 
 const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
-/** Canonical text (lower case, colons) of a hardware address. */
+/** Canonical text (lower case, colons) of a hardware address. Joined: V8 keeps a text that was added up in pieces, which take four times as much. */
 export function macFromBytes(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += text === "" ? HEX[byte] : `:${HEX[byte]}`;
-  return text;
+  return Array.from(bytes, (byte) => HEX[byte]).join(":");
 }
 
 /** The link-local address that a kernel gives itself for a MAC: fe80::/64 and the modified EUI-64 (RFC 4291 appendix A). */

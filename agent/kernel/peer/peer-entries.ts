@@ -23,8 +23,8 @@ export type TunnelIndices = ReadonlyMap<Family, number>;
 
 interface RouteEntries {
   readonly route: RouteSpec;
-  readonly neighbour?: readonly [string, Neighbour];
-  readonly fdb?: readonly [string, FdbEntry];
+  readonly neighbour?: Neighbour;
+  readonly fdb?: FdbEntry;
 }
 
 /**
@@ -44,9 +44,11 @@ export function createEntryPlanner(tunnels: TunnelIndices) {
       if (made === undefined) continue;
       known.set(planned, made);
       entries.routes.set(key, made.route);
-      if (made.neighbour !== undefined) entries.neighbours.set(...made.neighbour);
+      if (made.neighbour !== undefined) entries.neighbours.set(neighbourKey(made.neighbour), made.neighbour);
+      if (made.fdb === undefined) continue;
       // A node with two prefixes has one device.
-      if (made.fdb !== undefined && !entries.fdb.has(made.fdb[0])) entries.fdb.set(...made.fdb);
+      const device = fdbKey(made.fdb);
+      if (!entries.fdb.has(device)) entries.fdb.set(device, made.fdb);
     }
     return entries;
   };
@@ -60,12 +62,10 @@ function entriesOf(planned: PeerRoute, tunnels: TunnelIndices): RouteEntries | u
   const linkIndex = tunnels.get(planned.underlay);
   if (linkIndex === undefined) return undefined;
   const { source, mac, remote } = planned;
-  const neighbour: Neighbour = { linkIndex, address: gateway, mac };
-  const fdb: FdbEntry = { linkIndex, mac, owner: "self", destination: remote };
   return {
     route: { destination, gateway, linkIndex, protocol, source, onlink: true },
-    neighbour: [neighbourKey(neighbour), neighbour],
-    fdb: [fdbKey(fdb), fdb],
+    neighbour: { linkIndex, address: gateway, mac },
+    fdb: { linkIndex, mac, owner: "self", destination: remote },
   };
 }
 

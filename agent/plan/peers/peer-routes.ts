@@ -62,21 +62,30 @@ export function addressOf(family: Family, addresses: readonly string[]): string 
   return addresses.find((address) => familyOf(address) === family);
 }
 
+/** A plan, and the kernel's routes to the node's addresses that it was made for. Flat, since thousands are kept. */
+interface KnownPlan {
+  readonly route4: UnderlayRoute | undefined;
+  readonly route6: UnderlayRoute | undefined;
+  readonly plan: PeerPlan;
+}
+
 /**
  * Plans the routes to other nodes' pods, one claim at a time, and remembers them: of thousands of nodes one or two change at once, and the same
  * answer for the others is recognised as the same object.
  */
 export function createPeerPlanner(input: PeerPlannerInput): (claim: Claim, routeTo: RouteTo) => PeerPlan {
-  const known = new WeakMap<Claim, { readonly routes: readonly unknown[]; readonly plan: PeerPlan }>();
+  const known = new WeakMap<Claim, KnownPlan>();
   return (claim, routeTo) => {
-    const routes = FAMILIES.map((family) => {
-      const address = addressOf(family, claim.node.addresses);
+    const { addresses } = claim.node;
+    const routeOf = (family: Family): UnderlayRoute | undefined => {
+      const address = addressOf(family, addresses);
       return address === undefined ? undefined : routeTo(address);
-    });
+    };
+    const [route4, route6] = [routeOf(4), routeOf(6)];
     const before = known.get(claim);
-    if (before?.routes.every((route, index) => route === routes[index]) === true) return before.plan;
+    if (before !== undefined && before.route4 === route4 && before.route6 === route6) return before.plan;
     const plan = planPeer(claim, input, routeTo);
-    known.set(claim, { routes, plan });
+    known.set(claim, { route4, route6, plan });
     return plan;
   };
 }

@@ -8,7 +8,7 @@ import { writeKubeconfig } from "./kubeconfig.ts";
  *
  * usage: node agent/testing/kube/run-api-server.ts [--port N] [--nodes N] [--node-bytes N] [--kubeconfig PATH] [--streaming]
  *
- * Prints its URL when it is ready. Node `node-I` has the address 172.16.0.0 + I and the /24 at 10.64.0.0 + 256 I. With `--streaming` it has streaming lists, as API servers since Kubernetes 1.34. Takes commands from stdin, one
+ * Prints its URL when it is ready. Node `node-I` has the address 172.16.0.0 + I and the /24 at 11.0.0.0 + 256 I. With `--streaming` it has streaming lists, as API servers since Kubernetes 1.34. Takes commands from stdin, one
  * a line: "move I" moves the prefix of a node to 12.0.0.0 + 256 I, or back; "touch I" changes nothing of a node that matters, as heartbeats do;
  * "churn N" moves N nodes a second, one after the other, and "beat N" touches them; 0 ends both.
  */
@@ -23,7 +23,7 @@ const { values } = parseArgs({
 });
 
 /** Where the nodes' prefixes begin: the first two bytes as one number. */
-const HOME = 10 * 256 + 64;
+const HOME = 11 * 256;
 const MOVED = 12 * 256;
 
 const bytes = Number(values["node-bytes"]);
