@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { after, afterEach, beforeEach, test } from "node:test";
 import fc from "fast-check";
-import { type Cidr, cidrOf, parseCidr } from "../../net/cidr.ts";
+import { type Cidr, cidrOf } from "../../net/cidr.ts";
 import { NETLINK_NETFILTER } from "../../netlink/nft/nft-generation.ts";
 import type { PortBinding } from "../../plan/pods/host-ports.ts";
 import type { OverlayNode } from "../../plan/rules/overlay-bindings.ts";
@@ -16,6 +16,7 @@ import { assertInsideTestNamespaces, privileged } from "../../testing/runner/pri
 import { loadNative } from "../socket/native.ts";
 import { createNftables, type Nftables } from "./nftables.ts";
 import { createNetlinkClient } from "../socket/netlink-client.ts";
+import { cidr } from "../../testing/cidr.ts";
 
 assertInsideTestNamespaces();
 const netfilter = createNetlinkClient(loadNative(), NETLINK_NETFILTER);
@@ -42,10 +43,6 @@ afterEach(async () => {
 });
 
 after(() => netfilter.close());
-
-function cidr(text: string): Cidr {
-  return parseCidr(text) ?? assert.fail(text);
-}
 
 function inside(...insideCidrs: readonly Cidr[]): Ruleset {
   const masquerade = { families: [4, 6] as const, randomPorts: true };

@@ -35,17 +35,16 @@ export async function openProber(): Promise<Prober> {
   await once(socket, "connect");
   return {
     async probe(request) {
-      const answered = Promise.race([
-        once(lines, "line"),
-        once(lines, "close").then(() => Promise.reject(new Error("the prober has ended"))),
-      ]);
+      const answer = new Promise<string>((resolve, reject) => {
+        lines.once("line", resolve);
+        lines.once("close", () => reject(new Error("the prober has ended")));
+      });
       socket.write(`${JSON.stringify(request)}\n`);
-      const [line] = (await answered) as [string];
-      return line;
+      return await answer.finally(() => lines.removeAllListeners("close"));
     },
     async close() {
       socket.destroy();
-      await privileged({ command: ["kill", String(pid)] });
+      await privileged({ command: ["kill", "-9", String(pid)] });
       await netns.remove();
       rmSync(path, { force: true });
     },
