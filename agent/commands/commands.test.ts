@@ -9,6 +9,7 @@ const NAMES = [
   "doctor",
   "trace",
   "page",
+  "bundle",
   "uninstall",
   "set-ipv6-forwarding",
   "completion",
@@ -101,7 +102,7 @@ test("help tells the exit codes and the environment", async () => {
 });
 
 test("every command that prints data has --json", async () => {
-  const without = new Set(["agent", "page", "completion"]);
+  const without = new Set(["agent", "page", "bundle", "completion"]);
   for (const { name, flags } of COMMAND_HELPS)
     assert.equal(
       flags.some((flag) => flag.name === "json"),

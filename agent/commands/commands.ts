@@ -6,6 +6,7 @@ import { type CommandInput, type CommandResult, helpOf } from "../settings/comma
 import { STATUS, status } from "../status/status.ts";
 import { printable } from "../text/printable.ts";
 import { AGENT, type Exit, runAgent } from "./agent.ts";
+import { BUNDLE, runBundle } from "./bundle/bundle.ts";
 import { COMPLETION, printCompletion } from "./completion/completion.ts";
 import { nearest } from "./nearest.ts";
 import { configuredHelp } from "./read-config.ts";
@@ -23,6 +24,7 @@ const COMMANDS: readonly Command[] = [
   { ...helpOf(DOCTOR), run: runDoctor },
   { ...helpOf(TRACE), run: runTrace },
   { ...helpOf(PAGE), run: printPage },
+  { ...helpOf(BUNDLE), run: runBundle },
   { ...configuredHelp(UNINSTALL), run: runUninstall },
   { ...helpOf(SET_IPV6_FORWARDING), run: runSetIpv6Forwarding },
   { ...helpOf(COMPLETION), run: (input) => printCompletion(input, completed()) },

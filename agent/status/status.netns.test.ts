@@ -82,6 +82,7 @@ test("status of a ready node: exit code 0, its pods by name, and no colours in a
   assert.match(stdout, /^ {2}team\/web-0 +eth0 +10\.244\.1\.2 fd00:1::2 +cw[a-z2-7]{13} +1450 +\d+ s$/m);
   assert.match(stdout, /^ {2}19 direct, 1 VXLAN$/m);
   assert.ok(!stdout.includes("\u001B"));
+  assert.match((await run("--summary")).stdout, /^yes\t2\t\d+,\d+\t0\t[^\t]+\t[^\t]+\n$/);
 });
 
 test("status of a node that is not ready: exit code 1, and the reasons", async () => {

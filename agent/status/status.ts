@@ -12,6 +12,7 @@ import { reportKernel } from "../report/kernel-report.ts";
 import type { NodeReport } from "../report/node-report.ts";
 import { formatDenied } from "./format-denied.ts";
 import { formatStatus } from "./format-status.ts";
+import { formatSummary } from "./format-summary.ts";
 
 export const STATUS = {
   name: "status",
@@ -20,6 +21,8 @@ export const STATUS = {
     json: "the report as one JSON object",
     all: "all other nodes and calls, however many",
     denied: "what policies have dropped of late, and nothing else",
+    summary:
+      "one line: ready, pods, free addresses, nodes out of reach, version, first reason; tabs between them",
   },
   settings: ["socket"],
   exitCodes: "0 ready, 1 not ready or no answer of the agent, 2 wrong usage",
@@ -38,11 +41,13 @@ export async function status({ args, colours, dateMs }: CommandInput): Promise<C
     answer.kind === "answer"
       ? answer.report
       : reportKernel(await observeNode(loadNative(), { listPeers: isWhole }), dateMs());
-  const stdout = switches.json
-    ? jsonText(withSilence(report, silence))
-    : switches.denied
-      ? formatDenied({ report, silence })
-      : formatStatus({ report, silence, isWhole, colours });
+  const format = (): string => {
+    if (switches.json) return jsonText(withSilence(report, silence));
+    if (switches.denied) return formatDenied({ report, silence });
+    if (switches.summary) return formatSummary(report, silence);
+    return formatStatus({ report, silence, isWhole, colours });
+  };
+  const stdout = format();
   return { exitCode: report.readiness?.isReady === true ? 0 : 1, stdout, stderr: "" };
 }
 

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { runCommand } from "./command.ts";
-import { type TarEntry, writeTar } from "./tar.ts";
+import { type TarEntry, writeTar } from "../../agent/commands/bundle/tar.ts";
 
 export interface ImageInput {
   /** Full reference, such as `localhost/pause:test`. */
