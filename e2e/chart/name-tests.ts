@@ -14,6 +14,14 @@ export function testNames(helm: Helm): void {
     assert.deepEqual(references, []);
   });
 
+  test("every alert's runbook_url is a whole address, without any setting", async () => {
+    const text = await helm.template({ set: ["prometheusRule.enabled=true"] });
+    const links = text.match(/runbook_url: .*/g) ?? [];
+    assert.ok(links.length >= 10);
+    for (const link of links)
+      assert.match(link, /^runbook_url: https:\/\/\S+\/blob\/v\d\S*\/docs\/runbook\.md#causeway\w+$/);
+  });
+
   test("commonLabels and commonAnnotations are on every object, those of one object win", async () => {
     const set = [
       'commonLabels={"team":"all"}',

@@ -7,6 +7,7 @@ export function testNotes(helm: Helm): void {
   test("the notes say how to go on, and that the image has to be put somewhere", async () => {
     const notes = await helm.notes();
     assert.match(notes, /kubectl --namespace kube-system rollout status daemonset\/causeway/);
+    assert.match(notes, /kubectl --namespace kube-system exec POD -- causeway doctor/);
     assert.match(notes, /helm test causeway --namespace kube-system/);
     assert.match(notes, /The image is localhost\/causeway:\S+, which no registry has/);
   });

@@ -1,0 +1,36 @@
+import { join } from "node:path";
+import { drawNode } from "./node-picture.ts";
+import { arrow, box, drawing } from "./svg.ts";
+import { drawWays } from "./ways-picture.ts";
+
+const FOLDER = join(import.meta.dirname, "..", "..", "..", "docs", "pictures");
+
+/** Every drawing of the docs by its path: `npm run docs` writes them. */
+export const PICTURES: Readonly<Record<string, () => string>> = {
+  [join(FOLDER, "node.svg")]: drawNode,
+  [join(FOLDER, "ways.svg")]: drawWays,
+  [join(FOLDER, "icon.svg")]: drawIcon,
+};
+
+/** For catalogues of charts: two pods, and the causeway between them. */
+function drawIcon(): string {
+  return drawing({
+    width: 128,
+    height: 128,
+    title: "Causeway",
+    parts: [
+      box({ at: [12, 16], size: [44, 44], head: "" }),
+      box({ at: [72, 16], size: [44, 44], head: "" }),
+      box({ at: [12, 88], size: [104, 24], head: "", kind: "own" }),
+      arrow(
+        [
+          [34, 60],
+          [34, 100],
+          [94, 100],
+          [94, 62],
+        ],
+        1,
+      ),
+    ],
+  });
+}
