@@ -7,11 +7,14 @@ import type { TableChange } from "../../plan/policy/state/table-change.ts";
  */
 export interface PolicyKernel {
   /**
-   * Makes the kernel's table exactly this, in one transaction, and creates it if absent. Reads it back first unless nobody else can have changed it. Tells
-   * what was not as it was left, in words: of a table that is new or that another process made, everything that differs.
+   * Makes the kernel's table exactly this, and creates it if absent. Reads it back first unless nobody else can have changed it. Tells what was not as it
+   * was left, in words: of a table that is new or that another process made, everything that differs.
    */
   ensure(table: PolicyTable): Promise<readonly string[]>;
-  /** In one transaction; only what a socket cannot take at once is split, new sets and chains first, as the order of {@link TableChange} allows. */
+  /**
+   * What packets meet changes in one transaction, after one with the chains and sets that are new ({@link inTransactions}); only what a socket cannot take
+   * at once is split further, in its order.
+   */
   apply(changes: readonly TableChange[]): Promise<void>;
   /** What differs between this table and the kernel's, in words; changes nothing. `afresh`: read even if nobody else can have changed it. */
   check(table: PolicyTable, options?: { readonly afresh: boolean }): Promise<readonly string[]>;

@@ -11,9 +11,9 @@ import { readTable } from "./read-table.ts";
 import { planRepair } from "./repair-table.ts";
 import { restoreTable } from "./restore-table.ts";
 import { sendSteps } from "./send-steps.ts";
-import { newPartsFirst } from "./step-order.ts";
 import type { TableCopy } from "./table-copy.ts";
 import { planTable } from "./table-plan.ts";
+import { inTransactions } from "./transactions.ts";
 
 export interface KeptTableInput {
   readonly netfilter: Pick<NetlinkClient, "execute" | "tryExecute" | "dump">;
@@ -50,7 +50,7 @@ export function createKeptTable({ netfilter, generations, options }: KeptTableIn
     if (copy === undefined)
       throw new Error("Cannot change the policy table: what the kernel has of it is not known");
     try {
-      advance(await sendChanges(netfilter, copy, changes));
+      await sendChanges(netfilter, copy, { changes, onMade: advance });
     } catch (error) {
       forget();
       throw error;
@@ -85,17 +85,19 @@ export function createKeptTable({ netfilter, generations, options }: KeptTableIn
   };
 }
 
-/** Changes a table that the kernel has as it is in the copy, which follows. Gives the number of transactions. */
-function sendChanges(
+/** Changes a table that the kernel has as it is in the copy, which follows. Hears of the number of transactions that were made. */
+async function sendChanges(
   netfilter: Pick<NetlinkClient, "execute">,
   copy: TableCopy,
-  changes: readonly TableChange[],
-): Promise<number> {
-  let setIds = 0;
-  const steps = newPartsFirst(changes).flatMap((change): readonly Step[] => {
-    const own = changeSteps(copy.table, change, () => ++setIds);
-    copy.apply(change);
-    return own;
-  });
-  return sendSteps({ netfilter, what: `change nftables table ${POLICY_TABLE.table}` }, steps);
+  { changes, onMade }: { readonly changes: readonly TableChange[]; readonly onMade: (count: number) => void },
+): Promise<void> {
+  for (const transaction of inTransactions(changes)) {
+    let setIds = 0;
+    const steps = transaction.flatMap((change): readonly Step[] => {
+      const own = changeSteps(copy.table, change, () => ++setIds);
+      copy.apply(change);
+      return own;
+    });
+    onMade(await sendSteps({ netfilter, what: `change nftables table ${POLICY_TABLE.table}` }, steps));
+  }
 }

@@ -31,8 +31,8 @@ import type { SetPlan, TablePlan } from "./table-plan.ts";
 /** What makes the kernel's table the planned one, and what was wrong with it, in words. */
 export interface TableRepair {
   readonly faults: readonly string[];
-  /** Undefined: the table has to be replaced as a whole. */
-  readonly bodies: readonly MessageBody[] | undefined;
+  /** One after the other, see {@link inTransactions}; undefined: the table has to be replaced as a whole. */
+  readonly transactions: readonly (readonly MessageBody[])[] | undefined;
 }
 
 /** The whole table, in the place of one that may be there. */
@@ -55,7 +55,7 @@ export function replaceTable(plan: TablePlan): readonly MessageBody[] {
 
 /** Compares the table that was read with the planned one. */
 export function planRepair(plan: TablePlan, observed: ObservedTable | undefined): TableRepair {
-  if (observed === undefined) return { faults: ["the table is missing"], bodies: undefined };
+  if (observed === undefined) return { faults: ["the table is missing"], transactions: undefined };
   const difference = compareTables(plan, observed);
   const { sets, chains, alien, altered, elements } = difference;
   const faults = [
@@ -67,7 +67,7 @@ export function planRepair(plan: TablePlan, observed: ObservedTable | undefined)
     ...chains.surplus.map((name) => `chain ${name} is not planned`),
     ...sets.surplus.map((name) => `set ${name} is not planned`),
   ];
-  return { faults, bodies: alien.length > 0 ? undefined : repairBodies(difference) };
+  return { faults, transactions: alien.length > 0 ? undefined : repairTransactions(difference) };
 }
 
 interface TableDifference {
@@ -108,21 +108,29 @@ function compareTables(plan: TablePlan, observed: ObservedTable): TableDifferenc
   };
 }
 
-/** Removals first; then what is new, and what leads to it; then what nothing leads to any more. */
-function repairBodies({ sets, chains, altered, elements }: TableDifference): readonly MessageBody[] {
+/** What is new, then all else: removals first, and last what nothing leads to any more. */
+function repairTransactions({
+  sets,
+  chains,
+  altered,
+  elements,
+}: TableDifference): readonly (readonly MessageBody[])[] {
   const emptied = [...chains.surplus, ...altered.map(({ name }) => name)];
-  return [
-    ...elements.flatMap(({ removals }) => removals),
+  const ahead = [
     ...sets.missing.map(({ declaration }, index) => createSet(POLICY_TABLE, declaration, index + 1)),
     ...sets.missing.filter(isPlain).flatMap(additionsTo),
-    ...emptied.map((name) => deleteRules(POLICY_TABLE, name)),
     ...chains.missing.flatMap(createChainBodies),
+  ];
+  const rest = [
+    ...elements.flatMap(({ removals }) => removals),
+    ...emptied.map((name) => deleteRules(POLICY_TABLE, name)),
     ...altered.flatMap(({ wanted }) => wanted.rules.map((rule) => appendRule(POLICY_TABLE, rule))),
     ...elements.flatMap(({ additions }) => additions),
     ...sets.missing.filter((set) => !isPlain(set)).flatMap(additionsTo),
     ...chains.surplus.map((name) => deleteChain(POLICY_TABLE, name)),
     ...sets.surplus.map((name) => deleteSet(POLICY_TABLE, name)),
   ];
+  return [ahead, rest].filter(({ length }) => length > 0);
 }
 
 function isPlain({ declaration }: SetPlan): boolean {

@@ -1,3 +1,4 @@
+import type { MessageBody } from "../../../netlink/message/message.ts";
 import { isNetlinkError } from "../../../netlink/message/netlink-error.ts";
 import type { PolicyTable } from "../../../plan/policy/compile/policy-table.ts";
 import type { Generations, TableGeneration } from "../../nft/generations.ts";
@@ -31,28 +32,33 @@ export async function restoreTable(
 ): Promise<readonly string[]> {
   const plan = planTable(wanted, options);
   const what = `repair nftables table ${POLICY_TABLE.table}`;
-  const whole = (): readonly Step[] => replaceTable(plan).map((body) => [body]);
   for (let attempt = 1; ; attempt++) {
     const isLast = attempt === MAX_ATTEMPTS;
     const seen = known.look();
     const generation = await readGeneration(netfilter);
-    const { faults, bodies } = planRepair(plan, await readTable(netfilter));
+    const { faults, transactions = [replaceTable(plan)] } = planRepair(plan, await readTable(netfilter));
     if (faults.length === 0) {
       seen(generation);
       return faults;
     }
-    const steps = bodies === undefined ? whole() : bodies.map((body) => [body]);
-    let count: number;
+    let count = 0;
     try {
-      count = await sendSteps({ netfilter, what, generation: isLast ? undefined : generation }, steps);
+      for (const bodies of transactions) {
+        const expected = isLast ? undefined : generation + count;
+        count += await sendSteps({ netfilter, what, generation: expected }, inSteps(bodies));
+      }
     } catch (error) {
       if (!isNetlinkError(error)) throw error;
       if (error.code === "ERESTART" && !isLast) continue;
-      count = await sendSteps({ netfilter, what }, whole());
+      count += await sendSteps({ netfilter, what }, inSteps(replaceTable(plan)));
     }
     // What was made without regard to the generation may have met another table than the one that was read.
     if (!isLast) seen(generation);
     for (let made = 0; made < count; made++) generations.advance();
     return faults;
   }
+}
+
+function inSteps(bodies: readonly MessageBody[]): readonly Step[] {
+  return bodies.map((body) => [body]);
 }

@@ -13,7 +13,6 @@ export interface SendInput {
 
 /** More than a transaction of any real table has. A socket that we may not give a large buffer takes some 400 KB. */
 const MAX_BYTES = 32 * 1024 * 1024;
-const LEAST_BYTES = 64 * 1024;
 
 /**
  * Sends steps in one transaction, or in as few as the socket takes, in their order. Gives the number of transactions. Throws NetlinkError for what the kernel refuses;
@@ -37,9 +36,8 @@ export async function sendSteps(
       });
       await netfilter.execute([{ requests: [request] }]);
     } catch (error) {
-      const size = bytesOf(part);
-      if ((error as NodeJS.ErrnoException).code !== "EMSGSIZE" || size <= LEAST_BYTES) throw error;
-      limit = Math.floor(size / 2);
+      if ((error as NodeJS.ErrnoException).code !== "EMSGSIZE" || part.length === 1) throw error;
+      limit = Math.floor(bytesOf(part) / 2);
       continue;
     }
     rest = rest.slice(part.length);
