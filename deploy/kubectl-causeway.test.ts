@@ -16,6 +16,7 @@ if [ "$1" = --context ]; then shift 2; fi
 case "$*" in
   *"get pods --all-namespaces --selector app.kubernetes.io/name=causeway "*) cat "$FAKE/agents" ;;
   "get pod --namespace shop "*) cat "$FAKE/pod-$5" ;;
+  "get service --namespace shop "*) cat "$FAKE/service-$5" ;;
   logs*--previous*) exit 1 ;;
   logs*) echo "a line of the log" ;;
   *" bundle") cat "$FAKE/bundle.tar" ;;
@@ -46,6 +47,9 @@ function run(args: readonly string[], files: Readonly<Record<string, string | Ui
     "pod-web-0": "n1 10.244.1.2",
     "pod-web-1": "n1 10.244.1.3",
     "pod-db-0": "n2 10.244.2.9",
+    "service-web": "10.96.0.20 8080",
+    "service-six": "fd00:96::20 8080",
+    "service-headless": "None 8080",
     "pod-six-0": "n2 fd00:2::9",
   };
   for (const [name, text] of Object.entries({ ...standard, ...files })) writeFileSync(join(fake, name), text);
@@ -109,7 +113,12 @@ for (const { target, ends } of [
   { target: "shop/db-0", ends: ["n1: shop/web-0 to 10.244.2.9", "n2: shop/db-0 to 10.244.1.2"] },
   { target: "shop/web-1:80", ends: ["n1: shop/web-0 to shop/web-1:80"] },
   { target: "10.96.0.10:53/udp", ends: ["n1: shop/web-0 to 10.96.0.10:53/udp"] },
-  { target: "http://web.shop.svc/", ends: ["n1: shop/web-0 to http://web.shop.svc/"] },
+  { target: "http://web.shop.svc/a", ends: ["n1: shop/web-0 to 10.96.0.20:80"] },
+  { target: "https://web.shop.svc.cluster.local", ends: ["n1: shop/web-0 to 10.96.0.20:443"] },
+  { target: "https://web.shop.svc:8443/", ends: ["n1: shop/web-0 to 10.96.0.20:8443"] },
+  { target: "web.shop.svc", ends: ["n1: shop/web-0 to 10.96.0.20:8080"] },
+  { target: "six.shop.svc:53", ends: ["n1: shop/web-0 to [fd00:96::20]:53"] },
+  { target: "https://example.com/", ends: ["n1: shop/web-0 to https://example.com/"] },
   { target: "192.0.2.1", ends: ["n1: shop/web-0 to 192.0.2.1"] },
 ])
   test(`trace to ${target} asks ${ends.length === 2 ? "both nodes" : "the pod's node"}`, () => {
@@ -123,6 +132,12 @@ for (const { target, ends } of [
     for (const end of ends)
       assert.ok(stdout.includes(`ran trace ${end.split(": ")[1]?.replace(" to ", " ")}`));
   });
+
+test("trace to a service without an address says what to do", () => {
+  const { code, stderr } = run(["trace", "shop/web-0", "headless.shop.svc:80"]);
+  assert.equal(code, 1);
+  assert.match(stderr, /service headless\.shop\.svc has no address of its own: trace to one of its pods/);
+});
 
 test("bundle adds the agent's logs to the node's bundle", () => {
   const content = Buffer.from("ready\n");

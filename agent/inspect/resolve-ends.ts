@@ -4,6 +4,7 @@ import { type Family, familyOf, parseAddress } from "../net/address.ts";
 import { parseAttachment } from "../plan/pods/attachment.ts";
 import { CUT, formatPodName } from "../plan/pods/names/pod-identity.ts";
 import { observeDatapath } from "./observe/observe-datapath.ts";
+import { parseNamedTarget, resolveHost } from "./resolve-host.ts";
 
 /** Both ends of a way as addresses of one family. */
 export interface Ends {
@@ -14,39 +15,52 @@ export interface Ends {
 /** `NAMESPACE/NAME`, and for a target `:PORT[/PROTOCOL]`. */
 const POD = /^([a-z0-9-]+\/[a-z0-9.-]+)(:.+)?$/;
 
-/** Reads both ends; pods of this node also by name, in the family of the other end. Gives what is wrong as text. */
+/**
+ * Reads both ends; pods of this node also by name, targets also as URL or host name, in the family of the other end. Gives what is wrong as text.
+ */
 export async function resolveEnds(
   rtnetlink: NetlinkClient,
   sourceText: string,
   targetText: string,
 ): Promise<Ends | string> {
-  const target = parseTarget(targetText);
+  const given = parseTarget(targetText);
+  const named = given === undefined ? parseNamedTarget(targetText) : undefined;
+  const hosts = named === undefined ? [] : await resolveHost(named);
+  if (typeof hosts === "string") return hosts;
   const source = parseAddress(sourceText);
   const [, sourcePod, sourceRest] = POD.exec(sourceText) ?? [];
   const [, targetPod, portText = ""] = POD.exec(targetText) ?? [];
   if (source === undefined && (sourcePod === undefined || sourceRest !== undefined))
     return `POD "${sourceText}" is neither an address nor NAMESPACE/NAME`;
-  if (target === undefined && targetPod === undefined)
-    return `TARGET "${targetText}" is neither an address nor NAMESPACE/NAME`;
+  if (given === undefined && named === undefined && targetPod === undefined)
+    return `TARGET "${targetText}" is no address, host name, URL or NAMESPACE/NAME`;
   const pods = await listNamedPods(rtnetlink);
   const sources = source === undefined ? pods(sourcePod ?? "") : [source];
   if (sources.length === 0) return `no pod of this node is called "${sourcePod}"`;
-  const targets = target === undefined ? pods(targetPod ?? "") : [target.address];
+  const targets =
+    given === undefined && named === undefined
+      ? pods(targetPod ?? "").flatMap((address) => parseTarget(withPort(address, portText)) ?? [])
+      : [...hosts, ...(given === undefined ? [] : [given])];
   if (targets.length === 0)
-    return `no pod of this node is called "${targetPod}": one of another node goes by its address`;
-  const family = ([4, 6] as const).find((each) => hasFamily(sources, each) && hasFamily(targets, each));
+    return targetPod === undefined || pods(targetPod).length > 0
+      ? `TARGET "${targetText}" has no valid port`
+      : `no pod of this node is called "${targetPod}": one of another node goes by its address`;
+  const family = ([4, 6] as const).find(
+    (each) => sources.some(isOf(each)) && targets.some(({ address }) => isOf(each)(address)),
+  );
   const from = sources.find((address) => familyOf(address) === family);
-  const to = targets.find((address) => familyOf(address) === family);
-  if (from === undefined || to === undefined)
+  const target = targets.find(({ address }) => familyOf(address) === family);
+  if (from === undefined || target === undefined)
     return `${sourceText} and ${targetText} are of different families`;
-  const found =
-    target ?? parseTarget(portText === "" || to.includes(".") ? `${to}${portText}` : `[${to}]${portText}`);
-  if (found === undefined) return `TARGET "${targetText}" has no valid port`;
-  return { source: from, target: found };
+  return { source: from, target };
 }
 
-function hasFamily(addresses: readonly string[], family: Family): boolean {
-  return addresses.some((address) => familyOf(address) === family);
+function withPort(address: string, portText: string): string {
+  return portText === "" || familyOf(address) === 4 ? `${address}${portText}` : `[${address}]${portText}`;
+}
+
+function isOf(family: Family): (address: string) => boolean {
+  return (address) => familyOf(address) === family;
 }
 
 /** Addresses by pods' names, those of the newest link first. Links of former releases may have kept the beginning of a long name only. */

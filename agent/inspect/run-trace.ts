@@ -2,7 +2,7 @@ import { brokenHop, explainPath } from "../diagnosis/path/explain-path.ts";
 import { isTranslationUnknown } from "../diagnosis/path/explain-translation.ts";
 import { exitCodeOf, type Finding, worstOf } from "../diagnosis/finding.ts";
 import { formatFindings } from "../diagnosis/format-findings.ts";
-import { formatTarget } from "../diagnosis/target.ts";
+import { formatTarget, parseTarget } from "../diagnosis/target.ts";
 import { loadNative } from "../kernel/socket/native.ts";
 import { createNetlinkClient } from "../kernel/socket/netlink-client.ts";
 import { NETLINK_NETFILTER } from "../netlink/nft/nft-generation.ts";
@@ -22,7 +22,8 @@ export const TRACE = {
   name: "trace",
   summary: "Explains hop by hop the way from a pod of this node to TARGET, and of the answers",
   about: `From what the kernel says that it would do; sends nothing.
-TARGET: ADDRESS, ADDRESS:PORT[/udp|/sctp], [IPV6]:PORT. Pods of this node also go by NAMESPACE/NAME.`,
+TARGET: ADDRESS, ADDRESS:PORT[/udp|/sctp], [IPV6]:PORT, NAME:PORT or a URL, with names as this node resolves them.
+Pods of this node also go by NAMESPACE/NAME.`,
   operands: ["POD", "TARGET"],
   switches: { json: "the hops as one JSON object" },
   settings: ["socket", "nodeName"],
@@ -109,9 +110,9 @@ function answer(
   return { exitCode, stdout, stderr: "" };
 }
 
-/** A pod by its name, with the address that was found for it. */
+/** A pod, a host or a URL as it was asked for, with the address that was found for it. */
 function describeEnd(asked: string, found: string): string {
-  return /^[a-z0-9-]+\//.test(asked) ? `${asked} (${found})` : found;
+  return parseTarget(asked) === undefined ? `${asked} (${found})` : found;
 }
 
 function conclude(findings: readonly Finding[]): string {

@@ -199,3 +199,25 @@ test("trace takes pods by namespace and name, of the family of the other end, an
   assert.equal(exitCode, 2);
   assert.match(stderr, /no pod of this node is called "shop\/none"/);
 });
+
+test("trace takes a URL, and says what it is in an address; a port that is none is refused", async () => {
+  assert.match(
+    (await trace("shop/client-0", "http://203.0.113.7/")).text,
+    /^shop\/client-0 \(10\.244\.1\.2\) to http:\/\/203\.0\.113\.7\/ \(203\.0\.113\.7:80\/tcp\)\n/,
+  );
+  assert.match(
+    (await trace("shop/client-0", "https://[2001:db8::1]/")).text,
+    / to https:\/\/\[2001:db8::1\]\/ \(\[2001:db8::1\]:443\/tcp\)\n/,
+  );
+  for (const target of ["shop/web-0:99999", "shop/web-0:80/icmp"]) {
+    const { exitCode, stderr } = await runCauseway([
+      "trace",
+      "--socket",
+      lab.node.socket,
+      "shop/client-0",
+      target,
+    ]);
+    assert.equal(exitCode, 2);
+    assert.match(stderr, /has no valid port/);
+  }
+});
