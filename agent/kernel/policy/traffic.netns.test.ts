@@ -118,11 +118,11 @@ test("drops are counted by the name of what drops, which tells why", async () =>
   const counted = [...(await kernel.readDenials())].filter(([, packets]) => packets > 0);
   assert.deepEqual(
     counted
-      .map(([drop, packets]) => ({ ...findDenial(engine.table, drop), packets }))
+      .map(([drop, packets]) => ({ packets, why: findDenial(engine.table, drop) }))
       .toSorted((a, b) => a.packets - b.packets),
     [
-      { direction: "ingress", tier: "NetworkPolicy", policies: ["shop/p0"], packets: 1 },
-      { direction: "egress", tier: "NetworkPolicy", policies: ["shop/p0"], packets: 2 },
+      { packets: 1, why: { direction: "ingress", tier: "NetworkPolicy", policies: ["shop/p0"] } },
+      { packets: 2, why: { direction: "egress", tier: "NetworkPolicy", policies: ["shop/p0"] } },
     ],
   );
 });
@@ -140,14 +140,13 @@ test("a pod whose group changes all the time stays isolated, and hears whom it m
   const flood = (source: string) =>
     front.run("sh", "-c", `ping -I ${source} -i 0.002 -W 1 -c 1500 -q ${WEB[0]} || true`);
   const floods = Promise.all([flood(FRONT[0]), flood("10.244.3.66")]);
-  let isOver = false;
-  void floods.then(() => (isOver = true));
+  const over = new AbortController();
+  void floods.finally(() => over.abort());
   let groups = 0;
-  for (let port = 2; !isOver; port++) {
-    const changes: readonly TableChange[] = shop.addPolicy("p0", allowing(port));
+  while (!over.signal.aborted) {
+    const changes: readonly TableChange[] = shop.addPolicy("p0", allowing(2 + groups++));
     assert.ok(changes.some(({ kind }) => kind === "map pod"));
     await kernel.apply(changes);
-    groups += 1;
   }
   const [allowed, denied] = await floods;
   assert.match(allowed, / 1500 received, 0% packet loss/);
