@@ -81,7 +81,7 @@ prepare() {
 
 push() {
   local registry=$1 reference digest
-  ! grep -rqi 'example\.com' charts/causeway/Chart.yaml SECURITY.md CODE_OF_CONDUCT.md || fail "example.com stands for the project's address in Chart.yaml, SECURITY.md or CODE_OF_CONDUCT.md: docs/release.md"
+  ! grep -rqi 'example\.com' charts/causeway/Chart.yaml SECURITY.md || fail "example.com stands for the project's address in Chart.yaml or SECURITY.md: docs/release.md"
   [ -e "$release/SHA256SUMS.asc" ] || fail "nothing signed is in $release: GPG_KEY=… deploy/release.sh prepare"
   (cd "$release" && sha256sum --quiet --check SHA256SUMS)
   for tool in cosign skopeo; do has "$tool" || fail "there is no $tool: it is needed to push"; done
