@@ -35,7 +35,7 @@ export async function resolveHost({ host, portText }: NamedTarget): Promise<read
         [],
     );
   } catch (error) {
-    const reason = describeSystemError(error as NodeJS.ErrnoException);
+    const reason = describeSystemError(error);
     const [name = "", namespace = ""] = host.split(".");
     const hint = /\.svc(?:\.|$)/.test(host)
       ? `; this node asks no DNS of the cluster: kubectl get service --namespace ${namespace} ${name} tells its address`
