@@ -19,14 +19,24 @@ export interface PlacerInput {
 
 /** Finds the groups of pods of this node. */
 export interface Placer {
+  /** An attachment that comes or goes costs no plan: what was found for the pod before holds until it is another object, or is forgotten. */
   place(key: string): readonly Membership[];
+  /** What selects the pod may be other policies, or be planned in another way. */
+  forget(key: string): void;
   /** What was planned holds no longer: policies, pods or sizes may be others. */
   forgetPlans(): void;
 }
 
+/** Groups of a pod, whatever addresses it has. */
+interface Found {
+  readonly pod: Pod;
+  /** What selects it, so that it is not read again for each of its changes. */
+  readonly selecting: readonly Policy[];
+  readonly groups: Map<string, GroupPlan | undefined>;
+}
+
 export function createPlacer({ families, store, own, policies, names, isBig }: PlacerInput): Placer {
-  /** By pod: what selects it, so that it is not read again for each of its changes. */
-  const held = new Map<string, readonly Policy[]>();
+  const found = new Map<string, Found>();
   /** By policies, ports, direction and family: pods of one deployment have the same. */
   const plans = new Map<string, GroupPlan | undefined>();
   const idOf = createNumbers();
@@ -43,37 +53,55 @@ export function createPlacer({ families, store, own, policies, names, isBig }: P
     plans.set(key, group);
     return group;
   };
+  const findOf = (key: string, pod: Pod): Found => {
+    const known = found.get(key);
+    if (known?.pod === pod) return known;
+    const selecting = policies.selecting(pod, store.namespaces.get(pod.namespace));
+    const next: Found = { pod, selecting, groups: new Map() };
+    found.set(key, next);
+    return next;
+  };
+  const groupOf = ({ pod, selecting, groups }: Found, direction: Direction, family: Family) => {
+    const key = `${direction} ${family}`;
+    const group = groups.has(key) ? groups.get(key) : plan(selecting, pod, direction, family);
+    groups.set(key, group);
+    return group;
+  };
   /** Groups of both families, whatever addresses it has by now: ADD and DEL change elements and nothing else. */
   const ofPod = (key: string, pod: Pod, addresses: readonly string[]): readonly Membership[] => {
-    const selecting = policies.selecting(pod, store.namespaces.get(pod.namespace));
-    held.set(key, selecting);
+    const all = findOf(key, pod);
     return DIRECTIONS.flatMap((direction) =>
       [...new Set([...families, ...addresses.map(familyOf)])].flatMap((family): readonly Membership[] => {
-        const group = plan(selecting, pod, direction, family);
+        const group = groupOf(all, direction, family);
         const ofFamily = addresses.filter((address) => familyOf(address) === family);
         return group === undefined ? [] : [{ group, direction, family, addresses: ofFamily }];
       }),
     );
   };
-  const ofStranger = (namespace: string, addresses: readonly string[]): readonly Membership[] => {
-    if (!policies.concerns(namespace, store.namespaces.get(namespace))) return [];
-    return DIRECTIONS.flatMap((direction) =>
-      addresses.map((address): Membership => {
-        const family = familyOf(address);
-        return { group: planClosedGroup(direction, family, names), direction, family, addresses: [address] };
-      }),
-    );
-  };
+  const ofStranger = (namespace: string, addresses: readonly string[]): readonly Membership[] =>
+    policies.concerns(namespace, store.namespaces.get(namespace)) ? closeAddresses(addresses, names) : [];
   return {
     place(key) {
-      held.delete(key);
       const pod = own.podOf(key);
       const { known, strangers } = own.addressesOf(key);
-      const ofKnown = pod !== undefined && takesPart(pod) ? ofPod(key, pod, known) : [];
+      const isSubject = pod !== undefined && takesPart(pod);
+      if (!isSubject) found.delete(key);
+      const ofKnown = isSubject ? ofPod(key, pod, known) : [];
       return [...ofKnown, ...ofStranger(key.slice(0, key.indexOf("/")), strangers)];
     },
+    forget: (key) => void found.delete(key),
     forgetPlans: () => plans.clear(),
   };
+}
+
+/** Of pods whose labels nobody knows. */
+function closeAddresses(addresses: readonly string[], names: Names): readonly Membership[] {
+  return DIRECTIONS.flatMap((direction) =>
+    addresses.map((address): Membership => {
+      const family = familyOf(address);
+      return { group: planClosedGroup(direction, family, names), direction, family, addresses: [address] };
+    }),
+  );
 }
 
 /** A number for each object, for as long as it is there. */

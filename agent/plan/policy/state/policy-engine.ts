@@ -73,8 +73,11 @@ export function createPolicyEngine(input: PolicyEngineInput): PolicyEngine {
     isLayoutOld ||= big.notice(changed);
   };
   const soil = (namespace: string | undefined): void => {
-    for (const key of own.keys)
-      if (namespace === undefined || key.startsWith(`${namespace}/`)) dirty.add(key);
+    for (const key of own.keys) {
+      if (namespace !== undefined && !key.startsWith(`${namespace}/`)) continue;
+      placer.forget(key);
+      dirty.add(key);
+    }
   };
   /** The pod with the addresses that count, in the place of what was known of it. */
   const setPod = (namespace: string, name: string, next: Pod | undefined): void => {
