@@ -98,7 +98,7 @@ export function startCniServer(input: ServerInput): CniServer {
       const done = serve(connection, bytes, fds).finally(() => inWork.delete(connection));
       inWork.set(connection, done);
     },
-    onRefused: (reason) => log.warn({ reason }, "Refused a connection on the shim socket"),
+    onRefused: (reason) => log.warn({ reason }, "Rejected a connection on the shim socket"),
   });
   log.info({ socket }, "Listening for the shim");
 
@@ -154,5 +154,5 @@ function logCall(log: Log, { code, error, ...call }: ServedCall): void {
     return;
   }
   const level = code === CNI_CODE.notAvailable ? "debug" : "warn";
-  log[level]({ ...fields, code, error }, "Refused CNI request");
+  log[level]({ ...fields, code, error }, "CNI request failed");
 }

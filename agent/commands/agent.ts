@@ -58,7 +58,7 @@ function logFaultsOfNode(log: Log, finish: () => void, exit: Exit): void {
   process.once("uncaughtException", (error) => {
     log.error(
       { error: messageOf(error), stack: error instanceof Error ? error.stack : "" },
-      "Ended by a fault of its own",
+      "Uncaught error: the agent exits",
     );
     finish();
     exit(1);

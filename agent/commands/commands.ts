@@ -36,7 +36,7 @@ export const COMMAND_HELPS: readonly CommandHelp[] = COMMANDS;
 
 /** What each exit code means, whatever the command. */
 const EXIT_CODES = [
-  ["0", "done; status: ready; doctor: nothing to do; trace: the way is whole"],
+  ["0", "done; status: ready; doctor: nothing to do; trace: the path is complete"],
   ["1", "the command failed; status: not ready, or the agent does not answer"],
   ["2", "wrong usage or configuration"],
   ["3", "doctor, trace: warnings"],

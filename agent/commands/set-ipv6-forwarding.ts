@@ -11,11 +11,11 @@ import { printable } from "../text/printable.ts";
 
 export const SET_IPV6_FORWARDING = {
   name: "set-ipv6-forwarding",
-  summary: "Lets the node forward IPv6, where the agent itself may not",
+  summary: "Turns on IPv6 forwarding where the agent itself is not permitted to",
   about: "For an init container that may write /proc/sys.",
   switches: { json: "what was set and what could not be, as one JSON object" },
   settings: [],
-  exitCodes: "0 done, 1 something could not be set, 2 wrong usage",
+  exitCodes: "0 done, 1 a setting could not be written, 2 wrong usage",
 } as const;
 
 export async function runSetIpv6Forwarding({ args, version }: CommandInput): Promise<CommandResult> {

@@ -12,9 +12,9 @@ import { readConfig } from "./read-config.ts";
 
 export const UNINSTALL = {
   name: "uninstall",
-  summary: "Removes from the host what the agent has made, with --all also pods' links, routes and rules",
+  summary: "Removes the agent's files from the host; with --all also pods' links, routes and rules",
   switches: {
-    all: "pods' links, routes and rules, too",
+    all: "also remove pods' links, routes and rules",
     json: "what was done and what failed, as one JSON object",
   },
   exitCodes: "0 done, 1 something could not be removed, or an agent is running, 2 wrong usage",
@@ -33,7 +33,7 @@ export async function runUninstall(input: CommandInput): Promise<CommandResult> 
   try {
     const running = await findAgent(config);
     if (running !== undefined) {
-      const remedy = "stop it first, else it puts everything back: delete its DaemonSet, or end its process";
+      const remedy = "stop it first, or it restores everything: delete its DaemonSet or end its process";
       throw new Error(`Cannot uninstall: an agent is running (${running}); ${remedy}`);
     }
     kernel = openLinuxKernel(loadNative(), { after: systemClock.after, onError });

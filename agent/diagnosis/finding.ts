@@ -35,5 +35,5 @@ export function judging<Value>(
   judge: (value: Value) => readonly Finding[],
 ): readonly Finding[] {
   if ("value" in observed) return judge(observed.value);
-  return [{ name, verdict: "info", evidence: `cannot be told: ${observed.error}` }];
+  return [{ name, verdict: "info", evidence: `unknown: ${observed.error}` }];
 }

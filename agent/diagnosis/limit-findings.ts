@@ -8,6 +8,6 @@ export function limitFindings(name: string, faults: readonly Finding[]): readonl
   if (rest.length === 0) return faults;
   return [
     ...faults.slice(0, MAX_TOLD),
-    { name, verdict: worstOf(rest), evidence: `${rest.length} more of the kind` },
+    { name, verdict: worstOf(rest), evidence: `${rest.length} more like these` },
   ];
 }

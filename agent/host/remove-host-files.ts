@@ -73,7 +73,7 @@ async function moveTo(target: string, path: string, tell: (sentence: string) => 
   } catch (cause) {
     throw new Error(`Cannot move "${path}" to "${target}": ${describeSystemError(cause)}`, { cause });
   }
-  tell(`Moved "${path}" behind all others, to "${target}"`);
+  tell(`Renamed "${path}" so that it sorts last: "${target}"`);
 }
 
 async function isSocket(path: string): Promise<boolean> {

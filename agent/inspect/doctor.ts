@@ -202,7 +202,7 @@ function peersOf(
 
 async function observeMtu(sockets: PathSockets, node: Machine, agent: AgentAnswer): Promise<MtuObservation> {
   const { bridge, tunnels, families, carries = 0 } = node;
-  if (bridge === undefined) throw new Error("there is no bridge of Causeway's");
+  if (bridge === undefined) throw new Error("there is no Causeway bridge");
   // A narrower way out of the cluster is not what pods' MTU follows.
   const uplinks = node.uplinks.filter(({ mtu }) => mtu >= carries);
   const configured = agent.kind === "answer" ? agent.report.agent?.settings.mtu : undefined;

@@ -16,7 +16,7 @@ import { examineNode } from "./doctor.ts";
 
 export const DOCTOR = {
   name: "doctor",
-  summary: "Looks at this node, changes nothing, and tells what is wrong and which command puts it right",
+  summary: "Checks this node without changing it, and prints what is wrong and the command that fixes it",
   switches: { json: "the findings as one JSON object" },
   settings: [
     "socket",

@@ -20,14 +20,14 @@ import { resolveEnds } from "./resolve-ends.ts";
 
 export const TRACE = {
   name: "trace",
-  summary: "Explains hop by hop the way from a pod of this node to TARGET, and of the answers",
+  summary: "Explains hop by hop the path from a pod on this node to TARGET, and the path of the replies",
   about: `From what the kernel says that it would do; sends nothing.
 TARGET: ADDRESS, ADDRESS:PORT[/udp|/sctp], [IPV6]:PORT, NAME:PORT or a URL, with names as this node resolves them.
 Pods of this node also go by NAMESPACE/NAME.`,
   operands: ["POD", "TARGET"],
   switches: { json: "the hops as one JSON object" },
   settings: ["socket", "nodeName"],
-  exitCodes: "0 the way is whole, 3 warnings, 4 it is broken, 1 the command itself failed, 2 wrong usage",
+  exitCodes: "0 the path is complete, 3 warnings, 4 it is broken, 1 the command itself failed, 2 wrong usage",
 } as const;
 
 export async function runTrace(input: CommandInput): Promise<CommandResult> {
@@ -118,6 +118,6 @@ function describeEnd(asked: string, found: string): string {
 function conclude(findings: readonly Finding[]): string {
   const broken = brokenHop(findings);
   if (broken !== undefined) return `broken at: ${broken.name}`;
-  if (isTranslationUnknown(findings)) return "whether the way is whole cannot be told from here";
-  return "the way is whole, as far as this node can see";
+  if (isTranslationUnknown(findings)) return "whether the path is complete is not visible from here";
+  return "the path is complete, as far as this node can see";
 }

@@ -108,7 +108,7 @@ test("createAddressPool() never gives one address twice, whatever the order of c
   );
 });
 
-test("resume() goes on behind the address last given: one above all in use may have been freed a moment ago", () => {
+test("resume() goes on behind the address last given: one above all in use may have been recently freed", () => {
   const pool = createAddressPool(cidr("10.0.0.0/29"));
   pool.claim("10.0.0.2");
   pool.resume("10.0.0.4");

@@ -60,7 +60,7 @@ for (const { name, damage, want } of [
   {
     name: "taken out of the bridge",
     damage: "ip link set HOST nomaster",
-    want: ['host link "HOST" is no port of the bridge'],
+    want: ['host link "HOST" is not a port of the bridge'],
   },
   { name: "set down", damage: "ip link set HOST down", want: ['host link "HOST" is down'] },
   {

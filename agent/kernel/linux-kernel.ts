@@ -316,7 +316,7 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
           ...opened127.changes,
           ...opened.map((name) => ({
             kind: "forwarding" as const,
-            fault: `link "${name}" did not forward, or believed redirects`,
+            fault: `link "${name}" did not forward, or accepted redirects`,
           })),
           ...ipv6.changes,
         ],

@@ -120,7 +120,7 @@ function createFolderWatcher({ path, log, onHeard }: FolderWatcherOptions) {
   const lose = (error: unknown): void => {
     watcher?.close();
     watcher = undefined;
-    log.debug({}, `Cannot watch folder of "${path}", it is polled: ${describeSystemError(error)}`);
+    log.debug({}, `Cannot watch folder of "${path}", polling instead: ${describeSystemError(error)}`);
   };
   return {
     ensure(): void {

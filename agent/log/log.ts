@@ -40,7 +40,7 @@ export function createLog(
   };
   const log = pino(options, { write: (line: string) => lines.write(format(line)) });
   function reportLost(lost: number): void {
-    log.warn({ lost }, "Lost lines of the log: nobody took them");
+    log.warn({ lost }, "Lost log lines: nothing read them");
   }
   return { log, lines };
 }

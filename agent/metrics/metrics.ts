@@ -18,7 +18,7 @@ export interface Metrics {
   countFileWrite(path: string): void;
   /** Measures one reconcile run; one that throws, or answers "again", counts as an error. */
   measureReconcile<Answer>(scope: MeasuredScope, work: () => Promise<Answer>): Promise<Answer>;
-  /** Counts what somebody changed and the agent put back. */
+  /** Counts drift that the agent repaired. */
   countRepair(kind: string): void;
   /** Counts rulesets that could not be applied or verified. */
   countNftError(): void;
@@ -61,7 +61,7 @@ export function createMetrics({ version, nodeVersion, codes }: MetricsInput): Me
   });
   const repairs = new Counter({
     name: "causeway_drift_repairs_total",
-    help: "Things that somebody changed and the agent put back, by kind.",
+    help: "Drift that the agent repaired, by kind.",
     labelNames: ["kind"] as const,
     registers,
   });

@@ -18,20 +18,16 @@ export function registerProcessMetrics(register: Registry): void {
   gauge("process_resident_memory_bytes", "Resident memory of the agent.", process.memoryUsage.rss);
   gauge("process_open_fds", "Open file descriptors.", () => readdirSync("/proc/self/fd").length);
   gauge("process_max_fds", "Limit of file descriptors.", maxDescriptors);
-  gauge("nodejs_heap_size_used_bytes", "Heap of V8 that is used.", () => process.memoryUsage().heapUsed);
+  gauge("nodejs_heap_size_used_bytes", "V8 heap in use.", () => process.memoryUsage().heapUsed);
 
   const delay = monitorEventLoopDelay({ resolution: EVENT_LOOP_SAMPLE_MS });
   delay.enable();
-  gauge(
-    "nodejs_eventloop_lag_max_seconds",
-    "Longest time since the last scrape by which the event loop was late.",
-    () => {
-      // What is recorded is the time between two samples. Before the first one the maximum is 0.
-      const lagSeconds = Math.max(0, delay.max / 1e9 - EVENT_LOOP_SAMPLE_MS / 1000);
-      delay.reset();
-      return lagSeconds;
-    },
-  );
+  gauge("nodejs_eventloop_lag_max_seconds", "Longest event loop delay since the last scrape.", () => {
+    // What is recorded is the time between two samples. Before the first one the maximum is 0.
+    const lagSeconds = Math.max(0, delay.max / 1e9 - EVENT_LOOP_SAMPLE_MS / 1000);
+    delay.reset();
+    return lagSeconds;
+  });
 }
 
 function cpuSeconds(): number {

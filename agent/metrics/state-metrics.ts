@@ -93,7 +93,7 @@ function showRequests(show: StateGauges, state: AgentState, codes: readonly numb
   );
   show.gauge(
     "causeway_cni_queue_length",
-    "CNI requests that wait because too many are in work.",
+    "CNI requests that wait because too many are in progress.",
     () => state.requests().waiting,
   );
   show.gaugeBy(
@@ -117,7 +117,7 @@ function showNodes(show: StateGauges, state: AgentState): void {
   show.gaugeBy(
     "reason",
     "causeway_nodes_skipped",
-    "What of other nodes is not routed to, by reason: malformed (the Node object cannot be used), conflict (a PodCIDR belongs to another node), refused (a PodCIDR or an address that no node may have), unreachable (there is no way to a PodCIDR, or no route to its node).",
+    "What of other nodes has no route, by reason: malformed (the Node object cannot be used), conflict (a PodCIDR belongs to another node), refused (a PodCIDR or an address that no node may have), unreachable (a PodCIDR has no route, or its node has none).",
     () => {
       const { refused, podCidrs } = state.peers();
       const { conflict, ...others } = refused;
@@ -133,7 +133,7 @@ function showNodes(show: StateGauges, state: AgentState): void {
   show.gaugeBy(
     "reason",
     "causeway_peers_refused",
-    "PodCIDRs and addresses of nodes that do not count, by what they are or meet.",
+    "PodCIDRs and addresses of nodes that are refused, by cause.",
     () => state.peers().refused,
   );
 }
@@ -143,13 +143,13 @@ function showPeers(show: StateGauges, state: AgentState): void {
   show.gaugeBy(
     "route",
     "causeway_peers",
-    "Other nodes by the way to them; a node with several PodCIDRs by the worst: unreachable, held, overlay, direct.",
+    "Other nodes by kind of route; a node with several PodCIDRs counts by the worst: unreachable, held, overlay, direct.",
     () => state.peers().nodes,
   );
   show.gaugeBy(
     "route",
     "causeway_peer_pod_cidrs",
-    "PodCIDRs of other nodes by the way to them; held ones keep theirs while none is known, unreachable ones may have a way that waits for a route.",
+    "PodCIDRs of other nodes by kind of route; held ones keep the route that they have until a new one is known, unreachable ones may have one that waits for an underlay route.",
     () => state.peers().podCidrs,
   );
   show.gaugeBy(
@@ -167,17 +167,17 @@ function showPeers(show: StateGauges, state: AgentState): void {
 function showHealth(show: StateGauges, state: AgentState): void {
   show.counter(
     "causeway_watch_restarts_total",
-    "How often the watch of nodes, or of the nodes file, began anew.",
+    "Restarts of the watch of nodes, or of the nodes file.",
     () => state.watch().restarts,
   );
   show.counter(
     "causeway_log_lines_lost_total",
-    "Lines of the log that nobody took: the pipe was full or closed, or the disk full.",
+    "Log lines lost because the pipe was full or closed, or the disk was full.",
     () => state.lostLines(),
   );
   show.gauge(
     "causeway_watch_last_event_age_seconds",
-    "Time since the source of nodes last said anything; an API server sends a bookmark every minute.",
+    "Time since anything was heard from the source of nodes; an API server sends a bookmark every minute.",
     () => state.watch().lastEventAgeSeconds,
   );
   show.gauge("causeway_ready", "1 when the node can start pods, else 0; /readyz says why not.", () =>

@@ -4,7 +4,7 @@ import { writeU16 } from "netlink/dist/structs.js";
 import type { Addon } from "./addon.ts";
 import { checked } from "./system-error.ts";
 
-/** A UDP packet that no router may cut, to a port on which nobody listens. */
+/** A UDP packet that no router may cut, to a port on which nothing listens. */
 export interface PathProbe {
   /** Address as bytes in network order: 4 or 16. */
   readonly address: Uint8Array;
@@ -12,7 +12,7 @@ export interface PathProbe {
   readonly size: number;
 }
 
-/** "answered": the other end has it, and says that nobody listens. "too big": this host or a router says so. */
+/** "answered": the other end has it, and says that nothing listens. "too big": this host or a router says so. */
 export type PathAnswer = "answered" | "too big" | "no answer";
 
 /** sys/socket.h, netinet/in.h and linux/in6.h, the same on all architectures on which Node.js runs under Linux. */
@@ -27,7 +27,7 @@ const IPV6_MTU_DISCOVER = 23;
 /** Never cut, and ask the path anew instead of what is known of it: IP_PMTUDISC_PROBE. */
 const PMTUDISC_PROBE = 3;
 
-/** First port of traceroute(8), where nobody listens by convention. */
+/** First port of traceroute(8), where nothing listens by convention. */
 const PROBE_PORT = 33_434;
 const IP_AND_UDP_BYTES: Readonly<Record<number, number>> = { 4: 28, 16: 48 };
 const POLL_MS = 5;

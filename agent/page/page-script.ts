@@ -8,7 +8,7 @@ let etag, timer;
 const say = (text, isBad) => { live.textContent = text; live.className = isBad ? "bad" : "soft on"; };
 function lose() {
   if (live.className === "bad") return;
-  say("No answer of the agent since " + new Date().toISOString(), true);
+  say("No answer from the agent since " + new Date().toISOString(), true);
   // What is on the page was so; whether it is, nobody knows.
   const verdict = document.getElementById("verdict"), icon = document.querySelector("link[rel=icon]");
   for (const part of verdict.querySelectorAll(".good")) part.classList.replace("good", "bad");

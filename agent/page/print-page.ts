@@ -10,10 +10,10 @@ import { renderPage } from "./render-page.ts";
 
 export const PAGE = {
   name: "page",
-  summary: "Prints the node's page as it is now, for who has no way to the agent's port",
+  summary: "Prints the node's page as it is now, for use without access to the agent's port",
   switches: {},
   settings: ["socket"],
-  exitCodes: "0 done, 1 no answer of the agent, 2 wrong usage",
+  exitCodes: "0 done, 1 no answer from the agent, 2 wrong usage",
 } as const;
 
 export async function printPage({ args }: CommandInput): Promise<CommandResult> {
@@ -23,6 +23,6 @@ export async function printPage({ args }: CommandInput): Promise<CommandResult> 
   if (answer.kind === "answer")
     return { exitCode: 0, stdout: renderPage(answer.report, { isLive: false }), stderr: "" };
   const reason = printable(answer.reason);
-  const stderr = `causeway: Cannot print the page: ${reason}; causeway status tells what the kernel knows\n`;
+  const stderr = `causeway: Cannot print the page: ${reason}; causeway status shows what the kernel knows\n`;
   return { exitCode: 1, stdout: "", stderr };
 }

@@ -183,7 +183,7 @@ function peers({ peers: others }: NodeReport): Html {
         cell: (peer) => html`<td class="${isFaulty(peer) ? "bad" : ""}">${ROUTE_WORDS[peer.route]}`,
       },
       {
-        head: "Via, or why not",
+        head: "Via, or reason",
         cell: ({ via, reason }) =>
           via === undefined ? html`<td class=x>${reason}` : html`<td class=mono>${via}`,
       },
@@ -224,8 +224,8 @@ function repairs(report: NodeReport): Html {
   return tableSection({
     id: "repairs",
     title: "Repairs",
-    note: "what somebody changed and the agent put back",
-    none: "Nothing had to be repaired since the agent started.",
+    note: "drift that the agent repaired",
+    none: "Nothing has been repaired since the agent started.",
     columns: [
       { head: "Time", cell: ({ atMs }) => html`<td>${formatTime(atMs)}` },
       { head: "Kind", cell: ({ kind }) => html`<td>${kind}` },
@@ -243,7 +243,7 @@ function problems(report: NodeReport): Html {
     id: "problems",
     title: "Other warnings and errors",
     note: "of the agent's log, besides failed calls and repairs",
-    none: "There was no other since the agent started.",
+    none: "There have been none since the agent started.",
     columns: [
       { head: "Time", cell: ({ atMs }) => html`<td>${formatTime(atMs)}` },
       { head: "Level", cell: ({ level }) => html`<td class=${level === "error" ? "bad" : "warn"}>${level}` },

@@ -282,7 +282,7 @@ test("run() reports a node that cannot be reached once, with the reason", async 
   await setup.run();
   await setup.run();
   assert.deepEqual(setup.notes, [
-    'node "far" cannot be reached at 10.244.3.0/24: of its address 203.0.113.7, the kernel has no route to it (ENETUNREACH), and the overlay is off',
+    'node "far" cannot be reached at 10.244.3.0/24: for its address 203.0.113.7: the kernel has no route to it (ENETUNREACH), and the overlay is off',
   ]);
 });
 

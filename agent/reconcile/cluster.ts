@@ -108,13 +108,13 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
     log,
     report: input.onProblem,
     subject: "Other nodes",
-    over: "All nodes can be reached again",
+    over: "All nodes are reachable again",
   });
   const reportRefusals = createProblemReporter({
     log,
     report: input.onRefusal,
     subject: "Other nodes",
-    over: "No node claims what it may not have any more",
+    over: "No node claims a prefix or an address that it may not have any more",
   });
   const planRulesetOnce = rememberLast(planRuleset);
   const plannerOnce = rememberLast(createPeerPlanner);

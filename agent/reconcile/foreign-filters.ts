@@ -26,8 +26,8 @@ export function createForeignFilters(input: ForeignFiltersInput): ForeignFilters
   const tell = createProblemReporter({
     log,
     report: input.onProblem,
-    over: "No packet filter of others drops pods' packets any more",
-    subject: "Packet filters",
+    over: "Foreign firewall rules no longer drop pod traffic",
+    subject: "Foreign firewall rules may drop pod traffic",
   });
   let found: readonly string[] = [];
   return {

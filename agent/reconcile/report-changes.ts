@@ -21,10 +21,8 @@ export function createChangeReporter({ log, onRepair }: ChangeReporterInput): Re
       return;
     }
     for (const { kind, fault } of changes) onRepair(kind, fault);
-    for (const { kind, fault } of changes.slice(0, MAX_LOGGED))
-      log.warn({ kind, fault }, "Put back what somebody changed");
-    if (changes.length > MAX_LOGGED)
-      log.warn({ changes: countByKind(changes) }, "Put back what somebody changed");
+    for (const { kind, fault } of changes.slice(0, MAX_LOGGED)) log.warn({ kind, fault }, "Repaired drift");
+    if (changes.length > MAX_LOGGED) log.warn({ changes: countByKind(changes) }, "Repaired drift");
   };
 }
 

@@ -24,7 +24,7 @@ export function createProblemReporter({ log, report, over, subject }: ProblemRep
     const named = fresh.slice(0, MAX_NAMED);
     for (const problem of named) log.warn({}, `${subject}: ${problem}`);
     const more = fresh.length - named.length;
-    if (more > 0) log.warn({ more }, `${subject}: there are more problems of this kind`);
+    if (more > 0) log.warn({ more }, `${subject}: more problems of this kind`);
     report?.(more > 0 ? `${named.join("; ")}; and ${more} more` : named.join("; "));
   };
 }

@@ -69,8 +69,8 @@ async function ask<Answer>(
 function describe(error: unknown, path: string): string {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === "ENOENT") return `there is no socket "${path}"`;
-  if (code === "ECONNREFUSED") return `nobody listens on socket "${path}"`;
-  if (code === "EACCES") return `socket "${path}" is for root only`;
+  if (code === "ECONNREFUSED") return `nothing listens on socket "${path}"`;
+  if (code === "EACCES") return `socket "${path}" is accessible to root only`;
   return message;
 }
 

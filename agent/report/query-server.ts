@@ -32,7 +32,7 @@ export function createQueryServer({ transport, path, answers, log }: QueryServer
     const { environment } = decodeRequestFrame(bytes);
     const query = environment.get(QUERY_VARIABLE) ?? "";
     if (isQuery(query)) return await answers[query](environment.get(ARGUMENT_VARIABLE) ?? "");
-    throw new Error(`Cannot answer query "${query}": there are ${Object.keys(answers).join(", ")}`);
+    throw new Error(`Cannot answer query "${query}": available are ${Object.keys(answers).join(", ")}`);
   };
   const listen = (): { stop(): void } => {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
@@ -46,7 +46,7 @@ export function createQueryServer({ transport, path, answers, log }: QueryServer
           (error: unknown) => reply(1, messageOf(error)),
         );
       },
-      onRefused: (reason) => log.warn({ reason }, "Refused a connection on the query socket"),
+      onRefused: (reason) => log.warn({ reason }, "Rejected a connection on the query socket"),
     });
   };
 

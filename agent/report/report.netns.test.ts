@@ -198,7 +198,7 @@ test("of a pod whose link tells no time, only the least age is told, and it come
   assert.match(stdout, /team\/web-0 .* at least \d+ s/);
 });
 
-test("what somebody changed and the agent put back is in the report", async () => {
+test("drift that the agent repaired is in the report", async () => {
   await start("10.244.1.0/24").waitUntilReady();
   await runOnHost("ip", "route", "del", "10.244.2.0/24");
   await eventually("the repair is told", async () =>

@@ -97,7 +97,7 @@ test("loadConfig() reports all faults together, each with key and value", () => 
       "maybe",
     ]);
     assert.deepEqual(faults.toSorted(), [
-      "colour is no setting",
+      "colour is not a setting",
       'http "9655" must be ADDRESS:PORT',
       'masquerade "maybe" must be true, false, ipv4 or ipv6',
       "mtu 12 must be 0 or 576 to 65535",
@@ -109,14 +109,17 @@ test("loadConfig() reports all faults together, each with key and value", () => 
 for (const { args, want } of [
   { args: ["--mtu", "abc"], want: 'mtu "abc" must be a number' },
   { args: ["--bridge", "a/b"], want: 'bridge "a/b" must be a link name' },
-  { args: ["--node-name", "UPPER"], want: 'nodeName "UPPER" must be a node name as Kubernetes allows it' },
+  { args: ["--node-name", "UPPER"], want: 'nodeName "UPPER" must be a valid Kubernetes node name' },
   { args: ["--log-level", "loud"], want: 'logLevel "loud" must be trace, debug, info, warn or error' },
   { args: ["--standalone"], want: "nodesFile is missing: standalone needs it" },
-  { args: ["--nodes-file", "/n.yaml"], want: 'nodesFile "/n.yaml" is of no use: standalone is false' },
+  {
+    args: ["--nodes-file", "/n.yaml"],
+    want: 'nodesFile "/n.yaml" has no effect because standalone is false',
+  },
   { args: ["--overlay", "yes"], want: 'overlay "yes" must be auto, never or always' },
   { args: ["--vxlan-vni", "0"], want: "vxlanVni 0 must be 1 to 16777215" },
   { args: ["--vxlan-port", "65536"], want: "vxlanPort 65536 must be 1 to 65535" },
-  { args: ["--vxlan-device", "cw0"], want: 'vxlanDevice "cw0" is the name of the bridge too' },
+  { args: ["--vxlan-device", "cw0"], want: 'vxlanDevice "cw0" is also the name of the bridge' },
   {
     args: ["--vxlan-device", "longer-than-14c"],
     want: 'vxlanDevice "longer-than-14c" must be a link name of at most 14 characters',
@@ -131,7 +134,7 @@ for (const { args, want } of [
   { args: ["--daemon-set", "causeway"], want: 'daemonSet "causeway" must be NAMESPACE/NAME' },
   {
     args: ["--daemon-set", "a/b", "--standalone", "--nodes-file", "/n.yaml"],
-    want: 'daemonSet "a/b" is of no use: standalone is true',
+    want: 'daemonSet "a/b" has no effect because standalone is true',
   },
   { args: ["--unknown"], want: "Unknown option '--unknown'" },
   { args: ["--http", "[::1:9655"], want: 'http "[::1:9655" must be ADDRESS:PORT' },
@@ -143,11 +146,11 @@ for (const { args, want } of [
   },
   {
     args: ["--probes", "127.0.0.1:9655"],
-    want: 'probes "127.0.0.1:9655" is what http listens on too',
+    want: 'probes "127.0.0.1:9655" is also what http listens on',
   },
   {
     args: ["--http", "[::]:9656"],
-    want: 'probes "127.0.0.1:9656" is what http listens on too',
+    want: 'probes "127.0.0.1:9656" is also what http listens on',
   },
   {
     args: ["--http-page", "yes"],

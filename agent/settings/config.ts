@@ -47,19 +47,19 @@ export function loadConfig({ args, environment, hostName }: ConfigInput): Config
     nodeName: parsed.output.nodeName ?? environment["NODE_NAME"] ?? hostName,
   };
   if (!DNS_SUBDOMAIN.test(config.nodeName))
-    faults.push(`nodeName "${config.nodeName}" must be a node name as Kubernetes allows it`);
+    faults.push(`nodeName "${config.nodeName}" must be a valid Kubernetes node name`);
   if (config.standalone && config.nodesFile === undefined)
     faults.push("nodesFile is missing: standalone needs it");
   if (!config.standalone && config.nodesFile !== undefined) {
-    faults.push(`nodesFile "${config.nodesFile}" is of no use: standalone is false`);
+    faults.push(`nodesFile "${config.nodesFile}" has no effect because standalone is false`);
   }
   if (config.standalone && config.daemonSet !== undefined)
-    faults.push(`daemonSet "${config.daemonSet}" is of no use: standalone is true`);
+    faults.push(`daemonSet "${config.daemonSet}" has no effect because standalone is true`);
   if (config.bridge === config.vxlanDevice)
-    faults.push(`vxlanDevice "${config.vxlanDevice}" is the name of the bridge too`);
+    faults.push(`vxlanDevice "${config.vxlanDevice}" is also the name of the bridge`);
   const probes = JSON.stringify(`${config.probes.address}:${config.probes.port}`);
   if (!isLoopback(config.probes.address)) faults.push(`probes ${probes} must be on a loopback address`);
-  if (isSamePort(config.http, config.probes)) faults.push(`probes ${probes} is what http listens on too`);
+  if (isSamePort(config.http, config.probes)) faults.push(`probes ${probes} is also what http listens on`);
   if (faults.length > 0) throw new ConfigError(faults);
   return config;
 }
@@ -123,6 +123,6 @@ function readConfigFile(file: string | undefined, faults: string[]): object {
 
 function describeIssue(issue: v.BaseIssue<unknown>): string {
   const key = issue.path?.map((item) => String(item.key)).join(".") ?? "configuration";
-  if (issue.type === "strict_object") return `${key} is no setting`;
+  if (issue.type === "strict_object") return `${key} is not a setting`;
   return `${key} ${JSON.stringify(issue.input)} ${issue.message}`;
 }

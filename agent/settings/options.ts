@@ -108,9 +108,9 @@ export const OPTIONS = {
   },
   nodeName: {
     flag: "node-name",
-    schema: v.optional(v.pipe(text, v.regex(DNS_SUBDOMAIN, "must be a node name as Kubernetes allows it"))),
+    schema: v.optional(v.pipe(text, v.regex(DNS_SUBDOMAIN, "must be a valid Kubernetes node name"))),
     value: "NAME",
-    help: "name of this node; default: NODE_NAME of the environment, else the host name",
+    help: "name of this node; default: environment variable NODE_NAME, else the host name",
   },
   kubeconfig: {
     flag: "kubeconfig",
@@ -158,7 +158,7 @@ export const OPTIONS = {
       CONFLIST_NAME,
     ),
     value: "NAME",
-    help: "file name of our CNI configuration there: runtimes take the first one of the folder",
+    help: "file name of our CNI configuration there; runtimes load the first one in the folder",
   },
   cniConfMode: {
     flag: "cni-conf-mode",
@@ -190,13 +190,13 @@ export const OPTIONS = {
     flag: "probes",
     schema: v.optional(listenAddress, "127.0.0.1:9656"),
     value: "ADDRESS:PORT",
-    help: "where the node answers itself, out of reach of others: /healthz, /readyz, /metrics, the page / and /report.json",
+    help: "where only the node itself can ask: /healthz, /readyz, /metrics, the page / and /report.json",
   },
   httpPage: {
     flag: "http-page",
     schema: v.optional(v.picklist(["loopback", "node"], "must be loopback or node"), "loopback"),
     value: "loopback|node",
-    help: "whether the page and /report.json are served at --http too, to whoever reaches the node, pods included",
+    help: "whether the page and /report.json are also served at --http, to anyone who can reach the node, pods included",
   },
   httpHosts: {
     flag: "http-host",
@@ -208,7 +208,7 @@ export const OPTIONS = {
       [],
     ),
     value: "NAME",
-    help: "another name under which HTTP requests may ask for this node, besides its name and addresses; may be repeated",
+    help: "another Host that HTTP requests may name, besides the node's name and addresses; may be repeated",
     multiple: true,
   },
   bridge: {
@@ -224,13 +224,13 @@ export const OPTIONS = {
     flag: "mtu",
     schema: v.optional(mtu, 0),
     value: "BYTES",
-    help: "MTU of pods; 0 takes the uplink's, less what the overlay adds unless that is never used; with IPv6 pods need 1280",
+    help: "MTU of pods; 0 takes the uplink's, less the overhead of the overlay unless that is never used; with IPv6 pods need 1280",
   },
   overlay: {
     flag: "overlay",
     schema: v.optional(v.picklist(["auto", "never", "always"], "must be auto, never or always"), "auto"),
     value: "auto|never|always",
-    help: "VXLAN to nodes: auto to those that are no neighbours of this node",
+    help: "VXLAN to other nodes; auto: only to those that are not on a segment of this node",
   },
   vxlanDevice: {
     flag: "vxlan-device",
@@ -260,19 +260,19 @@ export const OPTIONS = {
     flag: "vxlan-tx-checksum",
     schema: v.optional(flag, true),
     value: "true|false",
-    help: "let network cards compute checksums inside VXLAN; false where a card or its driver gets them wrong",
+    help: "let network cards compute checksums inside VXLAN; false where a card or its driver computes wrong ones",
   },
   masquerade: {
     flag: "masquerade",
     schema: v.optional(families, true),
     value: "true|false|ipv4|ipv6",
-    help: "let pods reach the world under the node's address: both families, none or one",
+    help: "masquerade what pods send out of the cluster: both families, none or one",
   },
   masqueradeRandomPorts: {
     flag: "masquerade-random-ports",
     schema: v.optional(flag, true),
     value: "true|false",
-    help: "choose source ports of masqueraded connections at random; false keeps the pod's where it can",
+    help: "randomize source ports of masqueraded connections; false keeps the pod's where possible",
   },
   nonMasqueradeCIDRs: {
     flag: "non-masquerade-cidr",
@@ -285,7 +285,7 @@ export const OPTIONS = {
     flag: "cluster-cidr",
     schema: v.optional(v.array(cidr, "must be a list of prefixes"), []),
     value: "CIDR",
-    help: "the only space in which PodCIDRs of nodes may lie, as the controller manager has it; may be repeated",
+    help: "the only range in which PodCIDRs of nodes may lie, as the controller manager has it; may be repeated",
     multiple: true,
   },
   allowSourceSpoofing: {
@@ -298,7 +298,7 @@ export const OPTIONS = {
     flag: "node-events",
     schema: v.optional(flag, true),
     value: "true|false",
-    help: "tell of a node's problems by Kubernetes Events about it, besides the log",
+    help: "report a node's problems as Kubernetes Events, besides the log",
   },
   nodeCondition: {
     flag: "node-condition",

@@ -49,7 +49,7 @@ export function createBase(config: Config, log: Log, activity: Activity): Base {
   const kernel = openLinuxKernel(native, {
     after: systemClock.after,
     allowSourceSpoofing: config.allowSourceSpoofing,
-    onError: (error) => log.warn({ error: messageOf(error) }, "Host ports are not wholly served"),
+    onError: (error) => log.warn({ error: messageOf(error) }, "Host ports are served only in part"),
   });
   const ipam = createIpam();
   const hostPorts = createHostPortTable();

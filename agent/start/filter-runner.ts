@@ -27,7 +27,7 @@ export function createFilterRunner(
   const runner = createRunner(filters.look, {
     ...INTERVALS,
     clock,
-    onError: (error) => log.warn({ error: messageOf(error) }, "Cannot look at packet filters of others"),
+    onError: (error) => log.warn({ error: messageOf(error) }, "Cannot read foreign firewall rules"),
   });
   return { ...runner, count: filters.count };
 }

@@ -89,14 +89,14 @@ export async function startAgent(
 }
 
 function reportFailedRun(log: Log, error: unknown): void {
-  log.error({ error: messageOf(error) }, "Cannot bring the node into its planned state; trying again");
+  log.error({ error: messageOf(error) }, "Cannot reconcile the node; retrying");
 }
 
 async function keepLastGiven({ node }: Reconcilers, log: Log): Promise<void> {
   await node.saveLastGiven().catch((error: unknown) => {
     log.warn(
       { error: messageOf(error) },
-      "Cannot keep the addresses last given; the next start may give one again soon",
+      "Cannot save the addresses assigned last; after a restart one may be reused early",
     );
   });
 }

@@ -42,7 +42,7 @@ test("formatStatus() without the agent says what is not known, and makes nothing
     },
     SAMPLE_REPORT.atMs,
   );
-  const silence = 'nobody listens on socket "/run/causeway/agent.sock.query"';
+  const silence = 'nothing listens on socket "/run/causeway/agent.sock.query"';
   assertGolden(formatStatus({ ...BARE, report, silence }), golden("status-without-agent.txt"));
 });
 
@@ -59,7 +59,7 @@ test("formatStatus() lets no text from outside colour, move or forge a line", ()
   };
   const source = { ...SAMPLE_REPORT.agent?.source, fault: "no answer" };
   const report = { ...SAMPLE_REPORT, readiness, agent: { ...SAMPLE_REPORT.agent, source } } as NodeReport;
-  for (const silence of [undefined, "nobody listens"]) {
+  for (const silence of [undefined, "nothing listens"]) {
     assertHarmless((suffix) =>
       formatStatus({
         report: suffixed(report, suffix, ["route"]),

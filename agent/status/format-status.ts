@@ -73,7 +73,7 @@ function verdict({ report, silence }: StatusText, { good, bad, head }: Palette):
   if (silence !== undefined) {
     return [
       `${who}: ${bad("the agent does not answer")}: ${printable(silence)}`,
-      "Pods keep their network without it. What follows is what the kernel tells; readiness, names of nodes, unreachable nodes and what happened are unknown",
+      "Pods keep their network without it. What follows is read from the kernel; readiness, names of nodes, unreachable nodes and past events are unknown",
     ];
   }
   const since =
@@ -114,7 +114,7 @@ function facts({ node, agent, pools, rivals }: NodeReport): readonly string[] {
 }
 
 function describePool({ cidr, size, taken, cooling }: NodeReport["pools"][number]): string {
-  const resting = cooling === 0 ? "" : `, ${formatCount(cooling)} freed a moment ago`;
+  const resting = cooling === 0 ? "" : `, ${formatCount(cooling)} recently freed`;
   const share = ((100 * taken) / size).toFixed(taken * 10 < size ? 1 : 0);
   return `${cidr}: ${formatCount(taken)} of ${formatCount(size)} addresses taken (${share} %)${resting}`;
 }

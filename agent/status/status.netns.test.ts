@@ -102,9 +102,9 @@ test("status without an agent tells the same of pods and routes from the kernel,
   await agent.end("SIGKILL");
   const { code, stdout } = await run();
   assert.equal(code, 1);
-  assert.match(stdout, /^This node: the agent does not answer: nobody listens on socket "/);
+  assert.match(stdout, /^This node: the agent does not answer: nothing listens on socket "/);
   const alone = JSON.parse((await run("--json")).stdout) as NodeReport & { readonly silence: string };
-  assert.match(alone.silence, /^nobody listens/);
+  assert.match(alone.silence, /^nothing listens/);
   const isYoung = ({ createdMs = 0 }: AttachmentReport): boolean => createdMs > Date.now() - 60_000;
   const bare = ({ attachments, pools, peers }: NodeReport) => ({
     // Ages are read at two moments, each to a hundredth of a second.

@@ -16,7 +16,7 @@ import { formatSummary } from "./format-summary.ts";
 
 export const STATUS = {
   name: "status",
-  summary: "Tells what is on this node, from the agent, or from the kernel when that does not answer",
+  summary: "Shows what is on this node, from the agent or, when it does not answer, from the kernel",
   switches: {
     json: "the report as one JSON object",
     all: "all other nodes and calls, however many",
@@ -25,7 +25,7 @@ export const STATUS = {
       "one line: ready, pods, free addresses, nodes out of reach, version, first reason; tabs between them",
   },
   settings: ["socket"],
-  exitCodes: "0 ready, 1 not ready or no answer of the agent, 2 wrong usage",
+  exitCodes: "0 ready, 1 not ready or no answer from the agent, 2 wrong usage",
 } as const;
 
 /** Changes nothing. */

@@ -172,7 +172,7 @@ export const NEIGHBOUR_ATTACKS: AttackGroup = {
       run: (lab, cell) => assertNotTaken(lab, cell, freeAddresses(lab.node("n1"), cell)[0] ?? ""),
     },
     {
-      title: "a pod takes an address that was freed a moment ago",
+      title: "a pod takes an address that was recently freed",
       cells: EVERYWHERE,
       async run(lab, cell) {
         const gone = await attachPod(lab.node("n1"), { name: `${lab.bystander.netns.name}-gone` });

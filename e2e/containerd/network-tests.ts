@@ -156,7 +156,7 @@ export function testSettings(getLab: () => PodLab): void {
     const refused = lab.pods.run("late", { portMappings: [{ ...portMappings[1], host_ip: "" }] });
     await assert.rejects(
       refused,
-      /Cannot reserve host port udp \S+:8053: pod "[a-z0-9.-]+\/[a-z0-9.-]+" has it/,
+      /Cannot reserve host port udp \S+:8053: it is in use by pod "[a-z0-9.-]+\/[a-z0-9.-]+"/,
     );
     await lab.pods.remove(pod.id);
     const table = await runCommand([...node.enter, "nft", "list", "table", "inet", "causeway"]);

@@ -7,7 +7,7 @@ test("errorLines() finds errors in both forms of the agent's log, and nothing el
     '2026-01-02T03:04:05.678Z ERROR Cannot bring the node into its planned state error="no ERROR here"';
   const json = '{"level":50,"time":"2026-01-02T03:04:05.678Z","error":"x","msg":"Cannot start"}';
   const fine = [
-    '2026-01-02T03:04:05.678Z WARN Put back fault="an ERROR of others"',
+    '2026-01-02T03:04:05.678Z WARN Repaired drift fault="an ERROR elsewhere"',
     '{"level":40,"msg":"ERROR"}',
     "",
   ];

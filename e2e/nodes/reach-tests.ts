@@ -97,7 +97,7 @@ export function testReach(getLab: () => ClusterLab): void {
     assert.equal(await n1.agent().metric("causeway_peer_pod_cidrs", { route: "unreachable" }), 5);
     assert.match(
       n1.agent().log(),
-      /node \\"n3\\" cannot be reached at 10.244.3.0\/24: its address 203.0.113.13 is on no segment of this node, but behind gateway [\d.]+, and the overlay is off/,
+      /node \\"n3\\" cannot be reached at 10.244.3.0\/24: its address 203.0.113.13 is not on a segment of this node, but behind gateway [\d.]+, and the overlay is off/,
     );
     await lab.restartAll();
     await waitFor(

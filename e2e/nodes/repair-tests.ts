@@ -178,7 +178,7 @@ function lastLines(node: LabNode): string {
 /** Lines of the log that tell of repairs: they come at once, while metrics are collected once a second. */
 function loggedRepairs(node: LabNode, kind: string): number {
   const lines = node.agent().log().split("\n");
-  return lines.filter((line) => line.includes("Put back") && line.includes(`"${kind}"`)).length;
+  return lines.filter((line) => line.includes("Repaired drift") && line.includes(`"${kind}"`)).length;
 }
 
 function countedRepairs(node: LabNode, kind: string): Promise<number> {

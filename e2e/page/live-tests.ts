@@ -43,7 +43,7 @@ export function testLive(getLab: () => PageLab): void {
         async () =>
           assert.match(
             await live.innerText(),
-            /^No answer of the agent since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/,
+            /^No answer from the agent since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/,
           ),
         {
           timeoutMs: 15_000,

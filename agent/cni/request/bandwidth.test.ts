@@ -29,7 +29,7 @@ for (const { name, value, want } of [
 }
 
 for (const { name, value, message } of [
-  { name: "no object", value: 5, message: "Cannot use runtimeConfig.bandwidth 5: it is no object" },
+  { name: "no object", value: 5, message: "Cannot use runtimeConfig.bandwidth 5: it is not an object" },
   {
     name: "a rate below 1 kbit/s",
     value: { ingressRate: 999, ingressBurst: 1 },
@@ -45,12 +45,12 @@ for (const { name, value, message } of [
   {
     name: "a negative rate",
     value: { egressRate: -1, egressBurst: 1 },
-    message: "Cannot use runtimeConfig.bandwidth.egressRate -1: it is no whole number from 0",
+    message: "Cannot use runtimeConfig.bandwidth.egressRate -1: it is not a non-negative integer",
   },
   {
     name: "a rate as text",
     value: { egressRate: "1M", egressBurst: 1 },
-    message: 'Cannot use runtimeConfig.bandwidth.egressRate "1M": it is no whole number from 0',
+    message: 'Cannot use runtimeConfig.bandwidth.egressRate "1M": it is not a non-negative integer',
   },
   {
     name: "a rate without burst",

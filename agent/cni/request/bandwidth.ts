@@ -18,7 +18,7 @@ const MAX_BURST = 2 ** 35 - 1;
  */
 export function parseBandwidth(value: unknown): Bandwidth {
   if (value === undefined) return { ingress: undefined, egress: undefined };
-  if (!isObject(value)) throw invalidValue(KEY, value, "it is no object");
+  if (!isObject(value)) throw invalidValue(KEY, value, "it is not an object");
   const limit = (direction: "ingress" | "egress"): RateLimit | undefined => {
     const [rateKey, burstKey] = [`${direction}Rate`, `${direction}Burst`];
     const rate = parseNumber(rateKey, valueAt(value, rateKey));
@@ -37,5 +37,5 @@ export function parseBandwidth(value: unknown): Bandwidth {
 
 function parseNumber(key: string, value: unknown = 0): number {
   if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value;
-  throw invalidValue(`${KEY}.${key}`, value, "it is no whole number from 0");
+  throw invalidValue(`${KEY}.${key}`, value, "it is not a non-negative integer");
 }

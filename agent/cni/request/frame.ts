@@ -20,7 +20,8 @@ export interface RequestFrame {
  * under way) and 5 for a frame that contradicts itself.
  */
 export function decodeRequestFrame(frame: Buffer): RequestFrame {
-  if (frame.length < REQUEST_HEADER_LENGTH) throw malformed(`${frame.length} bytes are no header`);
+  if (frame.length < REQUEST_HEADER_LENGTH)
+    throw malformed(`${frame.length} bytes are too short for a header`);
   const version = frame.readUInt16BE(8);
   if (version !== PROTOCOL_VERSION) {
     const message = `Cannot read request: shim speaks protocol ${version}, agent ${PROTOCOL_VERSION}`;
@@ -28,7 +29,8 @@ export function decodeRequestFrame(frame: Buffer): RequestFrame {
   }
   const environmentLength = frame.readUInt32BE(12);
   const stdinStart = REQUEST_HEADER_LENGTH + environmentLength;
-  if (stdinStart > frame.length) throw malformed(`environment of ${environmentLength} bytes passes its end`);
+  if (stdinStart > frame.length)
+    throw malformed(`environment of ${environmentLength} bytes exceeds the frame`);
   return {
     startedNs: frame.readBigUInt64BE(16),
     environment: decodeEnvironment(frame.toString("utf8", REQUEST_HEADER_LENGTH, stdinStart)),
@@ -41,7 +43,7 @@ function decodeEnvironment(block: string): ReadonlyMap<string, string> {
   const environment = new Map<string, string>();
   for (const entry of block.split("\0").slice(0, -1)) {
     const separator = entry.indexOf("=");
-    if (separator < 1) throw malformed(`environment entry "${entry}" is no KEY=VALUE`);
+    if (separator < 1) throw malformed(`environment entry "${entry}" is not KEY=VALUE`);
     environment.set(entry.slice(0, separator), entry.slice(separator + 1));
   }
   return environment;

@@ -28,7 +28,7 @@ export function parseNetworkConfig(stdin: string): NetworkConfig {
   const cniVersion = raw["cniVersion"] ?? "0.1.0";
   if (!isSupportedVersion(cniVersion)) {
     const known = SUPPORTED_VERSIONS.join(", ");
-    const message = `Cannot use cniVersion ${JSON.stringify(cniVersion)}: supported are ${known}`;
+    const message = `Cannot use cniVersion ${JSON.stringify(cniVersion)}: supported values are ${known}`;
     throw new CniError(CNI_CODE.incompatibleVersion, message);
   }
   if (typeof name !== "string" || !NETWORK_NAME.test(name)) {
@@ -36,7 +36,7 @@ export function parseNetworkConfig(stdin: string): NetworkConfig {
     throw new CniError(CNI_CODE.invalidConfig, message);
   }
   if (dns !== undefined && !isObject(dns)) {
-    throw new CniError(CNI_CODE.invalidConfig, `Cannot use dns ${JSON.stringify(dns)}: it is no object`);
+    throw new CniError(CNI_CODE.invalidConfig, `Cannot use dns ${JSON.stringify(dns)}: it is not an object`);
   }
   return { cniVersion, name, dns, raw };
 }
@@ -68,7 +68,7 @@ function parseObject(stdin: string): JsonObject {
   if (!isObject(parsed)) {
     throw new CniError(
       CNI_CODE.decodeFailure,
-      "Cannot parse network configuration on stdin: it is no JSON object",
+      "Cannot parse network configuration on stdin: it is not a JSON object",
     );
   }
   return parsed;

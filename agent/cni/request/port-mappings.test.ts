@@ -69,11 +69,11 @@ for (const { name, list, want } of [
 }
 
 for (const { name, list, message } of [
-  { name: "no list", list: {}, message: "Cannot use runtimeConfig.portMappings {}: it is no list" },
+  { name: "no list", list: {}, message: "Cannot use runtimeConfig.portMappings {}: it is not a list" },
   {
     name: "no object",
     list: [80],
-    message: "Cannot use runtimeConfig.portMappings[0] 80: it is no object",
+    message: "Cannot use runtimeConfig.portMappings[0] 80: it is not an object",
   },
   {
     name: "a host port out of range",
@@ -88,7 +88,7 @@ for (const { name, list, message } of [
   {
     name: "an unknown protocol",
     list: [{ ...plain, protocol: "dccp" }],
-    message: 'Cannot use runtimeConfig.portMappings[0].protocol "dccp": supported are tcp, udp, sctp',
+    message: 'Cannot use runtimeConfig.portMappings[0].protocol "dccp": supported values are tcp, udp, sctp',
   },
   {
     name: "a host address that is none",
@@ -99,13 +99,13 @@ for (const { name, list, message } of [
     name: "two container ports behind all addresses and all of one family",
     list: [plain, { ...plain, hostIP: "0.0.0.0", containerPort: 81 }],
     message:
-      'Cannot use runtimeConfig.portMappings[1] {"hostPort":8080,"containerPort":81,"protocol":"tcp","hostIP":"0.0.0.0"}: tcp *:8080 is in the list already',
+      'Cannot use runtimeConfig.portMappings[1] {"hostPort":8080,"containerPort":81,"protocol":"tcp","hostIP":"0.0.0.0"}: tcp *:8080 is listed twice',
   },
   {
     name: "two container ports behind one host port",
     list: [plain, { ...plain, containerPort: 81 }],
     message:
-      'Cannot use runtimeConfig.portMappings[1] {"hostPort":8080,"containerPort":81,"protocol":"tcp"}: tcp *:8080 is in the list already',
+      'Cannot use runtimeConfig.portMappings[1] {"hostPort":8080,"containerPort":81,"protocol":"tcp"}: tcp *:8080 is listed twice',
   },
 ]) {
   test(`parsePortMappings() refuses ${name}`, () => {
@@ -122,7 +122,7 @@ test("parsePortMappings() refuses more ports than the kernel keeps, with the rea
   assert.throws(() => parsePortMappings(ports(491)), {
     code: 7,
     message:
-      "Cannot use 491 host ports of runtimeConfig.portMappings: a pod has at most 490, whose names the kernel keeps with its link",
+      "Cannot use 491 host ports of runtimeConfig.portMappings: at most 490 fit in the alternative names of a pod's link",
   });
 });
 

@@ -22,7 +22,7 @@ const KEY = "runtimeConfig.portMappings";
  */
 export function parsePortMappings(list: unknown): readonly HostPort[] {
   if (list === undefined) return [];
-  if (!Array.isArray(list)) throw invalidValue(KEY, list, "it is no list");
+  if (!Array.isArray(list)) throw invalidValue(KEY, list, "it is not a list");
   let hostPorts: readonly HostPort[] = [];
   for (const [index, entry] of (list as readonly unknown[]).entries()) {
     const parsed = parseEntry(`${KEY}[${index}]`, entry);
@@ -30,13 +30,13 @@ export function parsePortMappings(list: unknown): readonly HostPort[] {
     const others = hostPorts.filter((candidate) => clashes(candidate, parsed));
     const clash = others.find(({ containerPort }) => containerPort !== parsed.containerPort);
     if (clash !== undefined)
-      throw invalidValue(`${KEY}[${index}]`, entry, `${describeHostPort(clash)} is in the list already`);
+      throw invalidValue(`${KEY}[${index}]`, entry, `${describeHostPort(clash)} is listed twice`);
     // Of "all addresses" and "all addresses of one family" the wider one says it all.
     if (others.some(({ hostIp }) => hostIp === undefined || hostIp === parsed.hostIp)) continue;
     hostPorts = [...hostPorts.filter((candidate) => !others.includes(candidate)), parsed];
   }
   if (hostPorts.length > MAX_HOST_PORTS) {
-    const cause = `a pod has at most ${MAX_HOST_PORTS}, whose names the kernel keeps with its link`;
+    const cause = `at most ${MAX_HOST_PORTS} fit in the alternative names of a pod's link`;
     throw new CniError(
       CNI_CODE.invalidConfig,
       `Cannot use ${hostPorts.length} host ports of ${KEY}: ${cause}`,
@@ -46,13 +46,13 @@ export function parsePortMappings(list: unknown): readonly HostPort[] {
 }
 
 function parseEntry(key: string, entry: unknown): HostPort | undefined {
-  if (!isObject(entry)) throw invalidValue(key, entry, "it is no object");
+  if (!isObject(entry)) throw invalidValue(key, entry, "it is not an object");
   const hostPort = valueAt(entry, "hostPort") ?? 0;
   if (hostPort === 0) return undefined;
   const protocol = valueAt(entry, "protocol") ?? "tcp";
   const known = PROTOCOLS.find((name) => typeof protocol === "string" && name === protocol.toLowerCase());
   if (known === undefined)
-    throw invalidValue(`${key}.protocol`, protocol, `supported are ${PROTOCOLS.join(", ")}`);
+    throw invalidValue(`${key}.protocol`, protocol, `supported values are ${PROTOCOLS.join(", ")}`);
   const parsed: HostPort = {
     protocol: known,
     hostPort: parsePort(`${key}.hostPort`, hostPort),

@@ -90,7 +90,7 @@ for (const { name, environment, stdin, code, message } of [
     name: "an unknown command",
     environment: { ...add, CNI_COMMAND: "PLAY" },
     code: 4,
-    message: 'Cannot use CNI_COMMAND "PLAY": supported are ADD, CHECK, DEL, GC, STATUS, VERSION',
+    message: 'Cannot use CNI_COMMAND "PLAY": supported values are ADD, CHECK, DEL, GC, STATUS, VERSION',
   },
   {
     name: "a container ID with a slash",
@@ -116,14 +116,15 @@ for (const { name, environment, stdin, code, message } of [
     environment: add,
     stdin: "[]",
     code: 6,
-    message: "Cannot parse network configuration on stdin: it is no JSON object",
+    message: "Cannot parse network configuration on stdin: it is not a JSON object",
   },
   {
     name: "an unknown version",
     environment: add,
     stdin: '{"cniVersion":"9.9.9","name":"n"}',
     code: 1,
-    message: 'Cannot use cniVersion "9.9.9": supported are 0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0',
+    message:
+      'Cannot use cniVersion "9.9.9": supported values are 0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0',
   },
   {
     name: "a name with a blank",
@@ -163,7 +164,10 @@ for (const { command, version, since } of [
     const frame = frameOf({ ...add, CNI_COMMAND: command }, conf.replace("1.0.0", version));
     assert.deepEqual(
       failure(() => parseRequest(frame, [7, 8])),
-      { code: 1, message: `Cannot serve ${command}: cniVersion "${version}" does not have it, ${since} has` },
+      {
+        code: 1,
+        message: `Cannot serve ${command}: it needs cniVersion ${since} or later, not "${version}"`,
+      },
     );
   });
 }

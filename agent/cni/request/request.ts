@@ -117,7 +117,7 @@ const SINCE: Readonly<Partial<Record<CniCommand, CniVersion>>> = {
 function requireVersion(command: CniCommand, version: CniVersion): void {
   const since = SINCE[command];
   if (since === undefined || SUPPORTED_VERSIONS.indexOf(version) >= SUPPORTED_VERSIONS.indexOf(since)) return;
-  const message = `Cannot serve ${command}: cniVersion "${version}" does not have it, ${since} has`;
+  const message = `Cannot serve ${command}: it needs cniVersion ${since} or later, not "${version}"`;
   throw new CniError(CNI_CODE.incompatibleVersion, message);
 }
 
@@ -125,7 +125,7 @@ function podFds(command: CniCommand, [netns, rtnetlink]: readonly number[]): Pod
   if (netns !== undefined && rtnetlink !== undefined) return { netns, rtnetlink };
   throw new CniError(
     CNI_CODE.ioFailure,
-    `Cannot serve ${command}: the frame carries less than 2 descriptors`,
+    `Cannot serve ${command}: the frame carries fewer than 2 descriptors`,
   );
 }
 
@@ -133,7 +133,9 @@ function parseCommand(value: string | undefined): CniCommand {
   if (value === undefined || value === "")
     throw invalidEnvironment("Required CNI variables are missing: CNI_COMMAND");
   if (!isCommand(value))
-    throw invalidEnvironment(`Cannot use CNI_COMMAND "${value}": supported are ${COMMANDS.join(", ")}`);
+    throw invalidEnvironment(
+      `Cannot use CNI_COMMAND "${value}": supported values are ${COMMANDS.join(", ")}`,
+    );
   return value;
 }
 

@@ -55,9 +55,12 @@ for (const { name, raw, args = "", addresses, mac } of [
 for (const { raw, args = "", message } of [
   {
     raw: { runtimeConfig: { ips: "10.244.1.7" } },
-    message: 'Cannot use runtimeConfig.ips "10.244.1.7": it is no list',
+    message: 'Cannot use runtimeConfig.ips "10.244.1.7": it is not a list',
   },
-  { raw: { runtimeConfig: { ips: ["x"] } }, message: 'Cannot use runtimeConfig.ips "x": it is no address' },
+  {
+    raw: { runtimeConfig: { ips: ["x"] } },
+    message: 'Cannot use runtimeConfig.ips "x": it is not an IP address',
+  },
   {
     raw: { args: { cni: { ips: ["10.0.0.1", "10.0.0.2"] } } },
     message: 'Cannot use args.cni.ips ["10.0.0.1","10.0.0.2"]: a pod has one IPv4 address',
@@ -65,16 +68,16 @@ for (const { raw, args = "", message } of [
   {
     raw: {},
     args: "MAC=01:00:5e:00:00:01",
-    message: 'Cannot use CNI_ARGS MAC "01:00:5e:00:00:01": it is no MAC address of one interface',
+    message: 'Cannot use CNI_ARGS MAC "01:00:5e:00:00:01": it is not a unicast MAC address',
   },
   {
     raw: {},
     args: "MAC=00:00:00:00:00:00",
-    message: 'Cannot use CNI_ARGS MAC "00:00:00:00:00:00": it is no MAC address of one interface',
+    message: 'Cannot use CNI_ARGS MAC "00:00:00:00:00:00": it is not a unicast MAC address',
   },
   {
     raw: { runtimeConfig: { mac: 7 } },
-    message: "Cannot use runtimeConfig.mac 7: it is no MAC address of one interface",
+    message: "Cannot use runtimeConfig.mac 7: it is not a unicast MAC address",
   },
   { raw: { defaultRoute: "true" }, message: 'Cannot use defaultRoute "true": it must be true or false' },
   { raw: { defaultRoute: null }, message: "Cannot use defaultRoute null: it must be true or false" },

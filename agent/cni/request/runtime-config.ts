@@ -90,13 +90,13 @@ export function podNameOf(cniArgs: ReadonlyMap<string, string>): string | undefi
 }
 
 function readAddresses(key: string, list: unknown): ReadonlyMap<Family, string> {
-  if (!Array.isArray(list)) throw invalidValue(key, list, "it is no list");
+  if (!Array.isArray(list)) throw invalidValue(key, list, "it is not a list");
   const addresses = new Map<Family, string>();
   for (const item of list as readonly unknown[]) {
     // With a prefix length in the capability, without one in the older forms.
     const address =
       typeof item === "string" ? (parseInterfaceAddress(item)?.address ?? parseAddress(item)) : undefined;
-    if (address === undefined) throw invalidValue(key, item, "it is no address");
+    if (address === undefined) throw invalidValue(key, item, "it is not an IP address");
     if (addresses.has(familyOf(address)))
       throw invalidValue(key, list, `a pod has one IPv${familyOf(address)} address`);
     addresses.set(familyOf(address), address);
@@ -108,7 +108,7 @@ function readMac(key: string, value: unknown): string {
   const mac = typeof value === "string" ? parseMac(value) : undefined;
   const [first = 1] = mac === undefined ? [] : macToBytes(mac);
   if (mac === undefined || mac === "00:00:00:00:00:00" || (first & 1) === 1) {
-    throw invalidValue(key, value, "it is no MAC address of one interface");
+    throw invalidValue(key, value, "it is not a unicast MAC address");
   }
   return mac;
 }

@@ -70,7 +70,7 @@ function grantSettings(
   if (!settings.anySource || allowSourceSpoofing) return settings;
   const cause = "allowSourceSpoofing is false";
   onIgnoredSetting(
-    `Annotation "${ANY_SOURCE_ANNOTATION}" of ${describePod({ pod, containerId })} does not count: ${cause}`,
+    `Annotation "${ANY_SOURCE_ANNOTATION}" of ${describePod({ pod, containerId })} is ignored: ${cause}`,
   );
   return { ...settings, anySource: false };
 }
@@ -84,9 +84,12 @@ async function attach(
   const outcome = await kernel.attachPod(plan, request.fds, clusterCidrs);
   switch (outcome) {
     case "pod interface exists":
-      throw interfaceExists(request, `network namespace "${request.netns}" has one of that name`);
+      throw interfaceExists(
+        request,
+        `network namespace "${request.netns}" already has an interface of that name`,
+      );
     case "host link exists":
-      throw interfaceExists(request, `host link "${plan.host.link}" is there already`);
+      throw interfaceExists(request, `host link "${plan.host.link}" already exists`);
     default:
       return outcome.routes;
   }
@@ -98,18 +101,18 @@ function reserve(reservation: Reservation): readonly PodAddress[] {
       return reservation.addresses;
     case "exhausted": {
       const pools = describePools(reservation.pools);
-      const message = `Cannot reserve an IPv${reservation.family} address: all are taken (${pools})`;
+      const message = `Cannot reserve an IPv${reservation.family} address: all are in use (${pools})`;
       throw new CniError(CNI_CODE.poolExhausted, message);
     }
     case "no pool":
       throw new CniError(CNI_CODE.tryAgainLater, "Cannot reserve an address: the node has no PodCIDR yet");
     case "taken": {
-      const message = `Cannot reserve address ${reservation.address}: another pod or the node has it`;
+      const message = `Cannot reserve address ${reservation.address}: it is in use by another pod or by the node`;
       throw new CniError(CNI_CODE.poolExhausted, message);
     }
     case "outside": {
       const podCidrs = reservation.podCidrs.map(formatCidr).join(", ");
-      const message = `Cannot reserve address ${reservation.address}: it is in no PodCIDR of this node (${podCidrs})`;
+      const message = `Cannot reserve address ${reservation.address}: it is outside this node's PodCIDRs (${podCidrs})`;
       throw new CniError(CNI_CODE.invalidConfig, message);
     }
   }
@@ -122,10 +125,7 @@ function requireFamilies(hostPorts: readonly HostPort[], pod: readonly PodAddres
     if (hostIp === undefined || isAnyAddress(hostIp)) continue;
     if (pod.some(({ address }) => familyOf(address) === familyOf(hostIp))) continue;
     const cause = `the pod has no IPv${familyOf(hostIp)} address`;
-    throw new CniError(
-      CNI_CODE.invalidConfig,
-      `Cannot lead host port ${describeHostPort(port)} to the pod: ${cause}`,
-    );
+    throw new CniError(CNI_CODE.invalidConfig, `Cannot map host port ${describeHostPort(port)}: ${cause}`);
   }
 }
 
@@ -144,7 +144,7 @@ async function requireUnhidden(
       const place = describeHostPort({ ...port, hostIp: hidden.address });
       throw new CniError(
         CNI_CODE.invalidConfig,
-        `Cannot lead host port ${describeHostPort(port)} to the pod: a program of the node listens on ${place}`,
+        `Cannot map host port ${describeHostPort(port)}: a process on the node already listens on ${place}`,
       );
     }
   }
@@ -159,7 +159,10 @@ function reservePorts(
   if (conflict === undefined) return;
   const owner = attachments.get(conflict.hostLink);
   const whose = owner === undefined ? `host link "${conflict.hostLink}"` : describePod(owner);
-  throw new CniError(CNI_CODE.tryAgainLater, `Cannot reserve host port ${conflict.port}: ${whose} has it`);
+  throw new CniError(
+    CNI_CODE.tryAgainLater,
+    `Cannot reserve host port ${conflict.port}: it is in use by ${whose}`,
+  );
 }
 
 export function describePools(pools: readonly PoolUse[]): string {
@@ -168,7 +171,7 @@ export function describePools(pools: readonly PoolUse[]): string {
 
 function describePool({ cidr, family, size, taken }: PoolUse): string {
   if (size > 0) return `${cidr}: ${taken} of ${size} taken`;
-  return `${cidr} has none for pods: the longest PodCIDR that has one is a /${family === 4 ? 30 : 126}`;
+  return `${cidr} is too small: the longest PodCIDR with an address for a pod is a /${family === 4 ? 30 : 126}`;
 }
 
 function podOf({ containerId, runtimeConfig: { pod } }: Add): string {

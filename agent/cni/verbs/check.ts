@@ -25,11 +25,11 @@ export async function check(context: CommandsContext, request: Check): Promise<s
   const attachment = attachments.get(hostLinkName(containerId, ifname));
   const failed = (faults: readonly string[]): CniError => {
     const whose = describePod(attachment ?? { containerId });
-    const message = `Interface "${ifname}" of ${whose} is not as it was made: ${faults.join("; ")}`;
+    const message = `Interface "${ifname}" of ${whose} differs from what ADD configured: ${faults.join("; ")}`;
     return new CniError(CNI_CODE.checkFailed, message);
   };
   if (expected === undefined) throw failed([`prevResult has no interface "${ifname}" in a sandbox`]);
-  if (attachment === undefined) throw failed(["the node has no such attachment"]);
+  if (attachment === undefined) throw failed(["this node has no such attachment"]);
   const plan = planExpected(context, request, attachment, expected);
   const faults = [
     ...compareAddresses(attachment.addresses, expected.addresses),
@@ -77,5 +77,5 @@ function compareAddresses(reserved: readonly string[], told: readonly string[]):
   const canonical = new Set(told.map((address) => parseAddress(address) ?? address));
   return reserved
     .filter((address) => !canonical.has(address))
-    .map((address) => `prevResult does not have address ${address}, which is reserved for it`);
+    .map((address) => `prevResult does not have address ${address}, which is assigned to the pod`);
 }

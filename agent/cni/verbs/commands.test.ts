@@ -131,7 +131,7 @@ for (const { prefix, longest } of [
     const family = prefix.includes(":") ? 6 : 4;
     assert.deepEqual(await failure(commands(addRequest("c1"), never)), {
       code: 101,
-      message: `Cannot reserve an IPv${family} address: all are taken (${prefix} has none for pods: the longest PodCIDR that has one is a ${longest})`,
+      message: `Cannot reserve an IPv${family} address: all are in use (${prefix} is too small: the longest PodCIDR with an address for a pod is a ${longest})`,
     });
   });
 }
@@ -141,7 +141,7 @@ test("ADD on a full pool is code 101 with pool and counts, and takes nothing of 
   await commands(addRequest("c1"), never);
   assert.deepEqual(await failure(commands(addRequest("c2"), never)), {
     code: 101,
-    message: "Cannot reserve an IPv4 address: all are taken (10.244.1.0/30: 1 of 1 taken)",
+    message: "Cannot reserve an IPv4 address: all are in use (10.244.1.0/30: 1 of 1 taken)",
   });
   assert.deepEqual(
     ipam.use(0).map(({ taken }) => taken),
@@ -181,7 +181,7 @@ test("ADD where the namespace has the interface is code 100 and frees the addres
   await commands(first, never);
   const { code, message } = await failure(commands({ ...addRequest("c2"), fds: first.fds }, never));
   assert.equal(code, 100);
-  assert.match(message, /network namespace "\/run\/netns\/c2" has one of that name$/);
+  assert.match(message, /network namespace "\/run\/netns\/c2" already has an interface of that name$/);
   assert.equal(ipam.use(0)[0]?.taken, 1);
 });
 
@@ -286,7 +286,7 @@ test("STATUS is code 50 when the pool is exhausted", async () => {
   await commands(addRequest("c1"), never);
   assert.deepEqual(await failure(commands({ command: "STATUS", config: config("1.1.0") }, never)), {
     code: 50,
-    message: "Node network is not ready: all addresses are taken: 10.244.1.0/30: 1 of 1 taken",
+    message: "Node network is not ready: all addresses are in use: 10.244.1.0/30: 1 of 1 taken",
   });
 });
 
@@ -433,13 +433,13 @@ for (const { name, change, message } of [
   });
 }
 
-test("CHECK of a pod that is gone tells that the node has no such attachment", async () => {
+test("CHECK of a pod that is gone tells that this node has no such attachment", async () => {
   const setup = setUp("10.244.1.0/24");
   const request = await checkRequest(setup, (result) => ({ prevResult: result }));
   await setup.commands(delRequest("c1"), never);
   const { code, message } = await failure(setup.commands(request, never));
   assert.equal(code, 102);
-  assert.match(message, /the node has no such attachment$/);
+  assert.match(message, /this node has no such attachment$/);
 });
 
 for (const { name, requested, code, message } of [
@@ -447,19 +447,19 @@ for (const { name, requested, code, message } of [
     name: "taken",
     requested: "10.244.1.2",
     code: 101,
-    message: "Cannot reserve address 10.244.1.2: another pod or the node has it",
+    message: "Cannot reserve address 10.244.1.2: it is in use by another pod or by the node",
   },
   {
     name: "the gateway",
     requested: "10.244.1.1",
     code: 101,
-    message: "Cannot reserve address 10.244.1.1: another pod or the node has it",
+    message: "Cannot reserve address 10.244.1.1: it is in use by another pod or by the node",
   },
   {
     name: "outside",
     requested: "10.9.9.9",
     code: 7,
-    message: "Cannot reserve address 10.9.9.9: it is in no PodCIDR of this node (10.244.1.0/24)",
+    message: "Cannot reserve address 10.9.9.9: it is outside this node's PodCIDRs (10.244.1.0/24)",
   },
 ]) {
   test(`ADD with a requested address that is ${name} is code ${code}`, async () => {

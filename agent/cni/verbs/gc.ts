@@ -39,7 +39,7 @@ function validAttachments(raw: JsonObject): ReadonlySet<string> {
   const keys = Array.isArray(list) ? list.map(keyOfEntry) : [undefined];
   const known = keys.filter((entry) => entry !== undefined);
   if (known.length === keys.length) return new Set(known);
-  const message = `Cannot use ${key} ${JSON.stringify(list)}: it is no list of {containerID, ifname}`;
+  const message = `Cannot use ${key} ${JSON.stringify(list)}: it is not a list of {containerID, ifname}`;
   throw new CniError(CNI_CODE.invalidConfig, message);
 }
 

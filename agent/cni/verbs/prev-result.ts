@@ -10,7 +10,7 @@ export function prevResultOf({ raw }: Pick<NetworkConfig, "raw">): JsonObject | 
   if (isObject(value)) return value;
   throw new CniError(
     CNI_CODE.invalidConfig,
-    `Cannot use prevResult ${JSON.stringify(value)}: it is no object`,
+    `Cannot use prevResult ${JSON.stringify(value)}: it is not an object`,
   );
 }
 

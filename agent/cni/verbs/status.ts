@@ -12,7 +12,7 @@ export async function status({ readiness, ipam, attachments, nowMs }: CommandsCo
   const open = readiness.reasons();
   const reasons = open.map(({ reason }) => reason);
   const exhausted = exhaustedPools(ipam.use(nowMs()));
-  if (exhausted.length > 0) reasons.push(`all addresses are taken: ${describePools(exhausted)}`);
+  if (exhausted.length > 0) reasons.push(`all addresses are in use: ${describePools(exhausted)}`);
   if (reasons.length === 0) return "";
   const isLimited = attachments.list().length > 0 && open.some(({ part }) => CONNECTIVITY.has(part));
   const code = isLimited ? CNI_CODE.limitedConnectivity : CNI_CODE.notAvailable;

@@ -33,7 +33,7 @@ export function checkAgent(observation: AgentObservation): readonly Finding[] {
       {
         name: NAME,
         verdict: "fail",
-        evidence: `no answer from it (${agent.reason}): no pod starts, those that run keep their network; readiness, nodes without a way and the API server as the agent sees it cannot be known`,
+        evidence: `no answer from it (${agent.reason}): no pod can start, running pods keep their network; readiness, unreachable nodes and the agent's view of the API server are unknown`,
         remedy: agentRemedy(nodeName),
       },
     ];
@@ -48,7 +48,7 @@ export function checkAgent(observation: AgentObservation): readonly Finding[] {
       {
         name: NAME,
         verdict: "warn",
-        evidence: `it is of version ${agent.version}, this program of ${ownVersion}`,
+        evidence: `it runs version ${agent.version}, this program is ${ownVersion}`,
       },
     ];
   return [{ name: NAME, verdict: "ok", evidence: `version ${agent.version}, ready` }];

@@ -35,7 +35,7 @@ export function checkApi(
   }
   const { server = "it", reason, status, blockedBy } = observation;
   const pods = isAgentReady ? "pods start, " : "";
-  const blocked = blockedBy === undefined ? "" : `; the route ${blockedBy} leads it nowhere`;
+  const blocked = blockedBy === undefined ? "" : `; the route ${blockedBy} makes it unreachable`;
   const evidence = `${server} does not serve this node: ${reason}; ${pods}changes of nodes do not arrive${blocked}`;
   const isFault = status === undefined || status === 401 || status === 403;
   return [{ name: NAME, verdict: isFault ? "fail" : "warn", evidence, remedy: remedyOf(observation) }];

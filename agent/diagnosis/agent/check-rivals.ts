@@ -9,7 +9,7 @@ export function checkRivals(rivals: readonly string[]): readonly Finding[] {
   return rivals.map((path) => ({
     name: NAME,
     verdict: "fail",
-    evidence: `${path} sorts before Causeway's: runtimes load it, and pods get its network`,
+    evidence: `${path} sorts before Causeway's: runtimes load it instead, and pods get its network`,
     remedy: `mv ${shellWord(path)} ${shellWord(`${path}.disabled`)}`,
   }));
 }

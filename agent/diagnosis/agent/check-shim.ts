@@ -37,25 +37,25 @@ export function checkShim({
     isOurs && shippedVersion !== undefined
       ? `install -m 0755 ${shellWord(shippedPath)} ${shellWord(path)}`
       : undefined;
-  const instead = isOurs ? "" : `; the running agent puts back that of version ${agentVersion}`;
+  const instead = isOurs ? "" : `; the running agent restores version ${agentVersion}`;
   const found = (verdict: "fail" | "warn", evidence: string): readonly Finding[] => [
     { name: NAME, verdict, evidence: `${evidence}${instead}`, remedy },
   ];
   if (installed === undefined) return found("fail", `${path} is missing: runtimes cannot start or stop pods`);
   if (!installed.isExecutable) return found("fail", `${path} is not executable`);
-  if (installed.version === undefined) return found("fail", `${path} is no shim of Causeway`);
+  if (installed.version === undefined) return found("fail", `${path} is not Causeway's shim`);
   const version = installed.version;
   if (installed.isShipped)
-    return [{ name: NAME, verdict: "ok", evidence: `${path} is that of ${version}, as shipped` }];
+    return [{ name: NAME, verdict: "ok", evidence: `${path} is version ${version}, as shipped` }];
   const isOther = version !== shippedVersion;
   if (version === agentVersion)
     return [
-      { name: NAME, verdict: "info", evidence: `${path} is of version ${version}, as the running agent is` },
+      { name: NAME, verdict: "info", evidence: `${path} is version ${version}, like the running agent` },
     ];
   return found(
     "warn",
     isOther
-      ? `${path} is of version ${version}, this program of ${shippedVersion ?? "none"}`
-      : `${path} says that it is version ${version}, and is not the shim that ships with it`,
+      ? `${path} is version ${version}, this program is ${shippedVersion ?? "none"}`
+      : `${path} claims to be version ${version}, but is not the shim that ships with it`,
   );
 }

@@ -3,7 +3,7 @@ import type { Finding } from "../finding.ts";
 import { shellWord } from "../shell.ts";
 
 /** What a path has that should be a unix socket on which somebody listens. */
-export type SocketState = "listening" | "nobody listens" | "missing" | "no socket";
+export type SocketState = "listening" | "nothing listens" | "missing" | "not a socket";
 
 export interface StaleFilesObservation {
   /** The socket that this program was told of, or that is the default. */
@@ -29,21 +29,21 @@ export function checkStaleFiles(
   const findings: Finding[] = temporaries.map((path) => ({
     name: NAME,
     verdict: "warn",
-    evidence: `${path} is left of an agent that was killed while it wrote`,
+    evidence: `${path} is left over from an agent that was killed while writing`,
     remedy: `rm ${shellWord(path)}`,
   }));
-  if (socket.state === "nobody listens")
+  if (socket.state === "nothing listens")
     findings.push({
       name: NAME,
       verdict: "warn",
-      evidence: `${socket.path} is the socket of an agent that was killed: nobody listens; the next agent takes it over`,
+      evidence: `${socket.path} is the socket of a killed agent: nothing listens on it; the next agent takes it over`,
       remedy: agentRemedy(nodeName),
     });
-  if (socket.state === "no socket")
+  if (socket.state === "not a socket")
     findings.push({
       name: NAME,
       verdict: "fail",
-      evidence: `${socket.path} is no socket, and the agent does not start over it`,
+      evidence: `${socket.path} is not a socket, and keeps the agent from starting`,
       remedy: `rm -r ${shellWord(socket.path)}`,
     });
   if (conflist !== undefined && conflist.state !== "listening")
@@ -60,7 +60,7 @@ function staleConflist(
   return {
     name: NAME,
     verdict: "fail",
-    evidence: `${path} ${fault}: the runtime takes the node for ready, and no pod starts until the agent does; docs/uninstall.md tells how to take Causeway off a node`,
+    evidence: `${path} ${fault}: the runtime considers the node ready, but no pod starts until the agent runs; docs/uninstall.md describes how to remove Causeway from a node`,
     remedy: agentRemedy(nodeName),
   };
 }

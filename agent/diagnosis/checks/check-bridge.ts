@@ -20,7 +20,7 @@ export function checkBridge({ bridge, gateways, tunnels }: BridgeObservation): r
     evidence,
     remedy,
   });
-  if (bridge === undefined) return [fail("there is no bridge of Causeway's: the agent has not come so far")];
+  if (bridge === undefined) return [fail("there is no Causeway bridge: the agent has not created it yet")];
   const down = [bridge, ...tunnels].filter((link) => !link.up);
   if (down.length > 0)
     return down.map(({ name }) => fail(`link ${name} is down`, `ip link set dev ${shellWord(name)} up`));

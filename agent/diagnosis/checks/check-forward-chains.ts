@@ -25,7 +25,7 @@ export function checkForwardChains(observation: ForwardChainsObservation): reado
     {
       name: NAME,
       verdict: "ok",
-      evidence: seen === "" ? "no chain of others in hook forward" : `pass: ${seen}`,
+      evidence: seen === "" ? "no foreign chain in hook forward" : `pass: ${seen}`,
     },
   ];
 }

@@ -39,14 +39,14 @@ function checkIpv4(links: ForwardingObservation["links"]): Finding[] {
     .map(({ name }) => ({
       name: NAME,
       verdict: "fail",
-      evidence: `link ${name} does not forward IPv4: what comes in there for pods, or from them, is dropped`,
+      evidence: `link ${name} does not forward IPv4: traffic to and from pods on it is dropped`,
       remedy: sysctlCommand(`net/ipv4/conf/${name}/forwarding`, 1),
     }));
 }
 
 function checkIpv6({ ipv6, acceptRa }: ForwardingObservation): Finding[] {
   if (ipv6 === undefined)
-    return [{ name: NAME, verdict: "fail", evidence: "this node has an IPv6 PodCIDR and no IPv6" }];
+    return [{ name: NAME, verdict: "fail", evidence: "this node has an IPv6 PodCIDR but no IPv6" }];
   const faults: Finding[] = [];
   // First: a router that still accepts nothing loses its default route (RFC 4861 section 6.2.3).
   for (const [link, value] of acceptRa)
@@ -54,14 +54,14 @@ function checkIpv6({ ipv6, acceptRa }: ForwardingObservation): Finding[] {
       faults.push({
         name: NAME,
         verdict: "warn",
-        evidence: `net.ipv6.conf.${link}.accept_ra is 1: a node that forwards IPv6 takes no default route from routers any more`,
+        evidence: `net.ipv6.conf.${link}.accept_ra is 1: with forwarding on, the node no longer accepts default routes from routers`,
         remedy: sysctlCommand(`net/ipv6/conf/${link}/accept_ra`, 2),
       });
   if (ipv6 === 0)
     faults.push({
       name: NAME,
       verdict: "fail",
-      evidence: "net.ipv6.conf.all.forwarding is 0: pods reach nobody over IPv6 but their gateway",
+      evidence: "net.ipv6.conf.all.forwarding is 0: over IPv6 pods reach only their gateway",
       remedy: sysctlCommand("net/ipv6/conf/all/forwarding", 1),
     });
   return faults;

@@ -54,7 +54,7 @@ export function checkMtu(observation: MtuObservation): readonly Finding[] {
   const reached =
     answered.length === 0
       ? ""
-      : `; packets of full size reach ${answered.map(({ address }) => address).join(", ")}`;
+      : `; full-size packets reach ${answered.map(({ address }) => address).join(", ")}`;
   const unknown = silent === 0 ? "" : `; ${silent} of ${probes.length} nodes answer no probe`;
   return [{ name: NAME, verdict: silent === 0 ? "ok" : "info", evidence: `${links}${reached}${unknown}` }];
 }
@@ -69,7 +69,7 @@ function checkLinks(observation: MtuObservation): Finding[] {
   const findings: Finding[] = wide.map(({ name, mtu, underlay }) => ({
     name: NAME,
     verdict: "fail",
-    evidence: `VXLAN device ${name} takes packets of ${mtu} bytes, which with ${VXLAN_OVERHEAD[underlay]} around them do not fit ${narrow.name} (${narrow.mtu})`,
+    evidence: `VXLAN device ${name} has MTU ${mtu}, which with ${VXLAN_OVERHEAD[underlay]} bytes of headers exceeds that of ${narrow.name} (${narrow.mtu})`,
     remedy: setMtu(name, fitting(underlay)),
   }));
   const outer = Math.max(0, ...tunnels.map(({ underlay }) => least + VXLAN_OVERHEAD[underlay]));
@@ -77,12 +77,12 @@ function checkLinks(observation: MtuObservation): Finding[] {
     findings.push({
       name: NAME,
       verdict: "warn",
-      evidence: `pods need ${least} bytes for IPv6, and the ${outer} bytes that the overlay makes of them are cut to those of ${narrow.name} (${narrow.mtu}), which is slow; where the network behind it carries more, this makes room`,
+      evidence: `pods need ${least} bytes for IPv6, so packets of the overlay (${outer} bytes) are fragmented on ${narrow.name} (MTU ${narrow.mtu}), which is slow; where the network behind it carries more, raise the MTU`,
       remedy: setMtu(narrow.name, outer),
     });
   const limit = Math.min(narrow.mtu, ...tunnels.map(({ mtu, underlay }) => Math.min(mtu, fitting(underlay))));
   if (bridge.mtu <= limit) return findings;
-  const evidence = `bridge ${bridge.name} takes packets of ${bridge.mtu} bytes, and the way on takes ${limit}: pods are told so packet by packet, by ICMP that filters may drop`;
+  const evidence = `bridge ${bridge.name} has MTU ${bridge.mtu}, but the path beyond it carries only ${limit}: pods learn that from ICMP errors, which filters may drop`;
   // A running agent keeps to what it was told.
   if (bridge.mtu === configured)
     findings.push({
@@ -111,8 +111,8 @@ function checkPaths(observation: MtuObservation): Finding[] {
     const nodes = probes.map(({ address, size, kind }) => `${address} (${kind}, ${size} bytes)`).join(", ");
     const vanish = probes.some(({ full }) => full === "no answer");
     const how = vanish
-      ? "large packets vanish on the way, small ones arrive"
-      : "a router says that large packets are too big";
+      ? "large packets are lost, small ones arrive"
+      : "a router reports large packets as too big";
     const limits = probes.flatMap(({ passes }) => passes ?? []);
     const passes = limits.length === 0 ? undefined : Math.min(...limits);
     const fit = link && passes !== undefined ? fitAll(observation, link, passes) : undefined;

@@ -24,13 +24,14 @@ export function checkOverlayGuard({
   overlays,
   table,
 }: OverlayGuardObservation): readonly Finding[] {
-  if (overlays.length === 0) return [{ name: NAME, verdict: "ok", evidence: "no node is behind VXLAN" }];
+  if (overlays.length === 0)
+    return [{ name: NAME, verdict: "ok", evidence: "no node is reached through VXLAN" }];
   if (table?.chains.some(({ name }) => name === RECEIVING_CHAIN) !== true)
     return [
       {
         name: NAME,
         verdict: "fail",
-        evidence: `chain ${RECEIVING_CHAIN} of table inet ${TABLE_NAME} is missing: whoever reaches the node puts packets into the overlay`,
+        evidence: `chain ${RECEIVING_CHAIN} of table inet ${TABLE_NAME} is missing: anyone who can reach the node can inject packets into the overlay`,
         remedy: agentRemedy(nodeName),
       },
     ];
@@ -45,17 +46,16 @@ export function checkOverlayGuard({
   if (faults.size > 0) return limitFindings(NAME, [...faults.values()]);
   const nodes = new Set(overlays.flatMap(({ remote }) => remote ?? []));
   return [
-    { name: NAME, verdict: "ok", evidence: `lets in what ${nodes.size} nodes send from their own PodCIDRs` },
+    { name: NAME, verdict: "ok", evidence: `accepts what ${nodes.size} nodes send from their own PodCIDRs` },
   ];
 }
 
 /** Whether the answers of a node behind VXLAN are let in. */
 export function explainOverlayGuard(remote: string, { lacking }: OverlayObservation): readonly Finding[] {
   if (lacking === undefined) return [];
-  if ("error" in lacking)
-    return [{ name: NAME, verdict: "info", evidence: `cannot be told: ${lacking.error}` }];
+  if ("error" in lacking) return [{ name: NAME, verdict: "info", evidence: `unknown: ${lacking.error}` }];
   if (lacking.value.length > 0) return lacking.value.slice(0, 1).map(explainLack);
-  return [{ name: NAME, verdict: "ok", evidence: `lets in what node ${remote} sends from its PodCIDR` }];
+  return [{ name: NAME, verdict: "ok", evidence: `accepts what node ${remote} sends from its PodCIDR` }];
 }
 
 function explainLack({ set, element }: GuardElement): Finding {

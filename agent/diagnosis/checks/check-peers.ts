@@ -40,7 +40,7 @@ export function checkPeers(observation: PeersObservation): readonly Finding[] {
       {
         name: NAME,
         verdict: "info",
-        evidence: `${routes}; whether nodes are without a way only the agent knows`,
+        evidence: `${routes}; only the agent knows which nodes are unreachable`,
       },
     ];
   return [{ name: NAME, verdict: "ok", evidence: routes }];
@@ -62,7 +62,7 @@ function checkOverlay({ podCidr, device, gateway, mac, remote }: OverlayRoute, n
     {
       name: NAME,
       verdict: "fail",
-      evidence: `${podCidr}: ${device} does not know behind which node ${mac} is`,
+      evidence: `${podCidr}: ${device} has no forwarding entry for ${mac}`,
       remedy: address === undefined ? agentRemedy(nodeName) : forwardingCommand(device, mac, address),
     },
   ];

@@ -17,13 +17,12 @@ const NAME = "pods";
 
 /** The host's side of every pod: its link, and what the bridge knows of its addresses. */
 export function checkPods({ bridge, pods }: PodsObservation): readonly Finding[] {
-  if (bridge === undefined)
-    return [{ name: NAME, verdict: "info", evidence: "there is no bridge of Causeway's" }];
+  if (bridge === undefined) return [{ name: NAME, verdict: "info", evidence: "there is no Causeway bridge" }];
   const links = Map.groupBy(pods, ({ hostLink }) => hostLink.index);
   const faults = [...links.values()].flatMap((ends) => checkPod(ends, bridge));
   if (faults.length > 0) return limitFindings(NAME, faults);
   return [
-    { name: NAME, verdict: "ok", evidence: `${links.size} pods are as they must be on ${bridge.name}` },
+    { name: NAME, verdict: "ok", evidence: `${links.size} pods are attached correctly to ${bridge.name}` },
   ];
 }
 

@@ -26,7 +26,7 @@ export function checkReversePath(observation: ReversePathObservation): readonly 
   const { all, links, uplinks, dropped } = observation;
   const strict = links.filter(({ inetConf }) => Math.max(all, inetConf?.rp_filter ?? 0) === STRICT);
   if (strict.length === 0)
-    return [{ name: NAME, verdict: "ok", evidence: "not strict on any link of pods' traffic" }];
+    return [{ name: NAME, verdict: "ok", evidence: "not strict on any link that carries pods' traffic" }];
   const isHarmful = dropped > 0 || uplinks > 1;
   const reason =
     dropped > 0
@@ -35,7 +35,7 @@ export function checkReversePath(observation: ReversePathObservation): readonly 
   return strict.map(({ name }) => ({
     name: NAME,
     verdict: isHarmful ? "warn" : "info",
-    evidence: `strict on ${name}: ${isHarmful ? reason : "with one uplink pods' traffic passes it"}`,
+    evidence: `strict on ${name}: ${isHarmful ? reason : "with one uplink pods' traffic passes"}`,
     remedy: isHarmful ? sysctlCommand(`net/ipv4/conf/${name}/rp_filter`, LOOSE) : undefined,
   }));
 }

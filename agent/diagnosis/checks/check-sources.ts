@@ -23,7 +23,7 @@ export interface SourcesObservation {
 }
 
 const NAME = "source check";
-const NO_TABLE = `table bridge ${TABLE_NAME} is missing: pods send from any address`;
+const NO_TABLE = `table bridge ${TABLE_NAME} is missing: pods can send from any address`;
 
 /** Whether every pod may send from its addresses, and from no others. */
 export function checkSources({ nodeName, table, pods }: SourcesObservation): readonly Finding[] {
@@ -69,7 +69,7 @@ export function explainSourceCheck(
   { address, hostLink: { name: hostLink } }: Pick<PodEnd, "address" | "hostLink">,
   { nodeName, guard }: Pick<PathObservation, "nodeName" | "guard">,
 ): Finding {
-  if ("error" in guard) return { name, verdict: "info", evidence: `cannot be told: ${guard.error}` };
+  if ("error" in guard) return { name, verdict: "info", evidence: `unknown: ${guard.error}` };
   if (guard.value === undefined)
     return { name, verdict: "warn", evidence: NO_TABLE, remedy: agentRemedy(nodeName) };
   if (elementsOf(guard.value, ANY_SOURCE_SET).includes(hostLink))

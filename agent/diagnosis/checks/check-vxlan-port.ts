@@ -36,7 +36,7 @@ export function checkVxlanPort(observation: VxlanPortObservation): readonly Find
     return rivals.map(({ name }) => ({
       name: NAME,
       verdict: verdictFor(tunnels),
-      evidence: `VXLAN device ${name} of somebody else has number ${vni} on UDP port ${port}, so that Causeway's cannot be made`,
+      evidence: `foreign VXLAN device ${name} uses VNI ${vni} on UDP port ${port}, so Causeway's cannot be created`,
       remedy: `ip link delete dev ${shellWord(name)}`,
     }));
   const loners = devices.filter(({ up, vxlan }) => up && vxlan?.receives.length);
@@ -44,14 +44,14 @@ export function checkVxlanPort(observation: VxlanPortObservation): readonly Find
     return loners.map(({ name, vxlan }) => ({
       name: NAME,
       verdict: verdictFor(tunnels),
-      evidence: `VXLAN device ${name} of somebody else has UDP port ${port} for itself (${vxlan?.receives.join(", ")}), so that Causeway's cannot come up`,
+      evidence: `foreign VXLAN device ${name} uses UDP port ${port} alone (${vxlan?.receives.join(", ")}), so Causeway's cannot come up`,
       remedy: `ip link delete dev ${shellWord(name)}`,
     }));
   if (lacking && holders.length > 0)
     return holders.map(({ pid, name }) => ({
       name: NAME,
       verdict: verdictFor(tunnels),
-      evidence: `process ${pid} (${name}) has UDP port ${port}, so that Causeway's VXLAN device cannot come up`,
+      evidence: `process ${pid} (${name}) uses UDP port ${port}, so Causeway's VXLAN device cannot come up`,
       remedy: `kill ${pid}`,
     }));
   if (lacking && isBound && devices.length === 0)
@@ -59,14 +59,14 @@ export function checkVxlanPort(observation: VxlanPortObservation): readonly Find
       {
         name: NAME,
         verdict: verdictFor(tunnels),
-        evidence: `a program that cannot be seen from here has UDP port ${port}, so that Causeway's VXLAN device cannot come up; this shows it:`,
+        evidence: `a process not visible from here uses UDP port ${port}, so Causeway's VXLAN device cannot come up; to find it:`,
         remedy: `ss --udp --listening --numeric --processes 'sport = :${port}'`,
       },
     ];
   const device = tunnels.map(({ name, up }) => `${name} ${up ? "has it" : "is down"}`).join(", ");
-  const own = device === "" ? "free; no VXLAN device of Causeway's" : device;
+  const own = device === "" ? "free; there is no Causeway VXLAN device" : device;
   const sharing = devices.filter(({ vxlan }) => vxlan?.receives.length === 0);
-  const shared = sharing.map(({ name, vxlan }) => `; ${name} shares it with number ${vxlan?.vni}`).join("");
+  const shared = sharing.map(({ name, vxlan }) => `; ${name} shares it with VNI ${vxlan?.vni}`).join("");
   return [{ name: NAME, verdict: "ok", evidence: `UDP port ${port}: ${own}${shared}` }];
 }
 

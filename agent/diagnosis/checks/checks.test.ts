@@ -94,7 +94,7 @@ const CASES: readonly {
     name: "checkForwarding() writes links with a dot as sysctl takes them",
     found: checkForwarding({ ...FORWARDING, links: [{ name: "eth0.100", inetConf: { forwarding: 0 } }] }),
     want: [
-      "fail link eth0.100 does not forward IPv4: what comes in there for pods, or from them, is dropped | sysctl -w net/ipv4/conf/eth0.100/forwarding=1",
+      "fail link eth0.100 does not forward IPv4: traffic to and from pods on it is dropped | sysctl -w net/ipv4/conf/eth0.100/forwarding=1",
     ],
   },
   {
@@ -109,7 +109,7 @@ const CASES: readonly {
   {
     name: "checkForwarding() says that there is no IPv6",
     found: checkForwarding({ ...FORWARDING, families: [6], ipv6: undefined }),
-    want: ["fail this node has an IPv6 PodCIDR and no IPv6"],
+    want: ["fail this node has an IPv6 PodCIDR but no IPv6"],
   },
   {
     name: "checkReversePath() warns where several uplinks may take the answers",
@@ -131,7 +131,7 @@ const CASES: readonly {
       uplinks: 1,
       dropped: 0,
     }),
-    want: ["info strict on eth0: with one uplink pods' traffic passes it"],
+    want: ["info strict on eth0: with one uplink pods' traffic passes"],
   },
   {
     name: "checkReversePath() takes the larger of all and the link's own: 2 is loose",
@@ -141,7 +141,7 @@ const CASES: readonly {
       uplinks: 2,
       dropped: 9,
     }),
-    want: ["ok not strict on any link of pods' traffic"],
+    want: ["ok not strict on any link that carries pods' traffic"],
   },
   {
     name: "checkConntrack() tells of packets that were lost",
@@ -151,7 +151,7 @@ const CASES: readonly {
   {
     name: "checkBridgeNetfilter() does not miss the module",
     found: checkBridgeNetfilter(new Map()),
-    want: ["ok not loaded; Causeway does without it"],
+    want: ["ok not loaded; Causeway does not need it"],
   },
   {
     name: "checkKernel() refuses what is too old",
@@ -219,7 +219,7 @@ const CASES: readonly {
     ),
     want: [
       "ok 1 pods send from their own addresses, 1 from any",
-      `fail table bridge causeway: set anysource has cwpod too much | ${agentRemedy("n1")}`,
+      `fail table bridge causeway: set anysource has unexpected elements cwpod | ${agentRemedy("n1")}`,
     ],
   },
   {
@@ -230,7 +230,7 @@ const CASES: readonly {
   {
     name: "checkSources() tells that there is no check",
     found: checkSources({ nodeName: "n1", table: undefined, pods: [] }),
-    want: [`fail table bridge causeway is missing: pods send from any address | ${agentRemedy("n1")}`],
+    want: [`fail table bridge causeway is missing: pods can send from any address | ${agentRemedy("n1")}`],
   },
   {
     name: "checkOverlayGuard() tells that nobody judges what comes by VXLAN",
@@ -248,18 +248,18 @@ const CASES: readonly {
       table: undefined,
     }),
     want: [
-      `fail chain overlay-input of table inet causeway is missing: whoever reaches the node puts packets into the overlay | ${agentRemedy("n1")}`,
+      `fail chain overlay-input of table inet causeway is missing: anyone who can reach the node can inject packets into the overlay | ${agentRemedy("n1")}`,
     ],
   },
   {
-    name: "checkOverlayGuard() has nothing to say where no node is behind VXLAN",
+    name: "checkOverlayGuard() has nothing to say where no node is reached through VXLAN",
     found: checkOverlayGuard({ nodeName: "n1", overlays: [], table: undefined }),
-    want: ["ok no node is behind VXLAN"],
+    want: ["ok no node is reached through VXLAN"],
   },
   {
     name: "checkMtu() tells what passes",
     found: checkMtu({ ...MTU, probes: [PROBE] }),
-    want: ["ok cw0 1450, cw-vx 1450, eth0 1500; packets of full size reach 192.0.2.11"],
+    want: ["ok cw0 1450, cw-vx 1450, eth0 1500; full-size packets reach 192.0.2.11"],
   },
   {
     name: "checkMtu() does not blame a node that answers nothing",
@@ -268,15 +268,15 @@ const CASES: readonly {
       probes: [PROBE, { ...PROBE, address: "192.0.2.12", small: "no answer", full: "no answer" }],
     }),
     want: [
-      "info cw0 1450, cw-vx 1450, eth0 1500; packets of full size reach 192.0.2.11; 1 of 2 nodes answer no probe",
+      "info cw0 1450, cw-vx 1450, eth0 1500; full-size packets reach 192.0.2.11; 1 of 2 nodes answer no probe",
     ],
   },
   {
     name: "checkMtu() leaves 70 bytes around IPv6",
     found: checkMtu({ ...MTU, tunnels: [{ name: "cw-vx6", mtu: 1450, underlay: 6 }] }),
     want: [
-      "fail VXLAN device cw-vx6 takes packets of 1450 bytes, which with 70 around them do not fit eth0 (1500) | ip link set dev cw-vx6 mtu 1430",
-      "warn bridge cw0 takes packets of 1450 bytes, and the way on takes 1430: pods are told so packet by packet, by ICMP that filters may drop | ip link set dev cw0 mtu 1430",
+      "fail VXLAN device cw-vx6 has MTU 1450, which with 70 bytes of headers exceeds that of eth0 (1500) | ip link set dev cw-vx6 mtu 1430",
+      "warn bridge cw0 has MTU 1450, but the path beyond it carries only 1430: pods learn that from ICMP errors, which filters may drop | ip link set dev cw0 mtu 1430",
     ],
   },
   {
@@ -289,15 +289,13 @@ const CASES: readonly {
       ],
     }),
     want: [
-      "fail eth0 to 192.0.2.11 (direct, 1450 bytes), 203.0.113.7 (overlay, 1500 bytes): large packets vanish on the way, small ones arrive; 1400 bytes pass | ip link set dev eth0 mtu 1400 && ip link set dev cw-vx mtu 1350 && ip link set dev cw0 mtu 1350",
+      "fail eth0 to 192.0.2.11 (direct, 1450 bytes), 203.0.113.7 (overlay, 1500 bytes): large packets are lost, small ones arrive; 1400 bytes pass | ip link set dev eth0 mtu 1400 && ip link set dev cw-vx mtu 1350 && ip link set dev cw0 mtu 1350",
     ],
   },
   {
     name: "checkMtu() has no remedy where nothing large passes",
     found: checkMtu({ ...MTU, probes: [{ ...PROBE, full: "no answer" }] }),
-    want: [
-      "fail eth0 to 192.0.2.11 (direct, 1450 bytes): large packets vanish on the way, small ones arrive",
-    ],
+    want: ["fail eth0 to 192.0.2.11 (direct, 1450 bytes): large packets are lost, small ones arrive"],
   },
   {
     name: "checkVxlanPort() lets devices of other numbers share the port",
@@ -307,12 +305,12 @@ const CASES: readonly {
       foreign: [foreign(1)],
       isBound: true,
     }),
-    want: ["ok UDP port 4789: cw-vx has it; flannel.1 shares it with number 1"],
+    want: ["ok UDP port 4789: cw-vx has it; flannel.1 shares it with VNI 1"],
   },
   {
     name: "checkVxlanPort() leaves a device that receives otherwise in peace while it is down",
     found: checkVxlanPort({ ...VXLAN, foreign: [{ ...foreign(0, ["external"]), up: false }] }),
-    want: ["ok UDP port 4789: free; no VXLAN device of Causeway's"],
+    want: ["ok UDP port 4789: free; there is no Causeway VXLAN device"],
   },
   {
     name: "checkVxlanPort() fails of one that is up, where a device of ours is down for it",
@@ -322,20 +320,20 @@ const CASES: readonly {
       foreign: [foreign(0, ["external"])],
     }),
     want: [
-      "fail VXLAN device flannel.1 of somebody else has UDP port 4789 for itself (external), so that Causeway's cannot come up | ip link delete dev flannel.1",
+      "fail foreign VXLAN device flannel.1 uses UDP port 4789 alone (external), so Causeway's cannot come up | ip link delete dev flannel.1",
     ],
   },
   {
     name: "checkVxlanPort() shows how to find a holder that it cannot see",
     found: checkVxlanPort({ ...VXLAN, isBound: true }),
     want: [
-      "warn a program that cannot be seen from here has UDP port 4789, so that Causeway's VXLAN device cannot come up; this shows it: | ss --udp --listening --numeric --processes 'sport = :4789'",
+      "warn a process not visible from here uses UDP port 4789, so Causeway's VXLAN device cannot come up; to find it: | ss --udp --listening --numeric --processes 'sport = :4789'",
     ],
   },
   {
     name: "checkVxlanPort() is content without an overlay",
     found: checkVxlanPort(VXLAN),
-    want: ["ok UDP port 4789: free; no VXLAN device of Causeway's"],
+    want: ["ok UDP port 4789: free; there is no Causeway VXLAN device"],
   },
   {
     name: "checkShim() knows a build of its own version that is another",
@@ -346,7 +344,7 @@ const CASES: readonly {
       shippedVersion: "0.1.0",
     }),
     want: [
-      "warn /opt/cni/bin/causeway says that it is version 0.1.0, and is not the shim that ships with it | install -m 0755 /app/bin/causeway /opt/cni/bin/causeway",
+      "warn /opt/cni/bin/causeway claims to be version 0.1.0, but is not the shim that ships with it | install -m 0755 /app/bin/causeway /opt/cni/bin/causeway",
     ],
   },
   {
@@ -365,9 +363,9 @@ const CASES: readonly {
       }),
     ),
     want: [
-      "fail /opt/cni/bin/causeway is missing: runtimes cannot start or stop pods; the running agent puts back that of version 0.2.0",
-      "fail /opt/cni/bin/causeway is not executable; the running agent puts back that of version 0.2.0",
-      "warn /opt/cni/bin/causeway is of version 0.0.9, this program of 0.1.0; the running agent puts back that of version 0.2.0",
+      "fail /opt/cni/bin/causeway is missing: runtimes cannot start or stop pods; the running agent restores version 0.2.0",
+      "fail /opt/cni/bin/causeway is not executable; the running agent restores version 0.2.0",
+      "warn /opt/cni/bin/causeway is version 0.0.9, this program is 0.1.0; the running agent restores version 0.2.0",
     ],
   },
   {
@@ -381,7 +379,7 @@ const CASES: readonly {
       "n1",
     ),
     want: [
-      `fail /etc/cni/net.d/10-causeway.conflist names no socket: the runtime takes the node for ready, and no pod starts until the agent does; docs/uninstall.md tells how to take Causeway off a node | ${agentRemedy("n1")}`,
+      `fail /etc/cni/net.d/10-causeway.conflist names no socket: the runtime considers the node ready, but no pod starts until the agent runs; docs/uninstall.md describes how to remove Causeway from a node | ${agentRemedy("n1")}`,
     ],
   },
   {
@@ -391,7 +389,7 @@ const CASES: readonly {
       ownVersion: "0.2.0",
       agent: { kind: "answer", version: "0.1.0", reasons: [] },
     }),
-    want: ["warn it is of version 0.1.0, this program of 0.2.0"],
+    want: ["warn it runs version 0.1.0, this program is 0.2.0"],
   },
   {
     name: "checkApi() does not ask where there are no credentials",
@@ -445,7 +443,7 @@ const CASES: readonly {
       ...checkBridge({ bridge: { name: "cw0", up: true }, gateways: [], tunnels: [] }),
     ],
     want: [
-      "fail there is no bridge of Causeway's: the agent has not come so far",
+      "fail there is no Causeway bridge: the agent has not created it yet",
       "fail bridge cw0 has no gateway address",
     ],
   },
@@ -464,9 +462,9 @@ const CASES: readonly {
       ...Array.from(
         { length: 5 },
         (_, index) =>
-          `fail 10.0.${index}.0/24: cw-vx6 does not know behind which node 0e:19:05:29:b2:01 is | ${agentRemedy("n1")}`,
+          `fail 10.0.${index}.0/24: cw-vx6 has no forwarding entry for 0e:19:05:29:b2:01 | ${agentRemedy("n1")}`,
       ),
-      "fail 2 more of the kind",
+      "fail 2 more like these",
     ],
   },
 ];
@@ -476,7 +474,7 @@ for (const { name, found, want } of CASES) test(name, () => assert.deepEqual(lin
 test("judging() says why something cannot be told", () => {
   assert.deepEqual(
     judging("MTU", { error: "EPERM" }, () => []),
-    [{ name: "MTU", verdict: "info", evidence: "cannot be told: EPERM" }],
+    [{ name: "MTU", verdict: "info", evidence: "unknown: EPERM" }],
   );
 });
 

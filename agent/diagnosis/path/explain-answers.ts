@@ -30,7 +30,7 @@ function explainBack(
   if (back.kind === "refused") {
     if (backLink?.inetConf?.forwarding === 0)
       return fail(
-        `${backLink.name} does not forward IPv4: answers stop there`,
+        `${backLink.name} does not forward IPv4: replies are dropped there`,
         sysctlCommand(`net/ipv4/conf/${backLink.name}/forwarding`, 1),
       );
     return fail(`${source}: ${describeRefusal(back)}`, back.blockedBy && `ip route delete ${back.blockedBy}`);

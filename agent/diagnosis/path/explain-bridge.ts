@@ -15,12 +15,13 @@ export function explainBridge(observation: PathObservation): Finding {
     evidence,
     remedy,
   });
-  if (bridge === undefined) return fail("there is no bridge of Causeway's on this node");
+  if (bridge === undefined) return fail("there is no Causeway bridge on this node");
   if (!bridge.up) return fail(`${bridge.name} is down`, `ip link set dev ${shellWord(bridge.name)} up`);
   const gateway = gateways.find(({ address, prefixLength }) =>
     cidrContains(cidrOf(address, prefixLength), source),
   );
-  if (gateway === undefined) return fail(`${bridge.name} has no address of a PodCIDR that holds ${source}`);
+  if (gateway === undefined)
+    return fail(`${bridge.name} has no gateway address whose PodCIDR contains ${source}`);
   if (familyOf(source) === 4 && bridge.inetConf?.forwarding === 0)
     return fail(
       `${bridge.name} does not forward IPv4`,

@@ -15,14 +15,14 @@ export function explainDelivery(observation: PathObservation): readonly Finding[
     case "nowhere":
       return [];
     case "node":
-      return [{ name: "node", verdict: "ok", evidence: "delivered to the node's own programs" }];
+      return [{ name: "node", verdict: "ok", evidence: "delivered to the node itself" }];
     case "pod":
       if (delivery.end === undefined)
         return [
           {
             name: "target pod",
             verdict: "fail",
-            evidence: `${whoseIs(destination, gateways)}, and no pod of this node has it: it is gone, or never was`,
+            evidence: `${whoseIs(destination, gateways)}, but no pod on this node has it: deleted, or never assigned`,
           },
         ];
       if (bridge === undefined) return [];
@@ -44,7 +44,7 @@ function nextNode(address: string, destination: string, source: string): Finding
   return {
     name: "next node",
     verdict: "info",
-    evidence: `node ${address} has the rest of the way; it is seen there: causeway trace ${destination} ${source}`,
+    evidence: `node ${address} handles the rest of the path; continue there: causeway trace ${destination} ${source}`,
   };
 }
 
@@ -66,7 +66,7 @@ function explainHop(prefix: string, { address, link, state }: NextHop): readonly
       {
         name,
         verdict: "fail",
-        evidence: `${link.name} has no carrier: the cable, or what is at its other end`,
+        evidence: `${link.name} has no carrier: check the cable and the device at its other end`,
       },
     ];
   const uplink: Finding = { name, verdict: "ok", evidence: `${link.name}, MTU ${link.mtu}` };
@@ -76,11 +76,11 @@ function explainHop(prefix: string, { address, link, state }: NextHop): readonly
       {
         name: `${prefix}next hop`,
         verdict: "fail",
-        evidence: `${address} does not answer on ${link.name}: it is off, or not on this segment; once it is back this asks at once:`,
+        evidence: `${address} does not answer on ${link.name}: it is down, or not on this segment; once it is back, this retries at once:`,
         remedy: `ip neighbour flush to ${address} dev ${shellWord(link.name)}`,
       },
     ];
-  const known = state === "resolved" ? "its MAC is known" : "nobody has asked for its MAC yet";
+  const known = state === "resolved" ? "its MAC is known" : "its MAC has not been resolved yet";
   return [uplink, { name: `${prefix}next hop`, verdict: "ok", evidence: `${address}: ${known}` }];
 }
 
@@ -99,20 +99,20 @@ function explainOverlay(observation: PathObservation, overlay: OverlayObservatio
     {
       name: "VXLAN device",
       verdict: "ok",
-      evidence: `${tunnel.name}, number ${tunnel.vxlan?.vni}, MTU ${tunnel.mtu}`,
+      evidence: `${tunnel.name}, VNI ${tunnel.vxlan?.vni}, MTU ${tunnel.mtu}`,
     },
   ];
   if (mac === undefined) {
     const known = orphans.length === 1 ? orphans[0] : undefined;
     const remedy = known && gateway && neighbourCommand(tunnel.name, gateway, known);
-    const evidence = `${tunnel.name} has no neighbour ${gateway ?? "for the route"}: nobody answers questions on it`;
+    const evidence = `${tunnel.name} has no neighbour ${gateway ?? "for the route"}, and nothing on it answers ARP or ND`;
     return [...findings, fail("neighbour", evidence, remedy ?? agentRemedy(nodeName))];
   }
   findings.push({ name: "neighbour", verdict: "ok", evidence: `${gateway ?? "its gateway"} is at ${mac}` });
   if (remote === undefined) {
     const address = addressBehind(mac);
     const remedy = address && forwardingCommand(tunnel.name, mac, address);
-    const evidence = `${tunnel.name} does not know behind which node ${mac} is`;
+    const evidence = `${tunnel.name} has no forwarding entry for ${mac}`;
     return [...findings, fail("forwarding entry", evidence, remedy ?? agentRemedy(nodeName))];
   }
   findings.push({ name: "forwarding entry", verdict: "ok", evidence: `${mac} is behind node ${remote}` });
@@ -151,18 +151,22 @@ function explainMasquerade(
       return {
         name,
         verdict: "info",
-        evidence: `no: ${destination} is in the set of those that see ${source} itself`,
+        evidence: `no: ${destination} is in the set of destinations that see ${source} unchanged`,
       };
     case "off":
-      return { name, verdict: "info", evidence: `no, as configured: ${destination} sees ${source} itself` };
+      return {
+        name,
+        verdict: "info",
+        evidence: `no, as configured: ${destination} sees ${source} unchanged`,
+      };
     case "broken":
       return {
         name,
         verdict: "fail",
-        evidence: `${masquerade.reason}: ${destination} would see ${source}, to which it knows no way back`,
+        evidence: `${masquerade.reason}: ${destination} would see ${source}, and has no route back to it`,
         remedy: agentRemedy(nodeName),
       };
     case "unknown":
-      return { name, verdict: "info", evidence: `cannot be told: ${masquerade.reason}` };
+      return { name, verdict: "info", evidence: `unknown: ${masquerade.reason}` };
   }
 }

@@ -11,16 +11,21 @@ export function explainHostPort({ hostPort, target }: PathObservation): readonly
   if (hostPort === undefined || !hostPort.isLocal) return [];
   const { binding, set, key, element } = hostPort;
   const where = formatTarget(target);
-  if ("error" in element)
-    return [{ name: NAME, verdict: "info", evidence: `cannot be told: ${element.error}` }];
+  if ("error" in element) return [{ name: NAME, verdict: "info", evidence: `unknown: ${element.error}` }];
   if (binding === undefined)
     return element.value === undefined
-      ? [{ name: NAME, verdict: "info", evidence: `no pod of this node has ${where}: it is the node's own` }]
+      ? [
+          {
+            name: NAME,
+            verdict: "info",
+            evidence: `no pod on this node has ${where}: it belongs to the node itself`,
+          },
+        ]
       : [
           {
             name: NAME,
             verdict: "fail",
-            evidence: `map ${set} leads ${where} to ${element.value}, and no pod of this node has that port any more`,
+            evidence: `map ${set} sends ${where} to ${element.value}, but no pod on this node has that port any more`,
             remedy: `nft delete element inet ${TABLE_NAME} ${set} '{ ${key} }'`,
           },
         ];
@@ -31,7 +36,7 @@ export function explainHostPort({ hostPort, target }: PathObservation): readonly
       {
         name: NAME,
         verdict: "fail",
-        evidence: `${describePod(binding)} has ${where}, and map ${set} lacks it: the packet stays with the node`,
+        evidence: `${describePod(binding)} has ${where}, but map ${set} lacks it: the packet goes to the node itself`,
         remedy: `nft add element inet ${TABLE_NAME} ${set} '{ ${key} comment "${comment}" : ${value} }'`,
       },
     ];
@@ -40,7 +45,7 @@ export function explainHostPort({ hostPort, target }: PathObservation): readonly
       {
         name: NAME,
         verdict: "fail",
-        evidence: `map ${set} leads ${where} to ${element.value} instead of ${value} (${describePod(binding)})`,
+        evidence: `map ${set} sends ${where} to ${element.value} instead of ${value} (${describePod(binding)})`,
         remedy: `nft "delete element inet ${TABLE_NAME} ${set} { ${key} }; add element inet ${TABLE_NAME} ${set} { ${key} comment \\"${comment}\\" : ${value} }"`,
       },
     ];
@@ -48,7 +53,7 @@ export function explainHostPort({ hostPort, target }: PathObservation): readonly
     {
       name: NAME,
       verdict: "ok",
-      evidence: `map ${set}: ${where} leads to ${value} (${describePod(binding)})`,
+      evidence: `map ${set}: ${where} goes to ${value} (${describePod(binding)})`,
     },
   ];
 }

@@ -134,22 +134,22 @@ for (const { name, change, want } of [
   {
     name: "a bridge whose table is gone",
     change: { guard: { value: undefined } },
-    want: `warn source check: table bridge causeway is missing: pods send from any address | ${agentRemedy("n1")}`,
+    want: `warn source check: table bridge causeway is missing: pods can send from any address | ${agentRemedy("n1")}`,
   },
   {
     name: "a table that cannot be read",
     change: { guard: { error: "Operation not permitted" } },
-    want: "info source check: cannot be told: Operation not permitted",
+    want: "info source check: unknown: Operation not permitted",
   },
   {
     name: "no bridge",
     change: { bridge: undefined },
-    want: "fail bridge: there is no bridge of Causeway's on this node",
+    want: "fail bridge: there is no Causeway bridge on this node",
   },
   {
     name: "a bridge that has lost its address",
     change: { gateways: [] },
-    want: "fail bridge: cw0 has no address of a PodCIDR that holds 10.244.1.2",
+    want: "fail bridge: cw0 has no gateway address whose PodCIDR contains 10.244.1.2",
   },
   {
     name: "a node that the agent knows and that has no route",
@@ -173,32 +173,32 @@ for (const { name, change, want } of [
   {
     name: "masquerade that is off",
     change: { delivery: { kind: "egress", hop, masquerade: { kind: "off" } } },
-    want: "info masquerade: no, as configured: 198.51.100.9 sees 10.244.1.2 itself",
+    want: "info masquerade: no, as configured: 198.51.100.9 sees 10.244.1.2 unchanged",
   },
   {
     name: "sets that cannot be read",
     change: { delivery: { kind: "egress", hop, masquerade: { kind: "unknown", reason: "no nft" } } },
-    want: "info masquerade: cannot be told: no nft",
+    want: "info masquerade: unknown: no nft",
   },
   {
     name: "chains that cannot be read",
     change: { chains: { error: "no nft" } },
-    want: "info packet filters: cannot be told: no nft",
+    want: "info packet filters: unknown: no nft",
   },
   {
     name: "a map that cannot be read",
     change: { hostPort: { ...hostPort, element: { error: "no nft" } } },
-    want: "info host port: cannot be told: no nft",
+    want: "info host port: unknown: no nft",
   },
   {
     name: "a missing neighbour among several",
     change: { delivery: overlay({ orphans: ["0a:58:cb:00:71:07", "0a:58:cb:00:71:08"] }) },
-    want: `fail neighbour: cw-vx6 has no neighbour 10.244.3.1: nobody answers questions on it | ${agentRemedy("n1")}`,
+    want: `fail neighbour: cw-vx6 has no neighbour 10.244.3.1, and nothing on it answers ARP or ND | ${agentRemedy("n1")}`,
   },
   {
     name: "a MAC that does not tell its node",
     change: { delivery: overlay({ mac: "0e:19:05:29:b2:01" }) },
-    want: `fail forwarding entry: cw-vx6 does not know behind which node 0e:19:05:29:b2:01 is | ${agentRemedy("n1")}`,
+    want: `fail forwarding entry: cw-vx6 has no forwarding entry for 0e:19:05:29:b2:01 | ${agentRemedy("n1")}`,
   },
   {
     name: "a VXLAN device that is down",
@@ -247,8 +247,8 @@ for (const { name, change, want } of [
   },
   {
     name: "policies of an agent that is away",
-    change: { policies: { kind: "unknown", reason: "nobody listens" } },
-    want: "info policies: cannot be told: nobody listens",
+    change: { policies: { kind: "unknown", reason: "nothing listens" } },
+    want: "info policies: unknown: nothing listens",
   },
   {
     name: "an uplink that is down",

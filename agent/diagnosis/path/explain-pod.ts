@@ -15,14 +15,14 @@ export function explainSource(observation: PathObservation): readonly Finding[] 
       {
         name: "pod",
         verdict: "fail",
-        evidence: `${source} is of ${formatCidr(sourceRoute.destination)}, which another node has (${sourceRoute.gateway ?? "?"}): run the same there`,
+        evidence: `${source} is of ${formatCidr(sourceRoute.destination)}, which another node has (${sourceRoute.gateway ?? "?"}): run the same command there`,
       },
     ];
   return [
     {
       name: "pod",
       verdict: "fail",
-      evidence: `${whoseIs(source, observation.gateways)}: no pod of this node has it`,
+      evidence: `${whoseIs(source, observation.gateways)}: no pod on this node has it`,
     },
   ];
 }
@@ -31,8 +31,8 @@ export function explainSource(observation: PathObservation): readonly Finding[] 
 export function whoseIs(address: string, gateways: readonly Gateway[]): string {
   const own = gateways.map((gateway) => cidrOf(gateway.address, gateway.prefixLength));
   const cidr = own.find((candidate) => cidrContains(candidate, address));
-  if (cidr !== undefined) return `${address} is of this node's PodCIDR ${formatCidr(cidr)}`;
-  return `${address} is of none of this node's PodCIDRs (${own.map(formatCidr).join(", ") || "none"})`;
+  if (cidr !== undefined) return `${address} is in this node's PodCIDR ${formatCidr(cidr)}`;
+  return `${address} is in none of this node's PodCIDRs (${own.map(formatCidr).join(", ") || "none"})`;
 }
 
 /** The link of a pod of this node. */
@@ -47,7 +47,7 @@ export function explainLink(
   if (!hostLink.up) return fail(`link ${what} is down`, `ip link set dev ${link} up`);
   if (hostLink.masterIndex !== bridge.index)
     return fail(
-      `link ${what} is no port of the bridge`,
+      `link ${what} is not a port of the bridge`,
       allOf(`ip link set dev ${link} master ${shellWord(bridge.name)}`, portCommand(link)),
     );
   if (!hostLink.lowerUp)
@@ -89,7 +89,7 @@ export function explainEntries(prefix: string, end: PodEnd, bridge: string): rea
       {
         name: `${prefix}neighbour`,
         verdict: "fail",
-        evidence: `${bridge} has no permanent neighbour for ${address}: nobody on it answers such questions`,
+        evidence: `${bridge} has no permanent neighbour for ${address}, and nothing on it answers ARP or ND`,
         remedy: entry,
       },
     ];
@@ -114,7 +114,7 @@ export function explainEntries(prefix: string, end: PodEnd, bridge: string): rea
       {
         name: `${prefix}forwarding entry`,
         verdict: "fail",
-        evidence: `${bridge} does not know behind which port ${neighbour.mac} is, and floods nothing`,
+        evidence: `${bridge} has no forwarding entry for ${neighbour.mac}, and does not flood`,
         remedy: `bridge fdb replace ${neighbour.mac} dev ${shellWord(hostLink.name)} master static`,
       },
     ];

@@ -19,7 +19,7 @@ export function explainPolicies({ policies, target }: PathObservation): readonly
         },
       ];
     case "unknown":
-      return [{ name: NAME, verdict: "info", evidence: `cannot be told: ${policies.reason}` }];
+      return [{ name: NAME, verdict: "info", evidence: `unknown: ${policies.reason}` }];
     case "judged":
       return [
         ...policies.trace.hops.map((hop) => explainHop(hop, policies)),

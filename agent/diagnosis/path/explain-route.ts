@@ -9,16 +9,16 @@ const NAME = "route";
 /** What a refusal of the kernel means to whoever asked for a route. */
 const REASONS: Readonly<Record<string, string>> = {
   ENETUNREACH: "the node has no route to it",
-  EHOSTUNREACH: "the link where it comes in does not forward, or a route says that it cannot be reached",
+  EHOSTUNREACH: "the link it arrives on does not forward, or a route marks it unreachable",
   EACCES: "a route prohibits it",
-  EINVAL: "a route throws it away, or the source address may not come in there",
+  EINVAL: "a route discards it, or the source address is not allowed on that link",
 };
 
 /** Why there is no way, in words. */
 export function describeRefusal({ code, blockedBy }: Extract<RouteLookup, { kind: "refused" }>): string {
   return blockedBy === undefined
     ? `${REASONS[code] ?? "the kernel refuses"} (${code})`
-    : `route ${blockedBy} is in the way`;
+    : `route ${blockedBy} blocks it`;
 }
 
 const KINDS: Readonly<Record<string, string>> = {
@@ -37,7 +37,7 @@ export function explainRoute(observation: PathObservation): Finding {
     return {
       name: NAME,
       verdict: "info",
-      evidence: `none to ${destination}: only pods of this node have one`,
+      evidence: `none to ${destination}: only this node's pods have one`,
     };
   if (lookup.kind === "refused" && lookup.blockedBy !== undefined)
     return {
@@ -70,7 +70,7 @@ export function explainDetour(name: string, address: string, entry: Route | unde
   return {
     name,
     verdict: "fail",
-    evidence: `${address} is a pod's, and ${route} of somebody else takes it elsewhere`,
+    evidence: `${address} belongs to a pod, but ${route}, which Causeway did not make, sends it elsewhere`,
     remedy: entry && `ip route delete ${formatCidr(entry.destination)}`,
   };
 }
@@ -93,7 +93,7 @@ function explainMissingRoute(
     return {
       name: NAME,
       verdict: "warn",
-      evidence: `${destination} is inside the cluster by Causeway's sets, and leaves it: the route to a node is missing, or it is of --non-masquerade-cidr`,
+      evidence: `${destination} is in Causeway's set of cluster addresses but leaves the cluster: a node's route is missing, or it is in --non-masquerade-cidr`,
       remedy: command,
     };
   const instead = lookup.kind === "refused" ? describeRefusal(lookup) : "it leaves the cluster instead";

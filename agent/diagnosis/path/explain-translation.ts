@@ -16,7 +16,7 @@ export function explainTranslation({ translation, target }: PathObservation): re
         {
           name: NAME,
           verdict: "fail",
-          evidence: `chain ${translation.chain} refuses ${where}: a service without endpoints, or without this port`,
+          evidence: `chain ${translation.chain} rejects ${where}: a service without endpoints, or without this port`,
         },
       ];
     case "other ports":
@@ -24,7 +24,7 @@ export function explainTranslation({ translation, target }: PathObservation): re
         {
           name: NAME,
           verdict: "warn",
-          evidence: `chain ${translation.chain} translates other ports of ${target.address}: this one goes on as it is`,
+          evidence: `chain ${translation.chain} translates other ports of ${target.address}: this one stays as it is`,
         },
       ];
     case "unknown":
@@ -32,7 +32,7 @@ export function explainTranslation({ translation, target }: PathObservation): re
         {
           name: NAME,
           verdict: "warn",
-          evidence: `what becomes of it cannot be told from here: ${translation.reason}`,
+          evidence: `what happens to it is not visible from here: ${translation.reason}`,
         },
       ];
   }
@@ -49,7 +49,7 @@ function describeTranslation(
     others.length === 0
       ? "its one endpoint"
       : `one of ${endpoints.length} endpoints; not followed: ${others.slice(0, 4).join(", ")}${others.length > 4 ? ", …" : ""}`;
-  return `chain ${chain} leads ${where} to ${first}, ${told}`;
+  return `chain ${chain} sends ${where} to ${first}, ${told}`;
 }
 
 /** Nothing further can be told: the packet does not go to the target itself, and where it goes is not known. */

@@ -17,7 +17,7 @@ export interface PathObservation {
   readonly gateways: readonly Gateway[];
   /** net.ipv6.conf.all.forwarding; undefined without IPv6. */
   readonly ipv6Forwarding: number | undefined;
-  /** Undefined: no pod of this node has the source address. */
+  /** Undefined: no pod on this node has the source address. */
   readonly pod: PodEnd | undefined;
   /** The bridge's table, which checks what pods send from; undefined: there is none. */
   readonly guard: Observed<ObservedTable | undefined>;
@@ -198,7 +198,7 @@ export interface GuardElement {
 /** What becomes of the source address of a packet that leaves the cluster. */
 export type Masquerade =
   | { readonly kind: "masqueraded" }
-  /** The destination is in the set of those that see pods' own addresses. */
+  /** The destination is in the set of destinations that see pods' own addresses. */
   | { readonly kind: "inside" }
   | { readonly kind: "off" }
   /** What is missing, in words. */

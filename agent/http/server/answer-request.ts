@@ -28,10 +28,10 @@ async function answer(
 ): Promise<Answer> {
   if ("status" in request) return textAnswer(request.status, `${request.reason}\n`);
   if (!isOwnHost(request.headers.get("host") ?? "", local, hosts))
-    return textAnswer(421, "the host of the request is no name of this node: --http-host adds one\n");
+    return textAnswer(421, "the request's Host is not a name of this node; --http-host adds one\n");
   if (request.method !== "GET" && request.method !== "HEAD") return refuseMethod();
   const handler = Object.hasOwn(routes, request.path) ? routes[request.path] : undefined;
-  if (handler === undefined) return textAnswer(404, `there are ${Object.keys(routes).join(", ")}\n`);
+  if (handler === undefined) return textAnswer(404, `available: ${Object.keys(routes).join(", ")}\n`);
   try {
     return await handler(request);
   } catch (error) {

@@ -6,7 +6,7 @@ export interface KeepListeningInput {
   /** Throws where it cannot listen. */
   readonly start: () => HttpServer;
   readonly clock: Pick<Clock, "after">;
-  /** Hears why nobody listens, at each attempt; undefined once somebody does. */
+  /** Hears why nothing listens, at each attempt; undefined once somebody does. */
   readonly onFault: (reason: string | undefined) => void;
 }
 
@@ -14,7 +14,7 @@ const RETRY_MS = 5000;
 
 /** Listens as soon as that is possible: a port that somebody else has is no reason to leave pods without a network. */
 export function keepListening({ start, clock, onFault }: KeepListeningInput): {
-  /** Undefined while nobody listens. */
+  /** Undefined while nothing listens. */
   port(): number | undefined;
   close(): void;
 } {

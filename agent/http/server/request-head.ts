@@ -35,8 +35,8 @@ export function parseRequestHead(bytes: Buffer): RequestHead | BadRequest | unde
   const [requestLine = "", ...lines] = bytes.toString("latin1", 0, end).split("\r\n");
   const [, method, target, major] = REQUEST_LINE.exec(requestLine) ?? [];
   if (method === undefined || target === undefined)
-    return { status: 400, reason: "the first line is no request" };
-  if (major !== "1") return { status: 505, reason: "only HTTP/1.1 is spoken" };
+    return { status: 400, reason: "the first line is not a request line" };
+  if (major !== "1") return { status: 505, reason: "only HTTP/1.1 is supported" };
   if (!target.startsWith("/")) return { status: 400, reason: "the target must begin with /" };
   const headers = parseFields(lines);
   if (!(headers instanceof Map)) return headers;
@@ -49,17 +49,17 @@ function parseFields(lines: readonly string[]): Map<string, string> | BadRequest
   for (const line of lines) {
     const [, name, value] = FIELD.exec(line) ?? [];
     if (name === undefined || value === undefined)
-      return { status: 400, reason: "a line is no header field" };
+      return { status: 400, reason: "a line is not a header field" };
     const key = name.toLowerCase();
-    if (ONLY_ONCE.has(key) && headers.has(key)) return { status: 400, reason: `${key} comes twice` };
+    if (ONLY_ONCE.has(key) && headers.has(key)) return { status: 400, reason: `${key} is repeated` };
     headers.set(key, value.trimEnd());
   }
   return headers;
 }
 
 function faultOf(headers: ReadonlyMap<string, string>): BadRequest | undefined {
-  if (!headers.has("host")) return { status: 400, reason: "there is no host" };
+  if (!headers.has("host")) return { status: 400, reason: "Host is missing" };
   if (headers.has("transfer-encoding") || (headers.get("content-length") ?? "0") !== "0")
-    return { status: 413, reason: "a body is not taken" };
+    return { status: 413, reason: "a request body is not accepted" };
   return undefined;
 }

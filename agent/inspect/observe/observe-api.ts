@@ -20,7 +20,10 @@ const TIMEOUT_MS = 1000;
 export async function observeApi(rtnetlink: NetlinkClient, target: ApiTarget): Promise<ApiObservation> {
   const { kubeconfig, apiServer, isInCluster, version } = target;
   if (kubeconfig === undefined && !isInCluster)
-    return { kind: "not asked", reason: "this is no pod of a cluster, and --kubeconfig is not given" };
+    return {
+      kind: "not asked",
+      reason: "this process does not run in a cluster, and --kubeconfig is not given",
+    };
   const credentials = createCredentials({ kubeconfig, apiServer });
   const client = createApiClient({ credentials, userAgent: `causeway/${version}` });
   let server: string | undefined;

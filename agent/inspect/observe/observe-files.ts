@@ -83,7 +83,7 @@ function socketOf(conflist: string): string | undefined {
 async function socketState(path: string): Promise<SocketState> {
   const file = await lstat(path).catch(() => undefined);
   if (file === undefined) return "missing";
-  if (!file.isSocket()) return "no socket";
+  if (!file.isSocket()) return "not a socket";
   return new Promise((resolve) => {
     const connection = connect(path);
     connection.once("connect", () => {
@@ -92,7 +92,7 @@ async function socketState(path: string): Promise<SocketState> {
     });
     // EAGAIN: somebody listens and is busy.
     connection.once("error", ({ code }: NodeJS.ErrnoException) =>
-      resolve(code === "ECONNREFUSED" ? "nobody listens" : "listening"),
+      resolve(code === "ECONNREFUSED" ? "nothing listens" : "listening"),
     );
   });
 }

@@ -57,7 +57,7 @@ export async function observeBridgeNetfilter(): Promise<BridgeNetfilterObservati
 export async function observeConntrack(): Promise<ConntrackObservation> {
   const count = await readSysctl("net/netfilter/nf_conntrack_count");
   const max = await readSysctl("net/netfilter/nf_conntrack_max");
-  if (count === undefined || max === undefined) throw new Error("this kernel tracks no connections yet");
+  if (count === undefined || max === undefined) throw new Error("connection tracking is not in use yet");
   return { count, max, dropped: readDropped((await readText("/proc/net/stat/nf_conntrack")) ?? "") };
 }
 

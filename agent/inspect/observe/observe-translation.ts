@@ -32,7 +32,7 @@ export async function observeTranslation(
   const ipvs = links.find(({ name }) => name === IPVS_LINK);
   if (addresses.some(({ address, linkIndex }) => address === target.address && linkIndex === ipvs?.index))
     return unknown(
-      `${target.address} is on ${IPVS_LINK}: IPVS leads ${where} to an endpoint (ipvsadm -L -n)`,
+      `${target.address} is on ${IPVS_LINK}: IPVS sends ${where} to an endpoint (ipvsadm -L -n)`,
       true,
     );
   const { address: destination, port } = target;

@@ -159,7 +159,7 @@ function describeRest(
   dataType: number | undefined,
 ): string {
   return [
-    isOdd || keyEnd !== undefined || verdict !== undefined ? " with more than ours have" : "",
+    isOdd || keyEnd !== undefined || verdict !== undefined ? " with unexpected attributes" : "",
     comment === undefined ? "" : ` comment "${comment}"`,
     dataType === undefined || value === undefined ? "" : ` : ${formatFields(dataType, value)}`,
   ].join("");

@@ -176,7 +176,7 @@ test("ensure() changes the elements that differ in one transaction, and lists no
   const said = recordNft();
   const ruleset = inside(cidr("10.244.2.0/24"), cidr("10.244.3.0/24"));
   const lacks = "table inet causeway: set inside4 lacks 10.244.2.0/23";
-  const found = [lacks, "table inet causeway: set inside4 has 10.244.2.0/24 too much"];
+  const found = [lacks, "table inet causeway: set inside4 has unexpected elements 10.244.2.0/24"];
   assert.deepEqual(await nftables.ensure(ruleset), found);
   const lines = [
     "-f -",

@@ -81,6 +81,6 @@ export function diffRoutedLink({ alias, mac, mtu }: RoutedLink, link: Link): Lin
 export async function existingLink(rtnetlink: NetlinkClient, name: string): Promise<Link> {
   const link = await findLink(rtnetlink, name);
   if (link === undefined)
-    throw new Error(`Cannot find link "${name}": it was deleted a moment after it was made`);
+    throw new Error(`Cannot find link "${name}": it was deleted right after it was created`);
   return link;
 }

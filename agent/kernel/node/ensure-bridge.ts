@@ -45,13 +45,13 @@ export async function ensureBridge(
     );
   }
   if (!isOwnBridge(link)) {
-    const cause = "a link of that name exists that the agent has not made; remove it or set --bridge";
+    const cause = "a link of that name exists that the agent did not create; remove it or set --bridge";
     throw new Error(`Cannot use bridge "${plan.bridge}": ${cause}`);
   }
   const { changed } = await changeLink(rtnetlink, link, (current) => diffBridge(plan, current));
   const names = changed.filter((name) => name !== "alias");
   if (changes.length === 0 && names.length > 0)
-    changes.push({ kind: "bridge", fault: `bridge "${plan.bridge}" has another ${names.join(", ")}` });
+    changes.push({ kind: "bridge", fault: `bridge "${plan.bridge}" has an unexpected ${names.join(", ")}` });
   const { gateways } = plan;
   changes.push(...(await ensureGateways(rtnetlink, { gateways, linkIndex: link.index, listPorts })));
   changes.push(...(await removeLearned(rtnetlink, link.index)));

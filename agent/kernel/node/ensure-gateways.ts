@@ -83,7 +83,7 @@ async function podRoutes(
   return addresses.map((address) => replaceRoute(podRoute(linkIndex, address)));
 }
 
-/** What is missing comes before what is too much goes; only an IPv6 address of another length stands in the way of its successor. */
+/** What is missing is added before what is unexpected is removed; only an IPv6 address of another length stands in the way of its successor. */
 function diffAddresses(
   gateways: readonly GatewayAddress[],
   observed: readonly ObservedAddress[],

@@ -98,7 +98,7 @@ export function createPeers(sockets: TunnelSockets): Peers {
     const isPlanned = (name: string): boolean => plan.tunnels.some((tunnel) => tunnel.name === name);
     for (const name of plan.tunnelNames) {
       if (!prune || isPlanned(name) || !(await removeTunnel(rtnetlink, name))) continue;
-      changes.push({ kind: "tunnel", fault: `VXLAN device "${name}" is not needed any more` });
+      changes.push({ kind: "tunnel", fault: `VXLAN device "${name}" is no longer needed` });
     }
     if ([...indices].join() !== [...tunnels].join()) planEntries = createEntryPlanner(indices);
     tunnels = indices;
@@ -198,7 +198,7 @@ function* removalsOf({ routes, neighbours, fdb }: Diffs): Generator<Batch> {
 }
 
 function describeConflict(what: string): string {
-  return `Cannot ${what}: there is a route to it that the agent has not made; remove that`;
+  return `Cannot ${what}: a route to it exists that the agent did not create; remove it`;
 }
 
 /** Brings what is known in step with what was just made. */

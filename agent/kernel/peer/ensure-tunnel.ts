@@ -36,11 +36,11 @@ export async function ensureTunnel(sockets: TunnelSockets, plan: TunnelPlan): Pr
   const changes: string[] = [];
   let link = await findLink(rtnetlink, plan.name);
   if (link !== undefined && !isOurs(link)) {
-    const cause = "a link of that name exists that the agent has not made; remove it or set --vxlan-device";
+    const cause = "a link of that name exists that the agent did not create; remove it or set --vxlan-device";
     throw new Error(`Cannot use VXLAN device "${plan.name}": ${cause}`);
   }
   if (link !== undefined && !isSameTunnel(plan, link)) {
-    changes.push(`VXLAN device "${plan.name}" has other settings`);
+    changes.push(`VXLAN device "${plan.name}" has different settings`);
     await rtnetlink.execute([{ requests: [deleteLink(link.index)] }]);
     link = undefined;
   } else if (link === undefined) changes.push(`VXLAN device "${plan.name}" is missing`);
@@ -50,7 +50,7 @@ export async function ensureTunnel(sockets: TunnelSockets, plan: TunnelPlan): Pr
     diffRoutedLink({ alias: TUNNEL_ALIAS, mac, mtu }, current),
   );
   if (changes.length === 0 && changed.length > 0)
-    changes.push(`VXLAN device "${plan.name}" has another ${changed.join(", ")}`);
+    changes.push(`VXLAN device "${plan.name}" has an unexpected ${changed.join(", ")}`);
   changes.push(...(await ensureAddresses(rtnetlink, plan, link.index)));
   if (!plan.txChecksum) await disableTxChecksum(sockets.generic, link.index);
   return { index: link.index, changes };
@@ -102,7 +102,7 @@ async function ensureAddresses(
   await removeAll(rtnetlink, surplus.map(deleteAddress));
   return [
     ...missing.map(({ address }) => `VXLAN device "${name}" lacks address ${address}`),
-    ...surplus.map(({ address }) => `VXLAN device "${name}" has address ${address} too much`),
+    ...surplus.map(({ address }) => `VXLAN device "${name}" has unexpected address ${address}`),
   ];
 }
 

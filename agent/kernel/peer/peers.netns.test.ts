@@ -267,8 +267,8 @@ test("ensurePeers() leaves a route alone that somebody else made, says so, and m
   for (const verify of [true, false]) {
     const { conflicts } = await kernel.ensurePeers(plan, { prune: true, verify });
     assert.deepEqual(conflicts, [
-      "Cannot add route 10.244.2.0/24 via 192.0.2.11: there is a route to it that the agent has not made; remove that",
-      "Cannot add route fd00:2::/64 via 2001:db8:2::11: there is a route to it that the agent has not made; remove that",
+      "Cannot add route 10.244.2.0/24 via 192.0.2.11: a route to it exists that the agent did not create; remove it",
+      "Cannot add route fd00:2::/64 via 2001:db8:2::11: a route to it exists that the agent did not create; remove it",
     ]);
   }
   assert.equal((await routes()).length, 3);
@@ -286,7 +286,7 @@ test("ensurePeers() refuses a device of its name that somebody else made", async
   await host("ip link add cw-vx type bridge");
   await assert.rejects(
     kernel.ensurePeers(peers(OVERLAY()), PRUNE),
-    /Cannot use VXLAN device "cw-vx": a link of that name exists that the agent has not made; remove it or set --vxlan-device/,
+    /Cannot use VXLAN device "cw-vx": a link of that name exists that the agent did not create; remove it or set --vxlan-device/,
   );
 });
 

@@ -95,7 +95,7 @@ export function diffPort({ alias, up, masterIndex, bridgePort = {} }: Link, brid
     ...(up ? [] : ["is down"]),
     ...(masterIndex === bridgeIndex
       ? wrongFlags.map(([flag, value]) => `has port flag ${flag} ${value ? "off" : "on"}`)
-      : ["is no port of the bridge"]),
+      : ["is not a port of the bridge"]),
   ];
 }
 

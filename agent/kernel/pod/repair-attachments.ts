@@ -123,7 +123,11 @@ function planRouteRepairs(bridge: Link, links: readonly Link[], routes: readonly
       return { kind: "route", fault: `route to pod ${address} is missing`, requests };
     }),
     ...[...routed].map(([address, route]): Repair => {
-      return { kind: "route", fault: `route to ${address} is of no pod`, requests: [deleteRoute(route)] };
+      return {
+        kind: "route",
+        fault: `route to ${address} belongs to no pod`,
+        requests: [deleteRoute(route)],
+      };
     }),
   ];
 }

@@ -108,7 +108,7 @@ export function planShapingRepairs(
   if (bandwidth.ingress !== undefined && !isLimited(linkIndex, bandwidth.ingress)) {
     const limit = { ...bandwidth, egress: undefined };
     faults.push({
-      fault: `the limit of what comes to host link "${hostLink}" is missing`,
+      fault: `the limit on traffic to host link "${hostLink}" is missing`,
       requests: shapingRequests({ ...common, bandwidth: limit, ifbIndex: 0 }),
     });
   }
@@ -122,7 +122,7 @@ export function planShapingRepairs(
     const limit = { ...bandwidth, ingress: undefined };
     const ifbIndex = nextLinkIndex();
     faults.push({
-      fault: `the limit of what comes from host link "${hostLink}" is missing`,
+      fault: `the limit on traffic from host link "${hostLink}" is missing`,
       requests: [
         deleteLink(ifbName(hostLink)),
         deleteIngress(linkIndex),

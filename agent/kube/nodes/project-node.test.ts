@@ -89,7 +89,7 @@ const cases: readonly {
       status: { addresses: [INTERNAL("192.0.2.999")] },
     },
     want: malformed(
-      "metadata.uid 7 is not a text; " +
+      "metadata.uid 7 is not a string; " +
         'metadata.creationTimestamp "yesterday" is not a time; ' +
         'status.addresses: InternalIP[0] "192.0.2.999" is not an IP address; ' +
         'spec.podCIDRs[0] "10.244.1.1/24" is not a prefix such as "10.244.1.0/24", without host bits; ' +

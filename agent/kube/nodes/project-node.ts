@@ -21,7 +21,7 @@ export function projectNode(raw: unknown): Projection<ClusterNode> {
     return { kind: "malformed", reason };
   }
   const faults: string[] = [];
-  if (typeof uid !== "string" || uid === "") faults.push(`metadata.uid ${showValue(uid)} is not a text`);
+  if (typeof uid !== "string" || uid === "") faults.push(`metadata.uid ${showValue(uid)} is not a string`);
   const createdMs = typeof creationTimestamp === "string" ? Date.parse(creationTimestamp) : Number.NaN;
   if (Number.isNaN(createdMs))
     faults.push(`metadata.creationTimestamp ${showValue(creationTimestamp)} is not a time`);

@@ -128,7 +128,7 @@ for (const goneBy of ["status", "event"] as const)
     server.store.compact();
     await setup.retry();
     await eventually("the old version was refused", () =>
-      log.messages("info").some((line) => line.startsWith("Listing nodes anew")),
+      log.messages("info").some((line) => line.startsWith("Relisting nodes")),
     );
     assert.equal(view.nodes().size, 3, "the last known nodes stay until the list is there");
     await setup.retry();

@@ -95,7 +95,7 @@ function noteFailure<T>(run: Run<T>, failure: ApiError, isAbsent: boolean): void
   if (needsList(stage, failure)) run.resourceVersion = undefined;
   // The server's history is finite: a version that is too old is no fault, the list that follows is the answer to it.
   if (stage !== "list" && failure.status === 410) {
-    options.log.info({}, `Listing ${run.title} anew: ${failure.message}`);
+    options.log.info({}, `Relisting ${run.title}: ${failure.message}`);
     return;
   }
   run.faultStage = stage;

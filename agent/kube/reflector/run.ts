@@ -72,7 +72,7 @@ export function createRun<T>(options: ReflectorOptions<T>, closing: AbortSignal)
   };
   const faults = createFaultState({
     log: options.log,
-    recovered: `Following ${title} again`,
+    recovered: `Watching ${title} again`,
     onChange: () => notify([]),
   });
   return {
@@ -138,7 +138,7 @@ export function takeAbsence<T>(run: Run<T>): boolean {
   run.faults.clear();
   if (run.isAbsent) return true;
   run.isAbsent = true;
-  options.log.info({}, `The API server has no ${title}: it is asked again from time to time`);
+  options.log.info({}, `The API server has no ${title}: retrying periodically`);
   replace(run, createObjectStore());
   return true;
 }

@@ -28,7 +28,7 @@ export function createNodeCondition(options: NodeConditionOptions): NodeConditio
   const { client, nodeName, clock, log, random } = options;
   const faults = createFaultState({
     log,
-    recovered: "The Node's condition is accepted again",
+    recovered: "The Node's condition can be set again",
     onChange: () => undefined,
   });
   let writtenUid: string | undefined;

@@ -53,7 +53,7 @@ const watched = ({ server }: Setup): Promise<void> =>
 /** Waits until the agent has seen it go. */
 const seenToGo = ({ log }: Setup): Promise<void> =>
   eventually("it was seen to go", () =>
-    log.messages("warn").some((message) => message.includes("is deleted")),
+    log.messages("warn").some((message) => message.includes("was deleted")),
   );
 
 /** The DaemonSet is there, and the watch is open. */

@@ -63,7 +63,7 @@ export function watchOwnDaemonSet({ daemonSet, ...options }: OwnDaemonSetOptions
     kind: DAEMON_SETS,
     scope,
     title: `DaemonSet "${daemonSet}"`,
-    consequence: "the agent leaves its files at its end",
+    consequence: "the agent keeps its host files when it stops",
     maxWaitMs: MAX_WAIT_MS,
     onChange: note,
   });
@@ -78,11 +78,11 @@ export function watchOwnDaemonSet({ daemonSet, ...options }: OwnDaemonSetOptions
       state = "gone";
       log.warn(
         { daemonSet },
-        "The agent's DaemonSet is deleted: once told to stop, it removes its host files",
+        "The agent's DaemonSet was deleted: the agent removes its host files when it stops",
       );
     } else if (state === "unknown") {
       state = "missing";
-      log.warn({}, `Cannot find DaemonSet "${daemonSet}": the agent leaves its files at its end`);
+      log.warn({}, `Cannot find DaemonSet "${daemonSet}": the agent keeps its host files when it stops`);
     }
   }
 

@@ -215,7 +215,7 @@ export function parseAnswers(
     const outcome = outcomes[index];
     if (outcome !== undefined) return outcome;
     if (isDump(request))
-      throw new MalformedMessageError(`Cannot ${request.what}: the kernel gave no end of it`);
+      throw new MalformedMessageError(`Cannot ${request.what}: the kernel did not complete the dump`);
     return { status: "done", replies: replies[index] ?? [], interrupted: false };
   });
 }
@@ -226,7 +226,7 @@ function parseEnd(what: string, message: NetlinkMessage): NetlinkError | undefin
   const minimum = type === NLMSG_ERROR ? 4 + HEADER_LENGTH : 4;
   if (payload.length < minimum) throw new MalformedMessageError(`Cannot ${what}: truncated acknowledgement`);
   const errno = -getS32(payload.subarray(0, 4));
-  if (errno < 0) throw new MalformedMessageError(`Cannot ${what}: strange error number ${-errno}`);
+  if (errno < 0) throw new MalformedMessageError(`Cannot ${what}: invalid error number ${-errno}`);
   if (errno === 0) return undefined;
   return new NetlinkError({ errno, what, ...((flags & NLM_F_ACK_TLVS) === 0 ? {} : parseExtack(message)) });
 }

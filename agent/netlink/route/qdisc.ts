@@ -83,7 +83,7 @@ export function replaceTokenBucket(linkIndex: number, { rate, burst, limit }: To
         optional(rate > MAX_U32 ? rate : undefined, (wide): Attribute => u64Attribute(TCA_TBF_RATE64, wide)),
       ),
     ],
-    what: `limit link ${linkIndex} to ${rate} bytes a second`,
+    what: `limit link ${linkIndex} to ${rate} bytes per second`,
   };
 }
 

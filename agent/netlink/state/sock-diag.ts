@@ -42,7 +42,7 @@ export function dumpListeningSockets(family: Family, protocol: number): NetlinkR
     flags: NLM_F_DUMP,
     payload: [request],
     what: `list listening sockets of protocol ${protocol}`,
-    // The kernel knows no such protocol, so that nobody listens.
+    // The kernel knows no such protocol, so that nothing listens.
     emptyOn: "ENOENT",
   };
 }

@@ -48,7 +48,7 @@ export function diffTable({ planned, observed }: TablePair): readonly string[] {
   if (observed === undefined) return [`${table} is missing`];
   const named = (names: readonly string[]) => names.map((name) => ({ name }));
   return [
-    ...(observed.flags === 0 ? [] : [`has flags ${describeFlags(observed.flags)} of somebody else`]),
+    ...(observed.flags === 0 ? [] : [`has foreign flags ${describeFlags(observed.flags)}`]),
     ...diffByName("counter", named(planned.counters), named(observed.counters), () => []),
     ...diffByName("set", planned.sets, observed.sets, diffSet),
     ...diffByName("chain", asObserved(planned).chains, observed.chains, diffChain),
@@ -88,7 +88,7 @@ function diffSet(planned: NftSet, observed: NftSet): readonly string[] {
       ? []
       : [`has ${describeType(observed)} instead of ${describeType(planned)}`]),
     ...(added.length === 0 ? [] : [`lacks ${listSome(added)}`]),
-    ...(removed.length === 0 ? [] : [`has ${listSome(removed)} too much`]),
+    ...(removed.length === 0 ? [] : [`has unexpected elements ${listSome(removed)}`]),
   ];
 }
 

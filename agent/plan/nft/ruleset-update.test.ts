@@ -93,7 +93,7 @@ const cases: readonly {
     },
     found: [
       "table inet causeway: set inside4 lacks 10.244.0.0/22",
-      "table inet causeway: set inside4 has 10.244.0.0/24, 10.244.2.0/23 too much",
+      "table inet causeway: set inside4 has unexpected elements 10.244.0.0/24, 10.244.2.0/23",
     ],
     want: [
       [
@@ -109,7 +109,7 @@ const cases: readonly {
     observed: { ...asPlanned, sets: [pods4, { ...inside4, elements: many }] },
     found: [
       "table inet causeway: set inside4 lacks 10.244.0.0/22, 10.244.8.0/24",
-      "table inet causeway: set inside4 has 10.0.0.0/24, 10.0.1.0/24, 10.0.2.0/24 and 48 more too much",
+      "table inet causeway: set inside4 has unexpected elements 10.0.0.0/24, 10.0.1.0/24, 10.0.2.0/24 and 48 more",
     ],
     want: [
       [
@@ -138,7 +138,7 @@ const cases: readonly {
     want: [ADD_CHAINS],
   },
   {
-    name: "nothing but what is too much, when there are a chain, a set and a counter of somebody else",
+    name: "nothing but unexpected items, when there are a foreign chain, set and counter",
     observed: {
       flags: 0,
       counters: ["dropped", "seen"],

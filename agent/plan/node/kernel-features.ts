@@ -32,7 +32,7 @@ export const KERNEL_FEATURES: readonly KernelFeature[] = [
   { option: "NF_TABLES_INET", use: "masquerade and host ports", probe: INET },
   {
     option: "NF_TABLES_BRIDGE",
-    use: "the guard of the bridge",
+    use: "the bridge guard",
     probe: "add table bridge causeway-probe",
   },
   {

@@ -235,7 +235,7 @@ test("--cluster-cidr is the only space where PodCIDRs lie, however wide they are
   const { owners, reasons, refusals } = settle(nodes, input);
   assert.deepEqual(owners, { "10.1.0.0/24": "a", "fd00::/15": "b" });
   assert.deepEqual(reasons, ["outside_cluster_cidr", "outside_cluster_cidr"]);
-  assert.match(refusals.join(), /203.0.113.128\/25 .*lies outside of --cluster-cidr 10.0.0.0\/8, fc00::\/7/);
+  assert.match(refusals.join(), /203.0.113.128\/25 .*lies outside --cluster-cidr 10.0.0.0\/8, fc00::\/7/);
 });
 
 test("--cluster-cidr tells a connected prefix from which the pods' space was taken on purpose", () => {

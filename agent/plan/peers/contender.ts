@@ -89,7 +89,7 @@ export function refuse(contender: PrefixClaim | NodeAddress, blocker: Contender)
   }
   if (blocker.kind === "node address") return refuseClaim(claim, "other_node", `holds ${describe(blocker)}`);
   const isPart = blocker.reason === "connected" && rangeHolds(blocker.range, claim.range);
-  const remedy = isPart ? " (if that is meant, name the pods' space with --cluster-cidr)" : "";
+  const remedy = isPart ? " (if this is intended, set --cluster-cidr)" : "";
   return refuseClaim(claim, blocker.reason, `${isPart ? "lies in" : "holds"} ${blocker.text}${remedy}`);
 }
 

@@ -46,16 +46,16 @@ export function judgePrefix(
   const { family, prefixLength } = cidr;
   if (clusterCIDRs.length > 0 && !clusterCIDRs.some((cluster) => rangeHolds(rangeOf(cluster), range))) {
     const names = clusterCIDRs.map(formatCidr).join(", ");
-    return { reason: "outside_cluster_cidr", text: `lies outside of --cluster-cidr ${names}` };
+    return { reason: "outside_cluster_cidr", text: `lies outside --cluster-cidr ${names}` };
   }
   if (clusterCIDRs.length === 0 && prefixLength < SHORTEST_PREFIX[family]) {
-    const text = `is wider than /${SHORTEST_PREFIX[family]} (if it is meant, name the pods' space with --cluster-cidr)`;
+    const text = `is wider than /${SHORTEST_PREFIX[family]} (if this is intended, set --cluster-cidr)`;
     return { reason: "too_wide", text };
   }
   if (prefixLength > LONGEST_PREFIX[family])
     return {
       reason: "too_narrow",
-      text: `has no address for a pod: /${LONGEST_PREFIX[family]} is the least`,
+      text: `has no address for a pod: it must be /${LONGEST_PREFIX[family]} or shorter`,
     };
   const reserved = RESERVED.find((other) => rangesOverlap(other.range, range));
   return reserved && { reason: "reserved", text: `contains ${reserved.text}` };

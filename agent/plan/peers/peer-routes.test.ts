@@ -75,7 +75,7 @@ test("createPeerPlanner() leaves what is there for a node that is newer than the
   for (const addresses of [["192.0.2.77"], ["2001:db8:2::77"]])
     assert.deepEqual(plan(claim("10.244.2.0/24", ...addresses)), {
       kind: "held",
-      reason: `the kernel has not been asked yet for the route to its address ${addresses.join()}`,
+      reason: `the kernel's route has not been looked up yet for its address ${addresses.join()}`,
     });
 });
 
@@ -83,7 +83,7 @@ test("createPeerPlanner() plans the route to a node that no route leads to, and 
   const found = plan(claim("10.244.2.0/24", "198.51.100.9"));
   assert.deepEqual(found.kind === "overlay" && [found.remote, found.fault], [
     "198.51.100.9",
-    "of its address 198.51.100.9, the kernel has no route to it (ENETUNREACH)",
+    "for its address 198.51.100.9: the kernel has no route to it (ENETUNREACH)",
   ]);
 });
 
@@ -146,14 +146,14 @@ for (const { name, target, setting, kind, reason } of [
     setting: { overlay: "never" as const },
     kind: "unreachable",
     reason:
-      'its address 10.10.0.2 is on no segment of this node, but behind link "wg0", which has no neighbours, and the overlay is off',
+      'its address 10.10.0.2 is not on a segment of this node, but behind link "wg0", which has no neighbours, and the overlay is off',
   },
   {
     name: "an address that is this node's own",
     target: claim("10.244.2.0/24", "192.0.2.10"),
     setting: {},
     kind: "held",
-    reason: "of its address 192.0.2.10, it is this node's own",
+    reason: "for its address 192.0.2.10: it is this node's own",
   },
   {
     name: "an address behind a router, with the overlay off",
@@ -161,7 +161,7 @@ for (const { name, target, setting, kind, reason } of [
     setting: { overlay: "never" as const },
     kind: "unreachable",
     reason:
-      "its address 203.0.113.7 is on no segment of this node, but behind gateway 192.0.2.1, and the overlay is off",
+      "its address 203.0.113.7 is not on a segment of this node, but behind gateway 192.0.2.1, and the overlay is off",
   },
   {
     name: "no address of the prefix's family, with the overlay off",

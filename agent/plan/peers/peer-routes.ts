@@ -114,19 +114,19 @@ function held(address: string): PeerPlan {
 function unasked(address: string): PeerPlan {
   return {
     kind: "held",
-    reason: `the kernel has not been asked yet for the route to its address ${address}`,
+    reason: `the kernel's route has not been looked up yet for its address ${address}`,
   };
 }
 
 function describeRoute(address: string, route: UnderlayRoute | undefined): string {
   switch (route?.kind) {
     case "routed":
-      return `its address ${address} is on no segment of this node, but behind ${route.through}`;
+      return `its address ${address} is not on a segment of this node, but behind ${route.through}`;
     case "inside":
     case "none":
-      return `of its address ${address}, ${route.fault}`;
+      return `for its address ${address}: ${route.fault}`;
     default:
-      return `its address ${address} is on no segment of this node`;
+      return `its address ${address} is not on a segment of this node`;
   }
 }
 

@@ -123,8 +123,8 @@ export function describeCut(tunnels: readonly TunnelPlan[]): string | undefined 
   if (cut === undefined) return undefined;
   const { name, mtu, underlay, underlayMtu } = cut;
   const outer = mtu + VXLAN_OVERHEAD[underlay];
-  const remedy = `let the node network carry ${outer} bytes, reach all nodes without the overlay, or give nodes no IPv6 PodCIDR`;
-  return `pods with IPv6 need ${mtu} bytes, and the ${outer} bytes that ${name} makes of them are cut to ${underlayMtu}, which is slow: ${remedy}`;
+  const remedy = `raise the MTU of the node network to ${outer}, reach all nodes without the overlay, or give nodes no IPv6 PodCIDR`;
+  return `pods with IPv6 need ${mtu} bytes, so packets of ${name} (${outer} bytes) are fragmented to ${underlayMtu}, which is slow: ${remedy}`;
 }
 
 function planTunnel(

@@ -98,7 +98,7 @@ test("describeHarm() names a chain that drops what it does not know, and what to
   const chain = { family: "ip", table: "filter", name: "FORWARD", rules: [] };
   assert.deepEqual(describeHarm({ ...chain, policy: "drop" }, "cw0"), {
     evidence:
-      "chain ip filter FORWARD drops forwarded packets that none of its rules accepts, and none accepts those of the bridge",
+      "chain ip filter FORWARD drops forwarded packets by default, and no rule accepts those of the bridge",
     remedy:
       'nft insert rule ip filter FORWARD iifname "cw0" accept && nft insert rule ip filter FORWARD oifname "cw0" accept',
   });

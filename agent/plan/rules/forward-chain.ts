@@ -55,9 +55,8 @@ function isCondition(expression: NftExpression): boolean {
 }
 
 const WORDS: Readonly<Record<Exclude<ChainEffect, "passes">, string>> = {
-  "drops pods": "drops packets of pods by a rule of its own",
-  "drops unknown":
-    "drops forwarded packets that none of its rules accepts, and none accepts those of the bridge",
+  "drops pods": "has a rule that drops pods' packets",
+  "drops unknown": "drops forwarded packets by default, and no rule accepts those of the bridge",
 };
 
 /** What a chain does to pods, in words, with the command that lets them pass; undefined: nothing. */

@@ -40,8 +40,8 @@ test("noting() passes everything on, and remembers warnings and errors with thei
   noting.info({}, "fine too");
   noting.warn({ part: "routes", reason: "no uplink" }, "Not ready");
   noting.error({ error: "EPERM" }, "Cannot do it");
-  noting.warn({ kind: "route", fault: "add route" }, "Put back what somebody changed");
-  noting.warn({ command: "ADD", code: 101, error: "all are taken" }, "Refused CNI request");
+  noting.warn({ kind: "route", fault: "add route" }, "Repaired drift");
+  noting.warn({ command: "ADD", code: 101, error: "all are taken" }, "CNI request failed");
   assert.deepEqual(
     log.lines.map(({ level }) => level),
     ["debug", "info", "warn", "error", "warn", "warn"],

@@ -131,7 +131,7 @@ test("with the overlay off, a node on another subnet is reported as unreachable,
   assert.deepEqual(await routes(), [NEAR]);
   assert.equal(await agent.metric('causeway_peers{route="unreachable"}'), 1);
   const reason =
-    /node "far" cannot be reached at 10.244.3.0\/24: its address 203.0.113.7 is on no segment of this node, but behind gateway 192.0.2.1, and the overlay is off/;
+    /node "far" cannot be reached at 10.244.3.0\/24: its address 203.0.113.7 is not on a segment of this node, but behind gateway 192.0.2.1, and the overlay is off/;
   assert.match(agent.log().replaceAll("\\", ""), reason);
   await eventually("an Event says so", () => api.events.some(({ note }) => reason.test(String(note))));
 });

@@ -139,7 +139,7 @@ test("bad input has its error code, and leaves nothing behind", async () => {
     { code, msg },
     {
       code: 101,
-      msg: "Cannot reserve an IPv4 address: all are taken (10.244.1.0/30: 1 of 1 taken)",
+      msg: "Cannot reserve an IPv4 address: all are in use (10.244.1.0/30: 1 of 1 taken)",
     },
   );
   await node.del("c1");

@@ -132,7 +132,7 @@ for (const signal of ["SIGKILL", "SIGSTOP"] as const) {
     const report = await doctor();
     const [found] = findingsOf(report, "agent");
     assert.equal(found?.verdict, "fail");
-    assert.match(found.evidence, signal === "SIGKILL" ? /nobody listens/ : /not answered/);
+    assert.match(found.evidence, signal === "SIGKILL" ? /nothing listens/ : /not answered/);
     const remedy = `kubectl delete pod --all-namespaces --selector app.kubernetes.io/name=causeway --field-selector spec.nodeName=${NODE_NAME}`;
     assert.equal(found.remedy, remedy);
     // What a cluster does on that command: the DaemonSet makes another pod.
@@ -157,10 +157,10 @@ test("a node to which the agent finds no way is named", async () => {
   assert.equal(found?.verdict, "warn");
   assert.match(
     found.evidence,
-    /^node far cannot be reached: its address 203\.0\.113\.7 is on no segment of this node, but behind gateway 192\.0\.2\.1, and the overlay is off$/,
+    /^node far cannot be reached: its address 203\.0\.113\.7 is not on a segment of this node, but behind gateway 192\.0\.2\.1, and the overlay is off$/,
   );
   const { stdout } = await runCauseway(["trace", "--socket", node.socket, "10.244.1.2", "10.244.3.9"]);
-  assert.match(stdout, /no pod of this node has it\nbroken at: pod\n$/);
+  assert.match(stdout, /no pod on this node has it\nbroken at: pod\n$/);
   const pod = await makeNetns();
   try {
     const [address = ""] = await node.add("c1", pod);
@@ -198,7 +198,7 @@ test("an API server behind a route that leads nowhere is reached again after the
   assert.equal(found?.verdict, "fail");
   assert.match(
     found.evidence,
-    /^http:\/\/198\.51\.100\.7:6443 does not serve this node: .*; the route unreachable 198\.51\.100\.0\/24 leads it nowhere$/,
+    /^http:\/\/198\.51\.100\.7:6443 does not serve this node: .*; the route unreachable 198\.51\.100\.0\/24 makes it unreachable$/,
   );
   assert.equal(found.remedy, "ip route delete unreachable 198.51.100.0/24");
   await host(found.remedy);

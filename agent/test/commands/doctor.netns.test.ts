@@ -150,7 +150,7 @@ const CASES: readonly Breakage[] = [
         "nft delete table inet firewalld; nft 'table inet mine { chain guard { type filter hook forward priority 0; policy accept; iifname cw0 counter drop; }; }'",
       ),
     verdict: "fail",
-    evidence: /^chain inet mine guard drops packets of pods by a rule of its own$/,
+    evidence: /^chain inet mine guard has a rule that drops pods' packets$/,
     remedy: /^nft insert rule inet mine guard iifname "cw0" accept && /,
   },
   {
@@ -188,7 +188,7 @@ const CASES: readonly Breakage[] = [
       writeFileSync(path, older, "latin1");
     },
     verdict: "warn",
-    evidence: /causeway is of version 0\.0\.9, this program of 0\.1\.0$/,
+    evidence: /causeway is version 0\.0\.9, this program is 0\.1\.0$/,
     remedy: /^install -m 0755 /,
   },
   {
@@ -204,7 +204,7 @@ const CASES: readonly Breakage[] = [
     check: "shim",
     breaks: async () => writeFileSync(join(node.cniBinDir, "causeway"), "#!/bin/sh\n"),
     verdict: "fail",
-    evidence: /causeway is no shim of Causeway$/,
+    evidence: /causeway is not Causeway's shim$/,
     remedy: /^install -m 0755 /,
   },
   {
@@ -212,7 +212,7 @@ const CASES: readonly Breakage[] = [
     check: "stale files",
     breaks: async () => writeFileSync(join(node.cniBinDir, ".causeway.causeway-tmp"), "half"),
     verdict: "warn",
-    evidence: /\.causeway\.causeway-tmp is left of an agent that was killed while it wrote$/,
+    evidence: /\.causeway\.causeway-tmp is left over from an agent that was killed while writing$/,
     remedy: /^rm \S+\.causeway\.causeway-tmp$/,
   },
   {
@@ -220,7 +220,7 @@ const CASES: readonly Breakage[] = [
     check: "stale files",
     breaks: async () => mkdirSync(node.socket),
     verdict: "fail",
-    evidence: /agent\.sock is no socket, and the agent does not start over it$/,
+    evidence: /agent\.sock is not a socket, and keeps the agent from starting$/,
     remedy: /^rm -r \S+agent\.sock$/,
   },
   {
@@ -242,11 +242,11 @@ const CASES: readonly Breakage[] = [
     findings: 2,
   },
   {
-    name: "a pod's link is no port of the bridge",
+    name: "a pod's link is not a port of the bridge",
     check: "pods",
     breaks: () => host(`ip link set ${linkOf("c1")} nomaster`),
     verdict: "fail",
-    evidence: /^link cw\w{13} of container "c1" \(eth0\) is no port of the bridge$/,
+    evidence: /^link cw\w{13} of container "c1" \(eth0\) is not a port of the bridge$/,
     remedy: `ip link set dev ${linkOf("c1")} master cw0 && bridge link set dev ${linkOf("c1")} hairpin on learning off flood off mcast_flood off bcast_flood off`,
     steps: 2,
   },
@@ -299,7 +299,7 @@ const CASES: readonly Breakage[] = [
     check: "other nodes",
     breaks: () => host("bridge fdb del 0a:58:cb:00:71:07 dev cw-vx dst 203.0.113.7 self"),
     verdict: "fail",
-    evidence: /^10\.244\.3\.0\/24: cw-vx does not know behind which node 0a:58:cb:00:71:07 is$/,
+    evidence: /^10\.244\.3\.0\/24: cw-vx has no forwarding entry for 0a:58:cb:00:71:07$/,
     remedy: "bridge fdb replace 0a:58:cb:00:71:07 dev cw-vx dst 203.0.113.7 self permanent",
   },
   {
@@ -325,7 +325,7 @@ const CASES: readonly Breakage[] = [
     breaks: () => outside.run("ip", "link", "set", "beyond0", "mtu", "1420"),
     verdict: "warn",
     evidence:
-      /^up0 to 203\.0\.113\.7 \(overlay, 1500 bytes\): a router says that large packets are too big; 1420 bytes pass$/,
+      /^up0 to 203\.0\.113\.7 \(overlay, 1500 bytes\): a router reports large packets as too big; 1420 bytes pass$/,
     remedy: "ip link set dev up0 mtu 1420 && ip link set dev cw-vx mtu 1370 && ip link set dev cw0 mtu 1370",
   },
   {
@@ -334,7 +334,7 @@ const CASES: readonly Breakage[] = [
     breaks: () => outside.run("ip", "link", "set", "far0", "mtu", "1400"),
     verdict: "fail",
     evidence:
-      /^up0 to 203\.0\.113\.7 \(overlay, 1420 bytes\): large packets vanish on the way, small ones arrive; 1400 bytes pass$/,
+      /^up0 to 203\.0\.113\.7 \(overlay, 1420 bytes\): large packets are lost, small ones arrive; 1400 bytes pass$/,
     remedy: "ip link set dev up0 mtu 1400 && ip link set dev cw-vx mtu 1350 && ip link set dev cw0 mtu 1350",
   },
   {
@@ -352,7 +352,7 @@ const CASES: readonly Breakage[] = [
       await once(holder.stdout ?? holder, "data");
     },
     verdict: "fail",
-    evidence: /^process \d+ \(\S+\) has UDP port 4789, so that Causeway's VXLAN device cannot come up$/,
+    evidence: /^process \d+ \(\S+\) uses UDP port 4789, so Causeway's VXLAN device cannot come up$/,
     remedy: /^kill \d+$/,
   },
   {
@@ -372,7 +372,7 @@ const CASES: readonly Breakage[] = [
       ),
     verdict: "warn",
     evidence:
-      /^VXLAN device vxlan\.other of somebody else has number 4096 on UDP port 4789, so that Causeway's cannot be made$/,
+      /^foreign VXLAN device vxlan\.other uses VNI 4096 on UDP port 4789, so Causeway's cannot be created$/,
     remedy: "ip link delete dev vxlan.other",
   },
   ...[
@@ -386,7 +386,7 @@ const CASES: readonly Breakage[] = [
       host(`ip link add vxlan.other type vxlan ${options} dstport 4789; ip link set vxlan.other up`),
     verdict: "warn" as const,
     evidence: new RegExp(
-      `^VXLAN device vxlan\\.other of somebody else has UDP port 4789 for itself \\(${way}\\), so that Causeway's cannot come up$`,
+      `^foreign VXLAN device vxlan\\.other uses UDP port 4789 alone \\(${way}\\), so Causeway's cannot come up$`,
     ),
     remedy: "ip link delete dev vxlan.other",
   })),

@@ -94,7 +94,7 @@ for (const { mode, services } of [
       );
       assert.ok(found.hops.includes("target pod"), found.text);
       assert.ok(!found.hops.includes("masquerade"), found.text);
-      assert.match(found.text, /the way is whole/);
+      assert.match(found.text, /the path is complete/);
     });
 
     test(`trace to a service with several endpoints in ${mode} mode tells that it follows one (IPv${family})`, async () => {
@@ -118,7 +118,7 @@ for (const { mode, services } of [
         serviceOf(found) ?? "",
         mode === "nftables"
           ? /^fail chain ip6? kube-proxy cluster-ips-check refuses /
-          : /^warn chain ip6? nat KUBE-SVC-WEB translates other ports of \S+: this one goes on as it is$/,
+          : /^warn chain ip6? nat KUBE-SVC-WEB translates other ports of \S+: this one stays as it is$/,
       );
       assert.doesNotMatch(found.text, /whole, as far/);
     });
@@ -128,7 +128,7 @@ for (const { mode, services } of [
       const found = await trace(client, web);
       assert.match(
         serviceOf(found) ?? "",
-        /^warn what becomes of it cannot be told from here: .* by port: ask for /,
+        /^warn what happens to it is not visible from here: .* by port: ask for /,
       );
       assert.doesNotMatch(found.text, /whole, as far|leaves the cluster/);
     });
@@ -155,7 +155,7 @@ test("trace to an address that rules translate which nft does not show says that
     serviceOf(found) ?? "",
     /^warn .*chain ip nat PREROUTING translates 198\.51\.100\.9:443\/tcp and nft does not show where to$/,
   );
-  assert.match(found.text, /^whether the way is whole cannot be told from here$/m);
+  assert.match(found.text, /^whether the path is complete is not visible from here$/m);
   assert.equal(found.verdict, "warn");
 });
 
@@ -171,7 +171,7 @@ test("trace to a service whose address IPVS has made local says that it cannot t
     [SOURCES[6], "[fd00:96::10]:80"],
   ] as const) {
     const found = await trace(source, target);
-    assert.match(serviceOf(found) ?? "", /^warn .* is on kube-ipvs0: IPVS leads /);
+    assert.match(serviceOf(found) ?? "", /^warn .* is on kube-ipvs0: IPVS sends /);
     assert.doesNotMatch(found.text, /whole, as far|node's own/);
   }
 });
@@ -197,7 +197,7 @@ test("trace takes pods by namespace and name, of the family of the other end, an
     "shop/web-0",
   ]);
   assert.equal(exitCode, 2);
-  assert.match(stderr, /no pod of this node is called "shop\/none"/);
+  assert.match(stderr, /no pod on this node is named "shop\/none"/);
 });
 
 test("trace takes a URL, and says what it is in an address; a port that is none is refused", async () => {

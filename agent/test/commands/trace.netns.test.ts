@@ -113,7 +113,7 @@ const WHOLE: readonly {
       /^ok packet filters/,
       /^ok uplink: up0, MTU 1500$/,
       /^ok next hop: 192\.0\.2\.11: /,
-      /^info next node: node 192\.0\.2\.11 has the rest of the way; it is seen there: causeway trace 10\.244\.2\.9 10\.244\.1\.2$/,
+      /^info next node: node 192\.0\.2\.11 handles the rest of the path; continue there: causeway trace 10\.244\.2\.9 10\.244\.1\.2$/,
       /^ok answers: come back from up0 to /,
     ],
   },
@@ -132,7 +132,7 @@ const WHOLE: readonly {
       /^ok outer route: 203\.0\.113\.7 via 192\.0\.2\.1$/,
       /^ok outer uplink: up0/,
       /^ok outer next hop: 192\.0\.2\.1: /,
-      /^ok overlay guard: lets in what node 203\.0\.113\.7 sends from its PodCIDR$/,
+      /^ok overlay guard: accepts what node 203\.0\.113\.7 sends from its PodCIDR$/,
       /^info next node: node 203\.0\.113\.7 has the rest/,
       /^ok answers: come back from cw-vx to /,
     ],
@@ -161,7 +161,7 @@ const WHOLE: readonly {
       /^ok bridge/,
       /^warn route: 169\.254\.20\.1 is inside the cluster by Causeway's sets, and leaves it/,
       /^ok packet filters/,
-      /^info masquerade: no: 169\.254\.20\.1 is in the set of those that see 10\.244\.1\.2 itself$/,
+      /^info masquerade: no: 169\.254\.20\.1 is in the set of destinations that see 10\.244\.1\.2 unchanged$/,
       /^ok uplink: up0/,
       /^ok next hop/,
       /^ok answers/,
@@ -175,7 +175,7 @@ const WHOLE: readonly {
       /^ok source check: cw\w{13} may send from /,
       /^ok bridge/,
       /^ok route: 192\.0\.2\.10 is this node's own$/,
-      /^ok node: delivered to the node's own programs$/,
+      /^ok node: delivered to the node itself$/,
       /^ok answers: come back to /,
     ],
   },
@@ -186,7 +186,7 @@ const WHOLE: readonly {
       /^ok pod/,
       /^ok source check: cw\w{13} may send from /,
       /^ok bridge/,
-      /^ok host port: map ports4: 192\.0\.2\.10:8080\/tcp leads to 10\.244\.1\.3 \. 80 \(container "web"\)$/,
+      /^ok host port: map ports4: 192\.0\.2\.10:8080\/tcp goes to 10\.244\.1\.3 \. 80 \(container "web"\)$/,
       /^ok route: 10\.244\.1\.3\/32 \(this node's pods\)$/,
       /^ok packet filters/,
       /^ok target neighbour/,
@@ -203,7 +203,7 @@ const WHOLE: readonly {
       /^ok pod/,
       /^ok source check: cw\w{13} may send from /,
       /^ok bridge/,
-      /^ok host port: map addressports4: 192\.0\.2\.10:9000\/udp leads to 10\.244\.1\.3 \. 90 \(container "web"\)$/,
+      /^ok host port: map addressports4: 192\.0\.2\.10:9000\/udp goes to 10\.244\.1\.3 \. 90 \(container "web"\)$/,
       /^ok route/,
       /^ok packet filters/,
       /^ok target neighbour/,
@@ -220,7 +220,7 @@ const WHOLE: readonly {
       /^ok pod/,
       /^ok source check: cw\w{13} may send from /,
       /^ok bridge/,
-      /^info host port: no pod of this node has 192\.0\.2\.10:22\/tcp: it is the node's own$/,
+      /^info host port: no pod on this node has 192\.0\.2\.10:22\/tcp: it belongs to the node itself$/,
       /^ok route: 192\.0\.2\.10 is this node's own$/,
       /^ok node/,
       /^ok answers/,
@@ -317,11 +317,11 @@ const BROKEN: readonly Broken[] = [
     remedy: /^nsenter --net --target "\$\(lsns .*\)" ip link set dev eth0 up$/,
   },
   {
-    name: "the target's link is no port of the bridge",
+    name: "the target's link is not a port of the bridge",
     to: WEB,
     breaks: () => host(`ip link set ${linkOf("web")} nomaster`),
     hop: "target forwarding entry",
-    evidence: /^cw0 does not know behind which port 0a:58:0a:f4:01:03 is, and floods nothing$/,
+    evidence: /^cw0 has no forwarding entry for 0a:58:0a:f4:01:03, and does not flood$/,
     restore: () =>
       host(
         `ip link set ${linkOf("web")} master cw0; bridge fdb replace 0a:58:0a:f4:01:03 dev ${linkOf("web")} master static`,
@@ -332,7 +332,7 @@ const BROKEN: readonly Broken[] = [
     to: WEB,
     breaks: () => host(`bridge fdb del 0a:58:0a:f4:01:03 dev ${linkOf("web")} master`),
     hop: "target forwarding entry",
-    evidence: /^cw0 does not know behind which port 0a:58:0a:f4:01:03 is/,
+    evidence: /^cw0 has no forwarding entry for 0a:58:0a:f4:01:03/,
     remedy: `bridge fdb replace 0a:58:0a:f4:01:03 dev ${linkOf("web")} master static`,
   },
   {
@@ -406,7 +406,7 @@ const BROKEN: readonly Broken[] = [
     breaks: nothing,
     hop: "target pod",
     evidence:
-      /^10\.244\.1\.4 is of this node's PodCIDR 10\.244\.1\.0\/24, and no pod of this node has it: it is gone, or never was$/,
+      /^10\.244\.1\.4 is in this node's PodCIDR 10\.244\.1\.0\/24, but no pod on this node has it: deleted, or never assigned$/,
     restore: nothing,
   },
   {
@@ -415,7 +415,7 @@ const BROKEN: readonly Broken[] = [
     to: WEB,
     breaks: nothing,
     hop: "pod",
-    evidence: /^10\.244\.1\.4 is of this node's PodCIDR 10\.244\.1\.0\/24: no pod of this node has it$/,
+    evidence: /^10\.244\.1\.4 is in this node's PodCIDR 10\.244\.1\.0\/24: no pod on this node has it$/,
     restore: nothing,
   },
   {
@@ -425,7 +425,7 @@ const BROKEN: readonly Broken[] = [
     breaks: nothing,
     hop: "pod",
     evidence:
-      /^10\.244\.2\.9 is of 10\.244\.2\.0\/24, which another node has \(192\.0\.2\.11\): run the same there$/,
+      /^10\.244\.2\.9 is of 10\.244\.2\.0\/24, which another node has \(192\.0\.2\.11\): run the same command there$/,
     restore: nothing,
   },
   {
@@ -466,7 +466,7 @@ const BROKEN: readonly Broken[] = [
     to: "198.51.100.9",
     breaks: () => host("sysctl -qw net.ipv4.conf.up0.forwarding=0"),
     hop: "answers",
-    evidence: /^up0 does not forward IPv4: answers stop there$/,
+    evidence: /^up0 does not forward IPv4: replies are dropped there$/,
     remedy: "sysctl -w net.ipv4.conf.up0.forwarding=1",
   },
   {
@@ -517,7 +517,7 @@ const BROKEN: readonly Broken[] = [
     to: "10.244.3.9",
     breaks: () => host("ip neighbour del 10.244.3.1 dev cw-vx"),
     hop: "neighbour",
-    evidence: /^cw-vx has no neighbour 10\.244\.3\.1: nobody answers questions on it$/,
+    evidence: /^cw-vx has no neighbour 10\.244\.3\.1, and nothing on it answers ARP or ND$/,
     remedy: "ip neighbour replace 10.244.3.1 lladdr 0a:58:cb:00:71:07 dev cw-vx nud permanent",
   },
   {
@@ -525,7 +525,7 @@ const BROKEN: readonly Broken[] = [
     to: "10.244.3.9",
     breaks: () => host("bridge fdb del 0a:58:cb:00:71:07 dev cw-vx dst 203.0.113.7 self"),
     hop: "forwarding entry",
-    evidence: /^cw-vx does not know behind which node 0a:58:cb:00:71:07 is$/,
+    evidence: /^cw-vx has no forwarding entry for 0a:58:cb:00:71:07$/,
     remedy: "bridge fdb replace 0a:58:cb:00:71:07 dev cw-vx dst 203.0.113.7 self permanent",
   },
   {
@@ -553,7 +553,8 @@ const BROKEN: readonly Broken[] = [
         `ip link add other0 type veth peer name other1; ip link set other0 up; ip route prepend ${POD}/32 dev other0`,
       ),
     hop: "answers",
-    evidence: /^10\.244\.1\.2 is a pod's, and route 10\.244\.1\.2\/32 of somebody else takes it elsewhere$/,
+    evidence:
+      /^10\.244\.1\.2 belongs to a pod, but route 10\.244\.1\.2\/32, which Causeway did not make, sends it elsewhere$/,
     remedy: `ip route delete ${POD}/32`,
   },
   {
@@ -561,7 +562,8 @@ const BROKEN: readonly Broken[] = [
     to: WEB,
     breaks: () => host(`ip route replace ${WEB}/32 dev other0`),
     hop: "route",
-    evidence: /^10\.244\.1\.3 is a pod's, and route 10\.244\.1\.3\/32 of somebody else takes it elsewhere$/,
+    evidence:
+      /^10\.244\.1\.3 belongs to a pod, but route 10\.244\.1\.3\/32, which Causeway did not make, sends it elsewhere$/,
     remedy: `ip route delete ${WEB}/32`,
     // It has taken the place of the pod's own.
     steps: 2,
@@ -572,7 +574,7 @@ const BROKEN: readonly Broken[] = [
     breaks: () => host("ip route add 10.244.3.0/25 via 192.0.2.1"),
     hop: "route",
     evidence:
-      /^10\.244\.3\.9 is a pod's, and route 10\.244\.3\.0\/25 via 192\.0\.2\.1 of somebody else takes it elsewhere$/,
+      /^10\.244\.3\.9 belongs to a pod, but route 10\.244\.3\.0\/25 via 192\.0\.2\.1, which Causeway did not make, sends it elsewhere$/,
     remedy: "ip route delete 10.244.3.0/25",
   },
   {
@@ -581,7 +583,7 @@ const BROKEN: readonly Broken[] = [
     breaks: () => host("ip link del other0; nft delete element inet causeway ports4 '{ tcp . 8080 }'"),
     hop: "host port",
     evidence:
-      /^container "web" has 192\.0\.2\.10:8080\/tcp, and map ports4 lacks it: the packet stays with the node$/,
+      /^container "web" has 192\.0\.2\.10:8080\/tcp, but map ports4 lacks it: the packet goes to the node itself$/,
     remedy: `nft add element inet causeway ports4 '{ 6 . 8080 comment "${linkOf("web")} web" : 10.244.1.3 . 80 }'`,
   },
   {
@@ -593,7 +595,7 @@ const BROKEN: readonly Broken[] = [
       ),
     hop: "host port",
     evidence:
-      /^map ports4 leads 192\.0\.2\.10:8080\/tcp to 10\.244\.1\.2 \. 80 instead of 10\.244\.1\.3 \. 80 \(container "web"\)$/,
+      /^map ports4 sends 192\.0\.2\.10:8080\/tcp to 10\.244\.1\.2 \. 80 instead of 10\.244\.1\.3 \. 80 \(container "web"\)$/,
     remedy: /^nft "delete element .*"$/,
   },
   {
@@ -602,7 +604,7 @@ const BROKEN: readonly Broken[] = [
     breaks: () => host(`nft add element inet causeway ports4 '{ tcp . 7000 : ${DEAD} . 70 }'`),
     hop: "host port",
     evidence:
-      /^map ports4 leads 192\.0\.2\.10:7000\/tcp to 10\.244\.1\.4 \. 70, and no pod of this node has that port any more$/,
+      /^map ports4 sends 192\.0\.2\.10:7000\/tcp to 10\.244\.1\.4 \. 70, but no pod on this node has that port any more$/,
     remedy: "nft delete element inet causeway ports4 '{ 6 . 7000 }'",
   },
   {
@@ -621,7 +623,7 @@ const BROKEN: readonly Broken[] = [
     breaks: () => host("nft delete element inet causeway pods4 '{ 10.244.1.0/24 }'"),
     hop: "masquerade",
     evidence:
-      /^set pods4 lacks 10\.244\.1\.2: 198\.51\.100\.9 would see 10\.244\.1\.2, to which it knows no way back$/,
+      /^set pods4 lacks 10\.244\.1\.2: 198\.51\.100\.9 would see 10\.244\.1\.2, and has no route back to it$/,
     restore: () => host("nft add element inet causeway pods4 '{ 10.244.1.0/24 }'"),
   },
   {

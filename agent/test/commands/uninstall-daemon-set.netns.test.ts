@@ -45,7 +45,7 @@ async function startAgent({ isWatching = true } = {}): Promise<AgentProcess> {
 }
 
 const seenToGo = (agent: AgentProcess): Promise<void> =>
-  eventually("it has seen its DaemonSet go", () => agent.log().includes("DaemonSet is deleted"), agent.log);
+  eventually("it has seen its DaemonSet go", () => agent.log().includes("DaemonSet was deleted"), agent.log);
 
 /** Host files with what changes when somebody writes them. */
 function hostFiles(): string[] {

@@ -193,7 +193,7 @@ test("uninstall never touches what is not ours: plugins and configurations of ot
     [join(node.cniBinDir, "causeway")]: "somebody's program",
     [join(node.cniBinDir, "loopback")]: "the node's own loopback",
     [join(node.cniConfDir, "10-causeway.conflist")]: '{"name":"other","plugins":[{"type":"bridge"}]}',
-    [node.socket]: "no socket",
+    [node.socket]: "not a socket",
   };
   mkdirSync(join(node.folder, "run"), { recursive: true });
   for (const [path, text] of Object.entries(foreign)) writeFileSync(path, text);

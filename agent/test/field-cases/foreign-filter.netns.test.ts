@@ -73,5 +73,5 @@ for (const { name, command, chain } of [
     await host(remedy);
     await eventually("the remedy helps", async () => (await drops()) === 0, agent.log);
     assert.doesNotMatch(await readyText(), /warning/);
-    assert.match(agent.log(), /No packet filter of others drops pods' packets any more/);
+    assert.match(agent.log(), /Foreign firewall rules no longer drop pod traffic/);
   });

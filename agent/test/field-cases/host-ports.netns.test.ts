@@ -200,7 +200,7 @@ test("a port that another attachment has is refused before anything is made", as
     const { code, msg } = JSON.parse(stdout) as { code: number; msg: string };
     assert.deepEqual(
       { code, msg },
-      { code: 11, msg: 'Cannot reserve host port udp *:8080: container "web" has it' },
+      { code: 11, msg: 'Cannot reserve host port udp *:8080: it is in use by container "web"' },
     );
   }
   assert.equal(await dumpNodeState(), before);
@@ -229,7 +229,7 @@ test("a host port that would hide a program of the node is refused by name, and 
     assert.equal(exitCode, 1, `${protocol} ${hostIP}:${hostPort}`);
     const { code, msg } = JSON.parse(stdout) as { code: number; msg: string };
     assert.equal(code, 7);
-    assert.match(msg, new RegExp(`a program of the node listens on ${protocol} \\S+:${hostPort}$`));
+    assert.match(msg, new RegExp(`a process on the node already listens on ${protocol} \\S+:${hostPort}$`));
   }
   assert.equal(await dumpNodeState(), before);
   await addPod("beside", { hostPort: http, containerPort: 80, protocol: "tcp", hostIP: HOST4 });
@@ -245,7 +245,7 @@ test("a port of an IPv6 address for a pod without one is refused with the reason
   const { stdout } = await call("ADD", "web", pod, [{ hostPort: 8080, containerPort: 80, hostIP: HOST6 }]);
   assert.deepEqual(
     (JSON.parse(stdout) as { msg: string }).msg,
-    `Cannot lead host port tcp [${HOST6}]:8080 to the pod: the pod has no IPv6 address`,
+    `Cannot map host port tcp [${HOST6}]:8080: the pod has no IPv6 address`,
   );
   assert.equal(await dumpNodeState(), before);
 });

@@ -97,7 +97,7 @@ test("a node whose address is on the loopback, as with BGP on the host, follows 
   const unreachable = (): Promise<number | undefined> => agent.metric('causeway_peers{route="unreachable"}');
   await eventually("a node without a route is counted", async () => (await unreachable()) === 1, agent.log);
   const fault =
-    /node "third" cannot be reached at 10.244.3.0\/24: of its address 10.255.0.3, the kernel has no route to it/;
+    /node "third" cannot be reached at 10.244.3.0\/24: for its address 10.255.0.3: the kernel has no route to it/;
   await eventually("the log says why", () => fault.test(agent.log().replaceAll("\\", "")), agent.log);
   await host("ip route add 10.255.0.3/32 via 198.51.100.1");
   await eventually("its route is noticed", async () => (await unreachable()) === 0, agent.log);

@@ -51,7 +51,7 @@ export interface AgentProcess {
   readonly child: ChildProcess;
   /** What the agent has logged so far. */
   log(): string;
-  /** Status and text of an HTTP path; undefined while nobody listens. */
+  /** Status and text of an HTTP path; undefined while nothing listens. */
   get(path: string): Promise<{ readonly status: number; readonly text: string } | undefined>;
   /** Value of a metric, its labels included in the name; undefined when there is none. */
   metric(name: string): Promise<number | undefined>;

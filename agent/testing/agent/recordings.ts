@@ -55,7 +55,7 @@ function readCalls(folder: string): RecordedCall[] {
     .map((file) => {
       const plugin = /^\d+-[A-Z]+-(.+)\.json$/.exec(file)?.[1];
       if (plugin === undefined)
-        throw new Error(`Cannot read "${join(folder, file)}": it is no NUMBER-VERB-PLUGIN.json`);
+        throw new Error(`Cannot read "${join(folder, file)}": it is not NUMBER-VERB-PLUGIN.json`);
       const { env, stdin } = JSON.parse(readFileSync(join(folder, file), "utf8")) as CallFile;
       return { plugin, environment: env, stdin };
     });

@@ -122,7 +122,7 @@ export const REMEDIES: readonly string[] = [
     }),
     ...checkStaleFiles(
       {
-        socket: { path: `${FOLDER}/s`, state: "no socket" },
+        socket: { path: `${FOLDER}/s`, state: "not a socket" },
         conflist: undefined,
         temporaries: [`${FOLDER}/.tmp`],
       },

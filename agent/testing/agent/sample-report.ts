@@ -92,7 +92,7 @@ export const SAMPLE_REPORT: NodeReport = {
       ifname: "eth0",
       ms: 0.41,
       code: 101,
-      error: "Cannot reserve an IPv4 address: all are taken (10.244.1.0/24: 253 of 253 taken)",
+      error: "Cannot reserve an IPv4 address: all are in use (10.244.1.0/24: 253 of 253 taken)",
     },
     {
       atMs: AT_MS - 5 * MINUTE_MS,

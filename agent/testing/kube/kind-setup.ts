@@ -27,7 +27,7 @@ export const POD_KIND: WatchedKind<TestPod> = {
   noun: "pod",
   project(raw) {
     const address = isObject(raw) && isObject(raw["status"]) ? raw["status"]["podIP"] : undefined;
-    if (typeof address !== "string") return { kind: "malformed", reason: "status.podIP is not a text" };
+    if (typeof address !== "string") return { kind: "malformed", reason: "status.podIP is not a string" };
     return { kind: "usable", object: { key: objectKey(raw) ?? "", address } };
   },
   isSame: (a, b) => a.key === b.key && a.address === b.address,

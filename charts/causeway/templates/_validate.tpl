@@ -9,7 +9,7 @@
 {{- $faults = append $faults (printf "config.vxlanVni %d must be 1 to 16777215" (int .vxlanVni)) -}}
 {{- end -}}
 {{- if eq .bridge .vxlanDevice -}}
-{{- $faults = append $faults (printf "config.vxlanDevice %q is the name of the bridge too" .vxlanDevice) -}}
+{{- $faults = append $faults (printf "config.vxlanDevice %q is also the name of the bridge" .vxlanDevice) -}}
 {{- end -}}
 {{- end -}}
 {{- /* Mounted under the same path, so they must not cover what the image needs. */ -}}

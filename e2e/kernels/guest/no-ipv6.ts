@@ -64,7 +64,7 @@ await step("what somebody removes is put back", async () => {
   assert.equal(node.call("DEL", { containerId: "d", netns: "a" }).exitCode, 0);
 });
 await step("nothing was warned of", () => {
-  const expected = /Attachments changed without a CNI call|Put back|Repaired/;
+  const expected = /Attachments changed without a CNI call|Repaired drift|Repaired/;
   assert.deepEqual(
     node.logged(WARNING).filter((line) => !expected.test(line)),
     [],

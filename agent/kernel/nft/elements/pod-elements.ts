@@ -159,7 +159,7 @@ async function change(
   await putRight(tables);
 }
 
-/** Takes back what a failed ADD was admitted with; what cannot be taken back now is what the next `ensure` finds too much. */
+/** Removes the elements of a failed ADD; what cannot be removed now is unexpected to the next `ensure`, which removes it. */
 async function dismiss(
   tables: PodTables,
   sources: SourceBinding,
