@@ -94,6 +94,6 @@ ${formatRows(EXIT_CODES)}
 environment:
 ${formatRows([
   ["NO_COLOR", "no colours, when it is set and not empty; they are for terminals only"],
-  ["NODE_NAME", "name of this node, where --node-name does not tell it"],
+  ["NODE_NAME", "name of this node, unless --node-name gives one"],
 ])}`;
 }

@@ -33,10 +33,10 @@ export async function resolveEnds(
   if (source === undefined && (sourcePod === undefined || sourceRest !== undefined))
     return `POD "${sourceText}" is neither an address nor NAMESPACE/NAME`;
   if (given === undefined && named === undefined && targetPod === undefined)
-    return `TARGET "${targetText}" is no address, host name, URL or NAMESPACE/NAME`;
+    return `TARGET "${targetText}" is not an address, host name, URL or NAMESPACE/NAME`;
   const pods = await listNamedPods(rtnetlink);
   const sources = source === undefined ? pods(sourcePod ?? "") : [source];
-  if (sources.length === 0) return `no pod of this node is called "${sourcePod}"`;
+  if (sources.length === 0) return `no pod on this node is named "${sourcePod}"`;
   const targets =
     given === undefined && named === undefined
       ? pods(targetPod ?? "").flatMap((address) => parseTarget(withPort(address, portText)) ?? [])
@@ -44,14 +44,14 @@ export async function resolveEnds(
   if (targets.length === 0)
     return targetPod === undefined || pods(targetPod).length > 0
       ? `TARGET "${targetText}" has no valid port`
-      : `no pod of this node is called "${targetPod}": one of another node goes by its address`;
+      : `no pod on this node is named "${targetPod}": use the address for a pod on another node`;
   const family = ([4, 6] as const).find(
     (each) => sources.some(isOf(each)) && targets.some(({ address }) => isOf(each)(address)),
   );
   const from = sources.find((address) => familyOf(address) === family);
   const target = targets.find(({ address }) => familyOf(address) === family);
   if (from === undefined || target === undefined)
-    return `${sourceText} and ${targetText} are of different families`;
+    return `${sourceText} and ${targetText} are of different address families`;
   return { source: from, target };
 }
 

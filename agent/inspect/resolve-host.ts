@@ -38,7 +38,7 @@ export async function resolveHost({ host, portText }: NamedTarget): Promise<read
     const reason = describeSystemError(error);
     const [name = "", namespace = ""] = host.split(".");
     const hint = /\.svc(?:\.|$)/.test(host)
-      ? `; this node asks no DNS of the cluster: kubectl get service --namespace ${namespace} ${name} tells its address`
+      ? `; this node does not use the cluster DNS: kubectl get service --namespace ${namespace} ${name} shows its address`
       : "";
     return `this node cannot resolve "${host}" (${reason})${hint}`;
   }

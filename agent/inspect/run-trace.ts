@@ -67,7 +67,7 @@ export async function runTrace(input: CommandInput): Promise<CommandResult> {
             {
               name: "agent",
               verdict: "info",
-              evidence: `does not answer (${agent.reason}): names of nodes, those without a way, and what policies say cannot be known`,
+              evidence: `does not answer (${agent.reason}): names of nodes, unreachable nodes and what policies say are unknown`,
             },
           ];
     return answer(input, {

@@ -55,13 +55,13 @@ const cases = [
     name: "a question that nobody knows",
     environment: { CAUSEWAY_QUERY: "constructor" },
     exitCode: 1,
-    text: 'Cannot answer query "constructor": there are report, report all, verify, policies',
+    text: 'Cannot answer query "constructor": available are report, report all, verify, policies',
   },
   {
     name: "a request of a runtime",
     environment: { CNI_COMMAND: "ADD" },
     exitCode: 1,
-    text: 'Cannot answer query "": there are report, report all, verify, policies',
+    text: 'Cannot answer query "": available are report, report all, verify, policies',
   },
 ];
 

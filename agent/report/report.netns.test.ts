@@ -227,7 +227,7 @@ test("a verification finds nothing on a node that is as planned, and what somebo
   for (const { damage, fault } of [
     {
       damage: "nft add element inet causeway ports4 '{ 6 . 99 : 192.0.2.9 . 80 }'",
-      fault: /ports4 has 6 \. 99/,
+      fault: /ports4 has unexpected elements 6 \. 99/,
     },
     { damage: "ip addr del 10.244.1.1/32 dev cw0", fault: /10\.244\.1\.1/ },
     { damage: "ip neigh flush dev cw0 nud permanent", fault: /10\.244\.1\.2/ },

@@ -31,7 +31,7 @@ test("formatSummary() counts nodes that are held and unreachable", () => {
 test("formatSummary() without the agent says what it cannot know", () => {
   const report = { ...BARE, readiness: undefined, agent: undefined };
   assert.equal(
-    formatSummary(report, "nobody listens"),
-    "unknown\t0\t-\t-\t-\tthe agent does not answer: nobody listens\n",
+    formatSummary(report, "nothing listens"),
+    "unknown\t0\t-\t-\t-\tthe agent does not answer: nothing listens\n",
   );
 });

@@ -217,8 +217,8 @@ for (const { name, change, want } of [
   },
   {
     name: "policies of another node",
-    change: { policies: judged({ reason: "10.244.3.7 is no pod of this node" }) },
-    want: "info ingress policies: TCP 80: 10.244.3.7 is no pod of this node",
+    change: { policies: judged({ reason: "10.244.3.7 is not a pod of this node" }) },
+    want: "info ingress policies: TCP 80: 10.244.3.7 is not a pod of this node",
   },
   {
     name: "policies that deny a port that iptables may change",
@@ -243,7 +243,7 @@ for (const { name, change, want } of [
   {
     name: "policies, but no port",
     change: { policies: { kind: "no port" } },
-    want: "info policies: cannot be told without a port: ask for 198.51.100.9:80/tcp or the like",
+    want: "info policies: unknown without a port: ask for 198.51.100.9:80/tcp, for example",
   },
   {
     name: "policies of an agent that is away",

@@ -15,7 +15,7 @@ export function explainPolicies({ policies, target }: PathObservation): readonly
         {
           name: NAME,
           verdict: "info",
-          evidence: `cannot be told without a port: ask for ${formatTarget({ ...target, port: { number: 80, protocol: "tcp" } })} or the like`,
+          evidence: `unknown without a port: ask for ${formatTarget({ ...target, port: { number: 80, protocol: "tcp" } })}, for example`,
         },
       ];
     case "unknown":

@@ -101,7 +101,7 @@ test("every warning of the log is in the status a moment later, and errors name 
   };
   assert.equal((await add("a".repeat(64), "shop/web-0")).exitCode, 0);
   const refused = JSON.parse((await add("b".repeat(64), "shop/web-1")).stdout) as { msg: string };
-  assert.match(refused.msg, /pod "shop\/web-0" has it$/);
+  assert.match(refused.msg, /it is in use by pod "shop\/web-0"$/);
   await runOnHost("sh", "-ec", "ip neighbour del 10.244.1.2 dev cw0; ip link set cw0 mtu 1300");
   const warnings = () => linesOf(agent).filter(({ level }) => level >= WARN);
   await eventually(

@@ -271,7 +271,7 @@ test("the annotation of a pod counts only where the operator allows it, survives
     { src: "2001:db8::7", dst: "fd00:1::1", mac: BRIDGE_MAC, port: port + 2 },
   ];
   await addRouter(attacker);
-  assert.match(agent.log(), /allow-source-spoofing.* of pod \\"net\/router\\" does not count/);
+  assert.match(agent.log(), /allow-source-spoofing.* of pod \\"net\/router\\" is ignored/);
   const refused = (await dropped("source")) ?? 0;
   await sendFrames(attacker, ...frames(21_000));
   await eventually("all are dropped", async () => ((await dropped("source")) ?? 0) >= refused + 2);

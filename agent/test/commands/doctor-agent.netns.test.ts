@@ -168,7 +168,7 @@ test("a node to which the agent finds no way is named", async () => {
     assert.equal(answer.exitCode, 4);
     assert.match(
       answer.stdout,
-      /^FAIL {2}route +10\.244\.3\.9 is of node far \(10\.244\.3\.0\/24\), which cannot be reached: its address 203\.0\.113\.7 is on no segment/m,
+      /^FAIL {2}route +10\.244\.3\.9 is of node far \(10\.244\.3\.0\/24\), which cannot be reached: its address 203\.0\.113\.7 is not on a segment/m,
     );
     assert.match(answer.stdout, /\nbroken at: route\n$/);
   } finally {
@@ -307,7 +307,7 @@ test("a kernel that lacks something is told by its configuration", async () => {
       ({ verdict, evidence }) => `${verdict} ${evidence.replace(/Linux \S+/, "Linux")}`,
     ),
     [
-      "fail Linux was built without CONFIG_NF_TABLES_BRIDGE, which is needed for the guard of the bridge",
+      "fail Linux was built without CONFIG_NF_TABLES_BRIDGE, which is needed for the bridge guard",
       "warn Linux was built without CONFIG_VXLAN, which is needed for nodes on other subnets",
     ],
   );

@@ -126,7 +126,7 @@ const CASES: readonly Breakage[] = [
         "nft 'table ip filter { chain FORWARD { type filter hook forward priority 0; policy drop; ct state established accept; }; }'",
       ),
     verdict: "fail",
-    evidence: /^chain ip filter FORWARD drops forwarded packets that none of its rules accepts/,
+    evidence: /^chain ip filter FORWARD drops forwarded packets by default/,
     remedy:
       'nft insert rule ip filter FORWARD iifname "cw0" accept && nft insert rule ip filter FORWARD oifname "cw0" accept',
   },
@@ -138,7 +138,7 @@ const CASES: readonly Breakage[] = [
         "nft delete table ip filter; nft 'table inet firewalld { chain filter_FORWARD { type filter hook forward priority 10; policy accept; ct state established accept; reject with icmpx admin-prohibited; }; }'",
       ),
     verdict: "fail",
-    evidence: /^chain inet firewalld filter_FORWARD drops forwarded packets that none of its rules accepts/,
+    evidence: /^chain inet firewalld filter_FORWARD drops forwarded packets by default/,
     remedy:
       /^nft insert rule inet firewalld filter_FORWARD iifname "cw0" accept && nft insert rule inet firewalld /,
   },
@@ -158,7 +158,7 @@ const CASES: readonly Breakage[] = [
     check: "br_netfilter",
     breaks: () => host("nft delete table inet mine; sysctl -qw net.bridge.bridge-nf-call-iptables=1"),
     verdict: "info",
-    evidence: /^bridge-nf-call-iptables on: frames of pods pass the packet filters on the bridge too/,
+    evidence: /^bridge-nf-call-iptables on: pods' frames also traverse the packet filter on the bridge/,
     remedy: "sysctl -w net.bridge.bridge-nf-call-iptables=0",
   },
   {
@@ -307,7 +307,7 @@ const CASES: readonly Breakage[] = [
     check: "MTU",
     breaks: () => host("ip link set cw0 mtu 1480"),
     verdict: "warn",
-    evidence: /^bridge cw0 takes packets of 1480 bytes, and the way on takes 1450/,
+    evidence: /^bridge cw0 has MTU 1480, but the path beyond it carries only 1450/,
     remedy: "ip link set dev cw0 mtu 1450",
   },
   {
@@ -316,7 +316,7 @@ const CASES: readonly Breakage[] = [
     breaks: () => host("ip link set cw-vx mtu 1480"),
     verdict: "fail",
     evidence:
-      /^VXLAN device cw-vx takes packets of 1480 bytes, which with 50 around them do not fit up0 \(1500\)$/,
+      /^VXLAN device cw-vx has MTU 1480, which with 50 bytes of headers exceeds that of up0 \(1500\)$/,
     remedy: "ip link set dev cw-vx mtu 1450",
   },
   {

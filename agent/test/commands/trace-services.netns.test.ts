@@ -90,7 +90,7 @@ for (const { mode, services } of [
       const found = await trace(client, at(web, 80));
       assert.match(
         serviceOf(found) ?? "",
-        /^ok chain ip6? \S+ \S+ leads \S+:80\/tcp to \S+ \(pod "shop\/web-0"\), its one endpoint$/,
+        /^ok chain ip6? \S+ \S+ sends \S+:80\/tcp to \S+ \(pod "shop\/web-0"\), its one endpoint$/,
       );
       assert.ok(found.hops.includes("target pod"), found.text);
       assert.ok(!found.hops.includes("masquerade"), found.text);
@@ -107,7 +107,7 @@ for (const { mode, services } of [
       await services({ family, web, mixed, empty, pod, far });
       const found = await trace(client, at(empty, 80));
       assert.equal(found.broken, "service");
-      assert.match(serviceOf(found) ?? "", /^fail chain ip6? \S+ \S+ refuses /);
+      assert.match(serviceOf(found) ?? "", /^fail chain ip6? \S+ \S+ rejects /);
       assert.match(found.text, /^broken at: service$/m);
     });
 
@@ -117,7 +117,7 @@ for (const { mode, services } of [
       assert.match(
         serviceOf(found) ?? "",
         mode === "nftables"
-          ? /^fail chain ip6? kube-proxy cluster-ips-check refuses /
+          ? /^fail chain ip6? kube-proxy cluster-ips-check rejects /
           : /^warn chain ip6? nat KUBE-SVC-WEB translates other ports of \S+: this one stays as it is$/,
       );
       assert.doesNotMatch(found.text, /whole, as far/);

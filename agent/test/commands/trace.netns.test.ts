@@ -126,14 +126,14 @@ const WHOLE: readonly {
       /^ok bridge/,
       /^ok route: 10\.244\.3\.0\/24 via 10\.244\.3\.1 \(VXLAN to another node\)$/,
       /^ok packet filters/,
-      /^ok VXLAN device: cw-vx, number 4096, MTU 1450$/,
+      /^ok VXLAN device: cw-vx, VNI 4096, MTU 1450$/,
       /^ok neighbour: 10\.244\.3\.1 is at 0a:58:cb:00:71:07$/,
       /^ok forwarding entry: 0a:58:cb:00:71:07 is behind node 203\.0\.113\.7$/,
       /^ok outer route: 203\.0\.113\.7 via 192\.0\.2\.1$/,
       /^ok outer uplink: up0/,
       /^ok outer next hop: 192\.0\.2\.1: /,
       /^ok overlay guard: accepts what node 203\.0\.113\.7 sends from its PodCIDR$/,
-      /^info next node: node 203\.0\.113\.7 has the rest/,
+      /^info next node: node 203\.0\.113\.7 handles the rest/,
       /^ok answers: come back from cw-vx to /,
     ],
   },
@@ -159,7 +159,7 @@ const WHOLE: readonly {
       /^ok pod/,
       /^ok source check: cw\w{13} may send from /,
       /^ok bridge/,
-      /^warn route: 169\.254\.20\.1 is inside the cluster by Causeway's sets, and leaves it/,
+      /^warn route: 169\.254\.20\.1 is in Causeway's set of cluster addresses but leaves the cluster/,
       /^ok packet filters/,
       /^info masquerade: no: 169\.254\.20\.1 is in the set of destinations that see 10\.244\.1\.2 unchanged$/,
       /^ok uplink: up0/,
@@ -276,7 +276,7 @@ test("trace changes nothing, and says what it cannot know without the agent", as
   const { findings } = await trace(POD, "10.244.3.9");
   assert.match(
     findings[0]?.evidence ?? "",
-    /^does not answer \(.*\): names of nodes, those without a way, and what policies say cannot be known$/,
+    /^does not answer \(.*\): names of nodes, unreachable nodes and what policies say are unknown$/,
   );
   assert.equal(await dumpNodeState(), state);
 });
@@ -441,7 +441,7 @@ const BROKEN: readonly Broken[] = [
     to: "198.51.100.9",
     breaks: () => host("ip route add blackhole 198.51.100.0/24"),
     hop: "route",
-    evidence: /^198\.51\.100\.9: route blackhole 198\.51\.100\.0\/24 is in the way$/,
+    evidence: /^198\.51\.100\.9: route blackhole 198\.51\.100\.0\/24 blocks it$/,
     remedy: "ip route delete blackhole 198.51.100.0/24",
   },
   {
@@ -496,7 +496,7 @@ const BROKEN: readonly Broken[] = [
       await host("ip neighbour flush dev up0; ip neighbour replace 192.0.2.11 dev up0 nud failed");
     },
     hop: "next hop",
-    evidence: /^192\.0\.2\.11 does not answer on up0: it is off, or not on this segment/,
+    evidence: /^192\.0\.2\.11 does not answer on up0: it is down, or not on this segment/,
     remedy: "ip neighbour flush to 192.0.2.11 dev up0",
   },
   {
@@ -533,7 +533,7 @@ const BROKEN: readonly Broken[] = [
     to: "10.244.3.9",
     breaks: () => host("ip route add unreachable 203.0.113.0/24"),
     hop: "outer route",
-    evidence: /^203\.0\.113\.7: route unreachable 203\.0\.113\.0\/24 is in the way$/,
+    evidence: /^203\.0\.113\.7: route unreachable 203\.0\.113\.0\/24 blocks it$/,
     remedy: "ip route delete unreachable 203.0.113.0/24",
   },
   {

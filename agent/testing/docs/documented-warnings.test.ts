@@ -19,11 +19,11 @@ const INDIRECT: Readonly<Record<string, readonly string[]>> = {
   // Subjects of lists of problems.
   "…: …": [
     "Other nodes: …",
-    "Packet filters: …",
+    "Foreign firewall rules may drop pod traffic: …",
     "Runtimes load another CNI configuration, which sorts before ours: …",
   ],
-  "…: there are more problems of this kind": ["…: there are more problems of this kind"],
-  note: ['Annotation "…" of … does not count: …'],
+  "…: more problems of this kind": ["…: more problems of this kind"],
+  note: ['Annotation "…" of … is ignored: …'],
   // Of Node.js, as it puts it; and what only hands a message on.
   message: [],
   "Served CNI request": [],

@@ -121,7 +121,7 @@ function readSet({ flags, keyType, dataType }: KernelSet, elements: readonly Ker
   const isInterval = (flags & NFT_SET_INTERVAL) !== 0;
   const isVerdictMap = dataType === NFT_DATA_VERDICT;
   const odd = (flags & ~KNOWN_FLAGS) !== 0 || (dataType !== undefined && !isVerdictMap);
-  const form = `${describeSet({ type, isInterval, isVerdictMap })}${odd ? " of somebody else" : ""}`;
+  const form = `${describeSet({ type, isInterval, isVerdictMap })}${odd ? " with foreign attributes" : ""}`;
   const found = new Map<string, string>();
   let isOdd = odd || elements.some(({ key }) => key === undefined);
   try {

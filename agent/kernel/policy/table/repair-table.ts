@@ -84,9 +84,7 @@ function compareTables(plan: TablePlan, observed: ObservedTable): TableDifferenc
   const sets = compareByName(plan.sets, observed.sets);
   const chains = compareByName(plan.chains, observed.chains);
   const alien = [
-    ...(observed.flags === 0
-      ? []
-      : [`the table has flags 0x${observed.flags.toString(16)} of somebody else`]),
+    ...(observed.flags === 0 ? [] : [`the table has foreign flags 0x${observed.flags.toString(16)}`]),
     ...observed.objects.map((name) => `object ${name} is not planned`),
     ...sets.both.flatMap(({ name, wanted: { declaration }, found }) => {
       const form = describeSet(declaration);
@@ -183,7 +181,7 @@ function compareElements(name: string, wanted: SetPlan, found: ObservedSet): Ele
   return {
     faults: [
       ...(lacking.length === 0 ? [] : [`set ${name} lacks ${listSome(lacking)}`]),
-      ...(surplus.length === 0 ? [] : [`set ${name} has ${listSome(surplus)} too much`]),
+      ...(surplus.length === 0 ? [] : [`set ${name} has unexpected elements ${listSome(surplus)}`]),
     ],
     removals: deleteElements(setKey(name), kernelElements(wanted, surplus)),
     additions: addElements(setKey(name), kernelElements(wanted, lacking)),

@@ -89,7 +89,7 @@ for (const { name, source, destination, port = 8080, protocol = 6, toOwnNode = "
     destination: FAR,
     want: [
       "egress true: no policy selects default/web for egress",
-      `ingress undefined: ${FAR} is no pod of this node: where it is one, its policies hold`,
+      `ingress undefined: ${FAR} is not a pod of this node: its own node enforces its policies`,
     ],
   },
   {

@@ -57,7 +57,7 @@ function hopOf(context: TraceContext, packet: Packet, direction: Direction): Pol
   if (pod === undefined)
     return direction === "egress"
       ? undefined
-      : hop(`${end} is no pod of this node: where it is one, its policies hold`);
+      : hop(`${end} is not a pod of this node: its own node enforces its policies`);
   const explanation = explain(engine, packet, direction);
   const judgement = evaluateDirection(engine.table, packet, direction);
   return {
