@@ -7,7 +7,6 @@ import type { Activity } from "../report/recent/activity.ts";
 import { socketsOf } from "../report/query.ts";
 import type { Config } from "../settings/config.ts";
 import { type Base, createBase } from "./base.ts";
-import { createHeapCompactor } from "./compact-heap.ts";
 import { createFilterRunner } from "./filter-runner.ts";
 import { createHostFileRunner, createRivals } from "./host-file-runner.ts";
 import { createPodService } from "./pod-service.ts";
@@ -52,7 +51,6 @@ export async function startAgent(
     else if (concern === "pods") pods.drift.noticed();
     else runs.trigger(concern === "peers" ? "peers" : "all");
   });
-  const heap = createHeapCompactor();
   const runner = createScopedRunner(
     async (scope) => {
       if (scope !== "cluster") watch.rearm();
@@ -61,7 +59,6 @@ export async function startAgent(
         pods.start();
         hostFiles.trigger();
       }
-      if (scope === "all" && pods.isServing() && pods.load().inWork === 0) heap.settle();
       return answer;
     },
     { ...NODE_INTERVALS, clock, onError: (error) => reportFailedRun(log, error) },

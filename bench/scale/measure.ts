@@ -78,7 +78,7 @@ export async function measureScale(input: ScaleInput): Promise<ScaleResult> {
   const flagList = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]);
   const startMs = performance.now();
   const agent = start(process.execPath, [repositoryFile("dist/causeway.mjs"), "agent", ...flagList], {
-    NODE_OPTIONS: `--import ${repositoryFile("bench/scale/watch-pauses.ts")}`,
+    NODE_OPTIONS: `--import ${repositoryFile("bench/scale/watch-pauses.mjs")}`,
   });
   const monitor = start("ip", ["monitor", "route"]);
   try {
