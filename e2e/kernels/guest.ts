@@ -1,58 +1,60 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { cpuMs } from "../../bench/usage.ts";
+import { addLine, type GuestReport, newReport } from "./guest-report.ts";
+import { SUITES, type SuiteName } from "./suites.ts";
 
 export interface GuestInput {
   readonly kernel: string;
   readonly initramfs: string;
+  /** Its root and its modules; what a guest writes is lost with it. */
+  readonly disks: readonly [string, string];
   /** Further words of the kernel's command line. */
   readonly append: readonly string[];
-  /** File below e2e/kernels/guest. */
-  readonly program: string;
+  readonly suites: readonly SuiteName[];
   /** Hears each line of the console. */
   readonly onLine: (line: string) => void;
 }
 
-/** What a program in a guest has shown: one entry for each of its steps. */
-export interface GuestOutcome {
-  readonly passed: readonly string[];
-  readonly failed: readonly string[];
-  /** Exit code of the program; undefined when the guest never came so far. */
-  readonly exitCode: number | undefined;
-}
+/** A guest has hung when it has said nothing for so much of its own CPU time, or, asleep, for so long: a busy machine alone makes it silent for minutes. */
+const MAX_SILENCE = { cpuMs: 300_000, ms: 3_600_000 };
+const LOOK_EVERY_MS = 5000;
 
-/** A guest is slow, and slower on a busy machine: it has hung when it has said nothing for so long. */
-const SILENCE_MS = 300_000;
+/**
+ * A guest's clock counts its instructions, two nanoseconds each, while it has anything to do: limits of tests are limits of progress, however slow the
+ * emulation or busy this machine is. It has one CPU, since this clock is of no use to more.
+ */
+const CLOCK = ["-icount", "shift=1,sleep=on", "-smp", "1"];
 
-/** Boots a guest with two CPUs and no network card under emulation, and waits until it powers itself off. */
-export async function runGuest(input: GuestInput): Promise<GuestOutcome> {
-  const commandLine = [
-    "console=ttyS0",
-    "panic=-1",
-    "edd=off",
-    "loglevel=4",
-    `causeway.test=${input.program}`,
-  ];
-  const machine =
-    "-machine q35,accel=tcg,smm=off -cpu max -smp 2 -m 2048 -nographic -no-reboot -nic none".split(" ");
+const MACHINE = "-machine q35,accel=tcg,smm=off -cpu max -m 2048 -nographic -no-reboot -nic none".split(" ");
+
+/** Boots a guest without a network card under emulation, and waits until it powers itself off. */
+export async function runGuest(input: GuestInput): Promise<GuestReport> {
+  const words = ["console=ttyS0", "panic=-1", "edd=off", "loglevel=4", ...input.append];
+  const suites = input.suites.map(
+    (name) => `causeway.suite=${[name.replace(" ", "_"), ...SUITES[name]].join(",")}`,
+  );
+  const append = ["-append", [...words, ...suites].join(" ")];
   const boot = ["-kernel", input.kernel, "-initrd", input.initramfs];
-  const append = ["-append", [...commandLine, ...input.append].join(" ")];
-  const child = spawn("qemu-system-x86_64", [...machine, ...boot, ...append], {
+  const drives = input.disks.flatMap((path) => ["-drive", `file=${path},format=raw,if=virtio,snapshot=on`]);
+  const child = spawn("qemu-system-x86_64", [...MACHINE, ...CLOCK, ...boot, ...drives, ...append], {
     stdio: ["ignore", "pipe", "inherit"],
   });
-  const passed: string[] = [];
-  const failed: string[] = [];
-  let exitCode: number | undefined;
-  let watchdog = setTimeout(() => child.kill("SIGKILL"), SILENCE_MS);
+  const report = newReport();
+  const isRunning = (): boolean => child.exitCode === null && child.signalCode === null;
+  const clocks = () => ({ cpuMs: isRunning() ? cpuMs(child.pid ?? 0) : 0, ms: performance.now() });
+  let heard = clocks();
+  const watchdog = setInterval(() => {
+    const now = clocks();
+    const isHung = now.cpuMs - heard.cpuMs > MAX_SILENCE.cpuMs || now.ms - heard.ms > MAX_SILENCE.ms;
+    if (isHung) child.kill("SIGKILL");
+  }, LOOK_EVERY_MS);
   for await (const raw of createInterface({ input: child.stdout })) {
-    clearTimeout(watchdog);
-    watchdog = setTimeout(() => child.kill("SIGKILL"), SILENCE_MS);
+    heard = clocks();
     const line = raw.trimEnd();
     input.onLine(line);
-    const [, verdict, name] = /^(ok|not ok) - (.*)$/.exec(line) ?? [];
-    if (name !== undefined) (verdict === "ok" ? passed : failed).push(name);
-    const end = /^guest: exit (\d+)$/.exec(line)?.[1];
-    if (end !== undefined) exitCode = Number(end);
+    addLine(report, line);
   }
-  clearTimeout(watchdog);
-  return { passed, failed, exitCode };
+  clearInterval(watchdog);
+  return report;
 }

@@ -13,13 +13,14 @@ fail() {
   exit 1
 }
 
-# The mirror that this machine takes its own Debian from.
+# mirror [SUITE]: the mirror that this machine takes its own Debian from; of a suite NAME-security, the one of its security updates.
 mirror() {
-  local codename uri
+  local codename uri kind=
   codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+  case ${1:-} in *-security) kind=-security ;; esac
   uri=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' |
-    awk -v own="$codename" '$2 == own || $2 ~ /^(stable|oldstable|testing|unstable|sid)$/ { print $1; exit }')
-  [ -n "$uri" ] || fail "no Debian suite in the apt sources of this machine"
+    awk -v own="$codename" -v kind="$kind" '$2 == own kind || $2 ~ "^(stable|oldstable|testing|unstable|sid)" kind "$" { print $1; exit }')
+  [ -n "$uri" ] || fail "no Debian suite ${1:-} in the apt sources of this machine"
   echo "$uri"
 }
 
@@ -37,7 +38,7 @@ update_suite() {
   if [ -e "$state/updated" ]; then return; fi
   echo "Reading the package lists of Debian $suite"
   mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
-  printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' "$(mirror)" "$suite" "$keyring" \
+  printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' "$(mirror "$suite")" "$suite" "$keyring" \
     >"$state/suite.sources"
   suite_apt "$suite" update >/dev/null || fail "cannot read the package lists of Debian $suite"
   touch "$state/updated"
@@ -112,14 +113,21 @@ german() {
   localedef -i de_DE -f UTF-8 "$cache/locales/de_DE.UTF-8" || fail "cannot make the locale de_DE.UTF-8"
 }
 
-# unpack_kernel SUITE NAME: the kernel for virtual machines that a suite has now.
+# unpack_kernel SUITE NAME: the kernel for virtual machines that a suite has now, with the index of its modules.
 unpack_kernel() {
-  local package
-  if [ -d "$cache/packages/$2" ]; then return; fi
-  update_suite "$1"
-  package=$(suite_cache "$1" depends linux-image-cloud-amd64 | awk '/Depends: linux-image-[0-9]/ { print $2; exit }')
-  [ -n "$package" ] || fail "Debian $1 has no linux-image-cloud-amd64"
-  unpack "$1" "$2" "$package"
+  local image folder=$cache/packages/$2 parts
+  if [ ! -d "$folder" ]; then
+    update_suite "$1"
+    image=$(suite_cache "$1" depends linux-image-cloud-amd64 | awk '/Depends: linux-image-[0-9]/ { print $2; exit }')
+    [ -n "$image" ] || fail "Debian $1 has no linux-image-cloud-amd64"
+    # Newer ones come in parts.
+    parts=$(suite_cache "$1" depends "$image" | awk '/Depends: linux-(base|binary|modules)-[0-9]/ { print $2 }')
+    unpack "$1" "$2" "$image" $parts
+  fi
+  if [ ! -e "$folder/lib" ]; then ln -s usr/lib "$folder/lib"; fi
+  if ! compgen -G "$folder/lib/modules/*/modules.dep" >/dev/null; then
+    PATH=$PATH:/usr/sbin:/sbin depmod -b "$folder" "$(ls "$folder/lib/modules")"
+  fi
 }
 
 # Debian packages that must be installed, because tools of the machine are used.
@@ -273,9 +281,12 @@ attack)
   ensure_installed gcc iproute2 iputils-ping libc6-dev nftables procps util-linux
   ;;
 kernels)
-  ensure_installed cpio iproute2 kmod nftables qemu-system-x86
+  ensure_installed cpio e2fsprogs ethtool gcc iproute2 iptables iputils-ping kmod libc6-dev musl-tools nftables procps qemu-system-x86 xz-utils zstd
   unpack bookworm busybox busybox-static
+  unpack_kernel bullseye-security kernel-5.10
   unpack_kernel bookworm kernel-6.1
+  unpack_kernel trixie kernel-6.12
+  unpack_kernel sid kernel-newest
   ;;
 nodes)
   ensure_installed iproute2 iputils-ping nftables procps

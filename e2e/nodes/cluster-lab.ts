@@ -16,6 +16,7 @@ export interface LabNode {
   readonly netns: Netns;
   /** Where its agent listens. */
   readonly socket: string;
+  readonly nodesFile: string;
   /** The first serves TCP on {@link TCP_PORT}. */
   readonly pods: readonly [LabPod, LabPod];
   /** The running agent. */
@@ -46,13 +47,15 @@ export const TCP_PORT = 7000;
 
 export interface ClusterOptions {
   readonly places: readonly NodePlace[];
+  /** False: first pods serve nothing. */
+  readonly servers?: boolean;
   /** Called before the agent of a node starts. */
   readonly prepare?: (node: Netns, place: NodePlace) => Promise<void>;
 }
 
 /** Makes the network, starts all agents, and two pods on each node. */
 export async function createClusterLab(options: ClusterOptions = { places: PLACES }): Promise<ClusterLab> {
-  const { places, prepare } = options;
+  const { places, prepare, servers = true } = options;
   const { CAUSEWAY_E2E_FOLDER: runFolder, CAUSEWAY_E2E_TAG: tag } = process.env;
   if (runFolder === undefined || tag === undefined)
     throw new Error("Cannot run the e2e tests: start them with their run.sh, which cleans up after them");
@@ -69,8 +72,10 @@ export async function createClusterLab(options: ClusterOptions = { places: PLACE
     await base.startAgent();
     const first = await addPod(base, `${tag}-${place.name}-a`, cleanUps);
     const second = await addPod(base, `${tag}-${place.name}-b`, cleanUps);
-    const server = await startServer(first.netns, join(folder, place.name));
-    cleanUps.defer(async () => void (await server.stop()));
+    if (servers) {
+      const server = await startServer(first.netns, join(folder, place.name));
+      cleanUps.defer(async () => void (await server.stop()));
+    }
     nodes.push({ ...base, pods: [first, second] });
   }
   const setCluster = (cluster = places): void => {
@@ -138,6 +143,7 @@ async function createNode({ place, netns, folder: labFolder, cleanUps }: NodeInp
     place,
     netns,
     socket,
+    nodesFile,
     agent: running,
     startAgent: (...flags) => start({ flags }),
     startAgentWith: start,

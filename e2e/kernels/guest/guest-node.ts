@@ -7,6 +7,8 @@ export interface GuestNode {
   call(command: string, pod: PodCall): CallOutcome;
   /** A page of the probes' address. */
   get(path: string): Promise<string>;
+  /** What readiness says; "" while nobody listens. Throws when the agent has ended. */
+  readiness(): Promise<string>;
   /** Lines of the agent's log with the given level or above. */
   logged(level: number): readonly string[];
   stop(): Promise<number | null>;
@@ -45,7 +47,20 @@ export async function until(what: string, holds: () => boolean | Promise<boolean
   throw new Error(`Not so after ${MAX_TURNS} looks: ${what}`);
 }
 
+/** Starts an agent, and waits until it is ready. */
 export async function startNode(flags: readonly string[]): Promise<GuestNode> {
+  const node = launchNode(flags);
+  try {
+    await until("the agent is ready", async () => (await node.readiness()) === "ok\n");
+  } catch (error) {
+    console.log(readFileSync(LOG, "utf8"));
+    throw error;
+  }
+  return node;
+}
+
+/** Starts an agent. */
+export function launchNode(flags: readonly string[]): GuestNode {
   mkdirSync(`${FOLDER}/bin`, { recursive: true });
   const log = openSync(LOG, "w");
   const child = spawn(
@@ -66,18 +81,12 @@ export async function startNode(flags: readonly string[]): Promise<GuestNode> {
   );
   const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
   const get = async (path: string): Promise<string> => (await fetch(`http://127.0.0.1:9656${path}`)).text();
-  try {
-    await until("the agent is ready", async () => {
-      if (child.exitCode !== null) throw new Error(`The agent has ended with ${child.exitCode}`);
-      const ready = await get("/readyz").catch((error: unknown) => String(error));
-      return ready === "ok\n";
-    });
-  } catch (error) {
-    console.log(readFileSync(LOG, "utf8"));
-    throw error;
-  }
   return {
     get,
+    async readiness() {
+      if (child.exitCode !== null) throw new Error(`The agent has ended with ${child.exitCode}`);
+      return get("/readyz").catch(() => "");
+    },
     call(command, { containerId = "c1", netns, config = {} }) {
       const stdin = JSON.stringify({
         cniVersion: "1.1.0",

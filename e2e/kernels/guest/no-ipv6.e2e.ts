@@ -5,16 +5,15 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
+import { test } from "node:test";
 import { run, startNode, until } from "./guest-node.ts";
-import { step } from "./step.ts";
 
 const WARNING = 40;
 const NODES_FILE = "/run/nodes.yaml";
 
 const links = (): readonly string[] => run("ip -brief link").match(/^cw[a-z2-7]{13}(?=[@ ])/gm) ?? [];
 
-console.log(`kernel ${run("uname -r").trim()}`);
-await step("the kernel has no IPv6", () => assert.ok(!existsSync("/proc/sys/net/ipv6")));
+test("the kernel has no IPv6", () => assert.ok(!existsSync("/proc/sys/net/ipv6")));
 run("ip netns add a; ip netns add b; ip netns add c; ip netns add outside");
 run(
   "ip link add up0 type veth peer name up1 netns outside; ip address add 192.0.2.10/24 dev up0; ip link set up0 up",
@@ -24,9 +23,8 @@ run(
 );
 writeFileSync(NODES_FILE, "- {name: guest, addresses: [192.0.2.10], podCIDRs: [10.244.1.0/24]}\n");
 const node = await startNode(["--nodes-file", NODES_FILE, "--node-name", "guest"]);
-console.log("the agent is ready");
 
-await step("ADD gives pods addresses, and they reach each other", () => {
+test("ADD gives pods addresses, and they reach each other", () => {
   for (const netns of ["a", "b", "c"]) {
     const { exitCode, stdout } = node.call("ADD", { containerId: netns, netns, config: limits(netns) });
     assert.equal(exitCode, 0, stdout);
@@ -34,13 +32,20 @@ await step("ADD gives pods addresses, and they reach each other", () => {
   run("ip netns exec a ping -c 1 -W 20 10.244.1.3");
   run("ip netns exec a ping -c 1 -W 20 192.0.2.1");
 });
-await step("the server of helm test answers in a pod", async () => {
-  const server = spawn("ip", ["netns", "exec", "b", process.execPath, "connectivity.mts", "serve"]);
+test("the server of helm test answers in a pod", async () => {
+  const server = spawn("ip", [
+    "netns",
+    "exec",
+    "b",
+    process.execPath,
+    "charts/causeway/files/connectivity.mts",
+    "serve",
+  ]);
   const ask = "ip netns exec a nc -w 20 10.244.1.3 8080 </dev/null";
   await until("it answers", () => run(`${ask} || true`) === "10.244.1.2\n");
   server.kill();
 });
-await step("DEL removes the link and frees the address, and may be repeated", () => {
+test("DEL removes the link and frees the address, and may be repeated", () => {
   assert.equal(links().length, 3);
   for (const turn of [1, 2]) {
     const { exitCode, stdout } = node.call("DEL", { containerId: "a", netns: "a" });
@@ -48,29 +53,29 @@ await step("DEL removes the link and frees the address, and may be repeated", ()
   }
   assert.equal(links().length, 2);
 });
-await step("a pod whose namespace died is taken off the books", async () => {
+test("a pod whose namespace died is taken off the books", async () => {
   run("ip netns del b");
   await until("one pod is left", async () => /^causeway_attachments 1$/m.test(await node.get("/metrics")));
 });
-await step("GC removes what is not valid", () => {
+test("GC removes what is not valid", () => {
   const { exitCode, stdout } = node.call("GC", { config: { "cni.dev/valid-attachments": [] } });
   assert.equal(exitCode, 0, stdout);
   assert.deepEqual(links(), []);
 });
-await step("what somebody removes is put back", async () => {
+test("what somebody removes is put back", async () => {
   assert.equal(node.call("ADD", { containerId: "d", netns: "a" }).exitCode, 0);
   run("nft delete table inet causeway");
   await until("the table is back", () => run("nft list tables").includes("table inet causeway"));
   assert.equal(node.call("DEL", { containerId: "d", netns: "a" }).exitCode, 0);
 });
-await step("nothing was warned of", () => {
+test("nothing was warned of", () => {
   const expected = /Attachments changed without a CNI call|Repaired drift|Repaired/;
   assert.deepEqual(
     node.logged(WARNING).filter((line) => !expected.test(line)),
     [],
   );
 });
-await step("the agent stops when it is told to", async () => assert.equal(await node.stop(), 0));
+test("the agent stops when it is told to", async () => assert.equal(await node.stop(), 0));
 
 /** The last pod has a host port and limits, whose links have settings of both families too. */
 function limits(netns: string): object {

@@ -1,0 +1,48 @@
+/** What an ADD takes on this kernel, next to the same work by raw netlink, and what the agent keeps in memory: ratios, since a guest is slow. */
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { after, test } from "node:test";
+import { cidrFromCanonical } from "../../../agent/net/cidr.ts";
+import { type Causeway, startCauseway } from "../../../bench/causeway.ts";
+import { createFloor } from "../../../bench/floor.ts";
+import { makeHost, WORK_FOLDER } from "../../../bench/machine.ts";
+import type { Program } from "../../../bench/program.ts";
+import { checkAttachments, runOneByOne } from "../../../bench/run-program.ts";
+import { median } from "../../../bench/statistics.ts";
+import { inTurn, slice } from "../../../bench/turns.ts";
+import { memoryMb } from "../../../bench/usage.ts";
+
+const PODS = 32;
+const ROUNDS = 4;
+/** Above what any kernel was seen to have: 2.9 on the machine of docs/benchmarks.md. */
+const MAX_RATIO = 6;
+
+mkdirSync(WORK_FOLDER, { recursive: true });
+const floorHost = makeHost("floor", 0, PODS);
+const ourHost = makeHost("ours", 1, PODS);
+const POD_CIDR = "10.244.1.0/24";
+const floor = createFloor({ id: "floor", host: floorHost, podCidrs: [cidrFromCanonical(POD_CIDR)] });
+const ours: Causeway = await startCauseway({ id: "ours", host: ourHost, podCIDRs: [POD_CIDR] });
+after(() => ours.close());
+
+const say = (name: string, value: number): void => console.log(`guest: fact ${name} ${value.toFixed(2)}`);
+
+test("an ADD takes at most a few times what raw netlink does", () => {
+  const programs: readonly Program[] = [floor, ours];
+  const times = new Map(programs.map((program) => [program, [] as number[]]));
+  for (const program of programs)
+    for (const command of ["ADD", "DEL"] as const) runOneByOne(program, command, [0]);
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const program of inTurn(programs, round))
+      times.get(program)?.push(...runOneByOne(program, "ADD", slice(PODS, round, ROUNDS)));
+  }
+  for (const program of programs) checkAttachments(program, PODS);
+  const [floorMs, ourMs] = programs.map((program) => median(times.get(program) ?? []));
+  say("add", ourMs ?? Number.NaN);
+  say("floor", floorMs ?? Number.NaN);
+  say("rss", memoryMb(ours.pid, "VmRSS"));
+  assert.ok(
+    (ourMs ?? Number.NaN) / (floorMs ?? Number.NaN) < MAX_RATIO,
+    `${ourMs} ms, raw netlink ${floorMs} ms`,
+  );
+});

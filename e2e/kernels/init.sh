@@ -1,0 +1,25 @@
+#!/bin/sh
+# The first process of a guest, on its disk: runs the suites that the kernel's command line gives (causeway.suite=NAME,WORD,WORD…, _ for a blank in the name),
+# and powers the guest off. For those who read the console, what it says itself begins with "guest:".
+export NO_COLOR=1 PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp CAUSEWAY_E2E_FOLDER=/run/e2e CAUSEWAY_E2E_TAG=guest
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+mount -t tmpfs run /run
+mount -t tmpfs tmp /tmp
+ln -sfn /proc/self/fd /dev/fd
+mkdir -p /run/netns $CAUSEWAY_E2E_FOLDER
+ip link set lo up
+cd /causeway
+echo "guest: fact release $(uname -r)"
+echo "guest: fact package $(uname -v | sed -n 's/.*Debian \([^ ]*\).*/\1/p')"
+echo "guest: fact nft $(nft --version | sed 's/.* v\([^ ]*\).*/\1/')"
+echo "guest: fact iproute2 $(ip -V | sed 's/.*iproute2-\([^,]*\).*/\1/')"
+for word in $(cat /proc/cmdline); do
+  case $word in causeway.suite=*) ;; *) continue ;; esac
+  suite=$(echo "${word#causeway.suite=}" | tr , ' ')
+  echo "guest: suite $(echo "${suite%% *}" | tr _ ' ')"
+  node ${suite#* } 2>&1
+  echo "guest: end $?"
+done
+busybox poweroff -f

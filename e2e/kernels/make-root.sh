@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# The root file system of all guests, as a disk for the emulator: the image's own root, so that what ships is what runs; tools of this machine that
+# tests call, with their libraries; and below /causeway the tests, with what is in the image as their dist.
+# usage: make-root.sh OUTPUT
+set -euo pipefail
+output=$(realpath -m "${1:?file}")
+mkdir -p "$(dirname "$output")"
+cd "$(dirname "$0")/../.."
+. e2e/image/buildah.sh
+PATH=$PATH:/usr/sbin:/sbin
+version=$(node -p 'require("./package.json").version')
+container=$(buildah from --pull-never --signature-policy "$work/policy.json" "localhost/causeway:$version")
+trap 'buildah umount "$container" >/dev/null; buildah rm "$container" >/dev/null; rm -rf --one-file-system "$work"' EXIT
+root=$(buildah mount "$container")
+
+# with_libraries PROGRAM...: the program and its shared libraries, at their own paths.
+with_libraries() {
+  local program file target
+  for program in "$@"; do
+    for file in "$program" $(ldd "$program" | grep -oE '/[^ ]+'); do
+      target=$root/$(realpath "$(dirname "$file")")/$(basename "$file")
+      if [ ! -e "$target" ]; then cp -L "$file" "$target"; fi
+    done
+  done
+}
+for tool in bridge ethtool ip kmod ping sysctl tc xtables-nft-multi; do with_libraries "$(command -v $tool)"; done
+ln -sf ../bin/kmod "$root/usr/sbin/modprobe"
+cp "$cache/packages/busybox/bin/busybox" "$root/usr/bin/busybox"
+for name in nc pgrep ps; do [ -e "$root/usr/bin/$name" ] || ln -s busybox "$root/usr/bin/$name"; done
+
+# The image's Node runs the tests as well; of the packages, only what they import.
+mkdir -p "$root/causeway"
+tar -c --exclude=node_modules/{@biomejs,@esbuild,@oxlint,@oxlint-tsgolint,@types,@typescript,axe-core,esbuild,node,oxlint,playwright-core,typescript} \
+  --exclude='node_modules/.*' agent bench charts e2e node_modules package.json | tar -x -C "$root/causeway"
+ln -s ../opt/causeway "$root/causeway/dist"
+make -s -C bench
+mkdir "$root/opt/causeway/bench"
+cp dist/bench/{empty,floor,launch} "$root/opt/causeway/bench/"
+
+mkdir -p "$root/lib/modules"
+rm -f "$output"
+mke2fs -q -t ext4 -O ^has_journal -m 0 -d "$root" "$output" 1G

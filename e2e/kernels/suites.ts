@@ -1,0 +1,33 @@
+import type { KernelName } from "./kernels.ts";
+
+/** What a guest runs, by name: arguments of Node in the folder of the repository, without commas or blanks. */
+export const SUITES = {
+  smoke: ["e2e/lib/run-tests.ts", "e2e/kernels/guest/smoke.e2e.ts"],
+  figures: ["e2e/lib/run-tests.ts", "e2e/kernels/guest/figures.e2e.ts"],
+  "no IPv6": ["e2e/lib/run-tests.ts", "e2e/kernels/guest/no-ipv6.e2e.ts"],
+} as const satisfies Readonly<Record<string, readonly string[]>>;
+
+export type SuiteName = keyof typeof SUITES;
+
+/** One guest, which lives as long as its suites take. */
+export interface GuestPlan {
+  readonly kernel: KernelName;
+  readonly suites: readonly SuiteName[];
+  /** Further words of the kernel's command line. */
+  readonly append: readonly string[];
+}
+
+/** What fits into the time of each change. */
+export const SOME_GUESTS: readonly GuestPlan[] = [
+  { kernel: "5.10", suites: ["smoke"], append: [] },
+  { kernel: "6.12", suites: ["smoke"], append: [] },
+  { kernel: "6.1", suites: ["no IPv6"], append: ["ipv6.disable=1"] },
+];
+
+/** Every suite on every kernel. */
+export function allGuests(kernels: readonly KernelName[]): readonly GuestPlan[] {
+  return kernels.flatMap((kernel) => [
+    { kernel, suites: ["smoke", "figures"], append: [] },
+    { kernel, suites: ["no IPv6"], append: ["ipv6.disable=1"] },
+  ]);
+}

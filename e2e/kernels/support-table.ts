@@ -1,0 +1,52 @@
+import { type GuestReport, isGreen, type SuiteReport } from "./guest-report.ts";
+import { SUITES, type SuiteName } from "./suites.ts";
+
+const HEAD = [
+  "kernel",
+  "package",
+  "nft",
+  "iproute2",
+  "date",
+  ...Object.keys(SUITES),
+  "ADD p50 ÷ raw netlink",
+  "agent's memory",
+];
+
+/** What all guests of one kernel have shown. */
+export interface KernelResults {
+  readonly kernel: string;
+  readonly guests: readonly GuestReport[];
+}
+
+/** Kernels and suites as a table of Markdown: a row for each kernel. A cell tells how many tests passed, or how many failed, or nothing where none ran. */
+export function formatSupportTable(kernels: readonly KernelResults[], date: Date): string {
+  const rows = kernels.map((results) => row(cellsOf(results, date)));
+  return [row(HEAD), row(HEAD.map(() => "---")), ...rows].join("\n");
+}
+
+function cellsOf({ kernel, guests }: KernelResults, date: Date): readonly string[] {
+  const facts = new Map(guests.flatMap((guest) => [...guest.facts]));
+  const suites = new Map(guests.flatMap((guest) => [...guest.suites]));
+  const fact = (name: string): string => facts.get(name) ?? "";
+  const [add, floor] = [Number(facts.get("add")), Number(facts.get("floor"))];
+  return [
+    kernel,
+    fact("package"),
+    fact("nft"),
+    fact("iproute2"),
+    date.toISOString().slice(0, 10),
+    ...(Object.keys(SUITES) as readonly SuiteName[]).map((name) => suiteCell(suites.get(name))),
+    Number.isNaN(add) ? "" : `${(add / floor).toFixed(1)} (${add.toFixed(1)} ÷ ${floor.toFixed(1)} ms)`,
+    facts.has("rss") ? `${Math.round(Number(facts.get("rss")))} MB` : "",
+  ];
+}
+
+function suiteCell(suite: SuiteReport | undefined): string {
+  if (suite === undefined) return "";
+  if (isGreen(suite)) return `${suite.passed.size} passed`;
+  return suite.exitCode === undefined ? "NO END" : `${suite.failed.size} FAILED`;
+}
+
+function row(cells: readonly string[]): string {
+  return `| ${cells.join(" | ")} |`;
+}
