@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 import { describeSystemError } from "../lib/files.ts";
-import type { ListenAddress } from "../settings/options.ts";
+import type { ListenAddress } from "../settings/schemas.ts";
 
 export interface FindAgentInput {
   readonly socket: string;

@@ -47,6 +47,14 @@ function setUp(): Setup {
         "overlay-outer": 5,
         "overlay-inner": 0,
       }),
+    policies: () => ({
+      policies: 4,
+      unread: 1,
+      chains: 6,
+      elements: 70,
+      watches: 5,
+      pods: { selected: 2, unknown: 1, open: 3 },
+    }),
     watch: () => ({ restarts: 5, lastEventAgeSeconds: 0.5 }),
   });
   const routes = nodeRoutes({ readiness, metrics, nowMs: () => setup.nowMs });

@@ -2,7 +2,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Config } from "../settings/config.ts";
 import type { Addon } from "../native/addon.ts";
 import { isLoopback } from "../net/address.ts";
-import type { ListenAddress } from "../settings/options.ts";
+import type { ListenAddress } from "../settings/schemas.ts";
 import type { Readiness, HttpPart } from "../lib/readiness.ts";
 import type { HttpLimits } from "./server/admission.ts";
 import type { Handler } from "./server/answer.ts";

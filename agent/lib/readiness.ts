@@ -4,12 +4,13 @@ export type ReadinessPart =
   | "node network"
   | "masquerade"
   | "routes"
+  | "network policies"
   | "socket"
   | "installation"
   | "shutdown";
 
 /** What does not keep pods from starting, and should be put right all the same. */
-export type WarningPart = HttpPart | "packet filters" | "MTU";
+export type WarningPart = HttpPart | "packet filters" | "MTU" | "network policies";
 
 /** Listeners of HTTP. */
 export type HttpPart = "http" | "probes";

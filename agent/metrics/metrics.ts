@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { createPolicyUpdateObserver } from "./policy-metrics.ts";
 import { registerProcessMetrics } from "./process-metrics.ts";
 import { type AgentState, registerStateMetrics } from "./state-metrics.ts";
 
@@ -22,6 +23,8 @@ export interface Metrics {
   countRepair(kind: string): void;
   /** Counts rulesets that could not be applied or verified. */
   countNftError(): void;
+  /** Observes how long a change of the table of network policies took, from the event on. */
+  observePolicyUpdate(seconds: number): void;
   /** The exposition text and its content type. */
   expose(): Promise<{ readonly contentType: string; readonly text: string }>;
 }
@@ -79,6 +82,7 @@ export function createMetrics({ version, nodeVersion, codes }: MetricsInput): Me
     // Values with spaces have to be quoted wherever they are typed.
     countRepair: (kind) => repairs.inc({ kind: kind.replaceAll(" ", "_") }),
     countNftError: () => nftErrors.inc(),
+    observePolicyUpdate: createPolicyUpdateObserver(registers),
     expose: async () => ({ contentType: register.contentType, text: await register.metrics() }),
   };
 }

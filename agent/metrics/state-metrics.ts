@@ -1,4 +1,5 @@
 import { Counter, Gauge, type Registry } from "prom-client";
+import { type PolicyCounts, showPolicies } from "./policy-metrics.ts";
 import { createStateGauges, type StateGauges } from "./state-gauges.ts";
 import type { PoolUse } from "../ipam/ipam.ts";
 import type { Attachment } from "../plan/pods/attachment.ts";
@@ -25,6 +26,7 @@ export interface AgentState {
   readonly peers: () => PeerCounts;
   /** Frames of pods that the guard at their ports has dropped since its table was made, by reason. */
   readonly drops: () => Promise<Readonly<Record<DropReason, number>>>;
+  readonly policies: () => PolicyCounts;
   readonly watch: () => { readonly restarts: number; readonly lastEventAgeSeconds: number };
 }
 
@@ -49,6 +51,7 @@ export function registerStateMetrics(register: Registry, state: AgentState, code
   showRequests(show, state, codes);
   showNodes(show, state);
   showPeers(show, state);
+  showPolicies(show, state.policies);
   registerDrops(register, state.drops);
   showHealth(show, state);
 }

@@ -18,6 +18,7 @@ import {
   type VxlanSettings,
 } from "../plan/peers/peers.ts";
 import { countRefusals, ownRefusal } from "../plan/peers/refusal.ts";
+import type { PodNetwork } from "../plan/policy/compile/table-sets.ts";
 import { writeOverlayElements } from "../plan/rules/overlay-bindings.ts";
 import { planRuleset } from "../plan/rules/ruleset.ts";
 import type { Ruleset } from "../plan/nft/nft-table.ts";
@@ -80,6 +81,8 @@ export interface ClusterReconciler {
   peers(): readonly { readonly claim: Claim; readonly plan: PeerPlan }[];
   /** What pods may be in, as far as it is known: the configured space, this node's PodCIDRs and those of all others. */
   clusterCidrs(): readonly Cidr[];
+  /** PodCIDRs of all nodes, with the gateways in them; the same object for as long as no node changes. Undefined before all nodes are known. */
+  podNetwork(): PodNetwork | undefined;
   /** What an operator must know of other nodes, as sentences, from the last run. */
   problems(): readonly string[];
 }
@@ -116,6 +119,9 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
     subject: "Other nodes",
     over: "No node claims a prefix or an address that it may not have any more",
   });
+  const podNetworkOnce = rememberLast((cidrs: readonly Cidr[]): PodNetwork => {
+    return { cidrs, gateways: gatewaysOf(cidrs) };
+  });
   const planRulesetOnce = rememberLast(planRuleset);
   const plannerOnce = rememberLast(createPeerPlanner);
   let appliedRuleset: Ruleset | undefined;
@@ -123,6 +129,8 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
   let counts = NO_PEERS;
   let problems: readonly string[] = [];
   let settled: Claims["claims"] = new Map();
+  /** What the last run knew of all nodes. */
+  let complete: { readonly local: LocalNetwork; readonly claims: Claims["claims"] } | undefined;
   let lastRefusal: string | undefined;
 
   /** Whether packets may come out of the overlay: also as long as a device that is not needed any more may still be there. */
@@ -172,6 +180,13 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
     const faults = found.map((fault): Change => ({ kind: "ruleset", fault }));
     reportChanges(faults, { isRepair: appliedRuleset === ruleset });
     appliedRuleset = ruleset;
+  };
+
+  const networkOf = ({ local, claims }: NonNullable<typeof complete>): PodNetwork => {
+    const own = livePrefixes(local);
+    return podNetworkOnce([claims, own.map(formatCidr).join()], () => {
+      return [...own, ...[...claims.values()].map(({ cidr }) => cidr)];
+    });
   };
 
   const plannerFor = ({ addresses: ownAddresses, podCidrs, underlay }: LocalNetwork) => {
@@ -233,6 +248,7 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
       const own = local === undefined ? [] : livePrefixes(local);
       return mergeCidrs([...input.clusterCIDRs, ...own, ...[...settled.values()].map(({ cidr }) => cidr)]);
     },
+    podNetwork: () => complete && networkOf(complete),
     peers() {
       const local = input.local();
       if (local === undefined) return [];
@@ -249,6 +265,7 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
       const isComplete = input.isComplete();
       const claims = await input.settleClaims(local.underlay.surroundings);
       settled = claims.claims;
+      if (isComplete) complete = { local, claims: settled };
       const refusal = ownRefusal(claims, nodeName);
       if (refusal !== lastRefusal) input.onOwnRefusal();
       lastRefusal = refusal;

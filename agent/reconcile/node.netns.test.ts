@@ -57,6 +57,7 @@ function startAgent(...podCidrs: readonly string[]): Agent {
     kernel,
     ipam,
     attachments,
+    policies: { adopt: () => undefined, release: () => Promise.resolve() },
     readiness,
     log: silentLog,
     bridge: "cw0",

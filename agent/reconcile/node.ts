@@ -12,6 +12,7 @@ import type { Surroundings } from "../plan/node/surroundings.ts";
 import type { Underlay } from "../plan/node/underlay.ts";
 import type { Readiness } from "../lib/readiness.ts";
 import type { LocalNetwork } from "./cluster.ts";
+import type { PodAdmission } from "./policy/pod-admission.ts";
 import { inPart } from "./runner/in-part.ts";
 import { createChangeReporter } from "./report-changes.ts";
 
@@ -42,6 +43,7 @@ export interface NodeReconcilerInput {
   >;
   readonly ipam: Ipam;
   readonly attachments: Attachments;
+  readonly policies: Pick<PodAdmission, "adopt" | "release">;
   readonly readiness: Pick<Readiness, "set">;
   readonly log: Log;
   readonly bridge: string;
@@ -81,7 +83,7 @@ export interface NodeReconciler {
 const NOT_APPLIED = "bridge and forwarding wait for PodCIDRs";
 
 export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler {
-  const { kernel, ipam, attachments, readiness, log, bridge, nowMs } = input;
+  const { kernel, ipam, attachments, policies, readiness, log, bridge, nowMs } = input;
   const reportChanges = createChangeReporter(input);
   /** PodCIDRs that the kernel had when the agent started: good until somebody tells others. */
   let podCidrs: readonly Cidr[] = [];
@@ -98,9 +100,12 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
       new Map(observed.map(({ hostLink, ...attachment }) => [hostLink, attachment])),
     );
     const adopted = new Set(changes.adopted);
-    await kernel.adoptPods(observed.filter(({ hostLink }) => adopted.has(hostLink)));
+    const adoptedPods = observed.filter(({ hostLink }) => adopted.has(hostLink));
+    await kernel.adoptPods(adoptedPods);
+    policies.adopt(adoptedPods.map((pod) => [pod.hostLink, pod]));
     for (const { hostLink, attachment } of changes.vanished) {
       await kernel.detachPod(hostLink, attachment);
+      await policies.release(hostLink);
       attachments.remove(hostLink, nowMs());
     }
     return changes;

@@ -1,4 +1,5 @@
-import { type Option, OPTIONS } from "./options.ts";
+import type { OPTIONS } from "./options.ts";
+import type { Option } from "./schemas.ts";
 
 export type SettingKey = keyof typeof OPTIONS;
 
@@ -28,8 +29,7 @@ export function switchFlags(switches: Readonly<Record<string, string>>): readonl
 }
 
 /** The flag of a setting; its help ends with the default. */
-export function settingFlag(key: SettingKey): Flag {
-  const { flag, value, help, schema }: Option = OPTIONS[key];
+export function settingFlag({ flag, value, help, schema }: Option): Flag {
   const standard: unknown = "default" in schema ? schema.default : undefined;
   const isShown =
     typeof standard === "string" || typeof standard === "number" || typeof standard === "boolean";

@@ -8,7 +8,8 @@ import {
   settingFlag,
   switchFlags,
 } from "./command-help.ts";
-import { type Option, OPTIONS } from "./options.ts";
+import { OPTIONS } from "./options.ts";
+import type { Option } from "./schemas.ts";
 
 /** What a command prints, and its exit code: 0 done, 1 failed, 2 wrong usage; commands say which others they have. */
 export interface CommandResult {
@@ -82,7 +83,10 @@ export function usageError(spec: CommandSpec<SettingKey, string>, fault: string)
 
 /** What help and completion say about a command of this kind. */
 export function helpOf(spec: CommandSpec<SettingKey, string>): CommandHelp {
-  return { ...spec, flags: [...switchFlags(spec.switches), ...spec.settings.map(settingFlag)] };
+  return {
+    ...spec,
+    flags: [...switchFlags(spec.switches), ...spec.settings.map((key) => settingFlag(OPTIONS[key]))],
+  };
 }
 
 /** What --json prints: one object over several lines, with a newline at the end. */

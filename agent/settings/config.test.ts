@@ -63,7 +63,35 @@ test("loadConfig() has the defaults of the design", () => {
     nodeCondition: false,
     logLevel: "info",
     logFormat: "json",
+    policy: {
+      enabled: true,
+      toOwnNode: "enforce",
+      start: "closed",
+      existingConnections: "end",
+      markBit: 29,
+    },
   });
+});
+
+test("loadConfig() takes settings of policies from a mapping of the file, single ones from flags", () => {
+  withFile("policy: {start: open, markBit: 3}\n", (path) => {
+    const { policy } = load(["--config", path, "--policy-mark-bit", "4", "--policy-to-own-node", "allow"]);
+    assert.deepEqual(policy, {
+      enabled: true,
+      toOwnNode: "allow",
+      start: "open",
+      existingConnections: "end",
+      markBit: 4,
+    });
+  });
+  for (const { content, fault } of [
+    { content: "policy: {colour: red}\n", fault: "policy.colour is not a setting" },
+    { content: "policy: {start: ajar}\n", fault: 'policy.start "ajar" must be closed or open' },
+    { content: "policy: off\n", fault: 'policy "off" must be a mapping of settings' },
+    { content: "policy.start: open\n", fault: "policy.start is not a setting" },
+  ])
+    withFile(content, (path) => assert.deepEqual(faultsOf(["--config", path]), [fault]));
+  assert.deepEqual(faultsOf(["--policy-mark-bit", "32"]), ["policy.markBit 32 must be 0 to 31"]);
 });
 
 test("loadConfig() takes the node name from the flag, then NODE_NAME, then the host name", () => {

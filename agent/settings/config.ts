@@ -4,8 +4,10 @@ import * as v from "valibot";
 import { parse as parseYaml } from "yaml";
 import { isLoopback } from "../net/address.ts";
 import { DNS_SUBDOMAIN } from "../net/dns-name.ts";
-import { type Flag, type SettingKey, settingFlag } from "./command-help.ts";
-import { type ListenAddress, type Option, OPTIONS } from "./options.ts";
+import { type Flag, settingFlag } from "./command-help.ts";
+import { ALL_OPTIONS, OPTIONS } from "./options.ts";
+import { POLICY_OPTIONS } from "./policy-options.ts";
+import type { ListenAddress, Option } from "./schemas.ts";
 
 /** Faults of the configuration, all together, each with key and value. */
 export class ConfigError extends Error {
@@ -18,11 +20,20 @@ export class ConfigError extends Error {
   }
 }
 
-const SCHEMA = v.strictObject(
-  Object.fromEntries(Object.entries(OPTIONS).map(([key, option]) => [key, option.schema])) as {
-    [Key in keyof typeof OPTIONS]: (typeof OPTIONS)[Key]["schema"];
-  },
-);
+type Schemas<Options extends Readonly<Record<string, Option>>> = {
+  [Key in keyof Options]: Options[Key]["schema"];
+};
+
+function schemasOf<Options extends Readonly<Record<string, Option>>>(options: Options): Schemas<Options> {
+  return Object.fromEntries(
+    Object.entries(options).map(([key, option]) => [key, option.schema]),
+  ) as Schemas<Options>;
+}
+
+const SCHEMA = v.strictObject({
+  ...schemasOf(OPTIONS),
+  policy: v.optional(v.strictObject(schemasOf(POLICY_OPTIONS), "must be a mapping of settings"), {}),
+});
 
 type Settings = v.InferOutput<typeof SCHEMA>;
 
@@ -39,7 +50,7 @@ export interface ConfigInput {
 export function loadConfig({ args, environment, hostName }: ConfigInput): Config {
   const faults: string[] = [];
   const { file, flags } = readFlags(args, faults);
-  const parsed = v.safeParse(SCHEMA, { ...readConfigFile(file, faults), ...flags });
+  const parsed = v.safeParse(SCHEMA, mergeFlags(readConfigFile(file, faults), flags));
   if (!parsed.success) faults.push(...parsed.issues.map(describeIssue));
   if (!parsed.success || faults.length > 0) throw new ConfigError(faults);
   const config = {
@@ -53,6 +64,8 @@ export function loadConfig({ args, environment, hostName }: ConfigInput): Config
   if (!config.standalone && config.nodesFile !== undefined) {
     faults.push(`nodesFile "${config.nodesFile}" has no effect because standalone is false`);
   }
+  if (!config.standalone && config.objectsFile !== undefined)
+    faults.push(`objectsFile "${config.objectsFile}" has no effect because standalone is false`);
   if (config.standalone && config.daemonSet !== undefined)
     faults.push(`daemonSet "${config.daemonSet}" has no effect because standalone is true`);
   if (config.bridge === config.vxlanDevice)
@@ -78,8 +91,18 @@ export function configFlags(): readonly Flag[] {
       value: "PATH",
       help: "YAML file with the same settings, in camel case; flags win",
     },
-    ...(Object.keys(OPTIONS) as SettingKey[]).map(settingFlag),
+    ...Object.values(ALL_OPTIONS).map(settingFlag),
   ];
+}
+
+/** A flag is about one setting, also of those that are in a mapping of their own. */
+function mergeFlags(file: object, flags: Readonly<Record<string, unknown>>): object {
+  const merged: Record<string, unknown> = { ...file };
+  for (const [path, value] of Object.entries(flags)) {
+    const [outer = "", inner] = path.split(".");
+    merged[outer] = inner === undefined ? value : { ...(merged[outer] as object), [inner]: value };
+  }
+  return merged;
 }
 
 function readFlags(
@@ -87,7 +110,7 @@ function readFlags(
   faults: string[],
 ): { file: string | undefined; flags: Record<string, unknown> } {
   const options = Object.fromEntries(
-    Object.values<Option>(OPTIONS).map(({ flag: name, multiple }) => [
+    Object.values(ALL_OPTIONS).map(({ flag: name, multiple }) => [
       name,
       { type: "string" as const, multiple: multiple === true },
     ]),
@@ -97,7 +120,7 @@ function readFlags(
       args: args.map((arg) => (arg === "--standalone" ? "--standalone=true" : arg)),
       options: { ...options, config: { type: "string" } },
     }).values;
-    const flags = Object.entries<Option>(OPTIONS).map(([key, option]) => [key, values[option.flag]] as const);
+    const flags = Object.entries(ALL_OPTIONS).map(([key, option]) => [key, values[option.flag]] as const);
     const file = values["config"];
     return {
       file: typeof file === "string" ? file : undefined,
@@ -123,6 +146,6 @@ function readConfigFile(file: string | undefined, faults: string[]): object {
 
 function describeIssue(issue: v.BaseIssue<unknown>): string {
   const key = issue.path?.map((item) => String(item.key)).join(".") ?? "configuration";
-  if (issue.type === "strict_object") return `${key} is not a setting`;
+  if (issue.type === "strict_object" && issue.expected === "never") return `${key} is not a setting`;
   return `${key} ${JSON.stringify(issue.input)} ${issue.message}`;
 }

@@ -1,9 +1,19 @@
 import * as v from "valibot";
-import { type Family, parseAddress } from "../net/address.ts";
-import { type Cidr, parseCidr } from "../net/cidr.ts";
 import { DNS_SUBDOMAIN } from "../net/dns-name.ts";
 import { CONFLIST_NAME } from "../plan/node/conflist.ts";
-import { MIN_MTU } from "../plan/node/node-network.ts";
+import { POLICY_OPTIONS } from "./policy-options.ts";
+import {
+  between,
+  cidr,
+  families,
+  fileMode,
+  flag,
+  listenAddress,
+  mtu,
+  type Option,
+  path,
+  text,
+} from "./schemas.ts";
 
 /** A name, or an address, as it is in the Host of a request, without the port. */
 const HOST_NAME = /^[a-z0-9_][a-z0-9_.:-]{0,252}$/;
@@ -11,88 +21,7 @@ const HOST_NAME = /^[a-z0-9_][a-z0-9_.:-]{0,252}$/;
 /** Longest path of the shim's socket: sun_path of linux/un.h less the final NUL, and less what `querySocket` adds for the other one. */
 const MAX_SOCKET_PATH = 101;
 
-const text = v.pipe(v.string("must be text"), v.nonEmpty("must not be empty"));
-const path = v.pipe(text, v.startsWith("/", "must be an absolute path"));
-const flag = v.pipe(
-  v.union([v.boolean(), v.picklist(["true", "false"])], "must be true or false"),
-  v.transform((value) => value === true || value === "true"),
-);
-/** Octal text: a number would be read as decimal by one YAML and as octal by another. Nobody but root may change what runtimes run as root. */
-const fileMode = (needed: number, example: string) => {
-  const noText = `must be octal text such as "${example}"`;
-  return v.pipe(
-    v.string(noText),
-    v.rawTransform<string, number>(({ dataset, addIssue, NEVER }) => {
-      const mode = /^0?[0-7]{3}$/.test(dataset.value) ? Number.parseInt(dataset.value, 8) : undefined;
-      if (mode === undefined) addIssue({ message: noText });
-      else if ((mode & 0o022) !== 0) addIssue({ message: "must not let group or others write" });
-      else if ((mode & needed) !== needed)
-        addIssue({ message: `must let the owner do what "${example}" does` });
-      else return mode;
-      return NEVER;
-    }),
-  );
-};
-const families = v.pipe(
-  v.union([v.boolean(), v.picklist(["true", "false", "ipv4", "ipv6"])], "must be true, false, ipv4 or ipv6"),
-  v.transform((value): readonly Family[] => {
-    if (value === "ipv4") return [4];
-    if (value === "ipv6") return [6];
-    return value === true || value === "true" ? [4, 6] : [];
-  }),
-);
-const cidr = v.pipe(
-  text,
-  v.rawTransform<string, Cidr>(({ dataset, addIssue, NEVER }) => {
-    const parsed = parseCidr(dataset.value);
-    if (parsed !== undefined) return parsed;
-    addIssue({ message: "must be a prefix such as 10.0.0.0/8, without host bits" });
-    return NEVER;
-  }),
-);
-const listenAddress = v.pipe(
-  text,
-  v.rawTransform<string, ListenAddress>(({ dataset, addIssue, NEVER }) => {
-    const parsed = parseListenAddress(dataset.value);
-    if (parsed !== undefined) return parsed;
-    addIssue({ message: "must be ADDRESS:PORT" });
-    return NEVER;
-  }),
-);
-const wholeNumber = v.pipe(
-  v.union([v.number(), v.pipe(v.string(), v.digits(), v.transform(Number))], "must be a number"),
-  v.integer("must be a whole number"),
-);
-const between = (low: number, high: number) =>
-  v.pipe(
-    wholeNumber,
-    v.minValue(low, `must be ${low} to ${high}`),
-    v.maxValue(high, `must be ${low} to ${high}`),
-  );
-const mtu = v.pipe(
-  wholeNumber,
-  v.check(
-    (value) => value === 0 || (value >= MIN_MTU[4] && value <= 65_535),
-    `must be 0 or ${MIN_MTU[4]} to 65535`,
-  ),
-);
-
-/** An address and port to listen on. */
-export interface ListenAddress {
-  readonly address: string;
-  readonly port: number;
-}
-
-/** One setting: its flag, what it takes, and its line of help. */
-export interface Option {
-  readonly flag: string;
-  readonly schema: v.GenericSchema;
-  readonly value: string;
-  readonly help: string;
-  readonly multiple?: true;
-}
-
-/** Every setting: key of the YAML file, flag of the command line, what it takes and what it does. */
+/** Every setting but those of {@link POLICY_OPTIONS}: key of the YAML file, flag of the command line, what it takes and what it does. */
 export const OPTIONS = {
   standalone: {
     flag: "standalone",
@@ -105,6 +34,12 @@ export const OPTIONS = {
     schema: v.optional(path),
     value: "PATH",
     help: "YAML list of {name, addresses, podCIDRs}, watched for changes",
+  },
+  objectsFile: {
+    flag: "objects-file",
+    schema: v.optional(path),
+    value: "PATH",
+    help: "YAML stream of Namespace, Pod, NetworkPolicy and ClusterNetworkPolicy objects, watched for changes; needs --standalone",
   },
   nodeName: {
     flag: "node-name",
@@ -323,12 +258,10 @@ export const OPTIONS = {
   },
 } as const satisfies Readonly<Record<string, Option>>;
 
-/** An IPv6 address is in brackets, or is not: the downward API puts a node's address before the port as it is. */
-function parseListenAddress(value: string): ListenAddress | undefined {
-  const match = /^(?:\[([^\]]+)\]|([^[\]]+)):(\d{1,5})$/.exec(value);
-  const [, bracketed, bare] = match ?? [];
-  const port = Number(match?.[3]);
-  const address = parseAddress(bracketed ?? bare ?? "");
-  if (address === undefined || port > 65_535) return undefined;
-  return bracketed === undefined || address.includes(":") ? { address, port } : undefined;
-}
+/** Every setting by its path in the YAML file, in the order of the help. */
+export const ALL_OPTIONS: Readonly<Record<string, Option>> = {
+  ...OPTIONS,
+  ...Object.fromEntries(
+    Object.entries<Option>(POLICY_OPTIONS).map(([key, option]) => [`policy.${key}`, option]),
+  ),
+};

@@ -49,6 +49,7 @@ export function createBase(config: Config, log: Log, activity: Activity): Base {
   const kernel = openLinuxKernel(native, {
     after: systemClock.after,
     allowSourceSpoofing: config.allowSourceSpoofing,
+    policy: config.policy,
     onError: (error) => log.warn({ error: messageOf(error) }, "Host ports are served only in part"),
   });
   const ipam = createIpam();

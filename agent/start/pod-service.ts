@@ -26,7 +26,7 @@ export interface PodService {
   stop(): Promise<void>;
 }
 
-export function createPodService(base: Base, source: Source, { node, cluster }: Reconcilers): PodService {
+export function createPodService(base: Base, source: Source, reconcilers: Reconcilers): PodService {
   const { config, log, clock, native, readiness, metrics, activity, failingPods, runs } = base;
   let server: CniServer | undefined;
   const load = () => ({ inWork: server?.inWork() ?? 0, waiting: server?.waiting() ?? 0 });
@@ -35,7 +35,7 @@ export function createPodService(base: Base, source: Source, { node, cluster }: 
     isBusy: () => load().inWork > 0,
     trigger: () => runs.trigger("all"),
   });
-  const serveCommand = createServe(base, source, { node, cluster });
+  const serveCommand = createServe(base, source, reconcilers);
   const commands: Commands = async (request, caller) => {
     try {
       return await serveCommand(request, caller);
@@ -75,12 +75,13 @@ export function createPodService(base: Base, source: Source, { node, cluster }: 
   };
 }
 
-function createServe(base: Base, source: Source, { node, cluster }: Omit<Reconcilers, "run">): Commands {
+function createServe(base: Base, source: Source, { node, cluster, policies }: Reconcilers): Commands {
   const { config, log, clock } = base;
   const warn = source.warn("AnnotationIgnored", "ServePods");
   return createCommands(
     {
       ...base,
+      policies,
       bridge: config.bridge,
       allowSourceSpoofing: config.allowSourceSpoofing,
       onIgnoredSetting: once((note) => {

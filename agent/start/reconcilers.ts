@@ -1,21 +1,27 @@
 import { ownRefusal } from "../plan/peers/refusal.ts";
 import { type ClusterReconciler, createClusterReconciler } from "../reconcile/cluster.ts";
 import { createNodeReconciler, type NodeReconciler } from "../reconcile/node.ts";
+import type { Policies } from "../reconcile/policy/policies.ts";
 import { inTurn } from "../reconcile/runner/in-turn.ts";
 import type { Scope } from "../reconcile/runner/scoped-runner.ts";
 import type { Base } from "./base.ts";
+import { knownNetwork, openPolicies } from "./policies.ts";
 import type { Source } from "./source.ts";
 
 /** The node's own side, and what the cluster asks of it. */
 export interface Reconcilers {
   readonly node: NodeReconciler;
   readonly cluster: ClusterReconciler;
+  readonly policies: Policies;
+  /** Puts right what somebody else may have changed of the table of network policies. */
+  verifyPolicies(): Promise<void>;
   /** Brings as much as `scope` says into its planned state; "again": something is to be tried again soon. */
   run(scope: Scope): Promise<"again" | undefined>;
 }
 
 export function createReconcilers(base: Base, source: Source): Reconcilers {
-  const node = createOwnSide(base, source);
+  const policies = openPolicies(base, source);
+  const node = createOwnSide(base, source, policies);
   const { config, kernel, readiness, log, repairs, metrics, runs } = base;
   /** Whether this node's own side was planned for what the cluster says of it now. */
   const isCurrent = (): boolean => {
@@ -38,9 +44,13 @@ export function createReconcilers(base: Base, source: Source): Reconcilers {
     // Another Node came or went, and with it the right to what this one has.
     onOwnRefusal: () => runs.trigger("all"),
   });
+  // What goes wrong is a reason of readiness, and tried again by itself.
+  const verifyPolicies = (): Promise<void> => policies.verify().catch(() => undefined);
   return {
     node,
     cluster,
+    policies,
+    verifyPolicies,
     async run(scope) {
       let answer: "again" | undefined;
       await inTurn([
@@ -48,19 +58,25 @@ export function createReconcilers(base: Base, source: Source): Reconcilers {
         async () => {
           answer = await cluster.run({ verify: scope !== "cluster" });
         },
+        async () => {
+          const network = knownNetwork(node, cluster);
+          if (network !== undefined) policies.setNetwork(network);
+          if (scope === "all") await verifyPolicies();
+        },
       ]);
       return answer;
     },
   };
 }
 
-function createOwnSide(base: Base, source: Source): NodeReconciler {
+function createOwnSide(base: Base, source: Source, policies: Policies): NodeReconciler {
   const { config, kernel, ipam, attachments, readiness, log, clock, collection, repairs } = base;
   return createNodeReconciler({
     ...config,
     kernel,
     ipam,
     attachments,
+    policies,
     readiness,
     log,
     nowMs: clock.nowMs,

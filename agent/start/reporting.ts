@@ -101,6 +101,7 @@ function showState(base: Base, { source, reconcilers, pods, rivals, filters, los
     nodes: () => ({ known: source.view.nodes().size, malformed: source.view.skipped().size }),
     peers: reconcilers.cluster.counts,
     drops: kernel.countDrops,
+    policies: reconcilers.policies.counts,
     watch() {
       const { watchRestarts, lastEventMs = startedMs } = source.view.stats();
       return { restarts: watchRestarts, lastEventAgeSeconds: (clock.nowMs() - lastEventMs) / 1000 };

@@ -1,3 +1,4 @@
+import type { Concern } from "../kernel/types.ts";
 import { messageOf } from "../lib/errors.ts";
 import type { LineWriter } from "../lib/line-writer.ts";
 import type { Log } from "../log/log.ts";
@@ -7,18 +8,18 @@ import type { Activity } from "../report/recent/activity.ts";
 import { socketsOf } from "../report/query.ts";
 import type { Config } from "../settings/config.ts";
 import { type Base, createBase } from "./base.ts";
-import { createFilterRunner } from "./filter-runner.ts";
+import { createFilterRunner, type FilterRunner } from "./filter-runner.ts";
 import { createHostFileRunner, createRivals } from "./host-file-runner.ts";
 import { createPodService } from "./pod-service.ts";
 import { createReconcilers, type Reconcilers } from "./reconcilers.ts";
-import { startReporting } from "./reporting.ts";
+import { type Reported, startReporting } from "./reporting.ts";
 import { openSource } from "./source.ts";
 
 /** Node changes are served within this time. */
 const NODE_INTERVALS = { minIntervalMs: 50, retryIntervalMs: 200, maxIntervalMs: 60_000 };
 
-/** Parts that become ready only after the node can have pods. */
-const LAST_PARTS: ReadonlySet<string> = new Set(["socket", "installation"]);
+/** Parts that become ready only after the node can have pods; and policies, for which an ADD waits, and no DEL. */
+const LAST_PARTS: ReadonlySet<string> = new Set(["network policies", "socket", "installation"]);
 
 /**
  * Wires the agent and starts it, in the order of the design: health, recovery, node known, datapath, socket, binary, conflist. The answer
@@ -46,16 +47,12 @@ export async function startAgent(
     if (readiness.isReady()) source.ready();
   };
   const hostFiles = createHostFileRunner(base, { rivals, ensureSockets, onInstalled });
-  const watch = kernel.watch((concern) => {
-    if (concern === "filters") filters.trigger();
-    else if (concern === "pods") pods.drift.noticed();
-    else runs.trigger(concern === "peers" ? "peers" : "all");
-  });
+  const watch = kernel.watch((concern) => react(concern, { filters, pods, reconcilers, runs }));
   const runner = createScopedRunner(
     async (scope) => {
       if (scope !== "cluster") watch.rearm();
       const answer = await metrics.measureReconcile(scope, () => reconcilers.run(scope));
-      if (!pods.isServing() && readiness.reasons().every(({ part }) => LAST_PARTS.has(part))) {
+      if (!pods.isServing() && canServe(readiness)) {
         pods.start();
         hostFiles.trigger();
       }
@@ -75,14 +72,37 @@ export async function startAgent(
     watch.stop();
     pods.drift.stop();
     // The runners first: either could find the socket gone, which the server unlinks, and listen again.
-    await Promise.all([runner.stop(), hostFiles.stop(), filters.stop(), source.close()]);
+    await Promise.all([runner.stop(), hostFiles.stop(), filters.stop()]);
     reporting.queries.stop();
     await pods.stop();
+    // Those that still wait for policies are answered by now.
+    await reconcilers.policies.stop();
+    await source.close();
     await keepLastGiven(reconcilers, log);
     if (isUninstalled) await removeFromHost(base);
     kernel.close();
     reporting.close();
   };
+}
+
+/** To what the kernel says that has changed. */
+function react(
+  concern: Concern,
+  {
+    filters,
+    pods,
+    reconcilers,
+    runs,
+  }: Pick<Reported, "pods" | "reconcilers"> & { readonly filters: FilterRunner } & Pick<Base, "runs">,
+): void {
+  if (concern === "filters") filters.trigger();
+  else if (concern === "pods") pods.drift.noticed();
+  else if (concern === "policies") void reconcilers.verifyPolicies();
+  else runs.trigger(concern === "peers" ? "peers" : "all");
+}
+
+function canServe({ reasons }: Base["readiness"]): boolean {
+  return reasons().every(({ part }) => LAST_PARTS.has(part));
 }
 
 function reportFailedRun(log: Log, error: unknown): void {

@@ -112,6 +112,7 @@ function createAddCommands(asked: Asked): ReturnType<typeof createCommands> {
       ipam,
       hostPorts,
       attachments: createAttachments(ipam, hostPorts),
+      policies: { admit: () => Promise.resolve(undefined), release: () => Promise.resolve() },
       readiness: { reasons: () => [] },
       bridge: "cw0",
       allowSourceSpoofing: false,

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { OPTIONS } from "../../agent/settings/options.ts";
+import { ALL_OPTIONS } from "../../agent/settings/options.ts";
 import { documentSettings } from "./document-settings.ts";
 import { documentValues, type ValuesSchema } from "./document-values.ts";
 
@@ -16,14 +16,14 @@ export function writeConfigurationDoc(): string {
   const schema = resolve(JSON.parse(chart("values.schema.json")) as Schema);
   return `# Configuration
 
-Written by \`npm run docs\` from \`agent/settings/options.ts\` and \`charts/causeway/values.yaml\`; a test fails when it is not current.
+Written by \`npm run docs\` from \`agent/settings/options.ts\`, \`policy-options.ts\` beside it, and \`charts/causeway/values.yaml\`; a test fails when it is not current.
 
 ## The agent's settings
 
 Keys of the YAML file that is given with \`--config\`, and flags; flags win. All faults are told together, each with key and value, and the exit code is 2. In the
 chart they are values under \`${SETTINGS}\`, but for those that the chart sets itself: paths, addresses, names and credentials.
 
-${documentSettings(OPTIONS)}
+${documentSettings(ALL_OPTIONS)}
 
 ## A network of its own
 

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import type { Option } from "../../agent/settings/options.ts";
+import type { Option } from "../../agent/settings/schemas.ts";
 
 /** The agent's settings as a Markdown table. */
 export function documentSettings(options: Readonly<Record<string, Option>>): string {

@@ -22,6 +22,7 @@ const SET_BY_CHART = new Set([
   "kubeconfig",
   "nodeName",
   "nodesFile",
+  "objectsFile",
   "probes",
   "socket",
   "standalone",
@@ -46,9 +47,7 @@ export function testConfig(helm: Helm): void {
     const { config } = parse(readFileSync(join(CHART, "values.yaml"), "utf8")) as { config: object };
     assert.deepEqual(
       Object.keys(config).toSorted(),
-      Object.keys(OPTIONS)
-        .filter((key) => !SET_BY_CHART.has(key))
-        .toSorted(),
+      [...Object.keys(OPTIONS).filter((key) => !SET_BY_CHART.has(key)), "policy"].toSorted(),
     );
     const defaults = read("", []);
     assert.deepEqual(read(JSON.stringify(config), []), defaults);
@@ -102,6 +101,13 @@ export function testConfig(helm: Helm): void {
       allowSourceSpoofing: true,
       nodeEvents: false,
       nodeCondition: true,
+      policy: {
+        enabled: false,
+        toOwnNode: "allow",
+        start: "open",
+        existingConnections: "keep",
+        markBit: 31,
+      },
       // extraArgs wins over config.
       logLevel: "trace",
       logFormat: "pretty",

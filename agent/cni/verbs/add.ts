@@ -11,6 +11,7 @@ import type { PodRoute } from "../../plan/pods/pod-routing.ts";
 import type { PodSettings } from "../../plan/pods/pod-settings.ts";
 import { CNI_CODE, CniError } from "../cni-error.ts";
 import type { Caller, CommandsContext, RequestOf } from "./context.ts";
+import { detach } from "./del.ts";
 import { prevResultOf } from "./prev-result.ts";
 import { formatResult } from "./result.ts";
 import { ANY_SOURCE_ANNOTATION } from "../request/runtime-config.ts";
@@ -19,7 +20,7 @@ type Add = RequestOf<"ADD">;
 
 /** Reserve, plan, attach, answer. What a failure leaves is undone before it is told; a runtime that has gone gets its pod rolled back. */
 export async function add(context: CommandsContext, request: Add, caller: Caller): Promise<string> {
-  const { kernel, ipam, hostPorts, attachments, bridge, mtu, nowMs } = context;
+  const { kernel, ipam, hostPorts, attachments, policies, bridge, mtu, nowMs } = context;
   const { containerId, ifname, netns, config, runtimeConfig } = request;
   if (caller.isGone()) throw givenUp(request);
   const prevResult = prevResultOf(config);
@@ -46,16 +47,18 @@ export async function add(context: CommandsContext, request: Add, caller: Caller
     requireFamilies(settings.hostPorts, pod);
     if (settings.hostPorts.length > 0) await requireUnhidden(kernel, settings.hostPorts, pod);
     reservePorts(context, hostLink, settings.hostPorts);
+    await admit(context, hostLink, plan, request);
     routes = await attach(context, plan, request);
   } catch (error) {
+    // Of a pod that was refused the kernel has nothing, or nothing that lasts: the first error is the one to tell.
+    await policies.release(hostLink).catch(() => undefined);
     ipam.release(addresses, nowMs());
     hostPorts.release(hostLink);
     throw error;
   }
   attachments.add(hostLink, plan.attachment);
   if (caller.isGone()) {
-    await kernel.detachPod(hostLink, plan.attachment);
-    attachments.remove(hostLink, nowMs());
+    await detach(context, hostLink);
     throw givenUp(request);
   }
   const host = { name: bridge, mac: BRIDGE_MAC };
@@ -73,6 +76,19 @@ function grantSettings(
     `Annotation "${ANY_SOURCE_ANNOTATION}" of ${describePod({ pod, containerId })} is ignored: ${cause}`,
   );
   return { ...settings, anySource: false };
+}
+
+/** Sees to it that policies hold for the pod before it can send. */
+async function admit(
+  { policies }: CommandsContext,
+  hostLink: string,
+  { attachment }: PodPlan,
+  request: Add,
+): Promise<void> {
+  const refusal = await policies.admit(hostLink, attachment);
+  if (refusal === undefined) return;
+  const message = `Cannot add interface "${request.ifname}" to ${podOf(request)}: ${refusal}`;
+  throw new CniError(CNI_CODE.tryAgainLater, message);
 }
 
 /** Gives the routes that were made. */

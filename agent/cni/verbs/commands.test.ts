@@ -21,6 +21,14 @@ interface Setup {
   readonly commands: Commands;
   readonly reasons: { part: ReadinessPart; reason: string }[];
   readonly ignored: string[];
+  readonly policies: FakePolicies;
+}
+
+/** What network policies are asked, in order, and what they answer. */
+interface FakePolicies {
+  readonly asked: string[];
+  refusal: string | undefined;
+  onRelease: () => Promise<void>;
 }
 
 function setUp(...podCidrs: readonly string[]): Setup {
@@ -32,12 +40,23 @@ function setUp(...podCidrs: readonly string[]): Setup {
   const reasons: Setup["reasons"] = [];
   const ignored: string[] = [];
   const readiness = { reasons: () => reasons };
+  const policies: FakePolicies = { asked: [], refusal: undefined, onRelease: () => Promise.resolve() };
   const commands = createCommands(
     {
       kernel,
       ipam,
       hostPorts,
       attachments,
+      policies: {
+        admit(_hostLink, { containerId, addresses }) {
+          policies.asked.push(`admit ${containerId} ${addresses.join()}`);
+          return Promise.resolve(policies.refusal);
+        },
+        release(hostLink) {
+          policies.asked.push(`release ${attachments.get(hostLink)?.containerId ?? "unknown"}`);
+          return policies.onRelease();
+        },
+      },
       readiness,
       bridge: "cw0",
       allowSourceSpoofing: false,
@@ -48,7 +67,7 @@ function setUp(...podCidrs: readonly string[]): Setup {
     },
     createSharedLock(),
   );
-  return { kernel, ipam, attachments, commands, reasons, ignored };
+  return { kernel, ipam, attachments, commands, reasons, ignored, policies };
 }
 
 function config(version: CniVersion = "1.0.0"): ReturnType<typeof parseNetworkConfig> {
@@ -257,6 +276,48 @@ test("DEL of what is unknown succeeds, twice and at once", async () => {
     "",
     "",
   ]);
+});
+
+test("ADD asks policies for the pod before its link is made, DEL takes the pod away from them before its address is free", async () => {
+  const { commands, kernel, ipam, policies } = setUp("10.244.1.0/24");
+  kernel.beforeAttach = () => {
+    assert.deepEqual(policies.asked, ["admit c1 10.244.1.2"]);
+    return Promise.resolve();
+  };
+  await commands(addRequest("c1"), never);
+  policies.onRelease = async () => {
+    assert.deepEqual(await kernel.listAttachments(), []);
+    assert.equal(ipam.use(0)[0]?.taken, 1);
+  };
+  await commands(delRequest("c1"), never);
+  assert.deepEqual(policies.asked, ["admit c1 10.244.1.2", "release c1"]);
+  assert.equal(ipam.use(0)[0]?.taken, 0);
+});
+
+test("ADD of a pod that policies refuse is code 11 with the reason, makes nothing and frees the address", async () => {
+  const { commands, kernel, ipam, policies } = setUp("10.244.1.0/24");
+  policies.refusal = "policies are not known yet";
+  assert.deepEqual(await failure(commands(addRequest("c1"), never)), {
+    code: 11,
+    message: 'Cannot add interface "eth0" to container "c1": policies are not known yet',
+  });
+  assert.deepEqual(await kernel.listAttachments(), []);
+  assert.equal(ipam.use(0)[0]?.taken, 0);
+});
+
+test("ADD that the kernel refuses takes the pod away from policies, too", async () => {
+  const { commands, kernel, policies } = setUp("10.244.1.0/24");
+  kernel.beforeAttach = () => Promise.reject(new Error("Cannot create veth: EPERM"));
+  await assert.rejects(commands(addRequest("c1"), never));
+  assert.deepEqual(policies.asked.at(-1), "release unknown");
+});
+
+test("DEL keeps the address while policies may still know it as the pod's", async () => {
+  const { commands, ipam, policies } = setUp("10.244.1.0/24");
+  await commands(addRequest("c1"), never);
+  policies.onRelease = () => Promise.reject(new Error("EBUSY"));
+  await assert.rejects(commands(delRequest("c1"), never), /EBUSY/);
+  assert.equal(ipam.use(0)[0]?.taken, 1);
 });
 
 test("DEL keeps the address when the kernel refuses to delete the link", async () => {

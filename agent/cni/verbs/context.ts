@@ -4,6 +4,7 @@ import type { Ipam } from "../../ipam/ipam.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { Readiness } from "../../lib/readiness.ts";
 import type { Cidr } from "../../net/cidr.ts";
+import type { Attachment } from "../../plan/pods/attachment.ts";
 import type { CniRequest } from "../request/request.ts";
 
 /** What the commands need of the rest of the agent. */
@@ -15,6 +16,7 @@ export interface CommandsContext {
   readonly ipam: Pick<Ipam, "reserve" | "release" | "use" | "gatewayOf">;
   readonly hostPorts: HostPortTable;
   readonly attachments: Pick<Attachments, "get" | "add" | "remove" | "list">;
+  readonly policies: PodPolicies;
   readonly readiness: Pick<Readiness, "reasons">;
   readonly bridge: string;
   /** Whether a pod may ask to send from any address. */
@@ -26,6 +28,16 @@ export interface CommandsContext {
   /** MTU of pods, which follows the uplink's. */
   readonly mtu: () => number;
   readonly nowMs: () => number;
+}
+
+/** What network policies have to do with attachments. */
+export interface PodPolicies {
+  /**
+   * Before the pod's link can send: resolves when the kernel has what policies say of it, with a sentence when the pod must not start for now.
+   */
+  admit(hostLink: string, attachment: Attachment): Promise<string | undefined>;
+  /** After its link has gone, before its addresses are free: resolves when the kernel has nothing of the pod. */
+  release(hostLink: string): Promise<void>;
 }
 
 /** Who waits for the answer. */

@@ -7,12 +7,13 @@ export async function del(context: CommandsContext, request: RequestOf<"DEL">): 
   return "";
 }
 
-/** Deletes one attachment from the kernel, then from the table. */
+/** Deletes one attachment from the kernel, with what policies say of it, then from the table. */
 export async function detach(
-  { kernel, attachments, nowMs }: CommandsContext,
+  { kernel, attachments, policies, nowMs }: CommandsContext,
   hostLink: string,
 ): Promise<void> {
   await kernel.detachPod(hostLink, attachments.get(hostLink));
-  // Only now: an address whose link still exists must not be given to another pod.
+  await policies.release(hostLink);
+  // Only now: an address whose link still exists, or that policies still know as this pod's, must not be given to another pod.
   attachments.remove(hostLink, nowMs());
 }

@@ -3,7 +3,7 @@ import { readText } from "../../inspect/read-proc.ts";
 import { runNft } from "../../kernel/nft/run-nft.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { CommandInput } from "../../settings/command-line.ts";
-import type { ListenAddress } from "../../settings/options.ts";
+import type { ListenAddress } from "../../settings/schemas.ts";
 
 const ANSWER_MS = 2000;
 

@@ -1,5 +1,5 @@
 import type { Addon } from "../../native/addon.ts";
-import type { ListenAddress } from "../../settings/options.ts";
+import type { ListenAddress } from "../../settings/schemas.ts";
 import { startAcceptor } from "./acceptor.ts";
 import { createAdmission, type HttpLimits } from "./admission.ts";
 import { answerRequest, type Site } from "./answer-request.ts";

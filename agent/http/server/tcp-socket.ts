@@ -2,7 +2,7 @@ import { readU16, writeU16 } from "netlink/dist/structs.js";
 import type { Addon } from "../../native/addon.ts";
 import { checked } from "../../native/system-error.ts";
 import { addressFromBytes, addressToBytes, familyOf } from "../../net/address.ts";
-import type { ListenAddress } from "../../settings/options.ts";
+import type { ListenAddress } from "../../settings/schemas.ts";
 
 /** sys/socket.h and netinet/in.h, the same on all architectures on which Node.js runs under Linux. */
 const AF_INET = 2;

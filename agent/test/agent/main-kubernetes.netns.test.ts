@@ -29,10 +29,10 @@ async function makePod(): Promise<Netns> {
   return pod;
 }
 
-function startAgent(): AgentProcess {
+function startAgent(...flags: readonly string[]): AgentProcess {
   const kubeconfig = join(node.folder, "kubeconfig");
   writeKubeconfig({ path: kubeconfig, server: api.url, user: { token: "secret" } });
-  return node.start("--kubeconfig", kubeconfig);
+  return node.start("--kubeconfig", kubeconfig, ...flags);
 }
 
 function assignPodCidrs(...podCIDRs: readonly string[]): void {
@@ -100,7 +100,8 @@ test("an agent that starts while the API server is away serves the PodCIDRs that
   for (const verb of ["list", "watch"] as const) {
     api.setFault(verb, { kind: "status", code: 503, reason: "ServiceUnavailable", message: "away" });
   }
-  const second = startAgent();
+  // Else new pods wait until policies are known.
+  const second = startAgent("--policy-start", "open");
   await second.waitUntilReady();
   assert.deepEqual(await node.add("c2", await makePod()), ["10.244.1.3", "fd00:1::3"]);
   await node.del("c1");

@@ -1,0 +1,263 @@
+import type { PolicyKernel } from "../../kernel/policy/policy-kernel.ts";
+import { backOffMs } from "../../lib/back-off.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { messageOf } from "../../lib/errors.ts";
+import type { PolicyTable } from "../../plan/policy/compile/policy-table.ts";
+import type { ObjectChange } from "../../plan/policy/state/object-change.ts";
+import type { PolicyEngine } from "../../plan/policy/state/policy-engine.ts";
+import type { TableChange } from "../../plan/policy/state/table-change.ts";
+
+export interface PolicyQueueInput {
+  readonly kernel: Pick<PolicyKernel, "ensure" | "apply" | "remove">;
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** The engine has taken changes, and the kernel has not yet. */
+  readonly onPlanned: (changes: readonly ObjectChange[]) => void;
+  /**
+   * The kernel has all that the engine knows; `changes`: what became of the table with it. `waitedMs`: the longest that one of the objects has waited
+   * for it, if they changed the table.
+   */
+  readonly onWritten: (changes: readonly TableChange[], waitedMs: number | undefined) => void;
+  /** Hears what somebody else had changed, and was put right. */
+  readonly onRepair: (fault: string) => void;
+  /** Hears why the table cannot be as it must be; undefined: it is. */
+  readonly onFault: (fault: string | undefined) => void;
+}
+
+/** One ordered queue from objects to the kernel: the engine takes what waits, and one transaction at a time brings what became of it. */
+export interface PolicyQueue {
+  /** Takes changes that may wait a moment for others. */
+  gather(changes: readonly ObjectChange[]): void;
+  /** Takes changes now; resolves when the kernel has them, rejects when it refuses them. */
+  commit(changes: readonly ObjectChange[]): Promise<void>;
+  /** From here on changes go through the engine, and not to the kernel before `open`: what that has stays. */
+  begin(engine: PolicyEngine): void;
+  /** From here on the kernel has what the engine says, whatever it had before. */
+  open(): void;
+  isOpen(): boolean;
+  /** Holds transactions back until `release`. */
+  hold(): void;
+  release(): void;
+  /** Has the table put right, if somebody else has changed it; resolves, or rejects, when that is done. */
+  verify(): Promise<void>;
+  /** Nothing is written any more. */
+  stop(): Promise<void>;
+}
+
+/** Pods of other nodes come in bursts, and a transaction costs more than a change. */
+const GATHER_MS = 5;
+const RETRY = { baseMs: 200, maxMs: 10_000 };
+
+interface Waiting {
+  readonly resolve: () => void;
+  readonly reject: (cause: unknown) => void;
+}
+
+interface State {
+  readonly input: PolicyQueueInput;
+  engine: PolicyEngine | undefined;
+  /** Whether the engine has been asked, were there objects or not. */
+  isPlanned: boolean;
+  isOpen: boolean;
+  isHeld: boolean;
+  isStopped: boolean;
+  /** Not with the engine yet. */
+  pending: ObjectChange[];
+  /** When the first of what the kernel does not have came. */
+  sinceMs: number | undefined;
+  /** Who waits for what the kernel does not have. */
+  waiting: Waiting[];
+  /** What the engine made of what it was given, not in the kernel: all of one time in a list. */
+  backlog: (readonly TableChange[])[];
+  /** How the kernel's table came about: "kept" by this queue, "absent" because it is not needed, or by somebody. */
+  table: "unknown" | "kept" | "absent";
+  isVerifying: boolean;
+  running: Promise<void> | undefined;
+  failures: number;
+  cancelGather: (() => void) | undefined;
+  cancelRetry: (() => void) | undefined;
+}
+
+export function createPolicyQueue(input: PolicyQueueInput): PolicyQueue {
+  const state = createState(input);
+  const wait = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      state.waiting.push({ resolve, reject });
+      run(state);
+    });
+  return {
+    gather(changes) {
+      enqueue(state, changes);
+      state.cancelGather ??= input.clock.after(GATHER_MS, () => {
+        state.cancelGather = undefined;
+        run(state);
+      });
+    },
+    commit(changes) {
+      enqueue(state, changes);
+      return wait();
+    },
+    begin(engine) {
+      state.engine = engine;
+      run(state);
+    },
+    open() {
+      state.isOpen = true;
+      run(state);
+    },
+    isOpen: () => state.isOpen,
+    hold() {
+      state.isHeld = true;
+    },
+    release() {
+      state.isHeld = false;
+      run(state);
+    },
+    async verify() {
+      if (!state.isOpen) return;
+      state.isVerifying = true;
+      await wait();
+    },
+    async stop() {
+      state.isStopped = true;
+      state.cancelGather?.();
+      state.cancelRetry?.();
+      await state.running;
+    },
+  };
+}
+
+function createState(input: PolicyQueueInput): State {
+  return {
+    input,
+    engine: undefined,
+    isPlanned: false,
+    isOpen: false,
+    isHeld: false,
+    isStopped: false,
+    pending: [],
+    sinceMs: undefined,
+    waiting: [],
+    backlog: [],
+    table: "unknown",
+    isVerifying: false,
+    running: undefined,
+    failures: 0,
+    cancelGather: undefined,
+    cancelRetry: undefined,
+  };
+}
+
+function enqueue(state: State, changes: readonly ObjectChange[]): void {
+  for (const change of changes) state.pending.push(change);
+  if (changes.length > 0) state.sinceMs ??= state.input.clock.nowMs();
+}
+
+function run(state: State): void {
+  if (state.running !== undefined || state.isStopped) return;
+  // Whoever has something for the queue in the same turn of the event loop goes along.
+  state.running = Promise.resolve()
+    .then(() => work(state))
+    .finally(() => {
+      state.running = undefined;
+      if (hasWork(state) && state.cancelRetry === undefined) run(state);
+    });
+}
+
+function hasWork({ engine, isOpen, isHeld, pending, waiting, cancelGather }: State): boolean {
+  if (engine === undefined) return false;
+  if (pending.length > 0 && cancelGather === undefined) return true;
+  return isOpen && !isHeld && waiting.length > 0;
+}
+
+async function work(state: State): Promise<void> {
+  const { engine, input } = state;
+  state.cancelGather?.();
+  state.cancelGather = undefined;
+  if (engine === undefined) return;
+  const objects = state.pending;
+  state.pending = [];
+  if (objects.length > 0 || !state.isPlanned) {
+    const planned = engine.apply(objects);
+    if (planned.length > 0) state.backlog.push(planned);
+    state.isPlanned = true;
+    input.onPlanned(objects);
+  }
+  if (!state.isOpen || state.isHeld) return;
+  const { waiting, sinceMs } = state;
+  const changes = state.backlog.flat();
+  state.waiting = [];
+  state.sinceMs = undefined;
+  state.cancelRetry?.();
+  state.cancelRetry = undefined;
+  try {
+    await write(state, engine.table);
+  } catch (error) {
+    fail(state, error);
+    state.sinceMs ??= sinceMs;
+    for (const { reject } of waiting) reject(error);
+    return;
+  }
+  if (state.failures > 0) input.onFault(undefined);
+  state.failures = 0;
+  const isTimed = sinceMs !== undefined && changes.length > 0;
+  input.onWritten(changes, isTimed ? input.clock.nowMs() - sinceMs : undefined);
+  for (const { resolve } of waiting) resolve();
+}
+
+/** Brings the kernel's table from what it is, as far as that is known, to what the engine says. */
+async function write(state: State, table: PolicyTable): Promise<void> {
+  const { kernel, onRepair } = state.input;
+  const { backlog, table: before, isVerifying } = state;
+  state.backlog = [];
+  state.isVerifying = false;
+  // Until it has succeeded nobody knows what the kernel has.
+  state.table = "unknown";
+  if (isEmptyTable(table)) {
+    if (before !== "absent") await kernel.remove();
+    state.table = "absent";
+    return;
+  }
+  const [changes = [], ...others] = backlog;
+  if (before === "kept" && !isVerifying && others.length === 0) await apply(state, changes, table);
+  else {
+    const faults = await kernel.ensure(table);
+    if (before === "kept" && backlog.length === 0) for (const fault of faults) onRepair(fault);
+  }
+  state.table = "kept";
+}
+
+/** What the kernel refuses because somebody has changed the table meanwhile, it takes with the table as a whole. */
+async function apply(
+  { input: { kernel, onRepair } }: State,
+  changes: readonly TableChange[],
+  table: PolicyTable,
+): Promise<void> {
+  if (changes.length === 0) return;
+  try {
+    await kernel.apply(changes);
+  } catch (error) {
+    await kernel.ensure(table);
+    onRepair(`the kernel refused a change of the policy table, which was made anew: ${messageOf(error)}`);
+  }
+}
+
+/** What was not written is in the engine's table, which is made as a whole with the next try. */
+function fail(state: State, error: unknown): void {
+  const { clock, random, onFault } = state.input;
+  state.failures++;
+  onFault(`Cannot enforce network policies: ${messageOf(error)}`);
+  if (state.isStopped) return;
+  const waitMs = backOffMs(state.failures, { ...RETRY, random });
+  state.cancelRetry?.();
+  state.cancelRetry = clock.after(waitMs, () => {
+    state.cancelRetry = undefined;
+    run(state);
+  });
+}
+
+/** Whether no pod of this node is under a policy: then the kernel has no table, and packets no work. */
+export function isEmptyTable({ sets, chains, pods }: PolicyTable): boolean {
+  return sets.size === 0 && chains.size === 0 && Object.values(pods).every((map) => map.size === 0);
+}

@@ -1,0 +1,79 @@
+import type { Readiness } from "../../lib/readiness.ts";
+import type { Log } from "../../log/log.ts";
+import { policyTitle, type Policy, policyKey, type PolicyName } from "../../plan/policy/model.ts";
+import { formatFault } from "../../plan/policy/parse/fields.ts";
+import type { ObjectChange } from "../../plan/policy/state/object-change.ts";
+import { createProblemReporter } from "../report-problems.ts";
+
+export interface PolicyProblemsInput {
+  readonly log: Pick<Log, "info" | "warn">;
+  readonly readiness: Pick<Readiness, "warn">;
+  /** Hears of policies that cannot be wholly read, and of those of kinds that are not enforced. */
+  readonly onUnread: (note: string) => void;
+  /** Hears of pods that are isolated as nobody knows their labels. */
+  readonly onStrangers: (note: string) => void;
+}
+
+/** What people must know of policies: in the log, as Events, and beside readiness. */
+export interface PolicyProblems {
+  /** Remembers what of policies cannot be read. */
+  heard(changes: readonly ObjectChange[]): void;
+  /** `faults`: why following does not work, `notices`: what is there and not enforced, `strangers`: pods that have waited too long. */
+  report(now: {
+    readonly faults: readonly string[];
+    readonly notices: readonly string[];
+    readonly strangers: readonly string[];
+  }): void;
+  /** Policies that cannot be wholly read. */
+  unread(): number;
+}
+
+/** How many problems are beside readiness at a time. */
+const MAX_SHOWN = 5;
+
+export function createPolicyProblems(input: PolicyProblemsInput): PolicyProblems {
+  const { log, readiness } = input;
+  const unread = new Map<string, string>();
+  const reportUnread = createProblemReporter({
+    log,
+    report: input.onUnread,
+    subject: "Network policies",
+    over: "All network policies can be read again",
+  });
+  const reportStrangers = createProblemReporter({
+    log,
+    report: input.onStrangers,
+    subject: "Pods that are isolated, as the API has not told of them",
+    over: "The API has told of all pods",
+  });
+  return {
+    heard(changes) {
+      for (const change of changes) {
+        if (change.kind !== "policy") continue;
+        const text = change.policy && describeFaults(change.policy);
+        if (text === undefined) unread.delete(policyKey(change.name));
+        else unread.set(policyKey(change.name), text);
+      }
+    },
+    report({ faults, notices, strangers }) {
+      const problems = [...unread.values(), ...notices];
+      reportUnread(problems);
+      reportStrangers(strangers);
+      const all = [...faults, ...problems];
+      const more = all.length > MAX_SHOWN ? `; and ${all.length - MAX_SHOWN} more` : "";
+      readiness.warn(
+        "network policies",
+        all.length === 0 ? undefined : `${all.slice(0, MAX_SHOWN).join("; ")}${more}`,
+      );
+    },
+    unread: () => unread.size,
+  };
+}
+
+/** Undefined: all of it is read. */
+function describeFaults(policy: Policy & PolicyName): string | undefined {
+  const [first, ...others] = policy.faults;
+  if (first === undefined) return undefined;
+  const more = others.length === 0 ? "" : ` (and ${others.length} more)`;
+  return `${policyTitle(policy)} is closed by what cannot be read of it: ${formatFault(first)}${more}`;
+}

@@ -1,0 +1,36 @@
+import * as v from "valibot";
+import { between, flag, type Option } from "./schemas.ts";
+
+/** Settings of network policies: the mapping `policy` of the YAML file. */
+export const POLICY_OPTIONS = {
+  enabled: {
+    flag: "policy-enabled",
+    schema: v.optional(flag, true),
+    value: "true|false",
+    help: "enforce NetworkPolicy and ClusterNetworkPolicy objects; false removes what enforced them",
+  },
+  toOwnNode: {
+    flag: "policy-to-own-node",
+    schema: v.optional(v.picklist(["enforce", "allow"], "must be enforce or allow"), "enforce"),
+    value: "enforce|allow",
+    help: "whether egress rules hold for what a pod sends to its own node",
+  },
+  start: {
+    flag: "policy-start",
+    schema: v.optional(v.picklist(["closed", "open"], "must be closed or open"), "closed"),
+    value: "closed|open",
+    help: "pods that start before the policies are known, as while the API server is away: closed lets them wait, open starts them without",
+  },
+  existingConnections: {
+    flag: "policy-existing-connections",
+    schema: v.optional(v.picklist(["end", "keep"], "must be end or keep"), "end"),
+    value: "end|keep",
+    help: "what becomes of connections that a change forbids",
+  },
+  markBit: {
+    flag: "policy-mark-bit",
+    schema: v.optional(between(0, 31), 29),
+    value: "NUMBER",
+    help: "bit of connections' marks (conntrack) that is ours, by which they are ended",
+  },
+} as const satisfies Readonly<Record<string, Option>>;

@@ -1,0 +1,70 @@
+import { openPolicySource } from "../kube/policies/open-policy-source.ts";
+import type { PolicySource } from "../kube/policies/policy-source.ts";
+import { messageOf } from "../lib/errors.ts";
+import type { ClusterReconciler } from "../reconcile/cluster.ts";
+import type { NodeReconciler } from "../reconcile/node.ts";
+import { createPolicies, type KnownNetwork, type Policies } from "../reconcile/policy/policies.ts";
+import type { Base } from "./base.ts";
+import type { Source } from "./source.ts";
+
+const NO_POLICIES: Policies = {
+  admit: () => Promise.resolve(undefined),
+  release: () => Promise.resolve(),
+  adopt: () => undefined,
+  setNetwork: () => undefined,
+  verify: () => Promise.resolve(),
+  engine: () => undefined,
+  counts: () => ({
+    policies: 0,
+    unread: 0,
+    chains: 0,
+    elements: 0,
+    watches: 0,
+    pods: { selected: 0, unknown: 0, open: 0 },
+  }),
+  stop: () => Promise.resolve(),
+};
+
+/** Opens what the configuration says; where policies are not wanted, or come from nowhere, what an agent before has enforced is removed. */
+export function openPolicies(base: Base, source: Source): Policies {
+  const { config, kernel, log, clock, metrics, repairs } = base;
+  if (!config.policy.enabled || (source.client === undefined && config.objectsFile === undefined)) {
+    kernel.policy.remove().catch((error: unknown) => {
+      log.warn({ error: messageOf(error) }, "Cannot remove the table of network policies");
+    });
+    return NO_POLICIES;
+  }
+  let opened: PolicySource | undefined;
+  const policies = createPolicies({
+    ...base,
+    kernel: kernel.policy,
+    nodeName: config.nodeName,
+    start: config.policy.start,
+    random: Math.random,
+    open(hear) {
+      opened = openPolicySource({ config, client: source.client, log, clock, onChange: hear });
+      return opened;
+    },
+    onUnread: source.warn("PolicyNotEnforced", "EnforcePolicies"),
+    onStrangers: source.warn("PodUnknown", "EnforcePolicies"),
+    onRepair: repairs.tell,
+    onWritten: metrics.observePolicyUpdate,
+  });
+  return {
+    ...policies,
+    async stop() {
+      await Promise.all([policies.stop(), opened?.close()]);
+    },
+  };
+}
+
+/** What policies must know of the cluster's PodCIDRs; undefined before all nodes are known. */
+export function knownNetwork(
+  node: Pick<NodeReconciler, "local">,
+  cluster: Pick<ClusterReconciler, "podNetwork">,
+): KnownNetwork | undefined {
+  const network = cluster.podNetwork();
+  const local = node.local();
+  if (network === undefined || local === undefined) return undefined;
+  return { network, families: [...new Set(local.podCidrs.map(({ family }) => family))] };
+}
