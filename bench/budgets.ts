@@ -1,6 +1,7 @@
 import { KINDS, rowName } from "./datapath/traffic.ts";
 import type { Budget, Exception } from "./judge.ts";
 import { BUDGET_PODS } from "./options.ts";
+import { ROWS as POLICY_ROWS } from "./policy/measure-node.ts";
 
 const CAUSEWAY = "causeway";
 const WITH_MASQUERADE = ["bookworm-masq", "newest-masq"] as const;
@@ -108,4 +109,17 @@ function sameNode(text: string, of: string): Budget {
 
 export const FOOTPRINT_BUDGETS: readonly Budget[] = [
   { row: "start to ready", program: "full", of: "none", atMost: 2 },
+];
+
+const NEW_CONNECTION = POLICY_ROWS.crr;
+
+/** What the project has promised of policies. Rows and programs are those of bench/policy/main.ts. */
+export const POLICY_BUDGETS: readonly Budget[] = [
+  { row: NEW_CONNECTION, program: "thousand", of: "one", atMost: 1.2 },
+  { row: NEW_CONNECTION, program: "cluster", of: "one", atMost: 1.2 },
+  { row: NEW_CONNECTION, program: "thousand", of: "by-hand", atMost: 1 },
+  ...["thousand", "cluster"].flatMap((program) => [
+    { row: POLICY_ROWS.udp, program, of: "none", atMost: 1 / 0.93 },
+    { row: "ADD", program, of: "none", atMost: 1.3 },
+  ]),
 ];

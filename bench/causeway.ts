@@ -5,8 +5,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type Host, netnsPath, WORK_FOLDER, writeWork } from "./machine.ts";
 import { createPlugin, type Program } from "./program.ts";
 
-/** Far above what a start takes; a machine that is busy with something else may need some of it. */
-const READY_TIMEOUT_MS = 20_000;
+/** Far above what a start takes, also with a file of 50,000 objects; a machine that is busy with something else may need some of it. */
+const READY_TIMEOUT_MS = 180_000;
 const STOP_TIMEOUT_MS = 10_000;
 
 /** CAP_NET_ADMIN is all that the agent gets, as in production. */
@@ -32,6 +32,8 @@ export interface CausewayInput {
   readonly nodeAddress?: string;
   /** "never" if undefined: all that are compared have the uplink's MTU. */
   readonly overlay?: "never" | "always";
+  /** Path of a file with the objects of a cluster, policies among them. */
+  readonly objects?: string;
   /** What is told of it in the table, after its name. */
   readonly remark?: string;
 }
@@ -60,6 +62,7 @@ export async function startCauseway(input: CausewayInput): Promise<Causeway> {
     "--cni-conf-dir": `${folder}/net.d`,
     "--http": `${host.address}:9655`,
     "--overlay": overlay,
+    ...(input.objects !== undefined && { "--objects-file": input.objects }),
   };
   const { close, ...agent } = await startAgent(id, host, ["--standalone", ...Object.entries(flags).flat()]);
   const plugin = createPlugin({
