@@ -10,6 +10,9 @@ export const PEER_IMAGE = "localhost/peer:test";
 
 export const PEER_SOURCE = join(import.meta.dirname, "peer.c");
 
+/** Of those that look for packets which a policy forbids. */
+export const PROBER_IMAGE = "localhost/prober:test";
+
 /** The reference under which `e2e/image/build.sh` makes the agent's image. */
 export const AGENT_IMAGE = `localhost/causeway:${packageJson.version}`;
 
@@ -20,5 +23,11 @@ export async function writeImages(folder: string): Promise<readonly string[]> {
   const peer = join(folder, "peer.tar");
   const program = { reference: PEER_IMAGE, source: PEER_SOURCE, entrypoint: ["/peer"] };
   writeFileSync(peer, await buildProgramImage(program));
-  return [pause, peer, join(REPOSITORY, "dist", "image.tar")];
+  const prober = join(folder, "prober.tar");
+  const source = join(import.meta.dirname, "prober.c");
+  writeFileSync(
+    prober,
+    await buildProgramImage({ reference: PROBER_IMAGE, source, entrypoint: ["/prober"] }),
+  );
+  return [pause, peer, prober, join(REPOSITORY, "dist", "image.tar")];
 }

@@ -4,9 +4,5 @@
 # usage: e2e/cluster/run.sh
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-
-image=dist/image.tar
-if [ ! -e $image ] || [ -n "$(find agent cni-shim deploy/image Dockerfile package-lock.json -newer $image ! -name '*.test.ts' -type f -print -quit)" ]; then
-  e2e/image/build.sh $image
-fi
+e2e/image/ensure.sh
 exec e2e/lib/suite.sh cluster e2e/cluster/cluster.e2e.ts

