@@ -45,7 +45,7 @@ if [ "$options" = default ]; then compgen -f -- "\${COMP_WORDS[COMP_CWORD]}"; fi
 const ZSH = `
 zmodload zsh/zpty
 zpty shell zsh -f -i
-zpty -w shell 'PS1=; stty -echo columns 200; autoload -U compinit; compinit -u -d /dev/null; . '$1'; zle-line-init() { print RE""ADY }; zle -N zle-line-init'
+zpty -w shell 'PS1=; stty -echo columns 200; autoload -U compinit; compinit -u -D; . '$1'; zle-line-init() { print RE""ADY }; zle -N zle-line-init'
 zpty -r shell seen '*READY*'
 zpty -n -w shell "$2"$'\\C-d\\C-u print DO""NE\\n'
 zpty -r shell seen '*DONE*'
