@@ -190,6 +190,7 @@ export const NFT_REG32_00 = 8;
 export const NFTA_META_DREG = 1;
 export const NFTA_META_KEY = 2;
 export const NFT_META_IIF = 4;
+export const NFT_META_SKUID = 10;
 export const NFT_META_NFPROTO = 15;
 export const NFT_META_L4PROTO = 16;
 export const NFTA_PAYLOAD_DREG = 1;

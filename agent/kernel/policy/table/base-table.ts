@@ -6,6 +6,7 @@ import {
   NFT_CT_STATE,
   NFT_META_IIF,
   NFT_META_L4PROTO,
+  NFT_META_SKUID,
   NFT_PAYLOAD_NETWORK_HEADER,
   NFT_PAYLOAD_TRANSPORT_HEADER,
 } from "../../../netlink/constants.ts";
@@ -69,8 +70,10 @@ export function baseChains(options: PolicyOptions): readonly ChainPlan[] {
   const all = (chain: string): readonly (readonly Attribute[])[] => [
     [ct(NFT_CT_MARK), maskBits(u32Bytes(markOf(options))), compare("!=", u32Bytes(0)), ...dropped()],
     [ct(NFT_CT_STATE), maskBits(u32Bytes(ESTABLISHED_OR_RELATED)), compare("!=", u32Bytes(0)), accept],
-    // From the node itself.
-    ...(chain === "pods" ? [[meta(NFT_META_IIF), compare("==", u32Bytes(0)), accept]] : []),
+    // From the node itself: by a socket of its own, which the user's load needs. br_netfilter hides the link of bridged packets of pods, too.
+    ...(chain === "pods"
+      ? [[meta(NFT_META_IIF), compare("==", u32Bytes(0)), meta(NFT_META_SKUID), accept]]
+      : []),
     ...FAMILIES.map((family) => [
       ...isOfFamily(family),
       verdict({ kind: "goto", chain: `${chain}${family}` }),
