@@ -42,7 +42,7 @@ export function showPolicies(show: StateGauges, counts: () => PolicyCounts): voi
   show.gaugeBy(
     "state",
     "causeway_policy_pods",
-    "Pod interfaces of this node: selected by a policy, unknown (isolated until the API tells of their pod), open.",
+    "Pod interfaces of this node: selected by a policy, unknown (isolated until their pod is known), open.",
     () => counts().pods,
   );
   show.gauge(
