@@ -55,6 +55,11 @@ function setUp(): Setup {
       watches: 5,
       pods: { selected: 2, unknown: 1, open: 3 },
     }),
+    denials: () =>
+      Promise.resolve([
+        { direction: "ingress", namespace: "shop", policy: "db", packets: 3 },
+        { direction: "egress", namespace: "", policy: "no-scanners", packets: 1 },
+      ]),
     watch: () => ({ restarts: 5, lastEventAgeSeconds: 0.5 }),
   });
   const routes = nodeRoutes({ readiness, metrics, nowMs: () => setup.nowMs });

@@ -10,6 +10,7 @@ import { checkMtu, type MtuObservation } from "../diagnosis/checks/check-mtu.ts"
 import { checkOverlayGuard } from "../diagnosis/checks/check-overlay-guard.ts";
 import { checkPeers, type PeersObservation } from "../diagnosis/checks/check-peers.ts";
 import { checkPods } from "../diagnosis/checks/check-pods.ts";
+import { checkPolicies } from "../diagnosis/checks/check-policies.ts";
 import { checkReversePath } from "../diagnosis/checks/check-reverse-path.ts";
 import { checkRivals } from "../diagnosis/agent/check-rivals.ts";
 import { checkShim } from "../diagnosis/agent/check-shim.ts";
@@ -45,6 +46,8 @@ export interface DoctorInput {
   /** Of the overlay, where no device tells it. */
   readonly vxlan: { readonly port: number; readonly vni: number };
   readonly agent: AgentAnswer;
+  /** What the agent thinks of policies; undefined: it enforces none, or does not tell. */
+  readonly cautions: readonly string[] | undefined;
 }
 
 /** Name in remedies while there is no bridge. */
@@ -136,7 +139,7 @@ function checkDatapath(
 function checkSurroundings(
   ofMachine: CheckMachine,
   sockets: PathSockets,
-  { api, agent }: DoctorInput,
+  { api, agent, cautions }: DoctorInput,
 ): Checks {
   const { rtnetlink } = sockets;
   return [
@@ -147,6 +150,7 @@ function checkSurroundings(
       ({ bridge, families }) => observeForwardChains(bridge?.name ?? DEFAULT_BRIDGE, families),
       checkForwardChains,
     ),
+    check("policies", () => Promise.resolve(cautions), checkPolicies),
     check("br_netfilter", observeBridgeNetfilter, checkBridgeNetfilter),
     check("conntrack", observeConntrack, checkConntrack),
     ofMachine("MTU", (node) => observeMtu(sockets, node, agent), checkMtu),

@@ -4,7 +4,7 @@ import { loadNative } from "../kernel/socket/native.ts";
 import { createNetlinkClient } from "../kernel/socket/netlink-client.ts";
 import { NETLINK_NETFILTER } from "../netlink/nft/nft-generation.ts";
 import { loadAddon } from "../native/addon.ts";
-import { ASK_TIMEOUT_MS, askAgent } from "../report/ask-agent.ts";
+import { ASK_TIMEOUT_MS, askAgent, askForCautions, BUSY_TIMEOUT_MS } from "../report/ask-agent.ts";
 import {
   type CommandInput,
   type CommandResult,
@@ -38,6 +38,7 @@ export async function runDoctor(input: CommandInput): Promise<CommandResult> {
   if (isResult(read)) return read;
   const { settings: flags, switches } = read;
   const agent = await askAgent(flags.socket, { query: "report", timeoutMs: ASK_TIMEOUT_MS });
+  const told = agent.kind === "answer" ? await askForCautions(flags.socket, BUSY_TIMEOUT_MS) : agent;
   const settings = agent.kind === "answer" ? agent.report.agent?.settings : undefined;
   const native = loadNative();
   const [rtnetlink, netfilter] = [
@@ -67,6 +68,7 @@ export async function runDoctor(input: CommandInput): Promise<CommandResult> {
           vni: settings?.vxlanVni ?? flags.vxlanVni,
         },
         agent,
+        cautions: told.kind === "answer" ? told.report.cautions : undefined,
       },
     );
     const verdict = worstOf(findings);

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import { createPolicyUpdateObserver } from "./policy-metrics.ts";
+import { createEndedCounter, createPolicyUpdateObserver } from "./policy-metrics.ts";
 import { registerProcessMetrics } from "./process-metrics.ts";
 import { type AgentState, registerStateMetrics } from "./state-metrics.ts";
 
@@ -25,6 +25,8 @@ export interface Metrics {
   countNftError(): void;
   /** Observes how long a change of the table of network policies took, from the event on. */
   observePolicyUpdate(seconds: number): void;
+  /** Counts connections that were ended because policies forbid them. */
+  countEndedConnections(connections: number): void;
   /** The exposition text and its content type. */
   expose(): Promise<{ readonly contentType: string; readonly text: string }>;
 }
@@ -83,6 +85,7 @@ export function createMetrics({ version, nodeVersion, codes }: MetricsInput): Me
     countRepair: (kind) => repairs.inc({ kind: kind.replaceAll(" ", "_") }),
     countNftError: () => nftErrors.inc(),
     observePolicyUpdate: createPolicyUpdateObserver(registers),
+    countEndedConnections: createEndedCounter(registers),
     expose: async () => ({ contentType: register.contentType, text: await register.metrics() }),
   };
 }

@@ -1,4 +1,5 @@
-import { Histogram, type Registry } from "prom-client";
+import { Counter, Histogram, type Registry } from "prom-client";
+import type { DenialTotal } from "../plan/policy/drops/denial-totals.ts";
 import type { StateGauges } from "./state-gauges.ts";
 
 /** What there is of network policies on this node. */
@@ -60,4 +61,28 @@ export function showPolicies(show: StateGauges, counts: () => PolicyCounts): voi
     "Watches of pods, namespaces, policies and nodes that network policies need.",
     () => counts().watches,
   );
+}
+
+/** Counts connections that were ended because policies forbid them. */
+export function createEndedCounter(registers: Registry[]): (connections: number) => void {
+  const ended = new Counter({
+    name: "causeway_policy_connections_ended_total",
+    help: "Connections that were ended because network policies forbid them since a change.",
+    registers,
+  });
+  return (connections) => ended.inc(connections);
+}
+
+export function registerDenials(register: Registry, denials: () => Promise<readonly DenialTotal[]>): void {
+  new Counter({
+    name: "causeway_policy_denied_total",
+    help: "Packets that network policies dropped, by direction and policy; one that several policies isolate from counts for each. The namespace of a ClusterNetworkPolicy is empty, as is the policy while the API has not told of the pod.",
+    labelNames: ["direction", "namespace", "policy"] as const,
+    registers: [register],
+    async collect() {
+      const totals = await denials();
+      this.reset();
+      for (const { packets, ...labels } of totals) this.inc(labels, packets);
+    },
+  });
 }

@@ -1,7 +1,8 @@
 import { Counter, Gauge, type Registry } from "prom-client";
-import { type PolicyCounts, showPolicies } from "./policy-metrics.ts";
+import { type PolicyCounts, registerDenials, showPolicies } from "./policy-metrics.ts";
 import { createStateGauges, type StateGauges } from "./state-gauges.ts";
 import type { PoolUse } from "../ipam/ipam.ts";
+import type { DenialTotal } from "../plan/policy/drops/denial-totals.ts";
 import type { Attachment } from "../plan/pods/attachment.ts";
 import type { RouteCounts } from "../plan/peers/count-routes.ts";
 import { PROTOCOLS } from "../plan/pods/host-ports.ts";
@@ -27,6 +28,8 @@ export interface AgentState {
   /** Frames of pods that the guard at their ports has dropped since its table was made, by reason. */
   readonly drops: () => Promise<Readonly<Record<DropReason, number>>>;
   readonly policies: () => PolicyCounts;
+  /** Packets that policies have dropped. */
+  readonly denials: () => Promise<readonly DenialTotal[]>;
   readonly watch: () => { readonly restarts: number; readonly lastEventAgeSeconds: number };
 }
 
@@ -52,6 +55,7 @@ export function registerStateMetrics(register: Registry, state: AgentState, code
   showNodes(show, state);
   showPeers(show, state);
   showPolicies(show, state.policies);
+  registerDenials(register, state.denials);
   registerDrops(register, state.drops);
   showHealth(show, state);
 }

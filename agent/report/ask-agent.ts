@@ -2,6 +2,7 @@ import { connect } from "node:net";
 import type { NodeReport } from "./node-report.ts";
 import {
   ARGUMENT_VARIABLE,
+  type Cautions,
   type PolicyAnswer,
   type PolicyQuestion,
   type Query,
@@ -32,7 +33,7 @@ export interface AskOptions<Asked = Query> {
 /** Asks the agent behind the shim's socket `socket` for its report. */
 export function askAgent(
   socket: string,
-  options: AskOptions<Exclude<Query, "verify" | "policies">>,
+  options: AskOptions<Extract<Query, "report" | "report all">>,
 ): Promise<AgentAnswer> {
   return ask<NodeReport>(socket, options);
 }
@@ -49,6 +50,10 @@ export function askForPolicies(
   timeoutMs: number,
 ): Promise<AgentAnswer<PolicyAnswer>> {
   return ask<PolicyAnswer>(socket, { query: "policies", about: JSON.stringify(question), timeoutMs });
+}
+
+export function askForCautions(socket: string, timeoutMs: number): Promise<AgentAnswer<Cautions>> {
+  return ask<Cautions>(socket, { query: "cautions", timeoutMs });
 }
 
 async function ask<Answer>(

@@ -31,6 +31,7 @@ async function ask(environment: Readonly<Record<string, string>>) {
         "report all": () => Promise.reject(new Error("no kernel")),
         verify: () => Promise.resolve('{"faults":[]}'),
         policies: (about) => Promise.resolve(about),
+        cautions: () => Promise.resolve("{}"),
       },
       log: silentLog,
     });
@@ -55,13 +56,13 @@ const cases = [
     name: "a question that nobody knows",
     environment: { CAUSEWAY_QUERY: "constructor" },
     exitCode: 1,
-    text: 'Cannot answer query "constructor": available are report, report all, verify, policies',
+    text: 'Cannot answer query "constructor": available are report, report all, verify, policies, cautions',
   },
   {
     name: "a request of a runtime",
     environment: { CNI_COMMAND: "ADD" },
     exitCode: 1,
-    text: 'Cannot answer query "": available are report, report all, verify, policies',
+    text: 'Cannot answer query "": available are report, report all, verify, policies, cautions',
   },
 ];
 

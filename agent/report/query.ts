@@ -4,8 +4,8 @@ import type { PolicyTrace } from "../plan/policy/evaluate/trace-policies.ts";
 /** Variable of a frame's environment block that asks the agent something; what begins with CNI_ is the runtime's. */
 export const QUERY_VARIABLE = "CAUSEWAY_QUERY";
 
-/** The report with a few other nodes, those that cannot be reached first; or with all of them; {@link Verification}; {@link PolicyAnswer}. */
-export type Query = "report" | "report all" | "verify" | "policies";
+/** The report with a few other nodes, those that cannot be reached first; or with all of them; {@link Verification}; {@link PolicyAnswer}; {@link Cautions}. */
+export type Query = "report" | "report all" | "verify" | "policies" | "cautions";
 
 /** Variable of what a query is about: of "policies" a {@link PolicyQuestion} in JSON. */
 export const ARGUMENT_VARIABLE = "CAUSEWAY_QUERY_ABOUT";
@@ -23,6 +23,12 @@ export interface PolicyAnswer {
   readonly trace: PolicyTrace | undefined;
   /** What of the kernel's table is not as the agent has it, in words. */
   readonly faults: readonly string[];
+}
+
+/** What policies of this node's pods do that their authors hardly meant. */
+export interface Cautions {
+  /** Undefined: the setting `policy.enabled` is off, or policies are not known yet. */
+  readonly cautions: readonly string[] | undefined;
 }
 
 /** Longest end of a name that {@link querySocket} adds. */

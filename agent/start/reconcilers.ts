@@ -5,14 +5,14 @@ import type { Policies } from "../reconcile/policy/policies.ts";
 import { inTurn } from "../reconcile/runner/in-turn.ts";
 import type { Scope } from "../reconcile/runner/scoped-runner.ts";
 import type { Base } from "./base.ts";
-import { knownNetwork, openPolicies } from "./policies.ts";
+import { knownNetwork, openPolicies, type WatchedPolicies } from "./policy/policies.ts";
 import type { Source } from "./source.ts";
 
 /** The node's own side, and what the cluster asks of it. */
 export interface Reconcilers {
   readonly node: NodeReconciler;
   readonly cluster: ClusterReconciler;
-  readonly policies: Policies;
+  readonly policies: WatchedPolicies;
   /** Puts right what somebody else may have changed of the table of network policies. */
   verifyPolicies(): Promise<void>;
   /** Brings as much as `scope` says into its planned state; "again": something is to be tried again soon. */

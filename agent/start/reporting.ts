@@ -20,8 +20,6 @@ export interface Reported {
   readonly pods: PodService;
   readonly rivals: Pick<Rivals, "list">;
   readonly filters: Pick<FilterRunner, "count">;
-  /** Undefined: no policies are enforced. */
-  readonly policies: { answer(question: PolicyQuestion): Promise<PolicyAnswer> } | undefined;
   /** Lines of the log that nobody took. */
   readonly lostLines: () => number;
 }
@@ -66,7 +64,8 @@ export function startReporting(base: Base, reported: Reported): Reporting {
       report: async () => JSON.stringify(await report({ maxPeers: SHOWN_PEERS })),
       "report all": async () => JSON.stringify(await report({ maxPeers: Number.POSITIVE_INFINITY })),
       verify: async () => JSON.stringify({ faults: await verify(base) }),
-      policies: async (about) => JSON.stringify(await answerPolicies(reported, about)),
+      cautions: async () => JSON.stringify({ cautions: reported.reconcilers.policies.cautions() }),
+      policies: async (about) => JSON.stringify(await answerPolicies(reported.reconcilers, about)),
     },
     log,
   });
@@ -77,9 +76,9 @@ export function startReporting(base: Base, reported: Reported): Reporting {
   };
 }
 
-async function answerPolicies({ policies }: Reported, about: string): Promise<PolicyAnswer> {
-  if (policies === undefined) return { trace: undefined, faults: [] };
-  return await policies.answer(JSON.parse(about) as PolicyQuestion);
+async function answerPolicies({ policies: { answer } }: Reconcilers, about: string): Promise<PolicyAnswer> {
+  if (answer === undefined) return { trace: undefined, faults: [] };
+  return await answer(JSON.parse(about) as PolicyQuestion);
 }
 
 function verify({ kernel, repairs, readiness, runs }: Base): Promise<readonly string[]> {
@@ -102,6 +101,7 @@ function showState(base: Base, { source, reconcilers, pods, rivals, filters, los
     peers: reconcilers.cluster.counts,
     drops: kernel.countDrops,
     policies: reconcilers.policies.counts,
+    denials: reconcilers.policies.denials,
     watch() {
       const { watchRestarts, lastEventMs = startedMs } = source.view.stats();
       return { restarts: watchRestarts, lastEventAgeSeconds: (clock.nowMs() - lastEventMs) / 1000 };

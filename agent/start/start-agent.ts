@@ -37,7 +37,7 @@ export async function startAgent(
   const pods = createPodService(base, source, reconcilers);
   const filters = createFilterRunner(base, source);
   const rivals = createRivals(log);
-  const reported = { source, reconcilers, pods, rivals, filters, policies: undefined, lostLines: lost };
+  const reported = { source, reconcilers, pods, rivals, filters, lostLines: lost };
   const reporting = startReporting(base, reported);
   const ensureSockets = async (): Promise<void> => {
     await pods.ensureSocket();

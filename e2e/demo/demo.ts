@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { createPolicyDemo } from "./policy-steps.ts";
 import { type AgentProcess, askMirror, run, startAgent, startMirror } from "./machine.ts";
 
 const NODE = { v4: "192.0.2.10", v6: "2001:db8::10" };
@@ -40,6 +41,8 @@ writeFileSync(
   JSON.stringify([{ name: "node-1", addresses: [NODE.v4, NODE.v6], podCIDRs: POD_CIDRS }]),
 );
 const agentFlags = ["--node-name", "node-1", "--nodes-file", nodesFile, "--socket", host.socket];
+const policies = createPolicyDemo(folder, ["pod-a", "pod-b", "pod-c"]);
+agentFlags.push("--objects-file", policies.objectsFile);
 agentFlags.push("--cni-bin-dir", host.bin, "--cni-conf-dir", host.conf);
 
 interface CniResult {
@@ -133,6 +136,36 @@ await step("pod-a to pod-b over IPv4", () => ping("pod-a", addressesOf("pod-b")[
 await step("pod-a to pod-b over IPv6", () => ping("pod-a", addressesOf("pod-b")[1] ?? ""));
 await step("pod-a to the world over IPv4", () => egress("pod-a", OUTSIDE.v4, NODE.v4));
 await step("pod-a to the world over IPv6", () => egress("pod-a", OUTSIDE.v6, NODE.v6));
+
+await step("open a connection from pod-a to pod-b", () =>
+  policies.open("pod-a", "pod-b", addressesOf("pod-b")[0] ?? ""),
+);
+await step("a NetworkPolicy isolates pod-b", () => policies.isolate("pod-b"));
+await step("another one lets pod-a through", () => policies.allow("pod-b", "pod-a"));
+await step("it is taken back", () => policies.forbid());
+await step("the agent tells what was denied, and why", async () => {
+  const metrics = await agent.get("/metrics");
+  const [, packets] = /^causeway_policy_denied_total\{.*policy="closed"\} (\d+)$/m.exec(metrics) ?? [];
+  const denied = run(
+    [
+      process.execPath,
+      "dist/causeway.mjs",
+      "trace",
+      "--socket",
+      host.socket,
+      "--json",
+      "default/pod-a",
+      "default/pod-b:7000",
+    ],
+    {
+      exitCode: 4,
+    },
+  );
+  assert.match(denied, /isolated by default\/closed, no rule allows it/);
+  assert.ok(packets !== undefined, "the metric has the policy");
+  return "trace: isolated by default/closed, no rule allows it";
+});
+await step("the policies are gone", () => policies.release());
 
 await step("kill the agent and start it again", async () => {
   await agent.end("SIGKILL");

@@ -6,9 +6,9 @@ import { fetchNew } from "../../agent/testing/agent/fetch-new.ts";
 /** Runs a command to its end, in a named network namespace where one is given, and gives its stdout; a failure throws what it said. */
 export function run(
   command: readonly string[],
-  options: { netns?: string; env?: Record<string, string>; input?: string } = {},
+  options: { netns?: string; env?: Record<string, string>; input?: string; exitCode?: number } = {},
 ): string {
-  const { netns, env, input = "" } = options;
+  const { netns, env, input = "", exitCode = 0 } = options;
   const [program = "", ...args] = netns === undefined ? command : ["ip", "netns", "exec", netns, ...command];
   const { status, stdout, stderr, error } = spawnSync(program, args, {
     input,
@@ -17,19 +17,24 @@ export function run(
     env: { PATH: process.env["PATH"], ...env },
   });
   if (error !== undefined) throw error;
-  if (status !== 0) throw new Error(`${command.join(" ")}: exit ${status}: ${stderr}${stdout}`);
+  if (status !== exitCode) throw new Error(`${command.join(" ")}: exit ${status}: ${stderr}${stdout}`);
   return stdout;
 }
 
 /** A TCP server in a network namespace that tells every client the address that it sees of it. */
 export async function startMirror(netns: string, port: number): Promise<ChildProcess> {
   const program = `require("node:net").createServer((s) => s.end(s.remoteAddress)).listen(${port}, "::", () => console.log("up"))`;
-  const child = spawn("ip", ["netns", "exec", netns, process.execPath, "-e", program], {
+  return startIn(netns, "-e", program);
+}
+
+/** Starts Node.js in a network namespace, and waits for the first line that it prints. */
+export async function startIn(netns: string, ...args: readonly string[]): Promise<ChildProcess> {
+  const child = spawn("ip", ["netns", "exec", netns, process.execPath, ...args], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   await new Promise<void>((resolve, reject) => {
     createInterface(child.stdout).once("line", () => resolve());
-    child.once("exit", (code) => reject(new Error(`the server in ${netns} ended with ${code}`)));
+    child.once("exit", (code) => reject(new Error(`the program in ${netns} ended with ${code}`)));
   });
   return child;
 }

@@ -15,6 +15,7 @@ import { checkKernel } from "./check-kernel.ts";
 import { checkMtu, type MtuObservation, type ProbeResult } from "./check-mtu.ts";
 import { checkOverlayGuard } from "./check-overlay-guard.ts";
 import { checkPeers } from "./check-peers.ts";
+import { checkPolicies } from "./check-policies.ts";
 import { checkReversePath } from "./check-reverse-path.ts";
 import { checkShim } from "../agent/check-shim.ts";
 import { checkSources } from "./check-sources.ts";
@@ -466,6 +467,17 @@ const CASES: readonly {
       ),
       "fail 2 more like these",
     ],
+  },
+  { name: "policies of an agent that enforces none", found: checkPolicies(undefined), want: [] },
+  {
+    name: "policies",
+    found: checkPolicies([]),
+    want: ["ok those of this node's pods say what they seem to say"],
+  },
+  {
+    name: "policies that say what nobody meant",
+    found: checkPolicies(["a/b: no egress rule lets UDP 53 pass"]),
+    want: ["warn a/b: no egress rule lets UDP 53 pass"],
   },
 ];
 

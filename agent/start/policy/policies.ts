@@ -1,19 +1,29 @@
-import { openPolicySource } from "../kube/policies/open-policy-source.ts";
-import type { PolicySource } from "../kube/policies/policy-source.ts";
-import { messageOf } from "../lib/errors.ts";
-import type { ClusterReconciler } from "../reconcile/cluster.ts";
-import type { NodeReconciler } from "../reconcile/node.ts";
-import { createPolicies, type KnownNetwork, type Policies } from "../reconcile/policy/policies.ts";
-import type { Base } from "./base.ts";
-import type { Source } from "./source.ts";
+import { openPolicySource } from "../../kube/policies/open-policy-source.ts";
+import type { PolicySource } from "../../kube/policies/policy-source.ts";
+import { messageOf } from "../../lib/errors.ts";
+import type { ClusterReconciler } from "../../reconcile/cluster.ts";
+import type { NodeReconciler } from "../../reconcile/node.ts";
+import { createPolicies, type KnownNetwork, type Policies } from "../../reconcile/policy/policies.ts";
+import type { Base } from "../base.ts";
+import type { Source } from "../source.ts";
+import { type PolicyWatch, watchPolicies } from "./watch-policies.ts";
 
-const NO_POLICIES: Policies = {
+/** Policies, and what they do to traffic. */
+export interface WatchedPolicies extends Policies, Pick<PolicyWatch, "denials" | "cautions"> {
+  /** What policies make of a packet; undefined where none are enforced. */
+  readonly answer: PolicyWatch["answer"] | undefined;
+}
+
+const NO_POLICIES: WatchedPolicies = {
   admit: () => Promise.resolve(undefined),
   release: () => Promise.resolve(),
   adopt: () => undefined,
   setNetwork: () => undefined,
   verify: () => Promise.resolve(),
   engine: () => undefined,
+  answer: undefined,
+  cautions: () => undefined,
+  denials: () => Promise.resolve([]),
   counts: () => ({
     policies: 0,
     unread: 0,
@@ -26,7 +36,7 @@ const NO_POLICIES: Policies = {
 };
 
 /** Opens what the configuration says; where policies are not wanted, or come from nowhere, what an agent before has enforced is removed. */
-export function openPolicies(base: Base, source: Source): Policies {
+export function openPolicies(base: Base, source: Source): WatchedPolicies {
   const { config, kernel, log, clock, metrics, repairs } = base;
   if (!config.policy.enabled || (source.client === undefined && config.objectsFile === undefined)) {
     kernel.policy.remove().catch((error: unknown) => {
@@ -34,6 +44,8 @@ export function openPolicies(base: Base, source: Source): Policies {
     });
     return NO_POLICIES;
   }
+  let made: Policies | undefined;
+  const watch = watchPolicies(base, () => made?.engine());
   let opened: PolicySource | undefined;
   const policies = createPolicies({
     ...base,
@@ -49,11 +61,18 @@ export function openPolicies(base: Base, source: Source): Policies {
     onStrangers: source.warn("PodUnknown", "EnforcePolicies"),
     onRepair: repairs.tell,
     onWritten: metrics.observePolicyUpdate,
+    onInForce: watch.begin,
+    onChanged: watch.changed,
   });
+  made = policies;
   return {
     ...policies,
+    answer: watch.answer,
+    cautions: watch.cautions,
+    denials: watch.denials,
     async stop() {
       await Promise.all([policies.stop(), opened?.close()]);
+      await watch.stop();
     },
   };
 }

@@ -1,0 +1,104 @@
+/** What people see of network policies, and what becomes of open connections: real agent, shim and kernel. */
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, test } from "node:test";
+import type { NodeReport } from "../../report/node-report.ts";
+import type { AgentProcess } from "../../testing/agent/agent-process.ts";
+import { findingsOf, type FindingsReport, runCauseway } from "../../testing/agent/run-causeway.ts";
+import { eventually } from "../../testing/machine/eventually.ts";
+import { startFlow } from "../../testing/machine/start-flow.ts";
+import { makePolicyNode, type PolicyNode, type PolicyPod } from "../../testing/policy/policy-node.ts";
+
+let cluster: PolicyNode;
+let agent: AgentProcess;
+let web: PolicyPod;
+let client: PolicyPod;
+
+const CLOSED = { podSelector: { matchLabels: { app: "web" } }, policyTypes: ["Ingress"] };
+const FROM_CLIENT = {
+  podSelector: { matchLabels: { app: "web" } },
+  ingress: [{ from: [{ podSelector: { matchLabels: { app: "client" } } }] }],
+};
+
+beforeEach(async () => {
+  cluster = await makePolicyNode("10.244.1.0/24", "fd00:1::/64");
+  cluster.putNamespace("shop");
+  agent = cluster.start();
+  await agent.waitUntilReady();
+  web = await cluster.startPod("shop/web", { labels: { app: "web" } });
+  client = await cluster.startPod("shop/client", { labels: { app: "client" } });
+});
+
+afterEach(() => cluster.remove());
+
+async function causeway(...args: readonly string[]): Promise<string> {
+  return (await runCauseway([...args, "--socket", cluster.node.socket])).stdout;
+}
+
+test("a denied packet is in the log, the report, status --denied and the metrics, with both pods and the policy", async () => {
+  cluster.putPolicy("shop/closed", CLOSED);
+  const [address = ""] = web.addresses;
+  await cluster.becomes(false, client, address);
+  const report = async () => JSON.parse((await agent.get("/report.json"))?.text ?? "{}") as NodeReport;
+  await eventually("the report has it", async () => {
+    await cluster.reaches(client, address);
+    return (await report()).denied?.length;
+  });
+  const [denied] = (await report()).denied ?? [];
+  const said = {
+    direction: "ingress",
+    from: `shop/client (${client.addresses[0]})`,
+    to: `shop/web (${address})`,
+    port: "TCP 80",
+    reason: "isolated by shop/closed, no rule allows it",
+  };
+  assert.partialDeepStrictEqual(denied, said);
+  for (const text of [await causeway("status", "--denied"), agent.log()])
+    for (const part of ["shop/client", "shop/web", "TCP 80", "isolated by shop/closed"])
+      assert.ok(text.includes(part), `${part} in ${text}`);
+  const metrics = (await agent.get("/metrics"))?.text ?? "";
+  const [, packets] =
+    /^causeway_policy_denied_total\{direction="ingress",namespace="shop",policy="closed"\} (\d+)$/m.exec(
+      metrics,
+    ) ?? [];
+  assert.ok(Number(packets) > 0, metrics);
+});
+
+test("a connection that a policy forbids while it is open ends within a second, and goes on when one allows it", async (context) => {
+  cluster.putPolicy("shop/closed", CLOSED);
+  cluster.putPolicy("shop/from-client", FROM_CLIENT);
+  const [address = ""] = web.addresses;
+  await cluster.becomes(true, client, address);
+  const flow = await startFlow(context, { from: client.netns, to: web.netns, address, port: 7000 });
+  cluster.removePolicy("shop/from-client");
+  const ended = async () => (await agent.metric("causeway_policy_connections_ended_total")) ?? 0;
+  // Those that asked whether the port answers may be among them.
+  await eventually("both are ended", async () => (await ended()) >= 2);
+  const before = flow.received();
+  await cluster.becomes(false, client, address);
+  assert.deepEqual(flow.received(), before, "nothing comes any more, in neither direction");
+  cluster.putPolicy("shop/from-client", FROM_CLIENT);
+  await flow.goesOn();
+});
+
+test("trace names the policies that deny, the rule that allows, and a table that somebody has changed", async () => {
+  cluster.putPolicy("shop/closed", CLOSED);
+  const [address = ""] = web.addresses;
+  await cluster.becomes(false, client, address);
+  const trace = async (): Promise<FindingsReport> =>
+    JSON.parse(await causeway("trace", "--json", "shop/client", "shop/web:80")) as FindingsReport;
+  const before = await trace();
+  assert.deepEqual(
+    [...findingsOf(before, "egress policies"), ...findingsOf(before, "ingress policies")].map(
+      ({ verdict, evidence }) => `${verdict} ${evidence}`,
+    ),
+    [
+      "ok TCP 80: no policy selects shop/client for egress",
+      "fail TCP 80: isolated by shop/closed, no rule allows it",
+    ],
+  );
+  assert.deepEqual(findingsOf(before, "policies"), []);
+  cluster.putPolicy("shop/from-client", FROM_CLIENT);
+  await cluster.becomes(true, client, address);
+  const [allowed] = findingsOf(await trace(), "ingress policies");
+  assert.equal(allowed?.evidence, "TCP 80: NetworkPolicy shop/from-client, ingress rule 1, allows it");
+});
