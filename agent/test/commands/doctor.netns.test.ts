@@ -407,7 +407,7 @@ test("what an agent that was merely stopped has left is put right by its start: 
   const astray = findingsOf(await doctor(), "stale files");
   assert.match(
     astray[1]?.evidence ?? "",
-    /10-causeway\.conflist names the socket \/run\/gone\/agent\.sock \(missing\): the runtime takes the node for ready, and no pod starts until/,
+    /10-causeway\.conflist names the socket \/run\/gone\/agent\.sock \(missing\): the runtime considers the node ready, but no pod starts until/,
   );
   for (const finding of [...told, ...astray]) assert.ok(finding.remedy?.startsWith(remedy), finding.remedy);
   // What a cluster does on that command: the DaemonSet makes another pod.
