@@ -343,7 +343,7 @@ test("a table that somebody flushed comes back with the next change, which its A
   const engine = setup.policies.engine();
   assert.ok(engine && holds(setup.kernel, engine.table));
   assert.deepEqual(setup.repairs, [
-    "policy: the kernel refused a change of the policy table, which was made anew: ENOENT",
+    "policy: the kernel refused a change of the policy table, which was rebuilt: ENOENT",
   ]);
 });
 

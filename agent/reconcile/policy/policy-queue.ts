@@ -239,7 +239,7 @@ async function apply(
     await kernel.apply(changes);
   } catch (error) {
     await kernel.ensure(table);
-    onRepair(`the kernel refused a change of the policy table, which was written again: ${messageOf(error)}`);
+    onRepair(`the kernel refused a change of the policy table, which was rebuilt: ${messageOf(error)}`);
   }
 }
 
