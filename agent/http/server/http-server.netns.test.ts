@@ -97,7 +97,7 @@ test("HEAD has the head alone, other methods are refused, a failure is told", as
     await exchange(client(port), request("/fine", "POST")),
     /^HTTP\/1\.1 405 [^]*\r\nallow: GET, HEAD\r\n/,
   );
-  assert.match(await exchange(client(port), request("//")), /^HTTP\/1\.1 404 [^]*there are \/fine, /);
+  assert.match(await exchange(client(port), request("//")), /^HTTP\/1\.1 404 [^]*available: \/fine, /);
   assert.match(await exchange(client(port), request("/constructor")), /^HTTP\/1\.1 404 /);
   assert.match(
     await exchange(client(port), request("/broken")),

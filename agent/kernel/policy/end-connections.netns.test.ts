@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { after, afterEach, beforeEach, test } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
 import { NETLINK_NETFILTER } from "../../netlink/nft/nft-generation.ts";
 import type { Packet } from "../../plan/policy/evaluate/evaluate.ts";
 import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
-import { startFlow, type TickingFlow } from "../../testing/machine/start-flow.ts";
+import { startFlow } from "../../testing/machine/start-flow.ts";
 import { assertInsideTestNamespaces } from "../../testing/runner/privileged.ts";
 import { loadNative } from "../socket/native.ts";
 import { createNetlinkClient } from "../socket/netlink-client.ts";
@@ -71,13 +70,6 @@ afterEach(async () => {
   }
 });
 
-/** Nothing arrives any more at either end, though both go on to send. */
-async function assertEnded(flow: TickingFlow): Promise<void> {
-  const before = flow.received();
-  await delay(300);
-  assert.deepEqual(flow.received(), before);
-}
-
 function end(isForbidden: (packet: Packet) => boolean, addresses: readonly string[]) {
   return endConnections(netfilter, {
     addresses: new Set(addresses),
@@ -104,7 +96,7 @@ for (const [family, index] of [
     }, server.addresses);
     assert.deepEqual(counts, { ended: 2, released: 0, marked: 2 });
     assert.ok(judged.some(({ destination, port }) => destination === address && port === 7001));
-    await assertEnded(forbidden);
+    await forbidden.stops();
     await allowed.goesOn();
     const again = await end(() => false, client.addresses);
     assert.deepEqual(again, { ended: 0, released: 2, marked: 0 });
@@ -144,7 +136,7 @@ test("endConnections() judges by the pod's own address and port behind a service
       { ...want, protocol: 17 },
     ],
   );
-  await assertEnded(flow);
+  await flow.stops();
 });
 
 test("endConnections() judges none of a pod that nothing has changed for, but what was ended", async (context) => {
@@ -158,5 +150,5 @@ test("endConnections() judges none of a pod that nothing has changed for, but wh
   await end(judge, client.addresses);
   await end(judge, other.addresses);
   assert.equal(judged, 4);
-  await assertEnded(flow);
+  await flow.stops();
 });

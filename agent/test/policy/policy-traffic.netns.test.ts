@@ -73,9 +73,8 @@ test("a connection that a policy forbids while it is open ends within a second, 
   const ended = async () => (await agent.metric("causeway_policy_connections_ended_total")) ?? 0;
   // Those that asked whether the port answers may be among them.
   await eventually("both are ended", async () => (await ended()) >= 2);
-  const before = flow.received();
+  await flow.stops();
   await cluster.becomes(false, client, address);
-  assert.deepEqual(flow.received(), before, "nothing comes any more, in neither direction");
   cluster.putPolicy("shop/from-client", FROM_CLIENT);
   await flow.goesOn();
 });

@@ -2,9 +2,14 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { privileged } from "../runner/privileged.ts";
 import { eventually } from "./eventually.ts";
 import { type Netns, runOnHost } from "./netns.ts";
+
+/** 15 ticks. */
+const QUIET_MS = 300;
 
 const PROGRAM = new URL("../packets/ticking-flow.ts", import.meta.url).pathname;
 
@@ -20,6 +25,8 @@ export interface TickingFlow {
   received(): { readonly talker: Received; readonly listener: Received };
   /** Resolves when more has arrived at both ends, over TCP and over UDP. */
   goesOn(): Promise<void>;
+  /** Resolves when nothing has arrived at either end for some ticks, though both go on to send. What was on its way before may still arrive. */
+  stops(): Promise<void>;
 }
 
 export interface FlowEnds {
@@ -59,6 +66,13 @@ export async function startFlow(
         () => hasMore(before.talker, count(talker)) && hasMore(before.listener, count(listener)),
         () => ({ before, now: received() }),
       );
+    },
+    async stops() {
+      await eventually("nothing arrives at either end", async () => {
+        const before = received();
+        await delay(QUIET_MS);
+        return isDeepStrictEqual(received(), before);
+      });
     },
   };
   await flow.goesOn();
