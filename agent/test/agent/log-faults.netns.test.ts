@@ -104,8 +104,8 @@ test("an agent whose stderr is closed goes on, counts the lines that it loses, a
   const again = open(fifo, O_RDONLY);
   node.writeNodes("10.244.1.0/24", "10.244.2.0/24");
   let text = "";
-  await eventually("it is told", () => (text += readAll(again)).includes("Lost lines of the log"));
-  const told = text.split("\n").find((line) => line.includes("Lost lines"));
+  await eventually("it is told", () => (text += readAll(again)).includes("Lost log lines"));
+  const told = text.split("\n").find((line) => line.includes("Lost log lines"));
   assert.ok((JSON.parse(told ?? "{}") as { lost: number }).lost >= lost, told);
   assert.equal(await agent.end("SIGTERM"), 0);
 });

@@ -156,7 +156,8 @@ for (const { name, fault } of [
       await node.del("c1", pod.path);
       assert.deepEqual(await routes(), [NEAR, FAR]);
       await first.end("SIGKILL");
-      const second = startAgent();
+      // Else new pods wait until policies are known.
+      const second = startAgent("--policy-start", "open");
       await second.waitUntilReady();
       assert.deepEqual(await routes(), [NEAR, FAR]);
       assert.match(await host("bridge fdb show dev cw-vx"), /dst 203.0.113.7/);

@@ -337,7 +337,7 @@ test("an older program beside a newer agent does not install its shim, over whic
     { verdict: "info", remedy: undefined },
     JSON.stringify(found),
   );
-  assert.match(found?.evidence ?? "", /as the running agent is$/);
+  assert.match(found?.evidence ?? "", /like the running agent$/);
 });
 
 test("no remedy is undone by the agent: a folder that has the socket's name", async () => {

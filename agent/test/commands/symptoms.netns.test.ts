@@ -43,7 +43,7 @@ const FAULTS: readonly {
   readonly line: string;
   readonly make?: () => Promise<unknown>;
 }[] = [
-  { command: "trace shop/web-0 shop/db-0:5432", line: "the way is whole" },
+  { command: "trace shop/web-0 shop/db-0:5432", line: "the path is complete" },
   { command: "trace shop/web-0 198.51.100.7:443", line: "masquerade" },
   { command: "status", line: "Last CNI calls" },
   {

@@ -120,7 +120,7 @@ for (const { mode, services } of [
           ? /^fail chain ip6? kube-proxy cluster-ips-check rejects /
           : /^warn chain ip6? nat KUBE-SVC-WEB translates other ports of \S+: this one stays as it is$/,
       );
-      assert.doesNotMatch(found.text, /whole, as far/);
+      assert.doesNotMatch(found.text, /complete, as far/);
     });
 
     test(`trace to a service's address alone in ${mode} mode asks for a port (IPv${family})`, async () => {
@@ -130,7 +130,7 @@ for (const { mode, services } of [
         serviceOf(found) ?? "",
         /^warn what happens to it is not visible from here: .* by port: ask for /,
       );
-      assert.doesNotMatch(found.text, /whole, as far|leaves the cluster/);
+      assert.doesNotMatch(found.text, /complete, as far|leaves the cluster/);
     });
 
     test(`trace through a NodePort in ${mode} mode follows it, and other ports and the world are as without (IPv${family})`, async () => {
@@ -172,7 +172,7 @@ test("trace to a service whose address IPVS has made local says that it cannot t
   ] as const) {
     const found = await trace(source, target);
     assert.match(serviceOf(found) ?? "", /^warn .* is on kube-ipvs0: IPVS sends /);
-    assert.doesNotMatch(found.text, /whole, as far|node's own/);
+    assert.doesNotMatch(found.text, /complete, as far|node's own/);
   }
 });
 

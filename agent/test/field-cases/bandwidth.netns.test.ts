@@ -148,7 +148,7 @@ for (const { name, command } of [
     await runOnHost("sh", "-ec", command);
     const said = check();
     process.kill(agent.pid, "SIGCONT");
-    assert.match((await said).stdout, /the limit of what comes (from|to) host link/);
+    assert.match((await said).stdout, /the limit on traffic (from|to) host link/);
     await eventually("the limit is back", async () => (await describeLimits()) === before, describeLimits);
     assert.equal((await check()).stdout, "");
     const repairs = () => agent.metric('causeway_drift_repairs_total{kind="bandwidth"}');

@@ -118,7 +118,7 @@ test("with IPv6 pods get 1280 bytes, readiness warns of what is cut, and doctor'
     await sendLarge(pod, 1280);
     assert.ok((await countFragments()) > before, "the packet is cut");
     const warning =
-      /warning: MTU: pods with IPv6 need 1280 bytes, and the 1330 bytes that cw-vx makes of them/;
+      /warning: MTU: pods with IPv6 need 1280 bytes, so packets of cw-vx \(1330 bytes\) are fragmented/;
     assert.match((await agent.get("/readyz"))?.text ?? "", warning);
     const found = findingsOf(await doctor(), "MTU");
     assert.deepEqual(
