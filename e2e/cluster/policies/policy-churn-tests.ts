@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import type { V1Node } from "@kubernetes/client-node";
 import { waitFor, waitUntilHolds } from "../../lib/wait-for.ts";
-import { killAgent } from "../causeway.ts";
+import { killAgent, readyRestarts } from "../causeway.ts";
 import type { Cluster } from "../cluster.ts";
 import type { ClusterNode } from "../cluster-node.ts";
 import { PROBER_IMAGE } from "../images.ts";
@@ -46,9 +46,9 @@ export function testPolicyChurn(getCluster: () => Cluster, { pods, podsPerKill }
     const work = async (node: ClusterNode, worker: number): Promise<void> => {
       for (let round = 0; left > 0; round += 1) {
         left -= 1;
+        const number = pods - left;
         await runBreaker(cluster, { node, name: `breaker-${node.name}-${worker}-${round}`, watchers });
-        const done = pods - left;
-        if (done % podsPerKill === 0) await killAgent(cluster.nodes[(done / podsPerKill) % 2] ?? node);
+        if (number % podsPerKill === 0) await killNext(cluster, number / podsPerKill);
       }
     };
     await Promise.all(
@@ -64,6 +64,17 @@ export function testPolicyChurn(getCluster: () => Cluster, { pods, podsPerKill }
     );
     await removeNamespaces(cluster, [OPEN, SHUT]);
   });
+}
+
+/** Each node's agent in turn, once it runs: the kubelet makes one wait that ends often. */
+async function killNext(cluster: Cluster, kill: number): Promise<void> {
+  const node = cluster.nodes[kill % cluster.nodes.length] ?? assert.fail();
+  await waitFor(
+    `the agent of ${node.name}`,
+    async () => (await readyRestarts(cluster, node)) !== undefined || undefined,
+    { timeoutMs: 300_000, intervalMs: 200 },
+  );
+  await killAgent(node);
 }
 
 async function startWatcher(cluster: Cluster, node: ClusterNode): Promise<PolicyPod> {
@@ -115,13 +126,9 @@ function prober(args: readonly string[]): object {
   return { image: PROBER_IMAGE, args, readinessProbe: undefined };
 }
 
-async function removeAndWait({ api }: Cluster, namespace: string, name: string): Promise<void> {
-  const path = `/api/v1/namespaces/${namespace}/pods`;
-  await api.remove(`${path}/${name}`);
-  const isGone = async (): Promise<true | undefined> =>
-    (await api.list<{ metadata: { name: string } }>(path)).every(({ metadata }) => metadata.name !== name) ||
-    undefined;
-  await waitFor(`the end of pod ${name}`, isGone, { timeoutMs: 60_000, intervalMs: 100 });
+/** Ends when its container has ended, not only the object. */
+async function removeAndWait(cluster: Cluster, namespace: string, name: string): Promise<void> {
+  await cluster.kubectl(["delete", "pod", name, `--namespace=${namespace}`, "--now"]);
 }
 
 /** For each watcher the addresses that it has heard, in this order; not its own, which it sends to like to all others. */
