@@ -119,7 +119,7 @@ test("an agent that restarts while nothing tells it of the node's addresses leav
   await agent.end("SIGKILL");
   for (const verb of ["list", "watch"] as const)
     api.setFault(verb, { kind: "status", code: 503, reason: "ServiceUnavailable", message: "away" });
-  await startAgent().waitUntilReady();
+  await startAgent("--policy-start", "open").waitUntilReady();
   assert.equal(await mtuOf("cw0"), 8950);
 });
 

@@ -178,6 +178,42 @@ test("hostPorts lead to a pod as far as its policies let them", async () => {
   }
 });
 
+for (const isBridgeFiltered of [true, false]) {
+  test(`what a pod sends to a service whose endpoint is on its node is judged (bridge-nf-call-iptables=${Number(isBridgeFiltered)})`, async () => {
+    const setting = Number(isBridgeFiltered);
+    const web = await cluster.startPod("a/web", { labels: { app: "web" } });
+    const friend = await cluster.startPod("a/friend", { labels: { role: "friend" } });
+    const stranger = await cluster.startPod("b/stranger");
+    cluster.putPolicy("a/web", ingressFrom({ podSelector: { matchLabels: { role: "friend" } } }));
+    await becomes(false, stranger, web);
+    // As kube-proxy translates it: br_netfilter hands such a packet on without the link that it came in by.
+    const services = [["ip", "10.96.0.1"] as const, ["ip6", "fd00:96::1"] as const];
+    const tables = services.map(([family, address], index) => {
+      const rule = `${family} daddr ${address} dnat to ${web.addresses[index]}`;
+      return `table ${family} services {
+        chain translate {
+          type nat hook prerouting priority -100;
+          ${rule};
+        }
+      }`;
+    });
+    await runOnHost(
+      "sh",
+      "-ec",
+      `for family in ip ip6; do echo ${setting} >/proc/sys/net/bridge/bridge-nf-call-\${family}tables; done`,
+    );
+    await runOnHost("nft", tables.join("\n"));
+    try {
+      for (const [, service] of services) {
+        assert.equal(await cluster.reaches(friend, service), true, `friend → ${service}`);
+        assert.equal(await cluster.reaches(stranger, service), false, `stranger → ${service}`);
+      }
+    } finally {
+      await runOnHost("nft", "delete table ip services; delete table ip6 services");
+    }
+  });
+}
+
 test("a restart keeps policies in force and cuts nothing, whether the agent was stopped or killed", async (t) => {
   cluster.putPolicy("a/web", ingressFrom({ podSelector: { matchLabels: { role: "friend" } } }));
   const web = await cluster.startPod("a/web", { labels: { app: "web" } });
