@@ -83,7 +83,7 @@ test(`doctor takes less than 2 s with ${PODS} pods and ${PEERS} nodes`, async (c
   context.diagnostic(`doctor: ${bestMs.toFixed(0)} ms`);
   assert.match(
     findingsOf(report, "pods")[0]?.evidence ?? "",
-    new RegExp(`^${PODS} pods are as they must be`),
+    new RegExp(`^${PODS} pods are attached correctly`),
   );
   assert.match(
     findingsOf(report, "other nodes")[0]?.evidence ?? "",
