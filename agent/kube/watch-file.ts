@@ -34,6 +34,8 @@ export interface WatchedFile {
 
 /** From a notification to reading: programs write a file in several steps. */
 const SETTLE_MS = 50;
+/** However busy its folder is, in which other programs may write all the time. */
+const MAX_SETTLE_MS = 250;
 /** The file is read this often even when nothing was heard: not every file system notifies, and a folder may be replaced. */
 const POLL_MS = 10_000;
 
@@ -47,6 +49,8 @@ export function watchFile({ path, noun, take, onChange, log, clock }: WatchFileO
   let lastGoodMs: number | undefined;
   let reading = Promise.resolve();
   let cancelTimer = (): void => undefined;
+  /** When what was heard is looked at in any case. */
+  let settledByMs: number | undefined;
 
   const notify = (): void => {
     if (!isClosed) onChange();
@@ -80,13 +84,20 @@ export function watchFile({ path, noun, take, onChange, log, clock }: WatchFileO
     notify();
   };
 
-  const folder = createFolderWatcher({ path, log, onHeard: () => schedule(SETTLE_MS) });
+  const folder = createFolderWatcher({ path, log, onHeard: settle });
+
+  function settle(): void {
+    const nowMs = clock.nowMs();
+    settledByMs ??= nowMs + MAX_SETTLE_MS;
+    schedule(Math.min(SETTLE_MS, Math.max(0, settledByMs - nowMs)));
+  }
 
   function schedule(delayMs: number): void {
     cancelTimer();
     if (!isClosed) cancelTimer = clock.after(delayMs, run);
   }
   function run(): void {
+    settledByMs = undefined;
     if (!isClosed) folder.ensure();
     schedule(POLL_MS);
     // One read after the other: a notification that comes during one leads to another after it, so the newest content is seen.

@@ -114,6 +114,17 @@ test("watchNodesFile() waits for a file that is not there at the start", async (
   await setup.heard("the file", () => view.isComplete() && names(setup) === "a");
 });
 
+test("watchNodesFile() reads a change although another program writes into the folder all the time", async (t) => {
+  const setup = setUp(t, file("a"));
+  await setup.heard("the first content", () => names(setup) === "a");
+  const neighbour = join(setup.folder, "neighbour");
+  writeFileSync(setup.path, file("a", "b"));
+  await setup.heard("the next content", () => {
+    writeFileSync(neighbour, "");
+    return names(setup) === "a,b";
+  });
+});
+
 test("watchNodesFile() notices a change that nobody announced, when it polls", async (t) => {
   const setup = setUp(t);
   const { folder, path, view, clock } = setup;

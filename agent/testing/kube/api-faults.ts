@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { resetConnection } from "./reset-connection.ts";
 
 /** What the server does wrong, until told otherwise. */
 export type ApiFault =
@@ -59,7 +60,7 @@ export function misbehave(
       response.end(fault.body);
       return;
     case "reset":
-      request.socket.resetAndDestroy();
+      resetConnection(request.socket);
       return;
     case "hang":
       return;

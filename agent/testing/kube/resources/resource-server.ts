@@ -1,4 +1,5 @@
 import type { ServerResponse } from "node:http";
+import { resetConnection } from "../reset-connection.ts";
 import { sendStatus, statusObject } from "../api-faults.ts";
 import { createObjectStore, type ObjectStore, type StoredObject } from "./object-store.ts";
 import type { Resource, ResourcePath } from "./resource.ts";
@@ -178,5 +179,5 @@ function createPages(store: ObjectStore, { ignoresLimit = false }: ResourceServe
 function endWatch({ response, forget }: Watcher, how: "cut" | "end"): void {
   forget(); // nothing may be written after the end
   if (how === "end") response.end();
-  else response.socket?.resetAndDestroy();
+  else resetConnection(response.socket);
 }
