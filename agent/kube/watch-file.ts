@@ -48,9 +48,6 @@ export function watchFile({ path, noun, take, onChange, log, clock }: WatchFileO
   let content: string | undefined;
   let lastGoodMs: number | undefined;
   let reading = Promise.resolve();
-  let cancelTimer = (): void => undefined;
-  /** When what was heard is looked at in any case. */
-  let settledByMs: number | undefined;
 
   const notify = (): void => {
     if (!isClosed) onChange();
@@ -84,27 +81,13 @@ export function watchFile({ path, noun, take, onChange, log, clock }: WatchFileO
     notify();
   };
 
-  const folder = createFolderWatcher({ path, log, onHeard: settle });
-
-  function settle(): void {
-    const nowMs = clock.nowMs();
-    settledByMs ??= nowMs + MAX_SETTLE_MS;
-    schedule(Math.min(SETTLE_MS, Math.max(0, settledByMs - nowMs)));
-  }
-
-  function schedule(delayMs: number): void {
-    cancelTimer();
-    if (!isClosed) cancelTimer = clock.after(delayMs, run);
-  }
-  function run(): void {
-    settledByMs = undefined;
-    if (!isClosed) folder.ensure();
-    schedule(POLL_MS);
+  const folder = createFolderWatcher({ path, log });
+  const looks = createLooks(clock, (settle) => {
+    folder.ensure(settle);
     // One read after the other: a notification that comes during one leads to another after it, so the newest content is seen.
     reading = reading.then(read);
-  }
-
-  schedule(0);
+  });
+  looks.start();
 
   return {
     isComplete: () => lastGoodMs !== undefined,
@@ -113,19 +96,43 @@ export function watchFile({ path, noun, take, onChange, log, clock }: WatchFileO
     lastGoodMs: () => lastGoodMs,
     async close() {
       isClosed = true;
-      cancelTimer();
+      looks.stop();
       folder.close();
       await reading;
     },
   };
 }
 
-interface FolderWatcherOptions extends Pick<WatchFileOptions, "path" | "log"> {
-  readonly onHeard: () => void;
+/** Looks at once, when what `settle` was called for has settled, and every {@link POLL_MS}. */
+function createLooks(clock: Clock, look: (settle: () => void) => void) {
+  let isStopped = false;
+  let cancel = (): void => undefined;
+  let settledByMs: number | undefined;
+  const schedule = (delayMs: number): void => {
+    cancel();
+    if (!isStopped) cancel = clock.after(delayMs, run);
+  };
+  function run(): void {
+    settledByMs = undefined;
+    schedule(POLL_MS);
+    look(settle);
+  }
+  function settle(): void {
+    const nowMs = clock.nowMs();
+    settledByMs ??= nowMs + MAX_SETTLE_MS;
+    schedule(Math.min(SETTLE_MS, Math.max(0, settledByMs - nowMs)));
+  }
+  return {
+    start: (): void => schedule(0),
+    stop(): void {
+      isStopped = true;
+      cancel();
+    },
+  };
 }
 
 /** Hears of changes in the file's folder, as long as the file system tells of them. */
-function createFolderWatcher({ path, log, onHeard }: FolderWatcherOptions) {
+function createFolderWatcher({ path, log }: Pick<WatchFileOptions, "path" | "log">) {
   let watcher: FSWatcher | undefined;
   let opened = 0;
   const lose = (error: unknown): void => {
@@ -134,7 +141,7 @@ function createFolderWatcher({ path, log, onHeard }: FolderWatcherOptions) {
     log.debug({}, `Cannot watch folder of "${path}", polling instead: ${describeSystemError(error)}`);
   };
   return {
-    ensure(): void {
+    ensure(onHeard: () => void): void {
       if (watcher !== undefined) return;
       try {
         watcher = watch(dirname(path), { persistent: false }, onHeard);
