@@ -37,6 +37,8 @@ export interface NodeLab {
   /** What the nodes file tells of this node, and of others; the agent follows it. */
   setPodCidrs(podCIDRs: readonly string[]): void;
   setPeers(peers: readonly NodeEntry[]): void;
+  /** What the objects file has; the agent follows it from the first call before its start on. */
+  setObjects(objects: readonly object[]): void;
   close(): Promise<void>;
 }
 
@@ -68,7 +70,9 @@ export async function createNodeLab(): Promise<NodeLab> {
     writeFileSync(nodesFile, JSON.stringify([own, ...peers]));
   };
   writeNodes();
-  const place = { folder, netns: network.node, nodesFile, nodeName: NODE_NAME, socket, httpRelay };
+  const objectsFile = join(folder, "objects.yaml");
+  const flags: string[] = [];
+  const place = { folder, netns: network.node, nodesFile, nodeName: NODE_NAME, socket, httpRelay, flags };
   let running: Agent | undefined;
   const stopAgent = async (): Promise<void> => {
     await running?.stop("SIGTERM");
@@ -100,6 +104,10 @@ export async function createNodeLab(): Promise<NodeLab> {
     setPeers(given) {
       peers = given;
       writeNodes();
+    },
+    setObjects(objects) {
+      writeFileSync(objectsFile, objects.map((object) => JSON.stringify(object)).join("\n---\n"));
+      if (flags.length === 0) flags.push("--objects-file", objectsFile);
     },
     close: () => finish.disposeAsync(),
   };

@@ -4,6 +4,7 @@ import { testAwayAlerts, testWorkAlerts } from "./agent-alert-tests.ts";
 import { readAlerts } from "./chart-files.ts";
 import { testNodeAlerts } from "./node-alert-tests.ts";
 import { testPodAlerts } from "./pod-alert-tests.ts";
+import { testPolicyAlerts } from "./policy-alert-tests.ts";
 import { createAlertTester } from "./test-alert.ts";
 import type { WatchedLab } from "./watched-lab.ts";
 
@@ -12,6 +13,7 @@ export function testAlerts(getLab: () => WatchedLab): void {
   const tester = createAlertTester(getLab);
   testWorkAlerts(tester);
   testPodAlerts(tester);
+  testPolicyAlerts(tester);
   testNodeAlerts(tester);
   testAwayAlerts(tester);
 

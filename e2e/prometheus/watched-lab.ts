@@ -7,6 +7,9 @@ import { createNodeLab, type NodeLab } from "../libcni/node-lab.ts";
 import { type Prometheus, startPrometheus } from "./prometheus.ts";
 import { shortenedRules } from "./test-rules.ts";
 
+/** Where the pods of policies' alerts are. */
+export const NAMESPACE = { kind: "Namespace", metadata: { name: "shop" } };
+
 /** A node with a real agent, watched by a real Prometheus. */
 export interface WatchedLab {
   readonly node: NodeLab;
@@ -23,6 +26,7 @@ export async function createWatchedLab(): Promise<WatchedLab> {
   const node = await createNodeLab();
   cleanUps.defer(node.close);
   node.setPodCidrs(["10.244.7.0/28"]);
+  node.setObjects([NAMESPACE]);
   await node.agent();
   const startedS = Date.now() / 1000;
   const prometheus = await startPrometheus({
