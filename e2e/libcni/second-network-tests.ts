@@ -11,6 +11,7 @@ import {
   ping,
   testInLab,
 } from "./cni-lab.ts";
+import { waitUntilHolds } from "../lib/wait-for.ts";
 import { writeConflist } from "./conflists.ts";
 import type { CniResult } from "./libcni.ts";
 import { GATEWAYS, type NodeLab, POD_CIDRS } from "./node-lab.ts";
@@ -89,6 +90,14 @@ async function withRoutesFromOutside({ network }: NodeLab, body: () => Promise<v
   }
 }
 
+/** The nodes file has another node from now on, which the agent knows when this resolves. */
+async function knowPeer(node: NodeLab): Promise<void> {
+  node.setPeers([PEER]);
+  const agent = await node.agent();
+  const check = async (): Promise<void> => assert.equal(await agent.metric("causeway_peer_pod_cidrs"), 1);
+  await waitUntilHolds("the agent knows the other node", check, { timeoutMs: 10_000 });
+}
+
 /** libcni leaves an empty list out. */
 const destinations = ({ routes = [] }: Partial<CniResult>): readonly string[] =>
   routes.map(({ dst }) => dst).toSorted();
@@ -107,7 +116,7 @@ export function testSecondNetworks(getLab: () => CniLab): void {
     getLab,
     async (lab, attach) => {
       const { node, libcni, sandboxes } = lab;
-      node.setPeers([PEER]);
+      await knowPeer(node);
       const other = await addPod(lab);
       const pod = await sandboxes.create();
       const reference = writeReference(node, true);
