@@ -25,8 +25,8 @@ export interface TableGeneration {
  */
 export interface Generations {
   open(table: string): TableGeneration;
-  /** A transaction of ours was made, through a socket of ours. */
-  advance(): void;
+  /** Transactions of ours were made, through a socket of ours; one if no count is given. */
+  advance(count?: number): void;
   /** The kernel has told of a transaction. */
   notice(commit: Commit): void;
 }
@@ -58,8 +58,8 @@ export function createGenerations(): Generations {
         expected: () => (entry.seen === 0 ? 0 : later(entry.seen, own - entry.counted)),
       };
     },
-    advance() {
-      own += 1;
+    advance(count = 1) {
+      own += count;
     },
     notice({ generation, isOwn, tables }) {
       for (const entry of entries) {

@@ -1,3 +1,4 @@
+import { createSharedLock } from "../../lib/shared-lock.ts";
 import { createGenerations, type Generations } from "../nft/generations.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 import type { PolicyKernel } from "./policy-kernel.ts";
@@ -19,13 +20,8 @@ export function createPolicyKernel({
   options = DEFAULT_POLICY_OPTIONS,
 }: PolicyKernelInput): PolicyKernel {
   const kept = createKeptTable({ netfilter, generations, options });
-  let last: Promise<unknown> = Promise.resolve();
-  /** One after the other. */
-  const inTurn = <Result>(work: () => Promise<Result>): Promise<Result> => {
-    const running = last.then(work);
-    last = running.catch(() => undefined); // the caller gets the failure
-    return running;
-  };
+  /** One after the other, in the order of the calls. */
+  const { exclusive: inTurn } = createSharedLock();
   return {
     ensure(table) {
       const wanted = copyTable(table);

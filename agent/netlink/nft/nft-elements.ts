@@ -1,6 +1,5 @@
 import { type Attribute, attribute, nested, textAttribute } from "../message/attributes.ts";
 import {
-  NFNL_SUBSYS_NFTABLES,
   NFPROTO_BRIDGE,
   NFPROTO_INET,
   NFT_MSG_DELSETELEM,
@@ -17,9 +16,8 @@ import {
   NLM_F_EXCL,
 } from "../constants.ts";
 import type { MessageBody, NetlinkRequest } from "../message/message.ts";
-import { nfgenmsg } from "./nfgenmsg.ts";
 import { writeComment } from "./nft-comment.ts";
-import { nftTransaction } from "./table/nft-transaction.ts";
+import { nftBody, nftTransaction } from "./table/nft-transaction.ts";
 
 /** Element of a set or map. */
 export interface SetElement {
@@ -66,16 +64,14 @@ interface ElementsPart extends Pick<ElementChange, "table" | "verb"> {
 function elementsMessage({ table, verb, part }: ElementsPart): MessageBody {
   const isNew = verb === "add";
   const { family, set } = part[0] ?? { family: "inet", set: "" };
-  return {
-    type: (NFNL_SUBSYS_NFTABLES << 8) | (isNew ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM),
+  const message = isNew ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM;
+  return nftBody(message, family === "inet" ? NFPROTO_INET : NFPROTO_BRIDGE, {
     flags: isNew ? NLM_F_CREATE | NLM_F_EXCL : 0,
-    payload: [
-      nfgenmsg(family === "inet" ? NFPROTO_INET : NFPROTO_BRIDGE),
-      ...textAttribute(NFTA_SET_ELEM_LIST_TABLE, table),
-      ...textAttribute(NFTA_SET_ELEM_LIST_SET, set),
+    attributes: [
+      ...setAttributes(table, set),
       ...nested(NFTA_SET_ELEM_LIST_ELEMENTS, ...part.map((element) => elementAttribute(element, isNew))),
     ],
-  };
+  });
 }
 
 function elementAttribute({ key, data, comment }: SetElement, isNew: boolean): Attribute {
@@ -95,7 +91,12 @@ export function concatenate(fields: readonly Uint8Array[]): Uint8Array {
   return Buffer.concat(fields.flatMap((field) => [field, new Uint8Array(-field.length & 3)]));
 }
 
-function chunk<Item>(items: readonly Item[], size: number): Item[][] {
+/** The set that elements are of. */
+export function setAttributes(table: string, set: string): Attribute {
+  return [...textAttribute(NFTA_SET_ELEM_LIST_TABLE, table), ...textAttribute(NFTA_SET_ELEM_LIST_SET, set)];
+}
+
+export function chunk<Item>(items: readonly Item[], size: number): Item[][] {
   return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
     items.slice(index * size, (index + 1) * size),
   );

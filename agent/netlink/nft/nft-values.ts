@@ -103,6 +103,7 @@ function fieldTypes(type: number): readonly ValueType[] | undefined {
   return types.length === 0 ? undefined : types;
 }
 
-function padded(bytes: number): number {
+/** Bytes of a field in registers of 32 bits. */
+export function padded(bytes: number): number {
   return (bytes + 3) & ~3;
 }

@@ -2,7 +2,7 @@ import type { PolicyKernel } from "../../kernel/policy/policy-kernel.ts";
 import { backOffMs } from "../../lib/back-off.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
-import type { PolicyTable } from "../../plan/policy/compile/policy-table.ts";
+import { isEmptyTable, type PolicyTable } from "../../plan/policy/compile/policy-table.ts";
 import type { ObjectChange } from "../../plan/policy/state/object-change.ts";
 import type { PolicyEngine } from "../../plan/policy/state/policy-engine.ts";
 import type { TableChange } from "../../plan/policy/state/table-change.ts";
@@ -255,9 +255,4 @@ function fail(state: State, error: unknown): void {
     state.cancelRetry = undefined;
     run(state);
   });
-}
-
-/** Whether no pod of this node is under a policy: then the kernel has no table, and packets no work. */
-export function isEmptyTable({ sets, chains, pods }: PolicyTable): boolean {
-  return sets.size === 0 && chains.size === 0 && Object.values(pods).every((map) => map.size === 0);
 }

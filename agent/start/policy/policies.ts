@@ -3,6 +3,7 @@ import type { PolicySource } from "../../kube/policies/policy-source.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { ClusterReconciler } from "../../reconcile/cluster.ts";
 import type { NodeReconciler } from "../../reconcile/node.ts";
+import { countPolicies } from "../../reconcile/policy/count-policies.ts";
 import { createPolicies, type KnownNetwork, type Policies } from "../../reconcile/policy/policies.ts";
 import type { Base } from "../base.ts";
 import type { Source } from "../source.ts";
@@ -24,14 +25,7 @@ const NO_POLICIES: WatchedPolicies = {
   answer: undefined,
   cautions: () => undefined,
   denials: () => Promise.resolve([]),
-  counts: () => ({
-    policies: 0,
-    unread: 0,
-    chains: 0,
-    elements: 0,
-    watches: 0,
-    pods: { selected: 0, unknown: 0, open: 0 },
-  }),
+  counts: () => countPolicies({ engine: undefined, attachments: new Map(), watches: 0, unread: 0 }),
   stop: () => Promise.resolve(),
 };
 

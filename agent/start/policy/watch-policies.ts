@@ -1,11 +1,11 @@
 import { messageOf } from "../../lib/errors.ts";
 import { listCautions } from "../../plan/policy/advise.ts";
+import { isEmptyTable } from "../../plan/policy/compile/policy-table.ts";
 import { createDenialTotals, type DenialTotal } from "../../plan/policy/drops/denial-totals.ts";
 import { describeDrop } from "../../plan/policy/drops/describe-drop.ts";
 import { tracePolicies } from "../../plan/policy/evaluate/trace-policies.ts";
 import type { PolicyEngine } from "../../plan/policy/state/policy-engine.ts";
 import type { TableChange } from "../../plan/policy/state/table-change.ts";
-import { isEmptyTable } from "../../reconcile/policy/policy-queue.ts";
 import { createEndForbidden, type EndForbidden } from "../../reconcile/policy/end-forbidden.ts";
 import type { PolicyAnswer, PolicyQuestion } from "../../report/query.ts";
 import type { Base } from "../base.ts";

@@ -1,7 +1,6 @@
 import type { PolicyKernel } from "../../kernel/policy/policy-kernel.ts";
-import type { PolicyTable } from "../../plan/policy/compile/policy-table.ts";
+import { isEmptyTable, type PolicyTable } from "../../plan/policy/compile/policy-table.ts";
 import { diffTables } from "../../plan/policy/state/diff-tables.ts";
-import { isEmptyTable } from "../../reconcile/policy/policy-queue.ts";
 import { createTableMirror, type TableMirror } from "./table-mirror.ts";
 
 /** A kernel that keeps the table in memory, and refuses what the real one refuses. */

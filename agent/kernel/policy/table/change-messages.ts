@@ -96,7 +96,8 @@ function createSetSteps(spec: SetSpec, texts: readonly string[], nextSetId: Next
   return [[createSet(POLICY_TABLE, declarationOf(spec), nextSetId())], ...elements];
 }
 
-function single(bodies: readonly MessageBody[]): readonly Step[] {
+/** Messages of which each is a step. */
+export function single(bodies: readonly MessageBody[]): readonly Step[] {
   return bodies.map((body) => [body]);
 }
 

@@ -42,15 +42,12 @@ export function createKeptTable({ netfilter, generations, options }: KeptTableIn
   /** The copy, if nobody else can have changed the table. */
   const readCopy = async (): Promise<TableCopy | undefined> =>
     copy !== undefined && (await readGeneration(netfilter)) === known.expected() ? copy : undefined;
-  const advance = (count: number): void => {
-    for (let made = 0; made < count; made++) generations.advance();
-  };
   const apply = async (changes: readonly TableChange[]): Promise<void> => {
     if (changes.length === 0) return;
     if (copy === undefined)
       throw new Error("Cannot change the policy table: what the kernel has of it is not known");
     try {
-      await sendChanges(netfilter, copy, { changes, onMade: advance });
+      await sendChanges(netfilter, copy, { changes, onMade: generations.advance });
     } catch (error) {
       forget();
       throw error;
@@ -79,7 +76,8 @@ export function createKeptTable({ netfilter, generations, options }: KeptTableIn
     async remove() {
       forget();
       const step = [createTable(POLICY_TABLE), deleteTable(POLICY_TABLE)];
-      advance(await sendSteps({ netfilter, what: `remove nftables table ${POLICY_TABLE.table}` }, [step]));
+      const what = `remove nftables table ${POLICY_TABLE.table}`;
+      generations.advance(await sendSteps({ netfilter, what }, [step]));
     },
     verifiedGeneration: known.expected,
   };

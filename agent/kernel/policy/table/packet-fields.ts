@@ -4,6 +4,7 @@ import {
   NFT_PAYLOAD_NETWORK_HEADER,
   NFT_PAYLOAD_TRANSPORT_HEADER,
 } from "../../../netlink/constants.ts";
+import { familyToAf } from "../../../netlink/family.ts";
 import type { Attribute } from "../../../netlink/message/attributes.ts";
 import { compare, meta, payload, type PayloadField } from "../../../netlink/nft/table/nft-expressions.ts";
 import type { LookupKey, PolicyChain } from "../../../plan/policy/compile/policy-table.ts";
@@ -19,9 +20,6 @@ const ADDRESSES: Readonly<Record<Family, Readonly<Record<"source" | "destination
 /** Of TCP, UDP and SCTP alike. */
 const DESTINATION_PORT: PayloadField = { base: NFT_PAYLOAD_TRANSPORT_HEADER, offset: 2, length: 2 };
 
-/** NFPROTO_IPV4 and NFPROTO_IPV6 of linux/netfilter.h. */
-const NFPROTO: Readonly<Record<Family, number>> = { 4: 2, 6: 10 };
-
 export function address(family: Family, end: "source" | "destination"): readonly Attribute[] {
   return [payload(ADDRESSES[family][end])];
 }
@@ -33,7 +31,8 @@ export function addressPair(family: Family): readonly Attribute[] {
 }
 
 export function isOfFamily(family: Family): readonly Attribute[] {
-  return [meta(NFT_META_NFPROTO), compare("==", Uint8Array.of(NFPROTO[family]))];
+  // NFPROTO_* of linux/netfilter.h are the AF_* of the same families.
+  return [meta(NFT_META_NFPROTO), compare("==", Uint8Array.of(familyToAf(family)))];
 }
 
 /** Loads what a look-up of a chain is about into the registers, from the first on. */

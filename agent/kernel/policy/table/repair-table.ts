@@ -43,13 +43,9 @@ export function replaceTable(plan: TablePlan): readonly MessageBody[] {
     deleteTable(POLICY_TABLE),
     createTable(POLICY_TABLE),
     ...sets.map(({ declaration }, index) => createSet(POLICY_TABLE, declaration, index + 1)),
-    ...sets
-      .filter(({ declaration }) => !declaration.isVerdictMap)
-      .flatMap((set) => addElements(setKey(set.declaration.name), kernelElements(set))),
+    ...sets.filter(isPlain).flatMap(additionsTo),
     ...[...plan.chains.values()].flatMap(createChainBodies),
-    ...sets
-      .filter(({ declaration }) => declaration.isVerdictMap)
-      .flatMap((set) => addElements(setKey(set.declaration.name), kernelElements(set))),
+    ...sets.filter((set) => !isPlain(set)).flatMap(additionsTo),
   ];
 }
 

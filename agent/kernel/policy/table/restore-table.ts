@@ -1,11 +1,10 @@
-import type { MessageBody } from "../../../netlink/message/message.ts";
 import { isNetlinkError } from "../../../netlink/message/netlink-error.ts";
 import type { PolicyTable } from "../../../plan/policy/compile/policy-table.ts";
 import type { Generations, TableGeneration } from "../../nft/generations.ts";
 import { readGeneration } from "../../nft/read-generation.ts";
 import type { NetlinkClient } from "../../socket/netlink-client.ts";
 import { POLICY_TABLE } from "./base-table.ts";
-import type { Step } from "./change-messages.ts";
+import { single } from "./change-messages.ts";
 import type { PolicyOptions } from "../policy-options.ts";
 import { readTable } from "./read-table.ts";
 import { planRepair, replaceTable } from "./repair-table.ts";
@@ -45,20 +44,16 @@ export async function restoreTable(
     try {
       for (const bodies of transactions) {
         const expected = isLast ? undefined : generation + count;
-        count += await sendSteps({ netfilter, what, generation: expected }, inSteps(bodies));
+        count += await sendSteps({ netfilter, what, generation: expected }, single(bodies));
       }
     } catch (error) {
       if (!isNetlinkError(error)) throw error;
       if (error.code === "ERESTART" && !isLast) continue;
-      count += await sendSteps({ netfilter, what }, inSteps(replaceTable(plan)));
+      count += await sendSteps({ netfilter, what }, single(replaceTable(plan)));
     }
     // What was made without regard to the generation may have met another table than the one that was read.
     if (!isLast) seen(generation);
-    for (let made = 0; made < count; made++) generations.advance();
+    generations.advance(count);
     return faults;
   }
-}
-
-function inSteps(bodies: readonly MessageBody[]): readonly Step[] {
-  return bodies.map((body) => [body]);
 }

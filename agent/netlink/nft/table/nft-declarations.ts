@@ -50,7 +50,7 @@ import {
 import type { MessageBody } from "../../message/message.ts";
 import { writeComment } from "../nft-comment.ts";
 import type { NftTableKey } from "../nft-objects.ts";
-import { keyFields, parseType } from "../nft-values.ts";
+import { keyFields, padded, parseType } from "../nft-values.ts";
 import { nftBody } from "./nft-transaction.ts";
 
 /** Parts of a transaction. What is created must not be there (EEXIST), what is deleted must (ENOENT), and nothing may use it (EBUSY). */
@@ -171,7 +171,7 @@ export function createSet(
 /** A field of a concatenation fills registers of 32 bits. */
 function keyLength(fields: readonly number[]): number {
   if (fields.length === 1) return fields[0] ?? 0;
-  return fields.reduce((sum, bytes) => sum + ((bytes + 3) & ~3), 0);
+  return fields.reduce((sum, bytes) => sum + padded(bytes), 0);
 }
 
 /** With its elements. */

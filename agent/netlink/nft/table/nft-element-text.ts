@@ -1,7 +1,7 @@
 import { concatenate } from "../nft-elements.ts";
 import { formatInterval, joinIntervals } from "../nft-intervals.ts";
 import type { KernelElement } from "../nft-listed-elements.ts";
-import { formatFields, type KeyField, keyFields, parseType } from "../nft-values.ts";
+import { formatFields, type KeyField, keyFields, padded, parseType } from "../nft-values.ts";
 import type { NftElement } from "./nft-set-elements.ts";
 
 /** What the text of a set's elements means. */
@@ -113,7 +113,7 @@ function formatBox(
   const texts = types.map(({ number, bytes }) => {
     const field = (whole: Buffer): Buffer => whole.subarray(offset, offset + bytes);
     const text = formatInterval(number, field(key), field(keyEnd));
-    offset += (bytes + 3) & ~3;
+    offset += padded(bytes);
     return text;
   });
   return texts.join(" . ");

@@ -9,8 +9,6 @@ import {
   NFTA_SET_ELEM_KEY,
   NFTA_SET_ELEM_KEY_END,
   NFTA_SET_ELEM_LIST_ELEMENTS,
-  NFTA_SET_ELEM_LIST_SET,
-  NFTA_SET_ELEM_LIST_TABLE,
   NLM_F_CREATE,
   NLM_F_EXCL,
 } from "../../constants.ts";
@@ -19,10 +17,10 @@ import {
   attribute,
   nested,
   optional,
-  textAttribute,
   u32NetworkAttribute,
 } from "../../message/attributes.ts";
 import type { MessageBody } from "../../message/message.ts";
+import { chunk, setAttributes } from "../nft-elements.ts";
 import type { NftSetKey } from "../nft-listed-elements.ts";
 import { nftBody } from "./nft-transaction.ts";
 import { type NftVerdict, verdictAttribute } from "./nft-verdict.ts";
@@ -55,7 +53,7 @@ export function deleteElements(key: NftSetKey, elements: readonly NftElement[]):
 
 /** All elements of a set. */
 export function flushElements(key: NftSetKey): MessageBody {
-  return nftBody(NFT_MSG_DELSETELEM, key.family, { attributes: setAttributes(key) });
+  return nftBody(NFT_MSG_DELSETELEM, key.family, { attributes: setAttributes(key.table, key.set) });
 }
 
 function inMessages(
@@ -63,16 +61,11 @@ function inMessages(
   elements: readonly NftElement[],
   { message, flags }: { readonly message: number; readonly flags: number },
 ): readonly MessageBody[] {
-  const set = setAttributes(key);
-  return Array.from({ length: Math.ceil(elements.length / ELEMENTS_PER_MESSAGE) }, (_, index) => {
-    const part = elements.slice(index * ELEMENTS_PER_MESSAGE, (index + 1) * ELEMENTS_PER_MESSAGE);
+  const set = setAttributes(key.table, key.set);
+  return chunk(elements, ELEMENTS_PER_MESSAGE).map((part) => {
     const list = nested(NFTA_SET_ELEM_LIST_ELEMENTS, ...part.map(elementAttribute));
     return nftBody(message, key.family, { flags, attributes: [...set, ...list] });
   });
-}
-
-function setAttributes({ table, set }: NftSetKey): readonly Uint8Array[] {
-  return [...textAttribute(NFTA_SET_ELEM_LIST_TABLE, table), ...textAttribute(NFTA_SET_ELEM_LIST_SET, set)];
 }
 
 function elementAttribute({ key, keyEnd, isEnd = false, verdict }: NftElement): Attribute {

@@ -72,3 +72,8 @@ export interface PolicyTable {
   /** By map and address: the chain. */
   readonly pods: Readonly<Record<PodMap, ReadonlyMap<string, string>>>;
 }
+
+/** Whether no pod of this node is under a policy: then the kernel has no table, and packets no work. */
+export function isEmptyTable({ sets, chains, pods }: PolicyTable): boolean {
+  return sets.size === 0 && chains.size === 0 && Object.values(pods).every((map) => map.size === 0);
+}

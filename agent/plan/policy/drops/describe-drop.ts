@@ -3,6 +3,7 @@ import { findDenial } from "../compile/drop-names.ts";
 import { PROTOCOL_NUMBERS } from "../compile/port-sets.ts";
 import { explain, formatDecision } from "../evaluate/explain.ts";
 import { type Direction, objectKey, type Protocol } from "../model.ts";
+import { findPodAt } from "../state/object-store.ts";
 import type { PolicyEngine } from "../state/policy-engine.ts";
 
 /** One end of a packet that was dropped. */
@@ -70,10 +71,8 @@ export function isolatedBy(policies: readonly string[]): string {
 }
 
 function endOf({ engine }: DropContext, address: string): DropEnd {
-  for (const [namespace, pods] of engine.objects.podsByNamespace)
-    for (const { name, addresses } of pods.values())
-      if (addresses.includes(address)) return { address, pod: objectKey(namespace, name) };
-  return { address, pod: undefined };
+  const pod = findPodAt(engine.objects, address);
+  return { address, pod: pod && objectKey(pod.namespace, pod.name) };
 }
 
 /** The rule that denies. Undefined: none does, or what is known has changed since. */

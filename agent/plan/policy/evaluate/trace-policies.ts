@@ -1,6 +1,8 @@
+import type { NodeSide } from "../connections/is-forbidden.ts";
 import { isolatedBy, nameOfProtocol, protocolOf } from "../drops/describe-drop.ts";
 import { PROTOCOL_NUMBERS } from "../compile/port-sets.ts";
 import { type Direction, objectKey } from "../model.ts";
+import { findPodAt } from "../state/object-store.ts";
 import type { PolicyEngine } from "../state/policy-engine.ts";
 import { evaluateDirection, type Packet } from "./evaluate.ts";
 import { type Explanation, explain, formatDecision } from "./explain.ts";
@@ -22,12 +24,9 @@ export interface PolicyHop {
   readonly isTableWrong: boolean;
 }
 
-export interface TraceContext {
+export interface TraceContext extends NodeSide {
   readonly engine: PolicyEngine;
   readonly nodeName: string;
-  /** Whether an address is this node's own. */
-  readonly isLocal: (address: string) => boolean;
-  readonly toOwnNode: "enforce" | "allow";
 }
 
 /** `packet`: after translations of the destination. A source that is not a pod of this node is judged where it is one. */
@@ -73,9 +72,8 @@ function podAt(
   { engine: { objects, strangers }, nodeName }: TraceContext,
   address: string,
 ): string | undefined {
-  for (const [namespace, pods] of objects.podsByNamespace)
-    for (const { name, addresses, node } of pods.values())
-      if (node === nodeName && addresses.includes(address)) return objectKey(namespace, name);
+  const pod = findPodAt(objects, address, ({ node }) => node === nodeName);
+  if (pod !== undefined) return objectKey(pod.namespace, pod.name);
   return strangers().has(address) ? "the pod" : undefined;
 }
 

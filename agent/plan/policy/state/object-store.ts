@@ -48,6 +48,17 @@ export function isSamePod(a: Pod, b: Pod): boolean {
   );
 }
 
+/** The first pod that has an address, of those that may count. */
+export function findPodAt(
+  { podsByNamespace }: Pick<ObjectStore, "podsByNamespace">,
+  address: string,
+  mayCount: (pod: Pod) => boolean = () => true,
+): Pod | undefined {
+  for (const pods of podsByNamespace.values())
+    for (const pod of pods.values()) if (pod.addresses.includes(address) && mayCount(pod)) return pod;
+  return undefined;
+}
+
 export function findPods(store: ObjectStore, selector: PodSelector): Set<Pod> {
   const found = new Set<Pod>();
   const names =

@@ -176,9 +176,11 @@ export function createPolicyEngine(input: PolicyEngineInput): PolicyEngine {
     lists: lists.lists,
     strangers: () =>
       new Set(
-        [...own.keys].flatMap((key) =>
-          concerns(key.slice(0, key.indexOf("/"))) ? own.addressesOf(key).strangers : [],
-        ),
+        [...own.keys].flatMap((key) => {
+          const { strangers } = own.addressesOf(key);
+          // Most pods are known: their namespaces are not looked for among all policies.
+          return strangers.length > 0 && concerns(key.slice(0, key.indexOf("/"))) ? strangers : [];
+        }),
       ),
     concerns,
     knows(namespace, name, uid) {
