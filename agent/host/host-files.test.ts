@@ -1,35 +1,17 @@
 import assert from "node:assert/strict";
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { planConflist } from "../plan/node/conflist.ts";
+import { makeHostFilesInput } from "../testing/agent/host-files-input.ts";
 import { ensureHostFiles, type HostFilesInput, servesConflist } from "./host-files.ts";
 
 const conflist = planConflist({ socket: "/run/causeway/agent.sock" });
 
 async function withHost(use: (input: HostFilesInput) => Promise<void>): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "causeway-host-"));
-  const input = {
-    cniBinDir: join(folder, "bin"),
-    cniConfDir: join(folder, "net.d"),
-    cniConfName: "10-causeway.conflist",
-    cniConfMode: 0o600,
-    cniBinMode: 0o755,
-    shim: Buffer.from("shim"),
-    conflist,
-  };
-  mkdirSync(input.cniBinDir);
-  mkdirSync(input.cniConfDir);
+  const input = makeHostFilesInput(folder);
   try {
     await use(input);
   } finally {

@@ -1,23 +1,14 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { planConflist } from "../plan/node/conflist.ts";
+import { makeHostFilesInput } from "../testing/agent/host-files-input.ts";
 import { createHostFileReconciler } from "./host-file-reconciler.ts";
 
 test("a reconciler of host files reads them only when one was changed, deleted, or came", async () => {
   const folder = mkdtempSync(join(tmpdir(), "causeway-reconciler-"));
-  const input = {
-    cniBinDir: join(folder, "bin"),
-    cniConfDir: join(folder, "net.d"),
-    cniConfName: "10-causeway.conflist",
-    cniConfMode: 0o600,
-    cniBinMode: 0o755,
-    shim: Buffer.from("shim"),
-    conflist: planConflist({ socket: "/run/causeway/agent.sock" }),
-  };
-  for (const path of [input.cniBinDir, input.cniConfDir]) mkdirSync(path);
+  const input = makeHostFilesInput(folder);
   try {
     const reconciler = createHostFileReconciler(input);
     const shim = join(input.cniBinDir, "causeway");

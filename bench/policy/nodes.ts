@@ -1,3 +1,4 @@
+import { formatObjects } from "../../agent/testing/kube/format-objects.ts";
 import { startCauseway } from "../causeway.ts";
 import { makeHost, netnsPath, run, show, writeWork } from "../machine.ts";
 import type { Program } from "../program.ts";
@@ -48,10 +49,7 @@ export async function makePolicyNode(input: PolicyNodeInput): Promise<PolicyNode
 /** A folder of its own, because the agent watches it. */
 function writeObjects(id: string, objects: readonly object[]): string {
   run(["mkdir", "-p", `/run/bench/${id}-objects`]);
-  return writeWork(
-    `${id}-objects/objects.yaml`,
-    objects.map((object) => `---\n${JSON.stringify(object)}\n`).join(""),
-  );
+  return writeWork(`${id}-objects/objects.yaml`, formatObjects(objects));
 }
 
 function addressOf(netns: string): string {

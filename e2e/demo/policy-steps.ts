@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { formatObjects } from "../../agent/testing/kube/format-objects.ts";
 import { startIn } from "./machine.ts";
 
 /** Network policies of the demo, without Kubernetes: the file that the agent follows. */
@@ -37,11 +38,7 @@ export function createPolicyDemo(folder: string, pods: readonly string[]): Polic
     })),
   ];
   let policies: readonly { readonly metadata: { readonly name: string } }[] = [];
-  const write = (): void =>
-    writeFileSync(
-      objectsFile,
-      [...base, ...policies].map((object) => JSON.stringify(object)).join("\n---\n"),
-    );
+  const write = (): void => writeFileSync(objectsFile, formatObjects([...base, ...policies]));
   const policy = (name: string, spec: object) => {
     return { kind: "NetworkPolicy", metadata: { name, namespace: "default" }, spec };
   };

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { formatObjects } from "../../agent/testing/kube/format-objects.ts";
 import { AGENT_HTTP, type Agent, startAgent } from "../lib/agent.ts";
 import { type IpView, viewOf } from "../lib/ip-json.ts";
 import { createLabNetwork, type LabNetwork } from "../lib/netns.ts";
@@ -106,7 +107,7 @@ export async function createNodeLab(): Promise<NodeLab> {
       writeNodes();
     },
     setObjects(objects) {
-      writeFileSync(objectsFile, objects.map((object) => JSON.stringify(object)).join("\n---\n"));
+      writeFileSync(objectsFile, formatObjects(objects));
       if (flags.length === 0) flags.push("--objects-file", objectsFile);
     },
     close: () => finish.disposeAsync(),

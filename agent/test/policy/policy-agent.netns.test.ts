@@ -42,16 +42,6 @@ function first({ addresses: [address = ""] }: PolicyPod): string {
   return address;
 }
 
-/** Both families fare alike. */
-async function becomes(
-  isReachable: boolean,
-  from: PolicyPod | undefined,
-  to: PolicyPod,
-  port = 80,
-): Promise<void> {
-  for (const address of to.addresses) await cluster.becomes(isReachable, from, address, { port });
-}
-
 async function assertReaches(
   isReached: boolean,
   from: PolicyPod | undefined,
@@ -110,25 +100,25 @@ test("pods are allowed by their labels and those of their namespaces, which are 
   await assertReaches(true, friend, web);
   assert.equal(await hasTable(), false);
   cluster.putPolicy("a/web", ingressFrom({ podSelector: { matchLabels: { role: "friend" } } }));
-  await becomes(false, stranger, web);
+  await cluster.podBecomes(false, stranger, web);
   await assertReaches(true, friend, web);
   // The kubelet's probes.
   await assertReaches(true, undefined, web);
   cluster.putPod("a/friend", { labels: {} });
-  await becomes(false, friend, web);
+  await cluster.podBecomes(false, friend, web);
   cluster.putPod("a/friend", { labels: { role: "friend" } });
-  await becomes(true, friend, web);
+  await cluster.podBecomes(true, friend, web);
   cluster.putPolicy("a/web", ingressFrom({ namespaceSelector: { matchLabels: { name: "b" } } }));
-  await becomes(true, stranger, web);
-  await becomes(false, friend, web);
+  await cluster.podBecomes(true, stranger, web);
+  await cluster.podBecomes(false, friend, web);
   cluster.putNamespace("b", { name: "c" });
-  await becomes(false, stranger, web);
+  await cluster.podBecomes(false, stranger, web);
   cluster.putPod("a/web", { labels: {} });
-  await becomes(true, stranger, web);
+  await cluster.podBecomes(true, stranger, web);
   cluster.putPod("a/web", { labels: { app: "web" } });
-  await becomes(false, stranger, web);
+  await cluster.podBecomes(false, stranger, web);
   cluster.removePolicy("a/web");
-  await becomes(true, stranger, web);
+  await cluster.podBecomes(true, stranger, web);
   await eventually("no policy, no table", async () => !(await hasTable()));
 });
 
@@ -142,7 +132,7 @@ test("egress rules, blocks of addresses and named ports hold", async () => {
   });
   const anybody = [{ namespaceSelector: {} }];
   cluster.putPolicy("a/egress", egress({ to: anybody, ports: [{ port: "http" }] }));
-  await becomes(false, client, web, 81);
+  await cluster.podBecomes(false, client, web, { port: 81 });
   await assertReaches(true, client, web, 80);
   cluster.putPolicy("a/egress", egress({ to: [{ ipBlock: { cidr: `${first(web)}/32` } }] }));
   await cluster.becomes(true, client, first(web), { port: 81 });
@@ -185,7 +175,7 @@ for (const isBridgeFiltered of [true, false]) {
     const friend = await cluster.startPod("a/friend", { labels: { role: "friend" } });
     const stranger = await cluster.startPod("b/stranger");
     cluster.putPolicy("a/web", ingressFrom({ podSelector: { matchLabels: { role: "friend" } } }));
-    await becomes(false, stranger, web);
+    await cluster.podBecomes(false, stranger, web);
     // As kube-proxy translates it: br_netfilter hands such a packet on without the link that it came in by.
     const services = [["ip", "10.96.0.1"] as const, ["ip6", "fd00:96::1"] as const];
     const tables = services.map(([family, address], index) => {
@@ -271,7 +261,7 @@ test("while the API server is away policies stay as they are, and pods that are 
   await assertReaches(false, unknown, friend);
   cluster.setAway(false);
   cluster.putPod("a/unknown", { labels: { role: "friend" } });
-  await becomes(true, unknown, web);
+  await cluster.podBecomes(true, unknown, web);
 });
 
 test("ClusterNetworkPolicies hold, and end", async () => {
@@ -286,7 +276,7 @@ test("ClusterNetworkPolicies hold, and end", async () => {
       ingress: [{ action: "Deny", from: [{ namespaces: { matchLabels: { name: "b" } } }] }],
     },
   });
-  await becomes(false, client, web);
+  await cluster.podBecomes(false, client, web);
   clusterPolicies.remove("guard");
-  await becomes(true, client, web);
+  await cluster.podBecomes(true, client, web);
 });

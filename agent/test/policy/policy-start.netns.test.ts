@@ -1,15 +1,16 @@
 /** How an agent with network policies starts: with and without the API server, without Kubernetes, and with policies switched off. */
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { NODE_NAME } from "../../testing/agent/agent-process.ts";
+import { formatObjects } from "../../testing/kube/format-objects.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import {
   hasTable,
   makePolicyNode,
   type PolicyNode,
   type PolicyPod,
-  writeObjects,
 } from "../../testing/policy/policy-node.ts";
 
 let cluster: PolicyNode;
@@ -27,11 +28,6 @@ async function reaches(from: PolicyPod, to: PolicyPod): Promise<boolean> {
   const answers = await Promise.all(to.addresses.map((address) => cluster.reaches(from, address)));
   assert.equal(new Set(answers).size, 1, "both families fare alike");
   return answers[0] === true;
-}
-
-/** Resolves once all addresses answer, or none does. */
-async function becomes(isReachable: boolean, from: PolicyPod, to: PolicyPod): Promise<void> {
-  for (const address of to.addresses) await cluster.becomes(isReachable, from, address);
 }
 
 test("an agent that starts while the API server is away keeps what was in force, and lets no new pod start before it knows", async () => {
@@ -65,7 +61,7 @@ test("policy.start: open lets pods start before policies are known", async () =>
   const client = await cluster.startPod("b/client");
   assert.equal(await reaches(client, web), true);
   cluster.setAway(false);
-  await becomes(false, client, web);
+  await cluster.podBecomes(false, client, web);
 });
 
 test("without Kubernetes a file has the objects, which is followed", async () => {
@@ -77,14 +73,14 @@ test("without Kubernetes a file has the objects, which is followed", async () =>
     return { kind: "Pod", metadata: { namespace, name }, spec: { nodeName: NODE_NAME } };
   });
   const policy = { kind: "NetworkPolicy", metadata: { namespace: "a", name: "closed" }, spec: CLOSED };
-  writeObjects(objectsFile, [...namespaces, ...pods, policy]);
+  writeFileSync(objectsFile, formatObjects([...namespaces, ...pods, policy]));
   node.writeNodes("10.244.1.0/24", "fd00:1::/64");
   const agent = node.start("--standalone", "--nodes-file", node.nodesFile, "--objects-file", objectsFile);
   await agent.waitUntilReady();
   const [web, client] = [await cluster.startPod("a/web"), await cluster.startPod("b/client")];
   assert.equal(await reaches(client, web), false);
-  writeObjects(objectsFile, [...namespaces, ...pods]);
-  await becomes(true, client, web);
+  writeFileSync(objectsFile, formatObjects([...namespaces, ...pods]));
+  await cluster.podBecomes(true, client, web);
   await eventually("no policy, no table", async () => !(await hasTable()));
 });
 

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type AgentProcess, makeNode, NODE_NAME, type TestNode } from "../agent/agent-process.ts";
 import { type ApiServer, startApiServer } from "../kube/api-server.ts";
@@ -45,6 +44,8 @@ export interface PolicyNode {
   reaches(from: PolicyPod | undefined, address: string, port?: Port): Promise<boolean>;
   /** Resolves once it does, or does not. */
   becomes(isReachable: boolean, from: PolicyPod | undefined, address: string, port?: Port): Promise<void>;
+  /** Resolves once all addresses of a pod do, or none of them does. */
+  podBecomes(isReachable: boolean, from: PolicyPod | undefined, to: PolicyPod, port?: Port): Promise<void>;
   /** Runs a program in a namespace until the test ends. */
   runIn(netns: Netns, program: string, ...args: readonly string[]): Promise<number>;
   remove(): Promise<void>;
@@ -144,6 +145,9 @@ export async function makePolicyNode(...podCIDRs: readonly string[]): Promise<Po
         async () => (await reaches(from, address, port)) === isReachable,
         () => runOnHost("sh", "-c", "nft list table inet causeway-policy; true"),
       ),
+    async podBecomes(isReachable, from, to, port) {
+      for (const address of to.addresses) await made.becomes(isReachable, from, address, port);
+    },
     runIn,
     async remove() {
       for (const pid of programs) await runOnHost("sh", "-c", `kill -9 ${pid} 2>/dev/null; true`);
@@ -164,11 +168,6 @@ function rawPod(key: string, uid: string, { labels = {}, node, podIPs = [], port
     spec: { nodeName: node ?? NODE_NAME, containers: [{ ports: named }] },
     status: { phase: "Running", podIPs: podIPs.map((ip) => ({ ip })) },
   };
-}
-
-/** As much of an objects file as there are objects. */
-export function writeObjects(path: string, objects: readonly object[]): void {
-  writeFileSync(path, objects.map((object) => JSON.stringify(object)).join("\n---\n"));
 }
 
 /** Datagrams that have arrived in a namespace at a port where nobody listens. */
