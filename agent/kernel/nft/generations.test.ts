@@ -65,6 +65,19 @@ test("what was made before the tables were seen, and is told of afterwards, coun
   assert.equal(policy.expected(), 12);
 });
 
+test("a transaction that the kernel has told of before the look at the tables has ended counts", () => {
+  const { generations, policy } = seenAt10();
+  policy.distrust();
+  const seen = policy.look();
+  generations.notice(ours(11));
+  generations.advance();
+  generations.notice(others(12, "kube-proxy"));
+  seen(10);
+  assert.equal(policy.expected(), 12);
+  generations.notice(others(13, "causeway-policy"));
+  assert.equal(policy.expected(), 12, "not what the kernel has");
+});
+
 test("a transaction that nobody has told of yet makes all tables be looked at, until it is", () => {
   const { generations, policy } = seenAt10();
   generations.advance();

@@ -39,8 +39,13 @@ interface Entry {
   counted: number;
 }
 
+/** Of others and of ours, while tables are looked at: the kernel may tell of a transaction before the look has ended. */
+const KEPT_COMMITS = 64;
+
 export function createGenerations(): Generations {
   const entries: Entry[] = [];
+  /** The last ones that the kernel has told of, in their order. */
+  const commits: Commit[] = [];
   /** Transactions of ours. */
   let own = 0;
   return {
@@ -50,7 +55,10 @@ export function createGenerations(): Generations {
       return {
         look() {
           const before = own;
-          return (generation) => Object.assign(entry, { seen: generation, counted: before });
+          return (generation) => {
+            Object.assign(entry, { seen: generation, counted: before });
+            for (const commit of commits) follow(entry, commit);
+          };
         },
         distrust() {
           entry.seen = 0;
@@ -61,16 +69,21 @@ export function createGenerations(): Generations {
     advance(count = 1) {
       own += count;
     },
-    notice({ generation, isOwn, tables }) {
-      for (const entry of entries) {
-        // One that was made before the tables were seen says nothing.
-        if (entry.seen === 0 || generation !== later(entry.seen, 1)) continue;
-        if (!isOwn && tables.has(entry.table)) continue;
-        entry.seen = generation;
-        if (isOwn) entry.counted += 1;
-      }
+    notice(commit) {
+      commits.push(commit);
+      if (commits.length > KEPT_COMMITS) commits.shift();
+      for (const entry of entries) follow(entry, commit);
     },
   };
+}
+
+/** Takes an entry from the generation before a transaction to the one that it led to, if the tables are as they were. */
+function follow(entry: Entry, { generation, isOwn, tables }: Commit): void {
+  // One that was made before the tables were seen says nothing.
+  if (entry.seen === 0 || generation !== later(entry.seen, 1)) return;
+  if (!isOwn && tables.has(entry.table)) return;
+  entry.seen = generation;
+  if (isOwn) entry.counted += 1;
 }
 
 /** nf_tables_commit of net/netfilter/nf_tables_api.c: 32 bits, without 0. */

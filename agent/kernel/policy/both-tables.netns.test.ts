@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, afterEach, test } from "node:test";
+import { after, afterEach, type TestContext, test } from "node:test";
 import { cidrOf } from "../../net/cidr.ts";
 import { NETLINK_NETFILTER } from "../../netlink/nft/nft-generation.ts";
 import { TABLE_NAME } from "../../plan/nft/nft-table.ts";
@@ -32,7 +32,7 @@ const RULESET = planRuleset({
 });
 
 /** Both kinds of tables, as an agent keeps them; counts the dumps of the kernel, and hears of changes. */
-function openTables() {
+function openTables(context: TestContext) {
   let dumps = 0;
   const counting = {
     ...netfilter,
@@ -53,7 +53,8 @@ function openTables() {
     onCommit: generations.notice,
     onForeign: () => void told.push("foreign"),
   });
-  return { nftables, policy, told, watch, dumps: () => dumps };
+  context.after(() => watch.stop());
+  return { nftables, policy, told, dumps: () => dumps };
 }
 
 const PORTS = {
@@ -63,8 +64,8 @@ const PORTS = {
   hostPorts: [{ protocol: "tcp", hostPort: 8080, containerPort: 80, hostIp: undefined }],
 } as const;
 
-test("changes of one table of ours make nobody read the other, or itself", async () => {
-  const { nftables, policy, told, watch, dumps } = openTables();
+test("changes of one table of ours make nobody read the other, or itself", async (context) => {
+  const { nftables, policy, told, dumps } = openTables(context);
   const shop = createShopEngine();
   await nftables.ensure(RULESET);
   await policy.ensure(shop.engine.table);
@@ -87,11 +88,10 @@ test("changes of one table of ours make nobody read the other, or itself", async
   await eventually("the kernel has told of it", () => told.length > 0);
   assert.deepEqual(told, ["foreign"]);
   await look();
-  watch.stop();
 });
 
-test("what somebody changes in one table of ours is told, and makes that one alone be read", async () => {
-  const { nftables, policy, told, watch, dumps } = openTables();
+test("what somebody changes in one table of ours is told, and makes that one alone be read", async (context) => {
+  const { nftables, policy, told, dumps } = openTables(context);
   const { engine } = createShopEngine();
   await nftables.ensure(RULESET);
   await policy.ensure(engine.table);
@@ -110,5 +110,4 @@ test("what somebody changes in one table of ours is told, and makes that one alo
   assert.equal(dumps(), between);
   assert.notDeepEqual(await nftables.ensure(RULESET), []);
   assert.deepEqual(told, ["policy", "main"]);
-  watch.stop();
 });
