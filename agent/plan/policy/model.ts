@@ -13,9 +13,9 @@ export type Action = "Accept" | "Deny" | "Pass";
 
 export type Protocol = "TCP" | "UDP" | "SCTP";
 
-/** Port of a container that has a name. */
-export interface NamedPort {
-  readonly name: string;
+/** Port that a container declares. */
+export interface ContainerPort {
+  readonly name: string | undefined;
   readonly protocol: Protocol;
   readonly port: number;
 }
@@ -29,8 +29,11 @@ export interface Pod {
   readonly labels: Labels;
   /** Canonical, of both families. */
   readonly addresses: readonly string[];
-  /** Those of containers before those of restartable init containers: the first of a name and protocol counts. */
-  readonly ports: readonly NamedPort[];
+  /**
+   * Those of containers before those of restartable init containers: the first of a name and protocol counts. Those without a name are kept of this
+   * node's pods only.
+   */
+  readonly ports: readonly ContainerPort[];
   /** Undefined: not scheduled yet. */
   readonly node: string | undefined;
   readonly phase: string;

@@ -249,6 +249,7 @@ test("projectPod() takes what is there of a pod, whatever else is wrong with it"
       addresses: ["10.0.0.1", "fd00::1"],
       ports: [
         { name: "http", protocol: "TCP", port: 80 },
+        { name: undefined, protocol: "TCP", port: 81 },
         { name: "side", protocol: "UDP", port: 2 },
       ],
       node: "n",

@@ -1,6 +1,7 @@
 import { openPolicySource } from "../../kube/policies/open-policy-source.ts";
 import type { PolicySource } from "../../kube/policies/policy-source.ts";
 import { messageOf } from "../../lib/errors.ts";
+import type { KnownPods } from "../../plan/policy/advise/selects-nobody.ts";
 import type { ClusterReconciler } from "../../reconcile/cluster.ts";
 import type { NodeReconciler } from "../../reconcile/node.ts";
 import { countPolicies } from "../../reconcile/policy/count-policies.ts";
@@ -39,8 +40,12 @@ export function openPolicies(base: Base, source: Source): WatchedPolicies {
     return NO_POLICIES;
   }
   let made: Policies | undefined;
-  const watch = watchPolicies(base, () => made?.engine());
   let opened: PolicySource | undefined;
+  const knownPods = (): KnownPods => {
+    if (opened?.isComplete() !== true) return "own";
+    return config.objectsFile === undefined ? "watched" : "all";
+  };
+  const watch = watchPolicies(base, () => made?.engine(), knownPods);
   const policies = createPolicies({
     ...base,
     kernel: kernel.policy,

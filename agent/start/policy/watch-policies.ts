@@ -1,5 +1,6 @@
 import { messageOf } from "../../lib/errors.ts";
-import { listCautions } from "../../plan/policy/advise.ts";
+import { listCautions } from "../../plan/policy/advise/list-cautions.ts";
+import type { KnownPods } from "../../plan/policy/advise/selects-nobody.ts";
 import { isEmptyTable } from "../../plan/policy/compile/policy-table.ts";
 import { createDenialTotals, type DenialTotal } from "../../plan/policy/drops/denial-totals.ts";
 import { describeDrop } from "../../plan/policy/drops/describe-drop.ts";
@@ -28,22 +29,17 @@ export interface PolicyWatch {
 const ADDRESSES_AGE_MS = 10_000;
 
 /** Hears of drops from now on, and ends connections from `begin` on. */
-export function watchPolicies(base: Base, engine: () => PolicyEngine | undefined): PolicyWatch {
-  const { config, kernel, log, clock, metrics, denied } = base;
+export function watchPolicies(
+  base: Base,
+  engine: () => PolicyEngine | undefined,
+  knownPods: () => KnownPods,
+): PolicyWatch {
+  const { config, kernel, log, clock, metrics } = base;
   const { toOwnNode, existingConnections } = config.policy;
   const totals = createDenialTotals();
   const own = createOwnAddresses(base);
   let ender: EndForbidden | undefined;
-  const drops = kernel.policyTraffic.watchDrops(
-    (name, packet) => {
-      const known = engine();
-      if (known === undefined) return;
-      own.refresh().catch(() => undefined); // a packet is told by what was known before
-      const drop = describeDrop({ engine: known, isLocal: own.has }, name, packet);
-      if (drop !== undefined) denied.tell(drop);
-    },
-    (error) => log.warn({ error: messageOf(error) }, "Cannot hear which packets policies drop"),
-  );
+  const drops = tellDrops(base, engine, own);
   return {
     begin(known) {
       if (existingConnections === "keep") return;
@@ -75,7 +71,7 @@ export function watchPolicies(base: Base, engine: () => PolicyEngine | undefined
     },
     cautions() {
       const known = engine();
-      return known && listCautions(known, config.nodeName);
+      return known && listCautions({ engine: known, nodeName: config.nodeName, known: knownPods() });
     },
     async denials() {
       const known = engine();
@@ -87,6 +83,23 @@ export function watchPolicies(base: Base, engine: () => PolicyEngine | undefined
       await ender?.stop();
     },
   };
+}
+
+function tellDrops(
+  { kernel, log, denied }: Base,
+  engine: () => PolicyEngine | undefined,
+  own: OwnAddresses,
+): { stop(): void } {
+  return kernel.policyTraffic.watchDrops(
+    (name, packet) => {
+      const known = engine();
+      if (known === undefined) return;
+      own.refresh().catch(() => undefined); // a packet is told by what was known before
+      const drop = describeDrop({ engine: known, isLocal: own.has }, name, packet);
+      if (drop !== undefined) denied.tell(drop);
+    },
+    (error) => log.warn({ error: messageOf(error) }, "Cannot hear which packets policies drop"),
+  );
 }
 
 interface OwnAddresses {

@@ -18,6 +18,8 @@ export interface ShopPod {
   readonly addresses: readonly string[];
   readonly labels?: Readonly<Record<string, string>>;
   readonly node?: "here" | "there";
+  /** Without names, in the place of the port "web". */
+  readonly ports?: readonly number[];
 }
 
 const namespace = "shop";
@@ -44,8 +46,11 @@ export function createShopEngine(): ShopEngine {
     },
     removePolicy: (name) =>
       engine.apply([{ kind: "policy", name: { kind: "NetworkPolicy", namespace, name }, policy: undefined }]),
-    addPod(name, { addresses, labels = {}, node = "here" }) {
-      const containers = [{ ports: [{ name: "web", protocol: "TCP", containerPort: 8080 }] }];
+    addPod(name, { addresses, labels = {}, node = "here", ports }) {
+      const declared = ports?.map((containerPort) => ({ containerPort })) ?? [
+        { name: "web", protocol: "TCP", containerPort: 8080 },
+      ];
+      const containers = [{ ports: declared }];
       const raw = {
         metadata: { namespace, name, labels },
         spec: { nodeName: node, containers },

@@ -1,5 +1,5 @@
 import { type Family, familyOf } from "../../../net/address.ts";
-import type { LabelSelector, NamedPort, PodSelector, PortName } from "../model.ts";
+import type { LabelSelector, ContainerPort, PodSelector, PortName } from "../model.ts";
 import { type Span, spansHold } from "./address-spans.ts";
 import { PROTOCOL_NUMBERS } from "./port-sets.ts";
 
@@ -11,7 +11,7 @@ export type Members =
 /** A pod or node that matches. */
 export interface Member {
   readonly addresses: readonly string[];
-  readonly ports?: readonly NamedPort[];
+  readonly ports?: readonly ContainerPort[];
 }
 
 /** What members give to a set: their addresses, with ports where the set has ports. */
@@ -54,12 +54,15 @@ export function elementsOf(
   return addresses.flatMap((address) => Array.from(all, (port) => `${address} . ${port}`));
 }
 
-function lookUpPorts(names: readonly PortName[], ports: readonly NamedPort[]): readonly string[] {
+function lookUpPorts(names: readonly PortName[], ports: readonly ContainerPort[]): readonly string[] {
   return resolveNames(names, ports).map(({ protocol, port }) => `${PROTOCOL_NUMBERS[protocol]} . ${port}`);
 }
 
 /** The ports that names stand for at one pod: the first of each name and protocol. */
-export function resolveNames(names: readonly PortName[], ports: readonly NamedPort[]): readonly NamedPort[] {
+export function resolveNames(
+  names: readonly PortName[],
+  ports: readonly ContainerPort[],
+): readonly ContainerPort[] {
   return names.flatMap(({ name, protocol }) => {
     const named = ports.filter(
       (port) => port.name === name && (protocol === undefined || port.protocol === protocol),

@@ -1,7 +1,7 @@
 import {
   type Action,
   type Direction,
-  type NamedPort,
+  type ContainerPort,
   objectKey,
   type Peer,
   type Policy,
@@ -49,7 +49,7 @@ export function comparePolicies(a: Policy, b: Policy): number {
 export function planStages(
   policies: readonly Policy[],
   direction: Direction,
-  ports: readonly NamedPort[],
+  ports: readonly ContainerPort[],
 ): Stages | undefined {
   const sorted = policies.filter(({ rules }) => rules[direction] !== undefined).toSorted(comparePolicies);
   const isolating = sorted.filter(({ tier }) => tier === "NetworkPolicy");
@@ -76,7 +76,7 @@ export function planStages(
   return { direction, admin, allowed: undefined, baseline };
 }
 
-function runsOfPolicy(policy: Policy, direction: Direction, ports: readonly NamedPort[]): readonly Run[] {
+function runsOfPolicy(policy: Policy, direction: Direction, ports: readonly ContainerPort[]): readonly Run[] {
   const { tier, namespace, name } = policy;
   return (policy.rules[direction] ?? []).map((rule) => {
     const terms = termsOf(rule, direction, ports);
@@ -102,13 +102,13 @@ function mergeRuns(runs: readonly Run[]): readonly Run[] {
 function termsOf(
   { peers, ports: given }: Rule,
   direction: Direction,
-  ownPorts: readonly NamedPort[],
+  ownPorts: readonly ContainerPort[],
 ): readonly Term[] {
   const ports = given === undefined || direction === "egress" ? given : resolve(given, ownPorts);
   return peers === undefined ? [{ peer: undefined, ports }] : peers.map((peer) => ({ peer, ports }));
 }
 
-function resolve({ ranges, names }: Ports, ownPorts: readonly NamedPort[]): Ports {
+function resolve({ ranges, names }: Ports, ownPorts: readonly ContainerPort[]): Ports {
   const named = resolveNames(names, ownPorts).map(({ protocol, port }) => ({
     protocol,
     first: port,

@@ -1,18 +1,19 @@
 import { parseAddress } from "../../../net/address.ts";
 import { createInterner, type Labels, labelsOf, NO_LABELS } from "../labels.ts";
-import type { NamedPort, Namespace, PeerNode, Pod } from "../model.ts";
+import type { ContainerPort, Namespace, PeerNode, Pod } from "../model.ts";
 import { type Field, isAbsent, isRecord, memberOf, readList, readText } from "./fields.ts";
 import { MAX_PORT, PROTOCOLS } from "./parse-ports.ts";
 
-const NO_PORTS: readonly NamedPort[] = [];
+const NO_PORTS: readonly ContainerPort[] = [];
 
-const portLists = createInterner<readonly NamedPort[]>((ports) => JSON.stringify(ports));
+const portLists = createInterner<readonly ContainerPort[]>((ports) => JSON.stringify(ports));
 
 /**
  * Projects a Pod object (core/v1) to what policies ask; undefined: it has no name. Never throws. What cannot be read of it is as if it were not
- * there. Labels and ports are shared between pods that have the same ones. `keepsUid`: for pods of this node.
+ * there. Labels and ports are shared between pods that have the same ones. `keepsAll`: for pods of this node, what no
+ * other node needs: the UID, and ports without names.
  */
-export function projectPod(raw: unknown, keepsUid: (node: string | undefined) => boolean): Pod | undefined {
+export function projectPod(raw: unknown, keepsAll: (node: string | undefined) => boolean): Pod | undefined {
   const pod = fieldOf(raw);
   const metadata = memberOf(pod, "metadata");
   const [namespace, name, uid] = ["namespace", "name", "uid"].map((key) => textOf(memberOf(metadata, key)));
@@ -20,13 +21,14 @@ export function projectPod(raw: unknown, keepsUid: (node: string | undefined) =>
   const spec = memberOf(pod, "spec");
   const status = memberOf(pod, "status");
   const node = textOf(memberOf(spec, "nodeName"));
+  const isOwn = keepsAll(node);
   return {
     namespace,
     name,
-    uid: keepsUid(node) ? (mirroredUid(metadata) ?? uid) : undefined,
+    uid: isOwn ? (mirroredUid(metadata) ?? uid) : undefined,
     labels: labelsIn(metadata),
     addresses: addressesIn(status),
-    ports: portsIn(spec),
+    ports: portsIn(spec, isOwn),
     node,
     phase: textOf(memberOf(status, "phase")) ?? "Unknown",
     hostNetwork: memberOf(spec, "hostNetwork").value === true,
@@ -88,22 +90,24 @@ function canonical(fields: readonly Field[]): readonly string[] {
   return [...new Set(addresses.filter((address) => address !== undefined))];
 }
 
-function portsIn(spec: Field): readonly NamedPort[] {
+function portsIn(spec: Field, keepsNameless: boolean): readonly ContainerPort[] {
   const containers = readList(memberOf(spec, "containers")) ?? [];
   const sidecars = (readList(memberOf(spec, "initContainers")) ?? []).filter(
     (container) => memberOf(container, "restartPolicy").value === "Always",
   );
   const ports = [...containers, ...sidecars]
     .flatMap((container) => readList(memberOf(container, "ports")) ?? [])
-    .flatMap((port) => namedPort(port) ?? []);
+    .flatMap((port) => declaredPort(port) ?? [])
+    .filter(({ name }) => keepsNameless || name !== undefined);
   return ports.length === 0 ? NO_PORTS : portLists.intern(ports);
 }
 
-function namedPort(field: Field): NamedPort | undefined {
-  const name = memberOf(field, "name").value;
+function declaredPort(field: Field): ContainerPort | undefined {
+  const given = memberOf(field, "name").value;
+  const name = given === "" || typeof given !== "string" ? undefined : given;
   const port = memberOf(field, "containerPort").value;
-  const given = memberOf(field, "protocol");
-  const protocol = isAbsent(given) ? "TCP" : PROTOCOLS.find((known) => known === given.value);
-  if (typeof name !== "string" || name === "" || protocol === undefined) return undefined;
+  const asked = memberOf(field, "protocol");
+  const protocol = isAbsent(asked) ? "TCP" : PROTOCOLS.find((known) => known === asked.value);
+  if (protocol === undefined) return undefined;
   return typeof port === "number" && port >= 1 && port <= MAX_PORT ? { name, protocol, port } : undefined;
 }

@@ -59,7 +59,10 @@ export function findPodAt(
   return undefined;
 }
 
-export function findPods(store: ObjectStore, selector: PodSelector): Set<Pod> {
+export function findPods(
+  store: Pick<ObjectStore, "namespaces" | "podsByNamespace">,
+  selector: PodSelector,
+): Set<Pod> {
   const found = new Set<Pod>();
   const names =
     typeof selector.namespaces === "string" ? [selector.namespaces] : store.podsByNamespace.keys();

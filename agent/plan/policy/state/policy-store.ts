@@ -13,6 +13,8 @@ import { createSelectorIndex } from "./selector-index.ts";
 /** Policies by what they are about. Those that select no pod of this node are kept as text: there may be ten thousand. */
 export interface PolicyStore {
   readonly size: number;
+  /** What each is about. */
+  subjects(): IterableIterator<PolicySubject>;
   /** Undefined: it is gone. */
   set(name: PolicyName, policy: Policy | undefined): void;
   /** Those that select a pod: the same objects for as long as somebody holds them. */
@@ -21,9 +23,12 @@ export interface PolicyStore {
   concerns(name: string, namespace: Namespace | undefined): boolean;
 }
 
-interface Entry {
+export interface PolicySubject {
   readonly policy: PolicyName;
   readonly subject: PodSelector;
+}
+
+interface Entry extends PolicySubject {
   /** The object itself where it has no text. */
   readonly spec: string | Policy;
   read: WeakRef<Policy> | undefined;
@@ -51,6 +56,7 @@ export function createPolicyStore(): PolicyStore {
     get size() {
       return entries.size;
     },
+    subjects: () => entries.values(),
     set(policyName, policy) {
       const key = policyKey(policyName);
       remove(key);
