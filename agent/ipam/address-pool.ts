@@ -56,18 +56,10 @@ export function createAddressPool(cidr: Cidr): AddressPool {
   const taken = new Set<number>();
   /** Offset to the time of its release; a Map keeps insertion order, so the oldest release comes first. */
   const freed = new Map<number, number>();
-  /** The never-given offsets: a ring that begins at `ringStart`, of which `ringPassed` are behind us. */
-  let ringStart = first;
-  let ringPassed = 0;
+  const neverGiven = createRing(first, size);
+  const isNeverGiven = (offset: number): boolean => !taken.has(offset) && !freed.has(offset);
   let lastOffset: number | undefined;
 
-  const nextNeverGiven = (): number | undefined => {
-    for (; ringPassed < size; ringPassed++) {
-      const offset = first + ((ringStart - first + ringPassed) % size);
-      if (!taken.has(offset) && !freed.has(offset)) return offset;
-    }
-    return undefined;
-  };
   const take = (offset: number): void => {
     freed.delete(offset);
     taken.add(offset);
@@ -83,7 +75,7 @@ export function createAddressPool(cidr: Cidr): AddressPool {
     gateway: addressAt(cidr, 1n),
     size,
     allocate() {
-      const offset = nextNeverGiven() ?? freed.keys().next().value;
+      const offset = neverGiven.find(isNeverGiven) ?? freed.keys().next().value;
       if (offset === undefined) return undefined;
       take(offset);
       lastOffset = offset;
@@ -103,8 +95,7 @@ export function createAddressPool(cidr: Cidr): AddressPool {
     resume(lastGiven) {
       lastOffset = lastGiven === undefined ? undefined : offsetOf(lastGiven);
       const behind = lastOffset ?? [...taken].reduce((high, offset) => Math.max(high, offset), first - 1);
-      ringStart = behind < last ? behind + 1 : first;
-      ringPassed = 0;
+      neverGiven.beginAt(behind < last ? behind + 1 : first);
     },
     lastGiven: () => (lastOffset === undefined ? undefined : addressAt(cidr, BigInt(lastOffset))),
     isTaken(address) {
@@ -113,5 +104,30 @@ export function createAddressPool(cidr: Cidr): AddressPool {
     },
     taken: () => taken.size,
     cooling: (nowMs) => [...freed.values()].filter((freedMs) => nowMs - freedMs < COOL_DOWN_MS).length,
+  };
+}
+
+interface Ring {
+  /** The next number that matches: those before it are never looked at again. */
+  find(matches: (number: number) => boolean): number | undefined;
+  beginAt(number: number): void;
+}
+
+/** `size` numbers from `first` on, gone through once around from wherever it begins. */
+function createRing(first: number, size: number): Ring {
+  let start = first;
+  let passed = 0;
+  return {
+    find(matches) {
+      for (; passed < size; passed++) {
+        const number = first + ((start - first + passed) % size);
+        if (matches(number)) return number;
+      }
+      return undefined;
+    },
+    beginAt(number) {
+      start = number;
+      passed = 0;
+    },
   };
 }

@@ -59,21 +59,6 @@ export function createIpam(): Ipam {
   let former: readonly AddressPool[] = [];
 
   const all = (): readonly AddressPool[] => [...current, ...former];
-  const reserveAny = (family: Family): Reservation => {
-    const pools = current.filter((pool) => pool.cidr.family === family);
-    for (const pool of pools) {
-      const address = pool.allocate();
-      if (address !== undefined) return reserved(address, pool);
-    }
-    return { outcome: "exhausted", family, pools: pools.map((pool) => useOf(pool, 0)) };
-  };
-  const reserveRequested = (address: string): Reservation => {
-    const pool = current.find(({ cidr }) => cidrContains(cidr, address));
-    if (pool === undefined) {
-      return { outcome: "outside", address, podCidrs: current.map(({ cidr }) => cidr) };
-    }
-    return pool.claim(address) ? reserved(address, pool) : { outcome: "taken", address };
-  };
 
   return {
     setPodCidrs(podCidrs) {
@@ -92,7 +77,8 @@ export function createIpam(): Ipam {
       const addresses: PodAddress[] = [];
       for (const family of families) {
         const wanted = requested.get(family);
-        const reservation = wanted === undefined ? reserveAny(family) : reserveRequested(wanted);
+        const reservation =
+          wanted === undefined ? reserveAny(current, family) : reserveRequested(current, wanted);
         if (reservation.outcome !== "reserved") {
           for (const { address } of addresses) for (const pool of current) pool.release(address, 0);
           return reservation;
@@ -117,6 +103,21 @@ export function createIpam(): Ipam {
     formerCidrs: () => former.map((pool) => pool.cidr),
     use: (nowMs) => all().map((pool) => useOf(pool, nowMs)),
   };
+}
+
+function reserveAny(pools: readonly AddressPool[], family: Family): Reservation {
+  const ofFamily = pools.filter((pool) => pool.cidr.family === family);
+  for (const pool of ofFamily) {
+    const address = pool.allocate();
+    if (address !== undefined) return reserved(address, pool);
+  }
+  return { outcome: "exhausted", family, pools: ofFamily.map((pool) => useOf(pool, 0)) };
+}
+
+function reserveRequested(pools: readonly AddressPool[], address: string): Reservation {
+  const pool = pools.find(({ cidr }) => cidrContains(cidr, address));
+  if (pool === undefined) return { outcome: "outside", address, podCidrs: pools.map(({ cidr }) => cidr) };
+  return pool.claim(address) ? reserved(address, pool) : { outcome: "taken", address };
 }
 
 function useOf(pool: AddressPool, nowMs: number): PoolUse {

@@ -2,7 +2,7 @@ import { type Cidr, cidrOf } from "../net/cidr.ts";
 import type { Link } from "../netlink/link/parse-link.ts";
 import { countPeers } from "./peer/count-peers.ts";
 import { isWide, listPodGateways } from "./node/ensure-gateways.ts";
-import { observePeers } from "./peer/ensure-peers.ts";
+import { observePeers } from "./peer/observe-peers.ts";
 import type { PodLink } from "./types.ts";
 import type { Native } from "./socket/native.ts";
 import { isHostLink, isOwnBridge, TUNNEL_ALIAS } from "./node/ownership.ts";

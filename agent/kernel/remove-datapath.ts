@@ -4,7 +4,7 @@ import { isGatewayRoute } from "./node/gateway-routes.ts";
 import { IFB_PREFIX } from "../plan/pods/ifb.ts";
 import { TABLE_NAME } from "../plan/nft/nft-table.ts";
 import { deleteLinks, removeAll } from "./pod/detach-pods.ts";
-import { listPeerRoutes } from "./peer/ensure-peers.ts";
+import { listPeerRoutes } from "./peer/observe-peers.ts";
 import { POLICY_TABLE } from "./policy/table/base-table.ts";
 import { unguardLoopback } from "./node/localnet.ts";
 import { FIRST_DELETION_GROUP, isHostLink, isOurs } from "./node/ownership.ts";

@@ -33,26 +33,9 @@ const RETRY_MS = 50;
 export function createLineWriter({ write, again, clock, onRecovered }: LineWriterInput): LineWriter {
   let waiting: Uint8Array[] = [];
   let waitingBytes = 0;
-  let lost = 0;
-  let untold = 0;
   let cancelRetry: (() => void) | undefined;
-
-  function lose(count: number): void {
-    lost += count;
-    untold += count;
-  }
-
-  /** What is left of the bytes that are not taken now; "refused" when they never will be. */
-  function put(bytes: Uint8Array): Uint8Array | "refused" {
-    let rest = bytes;
-    while (rest.length > 0) {
-      const taken = write(rest);
-      if (taken === again || taken === 0) return rest;
-      if (taken < 0) return "refused";
-      rest = rest.subarray(taken);
-    }
-    return rest;
-  }
+  const losses = countLosses(onRecovered);
+  const writeSome = (bytes: Uint8Array): Uint8Array | "refused" => writeRest(write, again, bytes);
 
   function keep(lines: Uint8Array[]): void {
     waiting = lines;
@@ -75,9 +58,9 @@ export function createLineWriter({ write, again, clock, onRecovered }: LineWrite
     const lines = waiting;
     keep([]);
     for (const [index, line] of lines.entries()) {
-      const rest = put(line);
+      const rest = writeSome(line);
       if (rest === "refused") {
-        lose(lines.length - index);
+        losses.add(lines.length - index);
         return true;
       }
       if (rest.length > 0) {
@@ -85,35 +68,70 @@ export function createLineWriter({ write, again, clock, onRecovered }: LineWrite
         return false;
       }
     }
-    if (lines.length > 0) tell();
+    if (lines.length > 0) losses.report();
     return waiting.length === 0;
-  }
-
-  /** Lines are taken again. */
-  function tell(): void {
-    const [count, lostBefore] = [untold, lost];
-    if (count === 0) return;
-    untold = 0;
-    onRecovered(count);
-    if (lost > lostBefore) untold += count;
   }
 
   return {
     write(line) {
       const bytes = Buffer.from(line);
       if (waiting.length > 0) {
-        if (waitingBytes + bytes.length > MAX_WAITING_BYTES) return lose(1);
+        if (waitingBytes + bytes.length > MAX_WAITING_BYTES) return losses.add(1);
         waiting.push(bytes);
         waitingBytes += bytes.length;
         return;
       }
-      const rest = put(bytes);
-      if (rest === "refused") return lose(1);
+      const rest = writeSome(bytes);
+      if (rest === "refused") return losses.add(1);
       if (rest.length > 0) keep([rest]);
-      else tell();
+      else losses.report();
     },
-    lost: () => lost,
+    lost: losses.total,
     flush,
     abandon: () => keep([]),
+  };
+}
+
+/** What is left of the bytes that are not taken now; "refused" when they never will be. */
+function writeRest(
+  write: LineWriterInput["write"],
+  again: number,
+  bytes: Uint8Array,
+): Uint8Array | "refused" {
+  let rest = bytes;
+  while (rest.length > 0) {
+    const taken = write(rest);
+    if (taken === again || taken === 0) return rest;
+    if (taken < 0) return "refused";
+    rest = rest.subarray(taken);
+  }
+  return rest;
+}
+
+interface Losses {
+  /** Lines were lost. */
+  add(count: number): void;
+  /** Lines are taken again: says how many were lost meanwhile. */
+  report(): void;
+  total(): number;
+}
+
+function countLosses(onRecovered: (lost: number) => void): Losses {
+  let total = 0;
+  let unreported = 0;
+  return {
+    add(count) {
+      total += count;
+      unreported += count;
+    },
+    report() {
+      const [count, before] = [unreported, total];
+      if (count === 0) return;
+      unreported = 0;
+      // What it is reported with may be lost itself.
+      onRecovered(count);
+      if (total > before) unreported += count;
+    },
+    total: () => total,
   };
 }

@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { loadNative } from "../kernel/socket/native.ts";
 import { eventually } from "../testing/machine/eventually.ts";
 import { assertInsideTestNamespaces } from "../testing/runner/privileged.ts";
-import { MAX_SERVED } from "./connections.ts";
+import { MAX_SERVED } from "./connection-table.ts";
 import { echo, frameOf, makeFolder, serve } from "./test/serve.ts";
 
 assertInsideTestNamespaces();

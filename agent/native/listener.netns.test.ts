@@ -11,7 +11,8 @@ import { loadNative } from "../kernel/socket/native.ts";
 import { eventually } from "../testing/machine/eventually.ts";
 import { assertInsideTestNamespaces } from "../testing/runner/privileged.ts";
 import { type Addon, loadAddon } from "./addon.ts";
-import { createConnections, type ListenHandlers } from "./connections.ts";
+import type { ListenHandlers } from "./connection-table.ts";
+import { createConnections } from "./connections.ts";
 import { createListener } from "./listener.ts";
 import { answerOf, client, echo, frameOf, type Listening, makeFolder, serve } from "./test/serve.ts";
 

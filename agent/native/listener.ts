@@ -1,6 +1,7 @@
 import { constants } from "node:os";
 import { type Addon, UV_READABLE } from "./addon.ts";
-import type { Connections, ListenHandlers } from "./connections.ts";
+import type { ListenHandlers } from "./connection-table.ts";
+import type { Connections } from "./connections.ts";
 import { checked, errorCode } from "./system-error.ts";
 import { listenUnix } from "./unix-socket.ts";
 
@@ -30,27 +31,12 @@ export function createListener(
     return checked(what, "epoll_ctl", addon.poll(socket.fd, UV_READABLE, onReadable));
   }
 
-  /** Takes one connection; a negative error number when there is none. */
-  function acceptOne(): number {
-    const fd = addon.accept(socket.fd);
-    if (fd === -EINTR || fd === -ECONNABORTED) return 0;
-    if (fd < 0) return fd;
-    const uid = addon.peerUid(fd);
-    if (uid === 0) {
-      connections.add(fd, handlers);
-    } else {
-      addon.close(fd);
-      handlers.onRefused(uid < 0 ? `peer: ${errorCode(uid)}` : `peer has uid ${uid}, not 0`);
-    }
-    return 0;
-  }
-
   /** What ended it: the queue is empty, connections have no room for more, or the error of accept. */
   function acceptAll(): "empty" | "full" | "failed" {
     let result = 0;
     while (result === 0) {
       if (connections.isFull()) return "full";
-      result = acceptOne();
+      result = acceptOne(addon, socket.fd, { connections, handlers });
     }
     if (result === -EAGAIN) return "empty";
     handlers.onRefused(`accept: ${errorCode(result)}`);
@@ -86,4 +72,24 @@ export function createListener(
       drain();
     },
   };
+}
+
+interface Receiver {
+  readonly connections: Pick<Connections, "add">;
+  readonly handlers: ListenHandlers;
+}
+
+/** Takes one connection; a negative error number when there is none. */
+function acceptOne(addon: Addon, socket: number, { connections, handlers }: Receiver): number {
+  const fd = addon.accept(socket);
+  if (fd === -EINTR || fd === -ECONNABORTED) return 0;
+  if (fd < 0) return fd;
+  const uid = addon.peerUid(fd);
+  if (uid === 0) {
+    connections.add(fd, handlers);
+  } else {
+    addon.close(fd);
+    handlers.onRefused(uid < 0 ? `peer: ${errorCode(uid)}` : `peer has uid ${uid}, not 0`);
+  }
+  return 0;
 }

@@ -2,7 +2,7 @@ import { observeDatapath } from "../../inspect/observe/observe-datapath.ts";
 import { readText } from "../../inspect/read-proc.ts";
 import { listNft, runNft } from "../../kernel/nft/run-nft.ts";
 import { isOurs } from "../../kernel/node/ownership.ts";
-import { observePeers } from "../../kernel/peer/ensure-peers.ts";
+import { observePeers } from "../../kernel/peer/observe-peers.ts";
 import { listOwnRoutes } from "../../kernel/pod/pod-routes.ts";
 import type { NetlinkClient } from "../../kernel/socket/netlink-client.ts";
 import { TABLE_NAME } from "../../plan/nft/nft-table.ts";

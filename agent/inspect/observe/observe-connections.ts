@@ -1,5 +1,5 @@
 import type { OverlayRoute } from "../../diagnosis/checks/check-peers.ts";
-import { listPeerRoutes } from "../../kernel/peer/ensure-peers.ts";
+import { listPeerRoutes } from "../../kernel/peer/observe-peers.ts";
 import type { NetlinkClient } from "../../kernel/socket/netlink-client.ts";
 import { createUnderlayObserver } from "../../kernel/uplink/underlay.ts";
 import { formatCidr } from "../../net/cidr.ts";

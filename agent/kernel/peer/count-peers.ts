@@ -2,7 +2,7 @@ import { addressBits } from "../../net/cidr.ts";
 import { RT_TABLE_MAIN, RTN_UNICAST } from "../../netlink/constants.ts";
 import { dumpRoutes, readRouteOutline } from "../../netlink/route/route.ts";
 import { FAMILIES } from "../../plan/peers/peer-routes.ts";
-import { listPeerRoutes } from "./ensure-peers.ts";
+import { listPeerRoutes } from "./observe-peers.ts";
 import { ROUTE_PROTOCOL } from "../node/ownership.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 

@@ -1,5 +1,5 @@
 import type { RememberedPeer } from "../../plan/peers/overlay-nodes.ts";
-import { observePeers } from "./ensure-peers.ts";
+import { observePeers } from "./observe-peers.ts";
 import { isOurs } from "../node/ownership.ts";
 import { fdbKey, neighbourKey } from "./peer-entries.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";

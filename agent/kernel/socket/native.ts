@@ -2,7 +2,8 @@ import { constants } from "node:os";
 import { Attributes as SocketOption } from "netlink/dist/constants.js";
 import { readU32, writeU16, writeU32 } from "netlink/dist/structs.js";
 import { type Addon, loadAddon, UV_READABLE } from "../../native/addon.ts";
-import { type Connection, createConnections, type ListenHandlers } from "../../native/connections.ts";
+import type { Connection, ListenHandlers } from "../../native/connection-table.ts";
+import { createConnections } from "../../native/connections.ts";
 import { createListener, type Listener } from "../../native/listener.ts";
 import { checked, errorCode, type SystemError, systemError } from "../../native/system-error.ts";
 

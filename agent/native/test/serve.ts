@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Connection, ListenHandlers } from "../connections.ts";
+import type { Connection, ListenHandlers } from "../connection-table.ts";
 import type { Listener } from "../listener.ts";
 
 /** What tests of the listener need of `Native`. */

@@ -32,23 +32,19 @@ const MAX_TRIGGERED_RETRY_MS = 1000;
 
 /** `work` answers "again" when a part of it is to be tried once more although it has not failed. */
 export function createRunner(work: () => Promise<"again" | void>, options: RunnerOptions): Runner {
-  const { minIntervalMs, retryIntervalMs, maxIntervalMs, clock, onError } = options;
+  const { clock, onError } = options;
+  const pace = createPace(options);
   let running: Promise<void> | undefined;
   let waiting: PromiseWithResolvers<void>[] = [];
   let isTriggered = false;
   let isStopped = false;
-  let failures = 0;
   let lastEndMs = Number.NEGATIVE_INFINITY;
-  let restMs = minIntervalMs;
   let cancelTimer = (): void => undefined;
 
   const schedule = (delayMs: number): void => {
     cancelTimer();
     if (!isStopped) cancelTimer = clock.after(Math.max(0, delayMs), run);
   };
-  const retryDelayMs = (): number => Math.min(retryIntervalMs * 2 ** (failures - 1), maxIntervalMs);
-  // What fails is often what triggers: after failures a trigger shortens long waits only.
-  const triggeredRetryMs = (): number => Math.min(retryDelayMs(), MAX_TRIGGERED_RETRY_MS);
 
   function run(): void {
     isTriggered = false;
@@ -58,29 +54,27 @@ export function createRunner(work: () => Promise<"again" | void>, options: Runne
     running = work()
       .then(
         (answer) => {
-          failures = answer === "again" ? failures + 1 : 0;
           for (const { resolve } of served) resolve();
+          return answer === undefined;
         },
         (error: unknown) => {
-          failures++;
           onError(error);
           for (const { reject } of served) reject(error);
+          return false;
         },
       )
-      .then(() => {
+      .then((isDone) => {
         running = undefined;
         lastEndMs = clock.nowMs();
-        restMs = Math.max(minIntervalMs, Math.min(REST_FACTOR * (lastEndMs - startMs), MAX_REST_MS));
-        if (failures > 0) schedule(isTriggered ? triggeredRetryMs() : retryDelayMs());
-        else schedule(isTriggered ? restMs : maxIntervalMs);
+        pace.ended(lastEndMs - startMs, isDone);
+        schedule(isTriggered ? pace.triggeredMs() : pace.idleMs());
       });
   }
 
   const trigger = (): void => {
     const isQueued = isTriggered;
     isTriggered = true;
-    const intervalMs = failures > 0 ? triggeredRetryMs() : restMs;
-    if (running === undefined && !isQueued) schedule(lastEndMs + intervalMs - clock.nowMs());
+    if (running === undefined && !isQueued) schedule(lastEndMs + pace.triggeredMs() - clock.nowMs());
   };
 
   return {
@@ -98,5 +92,28 @@ export function createRunner(work: () => Promise<"again" | void>, options: Runne
       await running;
       for (const { reject } of waiting) reject(new Error(STOPPED));
     },
+  };
+}
+
+interface Pace {
+  ended(tookMs: number, isDone: boolean): void;
+  /** How long after the last run a trigger is served. */
+  triggeredMs(): number;
+  /** When the next run is due without one. */
+  idleMs(): number;
+}
+
+function createPace({ minIntervalMs, retryIntervalMs, maxIntervalMs }: RunnerOptions): Pace {
+  let failures = 0;
+  let restMs = minIntervalMs;
+  const retryMs = (): number => Math.min(retryIntervalMs * 2 ** (failures - 1), maxIntervalMs);
+  return {
+    ended(tookMs, isDone) {
+      failures = isDone ? 0 : failures + 1;
+      restMs = Math.max(minIntervalMs, Math.min(REST_FACTOR * tookMs, MAX_REST_MS));
+    },
+    // What fails is often what triggers: after failures a trigger shortens long waits only.
+    triggeredMs: () => (failures > 0 ? Math.min(retryMs(), MAX_TRIGGERED_RETRY_MS) : restMs),
+    idleMs: () => (failures > 0 ? retryMs() : maxIntervalMs),
   };
 }
