@@ -1,15 +1,12 @@
+import { beginNesting, followByte, type JsonNesting, skipDeeper } from "./json-nesting.ts";
+
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 const COLON = 0x3a;
 const OPEN_LIST = 0x5b;
-const BACKSLASH = 0x5c;
-const CLOSE_LIST = 0x5d;
-const OPEN_OBJECT = 0x7b;
-const CLOSE_OBJECT = 0x7d;
 
-/** What matters inside an element, and inside a string. Regular expressions are fast however often they have run. */
-const QUOTE_OR_BRACKET = /["[\]{}]/g;
-const QUOTE_OR_BACKSLASH = /["\\]/g;
+/** Elements lie in a list in an object. */
+const ELEMENTS_DEPTH = 2;
 
 /** Bound for all that is around the elements: kind, version and continue token need a few hundred bytes. */
 const MAX_FRAME_BYTES = 65_536;
@@ -36,103 +33,20 @@ export interface ListSplitter {
  * brackets, and hands every part to one.
  */
 export function createListSplitter({ onItem, maxItemBytes }: ListSplitterOptions): ListSplitter {
-  /** Everything outside the elements. */
-  const frame: number[] = [];
-  /** Bytes of the element under way, from earlier chunks. */
-  let parts: Uint8Array[] = [];
-  let partsLength = 0;
-  let depth = 0;
-  let isInString = false;
-  let isEscaped = false;
+  const nesting = beginNesting();
+  const frame = createFrame();
+  const item = createItem(maxItemBytes);
   let isInItems = false;
-  /** Where the last string at depth 1 lies in the frame: `items` is recognised by it. */
-  let stringStart = 0;
-  let lastKey = "";
 
-  const addPart = (part: Uint8Array): void => {
-    partsLength += part.length;
-    if (partsLength > maxItemBytes)
-      throw new RangeError(`an element of the list is larger than ${maxItemBytes} bytes`);
-    if (part.length > 0) parts.push(part);
-  };
-  const finishItem = (chunk: Uint8Array, start: number, end: number): void => {
-    addPart(chunk.subarray(start, end));
-    const [first = chunk.subarray(0, 0)] = parts;
-    const bytes = parts.length > 1 ? Buffer.concat(parts, partsLength) : first;
-    const text = decoder.decode(bytes);
-    parts = [];
-    partsLength = 0;
+  const finishItem = (lastPart: Uint8Array): void => {
+    const text = item.finish(lastPart);
     if (text.trim() !== "") onItem(text);
   };
-  const addToFrame = (byte: number): void => {
-    if (frame.length >= MAX_FRAME_BYTES)
-      throw new RangeError(`the list has more than ${MAX_FRAME_BYTES} bytes around its elements`);
-    frame.push(byte);
-  };
-  const followString = (byte: number): void => {
-    if (isEscaped) isEscaped = false;
-    else if (byte === BACKSLASH) isEscaped = true;
-    else if (byte === QUOTE) isInString = false;
-  };
-  const startString = (): void => {
-    isInString = true;
-    if (depth === 1 && !isInItems) stringStart = frame.length - 1;
-  };
-
-  /** Goes through an element to its last bracket, or as far as it is there; gives the index of what follows. `text`: the chunk as Latin-1. */
-  const skipElement = (text: string, start: number): number => {
-    let index = start;
-    if (isEscaped) {
-      isEscaped = false;
-      index++;
-    }
-    while (depth > 2) {
-      const pattern = isInString ? QUOTE_OR_BACKSLASH : QUOTE_OR_BRACKET;
-      pattern.lastIndex = index;
-      if (!pattern.test(text)) return text.length;
-      index = pattern.lastIndex;
-      switch (text.charCodeAt(index - 1)) {
-        case QUOTE:
-          isInString = !isInString;
-          break;
-        case BACKSLASH:
-          if (index === text.length) isEscaped = true;
-          index++;
-          break;
-        case OPEN_LIST:
-        case OPEN_OBJECT:
-          depth++;
-          break;
-        default:
-          depth--;
-      }
-    }
-    return index;
-  };
-
-  /** Outside strings: follows brackets; true when the byte ends an element. */
-  const followBracket = (byte: number): boolean => {
-    switch (byte) {
-      case QUOTE:
-        startString();
-        return false;
-      case COLON:
-        if (depth === 1 && !isInItems)
-          lastKey = Buffer.from(frame.slice(stringStart, -1)).toString("utf8").trim();
-        return false;
-      case OPEN_LIST:
-      case OPEN_OBJECT:
-        depth++;
-        return false;
-      case CLOSE_LIST:
-      case CLOSE_OBJECT:
-        depth--;
-        return isInItems && depth === 1;
-      case COMMA:
-        return isInItems && depth === 2;
-      default:
-        return false;
-    }
+  /** Follows a byte that is in no bracket of an element; true when it ends an element. */
+  const endsItem = (byte: number): boolean => {
+    const { isInString } = nesting;
+    followByte(nesting, byte);
+    return !isInString && (byte === COMMA || nesting.depth < ELEMENTS_DEPTH);
   };
 
   return {
@@ -141,30 +55,88 @@ export function createListSplitter({ onItem, maxItemBytes }: ListSplitterOptions
       let itemStart = 0;
       for (let index = 0; index < chunk.length; index++) {
         // Nearly all bytes of a list are inside its elements.
-        if (isInItems && depth > 2) index = skipElement(text, index);
+        if (isInItems && nesting.depth > ELEMENTS_DEPTH)
+          index = skipDeeper(nesting, ELEMENTS_DEPTH, text, index);
         if (index >= chunk.length) break;
         const byte = chunk[index] ?? 0;
-        if (!isInItems) addToFrame(byte);
-        if (isInString) {
-          followString(byte);
-          continue;
-        }
-        const endsItem = followBracket(byte);
-        if (endsItem) {
-          finishItem(chunk, itemStart, index);
+        if (!isInItems) {
+          isInItems = frame.follow(byte, nesting);
+          if (isInItems) itemStart = index + 1;
+        } else if (endsItem(byte)) {
+          finishItem(chunk.subarray(itemStart, index));
           itemStart = index + 1;
-          if (depth === 1) {
-            isInItems = false;
-            lastKey = "";
-            addToFrame(byte);
-          }
-        } else if (byte === OPEN_LIST && depth === 2 && !isInItems && lastKey === '"items"') {
-          isInItems = true;
-          itemStart = index + 1;
+          isInItems = nesting.depth === ELEMENTS_DEPTH;
+          if (!isInItems) frame.endItems(byte);
         }
       }
-      if (isInItems) addPart(chunk.subarray(itemStart));
+      if (isInItems) item.add(chunk.subarray(itemStart));
     },
-    end: () => Buffer.from(frame).toString("utf8"),
+    end: frame.text,
+  };
+}
+
+interface Frame {
+  /** Takes the next byte; true when it opens the list of elements. */
+  follow(byte: number, nesting: JsonNesting): boolean;
+  /** Takes the byte that closes the list. */
+  endItems(byte: number): void;
+  text(): string;
+}
+
+/** Everything outside the elements. */
+function createFrame(): Frame {
+  const bytes: number[] = [];
+  /** Where the last string at depth 1 lies: `items` is recognised by it. */
+  let stringStart = 0;
+  let lastKey = "";
+  const add = (byte: number): void => {
+    if (bytes.length >= MAX_FRAME_BYTES)
+      throw new RangeError(`the list has more than ${MAX_FRAME_BYTES} bytes around its elements`);
+    bytes.push(byte);
+  };
+  return {
+    follow(byte, nesting) {
+      add(byte);
+      const { isInString } = nesting;
+      followByte(nesting, byte);
+      if (isInString) return false;
+      if (nesting.depth === 1 && byte === QUOTE) stringStart = bytes.length - 1;
+      if (nesting.depth === 1 && byte === COLON)
+        lastKey = Buffer.from(bytes.slice(stringStart, -1)).toString("utf8").trim();
+      return byte === OPEN_LIST && nesting.depth === ELEMENTS_DEPTH && lastKey === '"items"';
+    },
+    endItems(byte) {
+      add(byte);
+      lastKey = "";
+    },
+    text: () => Buffer.from(bytes).toString("utf8"),
+  };
+}
+
+interface Item {
+  add(part: Uint8Array): void;
+  /** The whole text, with its last part. */
+  finish(lastPart: Uint8Array): string;
+}
+
+/** The element under way, in parts from each chunk. */
+function createItem(maxBytes: number): Item {
+  let parts: Uint8Array[] = [];
+  let length = 0;
+  const add = (part: Uint8Array): void => {
+    length += part.length;
+    if (length > maxBytes) throw new RangeError(`an element of the list is larger than ${maxBytes} bytes`);
+    if (part.length > 0) parts.push(part);
+  };
+  return {
+    add,
+    finish(lastPart) {
+      add(lastPart);
+      const [first = lastPart] = parts;
+      const text = decoder.decode(parts.length > 1 ? Buffer.concat(parts, length) : first);
+      parts = [];
+      length = 0;
+      return text;
+    },
   };
 }
