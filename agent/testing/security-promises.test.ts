@@ -67,7 +67,7 @@ test("docs/security.md names tests that exist", () => {
 });
 
 test("docs/security.md names tests of the file that it names before them", () => {
-  const pairs = [...text.matchAll(/`((?:agent|e2e)\/[^`\s]+)`: `([^`]+)`/g)].map(
+  const pairs = [...text.matchAll(/`((?:agent|e2e)\/[^`\s]+)`:\s+`([^`]+)`/g)].map(
     ([, file = "", name = ""]) => ({ file, name }),
   );
   assert.ok(pairs.length > 8, "the document is read");

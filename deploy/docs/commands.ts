@@ -21,8 +21,8 @@ kubectl -n NAMESPACE exec POD_OF_THE_AGENT -- causeway status
 
 The plugin [\`kubectl causeway\`](kubectl.md) finds that pod by itself.
 
-- Every command that prints data has \`--json\`. The objects have a key \`format\`. Its number rises when
-  an older reader would misread them; otherwise keys are only added.
+- Every command that prints data has \`--json\`. The objects have a key \`format\`. Its number rises
+  when an older reader would misread them; otherwise keys are only added.
 - Colours are for terminals only. A \`NO_COLOR\` that is not empty turns them off.
 - Errors go to stderr. What a command has to say goes to stdout.
 - [Shell completion](#causeway-completion) knows every command, flag and value.

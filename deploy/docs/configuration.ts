@@ -16,32 +16,37 @@ export function writeConfigurationDoc(): string {
   const schema = resolve(JSON.parse(chart("values.schema.json")) as Schema);
   return `# Configuration
 
-Written by \`npm run docs\` from \`agent/settings/options.ts\`, \`policy-options.ts\` beside it, and \`charts/causeway/values.yaml\`; a test fails when it is not current.
+\`npm run docs\` writes this page from \`agent/settings/options.ts\`, \`policy-options.ts\` beside it, and
+\`charts/causeway/values.yaml\`. A test fails when the page is not current.
 
 ## The agent's settings
 
-Keys of the YAML file that is given with \`--config\`, and flags; flags win. All faults are told together, each with key and value, and the exit code is 2. In the
-chart they are values under \`${SETTINGS}\`, but for those that the chart sets itself: paths, addresses, names and credentials.
+Each setting is a key of the YAML file that \`--config\` names, and a flag. Flags win. The agent
+reports all faults together, each with key and value, and exits with code 2. In the chart the
+settings are values under \`${SETTINGS}\`, except those that the chart sets itself: paths,
+addresses, names and credentials.
 
 ${documentSettings(ALL_OPTIONS)}
 
 ## A network of its own
 
-Multus and other callers of CNI plugins may have network configurations of their own for our plugin, for a second interface of a pod or instead of the conflist
-that the agent installs. What it reads there:
+Multus and other callers of CNI plugins may have network configurations of their own for Causeway:
+for a second interface of a pod, or instead of the conflist that the agent installs. It reads these
+keys:
 
 | key | default | does |
 |---|---|---|
 | \`type\` | | \`causeway\` |
-| \`name\` | | of the network; a GC takes away what is of this name only |
+| \`name\` | | of the network; a GC removes attachments of this name only |
 | \`socket\` | \`/run/causeway/agent.sock\` | where the agent listens |
 | \`defaultRoute\` | | \`true\`: the interface has the pod's default routes, before those that others have made. \`false\`: none, but routes to the cluster's PodCIDRs. Without it: default routes unless the pod has some already ([dataplane.md](dataplane.md#several-interfaces-in-one-pod)) |
 | \`capabilities\` | | \`ips\`, \`mac\`, \`portMappings\`, \`bandwidth\`, \`io.kubernetes.cri.pod-annotations\` |
 
 ## The chart's values
 
-What is wrong or unknown is refused (\`values.schema.json\`). \`deploy/examples/\` has values for dual stack, IPv6 alone, k3s, MicroK8s, nodes
-without kube-proxy, clouds, private registries, SELinux, monitoring and large frames.
+The chart refuses wrong and unknown values (\`values.schema.json\`). \`deploy/examples/\` has
+values for dual stack, IPv6 alone, k3s, MicroK8s, nodes without kube-proxy, clouds, private
+registries, SELinux, monitoring and large frames.
 
 ${documentValues(chart("values.yaml"), schema, new Set([SETTINGS]))}
 `;

@@ -124,7 +124,7 @@ export const DISGUISE_ATTACKS: AttackGroup = {
       }),
     ),
     {
-      title: "frames with tags of VLANs that nobody has, one and two",
+      title: "frames with tags of VLANs that no link has, one and two",
       cells: EVERYWHERE,
       async run(lab, cell) {
         const attacker = await lab.attackerOn("n1");

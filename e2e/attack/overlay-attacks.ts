@@ -154,12 +154,12 @@ export const OVERLAY_ATTACKS: AttackGroup = {
       },
     },
     {
-      title: "a machine that is no node sends into the overlay",
+      title: "a machine that is not a node sends into the overlay",
       cells: EVERYWHERE,
       run: (lab, cell) => inject(lab, cell, ({ to }, data) => sendInto(lab, lab.foreign.netns, to, data)),
     },
     {
-      title: "a node speaks in the overlay for pods of others, and for the world",
+      title: "a node speaks in the overlay for pods of other nodes, and for the world",
       cells: cellsAt("direct", "vxlan"),
       async run(lab, cell) {
         for (const from of lab.victims(cell)) await lieInside(lab, cell, from);

@@ -56,7 +56,7 @@ export const REDIRECT_ATTACKS: AttackGroup = {
   title: "redirects",
   attacks: [
     {
-      title: "a pod redirects its node's way to the world, in the router's name",
+      title: "a pod redirects its node's route to the world, in the router's name",
       cells: cellsAt("node"),
       // n6 does not forward IPv6, and so believes redirects of its own router.
       async run(lab, cell) {
@@ -65,7 +65,7 @@ export const REDIRECT_ATTACKS: AttackGroup = {
       },
     },
     {
-      title: "a machine of the segment redirects a node's way to the world, in the router's name",
+      title: "a machine of the segment redirects a node's route to the world, in the router's name",
       cells: cellsAt("direct"),
       run: (lab, cell) => redirectAll(lab, cell, lab.node("n1"), lab.foreign),
     },

@@ -12,7 +12,7 @@ const LIES = {
   "another machine of the segment": (lab: AttackLab) => lab.foreign.addresses,
   "its gateway": () => ["10.244.1.1", "fd00:10:244:1::1"],
   "the world": () => ["198.51.100.77", "2001:db8:100::77"],
-  "nobody, in its PodCIDR": () => ["10.244.1.250", "fd00:10:244:1::250"],
+  "no pod, in its PodCIDR": () => ["10.244.1.250", "fd00:10:244:1::250"],
 } as const;
 
 type Liar = keyof typeof LIES;

@@ -128,7 +128,7 @@ export const TEXT_ATTACKS: AttackGroup = {
       },
     },
     {
-      title: "nobody reads what the agent logs",
+      title: "nothing reads what the agent logs",
       cells: [],
       run: (lab) =>
         withUnreadLog(lab, async (n1) => {

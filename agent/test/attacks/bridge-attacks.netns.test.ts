@@ -202,7 +202,7 @@ test("what the host itself sends to groups on the bridge is nothing that it has 
   assert.deepEqual(answer.kind === "answer" && answer.report.faults, []);
 });
 
-test("packets to addresses that no pod has make the host ask nobody, and who sent them is told", async () => {
+test("packets to addresses that no pod has make the host ask no neighbour, and who sent them is told", async () => {
   const targets = Array.from({ length: 60 }, (_, index) => [
     `10.244.1.${index + 60}`,
     `fd00:1::${index + 60}`,
@@ -249,7 +249,7 @@ test("a pod that takes a free address, or that of a pod which is gone, gets none
   assert.equal(await learned(), "");
 });
 
-test("an address is nobody's once the shim alone has deleted its pod's link", async () => {
+test("an address is free once the shim alone has deleted its pod's link", async () => {
   const gone = await makeNetns();
   const addresses = await node.add("alone", gone);
   await agent.end("SIGKILL");

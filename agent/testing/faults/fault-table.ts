@@ -24,7 +24,7 @@ export const FAULTS = {
   },
   "shim killed before each call of ADD": {
     fault: "SIGKILL of the shim before each of its own system calls of ADD",
-    seen: "a frame that breaks off is dropped, an attachment that nobody waits for is taken back",
+    seen: "a frame that breaks off is dropped, an attachment that no shim waits for is taken back",
     after: "DEL succeeds and leaves nothing",
   },
   "shim killed before each call of DEL": {
@@ -64,7 +64,7 @@ export const FAULTS = {
   },
   "disk read-only": {
     fault: "the folders of binaries and conflists turn read-only",
-    seen: "pods go on being served; a file that is missing is named in readiness",
+    seen: "pods are still served; a file that is missing is named in readiness",
     after: "the file is back within seconds once they are writable",
   },
 } as const;
