@@ -10,7 +10,7 @@ import { checkMtu, type MtuObservation } from "../diagnosis/checks/check-mtu.ts"
 import { checkOverlayGuard } from "../diagnosis/checks/check-overlay-guard.ts";
 import { checkPeers, type PeersObservation } from "../diagnosis/checks/check-peers.ts";
 import { checkPods } from "../diagnosis/checks/check-pods.ts";
-import { checkPolicies } from "../diagnosis/checks/check-policies.ts";
+import { checkMarkBit, checkPolicies } from "../diagnosis/checks/check-policies.ts";
 import { checkReversePath } from "../diagnosis/checks/check-reverse-path.ts";
 import { checkRivals } from "../diagnosis/agent/check-rivals.ts";
 import { checkShim } from "../diagnosis/agent/check-shim.ts";
@@ -28,6 +28,7 @@ import { observeKernel } from "./observe/observe-kernel.ts";
 import { type Datapath, observeDatapath } from "./observe/observe-datapath.ts";
 import { observePaths, type PathSockets } from "./observe/observe-paths.ts";
 import { observed } from "./observed.ts";
+import { observeMarks } from "./observe/observe-policies.ts";
 import { observePods, observeSources } from "./observe/observe-pods.ts";
 import {
   observeBridgeNetfilter,
@@ -151,6 +152,7 @@ function checkSurroundings(
       checkForwardChains,
     ),
     check("policies", () => Promise.resolve(cautions), checkPolicies),
+    check("policy mark", () => observeMarks(sockets.netfilter, agent), checkMarkBit),
     check("br_netfilter", observeBridgeNetfilter, checkBridgeNetfilter),
     check("conntrack", observeConntrack, checkConntrack),
     ofMachine("MTU", (node) => observeMtu(sockets, node, agent), checkMtu),

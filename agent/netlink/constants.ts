@@ -201,6 +201,7 @@ export const NFT_PAYLOAD_NETWORK_HEADER = 1;
 export const NFT_PAYLOAD_TRANSPORT_HEADER = 2;
 export const NFTA_CT_DREG = 1;
 export const NFTA_CT_KEY = 2;
+export const NFTA_CT_SREG = 4;
 export const NFT_CT_STATE = 0;
 export const NFT_CT_MARK = 3;
 export const NFTA_BITWISE_SREG = 1;
@@ -208,6 +209,7 @@ export const NFTA_BITWISE_DREG = 2;
 export const NFTA_BITWISE_LEN = 3;
 export const NFTA_BITWISE_MASK = 4;
 export const NFTA_BITWISE_XOR = 5;
+export const NFTA_BITWISE_OP = 6;
 export const NFTA_CMP_SREG = 1;
 export const NFTA_CMP_OP = 2;
 export const NFTA_CMP_DATA = 3;
@@ -228,6 +230,13 @@ export const NFTA_LIMIT_BURST = 3;
 export const NFTA_LOG_GROUP = 1;
 export const NFTA_LOG_PREFIX = 2;
 export const NFTA_LOG_SNAPLEN = 3;
+
+/** linux/netfilter/nf_tables_compat.h: extensions of iptables in rules of nftables. */
+export const NFTA_TARGET_NAME = 1;
+export const NFTA_TARGET_REV = 2;
+export const NFTA_TARGET_INFO = 3;
+export const NFTA_MATCH_NAME = 1;
+export const NFTA_MATCH_INFO = 3;
 
 /** linux/netfilter/nfnetlink_conntrack.h */
 export const IPCTNL_MSG_CT_NEW = 0;

@@ -57,6 +57,7 @@ const HEADERS = [
   "linux/neighbour.h",
   "linux/netfilter.h",
   "linux/netfilter/nf_tables.h",
+  "linux/netfilter/nf_tables_compat.h",
   "linux/netfilter/nfnetlink.h",
   "linux/netfilter/nfnetlink_conntrack.h",
   "linux/netfilter/nfnetlink_log.h",

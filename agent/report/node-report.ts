@@ -61,6 +61,8 @@ export interface AgentSettings {
   readonly vxlanDevice: string;
   readonly vxlanVni: number;
   readonly vxlanPort: number;
+  /** Bit of connections' marks by which policies end them; undefined: none are enforced, or the agent is of a release that does not tell. */
+  readonly policyMarkBit?: number | undefined;
   /** Families whose traffic is masqueraded. */
   readonly masquerade: readonly number[];
 }

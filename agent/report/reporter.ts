@@ -100,6 +100,10 @@ export function createReporter(input: ReporterInput): Reporter {
   };
 }
 
+function enforcesPolicies({ policy, standalone, objectsFile }: ReporterInput["config"]): boolean {
+  return policy.enabled && !(standalone && objectsFile === undefined);
+}
+
 function reportAgent(
   { version, nodeVersion, pid, config, view }: ReporterInput,
   startedMs: number,
@@ -123,6 +127,7 @@ function reportAgent(
       vxlanDevice,
       vxlanVni,
       vxlanPort,
+      policyMarkBit: enforcesPolicies(config) ? config.policy.markBit : undefined,
       masquerade,
     },
     source: {

@@ -92,6 +92,10 @@ test("loadConfig() takes settings of policies from a mapping of the file, single
   ])
     withFile(content, (path) => assert.deepEqual(faultsOf(["--config", path]), [fault]));
   assert.deepEqual(faultsOf(["--policy-mark-bit", "32"]), ["policy.markBit 32 must be 0 to 31"]);
+  for (const bit of ["14", "15"])
+    assert.deepEqual(faultsOf(["--policy-mark-bit", bit]), [
+      `policy.markBit ${bit} is kube-proxy's: its marks are 0x4000 and 0x8000`,
+    ]);
 });
 
 test("loadConfig() takes the node name from the flag, then NODE_NAME, then the host name", () => {

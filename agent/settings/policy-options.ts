@@ -29,7 +29,13 @@ export const POLICY_OPTIONS = {
   },
   markBit: {
     flag: "policy-mark-bit",
-    schema: v.optional(between(0, 31), 29),
+    schema: v.optional(
+      v.pipe(
+        between(0, 31),
+        v.check((bit) => bit !== 14 && bit !== 15, "is kube-proxy's: its marks are 0x4000 and 0x8000"),
+      ),
+      29,
+    ),
     value: "NUMBER",
     help: "bit of connections' marks (conntrack) that is ours, by which they are ended",
   },

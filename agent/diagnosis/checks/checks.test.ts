@@ -15,7 +15,7 @@ import { checkKernel } from "./check-kernel.ts";
 import { checkMtu, type MtuObservation, type ProbeResult } from "./check-mtu.ts";
 import { checkOverlayGuard } from "./check-overlay-guard.ts";
 import { checkPeers } from "./check-peers.ts";
-import { checkPolicies } from "./check-policies.ts";
+import { checkMarkBit, checkPolicies } from "./check-policies.ts";
 import { checkReversePath } from "./check-reverse-path.ts";
 import { checkShim } from "../agent/check-shim.ts";
 import { checkSources } from "./check-sources.ts";
@@ -478,6 +478,38 @@ const CASES: readonly {
     name: "policies that say what nobody meant",
     found: checkPolicies(["a/b: no egress rule lets UDP 53 pass"]),
     want: ["warn a/b: no egress rule lets UDP 53 pass"],
+  },
+  {
+    name: "marks where no policies are enforced",
+    found: checkMarkBit({ markBit: undefined, users: [], legacyTables: ["mangle"] }),
+    want: [],
+  },
+  {
+    name: "marks that others use beside ours",
+    found: checkMarkBit({
+      markBit: 29,
+      users: [{ chain: "ip mangle PREROUTING", writes: 0x80, reads: 0x80 }],
+      legacyTables: ["filter"],
+    }),
+    want: ["ok bit 29 of connections' marks is used by policies alone"],
+  },
+  {
+    name: "marks of others that are ours, too",
+    found: checkMarkBit({
+      markBit: 31,
+      users: [
+        { chain: "ip a b", writes: 0xffff_ffff, reads: 0 },
+        { chain: "inet c d", writes: 0xc000_0000, reads: 0 },
+        { chain: "inet c e", writes: 0x10, reads: 0x8000_0000 },
+      ],
+      legacyTables: ["mangle"],
+    }),
+    want: [
+      "warn chain ip a b sets whole marks of connections, among them bit 31 of policies",
+      "warn chain inet c d sets bit 31 of connections' marks, by which policies end connections; set policy.markBit to one that is free, such as 29",
+      "warn chain inet c e reads bit 31 of connections' marks, by which policies end connections; set policy.markBit to one that is free, such as 29",
+      "info legacy iptables has a table mangle, whose rules are not visible through nftables: none of them may set bit 31 of connections' marks",
+    ],
   },
 ];
 

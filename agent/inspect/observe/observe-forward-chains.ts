@@ -8,10 +8,13 @@ export async function observeForwardChains(
   bridge: string,
   families: readonly Family[],
 ): Promise<ForwardChainsObservation> {
-  const chains = await listForwardChains(families);
+  return { bridge, chains: await listForwardChains(families), legacyTables: await listLegacyTables() };
+}
+
+/** Tables of iptables that do not work through nftables. */
+export async function listLegacyTables(): Promise<readonly string[]> {
   const legacy = await Promise.all(
     ["/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"].map((path) => readText(path)),
   );
-  const legacyTables = legacy.flatMap((text = "") => text.split("\n")).filter((name) => name !== "");
-  return { bridge, chains, legacyTables };
+  return legacy.flatMap((text = "") => text.split("\n")).filter((name) => name !== "");
 }

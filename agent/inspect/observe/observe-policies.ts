@@ -1,8 +1,12 @@
+import type { MarkObservation } from "../../diagnosis/checks/check-policies.ts";
 import type { PathObservation } from "../../diagnosis/path/path-observation.ts";
+import { listMarkUsers } from "../../kernel/nft/foreign/mark-users.ts";
+import type { NetlinkClient } from "../../kernel/socket/netlink-client.ts";
 import { PROTOCOL_NUMBERS } from "../../plan/pods/host-ports.ts";
 import type { Target } from "../../diagnosis/target.ts";
 import type { AgentAnswer } from "../../report/ask-agent.ts";
 import type { PolicyAnswer, PolicyQuestion } from "../../report/query.ts";
+import { listLegacyTables } from "./observe-forward-chains.ts";
 
 export interface AskedPath {
   readonly source: string;
@@ -31,4 +35,14 @@ export async function observePolicies(
     faults,
     isPortGuessed: translated !== undefined && translated.port === undefined,
   };
+}
+
+/** Who has to do with connections' marks besides policies; nothing is read where none are enforced. */
+export async function observeMarks(
+  netfilter: Pick<NetlinkClient, "dump">,
+  agent: AgentAnswer,
+): Promise<MarkObservation> {
+  const markBit = agent.kind === "answer" ? agent.report.agent?.settings.policyMarkBit : undefined;
+  if (markBit === undefined) return { markBit, users: [], legacyTables: [] };
+  return { markBit, users: await listMarkUsers(netfilter), legacyTables: await listLegacyTables() };
 }

@@ -5,6 +5,7 @@ import type { NodeReport } from "../../report/node-report.ts";
 import type { AgentProcess } from "../../testing/agent/agent-process.ts";
 import { findingsOf, type FindingsReport, runCauseway } from "../../testing/agent/run-causeway.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
+import { runOnHost } from "../../testing/machine/netns.ts";
 import { startFlow } from "../../testing/machine/start-flow.ts";
 import { makePolicyNode, type PolicyNode, type PolicyPod } from "../../testing/policy/policy-node.ts";
 
@@ -100,4 +101,29 @@ test("trace names the policies that deny, the rule that allows, and a table that
   await cluster.becomes(true, client, address);
   const [allowed] = findingsOf(await trace(), "ingress policies");
   assert.equal(allowed?.evidence, "TCP 80: NetworkPolicy shop/from-client, ingress rule 1, allows it");
+});
+
+test("doctor names a chain of somebody else that sets the bit by which policies end connections, and a policy that selects nothing", async () => {
+  cluster.putPolicy("shop/closed", { podSelector: {}, ingress: [{ from: [{ podSelector: {} }] }] });
+  cluster.putPolicy("shop/misspelt", { podSelector: { matchLabels: { app: "wbe" } } });
+  const doctor = async (check: string): Promise<readonly string[]> =>
+    findingsOf(JSON.parse(await causeway("doctor", "--json")) as FindingsReport, check).map(
+      ({ verdict, evidence }) => `${verdict} ${evidence}`,
+    );
+  await eventually("doctor tells of the policy", async () =>
+    (await doctor("policies")).includes(
+      "warn NetworkPolicy shop/misspelt selects no pod at present, so that it does nothing",
+    ),
+  );
+  assert.deepEqual(await doctor("policy mark"), [
+    "ok bit 29 of connections' marks is used by policies alone",
+  ]);
+  await runOnHost(
+    "nft",
+    "add table inet other; add chain inet other c; add rule inet other c ct mark set ct mark or 0x20000000",
+  );
+  assert.deepEqual(await doctor("policy mark"), [
+    "warn chain inet other c sets bit 29 of connections' marks, by which policies end connections; set policy.markBit to one that is free, such as 30",
+  ]);
+  await runOnHost("nft", "delete table inet other");
 });
