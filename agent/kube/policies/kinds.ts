@@ -1,7 +1,7 @@
 import { isObject } from "../../lib/json.ts";
 import type { Namespace, PeerNode, Pod, PolicyName } from "../../plan/policy/model.ts";
 import { projectNamespace, projectPeerNode, projectPod } from "../../plan/policy/parse/project-pod.ts";
-import { isSamePod } from "../../plan/policy/state/object-store.ts";
+import { isSamePod } from "../../plan/policy/state/objects/object-store.ts";
 import type { Projection, WatchedKind } from "../reflector/kind.ts";
 
 /** A policy as it came, which takes less room than what is read from it: there may be ten thousand. */

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { systemClock } from "../../lib/clock.ts";
-import type { ObjectChange } from "../../plan/policy/state/object-change.ts";
+import type { ObjectChange } from "../../plan/policy/state/objects/object-change.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { createRecordingLog } from "../../testing/recording-log.ts";
 import { watchObjectsFile } from "./objects-file.ts";

@@ -1,7 +1,7 @@
 import { type Document, parseAllDocuments } from "yaml";
 import type { Clock } from "../../lib/clock.ts";
 import { isObject } from "../../lib/json.ts";
-import type { ObjectChange as EngineChange } from "../../plan/policy/state/object-change.ts";
+import type { ObjectChange as EngineChange } from "../../plan/policy/state/objects/object-change.ts";
 import type { Log } from "../log.ts";
 import type { WatchedKind } from "../reflector/kind.ts";
 import {

@@ -1,6 +1,6 @@
 import type { Namespace, PeerNode, Pod } from "../../plan/policy/model.ts";
 import { parseAgain, parsePolicy } from "../../plan/policy/parse/parse-policy.ts";
-import type { ObjectChange as EngineChange } from "../../plan/policy/state/object-change.ts";
+import type { ObjectChange as EngineChange } from "../../plan/policy/state/objects/object-change.ts";
 import type { ObjectChange } from "../reflector/object-store.ts";
 import type { PolicyObject } from "./kinds.ts";
 

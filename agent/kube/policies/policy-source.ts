@@ -1,4 +1,4 @@
-import type { ObjectChange } from "../../plan/policy/state/object-change.ts";
+import type { ObjectChange } from "../../plan/policy/state/objects/object-change.ts";
 import type { WatchNeeds } from "../../plan/policy/watches.ts";
 
 /**

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { objectKey } from "../../plan/policy/model.ts";
-import type { ObjectChange } from "../../plan/policy/state/object-change.ts";
+import type { ObjectChange } from "../../plan/policy/state/objects/object-change.ts";
 import type { PodWatches } from "../../plan/policy/watches.ts";
 import { type KindSetup, putPod, setUpKind } from "../../testing/kube/kind-setup.ts";
 import type { ObjectStore } from "../../testing/kube/resources/object-store.ts";

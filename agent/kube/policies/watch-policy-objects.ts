@@ -1,5 +1,5 @@
 import type { Namespace, PeerNode, Pod } from "../../plan/policy/model.ts";
-import type { ObjectChange as EngineChange } from "../../plan/policy/state/object-change.ts";
+import type { ObjectChange as EngineChange } from "../../plan/policy/state/objects/object-change.ts";
 import type { WatchNeeds } from "../../plan/policy/watches.ts";
 import { NODES_PATH } from "../nodes/node-reflector.ts";
 import type { WatchedKind } from "../reflector/kind.ts";

@@ -7,7 +7,7 @@ import { explain, formatDecision } from "./evaluate/explain.ts";
 import type { Policy, Protocol } from "./model.ts";
 import { parsePolicy } from "./parse/parse-policy.ts";
 import { projectNamespace, projectPod } from "./parse/project-pod.ts";
-import type { ObjectChange } from "./state/object-change.ts";
+import type { ObjectChange } from "./state/objects/object-change.ts";
 import type { PolicyEngine } from "./state/policy-engine.ts";
 import { planWatches } from "./watches.ts";
 

@@ -7,7 +7,7 @@ import type { RawCluster } from "../../testing/policy/raw-objects.ts";
 import { contentOf, createTableMirror } from "../../testing/policy/table-mirror.ts";
 import { isThorough } from "../../testing/thorough.ts";
 import { diffTables } from "./state/diff-tables.ts";
-import type { ObjectChange } from "./state/object-change.ts";
+import type { ObjectChange } from "./state/objects/object-change.ts";
 import type { PolicyEngine } from "./state/policy-engine.ts";
 
 /** 10 times as many with `npm run test:fuzz`, 400 times with `npm run test:policy`. */

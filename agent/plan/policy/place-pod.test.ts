@@ -3,9 +3,9 @@ import { test } from "node:test";
 import { parseNetworkPolicy } from "./parse/parse-network-policy.ts";
 import { projectNamespace, projectPod } from "./parse/project-pod.ts";
 import { createNames } from "./compile/names.ts";
-import { createOwnPods } from "./state/own-pods.ts";
+import { createOwnPods } from "./state/objects/own-pods.ts";
 import { createPlacer } from "./state/place-pod.ts";
-import { createPolicyStore } from "./state/policy-store.ts";
+import { createPolicyStore } from "./state/objects/policy-store.ts";
 
 const NAMESPACE = "shop";
 

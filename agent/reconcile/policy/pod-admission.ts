@@ -2,7 +2,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
 import { type Attachment, describePod } from "../../plan/pods/attachment.ts";
 import type { PodIdentity } from "../../plan/pods/names/pod-identity.ts";
-import type { ObjectChange } from "../../plan/policy/state/object-change.ts";
+import type { ObjectChange } from "../../plan/policy/state/objects/object-change.ts";
 import type { PolicyEngine } from "../../plan/policy/state/policy-engine.ts";
 import type { PolicyQueue } from "./policy-queue.ts";
 

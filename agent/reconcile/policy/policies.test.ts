@@ -7,7 +7,7 @@ import type { Attachment } from "../../plan/pods/attachment.ts";
 import { evaluate } from "../../plan/policy/evaluate/evaluate.ts";
 import { parsePolicy } from "../../plan/policy/parse/parse-policy.ts";
 import { projectNamespace, projectPod } from "../../plan/policy/parse/project-pod.ts";
-import type { ObjectChange } from "../../plan/policy/state/object-change.ts";
+import type { ObjectChange } from "../../plan/policy/state/objects/object-change.ts";
 import type { WatchNeeds } from "../../plan/policy/watches.ts";
 import { createFakeClock, type FakeClock } from "../../testing/fake-clock.ts";
 import {

@@ -6,7 +6,7 @@ import type { PolicyCounts } from "../../metrics/policy-metrics.ts";
 import type { Family } from "../../net/address.ts";
 import { describePod } from "../../plan/pods/attachment.ts";
 import type { PodNetwork } from "../../plan/policy/compile/table-sets.ts";
-import type { ObjectChange } from "../../plan/policy/state/object-change.ts";
+import type { ObjectChange } from "../../plan/policy/state/objects/object-change.ts";
 import { createPolicyEngine, type PolicyEngine } from "../../plan/policy/state/policy-engine.ts";
 import type { TableChange } from "../../plan/policy/state/table-change.ts";
 import { planWatches, type WatchNeeds } from "../../plan/policy/watches.ts";

@@ -2,7 +2,7 @@ import type { Readiness } from "../../lib/readiness.ts";
 import type { Log } from "../../log/log.ts";
 import { policyTitle, type Policy, policyKey, type PolicyName } from "../../plan/policy/model.ts";
 import { formatFault } from "../../plan/policy/parse/fields.ts";
-import type { ObjectChange } from "../../plan/policy/state/object-change.ts";
+import type { ObjectChange } from "../../plan/policy/state/objects/object-change.ts";
 import { createProblemReporter } from "../report-problems.ts";
 
 export interface PolicyProblemsInput {

@@ -4,7 +4,7 @@ import { parseClusterPolicy } from "../../plan/policy/parse/parse-cluster-policy
 import { parseNetworkPolicy } from "../../plan/policy/parse/parse-network-policy.ts";
 import { projectNamespace, projectPeerNode, projectPod } from "../../plan/policy/parse/project-pod.ts";
 import type { BigLimits } from "../../plan/policy/state/big-selectors.ts";
-import type { ObjectChange } from "../../plan/policy/state/object-change.ts";
+import type { ObjectChange } from "../../plan/policy/state/objects/object-change.ts";
 import { createPolicyEngine, type PolicyEngine } from "../../plan/policy/state/policy-engine.ts";
 import { GATEWAYS, HERE } from "./random-cluster.ts";
 import type { RawCluster } from "./raw-objects.ts";

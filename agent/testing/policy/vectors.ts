@@ -5,7 +5,7 @@ import type { Protocol } from "../../plan/policy/model.ts";
 import { isRecord } from "../../plan/policy/parse/fields.ts";
 import { parseNetworkPolicy } from "../../plan/policy/parse/parse-network-policy.ts";
 import { projectNamespace, projectPod } from "../../plan/policy/parse/project-pod.ts";
-import type { ObjectChange } from "../../plan/policy/state/object-change.ts";
+import type { ObjectChange } from "../../plan/policy/state/objects/object-change.ts";
 import { createPolicyEngine, type PolicyEngine } from "../../plan/policy/state/policy-engine.ts";
 
 const FOLDER =

@@ -1,6 +1,6 @@
 import { type PolicyName, type PodSelector, objectKey, type Rule } from "../model.ts";
 import { matchesNamespace } from "../selectors.ts";
-import { findPods } from "../state/object-store.ts";
+import { findPods } from "../state/objects/object-store.ts";
 import type { PolicyEngine } from "../state/policy-engine.ts";
 import { planWatches } from "../watches.ts";
 

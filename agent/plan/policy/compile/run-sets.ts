@@ -46,26 +46,7 @@ export function createRunSets({ family, prefix, names }: RunSetsInput): RunSets 
   /** By ports: sources of addresses that have all of them. */
   const wide = new Map<string, { readonly ranges: readonly PortRange[]; readonly sources: Source[] }>();
   const alternatives: Lookup[][] = [];
-  const sets: SetPlan[] = [];
-  const typed = (name: string, ports: string, isInterval = false): SetSpec => {
-    return { name, type: `${addressType(family)}${ports}`, isInterval };
-  };
-  const own = (suffix: string, plan: Omit<SetPlan, "spec">, key: LookupKey, isInterval = false): Lookup => {
-    const ports = key === "peer" ? "" : ` . ${PORT_TYPE}`;
-    const spec = typed(`${prefix}-${suffix}`, ports, isInterval);
-    sets.push({ spec, ...plan });
-    return lookup(key, spec.name);
-  };
-  const shared = (kind: string, plan: SetPlan, key: LookupKey): Lookup => {
-    const name = names.nameOf(kind, contentText(plan));
-    sets.push({ ...plan, spec: { ...plan.spec, name } });
-    return lookup(key, name);
-  };
-  const lookUpPorts = (ranges: readonly PortRange[]): Lookup => {
-    const isInterval = ranges.some(({ first, last }) => first !== last);
-    const spec = { name: "", type: PORT_TYPE, isInterval };
-    return shared("ports", { spec, fixed: ranges.map(formatPorts), sources: [] }, "protocol . port");
-  };
+  const { sets, typed, own, shared, lookUpPorts } = createLookups({ family, prefix, names });
   const portsOf = ({ all, ranges }: Grant): Lookup[] => (all ? [] : [lookUpPorts(mergePorts(ranges))]);
   const letsSomething = ({ all, ranges }: Grant): boolean => all || ranges.length > 0;
   return {
@@ -114,6 +95,41 @@ export function createRunSets({ family, prefix, names }: RunSetsInput): RunSets 
       return { alternatives: [...hashed, ...alternatives], sets };
     },
   };
+}
+
+interface Lookups {
+  /** Sets that were asked for. */
+  readonly sets: SetPlan[];
+  typed(name: string, ports: string, isInterval?: boolean): SetSpec;
+  /** In a set of the run's own. */
+  own(suffix: string, plan: Omit<SetPlan, "spec">, key: LookupKey, isInterval?: boolean): Lookup;
+  /** In a set that is named after its content. */
+  shared(kind: string, plan: SetPlan, key: LookupKey): Lookup;
+  lookUpPorts(ranges: readonly PortRange[]): Lookup;
+}
+
+function createLookups({ family, prefix, names }: RunSetsInput): Lookups {
+  const sets: SetPlan[] = [];
+  const typed = (name: string, ports: string, isInterval = false): SetSpec => {
+    return { name, type: `${addressType(family)}${ports}`, isInterval };
+  };
+  const own = (suffix: string, plan: Omit<SetPlan, "spec">, key: LookupKey, isInterval = false): Lookup => {
+    const ports = key === "peer" ? "" : ` . ${PORT_TYPE}`;
+    const spec = typed(`${prefix}-${suffix}`, ports, isInterval);
+    sets.push({ spec, ...plan });
+    return lookup(key, spec.name);
+  };
+  const shared = (kind: string, plan: SetPlan, key: LookupKey): Lookup => {
+    const name = names.nameOf(kind, contentText(plan));
+    sets.push({ ...plan, spec: { ...plan.spec, name } });
+    return lookup(key, name);
+  };
+  const lookUpPorts = (ranges: readonly PortRange[]): Lookup => {
+    const isInterval = ranges.some(({ first, last }) => first !== last);
+    const spec = { name: "", type: PORT_TYPE, isInterval };
+    return shared("ports", { spec, fixed: ranges.map(formatPorts), sources: [] }, "protocol . port");
+  };
+  return { sets, typed, own, shared, lookUpPorts };
 }
 
 function lookup(key: LookupKey, set: string): Lookup {

@@ -3,7 +3,7 @@ import { findDenial } from "../compile/drop-names.ts";
 import { PROTOCOL_NUMBERS } from "../compile/port-sets.ts";
 import { explain, formatDecision } from "../evaluate/explain.ts";
 import { type Direction, objectKey, type Protocol } from "../model.ts";
-import { findPodAt } from "../state/object-store.ts";
+import { findPodAt } from "../state/objects/object-store.ts";
 import type { PolicyEngine } from "../state/policy-engine.ts";
 
 /** One end of a packet that was dropped. */

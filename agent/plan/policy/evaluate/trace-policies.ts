@@ -2,7 +2,7 @@ import type { NodeSide } from "../connections/is-forbidden.ts";
 import { isolatedBy, nameOfProtocol, protocolOf } from "../drops/describe-drop.ts";
 import { PROTOCOL_NUMBERS } from "../compile/port-sets.ts";
 import { type Direction, objectKey } from "../model.ts";
-import { findPodAt } from "../state/object-store.ts";
+import { findPodAt } from "../state/objects/object-store.ts";
 import type { PolicyEngine } from "../state/policy-engine.ts";
 import { evaluateDirection, type Packet } from "./evaluate.ts";
 import { type Explanation, explain, formatDecision } from "./explain.ts";

@@ -3,8 +3,8 @@ import { elementsOf, type Member, type Members, membersKey, type Source } from "
 import type { Namespace, PeerNode, Pod } from "../model.ts";
 import { matchesLabels, matchesPod } from "../selectors.ts";
 import type { LiveSet } from "./live-sets.ts";
-import { findNodes, findPods, type ObjectStore } from "./object-store.ts";
-import { createSelectorIndex } from "./selector-index.ts";
+import { findNodes, findPods, type ObjectStore } from "./objects/object-store.ts";
+import { createSelectorIndex, type SelectorIndex } from "./selector-index.ts";
 
 /** Who matches a selector, and the sets that have something of each. */
 export interface MemberList {
@@ -44,36 +44,17 @@ interface Entry extends MemberList {
 }
 
 export function createMemberLists(store: ObjectStore): MemberLists {
-  const lists = new Map<string, Entry>();
-  const index = createSelectorIndex<Entry>();
-  const nodeLists = new Set<Entry>();
+  const entries = createEntries(store);
+  const { lists, index } = entries;
+  /** Those that no set is fed from. */
   const unused = new Set<Entry>();
 
   const list = (of: Members): Entry => {
-    const key = membersKey(of);
-    let entry = lists.get(key);
-    if (entry !== undefined) return entry;
-    const members: Set<Member> =
-      of.kind === "pods" ? findPods(store, of.selector) : findNodes(store, of.selector);
-    entry = { of, members, feeds: new Map() };
-    lists.set(key, entry);
+    const known = lists.get(membersKey(of));
+    if (known !== undefined) return known;
+    const entry = entries.add(of);
     unused.add(entry);
-    if (of.kind === "pods") index.add(of.selector, entry);
-    else nodeLists.add(entry);
     return entry;
-  };
-
-  /** `old` leaves the list, `next` joins it; either may be undefined. */
-  const exchange = (entry: Entry, old: Member | undefined, next: Member | undefined): boolean => {
-    const was = old !== undefined && entry.members.delete(old);
-    if (next !== undefined) entry.members.add(next);
-    for (const [set, feeds] of entry.feeds)
-      for (const { source, family } of feeds) {
-        if (was && old !== undefined)
-          for (const element of elementsOf(source, old, family)) set.take(element);
-        if (next !== undefined) for (const element of elementsOf(source, next, family)) set.give(element);
-      }
-    return was !== (next !== undefined);
   };
 
   return {
@@ -82,11 +63,7 @@ export function createMemberLists(store: ObjectStore): MemberLists {
     feed(set, source, family) {
       const entry = list(source.members);
       unused.delete(entry);
-      const feeds = entry.feeds.get(set);
-      if (feeds === undefined) entry.feeds.set(set, [{ source, family }]);
-      else feeds.push({ source, family });
-      for (const member of entry.members)
-        for (const element of elementsOf(source, member, family)) set.give(element);
+      addFeed(entry, set, { source, family });
     },
     stop(set, sources) {
       for (const { members } of sources) {
@@ -95,47 +72,100 @@ export function createMemberLists(store: ObjectStore): MemberLists {
       }
     },
     changePod(old, next) {
-      const entries = new Set<Entry>();
+      const concerned = new Set<Entry>();
       for (const pod of [old, next])
         if (pod !== undefined)
-          for (const entry of index.candidates(pod, store.namespaces.get(pod.namespace))) entries.add(entry);
-      return [...entries].filter((entry) => {
-        const matches =
-          next !== undefined &&
-          entry.of.kind === "pods" &&
-          matchesPod(entry.of.selector, next, store.namespaces.get(next.namespace));
-        if (!matches && (old === undefined || !entry.members.has(old))) return false;
-        return exchange(entry, old, matches ? next : undefined);
+          for (const entry of index.candidates(pod, store.namespaces.get(pod.namespace)))
+            concerned.add(entry);
+      const namespace = next && store.namespaces.get(next.namespace);
+      return [...concerned].filter((entry) => {
+        const joins = selectsPod(entry, next, namespace);
+        if (!joins && (old === undefined || !entry.members.has(old))) return false;
+        return exchange(entry, old, joins ? next : undefined);
       });
     },
     changeNode(old, next) {
-      for (const entry of nodeLists) {
-        const matches =
-          next !== undefined && entry.of.kind === "nodes" && matchesLabels(entry.of.selector, next.labels);
-        exchange(entry, old, matches ? next : undefined);
-      }
+      for (const entry of entries.ofNodes) exchange(entry, old, selectsNode(entry, next) ? next : undefined);
     },
     changeNamespace(old, next, pods) {
       const changed = new Set<Entry>();
       for (const pod of pods) {
-        const entries = new Set([...index.candidates(pod, old), ...index.candidates(pod, next)]);
-        for (const entry of entries) {
-          if (entry.of.kind !== "pods") continue;
-          const matches = matchesPod(entry.of.selector, pod, next);
-          if (matches === entry.members.has(pod)) continue;
-          exchange(entry, pod, matches ? pod : undefined);
+        const concerned = new Set([...index.candidates(pod, old), ...index.candidates(pod, next)]);
+        for (const entry of concerned) {
+          const joins = selectsPod(entry, pod, next);
+          if (joins === entry.members.has(pod)) continue;
+          exchange(entry, pod, joins ? pod : undefined);
           changed.add(entry);
         }
       }
       return [...changed];
     },
     sweep() {
-      for (const entry of unused) {
-        lists.delete(membersKey(entry.of));
-        if (entry.of.kind === "pods") index.remove(entry.of.selector, entry);
-        else nodeLists.delete(entry);
-      }
+      for (const entry of unused) entries.remove(entry);
       unused.clear();
     },
   };
+}
+
+interface Entries {
+  readonly lists: ReadonlyMap<string, Entry>;
+  readonly index: SelectorIndex<Entry>;
+  readonly ofNodes: ReadonlySet<Entry>;
+  add(of: Members): Entry;
+  remove(entry: Entry): void;
+}
+
+/** All lists, so that those that a pod or a node may be in are found. */
+function createEntries(store: ObjectStore): Entries {
+  const lists = new Map<string, Entry>();
+  const index = createSelectorIndex<Entry>();
+  const ofNodes = new Set<Entry>();
+  return {
+    lists,
+    index,
+    ofNodes,
+    add(of) {
+      const members: Set<Member> =
+        of.kind === "pods" ? findPods(store, of.selector) : findNodes(store, of.selector);
+      const entry: Entry = { of, members, feeds: new Map() };
+      lists.set(membersKey(of), entry);
+      if (of.kind === "pods") index.add(of.selector, entry);
+      else ofNodes.add(entry);
+      return entry;
+    },
+    remove(entry) {
+      lists.delete(membersKey(entry.of));
+      if (entry.of.kind === "pods") index.remove(entry.of.selector, entry);
+      else ofNodes.delete(entry);
+    },
+  };
+}
+
+/** The set gets the elements of all members, from now on. */
+function addFeed({ feeds, members }: Entry, set: LiveSet, feed: Feed): void {
+  const others = feeds.get(set);
+  if (others === undefined) feeds.set(set, [feed]);
+  else others.push(feed);
+  for (const member of members)
+    for (const element of elementsOf(feed.source, member, feed.family)) set.give(element);
+}
+
+/** `old` leaves the list, `next` joins it; either may be undefined. Tells whether the number of members changed. */
+function exchange(entry: Entry, old: Member | undefined, next: Member | undefined): boolean {
+  const was = old !== undefined && entry.members.delete(old);
+  if (next !== undefined) entry.members.add(next);
+  for (const [set, feeds] of entry.feeds)
+    for (const { source, family } of feeds) {
+      if (was && old !== undefined) for (const element of elementsOf(source, old, family)) set.take(element);
+      if (next !== undefined) for (const element of elementsOf(source, next, family)) set.give(element);
+    }
+  return was !== (next !== undefined);
+}
+
+function selectsNode({ of }: Entry, node: PeerNode | undefined): boolean {
+  return node !== undefined && of.kind === "nodes" && matchesLabels(of.selector, node.labels);
+}
+
+function selectsPod({ of }: Entry, pod: Pod | undefined, namespace: Namespace | undefined): boolean {
+  return pod !== undefined && of.kind === "pods" && matchesPod(of.selector, pod, namespace);
 }

@@ -3,9 +3,9 @@ import type { Names } from "../compile/names.ts";
 import { type GroupPlan, planClosedGroup, planGroup } from "../compile/plan-group.ts";
 import { planStages } from "../compile/stages.ts";
 import { DIRECTIONS, type Direction, type Pod, type PodSelector, type Policy, takesPart } from "../model.ts";
-import type { ObjectStore } from "./object-store.ts";
-import type { OwnPods } from "./own-pods.ts";
-import type { PolicyStore } from "./policy-store.ts";
+import type { ObjectStore } from "./objects/object-store.ts";
+import type { OwnPods } from "./objects/own-pods.ts";
+import type { PolicyStore } from "./objects/policy-store.ts";
 import type { Membership } from "./table-builder.ts";
 
 export interface PlacerInput {

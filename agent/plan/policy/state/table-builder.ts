@@ -28,9 +28,10 @@ export interface TableBuilder {
   collect(): readonly TableChange[];
 }
 
+/** Where a pod is: its groups, and which chain its addresses lead to. */
 interface Placement {
   readonly groups: readonly { readonly name: string; readonly family: Family }[];
-  readonly entries: readonly { readonly map: PodMap; readonly address: string }[];
+  readonly entries: readonly { readonly map: PodMap; readonly address: string; readonly chain: string }[];
 }
 
 const NOWHERE: Placement = { groups: [], entries: [] };
@@ -60,9 +61,8 @@ export function createTableBuilder(lists: MemberLists, names: Names, initial: Po
     table: { sets: sets.sets, chains: groups.chains, pods: maps.maps },
     place(key, memberships) {
       const before = placements.get(key) ?? NOWHERE;
-      const entries = memberships.flatMap(({ group, direction, family, addresses }) =>
-        addresses.map((address) => ({ map: podMapOf(direction, family), address, chain: group.name })),
-      );
+      const next = placementOf(memberships);
+      const { entries } = next;
       for (const { group, family } of memberships) {
         groups.acquire(group);
         sets.acquire(selfSpec(family));
@@ -74,11 +74,7 @@ export function createTableBuilder(lists: MemberLists, names: Names, initial: Po
       for (const { map, address, chain } of entries) maps.map(map, address, chain, key);
       left.push(before);
       if (memberships.length === 0) placements.delete(key);
-      else
-        placements.set(key, {
-          groups: memberships.map(({ group, family }) => ({ name: group.name, family })),
-          entries,
-        });
+      else placements.set(key, next);
     },
     setNetwork(next) {
       for (const [name, set] of sets.sets) {
@@ -99,6 +95,15 @@ export function createTableBuilder(lists: MemberLists, names: Names, initial: Po
       }
       return inOrder([...sets.collect(), ...groups.collect(), ...maps.collect()]);
     },
+  };
+}
+
+function placementOf(memberships: readonly Membership[]): Placement {
+  return {
+    groups: memberships.map(({ group, family }) => ({ name: group.name, family })),
+    entries: memberships.flatMap(({ group, direction, family, addresses }) =>
+      addresses.map((address) => ({ map: podMapOf(direction, family), address, chain: group.name })),
+    ),
   };
 }
 

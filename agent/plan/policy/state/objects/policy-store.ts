@@ -5,10 +5,10 @@ import {
   type Policy,
   type PolicyName,
   policyKey,
-} from "../model.ts";
-import { parseAgain } from "../parse/parse-policy.ts";
-import { matchesNamespace, matchesPod } from "../selectors.ts";
-import { createSelectorIndex } from "./selector-index.ts";
+} from "../../model.ts";
+import { parseAgain } from "../../parse/parse-policy.ts";
+import { matchesNamespace, matchesPod } from "../../selectors.ts";
+import { createSelectorIndex } from "../selector-index.ts";
 
 /** Policies by what they are about. Those that select no pod of this node are kept as text: there may be ten thousand. */
 export interface PolicyStore {

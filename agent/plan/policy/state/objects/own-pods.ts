@@ -1,4 +1,4 @@
-import { objectKey, type Pod } from "../model.ts";
+import { objectKey, type Pod } from "../../model.ts";
 
 /** A pod's interface on this node: what ADD and DEL say, whatever the API's status says. */
 export interface Attachment {
@@ -20,6 +20,8 @@ export interface OwnPods {
   /** The attachment before, and this one: of the pods that are concerned. */
   setAttachment(id: string, attachment: Attachment | undefined): readonly Attachment[];
   podOf(key: string): Pod | undefined;
+  /** Whether the API has the pod, and it is not another one of that name. */
+  knows(key: string, uid: string | undefined): boolean;
   /** Addresses of the pod that the API has; `strangers`: of one that has its name, and of which nothing else is known. */
   addressesOf(key: string): { readonly known: readonly string[]; readonly strangers: readonly string[] };
 }
@@ -42,6 +44,10 @@ export function createOwnPods(): OwnPods {
     if (ids?.size === 0) idsByKey.delete(key);
     if (!idsByKey.has(key) && leaving.delete(key)) pods.delete(key);
     refresh(key);
+  };
+  const knows = (key: string, uid: string | undefined): boolean => {
+    const pod = pods.get(key);
+    return pod !== undefined && (uid === undefined || pod.uid === undefined || uid === pod.uid);
   };
   return {
     keys,
@@ -71,17 +77,13 @@ export function createOwnPods(): OwnPods {
       return [before, attachment].filter((one) => one !== undefined);
     },
     podOf: (key) => pods.get(key),
+    knows,
     addressesOf(key) {
-      const pod = pods.get(key);
-      const own = [...(idsByKey.get(key) ?? [])]
-        .map((id) => attachments.get(id))
-        .filter((one) => one !== undefined);
-      const isKnown = ({ uid }: Attachment): boolean =>
-        pod !== undefined && (uid === undefined || pod.uid === undefined || uid === pod.uid);
-      return {
-        known: own.filter(isKnown).flatMap(({ addresses }) => addresses),
-        strangers: own.filter((attachment) => !isKnown(attachment)).flatMap(({ addresses }) => addresses),
-      };
+      const ids = [...(idsByKey.get(key) ?? [])];
+      const own = ids.map((id) => attachments.get(id)).filter((one) => one !== undefined);
+      const addressesOf = (isKnown: boolean): readonly string[] =>
+        own.filter(({ uid }) => knows(key, uid) === isKnown).flatMap(({ addresses }) => addresses);
+      return { known: addressesOf(true), strangers: addressesOf(false) };
     },
   };
 }

@@ -5,8 +5,8 @@ import {
   type Pod,
   type PodSelector,
   takesPart,
-} from "../model.ts";
-import { matchesLabels, matchesNamespace } from "../selectors.ts";
+} from "../../model.ts";
+import { matchesLabels, matchesNamespace } from "../../selectors.ts";
 
 /** Objects that are known, each pod with the addresses that count. */
 export interface ObjectStore {

@@ -1,5 +1,5 @@
-import type { PodNetwork } from "../compile/table-sets.ts";
-import type { Namespace, PeerNode, Pod, Policy, PolicyName } from "../model.ts";
+import type { PodNetwork } from "../../compile/table-sets.ts";
+import type { Namespace, PeerNode, Pod, Policy, PolicyName } from "../../model.ts";
 import type { Attachment } from "./own-pods.ts";
 
 /** An object that came, changed or, without a value, went. */
