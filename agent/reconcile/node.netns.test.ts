@@ -15,7 +15,8 @@ import { closePod, makeNetns, openPod, runOnHost } from "../testing/machine/netn
 import { assertInsideTestNamespaces } from "../testing/runner/privileged.ts";
 import { silentLog } from "../testing/silent-log.ts";
 import { createClusterReconciler } from "./cluster.ts";
-import { createNodeReconciler, type NodeReconciler, type OwnNode } from "./node.ts";
+import { createNodeReconciler, type NodeReconciler } from "./node.ts";
+import type { OwnNode } from "./node/own-pod-cidrs.ts";
 import { cidr } from "../testing/cidr.ts";
 
 assertInsideTestNamespaces();

@@ -1,28 +1,22 @@
 import type { Attachments, ReloadChanges } from "../ipam/attachments.ts";
 import type { Ipam } from "../ipam/ipam.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import type { Change } from "../kernel/types.ts";
 import type { Log } from "../log/log.ts";
-import { type Cidr, cidrOf, formatCidr } from "../net/cidr.ts";
+import { formatCidr } from "../net/cidr.ts";
 import { type Attachment, describePod } from "../plan/pods/attachment.ts";
-import { planNodeNetwork } from "../plan/node/node-network.ts";
 import type { OverlayMode } from "../plan/peers/peer-routes.ts";
-import { DEFAULT_MTU, mtuFault, planMtu } from "../plan/node/pod-mtu.ts";
+import { DEFAULT_MTU, mtuFault } from "../plan/node/pod-mtu.ts";
 import type { Surroundings } from "../plan/node/surroundings.ts";
 import type { Underlay } from "../plan/node/underlay.ts";
 import type { Readiness } from "../lib/readiness.ts";
 import type { LocalNetwork } from "./cluster.ts";
 import type { PodAdmission } from "./policy/pod-admission.ts";
 import { inPart } from "./runner/in-part.ts";
-import { createChangeReporter } from "./report-changes.ts";
-
-/** This node as Kubernetes or the nodes file describes it. */
-export interface OwnNode {
-  readonly addresses: readonly string[];
-  readonly podCidrs: readonly Cidr[];
-  /** Why there are no PodCIDRs, where there are none. */
-  readonly reason: string | undefined;
-}
+import { createLastGiven } from "./node/last-given.ts";
+import { createNodeNetwork } from "./node/node-network.ts";
+import { createOwnPodCidrs, type OwnNode } from "./node/own-pod-cidrs.ts";
+import { reloadAttachments } from "./node/reload-attachments.ts";
+import { createChangeReporter, type ReportChanges } from "./report-changes.ts";
 
 export interface NodeReconcilerInput {
   readonly kernel: Pick<
@@ -83,137 +77,54 @@ export interface NodeReconciler {
 const NOT_APPLIED = "bridge and forwarding wait for PodCIDRs";
 
 export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler {
-  const { kernel, ipam, attachments, policies, readiness, log, bridge, nowMs } = input;
+  const { kernel, ipam, attachments, readiness, log, bridge } = input;
   const reportChanges = createChangeReporter(input);
-  /** PodCIDRs that the kernel had when the agent started: good until somebody tells others. */
-  let podCidrs: readonly Cidr[] = [];
-  let mtu: number | undefined;
-  let appliedPlan = "";
+  const podCidrs = createOwnPodCidrs(input);
+  const network = createNodeNetwork({ ...input, reportChanges });
+  const lastGiven = createLastGiven(kernel, ipam);
+  let isRecovered = false;
   let refusal: string | undefined;
   let local: Omit<LocalNetwork, "podCidrs" | "formerCidrs"> | undefined;
-
-  /** Brings the table in step with the kernel: namespaces die without a DEL, and a shim deletes links while the agent is away. */
-  const reloadAttachments = async (): Promise<ReloadChanges> => {
-    const finishReload = attachments.beginReload();
-    const observed = await kernel.listAttachments();
-    const changes = finishReload(
-      new Map(observed.map(({ hostLink, ...attachment }) => [hostLink, attachment])),
-    );
-    const adopted = new Set(changes.adopted);
-    const adoptedPods = observed.filter(({ hostLink }) => adopted.has(hostLink));
-    await kernel.adoptPods(adoptedPods);
-    policies.adopt(adoptedPods.map((pod) => [pod.hostLink, pod]));
-    for (const { hostLink, attachment } of changes.vanished) {
-      await kernel.detachPod(hostLink, attachment);
-      await policies.release(hostLink);
-      attachments.remove(hostLink, nowMs());
-    }
-    return changes;
-  };
-
-  const repairAttachments = async (): Promise<void> => {
-    if ((await kernel.checkAttachments()).length === 0) return;
-    // What was found may be an ADD or DEL on its way: it is looked at again when none is.
-    reportChanges(await input.undisturbed(() => kernel.repairAttachments()), { isRepair: true });
-  };
-
-  /** What is refused leaves the node with what it has: pods that run keep their network, and a node that has nothing waits. */
-  const learnPodCidrs = ({ podCidrs: assigned, reason }: OwnNode): void => {
-    if (assigned.length > 0 && refusal === undefined) {
-      const before = podCidrs.map(formatCidr).join(", ");
-      const after = assigned.map(formatCidr).join(", ");
-      if (before !== after) log.info({ before, after }, "PodCIDRs of this node");
-      podCidrs = assigned;
-      ipam.setPodCidrs(assigned);
-      // Pods may be older than the pool: somebody deleted the bridge while the agent was away, so that it recovered them without PodCIDR.
-      for (const { addresses } of attachments.list()) ipam.claim(addresses);
-    }
-    const missing = podCidrs.length === 0 ? (reason ?? "the node has no PodCIDR") : undefined;
-    readiness.set("pod CIDRs", refusal ?? missing);
-  };
 
   const recover = async (): Promise<void> => {
     await kernel.clearLeftovers(bridge);
     await kernel.adoptBridge(bridge);
-    const gateways = await kernel.listGateways(bridge);
-    const cidr = ({ address, prefixLength }: (typeof gateways)[number]): Cidr =>
-      cidrOf(address, prefixLength);
-    podCidrs = gateways.filter(({ deprecated }) => !deprecated).map(cidr);
-    ipam.setPodCidrs(podCidrs);
-    for (const gateway of gateways.filter(({ deprecated }) => deprecated)) ipam.addFormerCidr(cidr(gateway));
-    const { adopted } = await reloadAttachments();
+    await podCidrs.recover();
+    const { adopted } = await reloadAttachments(input);
     ipam.resume(await kernel.readLastGiven(bridge));
-    log.info(
-      { podCIDRs: podCidrs.map(formatCidr), attachments: adopted.length },
-      "Recovered state from the kernel",
-    );
+    const podCIDRs = podCidrs.current().map(formatCidr);
+    log.info({ podCIDRs, attachments: adopted.length }, "Recovered state from the kernel");
   };
 
-  /** Written only when it differs: every pod that starts changes it. */
-  let savedLastGiven = "";
-  const saveLastGiven = async (): Promise<void> => {
-    const lastGiven = ipam.lastGiven();
-    if (lastGiven.join() === savedLastGiven) return;
-    await kernel.saveLastGiven(lastGiven);
-    savedLastGiven = lastGiven.join();
-  };
-
-  const applyNetwork = async (node: OwnNode, underlay: Underlay): Promise<void> => {
-    const { adopted, vanished } = await reloadAttachments();
-    if (adopted.length + vanished.length > 0) {
-      const pods = adopted.map((hostLink) => describeHolder(hostLink, attachments.get(hostLink)));
-      const gone = vanished.map(({ hostLink, attachment }) => describeHolder(hostLink, attachment));
-      log.warn({ adopted: pods, vanished: gone }, "Attachments changed without a CNI call");
-    }
+  const apply = async (node: OwnNode, underlay: Underlay): Promise<void> => {
+    logReload(log, attachments, await reloadAttachments(input));
     const ownAddresses = node.podCidrs.length === 0 ? undefined : node.addresses;
-    const families = [...podCidrs, ...ipam.formerCidrs()].map(({ family }) => family);
-    const before = mtu ?? (await kernel.readMtu(bridge));
-    mtu = planMtu({ ...input, families, underlay, ownAddresses, before });
-    const plan = planNodeNetwork({
-      bridge,
-      mtu,
-      podCidrs,
-      formerCidrs: ipam.formerCidrs(),
-      uplinks: underlay.uplinks.map(({ name }) => name),
-    });
-    const outcome = await kernel.ensureNode(plan);
-    const text = JSON.stringify(plan);
-    // What pods have taught the host is no plan's.
-    const isLearned = ({ kind }: Change): boolean => kind === "learned route" || kind === "learned neighbour";
-    const learned = outcome.changes.filter(isLearned);
-    const planned = outcome.changes.filter((change) => !isLearned(change));
-    reportChanges(learned, { isRepair: true });
-    reportChanges(planned, { isRepair: text === appliedPlan });
-    if (outcome.faults.length > 0) throw new Error(outcome.faults.join("; "));
-    appliedPlan = text;
+    const changes = await network.apply({ podCidrs: podCidrs.current(), underlay, ownAddresses });
     local = { addresses: node.addresses, underlay };
-    // A new bridge has nothing of the old one's alias.
-    if (outcome.changes.some(({ kind }) => kind === "bridge")) savedLastGiven = "";
-    await saveLastGiven();
-    await repairAttachments();
+    if (changes.some(({ kind }) => kind === "bridge")) lastGiven.forget();
+    await lastGiven.save();
+    await repairAttachments(input, reportChanges);
     // All is as it can be, and not as it was asked for.
-    const fault = mtuFault({ ...input, families });
+    const fault = mtuFault({ ...input, families: network.families(podCidrs.current()) });
     if (fault !== undefined) throw new Error(fault);
   };
 
-  let isRecovered = false;
-  const run = async (): Promise<void> => {
-    await inPart(readiness, "node network", async () => {
+  const run = (): Promise<void> =>
+    inPart(readiness, "node network", async () => {
       if (!isRecovered) await recover();
       isRecovered = true;
       const node = input.ownNode();
       const underlay = await kernel.trackUnderlay(node.addresses, input.peerAddresses(), "all");
       refusal = await input.refusal(underlay.surroundings);
-      learnPodCidrs(node);
-      if (podCidrs.length === 0) return NOT_APPLIED;
-      await applyNetwork(node, underlay);
+      podCidrs.learn(node, refusal);
+      if (podCidrs.current().length === 0) return NOT_APPLIED;
+      await apply(node, underlay);
       return undefined;
     });
-  };
 
   return {
     run,
-    saveLastGiven,
+    saveLastGiven: lastGiven.save,
     async meetPeers() {
       if (local === undefined) return;
       const { addresses, underlay } = local;
@@ -224,10 +135,26 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
       local = { addresses, underlay: isSame ? seen : underlay };
       if (!isSame) await run();
     },
-    mtu: () => mtu ?? DEFAULT_MTU,
+    mtu: () => network.mtu() ?? DEFAULT_MTU,
     isRefused: () => refusal !== undefined,
-    local: () => local && { ...local, podCidrs, formerCidrs: ipam.formerCidrs() },
+    local: () => local && { ...local, podCidrs: podCidrs.current(), formerCidrs: ipam.formerCidrs() },
   };
+}
+
+async function repairAttachments(
+  { kernel, undisturbed }: NodeReconcilerInput,
+  reportChanges: ReportChanges,
+): Promise<void> {
+  if ((await kernel.checkAttachments()).length === 0) return;
+  // What was found may be an ADD or DEL on its way: it is looked at again when none is.
+  reportChanges(await undisturbed(() => kernel.repairAttachments()), { isRepair: true });
+}
+
+function logReload(log: Log, attachments: Attachments, { adopted, vanished }: ReloadChanges): void {
+  if (adopted.length + vanished.length === 0) return;
+  const pods = adopted.map((hostLink) => describeHolder(hostLink, attachments.get(hostLink)));
+  const gone = vanished.map(({ hostLink, attachment }) => describeHolder(hostLink, attachment));
+  log.warn({ adopted: pods, vanished: gone }, "Attachments changed without a CNI call");
 }
 
 function describeHolder(hostLink: string, attachment: Attachment | undefined): string {

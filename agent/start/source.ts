@@ -1,6 +1,6 @@
 import { openNodeView, type OpenedNodeView } from "../kube/nodes/open-node-view.ts";
 import { ownNode } from "../kube/nodes/own-node.ts";
-import type { OwnNode } from "../reconcile/node.ts";
+import type { OwnNode } from "../reconcile/node/own-pod-cidrs.ts";
 import { createSettleClaims, type SettleClaims } from "../reconcile/settle-claims.ts";
 import type { Base } from "./base.ts";
 import { type Cidr, parseCidr } from "../net/cidr.ts";
