@@ -9,7 +9,7 @@ import { DEFAULT_MTU, mtuFault } from "../plan/node/pod-mtu.ts";
 import type { Surroundings } from "../plan/node/surroundings.ts";
 import type { Underlay } from "../plan/node/underlay.ts";
 import type { Readiness } from "../lib/readiness.ts";
-import type { LocalNetwork } from "./cluster.ts";
+import type { LocalNetwork } from "./cluster/local-network.ts";
 import type { PodAdmission } from "./policy/pod-admission.ts";
 import { inPart } from "./runner/in-part.ts";
 import { createLastGiven } from "./node/last-given.ts";

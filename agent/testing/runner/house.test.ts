@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
+import { matchesGlob } from "node:path";
 import { test } from "node:test";
 import { findCircles } from "./find-circles.ts";
 
@@ -166,3 +167,29 @@ test(`the median of files that ship is at most ${MAX_MEDIAN_LINES} lines`, (cont
   context.diagnostic(`${lines.length} files: median ${median} lines, longest ${lines.at(-1)}`);
   assert.ok(median <= MAX_MEDIAN_LINES, `median ${median}`);
 });
+
+test("no file that ships is exempted from the linter's bound on the length of a function", (context) => {
+  const config = JSON.parse(readFileSync(new URL("../.oxlintrc.json", AGENT), "utf8")) as LintConfig;
+  const isBound = (rule: unknown): boolean => Array.isArray(rule) && rule[0] === "error";
+  const rule = config.rules["max-lines-per-function"];
+  assert.ok(isBound(rule), "the rule is on");
+  context.diagnostic(`bound: ${JSON.stringify(rule)}`);
+  const exempted = config.overrides
+    .filter(({ rules }) => "max-lines-per-function" in rules)
+    .flatMap(({ files }) => files);
+  const shipped = sources.filter(({ path }) =>
+    exempted.some((pattern) => matchesGlob(`agent/${path}`, pattern)),
+  );
+  assert.deepEqual(
+    shipped.map(({ path }) => path),
+    [],
+  );
+});
+
+interface LintConfig {
+  readonly rules: Readonly<Record<string, unknown>>;
+  readonly overrides: readonly {
+    readonly files: readonly string[];
+    readonly rules: Readonly<Record<string, unknown>>;
+  }[];
+}

@@ -1,0 +1,99 @@
+import type { Kernel } from "../../kernel/kernel.ts";
+import type { Change } from "../../kernel/types.ts";
+import { rememberLast } from "../../lib/remember-last.ts";
+import type { Family } from "../../net/address.ts";
+import { type Cidr, formatCidr } from "../../net/cidr.ts";
+import type { Ruleset } from "../../plan/nft/nft-table.ts";
+import type { Claims } from "../../plan/peers/cluster-claims.ts";
+import { overlayNodes, type RememberedPeer } from "../../plan/peers/overlay-nodes.ts";
+import type { OverlayMode } from "../../plan/peers/peer-routes.ts";
+import { ownClaims, type VxlanSettings } from "../../plan/peers/peers.ts";
+import { writeOverlayElements } from "../../plan/rules/overlay-bindings.ts";
+import { planRuleset } from "../../plan/rules/ruleset.ts";
+import type { ReportChanges } from "../report-changes.ts";
+import { inSlices } from "../runner/in-slices.ts";
+import { type LocalNetwork, livePrefixes } from "./local-network.ts";
+
+export interface ClusterRulesetInput extends VxlanSettings {
+  readonly kernel: Pick<Kernel, "ensureRuleset" | "listPeers">;
+  readonly nodeName: string;
+  readonly bridge: string;
+  readonly overlay: OverlayMode;
+  readonly masquerade: readonly Family[];
+  readonly masqueradeRandomPorts: boolean;
+  readonly nonMasqueradeCIDRs: readonly Cidr[];
+  readonly reportChanges: ReportChanges;
+  /** The ruleset could not be applied or verified. */
+  readonly onRulesetError: () => void;
+}
+
+export interface ClusterRulesetTask {
+  readonly local: LocalNetwork;
+  readonly claims: Claims["claims"];
+  readonly tunnelNames: readonly string[];
+  /** Whether packets may come out of the overlay. */
+  readonly isReceiver: boolean;
+  /** Whether all nodes were known when the run began. */
+  readonly isComplete: boolean;
+}
+
+/** What a plan of the ruleset is made from. */
+interface Parts extends ClusterRulesetTask {
+  readonly remembered: readonly RememberedPeer[];
+  readonly nodes: ReturnType<typeof overlayNodes>;
+}
+
+/** Applies masquerade and the guards of pods and the overlay. */
+export function createClusterRuleset(
+  input: ClusterRulesetInput,
+): (task: ClusterRulesetTask) => Promise<void> {
+  const { kernel, nodeName } = input;
+  const planOnce = rememberLast(planRuleset);
+  let applied: Ruleset | undefined;
+  return async (task) => {
+    const { local, claims, isReceiver, isComplete } = task;
+    const podCidrs = livePrefixes(local);
+    // Until all nodes are known, those that were routed to before a restart are of the cluster as well: their traffic goes on.
+    const remembered = isComplete ? [] : await kernel.listPeers();
+    const nodes = overlayNodes({ claims, remembered, isOwn: ownClaims({ nodeName, ownCidrs: podCidrs }) });
+    await inSlices(isReceiver ? nodes : [], (node) => writeOverlayElements(node, local.addresses));
+    const key = [
+      podCidrs.map(formatCidr),
+      remembered.map(({ destination, node = "" }) => `${formatCidr(destination)}@${node}`),
+      [isReceiver, local.addresses, local.underlay.serviceAddresses],
+    ].join(" ");
+    const ruleset = planOnce([claims, key], () => rulesetInput(input, { ...task, remembered, nodes }));
+    const found = await kernel.ensureRuleset(ruleset).catch((error: unknown) => {
+      input.onRulesetError();
+      throw error;
+    });
+    const faults = found.map((fault): Change => ({ kind: "ruleset", fault }));
+    input.reportChanges(faults, { isRepair: applied === ruleset });
+    applied = ruleset;
+  };
+}
+
+function rulesetInput(input: ClusterRulesetInput, parts: Parts): Parameters<typeof planRuleset>[0] {
+  const { local, claims, remembered, nodes, isReceiver } = parts;
+  const overlay = {
+    bridge: input.bridge,
+    devices: parts.tunnelNames,
+    port: input.vxlanPort,
+    vni: input.vxlanVni,
+    isReceiver,
+    ownAddresses: local.addresses,
+    nodes,
+  };
+  return {
+    bridge: input.bridge,
+    podCidrs: livePrefixes(local),
+    serviceAddresses: local.underlay.serviceAddresses,
+    insideCidrs: [
+      ...input.nonMasqueradeCIDRs,
+      ...[...claims.values()].map(({ cidr }) => cidr),
+      ...remembered.map(({ destination }) => destination),
+    ],
+    masquerade: { families: input.masquerade, randomPorts: input.masqueradeRandomPorts },
+    overlay: input.overlay === "never" && !isReceiver ? undefined : overlay,
+  };
+}
