@@ -14,7 +14,7 @@ const PATH =
   /`((?:agent|cni-shim|e2e|bench|deploy|charts|cni|diagnosis|host|http|inspect|ipam|kernel|kube|lib|log|metrics|net|netlink|page|plan|reconcile|report|settings|start|status|text)\/[^`\s*{}<>$]+)`/g;
 
 test("paths of ours that the docs name are there", () => {
-  const documents = ["README.md", "CONTRIBUTING.md", ...globSync("docs/*.md", { cwd: REPOSITORY })];
+  const documents = ["README.md", "CONTRIBUTING.md", ...globSync("docs/**/*.md", { cwd: REPOSITORY })];
   const named = documents.flatMap((document) =>
     [...readFileSync(join(REPOSITORY, document), "utf8").matchAll(PATH)].map(([, path = ""]) => ({
       document,

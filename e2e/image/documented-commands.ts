@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { REPOSITORY } from "../lib/tools.ts";
 
@@ -15,9 +15,7 @@ export interface DocumentedCommand {
 const TEXTS: readonly string[] = [
   "README.md",
   "charts/causeway/templates/NOTES.txt",
-  ...readdirSync(join(REPOSITORY, "docs"))
-    .filter((name) => name.endsWith(".md"))
-    .map((name) => join("docs", name)),
+  ...globSync("docs/**/*.md", { cwd: REPOSITORY }),
 ];
 
 export function documentedCommands(): readonly DocumentedCommand[] {
