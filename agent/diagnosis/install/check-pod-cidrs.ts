@@ -33,10 +33,10 @@ export function checkPodCidrs(observation: PodCidrsObservation): readonly Findin
       },
     ];
   const meeting = podCIDRs.flatMap((podCIDR) =>
-    prefixes.filter(({ cidr }) => doMeet(podCIDR, cidr)).map((prefix) => ({ podCIDR, ...prefix })),
+    prefixes.filter(({ cidr }) => doMeet(podCIDR, cidr)).map((prefix) => ({ podCIDR, prefix })),
   );
   if (meeting.length > 0)
-    return meeting.map(({ podCIDR, link, address, cidr }) => ({
+    return meeting.map(({ podCIDR, prefix: { link, address, cidr } }) => ({
       name: NAME,
       verdict: "warn",
       evidence: `link ${link} has ${address}/${cidr.prefixLength}, which meets PodCIDR ${formatCidr(podCIDR)}: while it exists, the agent refuses the PodCIDR; a drained node that reboots no longer has another plugin's links`,

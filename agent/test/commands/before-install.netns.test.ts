@@ -36,10 +36,9 @@ afterEach(async () => {
 
 function preflight(...flags: readonly string[]): Promise<CommandAnswer> {
   const { socket, cniBinDir, cniConfDir } = lab.node;
-  return runCauseway([
-    ...["doctor", "--before-install", "--socket", socket, "--node-name", NODE_NAME],
-    ...["--cni-bin-dir", cniBinDir, "--cni-conf-dir", cniConfDir, "--kubeconfig", kubeconfig, ...flags],
-  ]);
+  const place = ["--socket", socket, "--cni-bin-dir", cniBinDir, "--cni-conf-dir", cniConfDir];
+  const node = ["--node-name", NODE_NAME, "--kubeconfig", kubeconfig];
+  return runCauseway(["doctor", "--before-install", ...place, ...node, ...flags]);
 }
 
 async function findings(): Promise<ReadonlyMap<string, string>> {

@@ -1,5 +1,8 @@
 import { join } from "node:path";
+import { drawAdd } from "./add-picture.ts";
+import { drawChange } from "./change-picture.ts";
 import { drawNode } from "./node-picture.ts";
+import { drawPolicyTable } from "./policy-picture.ts";
 import { arrow, box, drawing } from "./svg.ts";
 import { drawWays } from "./ways-picture.ts";
 
@@ -9,6 +12,9 @@ const FOLDER = join(import.meta.dirname, "..", "..", "..", "docs", "pictures");
 export const PICTURES: Readonly<Record<string, () => string>> = {
   [join(FOLDER, "node.svg")]: drawNode,
   [join(FOLDER, "ways.svg")]: drawWays,
+  [join(FOLDER, "add.svg")]: drawAdd,
+  [join(FOLDER, "change.svg")]: drawChange,
+  [join(FOLDER, "policy.svg")]: drawPolicyTable,
   [join(FOLDER, "icon.svg")]: drawIcon,
 };
 
