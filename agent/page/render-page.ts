@@ -259,8 +259,8 @@ function footer({ node, agent, atMs }: NodeReport, isLive: boolean): Html {
   const source = agent?.source;
   const nodes = source === undefined ? "" : `${formatCount(source.nodes)} nodes known from ${source.kind}`;
   const fault = source?.fault === undefined ? "" : html` <span class="bad">${cut(source.fault)}</span>`;
-  return html`<p>${(node.addresses ?? []).join(", ")} · bridge ${node.bridge} · MTU of pods ${node.mtu} · ${nodes}${fault}</p>
-<p>Causeway ${agent?.version} for ${formatAge(atMs - (agent?.startedMs ?? atMs))}${isLive ? html` · <a href="metrics" class="soft">metrics</a> · <a href="report.json" class="soft">report</a>` : ""}</p>`;
+  return html`<p>${(node.addresses ?? []).join(", ")} &middot; bridge ${node.bridge} &middot; MTU of pods ${node.mtu} &middot; ${nodes}${fault}</p>
+<p>Causeway ${agent?.version} for ${formatAge(atMs - (agent?.startedMs ?? atMs))}${isLive ? html` &middot; <a href="metrics" class="soft">metrics</a> &middot; <a href="report.json" class="soft">report</a>` : ""}</p>`;
 }
 
 function cut(text: string): string {
