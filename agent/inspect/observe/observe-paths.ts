@@ -12,7 +12,8 @@ import type { ConnectionObservation } from "./observe-connections.ts";
 
 /** Of how many nodes of each kind the paths are tried. */
 const SAMPLE = 4;
-const TIMEOUT_MS = 400;
+/** A second packet goes after half of it: longer than any network takes between two nodes of a cluster, also while both are busy. */
+const TIMEOUT_MS = 1000;
 /** Passes everywhere (RFC 8200 has it for IPv6). */
 const SMALL_BYTES = 64;
 /**

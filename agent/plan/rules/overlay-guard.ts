@@ -44,6 +44,9 @@ export interface OverlayGuard {
 
 const NO_GUARD: OverlayGuard = { counters: [], sets: [], arrivalRules: [], chains: [] };
 
+/** NF_IP_PRI_RAW (uapi/linux/netfilter_ipv4.h). */
+const PRIORITY_RAW = -300;
+
 /** After IPVS, which translates destinations at NF_IP_PRI_NAT_SRC - 1 of its input hook (ip_vs_core.c). */
 const PRIORITY_INPUT = 110;
 
@@ -65,8 +68,13 @@ export function planOverlayGuard(input: OverlayGuardInput | undefined): OverlayG
   return {
     counters: input.isReceiver ? [pod, outer, inner] : [pod],
     sets: [...FAMILIES.map((family) => planNodes(family, input)), ...bindings.map(({ set }) => set)],
-    arrivalRules: input.isReceiver ? [planArrival(input), ...planUnwrapped(input)] : [],
-    chains: [planSending(input), ...(input.isReceiver ? [planReceiving(input, bindings)] : [])],
+    arrivalRules: input.isReceiver
+      ? [planArrival(input), ...planUntracked(input), ...planUnwrapped(input)]
+      : [],
+    chains: [
+      planSending(input),
+      ...(input.isReceiver ? [planLeaving(input), planReceiving(input, bindings)] : []),
+    ],
   };
 }
 
@@ -137,6 +145,40 @@ function planArrival({ port, vni }: OverlayGuardInput): NftChain["rules"][number
   const overlay = `th dport ${port} meta l4proto 17 ${VNI} ${vni}`;
   const isElsewhere = "fib saddr . iif oif missing fib daddr . iif type != local fib daddr type local";
   return { name: "overlay-arrival", text: `${overlay} ${isElsewhere} ${drop(OVERLAY_COUNTERS.outer)}` };
+}
+
+/**
+ * Packets between nodes of the overlay need no connection tracking: those in them are tracked when they come out. Without this, each connection of
+ * a pod has two entries more in the tables of both nodes, since its packets go from a source port of their own each way (RFC 7348 section 5).
+ */
+function planUntracked({ port, vni, ownAddresses }: OverlayGuardInput): NftChain["rules"] {
+  return ownAddresses.map((address) => {
+    const family = familyOf(address);
+    const keyword = keywordOf(family);
+    const between = `${keyword} daddr ${address} ${keyword} saddr @nodes${family}`;
+    return {
+      name: `untracked-${address}`,
+      text: `th dport ${port} meta l4proto 17 ${VNI} ${vni} ${between} notrack`,
+    };
+  });
+}
+
+/** The same for what leaves, before connection tracking at NF_IP_PRI_CONNTRACK. */
+function planLeaving({ port, vni }: OverlayGuardInput): NftChain {
+  return {
+    name: "overlay-output",
+    type: "filter",
+    hook: "output",
+    priority: PRIORITY_RAW,
+    rules: [
+      ...otherPorts(port),
+      { name: "other-network", text: `${VNI} != ${vni} accept` },
+      ...FAMILIES.map((family) => ({
+        name: `untracked${family}`,
+        text: `${keywordOf(family)} daddr @nodes${family} notrack`,
+      })),
+    ],
+  };
 }
 
 /**

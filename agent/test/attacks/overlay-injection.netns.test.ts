@@ -266,6 +266,21 @@ test("large packets pass between pods through the overlay, also in fragments out
   await lab.far.run("ip", "route", "change", "default", "via", "203.0.113.1");
 });
 
+test("connections of pods are tracked once, not a second time in what carries them between nodes", async () => {
+  for (const destination of ["10.244.3.5", "fd00:4::5"])
+    await lab.pod.run("ping", "-c", "1", "-W", "5", destination);
+  await lab.far.run("ping", "-c", "1", "-W", "5", "-I", "10.244.3.5", POD[4]);
+  const tracked = (await runOnHost("cat", "/proc/net/nf_conntrack")).split("\n");
+  assert.ok(tracked.some((line) => line.includes("src=10.244.1.2 dst=10.244.3.5 type=8")));
+  const between = tracked.filter((line) =>
+    [FAR[4], "2001:0db8:0009:0000:0000:0000:0000:0008"].some((far) => line.includes(`=${far} `)),
+  );
+  assert.deepEqual(
+    between.filter((line) => line.includes("dport=4789")),
+    [],
+  );
+});
+
 test("another network on the same port is left alone", async () => {
   await runOnHost(
     "sh",
