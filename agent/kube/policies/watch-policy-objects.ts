@@ -6,6 +6,7 @@ import type { WatchedKind } from "../reflector/kind.ts";
 import type { ObjectChange } from "../reflector/object-store.ts";
 import { createReflectorSet, type NamedScope, type ReflectorSet } from "../reflector/reflector-set.ts";
 import type { ReflectorOptions } from "../reflector/run.ts";
+import { watchClusterPolicyDefinition } from "./cluster-policy-definition.ts";
 import { watchFormerPolicies } from "./former-policies.ts";
 import {
   CLUSTER_POLICIES,
@@ -39,13 +40,14 @@ export function watchPolicyObjects(input: WatchPolicyObjectsInput): PolicySource
   const open = <T>(
     kind: WatchedKind<T>,
     translate: (change: ObjectChange<T>) => EngineChange | undefined,
+    onHeard: () => void = () => undefined,
   ): ReflectorSet<T> =>
     createReflectorSet({
       ...input,
       kind,
       consequence: CONSEQUENCE,
       onChange(changes) {
-        if (kind.mayBeAbsent === true) chooseVersion();
+        onHeard();
         const told = changes.flatMap((change) => translate(change) ?? []);
         onChange(
           told,
@@ -56,17 +58,12 @@ export function watchPolicyObjects(input: WatchPolicyObjectsInput): PolicySource
   const pods: ReflectorSet<Pod> = open(podKind(nodeName), podChange);
   const namespaces: ReflectorSet<Namespace> = open(NAMESPACES, namespaceChange);
   const policies: ReflectorSet<PolicyObject> = open(NETWORK_POLICIES, policyChange);
-  const clusterPolicies: ReflectorSet<PolicyObject> = open(CLUSTER_POLICIES, policyChange);
+  const clusterPolicies = followClusterPolicies(input, (onHeard) =>
+    open(CLUSTER_POLICIES, policyChange, onHeard),
+  );
   const nodes: ReflectorSet<PeerNode> = open(PEER_NODES, nodeChange);
   const former = watchFormerPolicies({ ...input, onChange: () => onChange([], false) });
   const sets = [pods, namespaces, policies, clusterPolicies, nodes];
-
-  /** The newest version that the server has; an older one is followed for as long as the newer is not there. */
-  function chooseVersion(): void {
-    const [newest] = CLUSTER_POLICY_SCOPES;
-    const isAbsent = newest !== undefined && clusterPolicies.isAbsent(newest);
-    clusterPolicies.setScopes(isAbsent ? CLUSTER_POLICY_SCOPES : CLUSTER_POLICY_SCOPES.slice(0, 1));
-  }
 
   const ownPods: NamedScope = {
     path: "/api/v1/pods",
@@ -76,7 +73,6 @@ export function watchPolicyObjects(input: WatchPolicyObjectsInput): PolicySource
   pods.setScopes([ownPods]);
   namespaces.setScopes([{ path: "/api/v1/namespaces" }]);
   policies.setScopes([{ path: "/apis/networking.k8s.io/v1/networkpolicies" }]);
-  chooseVersion();
 
   return {
     follow(needs) {
@@ -89,6 +85,37 @@ export function watchPolicyObjects(input: WatchPolicyObjectsInput): PolicySource
     watches: () => sets.reduce((sum, set) => sum + set.watches(), 0),
     async close() {
       await Promise.all([...sets, former].map((set) => set.close()));
+    },
+  };
+}
+
+/**
+ * The newest version that the server has; an older one is followed for as long as the newer is not there. Without a definition none is asked for:
+ * thousands of agents would do it all the time.
+ */
+function followClusterPolicies(
+  input: WatchPolicyObjectsInput,
+  open: (onHeard: () => void) => ReflectorSet<PolicyObject>,
+): ReflectorSet<PolicyObject> {
+  const policies = open(chooseVersion);
+  const definition = watchClusterPolicyDefinition({
+    ...input,
+    onChange() {
+      chooseVersion();
+      policies.lookAgain();
+    },
+  });
+  function chooseVersion(): void {
+    const [newest] = CLUSTER_POLICY_SCOPES;
+    const isAbsent = newest !== undefined && policies.isAbsent(newest);
+    const wanted = isAbsent ? CLUSTER_POLICY_SCOPES : CLUSTER_POLICY_SCOPES.slice(0, 1);
+    policies.setScopes(definition.isMissing() ? [] : wanted);
+  }
+  chooseVersion();
+  return {
+    ...policies,
+    async close() {
+      await Promise.all([policies.close(), definition.close()]);
     },
   };
 }

@@ -22,6 +22,8 @@ export interface ReflectorSet<T> {
   isComplete(): boolean;
   /** Whether the server has no such collection as this wanted scope is of. */
   isAbsent(scope: NamedScope): boolean;
+  /** Asks at once for the collections that the server did not have. */
+  lookAgain(): void;
   /** Of all watches, each once. */
   faults(): readonly string[];
   watches(): number;
@@ -73,6 +75,9 @@ export function createReflectorSet<T>(options: ReflectorSetOptions<T>): Reflecto
     isComplete: () => isComplete(state),
     isAbsent: (scope) =>
       state.members.some(({ id, reflector }) => id === idOf(scope) && reflector.isAbsent()),
+    lookAgain() {
+      for (const { reflector } of state.members) reflector.lookAgain();
+    },
     faults: () => [...new Set(state.members.flatMap(({ reflector }) => reflector.fault() ?? []))],
     watches: () => state.members.length,
     async close() {

@@ -240,6 +240,27 @@ test("createReflector() takes a collection that the server does not have for an 
   assert.deepEqual(options.log.messages("warn"), []);
 });
 
+test("createReflector() asks for a collection that the server does not have ever less often, up to 5 minutes, and at once when it is told to", async (t) => {
+  const setup = await setUp(t, { mayBeAbsent: true, prepare: ({ server }) => server.withdraw("pods") });
+  const { pod, options } = setup;
+  let looks = 1;
+  const ended = async (): Promise<void> => {
+    await eventually("a look has ended", () => pod.stats().watchRestarts === looks);
+    looks++;
+  };
+  await ended();
+  for (const waitMs of [...[1, 2, 4, 8, 16, 32, 64, 128, 256].map((s) => s * 1000), 300_000, 300_000]) {
+    await options.clock.advance(waitMs - 1);
+    assert.equal(pod.stats().watchRestarts, looks - 1, `before ${waitMs} ms`);
+    await options.clock.advance(1);
+    await ended();
+  }
+  pod.lookAgain();
+  await ended();
+  await options.clock.advance(1000);
+  await ended();
+});
+
 test("createReflector() forgets what a collection had only after a minute of 404: a server that starts does not know all CRDs at once", async (t) => {
   const setup = await setUp(t, {
     mayBeAbsent: true,

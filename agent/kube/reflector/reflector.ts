@@ -22,6 +22,8 @@ export interface Reflector<T> {
   isComplete(): boolean;
   /** Whether the server has no such collection: see {@link WatchedKind.mayBeAbsent}. */
   isAbsent(): boolean;
+  /** Asks at once for a collection that the server did not have. */
+  lookAgain(): void;
   /** Why following does not work right now, as a sentence; undefined while it works. */
   fault(): string | undefined;
   stats(): ReflectorStats;
@@ -34,7 +36,9 @@ const BASE_WAIT_MS = 800;
 const MAX_WAIT_MS = 30_000;
 /** A watch that lived this long was a good one: the next failure is a first one again. */
 const HEALTHY_WATCH_MS = 30_000;
-const ABSENT_WAIT_MS = 30_000;
+/** Upper bound of the waits for a collection that is not there, and the first one: one that is being installed is served after a moment. */
+const ABSENT_WAIT_MS = 300_000;
+const ABSENT_BASE_MS = 1000;
 
 /**
  * Follows the objects of one scope: lists them, then watches, and keeps only the projection of each. A list replaces the whole map at once
@@ -54,6 +58,7 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector<T> {
     skipped: () => run.store.skipped,
     isComplete: () => run.isComplete,
     isAbsent: () => run.isAbsent,
+    lookAgain: () => run.wake(),
     fault: () => run.faults.current()?.text,
     stats: () => ({ watchRestarts, lastEventMs: run.lastEventMs }),
     async close() {
@@ -64,9 +69,10 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector<T> {
 }
 
 async function follow<T>(run: Run<T>, onRestart: () => void): Promise<void> {
-  const { clock, random, kind, maxWaitMs = MAX_WAIT_MS, absentWaitMs = ABSENT_WAIT_MS } = run.options;
+  const { clock, random, kind, maxWaitMs = MAX_WAIT_MS } = run.options;
   const { closing } = run;
   let failures = 0;
+  let absences = 0;
   while (!closing.aborted) {
     run.openedMs = undefined;
     const failure = await attempt(run).then(() => undefined, asApiError);
@@ -75,9 +81,10 @@ async function follow<T>(run: Run<T>, onRestart: () => void): Promise<void> {
     const isAbsent = kind.mayBeAbsent === true && run.stage === "list" && failure?.status === 404;
     if (isAbsent && takeAbsence(run)) {
       failures = 0;
-      await pause(clock, absentWaitMs * (0.5 + random()), closing);
+      absences = (await waitForCollection(run, absences)) ? 0 : absences + 1;
       continue;
     }
+    absences = 0;
     const isHealthy = run.openedMs !== undefined && clock.nowMs() - run.openedMs >= HEALTHY_WATCH_MS;
     if (isHealthy) failures = 0;
     if (failure !== undefined) noteFailure(run, failure, isAbsent);
@@ -87,6 +94,17 @@ async function follow<T>(run: Run<T>, onRestart: () => void): Promise<void> {
     const waitMs = backOffMs(failures, { baseMs: BASE_WAIT_MS, maxMs: maxWaitMs, random });
     await pause(clock, (failure?.retryAfterMs ?? 0) + waitMs, closing);
   }
+}
+
+/** The wait doubles each time. Answers whether it was ended by {@link Reflector.lookAgain}. */
+async function waitForCollection<T>(run: Run<T>, absences: number): Promise<boolean> {
+  const { clock, random, absentWaitMs = ABSENT_WAIT_MS } = run.options;
+  const boundMs = Math.min(absentWaitMs, ABSENT_BASE_MS * 2 ** absences);
+  const waking = new AbortController();
+  run.wake = () => waking.abort();
+  await pause(clock, boundMs * (0.5 + random()), AbortSignal.any([run.closing, waking.signal]));
+  run.wake = () => undefined;
+  return waking.signal.aborted;
 }
 
 function noteFailure<T>(run: Run<T>, failure: ApiError, isAbsent: boolean): void {

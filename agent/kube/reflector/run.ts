@@ -22,7 +22,7 @@ export interface ReflectorOptions<T> {
   readonly consequence?: string;
   /** Upper bound of the waits between two failures. */
   readonly maxWaitMs?: number;
-  /** A collection that is not there is looked for again after half of this time to one and a half; 30 s where nothing is said. */
+  /** A collection that is not there is looked for again after a second, then ever later, up to half of this time to one and a half; 5 min where nothing is said. */
   readonly absentWaitMs?: number;
   /** Hears what became of objects; a list without changes says that the list is complete, or that there is another fault or none. */
   readonly onChange: (changes: readonly ObjectChange<T>[]) => void;
@@ -56,6 +56,8 @@ export interface Run<T> {
   /** Since when the present watch is open. */
   openedMs: number | undefined;
   lastEventMs: number | undefined;
+  /** Ends the wait for a collection that is not there. */
+  wake: () => void;
   /** Since when the server says nothing but that it has no such collection. */
   absentSinceMs: number | undefined;
 }
@@ -90,6 +92,7 @@ export function createRun<T>(options: ReflectorOptions<T>, closing: AbortSignal)
     faultStage: "list",
     openedMs: undefined,
     lastEventMs: undefined,
+    wake: () => undefined,
     absentSinceMs: undefined,
   };
 }

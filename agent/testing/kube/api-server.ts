@@ -6,6 +6,8 @@ import { createNodeStore, type NodeStore } from "./node-store.ts";
 import type { ObjectStore } from "./resources/object-store.ts";
 import {
   DAEMON_SETS,
+  definitionOf,
+  DEFINITIONS,
   NAMESPACES,
   NETWORK_POLICIES,
   NODES,
@@ -32,7 +34,7 @@ export interface ApiServerOptions extends ListenOptions, ResourceServerOptions {
 }
 
 /**
- * A local Kubernetes API server: real HTTP, real list and watch semantics with selectors, faults on demand. Nodes, DaemonSets, pods, namespaces and
+ * A local Kubernetes API server: real HTTP, real list and watch semantics with selectors, faults on demand. Nodes, DaemonSets, definitions, pods, namespaces and
  * NetworkPolicies are there from the start. Where a resource can be named, it is the nodes that are meant by default.
  */
 export interface ApiServer extends Pick<Writes, "events" | "patches"> {
@@ -43,9 +45,9 @@ export interface ApiServer extends Pick<Writes, "events" | "patches"> {
   readonly requests: readonly SeenRequest[];
   /** Objects of a kind that is served. */
   objects(plural: string): ObjectStore;
-  /** Serves another kind from now on, as when a CustomResourceDefinition is made; gives its objects. */
+  /** Serves another kind from now on, by a CustomResourceDefinition where it needs one; gives its objects. */
   serve(resource: Resource): ObjectStore;
-  /** Serves a kind no more (404), and ends its watches. */
+  /** Serves a kind no more (404), ends its watches, and removes its definition. */
   withdraw(plural: string): void;
   /** Sets what goes wrong with a verb; undefined ends it. A fault of "list" is one of streaming lists, too. */
   setFault(verb: ApiVerb, fault: ApiFault | undefined, plural?: string): void;
@@ -76,8 +78,9 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   const policyObjects = [PODS, NAMESPACES, NETWORK_POLICIES].map((kind) =>
     createResourceServer(kind, options),
   );
+  const definitions = createResourceServer(DEFINITIONS, options);
   const servers = new Map(
-    [nodes, daemonSets, ...policyObjects].map((server) => [server.resource.plural, server]),
+    [nodes, daemonSets, definitions, ...policyObjects].map((server) => [server.resource.plural, server]),
   );
   const serverOf = (plural = NODES.plural): ResourceServer => servers.get(plural) ?? nodes;
   const writes = createWrites(nodes.objects);
@@ -106,11 +109,17 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     serve(resource) {
       const server = createResourceServer(resource, options);
       servers.set(resource.plural, server);
+      const name = definitionOf(resource);
+      const generation = definitions.objects.version();
+      if (name !== undefined) definitions.objects.put(name, { metadata: { name, generation } });
       return server.objects;
     },
     withdraw(plural) {
-      servers.get(plural)?.endWatches("end");
+      const server = servers.get(plural);
+      server?.endWatches("end");
       servers.delete(plural);
+      const name = server && definitionOf(server.resource);
+      if (name !== undefined) definitions.objects.remove(name);
     },
     setFault,
     requireToken(wanted) {

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { DAEMON_SETS, parseResourcePath, type ResourcePath } from "./resources/resource.ts";
+import { DAEMON_SETS, DEFINITIONS, parseResourcePath, type ResourcePath } from "./resources/resource.ts";
 import type { ReadVerb } from "./resources/resource-server.ts";
 import { EVENTS_PATH, STATUS_PATH } from "./writes.ts";
 
@@ -34,7 +34,8 @@ export function readRequest({ method, url: target = "/", headers }: IncomingMess
 
 /** A role with resourceNames allows no more than to ask for the one object. */
 export function isWiderThanAllowed({ collection, query }: SeenRequest): boolean {
-  return collection?.plural === DAEMON_SETS.plural && !/^metadata\.name=./.test(query["fieldSelector"] ?? "");
+  const isNarrow = collection?.plural === DAEMON_SETS.plural || collection?.plural === DEFINITIONS.plural;
+  return isNarrow && !/^metadata\.name=./.test(query["fieldSelector"] ?? "");
 }
 
 /** Names of DaemonSets that were asked for, one for each request. */

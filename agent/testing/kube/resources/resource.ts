@@ -17,6 +17,19 @@ export const NETWORK_POLICIES: Resource = {
   plural: "networkpolicies",
 };
 
+export const DEFINITIONS: Resource = {
+  apiVersion: "apiextensions.k8s.io/v1",
+  kind: "CustomResourceDefinition",
+  plural: "customresourcedefinitions",
+};
+
+/** Name of a kind's CustomResourceDefinition; undefined of one that servers have by themselves. */
+export function definitionOf({ apiVersion, plural }: Resource): string | undefined {
+  const [group = "", version] = apiVersion.split("/");
+  const isBuiltIn = version === undefined || !group.includes(".") || group === "networking.k8s.io";
+  return isBuiltIn ? undefined : `${plural}.${group}`;
+}
+
 export interface ResourcePath {
   readonly apiVersion: string;
   readonly plural: string;
