@@ -119,6 +119,8 @@ test("report() survives a failing API server, says so once with the missing perm
   await clock.advance(60_000);
   events.report(REPORT);
   await eventually("the event arrived", () => server.events.length === 1);
+  // The server has it before its answer arrives.
+  await eventually("the answer arrived", () => log.messages("info").length > 0);
   assert.deepEqual(log.messages("info"), ["Events are accepted again"]);
   assert.equal(log.messages("warn").length, 1);
 });
