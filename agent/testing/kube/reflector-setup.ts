@@ -93,10 +93,11 @@ export const putNodes = (count: number) => (server: ApiServer) => {
   for (let index = 1; index <= count; index++) server.store.put(node(index));
 };
 
-export const watching = ({ server }: ReflectorSetup): Promise<void> =>
+/** A streamed list is a watch, too: the server has it before the view has all objects. */
+export const watching = ({ server, view }: ReflectorSetup): Promise<void> =>
   eventually(
     "a watch is open",
-    () => server.watchers() === 1,
+    () => server.watchers() === 1 && view.isComplete(),
     () => server.requests,
   );
 
