@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { endsOf, engineOf, isAsked, readVectors, type Vector } from "../../testing/policy/vectors.ts";
+import { isThorough } from "../../testing/thorough.ts";
 import { evaluateDirection } from "./evaluate/evaluate.ts";
 import { DIRECTIONS, type Direction } from "./model.ts";
 import type { PolicyEngine } from "./state/policy-engine.ts";
@@ -24,15 +25,18 @@ function judge({ table }: PolicyEngine, vector: Vector, direction: Direction): n
   return verdicts;
 }
 
-for (const { file, least } of [
-  { file: "random.jsonl.gz", least: 1_000_000 },
-  { file: "scenarios.jsonl.gz", least: 100_000 },
+/** Unit tests, which must be quick, take each tenth random cluster. The kernel has verdicts of its own (kernel/policy/vectors.netns.test.ts). */
+const STEP = isThorough ? 1 : 10;
+
+for (const { file, step, least } of [
+  { file: "random.jsonl.gz", step: STEP, least: 1_000_000 },
+  { file: "scenarios.jsonl.gz", step: 1, least: 100_000 },
 ])
   test(`the table judges as the truth tables of ${file} do`, () => {
     let verdicts = 0;
-    for (const vector of readVectors(file)) {
+    for (const vector of readVectors(file).filter((_vector, index) => index % step === 0)) {
       const engine = engineOf(vector);
       for (const direction of DIRECTIONS) verdicts += judge(engine, vector, direction);
     }
-    assert.ok(verdicts > least, `${verdicts} verdicts`);
+    assert.ok(verdicts > (0.9 * least) / step, `${verdicts} verdicts`);
   });
