@@ -4,7 +4,7 @@ export const PAGE_STYLE = `
 --back:light-dark(#f6f7f5,#14181a);--card:light-dark(#fff,#1b2124);--line:light-dark(#e2e5e0,#2c3437);
 --text:light-dark(#1d2427,#dde4e3);--soft:light-dark(#5a6669,#9aa8a9);--fill:light-dark(#e6eae6,#2b3437);
 --good:light-dark(#1a7f5a,#4cc38f);--bad:light-dark(#b3261e,#ff8a80);--warn:light-dark(#8a5a00,#f0b454);
---badback:light-dark(#fdeceb,#331c1c)}
+--badback:light-dark(#fdeceb,#331c1c);--shade:light-dark(#0003,#000c)}
 *{box-sizing:border-box}
 body{margin:0;background:var(--back);color:var(--text);font:15px/1.5 system-ui,sans-serif;font-variant-numeric:tabular-nums}
 main,header{max-width:1180px;margin:0 auto;padding:0 24px}
@@ -34,7 +34,16 @@ svg{display:block;overflow:visible}
 .bar{fill:var(--good);opacity:.75}.bar.failed{fill:var(--bad);opacity:1}
 section{margin:16px 0 0;min-width:0}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr));gap:0 16px;align-items:start}
-.scroll{overflow-x:auto;border-radius:0 0 10px 10px}
+.scroll{overflow:auto;border-radius:0 0 10px 10px;max-height:min(75vh,760px);
+background:linear-gradient(var(--card),var(--card)) 0 0/24px 100% no-repeat local,linear-gradient(var(--card),var(--card)) 100% 0/24px 100% no-repeat local,
+linear-gradient(90deg,var(--shade),transparent) 0 0/12px 100% no-repeat,linear-gradient(270deg,var(--shade),transparent) 100% 0/12px 100% no-repeat}
+thead th{position:sticky;top:0;background:var(--card)}
+th button{all:unset;cursor:pointer}
+th[aria-sort]{color:var(--text)}th[aria-sort] button::after{content:" ↑"}th[aria-sort=descending] button::after{content:" ↓"}
+input{font:inherit;font-size:14px;color:var(--text);background:var(--card);border:1px solid var(--line);border-radius:8px;padding:4px 10px;max-width:100%}
+h2[data-found]::after{content:"· " attr(data-found);font-weight:400;color:var(--soft);margin-left:8px}
+.lost main{filter:grayscale(1);opacity:.6}
+.lost #live{display:inline-block;font-weight:650;background:var(--badback);border:1px solid var(--bad);border-radius:8px;padding:6px 12px}
 table{border-collapse:collapse;width:100%;font-size:14px}
 td{white-space:nowrap}.x{white-space:normal}
 th{text-align:left;font-weight:500;font-size:12.5px;color:var(--soft);white-space:nowrap}
@@ -47,5 +56,5 @@ th:last-child,td:last-child{padding-right:20px}
 .more{padding:10px 20px 12px;border-top:1px solid var(--line);color:var(--soft);font-size:13px}
 footer{margin:20px 0 40px;font-size:13px;color:var(--soft)}
 :focus-visible{outline:2px solid var(--good);outline-offset:2px}
-@media(max-width:640px){main,header{padding:0 14px}header{padding-top:20px}}
+@media(max-width:640px){main,header{padding:0 14px}header{padding-top:20px}.x{min-width:240px}}
 `;

@@ -91,7 +91,8 @@ function reasons({ readiness, rivals }: NodeReport): Html {
         (path) => html`<li>Runtimes load <code>${cut(path)}</code> instead of the agent's configuration</li>`,
       ),
   ];
-  return rows.length === 0 ? html`` : html`<ul class="reasons">${rows}</ul>`;
+  if (rows.length === 0) return html``;
+  return html`<ul class="reasons">${rows}<li><code>causeway doctor</code> on this node names causes, and commands that fix them</li></ul>`;
 }
 
 function tiles({ attachments, pools, peers: others, calls: recent }: NodeReport): readonly Html[] {

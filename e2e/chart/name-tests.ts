@@ -22,6 +22,18 @@ export function testNames(helm: Helm): void {
       assert.match(link, /^runbook_url: https:\/\/\S+\/blob\/v\d\S*\/docs\/runbook\.md#causeway\w+$/);
   });
 
+  test("every link of the dashboard is a whole address, and follows runbookPrefix", async () => {
+    const linksWith = async (...set: readonly string[]): Promise<readonly string[]> => {
+      const text = await helm.template({ set: ["dashboard.enabled=true", ...set] });
+      return [...text.matchAll(/"url": "([^"]*docs\/[^"]*)"/g)].map(([, url = ""]) => url);
+    };
+    const links = await linksWith();
+    assert.ok(links.length >= 3);
+    for (const link of links) assert.match(link, /^https:\/\/\S+\/blob\/v\d\S*\/docs\/\w+\.md$/);
+    const moved = await linksWith('prometheusRule.runbookPrefix="https://git.example.com/main/"');
+    for (const link of moved) assert.match(link, /^https:\/\/git\.example\.com\/main\/docs\//);
+  });
+
   test("commonLabels and commonAnnotations are on every object, those of one object win", async () => {
     const set = [
       'commonLabels={"team":"all"}',

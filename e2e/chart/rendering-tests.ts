@@ -43,7 +43,11 @@ const FILES = [
   { file: "rules.yaml", depth: 2 },
 ];
 
-function nameFiles(text: string): string {
+/** Links begin with the address of the release, which `e2e/chart/name-tests.ts` tests. */
+const LINK = /("url": ")[^"]*(?=docs\/)/g;
+
+function nameFiles(rendered: string): string {
+  const text = rendered.replaceAll(LINK, "$1");
   return FILES.reduce((rest, { file, depth }) => {
     const indent = " ".repeat(depth);
     const lines = readFileSync(join(CHART, "files", file), "utf8")

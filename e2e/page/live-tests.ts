@@ -53,6 +53,12 @@ export function testLive(getLab: () => PageLab): void {
       assert.match(await page.locator("#verdict").innerText(), /Unknown: the agent does not answer$/);
       assert.equal(await page.locator("#verdict .good").count(), 0);
       assert.match(await page.title(), /: unknown$/);
+      // Old rows must not pass for the node's state.
+      assert.equal(await page.locator("body.lost").count(), 1);
+      assert.match(
+        await page.evaluate('getComputedStyle(document.querySelector("main")).filter'),
+        /grayscale/,
+      );
       // What is known stays on the page, and the pods of before come back with their names.
       assert.ok((await page.locator("#pods tbody tr").count()) > 0);
       await node.agent();
@@ -60,6 +66,7 @@ export function testLive(getLab: () => PageLab): void {
       assert.match(await page.locator("#pods tbody").innerText(), /shop\/payments-0/);
       assert.match(await page.locator("#verdict").innerText(), /Ready$/);
       assert.match(await page.title(), /: ready$/);
+      assert.equal(await page.locator("body.lost").count(), 0);
       await context.close();
     });
   });

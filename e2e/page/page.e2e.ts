@@ -2,6 +2,7 @@ import { after, before, describe } from "node:test";
 import { testLive } from "./live-tests.ts";
 import { testLook } from "./look-tests.ts";
 import { createPageLab, type PageLab } from "./page-lab.ts";
+import { testTables } from "./table-tests.ts";
 import { testViewers } from "./viewer-tests.ts";
 
 describe("page", () => {
@@ -17,6 +18,7 @@ describe("page", () => {
     await lab?.close();
   });
   testLook(getLab);
+  testTables(getLab);
   testLive(getLab);
   testViewers(getLab);
 });

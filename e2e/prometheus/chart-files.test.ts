@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { documentedMetrics } from "../../agent/testing/agent/documented-metrics.ts";
-import { readAlerts, readPanels } from "./chart-files.ts";
+import { readAlerts, readDashboard, readPanels } from "./chart-files.ts";
 import { readQuery, replaceMacros } from "./promql.ts";
 
 /** Labels that whoever scrapes adds, and the bound of a bucket. */
-const TARGET_LABELS = ["instance", "job", "node", "pod", "le"];
+const TARGET_LABELS = ["cluster", "instance", "job", "node", "pod", "le"];
 
 /** What Prometheus itself tells of a target. */
 const TARGET_METRICS = new Set(["up"]);
@@ -56,6 +56,37 @@ test("the dashboard shows every metric of Causeway", () => {
   );
   const missing = [...documented.keys()].filter((name) => name.startsWith("causeway_") && !asked.has(name));
   assert.deepEqual(missing, []);
+});
+
+/** The value from which an alert of one metric and one bound fires. */
+function boundOf(expr: string): number | undefined {
+  const [, sign = "", bound = ""] = / (>|>=) ([\d.]+)$/.exec(expr) ?? [];
+  // More than none, of what is counted, is one.
+  return bound === "" ? undefined : sign === ">" && bound === "0" ? 1 : Number(bound);
+}
+
+test("panels that say that they are red as an alert are red from the value at which it fires", () => {
+  const panels = readPanels().filter(({ description = "" }) => description.includes("Red as "));
+  assert.ok(panels.length >= 7);
+  for (const { title, description = "", fieldConfig } of panels) {
+    const red = fieldConfig?.defaults.thresholds?.steps.find(({ color }) => color === "red");
+    const named = alerts.filter(({ alert }) => new RegExp(`\\b${alert}\\b`).test(description));
+    assert.ok(named.length > 0, title);
+    for (const { alert, expr } of named) assert.equal(red?.value, boundOf(expr), `${title}: ${alert}`);
+  }
+});
+
+test("every query of the dashboard is of the chosen cluster, and links lead to documents", () => {
+  const everywhere = readPanels().flatMap(({ targets = [] }) =>
+    targets.filter(({ expr }) =>
+      [...expr.matchAll(/\b(?:causeway|process|nodejs)_\w+(.{0,11})/g)].some(
+        ([, then]) => then !== '{cluster=~"',
+      ),
+    ),
+  );
+  assert.deepEqual(everywhere, []);
+  const links = readDashboard().links.map(({ url }) => url);
+  assert.deepEqual(links, ["docs/runbook.md", "docs/symptoms.md", "docs/metrics.md"]);
 });
 
 test("panels have a title, say what they show, and do not overlap", () => {

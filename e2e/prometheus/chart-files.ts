@@ -25,13 +25,26 @@ export interface Panel {
   readonly title: string;
   readonly description?: string;
   readonly gridPos: Readonly<Record<"x" | "y" | "w" | "h", number>>;
-  readonly fieldConfig?: { readonly defaults: { readonly unit: string } };
+  readonly fieldConfig?: {
+    readonly defaults: {
+      readonly unit: string;
+      readonly thresholds?: {
+        readonly steps: readonly { readonly color: string; readonly value: number | null }[];
+      };
+    };
+  };
   readonly targets?: readonly { readonly expr: string; readonly legendFormat: string }[];
 }
 
+export interface Dashboard {
+  readonly links: readonly { readonly url: string }[];
+  readonly panels: readonly Panel[];
+}
+
+export function readDashboard(): Dashboard {
+  return JSON.parse(readFileSync(new URL("dashboard.json", FILES), "utf8")) as Dashboard;
+}
+
 export function readPanels(): readonly Panel[] {
-  const dashboard = JSON.parse(readFileSync(new URL("dashboard.json", FILES), "utf8")) as {
-    readonly panels: readonly Panel[];
-  };
-  return dashboard.panels;
+  return readDashboard().panels;
 }

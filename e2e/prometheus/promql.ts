@@ -9,8 +9,14 @@ export interface Query {
 }
 
 /** Grafana's stand-ins, which its data source replaces before Prometheus sees them. */
-export function replaceMacros(expression: string, { interval = "5m", node = ".*" } = {}): string {
-  return expression.replaceAll("$__rate_interval", interval).replaceAll("$node", node);
+export function replaceMacros(
+  expression: string,
+  { interval = "5m", node = ".*", cluster = ".*" } = {},
+): string {
+  return expression
+    .replaceAll("$__rate_interval", interval)
+    .replaceAll("$node", node)
+    .replaceAll("$cluster", cluster);
 }
 
 /** Reads an expression with the grammar of Prometheus's own editor; throws where it is none. */
