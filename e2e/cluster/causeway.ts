@@ -16,6 +16,11 @@ export async function installCauseway(cluster: Cluster, ...flags: readonly strin
   await cluster.helm("upgrade", "--install", "causeway", CHART, ...place, ...WAIT, ...flags);
 }
 
+/** Goes back to what was installed before the last upgrade; ends when all agents are ready. */
+export async function rollBackCauseway(cluster: Cluster): Promise<void> {
+  await cluster.helm("rollback", "causeway", "--namespace", NAMESPACE, ...WAIT);
+}
+
 export async function uninstallCauseway(cluster: Cluster): Promise<void> {
   await cluster.helm("uninstall", "causeway", "--namespace", NAMESPACE, ...WAIT);
 }

@@ -1,6 +1,7 @@
 import type { V1Node } from "@kubernetes/client-node";
 import { waitFor } from "../lib/wait-for.ts";
 import type { Cluster } from "./cluster.ts";
+import type { ClusterNode } from "./cluster-node.ts";
 
 /** The condition Ready of a Node object, as the kubelet wrote it last. */
 export function readyCondition(node: V1Node): { readonly status: string; readonly message: string } {
@@ -22,4 +23,12 @@ export async function waitForNodes(
     throw new Error(`nodes ${said.join(", ")}`);
   };
   await waitFor(`all nodes to be Ready=${status}`, probe, { timeoutMs, intervalMs: 100 });
+}
+
+/** Whether iptables sees bridged packets of a node, too. */
+export async function setBrNetfilter(node: ClusterNode, value: "0" | "1"): Promise<void> {
+  const settings = ["iptables", "ip6tables"].map(
+    (program) => `net.bridge.bridge-nf-call-${program}=${value}`,
+  );
+  await node.run("sysctl", "-qw", ...settings);
 }

@@ -3,6 +3,7 @@ import { findClusterTools } from "./cluster-tools.ts";
 import { describeCluster } from "./describe-cluster.ts";
 import { testMetrics } from "./metrics-tests.ts";
 import { testOutage } from "./outage-tests.ts";
+import { testPolicyIsolation } from "./policies/policy-isolation-tests.ts";
 import { testReach } from "./reach-tests.ts";
 import { testReadiness } from "./readiness-tests.ts";
 import { testRestarts } from "./restart-tests.ts";
@@ -18,6 +19,7 @@ describeCluster("a dual-stack cluster", { tools, proxyModes, families: [4, 6] },
   testReadiness(getCluster);
   testReach(getCluster, { replicas: 40 });
   testServices(getCluster, { brNetfilters: ["0", "1"] });
+  testPolicyIsolation(getCluster);
   testBandwidth(getCluster);
   testMetrics(getCluster);
   testRestarts(getCluster);

@@ -5,6 +5,7 @@ import { ofFamily } from "./addresses.ts";
 import { askFromPod } from "./ask.ts";
 import type { Cluster } from "./cluster.ts";
 import type { ClusterNode } from "./cluster-node.ts";
+import { setBrNetfilter } from "./cluster-nodes.ts";
 import { createService, deployPeers, type Peer, removePeers } from "./workloads.ts";
 
 interface Place {
@@ -89,11 +90,4 @@ async function expectAnswers(
     },
     { timeoutMs: 20_000, intervalMs: 200 },
   );
-}
-
-async function setBrNetfilter(node: ClusterNode, value: string): Promise<void> {
-  const settings = ["iptables", "ip6tables"].map(
-    (program) => `net.bridge.bridge-nf-call-${program}=${value}`,
-  );
-  await node.run("sysctl", "-qw", ...settings);
 }

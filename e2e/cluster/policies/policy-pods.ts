@@ -31,7 +31,6 @@ const PATIENCE_MS = 1500;
 /** Starts a pod, which the kubelet asks by a probe, and waits until it is Ready. */
 export async function startPod(cluster: Cluster, input: PolicyPodInput): Promise<PolicyPod> {
   const { namespace, name, node, labels = {}, hostPort, container } = input;
-  const pods = `/api/v1/namespaces/${namespace}/pods`;
   const peer: V1Container = {
     name: "peer",
     image: PEER_IMAGE,
@@ -40,7 +39,7 @@ export async function startPod(cluster: Cluster, input: PolicyPodInput): Promise
     readinessProbe: { tcpSocket: { port: PEER_PORT }, periodSeconds: 1 },
     ...container,
   };
-  await cluster.api.create(pods, {
+  await cluster.api.create(`/api/v1/namespaces/${namespace}/pods`, {
     metadata: { name, labels: { app: name, ...labels } },
     spec: {
       nodeSelector: { "kubernetes.io/hostname": node.name },
@@ -50,14 +49,26 @@ export async function startPod(cluster: Cluster, input: PolicyPodInput): Promise
       enableServiceLinks: false,
     },
   });
+  return findPod(cluster, { namespace, name, node });
+}
+
+/** A pod that is on its way, or that has started anew, once it is Ready. */
+export async function findPod(
+  cluster: Cluster,
+  { namespace, name, node }: Pick<PolicyPodInput, "namespace" | "name" | "node">,
+): Promise<PolicyPod> {
   const findReady = async (): Promise<V1Pod | undefined> => {
-    const pod = await cluster.api.get<V1Pod>(`${pods}/${name}`);
+    const pod = await cluster.api.get<V1Pod>(podPath({ namespace, name }));
     return isReady(pod) ? pod : undefined;
   };
   const waiting = { timeoutMs: 120_000, intervalMs: 100 };
   const { status } = await waitFor(`pod ${namespace}/${name}`, findReady, waiting);
   const addresses = (status?.podIPs ?? []).map(({ ip }) => ip);
   return { namespace, name, node: node.name, addresses, netns: await findNetns(node, addresses) };
+}
+
+export function podPath({ namespace, name }: Pick<PolicyPodInput, "namespace" | "name">): string {
+  return `/api/v1/namespaces/${namespace}/pods/${name}`;
 }
 
 export async function createNamespace(
