@@ -3,7 +3,7 @@ import { type Addon, UV_READABLE } from "./addon.ts";
 import type { ListenHandlers } from "./connection-table.ts";
 import type { Connections } from "./connections.ts";
 import { checked, errorCode } from "./system-error.ts";
-import { listenUnix } from "./unix-socket.ts";
+import { listenUnix } from "./socket/unix-socket.ts";
 
 export interface Listener {
   /** Unlinks the socket, takes what is queued as there is room for it, then accepts no more; running connections go on. May be called twice. */

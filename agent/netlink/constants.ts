@@ -1,5 +1,4 @@
-import { Flags, FlagsAck, FlagsGet, FlagsNew, MessageType } from "netlink/dist/constants.js";
-import { MessageType as RouteMessageType } from "netlink/dist/rt/structs.js";
+import { Flags, FlagsAck, FlagsGet, FlagsNew, MessageType, RouteMessageType } from "./package.ts";
 
 /**
  * Numbers of the kernel's interface. First those that the `netlink` package has, as plain numbers, because they are compared with what

@@ -9,8 +9,8 @@ import {
   __LENGTH_Link,
   __LENGTH_Neighbor,
   __LENGTH_Route,
-} from "netlink/dist/rt/structs.js";
-import { HEADER_LENGTH } from "netlink/dist/structs.js";
+  HEADER_LENGTH,
+} from "./package.ts";
 import { cidrOf } from "../net/cidr.ts";
 import { addAddress } from "./route/address.ts";
 import { createBridge } from "./link/bridge.ts";

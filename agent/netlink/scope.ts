@@ -1,4 +1,4 @@
-import { RouteScope } from "netlink/dist/rt/structs.js";
+import { RouteScope } from "./package.ts";
 
 /** How far an address or route is valid, in the words of ip(8); a scope that has no name is its number. */
 export type Scope = "global" | "site" | "link" | "host" | "nowhere" | number;

@@ -2,7 +2,7 @@ import type { ProbeResult, ProbeTarget } from "../../diagnosis/checks/check-mtu.
 import { readOne } from "../../kernel/socket/read-one.ts";
 import type { NetlinkClient } from "../../kernel/socket/netlink-client.ts";
 import type { Addon } from "../../native/addon.ts";
-import { type PathAnswer, type PathProbe, probePaths } from "../../native/path-probe.ts";
+import { type PathAnswer, type PathProbe, probePaths } from "../../native/socket/path-probe.ts";
 import { addressToBytes } from "../../net/address.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
 import { getRoute, parseRoute, type Route } from "../../netlink/route/route.ts";

@@ -1,6 +1,5 @@
 import { constants } from "node:os";
-import { Attributes as SocketOption } from "netlink/dist/constants.js";
-import { readU32, writeU16, writeU32 } from "netlink/dist/structs.js";
+import { SocketOption, readU32, writeU16, writeU32 } from "../../netlink/package.ts";
 import { type Addon, loadAddon, UV_READABLE } from "../../native/addon.ts";
 import type { Connection, ListenHandlers } from "../../native/connection-table.ts";
 import { createConnections } from "../../native/connections.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { formatHeader } from "netlink/dist/structs.js";
+import { formatHeader } from "../../netlink/package.ts";
 import {
   NLM_F_CAPPED,
   NLM_F_DUMP,

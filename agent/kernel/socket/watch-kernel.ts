@@ -1,4 +1,4 @@
-import { readS32, readU16, readU32 } from "netlink/dist/structs.js";
+import { readS32, readU16, readU32 } from "../../netlink/package.ts";
 import {
   AF_INET,
   NLM_F_REPLACE,

@@ -1,8 +1,16 @@
 import { constants } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
-import { writeU16 } from "netlink/dist/structs.js";
-import type { Addon } from "./addon.ts";
-import { checked } from "./system-error.ts";
+import type { Addon } from "../addon.ts";
+import { checked } from "../system-error.ts";
+import {
+  AF_INET,
+  encodeSocketAddress,
+  familyOfBytes,
+  IPPROTO_IP,
+  IPPROTO_IPV6,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+} from "./socket-address.ts";
 
 /** A UDP packet that no router may cut, to a port on which nothing listens. */
 export interface PathProbe {
@@ -15,13 +23,7 @@ export interface PathProbe {
 /** "answered": the other end has it, and says that nothing listens. "too big": this host or a router says so. */
 export type PathAnswer = "answered" | "too big" | "no answer";
 
-/** sys/socket.h, netinet/in.h and linux/in6.h, the same on all architectures on which Node.js runs under Linux. */
-const AF_INET = 2;
-const AF_INET6 = 10;
-const SOCK_DGRAM = 2;
-const SOCK_NONBLOCK = 0o4000;
-const IPPROTO_IP = 0;
-const IPPROTO_IPV6 = 41;
+/** linux/in.h and linux/in6.h, the same on all architectures on which Node.js runs under Linux. */
 const IP_MTU_DISCOVER = 10;
 const IPV6_MTU_DISCOVER = 23;
 /** Never cut, and ask the path anew instead of what is known of it: IP_PMTUDISC_PROBE. */
@@ -73,27 +75,16 @@ interface OpenProbe {
 
 /** A negative error number where there is no way to the address. */
 function connectProbe(addon: Addon, { address }: PathProbe): number {
-  const isIpv4 = address.length === 4;
-  const fd = checked(
-    "probe a path",
-    "socket",
-    addon.socket(isIpv4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK, 0),
-  );
-  const [level, option] = isIpv4 ? [IPPROTO_IP, IP_MTU_DISCOVER] : [IPPROTO_IPV6, IPV6_MTU_DISCOVER];
+  const family = familyOfBytes(address);
+  const fd = checked("probe a path", "socket", addon.socket(family, SOCK_DGRAM | SOCK_NONBLOCK, 0));
+  const [level, option] =
+    family === AF_INET ? [IPPROTO_IP, IP_MTU_DISCOVER] : [IPPROTO_IPV6, IPV6_MTU_DISCOVER];
   const result = addon.setOption(fd, level, option, PMTUDISC_PROBE);
-  const connected = result < 0 ? result : addon.connect(fd, socketAddress(address));
+  const connected =
+    result < 0 ? result : addon.connect(fd, encodeSocketAddress({ address, port: PROBE_PORT }));
   if (connected >= 0) return fd;
   addon.close(fd);
   return connected;
-}
-
-/** struct sockaddr_in, struct sockaddr_in6. */
-function socketAddress(address: Uint8Array): Buffer {
-  const bytes = Buffer.alloc(address.length === 4 ? 16 : 28);
-  writeU16.call(bytes, address.length === 4 ? AF_INET : AF_INET6, 0);
-  bytes.writeUInt16BE(PROBE_PORT, 2);
-  bytes.set(address, address.length === 4 ? 4 : 8);
-  return bytes;
 }
 
 function sendProbe(addon: Addon, fd: number, { address, size }: PathProbe): PathAnswer | undefined {

@@ -1,13 +1,8 @@
 import { chmodSync, lstatSync, unlinkSync } from "node:fs";
 import { constants } from "node:os";
-import { writeU16 } from "netlink/dist/structs.js";
-import type { Addon } from "./addon.ts";
-import { checked, systemError } from "./system-error.ts";
-
-/** sys/socket.h, the same on all architectures on which Node.js runs under Linux. */
-const AF_UNIX = 1;
-const SOCK_STREAM = 1;
-const SOCK_NONBLOCK = 0o4000;
+import type { Addon } from "../addon.ts";
+import { checked, systemError } from "../system-error.ts";
+import { AF_UNIX, SOCK_NONBLOCK, SOCK_STREAM, writeFamily } from "./socket-address.ts";
 
 /** sizeof(sockaddr_un.sun_path) of linux/un.h less the final NUL. */
 const MAX_PATH = 107;
@@ -60,7 +55,7 @@ function unixAddress(what: string, path: string): Buffer {
     );
   }
   const address = Buffer.alloc(2 + length + 1);
-  writeU16.call(address, AF_UNIX, 0);
+  writeFamily(address, AF_UNIX);
   address.write(path, 2);
   return address;
 }

@@ -1,4 +1,4 @@
-import { getU16 } from "netlink/dist/structs.js";
+import { getU16 } from "../package.ts";
 import { nested, readAttributes, reading, textAttribute, u32Attribute } from "../message/attributes.ts";
 import {
   CTRL_ATTR_FAMILY_ID,

@@ -1,4 +1,4 @@
-import { readS32 } from "netlink/dist/structs.js";
+import { readS32 } from "../package.ts";
 import { type Attribute, nested, u32Attribute } from "../message/attributes.ts";
 import {
   AF_INET,

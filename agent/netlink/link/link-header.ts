@@ -1,4 +1,4 @@
-import { formatLink } from "netlink/dist/rt/structs.js";
+import { formatLink } from "../package.ts";
 
 export interface LinkHeader {
   readonly index?: number | undefined;

@@ -1,4 +1,4 @@
-import { __LENGTH_Link, parseLink as parseLinkHeader } from "netlink/dist/rt/structs.js";
+import { __LENGTH_Link, parseLink as parseLinkHeader } from "../package.ts";
 import { macFromBytes } from "../../net/mac.ts";
 import {
   findAttribute,

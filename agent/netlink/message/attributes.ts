@@ -1,4 +1,4 @@
-import { align, getS32, getString, getU8, getU32, getU64, putU64 } from "netlink/dist/structs.js";
+import { align, getS32, getString, getU32, getU64, getU8, putU64 } from "../package.ts";
 import { readU16, writeU16, writeU32 } from "./host-order.ts";
 import { MalformedMessageError } from "./malformed-message-error.ts";
 

@@ -1,4 +1,4 @@
-import { readU32 } from "netlink/dist/structs.js";
+import { readU32 } from "../package.ts";
 
 /**
  * Batches of netlink messages that differ from those of others of their kind in a few fields only. To copy and fill them in takes a fifth of

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { formatHeader } from "netlink/dist/structs.js";
+import { formatHeader } from "../package.ts";
 import { textAttribute } from "./attributes.ts";
 import {
   NLM_F_ACK,

@@ -1,4 +1,4 @@
-import { align, getS32, getU32, HEADER_LENGTH } from "netlink/dist/structs.js";
+import { align, getS32, getU32, HEADER_LENGTH } from "../package.ts";
 import { readAttributes, readText, readU32 } from "./attributes.ts";
 import {
   NLM_F_ACK,

@@ -1,9 +1,4 @@
-import {
-  __LENGTH_Address,
-  formatAddress,
-  parseAddress as parseAddressHeader,
-} from "netlink/dist/rt/structs.js";
-import { putU32 } from "netlink/dist/structs.js";
+import { __LENGTH_Address, formatAddress, parseAddress as parseAddressHeader, putU32 } from "../package.ts";
 import { addressToBytes, type Family } from "../../net/address.ts";
 import {
   attribute,

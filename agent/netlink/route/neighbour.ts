@@ -1,11 +1,11 @@
 import {
   __LENGTH_Neighbor,
   formatNeighbor,
+  getU32,
   type NeighborFlags,
   type NeighborState,
   parseNeighbor as parseNeighborHeader,
-} from "netlink/dist/rt/structs.js";
-import { getU32 } from "netlink/dist/structs.js";
+} from "../package.ts";
 import { addressFromBytes, addressToBytes, type Family } from "../../net/address.ts";
 import { macFromBytes, macToBytes } from "../../net/mac.ts";
 import {

@@ -1,4 +1,4 @@
-import { readS32, readU32, writeU32 } from "netlink/dist/structs.js";
+import { readS32, readU32, writeU32 } from "../package.ts";
 import {
   type Attribute,
   attribute,

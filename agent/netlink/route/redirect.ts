@@ -1,4 +1,4 @@
-import { readS32, readU16, readU32, writeS32, writeU32 } from "netlink/dist/structs.js";
+import { readS32, readU16, readU32, writeS32, writeU32 } from "../package.ts";
 import { attribute, nested, readAttributes, readText, textAttribute } from "../message/attributes.ts";
 import {
   ETH_P_ALL,

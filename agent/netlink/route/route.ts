@@ -1,14 +1,14 @@
 import {
   __LENGTH_Route,
   formatRoute,
+  getU32,
   parseRoute as parseRouteHeader,
+  type Route as RouteStruct,
   type RouteFlags,
   RouteProtocol,
   RouteScope,
-  type Route as RouteStruct,
   RouteType,
-} from "netlink/dist/rt/structs.js";
-import { getU32 } from "netlink/dist/structs.js";
+} from "../package.ts";
 import { addressToBytes, type Family, familyOf } from "../../net/address.ts";
 import { addressBits, type Cidr, formatCidr } from "../../net/cidr.ts";
 import {

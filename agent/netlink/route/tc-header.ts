@@ -1,4 +1,4 @@
-import { writeS32, writeU32 } from "netlink/dist/structs.js";
+import { writeS32, writeU32 } from "../package.ts";
 
 /** Size of struct tcmsg of linux/rtnetlink.h. */
 export const TC_HEADER_BYTES = 20;

@@ -1,6 +1,6 @@
 import { addressFromBytes, type Family } from "../../net/address.ts";
 import { writeU32 } from "../message/host-order.ts";
-import { NLM_F_DUMP } from "../constants.ts";
+import { AF_INET, AF_INET6, NLM_F_DUMP } from "../constants.ts";
 import { MalformedMessageError } from "../message/malformed-message-error.ts";
 import type { NetlinkRequest } from "../message/message.ts";
 
@@ -9,8 +9,6 @@ export const NETLINK_SOCK_DIAG = 4;
 
 /** SOCK_DIAG_BY_FAMILY of linux/sock_diag.h. */
 const SOCK_DIAG_BY_FAMILY = 20;
-const AF_INET = 2;
-const AF_INET6 = 10;
 
 /** TCP_LISTEN and TCP_CLOSE of net/tcp_states.h, as bits: a UDP socket that is not connected is closed. SCTP has a state of that number for listeners too. */
 const LISTENING = 1 << 10;

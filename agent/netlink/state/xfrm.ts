@@ -1,6 +1,6 @@
 import { addressToBytes } from "../../net/address.ts";
 import { type Cidr, formatCidr } from "../../net/cidr.ts";
-import { NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL } from "../constants.ts";
+import { AF_INET, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL } from "../constants.ts";
 import { writeU16, writeU32 } from "../message/host-order.ts";
 import { MalformedMessageError } from "../message/malformed-message-error.ts";
 import type { NetlinkRequest } from "../message/message.ts";
@@ -14,7 +14,6 @@ const XFRM_MSG_DELPOLICY = 0x14;
 const XFRM_MSG_GETPOLICY = 0x15;
 const XFRM_POLICY_IN = 0;
 const XFRM_POLICY_BLOCK = 1;
-const AF_INET = 2;
 
 /** struct xfrm_selector, struct xfrm_userpolicy_info and struct xfrm_userpolicy_id of linux/xfrm.h: sizes and offsets in bytes. */
 const SELECTOR = {

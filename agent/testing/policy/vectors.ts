@@ -1,8 +1,8 @@
+import { isObject } from "../../lib/json.ts";
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { cidrOf } from "../../net/cidr.ts";
 import type { Protocol } from "../../plan/policy/model.ts";
-import { isRecord } from "../../plan/policy/parse/fields.ts";
 import { parseNetworkPolicy } from "../../plan/policy/parse/parse-network-policy.ts";
 import { projectNamespace, projectPod } from "../../plan/policy/parse/project-pod.ts";
 import type { ObjectChange } from "../../plan/policy/state/objects/object-change.ts";
@@ -52,14 +52,14 @@ export function readVectors(name: string): readonly Vector[] {
  */
 function withMatchersNotIn(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withMatchersNotIn);
-  if (!isRecord(value)) return value;
+  if (!isObject(value)) return value;
   const copy = Object.fromEntries(
     Object.entries(value).map(([key, inner]) => [key, withMatchersNotIn(inner)]),
   );
   const { matchExpressions } = copy;
   if (!Array.isArray(matchExpressions)) return copy;
   const asked = matchExpressions.filter(
-    (expression) => isRecord(expression) && expression["operator"] === "NotIn",
+    (expression) => isObject(expression) && expression["operator"] === "NotIn",
   );
   const present = asked.map((expression: { key: string }) => ({ key: expression.key, operator: "Exists" }));
   return { ...copy, matchExpressions: [...matchExpressions, ...present] };

@@ -11,7 +11,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   lib: [],
   native: [],
   netlink: ["net"],
-  plan: ["net"],
+  plan: ["net", "lib"],
   ipam: ["plan", "net"],
   settings: ["plan", "net", "text"],
   log: ["settings", "text", "lib"],
@@ -117,14 +117,41 @@ test("findCircles() finds those that reach one another, and a file that imports 
   assert.deepEqual(findCircles(new Map(Object.entries(graph))), [["a", "b", "c"], ["f"]]);
 });
 
-test("pure folders import no Node module and read no clock, randomness or log", () => {
-  const wrong = sources
-    .filter(({ folder }) => PURE.has(folder))
+test("pure folders, and what they import, import no Node module and read no clock, randomness or log", () => {
+  const byPath = new Map(sources.map((source) => [source.path, source]));
+  const pure = new Set(sources.filter(({ folder }) => PURE.has(folder)));
+  for (const source of pure) {
+    const targets = importsOf(source).map((specifier) => byPath.get(targetFile(source, specifier) ?? ""));
+    for (const target of targets) if (target !== undefined) pure.add(target);
+  }
+  assert.ok(
+    [...pure].some(({ path }) => path === "lib/json.ts"),
+    "what they import is among them",
+  );
+  const wrong = [...pure]
     .filter(({ text }) =>
       /from "node:|Date\.now|new Date\(|performance\.|Math\.random|console\.|process\./.test(text),
     )
     .map(({ path }) => path);
   assert.deepEqual(wrong, []);
+});
+
+/** Packages of which one module alone says what is used of them (CONTRIBUTING.md). */
+const WRAPPED: Readonly<Record<string, string>> = {
+  netlink: "netlink/package.ts",
+  "@kubernetes/client-node": "kube/api/credentials.ts",
+};
+
+test("a package that is wrapped is imported by its module alone, and by that", () => {
+  for (const [name, wrapper] of Object.entries(WRAPPED)) {
+    const importers = sources.filter((source) =>
+      importsOf(source).some((specifier) => specifier === name || specifier.startsWith(`${name}/`)),
+    );
+    assert.deepEqual(
+      importers.map(({ path }) => path),
+      [wrapper],
+    );
+  }
 });
 
 test("only main.ts reads the environment or exits", () => {

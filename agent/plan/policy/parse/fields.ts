@@ -1,3 +1,4 @@
+import { isObject } from "../../../lib/json.ts";
 import type { Fault } from "../model.ts";
 
 /** A value of an object from outside with its path, and the list that hears of what is wrong with it. */
@@ -24,13 +25,9 @@ export function isAbsent({ value }: Field): boolean {
   return value === undefined || value === null;
 }
 
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 /** `field[key]`, undefined where the field is no object. */
 export function memberOf({ path, value, faults }: Field, key: string): Field {
-  const inner = isRecord(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+  const inner = isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
   return { path: path === "" ? key : `${path}.${key}`, value: inner, faults };
 }
 
@@ -39,7 +36,7 @@ export function readObject<Key extends string>(
   field: Field,
   keys: readonly Key[],
 ): Readonly<Record<Key, Field>> | undefined {
-  if (!isRecord(field.value)) return refuse(field, "is not an object");
+  if (!isObject(field.value)) return refuse(field, "is not an object");
   const known: readonly string[] = keys;
   const unknown = Object.keys(field.value)
     .filter((key) => !known.includes(key))

@@ -1,9 +1,9 @@
+import { isObject } from "../../../lib/json.ts";
 import type { LabelSelector, Requirement } from "../model.ts";
 import { labelSelectorOf, requirementOf } from "../selectors.ts";
 import {
   type Field,
   isAbsent,
-  isRecord,
   memberOf,
   readList,
   readObject,
@@ -28,7 +28,7 @@ export function parseSelector(field: Field): LabelSelector | undefined {
 function parseLabels(field: Field): readonly Requirement[] | undefined {
   if (isAbsent(field)) return [];
   const { value } = field;
-  if (!isRecord(value)) return refuse(field, "is not an object");
+  if (!isObject(value)) return refuse(field, "is not an object");
   const requirements = Object.keys(value).map((key) => {
     const text = readText(memberOf(field, key));
     return text === undefined ? undefined : requirementOf(key, "In", [text]);

@@ -1,7 +1,8 @@
+import { isObject } from "../../../lib/json.ts";
 import { parseAddress } from "../../../net/address.ts";
 import { createInterner, type Labels, labelsOf, NO_LABELS } from "../labels.ts";
 import type { ContainerPort, Namespace, PeerNode, Pod } from "../model.ts";
-import { type Field, isAbsent, isRecord, memberOf, readList, readText } from "./fields.ts";
+import { type Field, isAbsent, memberOf, readList, readText } from "./fields.ts";
 import { MAX_PORT, PROTOCOLS } from "./parse-ports.ts";
 
 const NO_PORTS: readonly ContainerPort[] = [];
@@ -71,7 +72,7 @@ function mirroredUid(metadata: Field): string | undefined {
 
 function labelsIn(metadata: Field): Labels {
   const { value } = memberOf(metadata, "labels");
-  if (!isRecord(value)) return NO_LABELS;
+  if (!isObject(value)) return NO_LABELS;
   const texts = Object.entries(value).filter(
     (entry): entry is [string, string] => typeof entry[1] === "string",
   );
