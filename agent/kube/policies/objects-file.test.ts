@@ -3,11 +3,14 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { stringify } from "yaml";
 import { systemClock } from "../../lib/clock.ts";
 import type { ObjectChange } from "../../plan/policy/state/objects/object-change.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
+import { formatObjects } from "../../testing/kube/format-objects.ts";
 import { createRecordingLog } from "../../testing/recording-log.ts";
-import { watchObjectsFile } from "./objects-file.ts";
+import { isThorough } from "../../testing/thorough.ts";
+import { createObjectsReader, watchObjectsFile } from "./objects-file.ts";
 
 const OBJECTS = `
 apiVersion: v1
@@ -100,4 +103,83 @@ test("an objects file takes a List, as kubectl prints it", async (t) => {
   const { source, kinds } = setUp(t, JSON.stringify(list));
   await eventually("it is read", () => source.isComplete(), source.faults);
   assert.deepEqual(kinds(), ["namespace"]);
+});
+
+/** 1,000 namespaces, 10,000 pods and 10,000 policies; a tenth of that where there is less time. */
+const LARGE = isThorough ? 1000 : 100;
+const MAX_TURN_MS = 100;
+
+function largeObjects(): readonly object[] {
+  const policy = (index: number): object => ({
+    podSelector: { matchLabels: { app: `app-${index}` } },
+    ingress: [{ from: [{ podSelector: { matchLabels: { app: "front" } } }], ports: [{ port: 80 }] }],
+  });
+  return Array.from({ length: LARGE }, (_, namespace) => [
+    { kind: "Namespace", metadata: { name: `n${namespace}` } },
+    ...Array.from({ length: 10 }, (_pod, index) => [
+      {
+        kind: "Pod",
+        metadata: { namespace: `n${namespace}`, name: `p${index}`, labels: { app: `app-${index}` } },
+        spec: { nodeName: `node-${index}`, containers: [{ ports: [{ containerPort: 80 }] }] },
+        status: { phase: "Running", podIPs: [{ ip: `10.${namespace >> 8}.${namespace & 255}.${index}` }] },
+      },
+      {
+        kind: "NetworkPolicy",
+        metadata: { namespace: `n${namespace}`, name: `p${index}` },
+        spec: policy(index),
+      },
+    ]).flat(),
+  ]).flat();
+}
+
+for (const { name, text } of [
+  { name: "a stream of YAML", text: formatObjects(largeObjects()) },
+  {
+    name: "a stream of YAML in blocks",
+    text: largeObjects()
+      .map((object) => stringify(object))
+      .join("---\n"),
+  },
+  { name: "a List in JSON", text: JSON.stringify({ kind: "List", items: largeObjects() }) },
+]) {
+  test(`an objects file of ${LARGE * 21} objects keeps nothing else waiting for ${MAX_TURN_MS} ms of CPU: ${name}`, async (t) => {
+    let longest = 0;
+    let before = process.threadCpuUsage();
+    const breathe = async (): Promise<void> => {
+      const { user, system } = process.threadCpuUsage(before);
+      longest = Math.max(longest, (user + system) / 1000);
+      before = process.threadCpuUsage();
+    };
+    const reader = createObjectsReader("node-1", breathe);
+    const first = await reader.read(text);
+    await breathe();
+    const again = await reader.read(text.replaceAll("app-7", "app-new"));
+    await breathe();
+    assert.ok("changes" in first && "changes" in again);
+    assert.deepEqual([first.changes.length, again.changes.length], [LARGE * 21, LARGE * 2]);
+    t.diagnostic(`${longest} ms`);
+    assert.ok(longest <= MAX_TURN_MS, `${longest} ms in one turn`);
+  });
+}
+
+test("a fault in one document of many is told with the number of the document and the line of the file", async () => {
+  const reader = createObjectsReader("node-1", () => Promise.resolve());
+  const text =
+    "# objects\n---\nkind: Namespace\nmetadata: {name: a}\n---\nkind: Namespace\nmetadata: {name: [\n---\n";
+  const read = await reader.read(text);
+  assert.ok("faults" in read);
+  assert.match(read.faults.join("; "), /^document 2 is not YAML: .* at line [78], column/);
+});
+
+test("an objects file with directives, or with documents that end by dots, is read as YAML wants it", async () => {
+  const reader = createObjectsReader("node-1", () => Promise.resolve());
+  const one = (name: string): string => `kind: Namespace\nmetadata: {name: ${name}}\n`;
+  for (const text of [
+    `%YAML 1.2\n---\n${one("a")}---\n${one("b")}`,
+    `${one("c")}...\n${one("d")}--- \n${one("e")}`,
+  ]) {
+    const read = await reader.read(text);
+    assert.ok("changes" in read, JSON.stringify(read));
+  }
+  assert.equal(reader.size(), 3);
 });

@@ -1,4 +1,4 @@
-import { type Document, parseAllDocuments } from "yaml";
+import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../../lib/clock.ts";
 import { isObject } from "../../lib/json.ts";
 import type { ObjectChange as EngineChange } from "../../plan/policy/state/objects/object-change.ts";
@@ -14,6 +14,7 @@ import {
 import { watchFile } from "../watch-file.ts";
 import { CLUSTER_POLICIES, NAMESPACES, NETWORK_POLICIES, podKind } from "./kinds.ts";
 import { namespaceChange, podChange, policyChange } from "./policy-changes.ts";
+import { parseObjects } from "./parse-objects.ts";
 import type { HearObjects, PolicySource } from "./policy-source.ts";
 
 export interface ObjectsFileOptions {
@@ -24,20 +25,21 @@ export interface ObjectsFileOptions {
   readonly clock: Clock;
 }
 
-/** Follows the objects that a file names: see {@link parseObjectsFile}. They are all there, so that no more need be asked for. */
+/** So many changes are read in one turn of the event loop. */
+const CHANGES_PER_TURN = 200;
+
+/** Follows the objects that a file names: see {@link parseObjects}. They are all there, so that no more need be asked for. */
 export function watchObjectsFile({ nodeName, onChange, ...options }: ObjectsFileOptions): PolicySource {
-  const kinds = fileKinds(nodeName);
+  const reader = createObjectsReader(nodeName, setImmediate);
+  let isClosed = false;
   const file = watchFile({
     ...options,
     noun: "objects file",
-    take(text) {
-      const faults = parseObjectsFile(text, kinds);
-      if (faults.length > 0) return Promise.resolve({ faults });
-      onChange(
-        kinds.flatMap((kind) => kind.take()),
-        true,
-      );
-      return Promise.resolve({ counts: { objects: kinds.reduce((sum, kind) => sum + kind.size(), 0) } });
+    async take(text) {
+      const read = await reader.read(text);
+      if ("faults" in read) return read;
+      if (!isClosed) onChange(read.changes, true);
+      return { counts: { objects: reader.size() } };
     },
     onChange: () => onChange([], false),
   });
@@ -47,7 +49,38 @@ export function watchObjectsFile({ nodeName, onChange, ...options }: ObjectsFile
     faults: () => [file.fault()].filter((fault) => fault !== undefined),
     notices: () => [],
     watches: () => 1,
-    close: file.close,
+    async close() {
+      isClosed = true;
+      await file.close();
+    },
+  };
+}
+
+/** Reads one content of the file after the other. */
+export interface ObjectsReader {
+  /** What became of the objects since the last content that could be used; or what is wrong with this one, which then counts for nothing. */
+  read(
+    text: string,
+  ): Promise<{ readonly faults: readonly string[] } | { readonly changes: readonly EngineChange[] }>;
+  size(): number;
+}
+
+/** `breathe`: lets others have their turn. */
+export function createObjectsReader(nodeName: string, breathe: () => Promise<void>): ObjectsReader {
+  const kinds = fileKinds(nodeName);
+  return {
+    async read(text) {
+      for (const kind of kinds) kind.begin();
+      const faults = await parseObjects(text, { put: (raw) => putInKind(raw, kinds), breathe });
+      if (faults.length > 0) return { faults };
+      const changes: EngineChange[] = [];
+      for (const [index, translate] of kinds.flatMap((kind) => kind.take()).entries()) {
+        if (index % CHANGES_PER_TURN === 0) await breathe();
+        changes.push(...translate());
+      }
+      return { changes };
+    },
+    size: () => kinds.reduce((sum, kind) => sum + kind.size(), 0),
   };
 }
 
@@ -59,8 +92,8 @@ interface FileKind {
   begin(): void;
   /** What is wrong with the object, if anything. */
   put(raw: unknown): string | undefined;
-  /** What was put takes the place of what was taken last. */
-  take(): readonly EngineChange[];
+  /** What was put takes the place of what was taken last. Each change is still to be read, which is what takes time with policies. */
+  take(): readonly (() => readonly EngineChange[])[];
   size(): number;
 }
 
@@ -95,55 +128,16 @@ function fileKind<T>(
     take() {
       const changes = diffStores(taken, fresh);
       taken = fresh;
-      return changes.flatMap((change) => translate(change) ?? []);
+      return changes.map((change) => () => {
+        const told = translate(change);
+        return told === undefined ? [] : [told];
+      });
     },
     size: () => taken.objects.size,
   };
 }
 
-/**
- * Reads a stream of YAML documents, each an object as the API has it, or a List of them; answers all that is wrong with it. Objects of other kinds
- * are faults: whoever writes one expects that it counts. An empty text is refused, as it is what a reader sees while another program writes the file;
- * an empty document is not.
- */
-function parseObjectsFile(text: string, kinds: readonly FileKind[]): readonly string[] {
-  const faults: string[] = [];
-  for (const kind of kinds) kind.begin();
-  if (text === "") return ["it is empty"];
-  const documents = parseAllDocuments(text);
-  if (!Array.isArray(documents)) return [];
-  for (const [index, document] of documents.entries()) {
-    const place = `document ${index + 1}`;
-    try {
-      for (const object of objectsOf(contentOf(document))) {
-        const fault = putInKind(object, kinds);
-        if (fault !== undefined) faults.push(`${place}: ${fault}`);
-      }
-    } catch (error) {
-      const message = (error as Error).message.split("\n")[0] ?? "";
-      faults.push(`${place} is not YAML: ${message.replace(/:$/, "")}`);
-    }
-  }
-  return faults;
-}
-
-/** Throws what is wrong with it; aliases without end are noticed only by toJS(). */
-function contentOf(document: Document.Parsed): unknown {
-  const [error] = document.errors;
-  if (error !== undefined) throw error;
-  return document.toJS({ maxAliasCount: 100 });
-}
-
-/** Of a List its items; of a document without content nothing. */
-function objectsOf(value: unknown): readonly unknown[] {
-  if (value === null || value === undefined) return [];
-  if (isObject(value) && typeof value["kind"] === "string" && value["kind"].endsWith("List")) {
-    const { items } = value;
-    return Array.isArray(items) ? items : [];
-  }
-  return [value];
-}
-
+/** Objects of other kinds are faults: whoever writes one expects that it counts. */
 function putInKind(raw: unknown, kinds: readonly FileKind[]): string | undefined {
   if (!isObject(raw)) return "it is not an object";
   const kind = kinds.find((candidate) => candidate.kind === raw["kind"]);
