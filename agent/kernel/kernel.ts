@@ -1,6 +1,7 @@
 import type { Family } from "../net/address.ts";
 import type { Cidr } from "../net/cidr.ts";
 import type { Protocol } from "../plan/pods/host-ports.ts";
+import type { KernelFeature } from "../plan/node/kernel-features.ts";
 import type { NodeListener } from "../plan/node/node-listeners.ts";
 import type { GatewayAddress, NodePlan } from "../plan/node/node-network.ts";
 import type { RememberedPeer } from "../plan/peers/overlay-nodes.ts";
@@ -98,6 +99,8 @@ export interface Kernel {
   checkRuleset(options?: { readonly afresh: boolean }): Promise<Faults>;
   /** Makes the nftables table as planned, verifies it, and tells what was not as planned before; nothing then. */
   ensureRuleset(ruleset: Ruleset): Promise<Faults>;
+  /** What of nftables this kernel does not have, found by trying. */
+  findMissingFeatures(): Promise<readonly KernelFeature[]>;
   /** The table of network policies. Nothing of it is there before its first `ensure`. */
   readonly policy: PolicyKernel;
   /** What it does to connections. */

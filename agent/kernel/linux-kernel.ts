@@ -13,6 +13,7 @@ import { createWatch } from "./linux/watch.ts";
 import { createConnectionFlusher } from "./nft/flush-connections.ts";
 import { createGenerations } from "./nft/generations.ts";
 import { createNftables } from "./nft/nftables.ts";
+import { findMissingFeatures } from "./nft/probe-features.ts";
 import { createLocalnet } from "./node/localnet.ts";
 import { createPeers } from "./peer/ensure-peers.ts";
 import { listPeers } from "./peer/list-peers.ts";
@@ -89,6 +90,7 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
     listForeignDropPolicies: nftables.listForeignDropPolicies,
     ensureRuleset: nftables.ensure,
     checkRuleset: nftables.check,
+    findMissingFeatures: async () => (await findMissingFeatures()) ?? [],
     policy,
     policyTraffic: createPolicyTraffic({ ...input, options: input.policy }),
     removeDatapath: () => removeDatapath({ rtnetlink, xfrm }),

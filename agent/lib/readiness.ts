@@ -10,7 +10,7 @@ export type ReadinessPart =
   | "shutdown";
 
 /** What does not keep pods from starting, and should be put right all the same. */
-export type WarningPart = HttpPart | "packet filters" | "MTU" | "network policies";
+export type WarningPart = HttpPart | "packet filters" | "MTU" | "host ports" | "network policies";
 
 /** Listeners of HTTP. */
 export type HttpPart = "http" | "probes";

@@ -45,6 +45,7 @@ function setUp(overlay: OverlayMode) {
         routes.push(plan.routes.size);
         return Promise.resolve({ changes: [], conflicts: [], refusals: [] });
       },
+      findMissingFeatures: () => Promise.resolve([]),
       listPeers: () => Promise.resolve([]),
       async ensureRuleset(planned) {
         await setImmediate(); // as the real one asks the kernel first

@@ -64,6 +64,7 @@ function setUp(overlay: OverlayMode = "never") {
         seen.push({ plan, ...options });
         return Promise.resolve({ changes: setup.changes, conflicts: [], refusals: setup.kernelRefusals });
       },
+      findMissingFeatures: () => Promise.resolve([]),
       listPeers: () => Promise.resolve([{ destination: cidr("10.244.77.0/24"), node: "203.0.113.77" }]),
       ensureRuleset(ruleset) {
         rulesets.push(ruleset);

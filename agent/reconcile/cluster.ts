@@ -25,7 +25,7 @@ type PartsInput = Omit<
 >;
 
 export interface ClusterReconcilerInput extends PartsInput {
-  readonly kernel: Pick<Kernel, "ensurePeers" | "ensureRuleset" | "listPeers">;
+  readonly kernel: Pick<Kernel, "ensurePeers" | "ensureRuleset" | "findMissingFeatures" | "listPeers">;
   readonly readiness: Pick<Readiness, "set" | "warn">;
   /** The space of all PodCIDRs, where it is set. */
   readonly clusterCIDRs: readonly Cidr[];
@@ -110,7 +110,8 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
       const peers = await planner.plan(local, claims);
       readiness.warn("MTU", describeCut(peers.tunnels));
       const { tunnelNames } = peers;
-      const rules = { local, claims, tunnelNames, isReceiver: isReceiver(peers, isComplete), isComplete };
+      const common = { local, claims, tunnelNames, isComplete, verify };
+      const rules = { ...common, isReceiver: isReceiver(peers, isComplete) };
       let isDone = false;
       // The ruleset first: no connection to a new node's pods is to begin under this node's address.
       await inTurn([

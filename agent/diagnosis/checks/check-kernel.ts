@@ -36,7 +36,7 @@ export function checkKernel(observation: KernelObservation): readonly Finding[] 
   if (refused !== undefined && refused.length > 0)
     return refused.map((feature) => ({
       name: NAME,
-      verdict: "fail",
+      verdict: feature.isOptional === true ? "warn" : "fail",
       evidence: `Linux ${release} has no ${describeFeature(feature)}: it was tried`,
       remedy: modulesCommand(release),
     }));

@@ -3,7 +3,7 @@ import type { TablePair } from "../../plan/nft/diff-table.ts";
 import { formatRuleset } from "../../plan/nft/format-table.ts";
 import type { Ruleset } from "../../plan/nft/nft-table.ts";
 import { formatUpdate } from "../../plan/nft/ruleset-update.ts";
-import { describeFeature, type KernelFeature, modulesCommand } from "../../plan/node/kernel-features.ts";
+import { describeMissing } from "../../plan/node/kernel-features.ts";
 import { findMissingFeatures } from "./probe-features.ts";
 import { describeOldNft, runNft } from "./run-nft.ts";
 
@@ -35,14 +35,6 @@ async function replaceTables(ruleset: Ruleset): Promise<void> {
     // Asked only after a failure: nft's own words are the same for whatever the kernel does not know.
     const missing = (await findMissingFeatures()) ?? [];
     if (missing.length === 0) throw cause;
-    throw new Error(`Cannot apply nftables tables: ${describeMissing(missing)}`, { cause });
+    throw new Error(`Cannot apply nftables tables: ${describeMissing(release(), missing)}`, { cause });
   }
-}
-
-/** With a command that installs what is missing, where the distribution has one. */
-function describeMissing(missing: readonly KernelFeature[]): string {
-  const kernel = release();
-  const command = modulesCommand(kernel);
-  const remedy = command === undefined ? "" : `; try "${command}"`;
-  return `Linux ${kernel} has no ${missing.map(describeFeature).join(", no ")}${remedy}`;
 }

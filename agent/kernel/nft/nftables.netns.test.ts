@@ -343,6 +343,30 @@ echo "$input" | nft "$@"`);
   );
 });
 
+test("addHostPorts() names what the kernel lacks where the ruleset does without host ports, and has made nothing", async () => {
+  const ruleset = planRuleset({
+    bridge: "cw0",
+    masquerade: { families: [4, 6], randomPorts: true },
+    serviceAddresses: [],
+    overlay: undefined,
+    podCidrs: OWN,
+    insideCidrs: [],
+    lacksHostPorts: true,
+  });
+  replaceNft(`input=$(cat); case "$input" in *dnat*) exit 1;; esac; echo "$input" | nft "$@"`);
+  await nftables.ensure(ruleset);
+  await assert.rejects(
+    nftables.addHostPorts(bindingOf("cwlink1", 2, 8080)),
+    /^Error: Cannot serve host ports: Linux \S+ has no module nft_nat \(CONFIG_NFT_NAT\), which is needed for host ports/,
+  );
+  assert.deepEqual(nftables.hostPorts(), []);
+  assert.deepEqual(await nftables.check({ afresh: true }), []);
+  process.env["PATH"] = PATH;
+  await nftables.ensure(inside());
+  await nftables.addHostPorts(bindingOf("cwlink1", 2, 8080));
+  await assert.rejects(nftables.ensure(ruleset), /Cannot omit host ports: pods on this node use them/);
+});
+
 test("listForeignDropPolicies() names a chain of others that drops, and asks nft again only when such a chain has changed", async () => {
   assert.deepEqual(await nftables.listForeignDropPolicies("cw0", [4, 6]), []);
   const chain = "chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }";

@@ -3,7 +3,7 @@ import type { Family } from "../../net/address.ts";
 import { type Ruleset } from "../../plan/nft/nft-table.ts";
 import { type PortBinding, planPortElements } from "../../plan/pods/host-ports.ts";
 import { planSourceElements, type SourceBinding } from "../../plan/pods/sources.ts";
-import { withElements } from "../../plan/rules/ruleset.ts";
+import { servesHostPorts, withElements } from "../../plan/rules/ruleset.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 import { createForeignDropPolicyList } from "./foreign/foreign-drop-policies.ts";
 import {
@@ -25,7 +25,7 @@ import { createTableLedger } from "./table-ledger.ts";
 export interface Nftables {
   /**
    * Changes what differs from the plan, so that packets meet what was or what will be, and sees to it that the kernel has it: what nft accepted
-   * but the kernel does not have is an error. Tells what differed.
+   * but the kernel does not have is an error. Tells what differed. Throws for a ruleset without host ports while pods have them.
    */
   ensure(ruleset: Ruleset): Promise<readonly string[]>;
   /** The last generation at which all was seen to be as planned, once what is being done is done; 0 before. */
@@ -92,7 +92,12 @@ export function createNftables({
     removePods: (hostLinks) => removePods(tables, hostLinks),
     adoptPods: (adopted) => adoptPods(tables, adopted),
     hostPorts,
-    ensure: (ruleset) => turns.exclusive(() => ledger.ensure(ruleset)),
+    ensure: (ruleset) =>
+      turns.exclusive(() => {
+        if (!servesHostPorts(ruleset) && hostPorts().length > 0)
+          throw new Error("Cannot omit host ports: pods on this node use them");
+        return ledger.ensure(ruleset);
+      }),
     verifiedGeneration: () => turns.exclusive(() => Promise.resolve(ledger.verifiedGeneration())),
     listForeignDropPolicies: createForeignDropPolicyList(netfilter),
     check: ({ afresh } = { afresh: false }) =>

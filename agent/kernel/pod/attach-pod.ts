@@ -1,8 +1,10 @@
+import { release } from "node:os";
 import { monotonicMs } from "./monotonic-ms.ts";
 import type { Cidr } from "../../net/cidr.ts";
 import { addAltNames, deleteLink, getLink } from "../../netlink/link/link.ts";
 import type { Outcome } from "../../netlink/message/message.ts";
-import { isAlreadyExists, NetlinkError } from "../../netlink/message/netlink-error.ts";
+import { isAlreadyExists, isNotSupported, NetlinkError } from "../../netlink/message/netlink-error.ts";
+import { describeLimitModules } from "../../plan/node/kernel-features.ts";
 import type { PodPlan } from "../../plan/pods/pod-network.ts";
 import { defaultRoutes, type PodRoute } from "../../plan/pods/pod-routing.ts";
 import { ownTableName } from "../../plan/pods/pod-settings.ts";
@@ -97,7 +99,8 @@ async function tryAttach(
   const createError = firstError(created);
   if (createError !== undefined) return createError;
   try {
-    const error = firstError(hosted) ?? podError(podded) ?? firstRouteError(routed) ?? firstError(settled);
+    const error =
+      hostError(hosted, plan) ?? podError(podded) ?? firstRouteError(routed) ?? firstError(settled);
     if (error !== undefined) throw error;
     const isMade = (index: number): boolean =>
       isAlone && firstError(routed.slice(index * 2, index * 2 + 2)) === undefined;
@@ -153,6 +156,15 @@ async function routeRest(
 function firstError(outcomes: readonly Outcome[]): NetlinkError | undefined {
   const failed = outcomes.find((outcome) => outcome.status === "failed");
   return failed?.error;
+}
+
+/** A kernel without a module of limits says ENOENT or EOPNOTSUPP, and before Linux 6.6 nothing else. */
+function hostError(outcomes: readonly Outcome[], { attachment }: PodPlan): Error | undefined {
+  const error = firstError(outcomes);
+  const { ingress, egress } = attachment.settings.bandwidth;
+  const isLimited = ingress !== undefined || egress !== undefined;
+  if (error === undefined || !isLimited || (error.code !== "ENOENT" && !isNotSupported(error))) return error;
+  return new Error(`${error.message}: ${describeLimitModules(release())}`, { cause: error });
 }
 
 /** An address of IPv6 where net.ipv6.conf.default.disable_ipv6 is 1 in the pod's namespace is refused with no more than EACCES. */

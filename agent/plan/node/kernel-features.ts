@@ -12,6 +12,8 @@ export interface KernelFeature {
   readonly probe?: string;
 }
 
+const LIMITS = "bandwidth limits";
+
 const INET = "add table inet causeway-probe";
 
 /** A chain of the family inet with one rule. */
@@ -45,6 +47,7 @@ export const KERNEL_FEATURES: readonly KernelFeature[] = [
     option: "NFT_NAT",
     module: "nft_nat",
     use: "host ports",
+    isOptional: true,
     probe: probeOf("nat", "prerouting", "tcp dport 1 dnat ip to 192.0.2.1"),
   },
   {
@@ -56,7 +59,7 @@ export const KERNEL_FEATURES: readonly KernelFeature[] = [
   {
     option: "NFT_FIB_INET",
     module: "nft_fib_inet",
-    use: "host ports",
+    use: "host ports and the guard of the overlay",
     probe: probeOf("filter", "prerouting", "fib daddr type local"),
   },
   {
@@ -66,17 +69,33 @@ export const KERNEL_FEATURES: readonly KernelFeature[] = [
     probe: probeOf("filter", "prerouting", "ct status dnat"),
   },
   { option: "VXLAN", module: "vxlan", use: "nodes on other subnets", isOptional: true },
-  { option: "NET_SCH_TBF", module: "sch_tbf", use: "bandwidth limits", isOptional: true },
-  { option: "NET_SCH_INGRESS", module: "sch_ingress", use: "bandwidth limits", isOptional: true },
-  { option: "IFB", module: "ifb", use: "bandwidth limits", isOptional: true },
-  { option: "NET_CLS_U32", module: "cls_u32", use: "bandwidth limits", isOptional: true },
-  { option: "NET_ACT_MIRRED", module: "act_mirred", use: "bandwidth limits", isOptional: true },
+  { option: "NET_SCH_TBF", module: "sch_tbf", use: LIMITS, isOptional: true },
+  { option: "NET_SCH_INGRESS", module: "sch_ingress", use: LIMITS, isOptional: true },
+  { option: "IFB", module: "ifb", use: LIMITS, isOptional: true },
+  { option: "NET_CLS_U32", module: "cls_u32", use: LIMITS, isOptional: true },
+  { option: "NET_ACT_MIRRED", module: "act_mirred", use: LIMITS, isOptional: true },
 ];
 
 /** As in "module nft_masq (CONFIG_NFT_MASQ), which is needed for masquerade". */
 export function describeFeature({ option, module, use }: KernelFeature): string {
   const name = module === undefined ? `CONFIG_${option}` : `module ${module} (CONFIG_${option})`;
   return `${name}, which is needed for ${use}`;
+}
+
+/** For an error of which the kernel does not tell which module it is about. */
+export function describeLimitModules(release: string): string {
+  const modules = KERNEL_FEATURES.filter(({ use }) => use === LIMITS).map(({ module }) => module);
+  return `Linux ${release} must have the modules ${modules.join(", ")} for ${LIMITS}${remedyFor(release)}`;
+}
+
+/** As in "Linux 6.8.0 has no module nft_nat (CONFIG_NFT_NAT), which is needed for host ports", with a command that installs it, where there is one. */
+export function describeMissing(release: string, missing: readonly KernelFeature[]): string {
+  return `Linux ${release} has no ${missing.map(describeFeature).join(", no ")}${remedyFor(release)}`;
+}
+
+function remedyFor(release: string): string {
+  const command = modulesCommand(release);
+  return command === undefined ? "" : `; try "${command}"`;
 }
 
 /**

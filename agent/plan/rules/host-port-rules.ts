@@ -14,7 +14,13 @@ const PRIORITY_HOST_PORTS = -90;
  * those of all, however many there are. `fib daddr type local`: the same port of any other machine is none of ours (CVE-2025-67499), nor is one
  * of a service whose address IPVS has made local.
  */
-export function planHostPorts(hook: "prerouting" | "output", families: readonly Family[]): NftChain {
+export function planHostPorts(families: readonly Family[]): readonly NftChain[] {
+  return families.length === 0
+    ? []
+    : (["prerouting", "output"] as const).map((hook) => planChain(hook, families));
+}
+
+function planChain(hook: "prerouting" | "output", families: readonly Family[]): NftChain {
   const local = "fib daddr type local";
   return {
     name: `hostports-${hook}`,

@@ -11,6 +11,8 @@ export interface RulesetInput {
   readonly masquerade: MasqueradeInput;
   /** See {@link Underlay}. */
   readonly serviceAddresses: readonly string[];
+  /** The kernel lacks what host ports need: nothing of theirs is planned. */
+  readonly lacksHostPorts?: boolean;
   /** Undefined where the cluster has no overlay. */
   readonly overlay: OverlayGuardInput | undefined;
 }

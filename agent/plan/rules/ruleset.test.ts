@@ -66,6 +66,10 @@ for (const { name, input } of [
     input: { podCidrs: own, insideCidrs: [], masquerade, overlay: overlay(true) },
   },
   {
+    name: "without-host-ports",
+    input: { podCidrs: own, insideCidrs: [], masquerade, lacksHostPorts: true },
+  },
+  {
     name: "cluster",
     input: {
       podCidrs: own,
@@ -81,6 +85,21 @@ for (const { name, input } of [
     assertGolden(text, new URL(`golden/ruleset-${name}.nft`, import.meta.url));
   });
 }
+
+test("without masquerade and host ports nothing asks for a module of NAT", () => {
+  const text = formatRuleset(
+    planRuleset({
+      bridge: "cw0",
+      serviceAddresses: [],
+      podCidrs: own,
+      insideCidrs: [],
+      masquerade: { ...masquerade, families: [] },
+      lacksHostPorts: true,
+      overlay: undefined,
+    }),
+  );
+  assert.doesNotMatch(text, /type nat|masquerade|dnat|fib/);
+});
 
 test("planRuleset() names no protocol: nft looks names up in /etc/protocols, which the image does not have", () => {
   const text = formatRuleset(

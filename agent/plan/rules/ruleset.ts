@@ -15,26 +15,31 @@ export function planRuleset(input: RulesetInput): Ruleset {
   const families = [...new Set(input.podCidrs.map((cidr) => cidr.family))].toSorted((a, b) => a - b);
   const masqueraded = families.filter((family) => input.masquerade.families.includes(family));
   const overlay = planOverlayGuard(input.overlay);
+  const withPorts = input.lacksHostPorts === true ? [] : families;
   return [
     {
       family: "inet",
       counters: overlay.counters,
       sets: [
         ...masqueraded.flatMap((family) => planMasqueradeSets(family, input)),
-        ...families.flatMap((family) => planPortSets(family, input)),
+        ...withPorts.flatMap((family) => planPortSets(family, input)),
         ...overlay.sets,
       ],
       chains: [
-        planSourceNat(families, masqueraded, input),
+        ...planSourceNat(withPorts, masqueraded, input),
         planRedirectDrop(input.bridge),
         planLocalnetGuard(input.bridge, overlay.arrivalRules),
-        planHostPorts("prerouting", families),
-        planHostPorts("output", families),
+        ...planHostPorts(withPorts),
         ...overlay.chains,
       ],
     },
     planPortGuard(),
   ];
+}
+
+/** Whether host ports lead to their pods by this ruleset. */
+export function servesHostPorts(ruleset: Ruleset): boolean {
+  return ruleset.some(({ sets }) => sets.some(({ values }) => values !== undefined));
 }
 
 /** The same ruleset with what is each attachment's own: its host ports, and the addresses that it may send from. */

@@ -32,40 +32,40 @@ export function planMasqueradeSets(family: Family, { podCidrs, insideCidrs }: Ru
  */
 const FROM_NO_LINK = 'iifname < "!"';
 
+/** No chain where neither masquerade nor host ports, which `withPorts` has the families of, need one. */
 export function planSourceNat(
-  families: readonly Family[],
+  withPorts: readonly Family[],
   masqueraded: readonly Family[],
   { bridge, masquerade }: RulesetInput,
-): NftChain {
+): readonly NftChain[] {
   // Who sends from a pod's address on another link is no pod, and does not get this node's name (Linux 5.7: iif in postrouting).
   const fromPods = `iifname "${bridge}"`;
-  return {
-    name: "postrouting",
-    type: "nat",
-    hook: "postrouting",
-    priority: PRIORITY_SOURCE_NAT,
-    rules: [
-      ...masqueraded.map((family) => {
-        const ip = keywordOf(family);
-        // fully-random: two pods that choose one source port at the same time must not lose a packet to a clash
-        // (the 5 s DNS time-outs of weaveworks/weave#3287).
-        const text = `${fromPods} ${ip} saddr @pods${family} ${ip} daddr != @inside${family} masquerade`;
-        return {
-          name: `masquerade${family}`,
-          text: masquerade.randomPorts ? `${text} fully-random` : text,
-        };
-      }),
-      // A pod would drop what comes from its own address, and cannot answer the node's loopback address.
-      ...families.flatMap((family) => {
-        const ip = keywordOf(family);
-        const text = `oifname "${bridge}" ${ip} saddr . ${ip} daddr @hairpin${family} masquerade`;
-        return [
-          { name: `hairpin${family}`, text: `${fromPods} ${text}` },
-          // What br_netfilter translates on the bridge comes from no link (br_nf_post_routing of net/bridge/br_netfilter_hooks.c).
-          { name: `hairpin${family}-bridged`, text: `${FROM_NO_LINK} ${text}` },
-        ];
-      }),
-      { name: "localnet", text: `oifname "${bridge}" ip saddr 127.0.0.0/8 masquerade` },
-    ],
-  };
+  const rules = [
+    ...masqueraded.map((family) => {
+      const ip = keywordOf(family);
+      // fully-random: two pods that choose one source port at the same time must not lose a packet to a clash
+      // (the 5 s DNS time-outs of weaveworks/weave#3287).
+      const text = `${fromPods} ${ip} saddr @pods${family} ${ip} daddr != @inside${family} masquerade`;
+      return {
+        name: `masquerade${family}`,
+        text: masquerade.randomPorts ? `${text} fully-random` : text,
+      };
+    }),
+    // A pod would drop what comes from its own address, and cannot answer the node's loopback address.
+    ...withPorts.flatMap((family) => {
+      const ip = keywordOf(family);
+      const text = `oifname "${bridge}" ${ip} saddr . ${ip} daddr @hairpin${family} masquerade`;
+      return [
+        { name: `hairpin${family}`, text: `${fromPods} ${text}` },
+        // What br_netfilter translates on the bridge comes from no link (br_nf_post_routing of net/bridge/br_netfilter_hooks.c).
+        { name: `hairpin${family}-bridged`, text: `${FROM_NO_LINK} ${text}` },
+      ];
+    }),
+    ...(withPorts.length === 0
+      ? []
+      : [{ name: "localnet", text: `oifname "${bridge}" ip saddr 127.0.0.0/8 masquerade` }]),
+  ];
+  return rules.length === 0
+    ? []
+    : [{ name: "postrouting", type: "nat", hook: "postrouting", priority: PRIORITY_SOURCE_NAT, rules }];
 }

@@ -1,5 +1,6 @@
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { Change } from "../../kernel/types.ts";
+import type { Readiness } from "../../lib/readiness.ts";
 import { rememberLast } from "../../lib/remember-last.ts";
 import type { Family } from "../../net/address.ts";
 import { type Cidr, formatCidr } from "../../net/cidr.ts";
@@ -12,10 +13,12 @@ import { writeOverlayElements } from "../../plan/rules/overlay-bindings.ts";
 import { planRuleset } from "../../plan/rules/ruleset.ts";
 import type { ReportChanges } from "../report-changes.ts";
 import { inSlices } from "../runner/in-slices.ts";
+import { createRules } from "./apply-rules.ts";
 import { type LocalNetwork, livePrefixes } from "./local-network.ts";
 
 export interface ClusterRulesetInput extends VxlanSettings {
-  readonly kernel: Pick<Kernel, "ensureRuleset" | "listPeers">;
+  readonly kernel: Pick<Kernel, "ensureRuleset" | "findMissingFeatures" | "listPeers">;
+  readonly readiness: Pick<Readiness, "warn">;
   readonly nodeName: string;
   readonly bridge: string;
   readonly overlay: OverlayMode;
@@ -35,6 +38,8 @@ export interface ClusterRulesetTask {
   readonly isReceiver: boolean;
   /** Whether all nodes were known when the run began. */
   readonly isComplete: boolean;
+  /** Whether a kernel that lacked something is asked again. */
+  readonly verify: boolean;
 }
 
 /** What a plan of the ruleset is made from. */
@@ -48,6 +53,7 @@ export function createClusterRuleset(
   input: ClusterRulesetInput,
 ): (task: ClusterRulesetTask) => Promise<void> {
   const { kernel, nodeName } = input;
+  const applyRules = createRules(input);
   const planOnce = rememberLast(planRuleset);
   let applied: Ruleset | undefined;
   return async (task) => {
@@ -62,8 +68,11 @@ export function createClusterRuleset(
       remembered.map(({ destination, node = "" }) => `${formatCidr(destination)}@${node}`),
       [isReceiver, local.addresses, local.underlay.serviceAddresses],
     ].join(" ");
-    const ruleset = planOnce([claims, key], () => rulesetInput(input, { ...task, remembered, nodes }));
-    const found = await kernel.ensureRuleset(ruleset).catch((error: unknown) => {
+    const plan = (lacksHostPorts: boolean): Ruleset =>
+      planOnce([claims, `${lacksHostPorts} ${key}`], () => {
+        return { ...rulesetInput(input, { ...task, remembered, nodes }), lacksHostPorts };
+      });
+    const { ruleset, found } = await applyRules(plan, task).catch((error: unknown) => {
       input.onRulesetError();
       throw error;
     });

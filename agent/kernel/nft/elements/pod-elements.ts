@@ -1,6 +1,8 @@
+import { release } from "node:os";
 import { changeElements } from "../../../netlink/nft/nft-elements.ts";
 import type { SharedLock } from "../../../lib/shared-lock.ts";
 import { TABLE_NAME } from "../../../plan/nft/nft-table.ts";
+import { describeMissing } from "../../../plan/node/kernel-features.ts";
 import { type PortBinding, planPortElements } from "../../../plan/pods/host-ports.ts";
 import {
   formatSourceElement,
@@ -8,9 +10,11 @@ import {
   type SourceBinding,
   type SourceElement,
 } from "../../../plan/pods/sources.ts";
+import { servesHostPorts } from "../../../plan/rules/ruleset.ts";
 import type { NetlinkClient } from "../../socket/netlink-client.ts";
 import { portSetElement } from "./port-elements.ts";
 import { sourceSetElement } from "./source-elements.ts";
+import { findMissingFeatures } from "../probe-features.ts";
 import type { TableLedger } from "../table-ledger.ts";
 
 /** How an attachment is let in: its first step goes to this socket, and whoever sends it tells when the kernel has made it so. */
@@ -69,8 +73,13 @@ export async function admit<Outcome>(
 
 /** See {@link Nftables.addHostPorts}. */
 export async function addHostPorts(tables: PodTables, binding: PortBinding): Promise<void> {
-  const { pods } = tables;
+  const { pods, ledger } = tables;
   const { hostLink } = binding;
+  const ruleset = ledger.current();
+  if (ruleset !== undefined && !servesHostPorts(ruleset))
+    throw new Error(
+      `Cannot serve host ports: ${describeMissing(release(), (await findMissingFeatures()) ?? [])}`,
+    );
   const before = pods.get(hostLink);
   try {
     await change(tables, "add", () => {
