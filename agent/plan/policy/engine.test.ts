@@ -346,3 +346,14 @@ test("planWatches() asks for the cluster where more than 32 namespaces are named
     nodes: false,
   });
 });
+
+test("pods that come and go in a group that stays ask for nothing else, so an ADD plans no watches", () => {
+  const from = [{ podSelector: { matchLabels: { app: "web" } } }];
+  const engine = ready(networkPolicy("x", "in", { podSelector: {}, ingress: [{ from }] }), pod("x", "a"));
+  const before = engine.listsVersion();
+  engine.apply([pod("x", "b")]);
+  engine.apply([{ kind: "pod", namespace: "x", name: "b", pod: undefined }]);
+  assert.equal(engine.listsVersion(), before);
+  engine.apply([{ kind: "pod", namespace: "x", name: "a", pod: undefined }]);
+  assert.notEqual(engine.listsVersion(), before);
+});

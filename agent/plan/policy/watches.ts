@@ -37,7 +37,11 @@ function planPodWatches(
     const names =
       typeof selector.namespaces === "string" ? [selector.namespaces] : matching(selector, namespaces);
     if (names === "all" || byNamespace.size > MAX_NAMESPACES) return inCluster(selectors);
-    for (const name of names) byNamespace.set(name, [...(byNamespace.get(name) ?? []), selector]);
+    for (const name of names) {
+      const asking = byNamespace.get(name);
+      if (asking === undefined) byNamespace.set(name, [selector]);
+      else asking.push(selector);
+    }
   }
   if (byNamespace.size > MAX_NAMESPACES) return inCluster(selectors);
   if (byNamespace.size === 0) return { kind: "none" };

@@ -86,6 +86,8 @@ interface State {
   known: KnownNetwork | undefined;
   /** What is followed at present, as text; undefined before the engine has said. */
   needs: string | undefined;
+  /** Of the engine's selectors, when it was last asked what it needs. */
+  listsVersion: number | undefined;
   cancelHold: (() => void) | undefined;
   /** Whether the kernel has had what the engine says. */
   isInForce: boolean;
@@ -145,6 +147,7 @@ function createState(input: PoliciesInput): State {
     engine: undefined,
     known: undefined,
     needs: undefined,
+    listsVersion: undefined,
     cancelHold: undefined,
     isInForce: false,
   };
@@ -165,8 +168,9 @@ function hear(state: State, changes: readonly ObjectChange[], isUrgent: boolean)
 }
 
 function planned(state: State, changes: readonly ObjectChange[]): void {
-  const isNew = state.needs === undefined;
-  if (isNew || changes.some((change) => mayChangeNeeds(change, state.input.nodeName))) replan(state);
+  // Pods come and go without asking for more, unless they are the first or the last of a group.
+  const isOther = state.engine?.listsVersion() !== state.listsVersion;
+  if (isOther || changes.some(({ kind }) => kind === "namespace")) replan(state);
   step(state);
 }
 
@@ -197,15 +201,11 @@ function setNetwork(state: State, known: KnownNetwork): void {
   step(state);
 }
 
-/** Pods of other nodes come and go without asking for more. */
-function mayChangeNeeds(change: ObjectChange, nodeName: string): boolean {
-  return change.kind !== "pod" || change.pod === undefined || change.pod.node === nodeName;
-}
-
 /** Asks for what the engine needs by now; changes that need it wait for it a moment. */
 function replan(state: State): void {
   const { engine, source, queue, input } = state;
   if (engine === undefined) return;
+  state.listsVersion = engine.listsVersion();
   const needs = planWatches(engine);
   const text = describeNeeds(needs);
   if (text === state.needs) return;

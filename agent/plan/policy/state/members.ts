@@ -15,6 +15,8 @@ export interface MemberList {
 export interface MemberLists {
   /** Lists that are in use, or were looked at since {@link sweep}. */
   readonly lists: ReadonlyMap<string, MemberList>;
+  /** Another number after each list that came or went. */
+  version(): number;
   list(of: Members): MemberList;
   /** The set gets elements of the source's members from now on. */
   feed(set: LiveSet, source: Source, family: Family): void;
@@ -59,6 +61,7 @@ export function createMemberLists(store: ObjectStore): MemberLists {
 
   return {
     lists,
+    version: entries.version,
     list,
     feed(set, source, family) {
       const entry = list(source.members);
@@ -71,19 +74,7 @@ export function createMemberLists(store: ObjectStore): MemberLists {
         if (entry?.feeds.delete(set) === true && entry.feeds.size === 0) unused.add(entry);
       }
     },
-    changePod(old, next) {
-      const concerned = new Set<Entry>();
-      for (const pod of [old, next])
-        if (pod !== undefined)
-          for (const entry of index.candidates(pod, store.namespaces.get(pod.namespace)))
-            concerned.add(entry);
-      const namespace = next && store.namespaces.get(next.namespace);
-      return [...concerned].filter((entry) => {
-        const joins = selectsPod(entry, next, namespace);
-        if (!joins && (old === undefined || !entry.members.has(old))) return false;
-        return exchange(entry, old, joins ? next : undefined);
-      });
-    },
+    changePod: (old, next) => changePod(entries, store, old, next),
     changeNode(old, next) {
       for (const entry of entries.ofNodes) exchange(entry, old, selectsNode(entry, next) ? next : undefined);
     },
@@ -109,6 +100,7 @@ export function createMemberLists(store: ObjectStore): MemberLists {
 
 interface Entries {
   readonly lists: ReadonlyMap<string, Entry>;
+  version(): number;
   readonly index: SelectorIndex<Entry>;
   readonly ofNodes: ReadonlySet<Entry>;
   add(of: Members): Entry;
@@ -120,11 +112,14 @@ function createEntries(store: ObjectStore): Entries {
   const lists = new Map<string, Entry>();
   const index = createSelectorIndex<Entry>();
   const ofNodes = new Set<Entry>();
+  let version = 0;
   return {
     lists,
+    version: () => version,
     index,
     ofNodes,
     add(of) {
+      version++;
       const members: Set<Member> =
         of.kind === "pods" ? findPods(store, of.selector) : findNodes(store, of.selector);
       const entry: Entry = { of, members, feeds: new Map() };
@@ -134,11 +129,30 @@ function createEntries(store: ObjectStore): Entries {
       return entry;
     },
     remove(entry) {
+      version++;
       lists.delete(membersKey(entry.of));
       if (entry.of.kind === "pods") index.remove(entry.of.selector, entry);
       else ofNodes.delete(entry);
     },
   };
+}
+
+function changePod(
+  { index }: Entries,
+  { namespaces }: ObjectStore,
+  old: Pod | undefined,
+  next: Pod | undefined,
+): readonly MemberList[] {
+  const concerned = new Set<Entry>();
+  for (const pod of [old, next])
+    if (pod !== undefined)
+      for (const entry of index.candidates(pod, namespaces.get(pod.namespace))) concerned.add(entry);
+  const namespace = next && namespaces.get(next.namespace);
+  return [...concerned].filter((entry) => {
+    const joins = selectsPod(entry, next, namespace);
+    if (!joins && (old === undefined || !entry.members.has(old))) return false;
+    return exchange(entry, old, joins ? next : undefined);
+  });
 }
 
 /** The set gets the elements of all members, from now on. */

@@ -46,6 +46,8 @@ export interface PolicyEngine {
   strangers(): ReadonlySet<string>;
   /** Selectors that the sets of this node's groups follow. */
   readonly lists: MemberLists["lists"];
+  /** Another number after each selector that came or went. */
+  listsVersion(): number;
   /** Whether a pod of the namespace may be under a policy: ADD waits for the labels of such pods only. */
   concerns(namespace: string): boolean;
   /** Whether what the API says of a pod of this node is known, and its chains stand. */
@@ -110,6 +112,7 @@ export function createPolicyEngine(input: PolicyEngineInput): PolicyEngine {
     objects: store,
     policies,
     lists: lists.lists,
+    listsVersion: lists.version,
     strangers: () => strangersOf(own, concerns),
     concerns,
     knows: (namespace, name, uid) => own.knows(objectKey(namespace, name), uid),
