@@ -14,16 +14,19 @@ trap 'buildah umount "$container" >/dev/null; buildah rm "$container" >/dev/null
 root=$(buildah mount "$container")
 
 # with_libraries PROGRAM...: the program and its shared libraries, at their own paths.
+tools=$cache/packages/guest-tools libraries=x86_64-linux-gnu
 with_libraries() {
   local program file target
   for program in "$@"; do
-    for file in "$program" $(ldd "$program" | grep -oE '/[^ ]+'); do
-      target=$root/$(realpath "$(dirname "$file")")/$(basename "$file")
+    for file in "$program" $(LD_LIBRARY_PATH=$tools/lib/$libraries:$tools/usr/lib/$libraries ldd "$program" | grep -oE '/[^ ]+'); do
+      target=${file#"$tools"}
+      target=$root/$(realpath "$(dirname "$target")")/$(basename "$target")
       if [ ! -e "$target" ]; then cp -L "$file" "$target"; fi
     done
   done
 }
 for tool in bridge ethtool ip kmod ping sysctl tc xtables-nft-multi; do with_libraries "$(command -v $tool)"; done
+with_libraries "$tools"/sbin/ipvsadm "$tools"/usr/bin/socat
 ln -sf ../bin/kmod "$root/usr/sbin/modprobe"
 cp "$cache/packages/busybox/bin/busybox" "$root/usr/bin/busybox"
 for name in nc pgrep ps; do [ -e "$root/usr/bin/$name" ] || ln -s busybox "$root/usr/bin/$name"; done

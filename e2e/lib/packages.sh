@@ -293,6 +293,7 @@ attack)
 kernels)
   ensure_installed cpio e2fsprogs ethtool gcc iproute2 iptables iputils-ping kmod libc6-dev musl-tools nftables procps qemu-system-x86 xz-utils zstd
   unpack bookworm busybox busybox-static
+  unpack bookworm guest-tools ipvsadm libnl-3-200 libnl-genl-3-200 libpopt0 libwrap0 socat
   unpack_kernel bullseye-security kernel-5.10
   unpack_kernel bookworm kernel-6.1
   unpack_kernel trixie kernel-6.12
