@@ -40,7 +40,7 @@ const EXIT_CODES = [
   ["1", "the command failed; status: not ready, or the agent does not answer"],
   ["2", "wrong usage or configuration"],
   ["3", "doctor, trace: warnings"],
-  ["4", "doctor: faults; trace: the way is broken"],
+  ["4", "doctor: faults; trace: the path is broken"],
 ] as const;
 
 /** Runs the command that the arguments begin with. */

@@ -14,6 +14,12 @@ const BANNED_IN_DOCUMENTS: readonly BannedPhrase[] = [
   { pattern: /\bof ours\b/i, instead: '"of Causeway", "our …"' },
   { pattern: /\bbut for\b/i, instead: '"except"' },
   { pattern: /\bmends?\b/i, instead: '"fixes", "repairs"' },
+  {
+    pattern:
+      /\b(?:packets?|pods?|answers?)(?:'s?)? ways?\b|\bways? (?:of (?:a |the )?packets?|to (?:other|all) )/i,
+    instead: '"path", "route"',
+  },
+  { pattern: /\bhardly\b/i, instead: '"rarely", "much less"' },
   { pattern: /\bamid\b/i, instead: '"among"' },
   { pattern: /\bin vain\b/i, instead: '"fails", "without effect"' },
   { pattern: /\bgo(?:es)? on (?:being|as)\b/i, instead: '"keep", "continue"' },

@@ -11,7 +11,7 @@ export function drawNode(): string {
       box({ at: [20, 20], size: [200, 56], head: "Kubernetes API", lines: ["nodes and their PodCIDRs"] }),
       box({ at: [20, 100], size: [860, 380], head: "node", kind: "frame" }),
       box({ at: [50, 140], size: [150, 56], head: "kubelet", lines: ["wants a pod"] }),
-      box({ at: [50, 236], size: [150, 56], head: "containerd", lines: ["makes its namespace"] }),
+      box({ at: [50, 236], size: [150, 56], head: "containerd", lines: ["creates its namespace"] }),
       box({ at: [260, 236], size: [150, 56], head: "shim", lines: ["CNI plugin, 34 KB"], kind: "own" }),
       box({ at: [260, 140], size: [150, 56], head: "agent", lines: ["CAP_NET_ADMIN only"], kind: "own" }),
       box({ at: [470, 130], size: [180, 60], head: "pod a", lines: ["eth0 10.244.1.2/32"] }),

@@ -1,12 +1,12 @@
 import { arrow, box, drawing, label, legend } from "./svg.ts";
 
-/** The ways of packets between pods, nodes and the world. */
+/** The paths of packets between pods, nodes and the world. */
 export function drawWays(): string {
   return drawing({
     width: 900,
     height: 540,
     title:
-      "Ways of packets: between pods of one node, to a neighbouring node by a plain route, to a distant node by VXLAN, to the world with masquerade, and in through a host port",
+      "Paths of packets: between pods of one node, to a neighbouring node by a plain route, to a distant node by VXLAN, to the world with masquerade, and in through a host port",
     parts: [
       box({ at: [20, 20], size: [450, 290], head: "node 1 (PodCIDR 10.244.1.0/24)", kind: "frame" }),
       box({ at: [180, 64], size: [130, 50], head: "pod a", lines: ["10.244.1.2"] }),
@@ -88,7 +88,7 @@ export function drawWays(): string {
       legend([30, 408], 1, "same node: through the IP stack, so that services and policies see it"),
       legend([30, 432], 2, "direct: a plain route, where the other node is a neighbour on a link"),
       legend([30, 456], 3, "VXLAN: to any other node; outer addresses are the nodes'"),
-      legend([30, 480], 4, "egress: masqueraded as the node; answers come back the same way"),
+      legend([30, 480], 4, "egress: masqueraded as the node; answers come back on the same path"),
       legend(
         [30, 504],
         5,
