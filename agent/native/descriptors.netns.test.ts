@@ -101,7 +101,11 @@ test("600 requests at once wait for descriptors where a process has 1,024 of the
     await eventually("the server listens", () => output.join("") === "listening\n");
     const names = Array.from({ length: 600 }, (_, index) => `request ${index}`);
     const answers = names.map((name) => sendFds(path, "2", frameOf(name).toString("hex")));
-    await eventually("the others are queued", () => queuedAt(path) === names.length - MAX_SERVED);
+    await eventually(
+      "the others are queued",
+      () => queuedAt(path) === names.length - MAX_SERVED,
+      () => queuedAt(path),
+    );
     server.stdin.end();
     assert.deepEqual(await Promise.all(answers), names);
     assert.equal(output.join(""), "listening\n", "nobody is refused");
