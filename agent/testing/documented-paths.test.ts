@@ -11,7 +11,7 @@ const ENDINGS = ["", ".ts"];
 
 /** A path between backquotes whose first part is a folder of ours; patterns and placeholders are none. */
 const PATH =
-  /`((?:agent|cni-shim|e2e|bench|deploy|charts|cni|diagnosis|host|http|inspect|ipam|kernel|kube|lib|log|metrics|net|netlink|page|plan|reconcile|report|settings|start|status|text)\/[^`\s*{}<>$]+)`/g;
+  /`((?:agent|cni-shim|e2e|bench|deploy|charts|cni|diagnosis|host|http|inspect|ipam|kernel|kube|lib|log|metrics|native|net|netlink|page|plan|reconcile|report|settings|start|status|text)\/[^`\s*{}<>$]+)`/g;
 
 test("paths of ours that the docs name are there", () => {
   const documents = ["README.md", "CONTRIBUTING.md", ...globSync("docs/**/*.md", { cwd: REPOSITORY })];
