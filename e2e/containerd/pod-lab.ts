@@ -4,7 +4,7 @@ import { AGENT_HTTP, type Agent, startAgent } from "../lib/agent.ts";
 import { type Containerd, PAUSE_IMAGE, startContainerd } from "../lib/containerd.ts";
 import { buildBusyboxImage, buildPauseImage } from "../lib/image.ts";
 import { type IpView, viewOf } from "../lib/ip-json.ts";
-import { createLabNetwork, type LabNetwork } from "../lib/netns.ts";
+import { createLabNetwork, type LabNetwork, NODE_NAME } from "../lib/netns.ts";
 import { type ProcessEnd, startProcess } from "../lib/process.ts";
 import type { ContainerdTools, Tools } from "../lib/tools.ts";
 import { createPods, type Pods } from "./pods.ts";
@@ -12,8 +12,6 @@ import { createPods, type Pods } from "./pods.ts";
 export const BUSYBOX_IMAGE = "localhost/busybox:test";
 export const POD_CIDRS = ["10.244.7.0/24", "fd00:10:244:7::/64"] as const;
 export const GATEWAYS = ["10.244.7.1", "fd00:10:244:7::1"] as const;
-
-const NODE_NAME = "node-a";
 
 /** One node: containerd with CNI folders of its own, empty at first, and the agent from when a test asks for it. */
 export interface PodLab {

@@ -9,7 +9,7 @@ import { runCommand } from "../lib/command.ts";
 import { type Containerd, PAUSE_IMAGE, startContainerd } from "../lib/containerd.ts";
 import { watchAgent } from "../lib/end-of-test.ts";
 import { buildPauseImage } from "../lib/image.ts";
-import { createLabNetwork, type LabNetwork } from "../lib/netns.ts";
+import { createLabNetwork, type LabNetwork, NODE_NAME } from "../lib/netns.ts";
 import { startProcess } from "../lib/process.ts";
 import { type Tools } from "../lib/tools.ts";
 import { waitFor } from "../lib/wait-for.ts";
@@ -20,7 +20,6 @@ export const POD_CIDRS = ["10.244.7.0/24", "fd00:10:244:7::/64"] as const;
 
 const API_PORT = 6443;
 const AGENT_PORT = 9655;
-const NODE_NAME = "node-a";
 const AGENT_SOCKET = "/run/causeway/agent.sock";
 
 /** A node whose containerd has the image, an API server that knows the node, and the chart's pods. */

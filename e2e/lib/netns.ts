@@ -23,6 +23,9 @@ export interface LabNetwork {
   remove(): Promise<void>;
 }
 
+/** As Kubernetes names the node of such a network. */
+export const NODE_NAME = "node-a";
+
 const NODE = ["192.0.2.2", "2001:db8:2::2"] as const;
 const ROUTER = ["192.0.2.1", "2001:db8:2::1"] as const;
 const WORLD = ["198.51.100.1", "2001:db8:100::1"] as const;

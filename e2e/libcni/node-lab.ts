@@ -3,14 +3,12 @@ import { join } from "node:path";
 import { formatObjects } from "../../agent/testing/kube/format-objects.ts";
 import { AGENT_HTTP, type Agent, startAgent } from "../lib/agent.ts";
 import { type IpView, viewOf } from "../lib/ip-json.ts";
-import { createLabNetwork, type LabNetwork } from "../lib/netns.ts";
+import { createLabNetwork, type LabNetwork, NODE_NAME } from "../lib/netns.ts";
 import { startProcess } from "../lib/process.ts";
 import { REPOSITORY } from "../lib/tools.ts";
 
 export const POD_CIDRS = ["10.244.7.0/24", "fd00:10:244:7::/64"] as const;
 export const GATEWAYS = ["10.244.7.1", "fd00:10:244:7::1"] as const;
-
-const NODE_NAME = "node-a";
 
 /** A node as the nodes file has it. */
 export interface NodeEntry {
