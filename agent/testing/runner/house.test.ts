@@ -85,7 +85,7 @@ function targetFolder(source: Source, specifier: string): string | undefined {
   return resolved?.includes("/") === false ? "root" : resolved?.split("/")[0];
 }
 
-test("imports point down: main → cni, reconcile, http → kernel, kube, ipam → plan, netlink → net", () => {
+test("imports point down: main → cni, reconcile, http → kernel, kube, ipam → plan, netlink → net", (context) => {
   assert.ok(sources.length > 20, "the sources are found");
   const wrong = sources
     .filter(({ folder }) => !COMPOSITION.has(folder))
@@ -96,10 +96,11 @@ test("imports point down: main → cni, reconcile, http → kernel, kube, ipam �
         .filter((folder) => !(ALLOWED[source.folder] ?? []).includes(folder ?? ""))
         .map((folder) => `${source.path} → ${folder}`),
     );
+  context.diagnostic(`${wrong.length} imports point up`);
   assert.deepEqual(wrong, []);
 });
 
-test("no files import one another in a circle, types included", () => {
+test("no files import one another in a circle, types included", (context) => {
   const graph = new Map(
     sources.map((source) => [
       source.path,
@@ -109,6 +110,8 @@ test("no files import one another in a circle, types included", () => {
     ]),
   );
   const circles = findCircles(graph).map((members) => members.join(" "));
+  const count = [...graph.values()].reduce((sum, targets) => sum + targets.length, 0);
+  context.diagnostic(`${count} imports of ${graph.size} files: ${circles.length} circles`);
   assert.deepEqual(circles, []);
 });
 
@@ -173,13 +176,14 @@ test("nothing that ships imports test support", () => {
 
 const MAX_FILES = 15;
 
-test(`no folder has more than ${MAX_FILES} files of its own, but for those with golden data`, () => {
+test(`no folder has more than ${MAX_FILES} files of its own, but for those with golden data`, (context) => {
   const counts = new Map<string, number>();
   for (const entry of readdirSync(AGENT, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile() || entry.parentPath.endsWith("/golden")) continue;
     const folder = entry.parentPath.slice(AGENT.pathname.length);
     counts.set(folder, (counts.get(folder) ?? 0) + 1);
   }
+  context.diagnostic(`${counts.size} folders: at most ${Math.max(...counts.values())} files`);
   assert.deepEqual(
     [...counts].filter(([, count]) => count > MAX_FILES),
     [],
