@@ -1,4 +1,4 @@
-import type { DeniedRecord } from "../report/node-report.ts";
+import type { DeniedRecord, NodeReport } from "../report/node-report.ts";
 import { formatCount, formatTime } from "../report/words.ts";
 import { type Html, html } from "./html.ts";
 import { tableSection } from "./table-section.ts";
@@ -29,4 +29,31 @@ export function deniedSection(
     total: denied.length,
     room,
   });
+}
+
+/** Packets that each policy has dropped; nothing while none has. */
+export function dropsSection(
+  denials: NonNullable<NodeReport["denials"]>,
+  { maxRows, room }: { readonly maxRows: number; readonly room: number },
+): Html {
+  if (denials.length === 0) return html`<div id="drops" data-live></div>`;
+  return tableSection({
+    id: "drops",
+    title: "Drops by policy",
+    note: "since the agent started",
+    none: "",
+    columns: [
+      { head: "Policy", cell: ({ namespace, policy }) => html`<td>${nameOfPolicy(namespace, policy)}` },
+      { head: "Direction", cell: ({ direction }) => html`<td>${direction}` },
+      { head: "Packets", isNumber: true, cell: ({ packets }) => html`<td class=n>${formatCount(packets)}` },
+    ],
+    rows: denials.slice(0, maxRows),
+    total: denials.length,
+    room,
+  });
+}
+
+function nameOfPolicy(namespace: string, policy: string): string {
+  if (policy === "") return "pod not known yet";
+  return namespace === "" ? policy : `${namespace}/${policy}`;
 }

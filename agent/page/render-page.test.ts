@@ -50,6 +50,13 @@ test("renderPage() stays below 60 KB whatever is on the node, and says what it l
   assert.match(page, /and 9,9\d\d more/);
 });
 
+test("renderPage() shows how many packets each policy has dropped, and no table while none has", () => {
+  const page = renderPage(SAMPLE_REPORT);
+  assert.match(page, /<td>shop\/db<td>ingress<td class=n>1,204/);
+  assert.match(page, /<td>no-dns<td>egress<td class=n>1\n/);
+  assert.doesNotMatch(renderPage({ ...SAMPLE_REPORT, denials: [] }), /Drops by policy/);
+});
+
 test("renderPage() escapes what comes from outside", () => {
   const evil = "<img src=x onerror=alert(1)>";
   const [call] = SAMPLE_REPORT.calls;

@@ -13,7 +13,7 @@ import {
   ROUTE_WORDS,
 } from "../report/words.ts";
 import { abridge } from "../text/abridge.ts";
-import { deniedSection } from "./denied-section.ts";
+import { deniedSection, dropsSection } from "./denied-section.ts";
 import { type Html, html } from "./html.ts";
 import { PAGE_SCRIPT } from "./page-script.ts";
 import { PAGE_STYLE } from "./page-style.ts";
@@ -22,7 +22,7 @@ import { type Column, tableSection } from "./table-section.ts";
 
 /** Bytes of the whole page, whatever is on the node; `causeway status` has all. Pods get what the rest leaves. */
 const MAX_BYTES = 60_000;
-const ROOM = { peers: 5000, calls: 5000, repairs: 3000, problems: 4000, denied: 4000 } as const;
+const ROOM = { peers: 5000, calls: 5000, repairs: 3000, problems: 4000, denied: 4000, drops: 2000 } as const;
 
 /** Rows of what one looks at for the last few. */
 const MAX_ROWS = 8;
@@ -64,6 +64,7 @@ function page(report: NodeReport, podSection: Html, isLive: boolean): Html {
 ${calls(report)}
 <div class="pair">${repairs(report)}${problems(report)}</div>
 ${deniedSection(report.denied ?? [], { maxRows: MAX_ROWS, room: ROOM.denied })}
+${dropsSection(report.denials ?? [], { maxRows: MAX_ROWS, room: ROOM.drops })}
 ${peers(report)}
 ${podSection}
 <footer id="footer" data-live>${footer(report, isLive)}</footer>

@@ -1,4 +1,5 @@
 import type { PoolUse } from "../ipam/ipam.ts";
+import type { DenialTotal } from "../plan/policy/drops/denial-totals.ts";
 import type { Bandwidth } from "../plan/pods/bandwidth.ts";
 import type { RouteKind } from "../plan/peers/count-routes.ts";
 import type { HostPort } from "../plan/pods/host-ports.ts";
@@ -26,6 +27,8 @@ export interface NodeReport {
   readonly problems: readonly ProblemRecord[];
   /** What policies have dropped; agents before 0.2 do not tell. */
   readonly denied?: readonly DeniedRecord[] | undefined;
+  /** Packets that each policy has dropped since the agent started, the most first; agents before 0.2 do not tell. */
+  readonly denials?: readonly DenialTotal[] | undefined;
   /** Configurations that runtimes load instead of ours. */
   readonly rivals: readonly string[];
 }

@@ -6,6 +6,7 @@ import type { NodeView } from "../kube/nodes/node-view.ts";
 import type { Claim } from "../plan/peers/claim.ts";
 import type { RouteCounts } from "../plan/peers/count-routes.ts";
 import type { PeerPlan } from "../plan/peers/peer-routes.ts";
+import type { DenialTotal } from "../plan/policy/drops/denial-totals.ts";
 import { formatPodName } from "../plan/pods/names/pod-identity.ts";
 import { NO_SETTINGS } from "../plan/pods/pod-settings.ts";
 import type { Readiness } from "../lib/readiness.ts";
@@ -42,6 +43,8 @@ export interface ReporterInput {
   };
   /** What policies have dropped, the newest first. */
   readonly denied: () => readonly DeniedRecord[];
+  /** What each policy has dropped since the agent started. */
+  readonly denials: () => Promise<readonly DenialTotal[]>;
   readonly mtu: () => number;
   readonly rivals: () => readonly string[];
   readonly nowMs: () => number;
@@ -64,7 +67,7 @@ export function createReporter(input: ReporterInput): Reporter {
   const { config, kernel, ipam, readiness, activity, cluster, nowMs, dateMs } = input;
   const startedMs = dateMs();
   return async ({ maxPeers }) => {
-    const links = await kernel.listPodLinks();
+    const [links, denials] = await Promise.all([kernel.listPodLinks(), input.denials()]);
     const atMs = dateMs();
     const node = input.view().nodes().get(config.nodeName);
     const pools = ipam.use(nowMs());
@@ -95,6 +98,7 @@ export function createReporter(input: ReporterInput): Reporter {
       repairs: activity.repairs(),
       problems: activity.problems(),
       denied: input.denied(),
+      denials: denials.filter(({ packets }) => packets > 0).toSorted((a, b) => b.packets - a.packets),
       rivals: input.rivals(),
     };
   };

@@ -44,6 +44,7 @@ export function startReporting(base: Base, reported: Reported): Reporting {
     mtu: reported.reconcilers.node.mtu,
     rivals: reported.rivals.list,
     denied: base.denied.list,
+    denials: reported.reconcilers.policies.denials,
     nowMs: clock.nowMs,
     dateMs: Date.now,
   });

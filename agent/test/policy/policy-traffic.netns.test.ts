@@ -53,6 +53,9 @@ test("a denied packet is in the log, the report, status --denied and the metrics
     reason: "isolated by shop/closed, no rule allows it",
   };
   assert.partialDeepStrictEqual(denied, said);
+  const [total] = (await report()).denials ?? [];
+  assert.partialDeepStrictEqual(total, { direction: "ingress", namespace: "shop", policy: "closed" });
+  assert.ok((total?.packets ?? 0) > 0);
   for (const text of [await causeway("status", "--denied"), agent.log()])
     for (const part of ["shop/client", "shop/web", "TCP 80", "isolated by shop/closed"])
       assert.ok(text.includes(part), `${part} in ${text}`);

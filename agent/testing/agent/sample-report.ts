@@ -127,5 +127,9 @@ export const SAMPLE_REPORT: NodeReport = {
       packets: 1,
     },
   ],
+  denials: [
+    { direction: "ingress", namespace: "shop", policy: "db", packets: 1204 },
+    { direction: "egress", namespace: "", policy: "no-dns", packets: 1 },
+  ],
   rivals: ["/etc/cni/net.d/05-other.conflist"],
 };
