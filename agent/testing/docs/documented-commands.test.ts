@@ -33,6 +33,12 @@ test("every entry about commands is of one in the docs", () => {
   );
 });
 
+test("a command in the agent's container is what stands behind kubectl exec", () => {
+  const line = "kubectl -n kube-system exec POD -- causeway bundle >bundle.tar";
+  assert.equal(proofOf(line)?.command, "causeway bundle");
+  assert.equal(proofOf("causeway"), undefined);
+});
+
 test("shellCommands() joins continued lines and quoted text, and takes a script with variables whole", () => {
   const text = "```sh\n# about\nnpm test \\\n  -- x\nrun 'a\n  b'\n```\n\n```sh\nbin=/opt\nrm -f x\n```\n";
   assert.deepEqual(shellCommands(text), ["npm test -- x", "run '…'", "bin=/opt"]);

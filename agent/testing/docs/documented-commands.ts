@@ -8,7 +8,6 @@ export interface CommandProof {
   readonly notRun?: string;
 }
 
-const OWN_COMMAND = ["e2e/image/content-tests.ts", "documentedCommands"] as const;
 const UNINSTALL = [
   "agent/test/commands/uninstall.netns.test.ts",
   "the commands of docs/uninstall.md",
@@ -19,11 +18,20 @@ export const COMMAND_PROOFS: readonly CommandProof[] = [
   { command: "npm run demo", ranBy: [".ci/suites.sh", "npm run demo"] },
   { command: "npm test", ranBy: [".ci/suites.sh", "npm test"] },
   { command: "npm run test:kernel", ranBy: ["package.json", "npm run test:kernel"] },
-  { command: "causeway", ranBy: OWN_COMMAND },
+  { command: "causeway status", ranBy: ["agent/status/status.netns.test.ts", "status of a ready node"] },
+  {
+    command: "causeway page",
+    ranBy: ["agent/test/attacks/http-attacks.netns.test.ts", "causeway page prints"],
+  },
+  { command: "causeway bundle", ranBy: ["agent/test/commands/bundle.netns.test.ts", '"bundle"'] },
+  { command: "causeway doctor", ranBy: ["agent/test/commands/doctor.netns.test.ts", '"doctor"'] },
+  {
+    command: "causeway doctor --before-install",
+    ranBy: ["agent/test/commands/before-install.netns.test.ts", "--before-install"],
+  },
+  { command: "causeway trace", ranBy: ["agent/test/commands/trace.netns.test.ts", '"trace"'] },
   { command: "causeway uninstall", ranBy: UNINSTALL },
   { command: "bin=/opt/cni/bin", ranBy: UNINSTALL },
-  { command: "kubectl -n NAMESPACE exec", ranBy: OWN_COMMAND },
-  { command: "kubectl -n kube-system exec", ranBy: OWN_COMMAND },
   { command: "helm install causeway", ranBy: ["e2e/cluster/causeway.ts", '"--install"'] },
   { command: "helm uninstall causeway", ranBy: ["e2e/cluster/uninstall-tests.ts", "helm uninstall"] },
   {
@@ -75,8 +83,9 @@ export function shellCommands(text: string): readonly string[] {
   });
 }
 
-/** The entry that says what runs a command; undefined: none does. */
-export function proofOf(command: string): CommandProof | undefined {
+/** The entry that says what runs a command, of one in the agent's container that behind `--`; undefined: none does. */
+export function proofOf(line: string): CommandProof | undefined {
+  const command = line.replace(/^kubectl -n \S+ exec \S+ -- /, "");
   return COMMAND_PROOFS.filter((proof) => command.startsWith(proof.command)).toSorted(
     (a, b) => b.command.length - a.command.length,
   )[0];
