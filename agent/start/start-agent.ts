@@ -11,6 +11,7 @@ import { type Base, createBase } from "./base.ts";
 import { createFilterRunner, type FilterRunner } from "./filter-runner.ts";
 import { createHostFileRunner, createRivals } from "./host-file-runner.ts";
 import { createPodService } from "./pod-service.ts";
+import { removePolicies } from "./policy/policies.ts";
 import { createReconcilers, type Reconcilers } from "./reconcilers.ts";
 import { type Reported, startReporting } from "./reporting.ts";
 import { openSource } from "./source.ts";
@@ -77,6 +78,7 @@ export async function startAgent(
     await pods.stop();
     // Those that still wait for policies are answered by now.
     await reconcilers.policies.stop();
+    if (source.endsPolicies()) await removePolicies(base);
     await source.close();
     await keepLastGiven(reconcilers, log);
     if (isUninstalled) await removeFromHost(base);

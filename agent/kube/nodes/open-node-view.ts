@@ -42,6 +42,8 @@ export interface OpenedNodeView {
   readonly ready: () => void;
   /** Whether the agent is being uninstalled, as opposed to restarted: see {@link OwnDaemonSet.isDeleted}. To be asked before `close`. */
   readonly isUninstalled: () => Promise<boolean>;
+  /** Whether the next agent of this node enforces no network policies: see {@link OwnDaemonSet.endsPolicies}. */
+  readonly endsPolicies: () => boolean;
   close(): Promise<void>;
 }
 
@@ -57,6 +59,7 @@ export function openNodeView(input: OpenNodeViewInput): OpenedNodeView {
       report: () => undefined,
       ready: () => undefined,
       isUninstalled: () => Promise.resolve(false),
+      endsPolicies: () => false,
       close: () => view.close(),
     };
   }
@@ -80,6 +83,7 @@ export function openNodeView(input: OpenNodeViewInput): OpenedNodeView {
     client,
     apiServer: client.server,
     isUninstalled: () => own?.isDeleted() ?? Promise.resolve(false),
+    endsPolicies: () => own?.endsPolicies() ?? false,
     report: (event) => events?.report(event),
     ready: () => condition?.ready(),
     async close() {

@@ -154,3 +154,21 @@ test("watchOwnDaemonSet() notices what happened between two watches", async (t) 
   await seenToGo(setup);
   assert.equal(await setup.own.isDeleted(), true);
 });
+
+test("endsPolicies() is true once the DaemonSet says no more that its agents enforce policies, until it says so again", async (t) => {
+  const annotations = { "causeway.io/network-policies": "enforced" };
+  const setup = await setUpWatching(t);
+  const { server, log, own } = setup;
+  assert.equal(own.endsPolicies(), false);
+  const said = (): number =>
+    log.messages("info").filter((message) => message.includes("no network policies")).length;
+  for (const times of [1, 2]) {
+    server.daemonSets.put(NAME, { annotations });
+    server.daemonSets.put(NAME);
+    await eventually("it was seen", () => said() === times);
+    assert.equal(own.endsPolicies(), true);
+    server.daemonSets.put(NAME, { annotations });
+    await eventually("it is taken back", () => !own.endsPolicies());
+  }
+  assert.equal(await own.isDeleted(), false);
+});

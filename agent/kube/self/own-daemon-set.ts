@@ -24,13 +24,22 @@ export interface OwnDaemonSet {
    * evidence: false. Takes at most 2 s, and no time at all while the DaemonSet is there.
    */
   isDeleted(): Promise<boolean>;
+  /**
+   * Whether the DaemonSet was seen to say that its agents enforce network policies ({@link POLICIES_ANNOTATION}), and does not say so any more: the
+   * next agent of this node is of a release without, or is told not to, and would leave what drops.
+   */
+  endsPolicies(): boolean;
   close(): Promise<void>;
 }
 
 /** With propagation policy Foreground the object stays, marked, until its pods are gone. */
 interface Presence {
   readonly isLeaving: boolean;
+  readonly enforcesPolicies: boolean;
 }
+
+/** Of a DaemonSet whose agents enforce network policies. */
+const POLICIES_ANNOTATION = "causeway.io/network-policies";
 
 /** The object's metadata is enough: the status of a DaemonSet changes with every pod of it. */
 const DAEMON_SETS: WatchedKind<Presence> = {
@@ -39,8 +48,11 @@ const DAEMON_SETS: WatchedKind<Presence> = {
   group: "apps",
   noun: "DaemonSet",
   isMetadataOnly: true,
-  project: (raw) => ({ kind: "usable", object: { isLeaving: isLeaving(raw) } }),
-  isSame: (a, b) => a.isLeaving === b.isLeaving,
+  project: (raw) => ({
+    kind: "usable",
+    object: { isLeaving: isLeaving(raw), enforcesPolicies: enforcesPolicies(raw) },
+  }),
+  isSame: (a, b) => a.isLeaving === b.isLeaving && a.enforcesPolicies === b.enforcesPolicies,
 };
 
 /** A DaemonSet seldom changes; but an uninstallation that comes while an agent waits goes unseen, so after an outage of the API none waits long. */
@@ -68,13 +80,16 @@ export function watchOwnDaemonSet({ daemonSet, ...options }: OwnDaemonSetOptions
     onChange: note,
   });
   let state: "unknown" | "missing" | "there" | "gone" = "unknown";
+  let policies: "unknown" | "enforced" | "ended" = "unknown";
 
   /** One that was never there is not gone: its name may be misspelt. */
   function note(): void {
     if (!reflector.isComplete()) return;
-    const isThere = [...reflector.objects().values()].some((presence) => !presence.isLeaving);
-    if (isThere) state = "there";
-    else if (state === "there") {
+    const found = [...reflector.objects().values()].find((presence) => !presence.isLeaving);
+    if (found !== undefined) {
+      state = "there";
+      notePolicies(found);
+    } else if (state === "there") {
       state = "gone";
       log.warn(
         { daemonSet },
@@ -86,7 +101,19 @@ export function watchOwnDaemonSet({ daemonSet, ...options }: OwnDaemonSetOptions
     }
   }
 
+  function notePolicies({ enforcesPolicies: isEnforced }: Presence): void {
+    if (isEnforced) policies = "enforced";
+    else if (policies === "enforced") {
+      policies = "ended";
+      log.info(
+        { daemonSet },
+        "The next agents enforce no network policies: this one removes its when it stops",
+      );
+    }
+  }
+
   return {
+    endsPolicies: () => policies === "ended",
     async isDeleted() {
       if (state !== "gone") return false;
       // One that was made again serves this node from now on. Who refuses to answer was deleted along with it.
@@ -117,6 +144,12 @@ async function isThereNow({
     }),
   );
   return isThere;
+}
+
+function enforcesPolicies(object: unknown): boolean {
+  const metadata = isObject(object) ? object["metadata"] : undefined;
+  const annotations = isObject(metadata) ? metadata["annotations"] : undefined;
+  return isObject(annotations) && annotations[POLICIES_ANNOTATION] === "enforced";
 }
 
 function isLeaving(object: unknown): boolean {

@@ -34,9 +34,7 @@ const NO_POLICIES: WatchedPolicies = {
 export function openPolicies(base: Base, source: Source): WatchedPolicies {
   const { config, kernel, log, clock, metrics, repairs } = base;
   if (!config.policy.enabled || (source.client === undefined && config.objectsFile === undefined)) {
-    kernel.policy.remove().catch((error: unknown) => {
-      log.warn({ error: messageOf(error) }, "Cannot remove the table of network policies");
-    });
+    void removePolicies(base);
     return NO_POLICIES;
   }
   let made: Policies | undefined;
@@ -74,6 +72,13 @@ export function openPolicies(base: Base, source: Source): WatchedPolicies {
       await watch.stop();
     },
   };
+}
+
+/** Takes away what an agent has enforced; a failure is logged. */
+export async function removePolicies({ kernel, log }: Pick<Base, "kernel" | "log">): Promise<void> {
+  await kernel.policy.remove().catch((error: unknown) => {
+    log.warn({ error: messageOf(error) }, "Cannot remove the table of network policies");
+  });
 }
 
 /** What policies must know of the cluster's PodCIDRs; undefined before all nodes are known. */

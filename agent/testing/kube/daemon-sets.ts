@@ -3,8 +3,8 @@ import type { ResourceServer } from "./resources/resource-server.ts";
 
 /** DaemonSets of a local API server. */
 export interface DaemonSets {
-  /** Makes one, or marks it as being deleted, as propagation policy Foreground does. */
-  put(name: string, options?: { readonly isLeaving: boolean }): void;
+  /** Makes one, or marks it as being deleted, as propagation policy Foreground does; or changes its annotations. */
+  put(name: string, options?: DaemonSetOptions): void;
   remove(name: string): void;
   /** Sets what goes wrong with new requests; watches that are open go on, as on real servers. */
   setFault(fault: ApiFault | undefined): void;
@@ -12,6 +12,11 @@ export interface DaemonSets {
   readonly asked: readonly string[];
   watchers(): number;
   endWatches(): void;
+}
+
+export interface DaemonSetOptions {
+  readonly isLeaving?: boolean;
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 export interface DaemonSetsInput extends Pick<DaemonSets, "setFault"> {
@@ -24,9 +29,9 @@ export function createDaemonSets({ server, setFault, asked }: DaemonSetsInput): 
     get asked() {
       return asked();
     },
-    put(name, { isLeaving } = { isLeaving: false }) {
+    put(name, { isLeaving = false, annotations = {} } = {}) {
       const deletion = isLeaving ? { deletionTimestamp: "2026-01-02T03:04:05Z" } : {};
-      server.objects.put(name, { metadata: { name, ...deletion }, spec: {}, status: {} });
+      server.objects.put(name, { metadata: { name, annotations, ...deletion }, spec: {}, status: {} });
     },
     remove: (name) => server.objects.remove(name),
     setFault,
