@@ -1,5 +1,5 @@
 /**
- * Listens on a socket, answers nobody until its standard input ends, and everybody from then on. Prints what was refused.
+ * Listens on a socket, answers nobody until its standard input ends, and everybody from then on. Prints what it holds and what was refused.
  * usage: node hold-requests.ts SOCKET
  */
 import { loadNative } from "../../kernel/socket/native.ts";
@@ -22,8 +22,9 @@ process.stdin.resume().once("end", () => {
 native.listen(path, {
   onRequest(connection, frame, fds) {
     const request = { connection, frame: Buffer.from(frame), fds };
-    if (held === undefined) answer(request);
-    else held.push(request);
+    if (held === undefined) return answer(request);
+    held.push(request);
+    process.stdout.write("held\n");
   },
   onRefused: (reason) => process.stdout.write(`refused: ${reason}\n`),
 });
