@@ -12,11 +12,12 @@ import { NO_SURROUNDINGS } from "../plan/node/surroundings.ts";
 import { createReadiness } from "../lib/readiness.ts";
 import { V8_FLAGS } from "../start/v8-flags.ts";
 import { silentLog } from "../testing/silent-log.ts";
+import { isThorough } from "../testing/thorough.ts";
 import { createClusterReconciler } from "./cluster.ts";
 import { createSettleClaims } from "./settle-claims.ts";
 import { cidr } from "../testing/cidr.ts";
 
-const NODES = 5000;
+const NODES = isThorough ? 5000 : 1500;
 const MAX_TURN_MS = 100;
 const SEGMENT = { kind: "segment", links: [2] } as const;
 

@@ -88,7 +88,6 @@ test("elements of blocks hold what the blocks do, and no two of them overlap (ca
         assert.equal(holding.length, want ? 1 : 0);
       }
     }),
-    { numRuns: 300 },
   );
 });
 

@@ -14,7 +14,7 @@ import { addSummary, formatSummary, NO_TESTS, splitSummary } from "./test-summar
 const PATTERNS = ["agent/**/*.test.ts", "e2e/**/*.test.ts", "bench/**/*.test.ts", "deploy/**/*.test.ts"];
 
 /** Files that measure CPU or memory of their process. */
-const MEASURING = /(?:parse-nodes-file|node-reflector-scale|cluster-turns)\.test\.ts$/;
+const MEASURING = /(?:objects-file|parse-nodes-file|node-reflector-scale|cluster-turns)\.test\.ts$/;
 
 /** Each process loads much the same: more of them take more CPU. */
 const MAX_PROCESSES = 4;
