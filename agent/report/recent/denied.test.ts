@@ -72,3 +72,10 @@ test("createDenied() tells an address that is no known pod's, a protocol without
   denied.tell({ ...DROP, to, protocol: "ICMP", port: undefined, hint: "192.0.2.10 is this node" });
   assert.partialDeepStrictEqual(lines, [{ to: "192.0.2.10", port: "ICMP", hint: "192.0.2.10 is this node" }]);
 });
+
+test("createDenied() tells how many packets nobody has described", () => {
+  const { lines, denied } = setUp();
+  for (let packets = 0; packets < 7; packets++) denied.leaveOut();
+  denied.tell(DROP);
+  assert.partialDeepStrictEqual(lines[0], { untold: 7 });
+});

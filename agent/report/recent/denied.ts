@@ -6,6 +6,8 @@ import type { DeniedRecord } from "../node-report.ts";
 export interface Denied {
   /** Remembers a packet, and logs one line of it. */
   tell(drop: Drop): void;
+  /** Counts a packet that nobody has described. */
+  leaveOut(): void;
   /** The newest first. */
   list(): readonly DeniedRecord[];
 }
@@ -42,6 +44,9 @@ export function createDenied(log: Pick<Log, "info">, dateMs: () => number): Deni
   };
 
   return {
+    leaveOut() {
+      untold++;
+    },
     tell(drop) {
       const atMs = dateMs();
       const { direction, reason, hint } = drop;

@@ -4,6 +4,7 @@ import type { KnownPods } from "../../plan/policy/advise/selects-nobody.ts";
 import { isEmptyTable } from "../../plan/policy/compile/policy-table.ts";
 import { createDenialTotals, type DenialTotal } from "../../plan/policy/drops/denial-totals.ts";
 import { describeDrop } from "../../plan/policy/drops/describe-drop.ts";
+import { createDropDescriber } from "../../plan/policy/drops/limit-descriptions.ts";
 import { tracePolicies } from "../../plan/policy/evaluate/trace-policies.ts";
 import type { PolicyEngine } from "../../plan/policy/state/policy-engine.ts";
 import type { TableChange } from "../../plan/policy/state/table-change.ts";
@@ -86,17 +87,24 @@ export function watchPolicies(
 }
 
 function tellDrops(
-  { kernel, log, denied }: Base,
+  { kernel, log, clock, denied }: Base,
   engine: () => PolicyEngine | undefined,
   own: OwnAddresses,
 ): { stop(): void } {
+  const describer = createDropDescriber({
+    describe(name, packet) {
+      const known = engine();
+      if (known === undefined) return undefined;
+      own.refresh().catch(() => undefined); // a packet is told by what was known before
+      return describeDrop({ engine: known, isLocal: own.has }, name, packet);
+    },
+    nowMs: () => clock.nowMs(),
+  });
   return kernel.policyTraffic.watchDrops(
     (name, packet) => {
-      const known = engine();
-      if (known === undefined) return;
-      own.refresh().catch(() => undefined); // a packet is told by what was known before
-      const drop = describeDrop({ engine: known, isLocal: own.has }, name, packet);
-      if (drop !== undefined) denied.tell(drop);
+      const drop = describer.describe(name, packet);
+      if (drop === "left out") denied.leaveOut();
+      else if (drop !== undefined) denied.tell(drop);
     },
     (error) => log.warn({ error: messageOf(error) }, "Cannot hear which packets policies drop"),
   );
