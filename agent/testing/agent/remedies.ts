@@ -12,6 +12,7 @@ import { checkRivals } from "../../diagnosis/agent/check-rivals.ts";
 import { checkShim } from "../../diagnosis/agent/check-shim.ts";
 import { checkStaleFiles } from "../../diagnosis/agent/check-stale-files.ts";
 import { checkVxlanPort } from "../../diagnosis/checks/check-vxlan-port.ts";
+import { checkListeners } from "../../diagnosis/install/check-listeners.ts";
 import { explainDelivery } from "../../diagnosis/path/explain-delivery.ts";
 import { explainDetour } from "../../diagnosis/path/explain-route.ts";
 import { explainEntries, explainLink } from "../../diagnosis/path/explain-pod.ts";
@@ -131,6 +132,7 @@ export const REMEDIES: readonly string[] = [
     ...checkVxlanPort({ ...vxlan, foreign: [{ name: LINK, up: true, vxlan: vxlanOf(4096) }] }),
     ...checkVxlanPort({ ...vxlan, holders: [{ pid: 4_194_999, name: "other" }] }),
     ...checkVxlanPort(vxlan),
+    ...checkListeners({ ports: new Map([["http.port", 9655]]), taken: new Set([9655]) }),
     ...explainEntries("", end({ isRouted: false, neighbour: undefined }), "cw0"),
     ...explainEntries("", end({ portMacs: [] }), "cw0"),
     ...[{ up: false }, { masterIndex: 4 }, { lowerUp: false }].map((fields) =>
@@ -210,7 +212,7 @@ export const REMEDY_KINDS: readonly RemedyKind[] = [
     /^rm -r /,
     /^kill \d+$/,
   ].map((pattern) => ({ pattern })),
-  { pattern: /^ss --udp --listening /, excluded: SHOWS },
+  { pattern: /^ss --(udp|tcp) --listening /, excluded: SHOWS },
   { pattern: /^curl /, excluded: SHOWS },
   { pattern: /^kubectl auth can-i /, excluded: SHOWS },
   {
