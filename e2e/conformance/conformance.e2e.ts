@@ -12,9 +12,9 @@ import { testNetpol } from "./netpol-tests.ts";
 
 const tools = await findClusterTools();
 const conformance = await findConformanceTools();
-const input = { tools, proxyModes: ["iptables", "nftables"], families: [4, 6] } as const;
+const proxyModes = ["iptables", "nftables"] as const;
 
-describeCluster("policies in a dual-stack cluster", input, (getCluster) => {
+describeCluster("policies in a dual-stack cluster", { tools, proxyModes, families: [4, 6] }, (getCluster) => {
   before(async () => {
     const cluster = getCluster();
     await cluster.kubectl(["apply", "--server-side", "--filename", conformance.definition]);
@@ -27,3 +27,16 @@ describeCluster("policies in a dual-stack cluster", input, (getCluster) => {
   testClusterPolicies(getCluster, conformance);
   testNetpol(getCluster, conformance);
 });
+
+for (const family of [4, 6] as const)
+  describeCluster(
+    `policies in a cluster of IPv${family} alone`,
+    { tools, proxyModes, families: [family] },
+    (getCluster) => {
+      before(async () => {
+        await installCauseway(getCluster());
+        await waitForNodes(getCluster(), "True");
+      });
+      testPolicies(getCluster);
+    },
+  );
