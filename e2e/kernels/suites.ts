@@ -3,21 +3,6 @@ import type { KernelName } from "./kernels.ts";
 /** What a guest runs, by name: arguments of Node in the folder of the repository, without commas or blanks. */
 export const SUITES = {
   smoke: ["e2e/lib/run-tests.ts", "e2e/kernels/guest/smoke.e2e.ts"],
-  kernel: [
-    "agent/testing/runner/run-kernel-tests.ts",
-    "agent/kernel/linux-kernel.netns.test.ts",
-    "agent/kernel/damage.netns.test.ts",
-    "agent/kernel/nft/nftables.netns.test.ts",
-    "agent/kernel/peer/peers.netns.test.ts",
-    "agent/kernel/socket/rtnetlink.netns.test.ts",
-  ],
-  policies: [
-    "agent/testing/runner/run-kernel-tests.ts",
-    "agent/kernel/policy/both-tables.netns.test.ts",
-    "agent/kernel/policy/end-connections.netns.test.ts",
-    "agent/kernel/policy/policy-kernel.netns.test.ts",
-    "agent/kernel/policy/watch-packet-log.netns.test.ts",
-  ],
   "missing modules": ["e2e/lib/run-tests.ts", "e2e/kernels/guest/missing-modules.e2e.ts"],
   surroundings: ["e2e/lib/run-tests.ts", "e2e/kernels/guest/surroundings.e2e.ts"],
   figures: ["e2e/lib/run-tests.ts", "e2e/kernels/guest/figures.e2e.ts"],
@@ -44,7 +29,7 @@ export const SOME_GUESTS: readonly GuestPlan[] = [
 /** Every suite on every kernel. */
 export function allGuests(kernels: readonly KernelName[]): readonly GuestPlan[] {
   return kernels.flatMap((kernel) => [
-    { kernel, suites: ["smoke", "kernel", "policies", "missing modules", "figures"], append: [] },
+    { kernel, suites: ["smoke", "missing modules", "figures"], append: [] },
     { kernel, suites: ["surroundings"], append: [] },
     { kernel, suites: ["no IPv6"], append: ["ipv6.disable=1"] },
   ]);

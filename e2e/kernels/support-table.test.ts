@@ -26,7 +26,7 @@ test("the table tells what passed, what failed, what did not come to its end, an
   const first = guestOf(...facts, "suite smoke");
   addLine(first, "✔ pods talk (3ms)");
   addLine(first, "guest: end 0");
-  const second = guestOf("suite kernel");
+  const second = guestOf("suite figures");
   addLine(second, "✖ links (3ms)");
   addLine(second, "guest: end 1");
   const [, , row = ""] = formatSupportTable(

@@ -10,7 +10,6 @@ import { createClusterLab, type LabNode } from "../../nodes/cluster-lab.ts";
 import { PLACES, WORLD } from "../../nodes/cluster-network.ts";
 import { attachPod, type LabPod } from "../../nodes/lab-pod.ts";
 import { findUnreachable, reachAll } from "../../nodes/reach.ts";
-import { testPolicies } from "./policy-tests.ts";
 
 const BUSYBOX = "/usr/bin/busybox";
 const FLOOD = "ping -q -c 40 -w 10 -i 0.01 -s 1000 10.244.1.1".split(" ");
@@ -57,8 +56,6 @@ test("host ports lead to their pod, from outside, by the node's 127.0.0.1, and i
   await pod.remove();
   await assert.rejects(askMirror(BUSYBOX, lab.network.router.enter, "192.0.2.11", 8080));
 });
-
-testPolicies({ node: n1, others: [n2, n3], folder });
 
 for (const [direction, limits] of [
   ["receives", { ingressRate: 100_000, ingressBurst: 80_000 }],

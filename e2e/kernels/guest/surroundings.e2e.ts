@@ -1,6 +1,6 @@
 /**
  * What nodes have and the machines of other suites lack: an uplink that is a VLAN on a bond, services of IPVS, which take addresses of their own on
- * the node, and SCTP by real sockets.
+ * the node, SCTP by real sockets, fallback devices of tunnels in every namespace, and namespaces that inherit the node's sysctls.
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
@@ -13,19 +13,21 @@ const [NODE, OUTSIDE, SERVICE] = ["192.0.2.10", "192.0.2.1", "10.96.0.1"];
 /** Of a pod of the other node, which is all of the world here. */
 const PEER_POD = "10.244.2.1";
 
-// Two cables to one switch, of which the bond uses one; on both sides VLAN 7.
+// Two cables to one switch, of which the bond uses one; on both sides VLAN 7. Its module makes a bond0 that nobody uses.
 run(`
+for module in sit ipip ip_gre ip6_tunnel; do modprobe $module; done
+sysctl -qw net.core.devconf_inherit_init_net=1 net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.default.arp_ignore=1 net.ipv4.neigh.default.gc_thresh1=0
 ip netns add outside; ip netns add a; ip netns add b
-ip link add bond0 mtu 1400 type bond mode active-backup miimon 50
+ip link add bond1 mtu 1400 type bond mode active-backup miimon 50
 ip -n outside link add switch type bridge
 for number in 0 1; do
   ip link add slave$number mtu 1400 type veth peer name port$number mtu 1400 netns outside
-  ip link set slave$number master bond0
+  ip link set slave$number master bond1
   ip -n outside link set port$number master switch up
 done
-ip link set bond0 up
-ip link add bond0.7 link bond0 type vlan id 7
-ip address add ${NODE}/24 dev bond0.7; ip link set bond0.7 up; ip route add default via ${OUTSIDE}
+ip link set bond1 up
+ip link add bond1.7 link bond1 type vlan id 7
+ip address add ${NODE}/24 dev bond1.7; ip link set bond1.7 up; ip route add default via ${OUTSIDE}
 ip -n outside link set lo up; ip -n outside link set switch up
 ip -n outside link add switch.7 link switch type vlan id 7
 ip -n outside address add ${OUTSIDE}/24 dev switch.7; ip -n outside link set switch.7 up
@@ -60,22 +62,36 @@ function serve(listen: string, word: string): void {
   );
 }
 
-/** What a server answers; "" when nobody does. */
+/** What a server answers; "" when there is none. Reads only: SCTP has no half-closed connections. */
 function ask(netns: string, target: string): string {
-  return run(`ip netns exec ${netns} socat -t 3 -T 3 - ${target} </dev/null 2>/dev/null || true`).trim();
+  return run(`ip netns exec ${netns} socat -u -T 3 ${target} - 2>/dev/null || true`).trim();
 }
 
 const pings = (target: string): boolean =>
   run(`ip netns exec a ping -c 1 -W 1 ${target} || true`).includes(" 1 received");
 
 test("with a VLAN on a bond as uplink pods have its MTU, and reach the world and, directly, pods of another node", async () => {
-  assert.match(run("ip -n a link show eth0"), / mtu 1400 /);
-  assert.match(run("ip route"), /^10\.244\.2\.0\/24 via 192\.0\.2\.1 dev bond0\.7/m);
+  // What the overlay adds fits into the uplink.
+  assert.match(run("ip -n a link show eth0"), / mtu 1350 /);
+  assert.match(run("ip route"), /^10\.244\.2\.0\/24 via 192\.0\.2\.1 dev bond1\.7/m);
   for (const target of [OUTSIDE, PEER_POD]) await until(`pod a reaches ${target}`, () => pings(target));
 });
 
+test("pods live with fallback devices of tunnels in every namespace, and with the node's sysctls, which theirs inherit", () => {
+  for (const device of ["sit0", "tunl0", "gre0", "ip6tnl0"]) run(`ip -n a link show ${device}`);
+  assert.equal(run("ip netns exec a sysctl -n net.ipv4.conf.eth0.arp_ignore"), "1\n");
+  assert.ok(pings("10.244.1.3"));
+});
+
+test("over an uplink with delay and loss a route that was taken is repaired, and pods reach the other node", async () => {
+  run("tc qdisc add dev bond1.7 root netem delay 40ms loss 20%; ip route del 10.244.2.0/24");
+  await until("the route is back", () => run("ip route").includes("10.244.2.0/24 via 192.0.2.1 dev bond1.7"));
+  await until(`pod a reaches ${PEER_POD}`, () => pings(PEER_POD));
+  run("tc qdisc del dev bond1.7 root");
+});
+
 test("when a cable of the bond fails pods go on", async () => {
-  const active = (): string => run("cat /sys/class/net/bond0/bonding/active_slave").trim();
+  const active = (): string => run("cat /sys/class/net/bond1/bonding/active_slave").trim();
   const [before, other] = active() === "slave0" ? ["0", "slave1"] : ["1", "slave0"];
   run(`ip -n outside link set port${before} down`);
   await until("the bond uses the other cable", () => active() === other);
