@@ -3,7 +3,7 @@ import { BRIDGE_ALIAS } from "../agent/plan/node/bridge-alias.ts";
 import { addressAt, type Cidr } from "../agent/net/cidr.ts";
 import { LINK_GROUP } from "../agent/net/host-link.ts";
 import { linkLocalOf } from "../agent/net/mac.ts";
-import { BRIDGE_MAC } from "../agent/plan/node/node-network.ts";
+import { BRIDGE_MAC } from "../agent/net/host-link.ts";
 import { planPodNetwork } from "../agent/plan/pods/pod-network.ts";
 import { TABLE_NAME } from "../agent/plan/nft/nft-table.ts";
 import { outputPath } from "./launch.ts";

@@ -1,4 +1,4 @@
-import { POD_ROUTE_PROTOCOL } from "../kernel/node/ownership.ts";
+import { POD_ROUTE_PROTOCOL } from "../kernel/link/ownership.ts";
 import type { NetlinkClient } from "../kernel/socket/netlink-client.ts";
 import { familyOf } from "../net/address.ts";
 import { cidrContains, formatCidr } from "../net/cidr.ts";

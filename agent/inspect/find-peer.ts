@@ -1,4 +1,4 @@
-import type { PeerKnowledge } from "../diagnosis/path/path-observation.ts";
+import type { PeerKnowledge } from "../diagnosis/path-observation.ts";
 import { overlayRouteCommand } from "../diagnosis/overlay-remedies.ts";
 import { allOf, shellWord } from "../diagnosis/shell.ts";
 import { familyOf } from "../net/address.ts";

@@ -1,4 +1,4 @@
-import type { RouteLookup } from "../diagnosis/path/path-observation.ts";
+import type { RouteLookup } from "../diagnosis/path-observation.ts";
 import { readOne } from "../kernel/socket/read-one.ts";
 import type { NetlinkClient } from "../kernel/socket/netlink-client.ts";
 import {

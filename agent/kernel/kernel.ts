@@ -16,7 +16,7 @@ import type { PeersOptions, PeersOutcome } from "./peer/ensure-peers.ts";
 import type { UnderlayScope } from "./uplink/underlay.ts";
 import type { PolicyKernel } from "./policy/policy-kernel.ts";
 import type { PolicyTraffic } from "./policy/policy-traffic.ts";
-import type { KernelWatch } from "./socket/watch-kernel.ts";
+import type { KernelWatch } from "./link/watch-kernel.ts";
 import type {
   AttachOutcome,
   Change,

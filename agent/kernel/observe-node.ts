@@ -5,7 +5,7 @@ import { isWide, listPodGateways } from "./node/ensure-gateways.ts";
 import { observePeers } from "./peer/observe-peers.ts";
 import type { PodLink } from "./types.ts";
 import type { Native } from "./socket/native.ts";
-import { isHostLink, isOwnBridge, TUNNEL_ALIAS } from "./node/ownership.ts";
+import { isHostLink, isOwnBridge, TUNNEL_ALIAS } from "./link/ownership.ts";
 import { fdbKey, neighbourKey } from "./peer/peer-entries.ts";
 import { listPodLinks } from "./pod/pod-links.ts";
 import { createNetlinkClient, type NetlinkClient } from "./socket/netlink-client.ts";

@@ -9,6 +9,12 @@ export const HOST_LINK_PREFIX = "cw";
  */
 export const LINK_GROUP = 0x6377;
 
+/**
+ * MAC of every node's bridge. It belongs to no address, because pods hold it in permanent neighbour entries that must
+ * survive a change of the node's PodCIDR; it may repeat on every node, because the bridge is no layer 2 of any other.
+ */
+export const BRIDGE_MAC = "0a:58:00:00:00:01";
+
 const BASE32 = "abcdefghijklmnopqrstuvwxyz234567";
 
 /**

@@ -5,7 +5,7 @@ import type { Log } from "../log/log.ts";
 import { formatCidr } from "../net/cidr.ts";
 import { type Attachment, describePod } from "../plan/pods/attachment.ts";
 import type { OverlayMode } from "../plan/peers/peer-routes.ts";
-import { DEFAULT_MTU, mtuFault } from "../plan/node/pod-mtu.ts";
+import { DEFAULT_MTU, mtuFault } from "../plan/peers/pod-mtu.ts";
 import type { Surroundings } from "../plan/node/surroundings.ts";
 import type { Underlay } from "../plan/node/underlay.ts";
 import type { Readiness } from "../lib/readiness.ts";

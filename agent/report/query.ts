@@ -1,5 +1,5 @@
 import type { Packet } from "../plan/policy/evaluate/evaluate.ts";
-import type { PolicyTrace } from "../plan/policy/evaluate/trace-policies.ts";
+import type { PolicyTrace } from "../plan/policy/trace/trace-policies.ts";
 
 /** Variable of a frame's environment block that asks the agent something; what begins with CNI_ is the runtime's. */
 export const QUERY_VARIABLE = "CAUSEWAY_QUERY";

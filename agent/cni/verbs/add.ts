@@ -5,7 +5,7 @@ import { formatCidr } from "../../net/cidr.ts";
 import { describeHostPort, type HostPort, isAnyAddress } from "../../plan/pods/host-ports.ts";
 import { findHidden } from "../../plan/node/node-listeners.ts";
 import { describePod } from "../../plan/pods/attachment.ts";
-import { BRIDGE_MAC } from "../../plan/node/node-network.ts";
+import { BRIDGE_MAC } from "../../net/host-link.ts";
 import { type PodPlan, planPodNetwork } from "../../plan/pods/pod-network.ts";
 import type { PodRoute } from "../../plan/pods/pod-routing.ts";
 import type { PodSettings } from "../../plan/pods/pod-settings.ts";

@@ -1,7 +1,7 @@
 import { observeDatapath } from "../../inspect/observe/observe-datapath.ts";
 import { readText } from "../../inspect/read-proc.ts";
 import { listNft, runNft } from "../../kernel/nft/run-nft.ts";
-import { isOurs } from "../../kernel/node/ownership.ts";
+import { isOurs } from "../../kernel/link/ownership.ts";
 import { observePeers } from "../../kernel/peer/observe-peers.ts";
 import { listOwnRoutes } from "../../kernel/pod/pod-routes.ts";
 import type { NetlinkClient } from "../../kernel/socket/netlink-client.ts";

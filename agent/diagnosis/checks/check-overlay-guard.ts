@@ -5,7 +5,7 @@ import { TABLE_NAME } from "../../plan/nft/nft-table.ts";
 import { agentRemedy } from "../agent/check-agent.ts";
 import type { OverlayRoute } from "./check-peers.ts";
 import type { Finding } from "../finding.ts";
-import type { GuardElement, OverlayObservation } from "../path/path-observation.ts";
+import type { GuardElement, OverlayObservation } from "../path-observation.ts";
 import { elementCommand } from "../shell.ts";
 import { limitFindings } from "../limit-findings.ts";
 

@@ -1,6 +1,6 @@
-import { explainEntries, explainLink } from "../path/explain-pod.ts";
+import { explainEntries, explainLink } from "../explain-pod.ts";
 import type { Finding } from "../finding.ts";
-import type { PodEnd } from "../path/path-observation.ts";
+import type { PodEnd } from "../path-observation.ts";
 import { limitFindings } from "../limit-findings.ts";
 
 interface Bridge {

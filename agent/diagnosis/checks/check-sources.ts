@@ -10,7 +10,7 @@ import {
 } from "../../plan/pods/sources.ts";
 import { agentRemedy } from "../agent/check-agent.ts";
 import type { Finding } from "../finding.ts";
-import type { PathObservation, PodEnd } from "../path/path-observation.ts";
+import type { PathObservation, PodEnd } from "../path-observation.ts";
 import { elementCommand } from "../shell.ts";
 import { limitFindings } from "../limit-findings.ts";
 

@@ -1,7 +1,7 @@
-import { explainEntries } from "./explain-pod.ts";
+import { explainEntries } from "../explain-pod.ts";
 import { describeRefusal, explainDetour } from "./explain-route.ts";
 import type { Finding } from "../finding.ts";
-import type { PathObservation } from "./path-observation.ts";
+import type { PathObservation } from "../path-observation.ts";
 import { sysctlCommand } from "../shell.ts";
 
 /** Whether what comes back finds the pod. */

@@ -1,7 +1,7 @@
 import { familyOf } from "../../net/address.ts";
 import { cidrContains, cidrOf } from "../../net/cidr.ts";
 import type { Finding } from "../finding.ts";
-import type { PathObservation } from "./path-observation.ts";
+import type { PathObservation } from "../path-observation.ts";
 import { shellWord, sysctlCommand } from "../shell.ts";
 
 const NAME = "bridge";

@@ -1,9 +1,9 @@
 import { agentRemedy } from "../agent/check-agent.ts";
 import { explainSourceCheck } from "../checks/check-sources.ts";
-import { explainEntries, explainLink, whoseIs } from "./explain-pod.ts";
+import { explainEntries, explainLink, whoseIs } from "../explain-pod.ts";
 import { describeRefusal } from "./explain-route.ts";
 import type { Finding } from "../finding.ts";
-import type { NextHop, OverlayObservation, PathObservation } from "./path-observation.ts";
+import type { NextHop, OverlayObservation, PathObservation } from "../path-observation.ts";
 import { explainOverlayGuard } from "../checks/check-overlay-guard.ts";
 import { addressBehind, forwardingCommand, neighbourCommand } from "../overlay-remedies.ts";
 import { shellWord } from "../shell.ts";

@@ -1,7 +1,7 @@
 import { describePod } from "../../plan/pods/attachment.ts";
 import { TABLE_NAME } from "../../plan/nft/nft-table.ts";
 import type { Finding } from "../finding.ts";
-import type { PathObservation } from "./path-observation.ts";
+import type { PathObservation } from "../path-observation.ts";
 import { formatTarget } from "../target.ts";
 
 const NAME = "host port";

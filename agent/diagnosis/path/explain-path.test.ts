@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { cidrOf } from "../../net/cidr.ts";
-import type { PolicyHop } from "../../plan/policy/evaluate/trace-policies.ts";
+import type { PolicyHop } from "../../plan/policy/trace/trace-policies.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
 import type { Route } from "../../netlink/route/route.ts";
 import { agentRemedy } from "../agent/check-agent.ts";
 import { brokenHop, explainPath } from "./explain-path.ts";
-import type { Delivery, PathObservation, PodEnd } from "./path-observation.ts";
+import type { Delivery, PathObservation, PodEnd } from "../path-observation.ts";
 
 function link(name: string, index: number, fields: Partial<Link> = {}): Link {
   return {

@@ -5,11 +5,11 @@ import { explainDelivery } from "./explain-delivery.ts";
 import { explainHostPort } from "./explain-host-port.ts";
 import { explainPolicies } from "./explain-policies.ts";
 import { explainTranslation, isBeyondTelling } from "./explain-translation.ts";
-import { explainSource } from "./explain-pod.ts";
+import { explainSource } from "../explain-pod.ts";
 import { explainSourceCheck } from "../checks/check-sources.ts";
 import { explainRoute } from "./explain-route.ts";
 import { type Finding, judging } from "../finding.ts";
-import type { PathObservation } from "./path-observation.ts";
+import type { PathObservation } from "../path-observation.ts";
 
 /** The hops of a packet from a pod to a target in order, with the way of the answers at the end. */
 export function explainPath(observation: PathObservation): readonly Finding[] {

@@ -1,7 +1,7 @@
-import type { PolicyHop } from "../../plan/policy/evaluate/trace-policies.ts";
+import type { PolicyHop } from "../../plan/policy/trace/trace-policies.ts";
 import type { Finding } from "../finding.ts";
 import { formatTarget } from "../target.ts";
-import type { PathObservation } from "./path-observation.ts";
+import type { PathObservation } from "../path-observation.ts";
 
 const NAME = "policies";
 

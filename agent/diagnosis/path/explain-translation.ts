@@ -1,6 +1,6 @@
 import type { Finding } from "../finding.ts";
 import { formatTarget } from "../target.ts";
-import type { PathObservation, Translation } from "./path-observation.ts";
+import type { PathObservation, Translation } from "../path-observation.ts";
 
 const NAME = "service";
 

@@ -1,6 +1,6 @@
 import { listPodGateways, type PodGateway } from "../../kernel/node/ensure-gateways.ts";
-import { listAddresses } from "../../kernel/uplink/list-addresses.ts";
-import { isHostLink, isOurs, isOwnBridge } from "../../kernel/node/ownership.ts";
+import { listAddresses } from "../../kernel/link/list-addresses.ts";
+import { isHostLink, isOurs, isOwnBridge } from "../../kernel/link/ownership.ts";
 import type { NetlinkClient } from "../../kernel/socket/netlink-client.ts";
 import { listLinks } from "../../kernel/uplink/underlay.ts";
 import { type Family, familyOf } from "../../net/address.ts";

@@ -1,4 +1,4 @@
-import type { HostPortObservation } from "../../diagnosis/path/path-observation.ts";
+import type { HostPortObservation } from "../../diagnosis/path-observation.ts";
 import type { Target } from "../../diagnosis/target.ts";
 import { messageOf } from "../../lib/errors.ts";
 import { familyOf } from "../../net/address.ts";

@@ -1,4 +1,4 @@
-import type { Masquerade } from "../../diagnosis/path/path-observation.ts";
+import type { Masquerade } from "../../diagnosis/path-observation.ts";
 import { messageOf } from "../../lib/errors.ts";
 import { familyOf } from "../../net/address.ts";
 import { TABLE_NAME } from "../../plan/nft/nft-table.ts";

@@ -8,7 +8,7 @@ import type {
   PathObservation,
   PodEnd,
   RouteLookup,
-} from "../../diagnosis/path/path-observation.ts";
+} from "../../diagnosis/path-observation.ts";
 import { type Family, familyOf } from "../../net/address.ts";
 import { type Cidr, cidrContains, cidrOf } from "../../net/cidr.ts";
 import { listTable } from "../../kernel/nft/list-table.ts";

@@ -1,4 +1,4 @@
-import type { PodEnd } from "../../diagnosis/path/path-observation.ts";
+import type { PodEnd } from "../../diagnosis/path-observation.ts";
 import { attachmentOf } from "../../kernel/pod/pod-links.ts";
 import { listPodRoutes } from "../../kernel/pod/pod-routes.ts";
 import type { NetlinkClient } from "../../kernel/socket/netlink-client.ts";

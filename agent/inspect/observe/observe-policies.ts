@@ -1,5 +1,5 @@
 import type { MarkObservation } from "../../diagnosis/checks/check-policies.ts";
-import type { PathObservation } from "../../diagnosis/path/path-observation.ts";
+import type { PathObservation } from "../../diagnosis/path-observation.ts";
 import { listMarkUsers } from "../../kernel/nft/foreign/mark-users.ts";
 import type { NetlinkClient } from "../../kernel/socket/netlink-client.ts";
 import { PROTOCOL_NUMBERS } from "../../plan/pods/host-ports.ts";

@@ -1,4 +1,4 @@
-import type { PodEnd, Translation } from "../../diagnosis/path/path-observation.ts";
+import type { PodEnd, Translation } from "../../diagnosis/path-observation.ts";
 import { formatTarget, type Target } from "../../diagnosis/target.ts";
 import { listForeignTables } from "../../kernel/nft/foreign/foreign-tables.ts";
 import { messageOf } from "../../lib/errors.ts";

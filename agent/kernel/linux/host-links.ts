@@ -1,6 +1,6 @@
 import { dumpLinks } from "../../netlink/link/link.ts";
 import { type Link, readLinkIndex, readLinkName } from "../../netlink/link/parse-link.ts";
-import { isHostLink, isPodLikeName } from "../node/ownership.ts";
+import { isHostLink, isPodLikeName } from "../link/ownership.ts";
 import { createLinkParser } from "../socket/link-parser.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 

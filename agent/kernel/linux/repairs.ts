@@ -4,8 +4,8 @@ import { dumpNeighbours, parseNeighbour } from "../../netlink/route/neighbour.ts
 import { parseAlias } from "../../plan/pods/attachment.ts";
 import { ifbName } from "../../plan/pods/ifb.ts";
 import type { Kernel } from "../kernel.ts";
-import { isHostLink, isOurs } from "../node/ownership.ts";
-import { removeAll } from "../pod/detach-pods.ts";
+import { isHostLink, isOurs } from "../link/ownership.ts";
+import { removeAll } from "../socket/remove-all.ts";
 import { addressRemovals, listPodRoutes } from "../pod/pod-routes.ts";
 import { observeHost, planRepairs, type Repair } from "../pod/repair-attachments.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";

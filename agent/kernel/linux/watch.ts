@@ -6,7 +6,7 @@ import type { Peers } from "../peer/ensure-peers.ts";
 import type { PolicyKernel } from "../policy/policy-kernel.ts";
 import { POLICY_TABLE } from "../policy/table/base-table.ts";
 import type { Native } from "../socket/native.ts";
-import { type LinkRole, watchKernel } from "../socket/watch-kernel.ts";
+import { type LinkRole, watchKernel } from "../link/watch-kernel.ts";
 import type { UnderlayObserver } from "../uplink/underlay.ts";
 import type { LinuxContext } from "./context.ts";
 

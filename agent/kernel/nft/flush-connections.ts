@@ -8,8 +8,8 @@ import {
   type PortBinding,
   PROTOCOL_NUMBERS,
 } from "../../plan/pods/host-ports.ts";
-import { removeAll } from "../pod/detach-pods.ts";
-import { listAddresses } from "../uplink/list-addresses.ts";
+import { removeAll } from "../socket/remove-all.ts";
+import { listAddresses } from "../link/list-addresses.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 
 /**

@@ -7,7 +7,7 @@ import fc from "fast-check";
 import { type Cidr, cidrOf } from "../../net/cidr.ts";
 import { NETLINK_NETFILTER } from "../../netlink/nft/nft-generation.ts";
 import type { PortBinding } from "../../plan/pods/host-ports.ts";
-import type { OverlayNode } from "../../plan/rules/overlay-bindings.ts";
+import type { OverlayNode } from "../../plan/peers/overlay-nodes.ts";
 import { planRuleset } from "../../plan/rules/ruleset.ts";
 import type { Ruleset } from "../../plan/nft/nft-table.ts";
 import { eventually } from "../../testing/machine/eventually.ts";

@@ -7,10 +7,10 @@ import { deleteRoute, replaceRoute, type Route, type RouteSpec } from "../../net
 import { parseAlias } from "../../plan/pods/attachment.ts";
 import { gatewayRoutes, isGatewayRoute, podCidrOf } from "./gateway-routes.ts";
 import type { GatewayAddress } from "../../plan/node/node-network.ts";
-import { removeAll } from "../pod/detach-pods.ts";
+import { removeAll } from "../socket/remove-all.ts";
 import type { Change } from "../types.ts";
-import { listAddresses } from "../uplink/list-addresses.ts";
-import { POD_ROUTE_PROTOCOL } from "./ownership.ts";
+import { listAddresses } from "../link/list-addresses.ts";
+import { POD_ROUTE_PROTOCOL } from "../link/ownership.ts";
 import { listOwnRoutes, podRoute } from "../pod/pod-routes.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 

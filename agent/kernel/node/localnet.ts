@@ -1,7 +1,7 @@
 import { setLink } from "../../netlink/link/link.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
 import { needsLocalnet, type PortBinding } from "../../plan/pods/host-ports.ts";
-import { existingLink } from "./change-link.ts";
+import { existingLink } from "../link/change-link.ts";
 import type { Change } from "../types.ts";
 import { ensureLoopbackPolicies, removeLoopbackPolicies } from "./loopback-policies.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";

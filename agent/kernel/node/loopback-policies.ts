@@ -6,7 +6,7 @@ import {
   type InboundBlock,
   isInboundBlock,
 } from "../../netlink/state/xfrm.ts";
-import { removeAll } from "../pod/detach-pods.ts";
+import { removeAll } from "../socket/remove-all.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 
 /** By it, and by their shape, policies are known as ours: "cw" in ASCII, as our link group. */

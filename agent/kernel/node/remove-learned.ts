@@ -8,9 +8,9 @@ import {
   parseNeighbour,
 } from "../../netlink/route/neighbour.ts";
 import { deleteRoute, dumpRoutes, parseRoute, type Route } from "../../netlink/route/route.ts";
-import { removeAll } from "../pod/detach-pods.ts";
+import { removeAll } from "../socket/remove-all.ts";
 import type { Change } from "../types.ts";
-import { listAddresses } from "../uplink/list-addresses.ts";
+import { listAddresses } from "../link/list-addresses.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 
 /**

@@ -9,7 +9,7 @@ import {
   replaceNeighbour,
 } from "../../netlink/route/neighbour.ts";
 import { addRoute, deleteRoute, replaceRoute, type RouteSpec } from "../../netlink/route/route.ts";
-import { removeAll } from "../pod/detach-pods.ts";
+import { removeAll } from "../socket/remove-all.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 import type { Change } from "../types.ts";
 import type { KnownEntries } from "./observe-peers.ts";

@@ -3,7 +3,7 @@ import { RT_TABLE_MAIN, RTN_UNICAST } from "../../netlink/constants.ts";
 import { dumpRoutes, readRouteOutline } from "../../netlink/route/route.ts";
 import { FAMILIES } from "../../plan/peers/peer-routes.ts";
 import { listPeerRoutes } from "./observe-peers.ts";
-import { ROUTE_PROTOCOL } from "../node/ownership.ts";
+import { ROUTE_PROTOCOL } from "../link/ownership.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 
 /** Numbers of our routes to other nodes by their link: as many as {@link listPeerRoutes} tells, at a fraction of its cost. */

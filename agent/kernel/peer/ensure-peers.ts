@@ -1,7 +1,7 @@
 import type { Family } from "../../net/address.ts";
 import { type AddressCover, createAddressCover } from "../../net/address-cover.ts";
 import type { PeersPlan } from "../../plan/peers/peers.ts";
-import type { PrefixQuestion } from "../socket/watch-kernel.ts";
+import type { PrefixQuestion } from "../link/watch-kernel.ts";
 import type { Change } from "../types.ts";
 import { applyEntries, type EntriesOutcome } from "./apply-entries.ts";
 import { ensureTunnel, removeTunnel, type TunnelSockets } from "./ensure-tunnel.ts";

@@ -8,12 +8,12 @@ import { isNotSupported } from "../../netlink/message/netlink-error.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
 import { createVxlan } from "../../netlink/link/vxlan.ts";
 import type { TunnelPlan } from "../../plan/peers/peers.ts";
-import { changeLink, diffRoutedLink, existingLink } from "../node/change-link.ts";
-import { isOurs, TUNNEL_ALIAS } from "../node/ownership.ts";
-import { removeAll } from "../pod/detach-pods.ts";
+import { changeLink, diffRoutedLink, existingLink } from "../link/change-link.ts";
+import { isOurs, TUNNEL_ALIAS } from "../link/ownership.ts";
+import { removeAll } from "../socket/remove-all.ts";
 import { findLink, readOne } from "../socket/read-one.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
-import { listAddresses } from "../uplink/list-addresses.ts";
+import { listAddresses } from "../link/list-addresses.ts";
 
 export interface TunnelSockets {
   readonly rtnetlink: NetlinkClient;

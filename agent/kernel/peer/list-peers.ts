@@ -1,6 +1,6 @@
 import type { RememberedPeer } from "../../plan/peers/overlay-nodes.ts";
 import { observePeers } from "./observe-peers.ts";
-import { isOurs } from "../node/ownership.ts";
+import { isOurs } from "../link/ownership.ts";
 import { fdbKey, neighbourKey } from "./peer-entries.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 import { listLinks } from "../uplink/underlay.ts";

@@ -10,7 +10,7 @@ import {
 } from "../../netlink/route/neighbour.ts";
 import { dumpRoutes, parseRoute, type Route, type RouteSpec } from "../../netlink/route/route.ts";
 import { FAMILIES } from "../../plan/peers/peer-routes.ts";
-import { ROUTE_PROTOCOL } from "../node/ownership.ts";
+import { ROUTE_PROTOCOL } from "../link/ownership.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 import { fdbKey, neighbourKey, type PeerEntries, routeKey } from "./peer-entries.ts";
 import { selectPeerRoutes } from "./peer-shape.ts";

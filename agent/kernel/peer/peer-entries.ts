@@ -3,7 +3,7 @@ import { formatCidr } from "../../net/cidr.ts";
 import type { FdbEntry, Neighbour } from "../../netlink/route/neighbour.ts";
 import type { RouteSpec } from "../../netlink/route/route.ts";
 import type { PeerRoute } from "../../plan/peers/peer-routes.ts";
-import { ROUTE_PROTOCOL } from "../node/ownership.ts";
+import { ROUTE_PROTOCOL } from "../link/ownership.ts";
 
 /** What the kernel holds for the routes to other nodes, each by a key of its own. */
 export interface PeerEntries {

@@ -1,7 +1,7 @@
 import { addressBits } from "../../net/cidr.ts";
 import { RT_TABLE_MAIN, RTN_UNICAST } from "../../netlink/constants.ts";
 import type { Route } from "../../netlink/route/route.ts";
-import { ROUTE_PROTOCOL } from "../node/ownership.ts";
+import { ROUTE_PROTOCOL } from "../link/ownership.ts";
 
 /**
  * Whether a route has the shape of those that we make to other nodes: of our protocol, in the main table, to a prefix that is not everything,

@@ -2,15 +2,15 @@ import { linkLocalOf } from "../../net/mac.ts";
 import { deleteLink, deleteLinkGroup, getLink, setLink } from "../../netlink/link/link.ts";
 import type { NetlinkRequest } from "../../netlink/message/message.ts";
 import { deleteNeighbour } from "../../netlink/route/neighbour.ts";
-import { isNotFound, isNotSupported } from "../../netlink/message/netlink-error.ts";
 import { type Link, parseLink } from "../../netlink/link/parse-link.ts";
 import { type Attachment, parseAlias } from "../../plan/pods/attachment.ts";
 import { ifbName } from "../../plan/pods/ifb.ts";
 import { otherEndMac } from "../../plan/pods/pod-network.ts";
 import { parseAltNames } from "../../plan/pods/pod-settings.ts";
-import { FIRST_DELETION_GROUP, isOurs } from "../node/ownership.ts";
+import { FIRST_DELETION_GROUP, isOurs } from "../link/ownership.ts";
 import { addressRemovals } from "./pod-routes.ts";
 import { readOutcome } from "../socket/read-one.ts";
+import { removeAll } from "../socket/remove-all.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 
 export type DetachOutcome = "detached" | "gone";
@@ -44,7 +44,7 @@ interface Job {
  * While one batch waits for its last grace period, which the kernel does without its lock, the next one may have the lock. No more, since ADDs need
  * sockets and threads too.
  */
-const MAX_LOTS = 2;
+const MAX_BATCHES = 2;
 
 export function createDetacher({ rtnetlink, bridge, removeElements }: DetacherInput): Detacher {
   let waiting: Job[] = [];
@@ -68,7 +68,7 @@ export function createDetacher({ rtnetlink, bridge, removeElements }: DetacherIn
     detach: (hostLink, known) =>
       new Promise((settle, fail) => {
         waiting.push({ hostLink, known, settle, fail });
-        if (running < MAX_LOTS) void run();
+        if (running < MAX_BATCHES) void run();
       }),
   };
 }
@@ -175,20 +175,4 @@ export async function deleteLinks(
     indices.map((index) => setLink(index, { group })),
   );
   await removeAll(rtnetlink, [deleteLinkGroup(group)]);
-}
-
-/**
- * Runs requests about things that are to go; what is gone already is as good as removed, and so is what cannot exist because the kernel lacks its
- * kind (IPv6: cilium/cilium#20672). All are tried, the first failure is thrown.
- */
-export async function removeAll(
-  rtnetlink: NetlinkClient,
-  requests: readonly NetlinkRequest[],
-): Promise<void> {
-  if (requests.length === 0) return;
-  const outcomes = (await rtnetlink.tryExecute([{ requests }])).flat();
-  for (const outcome of outcomes) {
-    if (outcome.status !== "failed" || isNotFound(outcome.error) || isNotSupported(outcome.error)) continue;
-    throw outcome.error;
-  }
 }

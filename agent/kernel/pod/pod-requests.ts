@@ -12,7 +12,7 @@ import { createVeth } from "../../netlink/link/veth.ts";
 import { MAX_ALIAS_LENGTH } from "../../plan/pods/attachment.ts";
 import type { PodPlan } from "../../plan/pods/pod-network.ts";
 import { planSourceElements } from "../../plan/pods/sources.ts";
-import { ROUTE_PROTOCOL } from "../node/ownership.ts";
+import { ROUTE_PROTOCOL } from "../link/ownership.ts";
 import { podRoute } from "./pod-routes.ts";
 import { shapingRequests } from "./shaping.ts";
 import { changeSources } from "../nft/elements/source-elements.ts";

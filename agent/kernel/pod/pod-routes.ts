@@ -11,7 +11,7 @@ import {
   type RouteSpec,
 } from "../../netlink/route/route.ts";
 import { FAMILIES } from "../../plan/peers/peer-routes.ts";
-import { POD_ROUTE_PROTOCOL } from "../node/ownership.ts";
+import { POD_ROUTE_PROTOCOL } from "../link/ownership.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 
 /**

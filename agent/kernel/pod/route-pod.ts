@@ -20,7 +20,7 @@ import {
   type PodRoute,
   type PodRouting,
 } from "../../plan/pods/pod-routing.ts";
-import { ROUTE_PROTOCOL } from "../node/ownership.ts";
+import { ROUTE_PROTOCOL } from "../link/ownership.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 
 /** Priority of the rules that we make in pods: before the main table's. */

@@ -7,7 +7,7 @@ import {
 } from "../../netlink/state/connection.ts";
 import { dumpAllConnections, markConnection } from "../../netlink/state/conntrack.ts";
 import type { Packet } from "../../plan/policy/evaluate/evaluate.ts";
-import { removeAll } from "../pod/detach-pods.ts";
+import { removeAll } from "../socket/remove-all.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 
 export interface EndConnectionsInput {

@@ -2,7 +2,7 @@ import { type PacketHeaders, readPacket } from "../../net/read-packet.ts";
 import type { Packet } from "../../plan/policy/evaluate/evaluate.ts";
 import type { Native } from "../socket/native.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
-import { listAddresses } from "../uplink/list-addresses.ts";
+import { listAddresses } from "../link/list-addresses.ts";
 import { type EndedConnections, endConnections } from "./end-connections.ts";
 import { DEFAULT_POLICY_OPTIONS, DROP_LOG_GROUP, markOf, type PolicyOptions } from "./policy-options.ts";
 import { watchPacketLog } from "./watch-packet-log.ts";

@@ -5,7 +5,7 @@ import type { ObservedAddress } from "../../netlink/route/address.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
 import type { AddressRole, Surroundings } from "../../plan/node/surroundings.ts";
 import { SERVICE_LINK } from "../../plan/node/underlay.ts";
-import { isOurs } from "../node/ownership.ts";
+import { isOurs } from "../link/ownership.ts";
 
 export interface SurroundingsInput {
   readonly links: readonly Link[];

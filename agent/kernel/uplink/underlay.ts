@@ -15,14 +15,14 @@ import {
   type Underlay,
   type UnderlayRoute,
 } from "../../plan/node/underlay.ts";
-import { isRouter, ROUTER_CONF } from "../node/change-link.ts";
-import { listAddresses } from "./list-addresses.ts";
-import { isOurs } from "../node/ownership.ts";
+import { isRouter, ROUTER_CONF } from "../link/change-link.ts";
+import { listAddresses } from "../link/list-addresses.ts";
+import { isOurs } from "../link/ownership.ts";
 import { findLink, readOutcome } from "../socket/read-one.ts";
 import { lookUpRoutes, OUTSIDE } from "../socket/route-lookup.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 import { readNameServers, surroundingsOf } from "./surroundings.ts";
-import type { PrefixQuestion } from "../socket/watch-kernel.ts";
+import type { PrefixQuestion } from "../link/watch-kernel.ts";
 
 /** As many known routes are asked for again by each observation: some changes, such as those of a VRF, are told to nobody. */
 const ASKED_AGAIN = 500;

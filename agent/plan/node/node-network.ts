@@ -1,11 +1,6 @@
 import type { Family } from "../../net/address.ts";
 import { addressAt, type Cidr } from "../../net/cidr.ts";
-
-/**
- * MAC of every node's bridge. It belongs to no address, because pods hold it in permanent neighbour entries that must
- * survive a change of the node's PodCIDR; it may repeat on every node, because the bridge is no layer 2 of any other.
- */
-export const BRIDGE_MAC = "0a:58:00:00:00:01";
+import { BRIDGE_MAC } from "../../net/host-link.ts";
 
 /** Smallest MTU of pods by family: what every host must take (RFC 791 section 3.1), and with less the kernel takes IPv6 off a link (RFC 8200 section 5). */
 export const MIN_MTU: Readonly<Record<Family, number>> = { 4: 576, 6: 1280 };

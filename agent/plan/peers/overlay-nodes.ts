@@ -1,7 +1,13 @@
 import type { Cidr } from "../../net/cidr.ts";
 import type { Claims } from "./cluster-claims.ts";
 import type { Claim, ClusterMember } from "./claim.ts";
-import type { OverlayNode } from "../rules/overlay-bindings.ts";
+
+/** Another node, as far as the overlay is concerned: see {@link overlayNodes}. */
+export interface OverlayNode {
+  readonly addresses: readonly string[];
+  /** Its PodCIDRs. */
+  readonly cidrs: readonly Cidr[];
+}
 
 /** A node that was routed to before anybody told of it. */
 export interface RememberedPeer {

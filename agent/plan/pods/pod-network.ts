@@ -3,7 +3,7 @@ import { addressBits } from "../../net/cidr.ts";
 import { hostLinkName } from "../../net/host-link.ts";
 import { macFromBytes, macOf, macToBytes } from "../../net/mac.ts";
 import { type Attachment, formatAlias, hasRoomForName } from "./attachment.ts";
-import { BRIDGE_MAC } from "../node/node-network.ts";
+import { BRIDGE_MAC } from "../../net/host-link.ts";
 import { formatNameParts, formatUidName, type PodIdentity } from "./names/pod-identity.ts";
 import { formatAltNames, NO_SETTINGS, type PodSettings } from "./pod-settings.ts";
 

@@ -1,15 +1,9 @@
 import { addressToNumber, type Family, familyOf } from "../../net/address.ts";
 import { addressBits, type Cidr } from "../../net/cidr.ts";
 import { addressType, keywordOf } from "../nft/nft-family.ts";
+import type { OverlayNode } from "../peers/overlay-nodes.ts";
 import { FAMILIES } from "../peers/peer-routes.ts";
 import type { NftSet } from "../nft/nft-table.ts";
-
-/** Another node, as far as the overlay is concerned: see {@link overlayNodes}. */
-export interface OverlayNode {
-  readonly addresses: readonly string[];
-  /** Its PodCIDRs. */
-  readonly cidrs: readonly Cidr[];
-}
 
 export interface OverlayBindingsInput {
   /** The addresses that other nodes send to; empty while nobody has told them. */

@@ -2,8 +2,9 @@ import { type Family, familyOf } from "../../net/address.ts";
 import { LINK_GROUP } from "../../net/host-link.ts";
 import type { OverlayDropReason } from "./drop-reasons.ts";
 import { addressType, keywordOf } from "../nft/nft-family.ts";
-import { type OverlayBinding, type OverlayNode, planOverlayBindings } from "./overlay-bindings.ts";
+import type { OverlayNode } from "../peers/overlay-nodes.ts";
 import { FAMILIES } from "../peers/peer-routes.ts";
+import { type OverlayBinding, planOverlayBindings } from "./overlay-bindings.ts";
 import type { NftChain, NftSet } from "../nft/nft-table.ts";
 
 export interface OverlayGuardInput {

@@ -1,7 +1,7 @@
 import { LINK_GROUP } from "../../net/host-link.ts";
 import { dropCounter, PORT_DROP_REASONS, type PortDropReason } from "./drop-reasons.ts";
 import { LINK_GUARD } from "./link-guard.ts";
-import { BRIDGE_MAC } from "../node/node-network.ts";
+import { BRIDGE_MAC } from "../../net/host-link.ts";
 import type { NftChain, NftSet, NftTable } from "../nft/nft-table.ts";
 import { ANY_SOURCE_SET } from "../pods/sources.ts";
 

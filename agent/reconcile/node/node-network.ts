@@ -3,7 +3,7 @@ import type { Kernel } from "../../kernel/kernel.ts";
 import type { Change } from "../../kernel/types.ts";
 import type { Cidr } from "../../net/cidr.ts";
 import { planNodeNetwork } from "../../plan/node/node-network.ts";
-import { planMtu } from "../../plan/node/pod-mtu.ts";
+import { planMtu } from "../../plan/peers/pod-mtu.ts";
 import type { Underlay } from "../../plan/node/underlay.ts";
 import type { Family } from "../../net/address.ts";
 import type { OverlayMode } from "../../plan/peers/peer-routes.ts";

@@ -5,7 +5,7 @@ import { isEmptyTable } from "../../plan/policy/compile/policy-table.ts";
 import { createDenialTotals, type DenialTotal } from "../../plan/policy/drops/denial-totals.ts";
 import { describeDrop } from "../../plan/policy/drops/describe-drop.ts";
 import { createDropDescriber } from "../../plan/policy/drops/limit-descriptions.ts";
-import { tracePolicies } from "../../plan/policy/evaluate/trace-policies.ts";
+import { tracePolicies } from "../../plan/policy/trace/trace-policies.ts";
 import type { PolicyEngine } from "../../plan/policy/state/policy-engine.ts";
 import type { TableChange } from "../../plan/policy/state/table-change.ts";
 import { createEndForbidden, type EndForbidden } from "../../reconcile/policy/end-forbidden.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { hostLinkName } from "../../net/host-link.ts";
 import { macOf } from "../../net/mac.ts";
-import { BRIDGE_MAC } from "../../plan/node/node-network.ts";
+import { BRIDGE_MAC } from "../../net/host-link.ts";
 import { type AgentProcess, makeNode, type TestNode } from "../../testing/agent/agent-process.ts";
 import { askForVerification } from "../../report/ask-agent.ts";
 import { eventually } from "../../testing/machine/eventually.ts";

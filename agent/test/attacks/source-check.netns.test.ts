@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { hostLinkName } from "../../net/host-link.ts";
 import { linkLocalOf } from "../../net/mac.ts";
-import { BRIDGE_MAC } from "../../plan/node/node-network.ts";
+import { BRIDGE_MAC } from "../../net/host-link.ts";
 import { podMac } from "../../plan/pods/pod-network.ts";
 import { type AgentProcess, makeNode, type TestNode } from "../../testing/agent/agent-process.ts";
 import { eventually } from "../../testing/machine/eventually.ts";

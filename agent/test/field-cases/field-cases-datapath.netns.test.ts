@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { hostLinkName } from "../../net/host-link.ts";
-import { BRIDGE_MAC } from "../../plan/node/node-network.ts";
+import { BRIDGE_MAC } from "../../net/host-link.ts";
 import { type AgentProcess, makeNode, type TestNode } from "../../testing/agent/agent-process.ts";
 import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
 import { dumpNodeState } from "../../testing/machine/node-state.ts";

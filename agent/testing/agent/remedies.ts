@@ -15,7 +15,7 @@ import { checkVxlanPort } from "../../diagnosis/checks/check-vxlan-port.ts";
 import { checkListeners } from "../../diagnosis/install/check-listeners.ts";
 import { explainDelivery } from "../../diagnosis/path/explain-delivery.ts";
 import { explainDetour } from "../../diagnosis/path/explain-route.ts";
-import { explainEntries, explainLink } from "../../diagnosis/path/explain-pod.ts";
+import { explainEntries, explainLink } from "../../diagnosis/explain-pod.ts";
 import { explainHostPort } from "../../diagnosis/path/explain-host-port.ts";
 import { parseCidr } from "../../net/cidr.ts";
 import type { Finding } from "../../diagnosis/finding.ts";
@@ -25,7 +25,7 @@ import {
   overlayRouteCommand,
 } from "../../diagnosis/overlay-remedies.ts";
 import { elementCommand } from "../../diagnosis/shell.ts";
-import type { PathObservation, PodEnd } from "../../diagnosis/path/path-observation.ts";
+import type { PathObservation, PodEnd } from "../../diagnosis/path-observation.ts";
 
 /** A link whose name holds what sysctl and shells take for their own, and a folder with a blank. */
 const LINK = "eth0.100";

@@ -115,6 +115,43 @@ test("no files import one another in a circle, types included", (context) => {
   assert.deepEqual(circles, []);
 });
 
+test("no folders beside one another import one another in a circle", (context) => {
+  const graphs = new Map<string, Map<string, Set<string>>>();
+  for (const source of sources)
+    for (const specifier of importsOf(source)) {
+      const target = targetFile(source, specifier);
+      const arrow = target === undefined ? undefined : arrowBetween(source.path, target);
+      if (arrow === undefined) continue;
+      const graph = graphs.get(arrow.parent) ?? new Map<string, Set<string>>();
+      graphs.set(arrow.parent, graph);
+      for (const folder of [arrow.from, arrow.to]) if (!graph.has(folder)) graph.set(folder, new Set());
+      graph.get(arrow.from)?.add(arrow.to);
+    }
+  const circles = [...graphs].flatMap(([parent, graph]) =>
+    findCircles(new Map([...graph].map(([folder, targets]) => [folder, [...targets]]))).map(
+      (members) => `${parent}/{${members.join(",")}}`,
+    ),
+  );
+  const arrows = [...graphs.values()].flatMap((graph) => Array.from(graph.values(), ({ size }) => size));
+  const count = arrows.reduce((sum, size) => sum + size, 0);
+  context.diagnostic(`${count} arrows between folders beside one another: ${circles.length} circles`);
+  assert.ok(graphs.has("plan/policy"), "folders at all depths are looked at");
+  assert.deepEqual(circles, []);
+});
+
+/** The folders beside one another that an import leads from and to; undefined: it stays in its folder, or leads to what stands above or below it. */
+function arrowBetween(
+  source: string,
+  target: string,
+): { readonly parent: string; readonly from: string; readonly to: string } | undefined {
+  const [own, other] = [source, target].map((path) => path.split("/").slice(0, -1));
+  if (own === undefined || other === undefined) return undefined;
+  const depth = own.findIndex((name, index) => name !== other[index]);
+  const [from, to] = [own[depth], other[depth]];
+  if (from === undefined || to === undefined) return undefined;
+  return { parent: own.slice(0, depth).join("/"), from, to };
+}
+
 test("findCircles() finds those that reach one another, and a file that imports itself", () => {
   const graph = { a: ["b"], b: ["c", "d"], c: ["a"], d: ["e"], e: [], f: ["f"], g: ["a"] };
   assert.deepEqual(findCircles(new Map(Object.entries(graph))), [["a", "b", "c"], ["f"]]);

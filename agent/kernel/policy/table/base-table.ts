@@ -26,14 +26,14 @@ import {
   verdict,
 } from "../../../netlink/nft/table/nft-expressions.ts";
 import { addressType } from "../../../plan/nft/nft-family.ts";
-import { POD_MAPS, podMapOf } from "../../../plan/policy/compile/policy-table.ts";
+import { POD_MAPS, podMapOf, POLICY_TABLE_NAME } from "../../../plan/policy/compile/policy-table.ts";
 import { selfSpec } from "../../../plan/policy/compile/table-sets.ts";
 import { type ChainPlan, ruleOf } from "./chain-rules.ts";
 import { address, addressPair, isOfFamily } from "./packet-fields.ts";
 import { markOf, type PolicyOptions } from "../policy-options.ts";
 
 /** Nobody lists it with nft: that would take a minute with all elements of a large cluster. */
-export const POLICY_TABLE: NftTableKey = { family: NFPROTO_INET, table: "causeway-policy" };
+export const POLICY_TABLE: NftTableKey = { family: NFPROTO_INET, table: POLICY_TABLE_NAME };
 
 /** Behind every translation of destinations, before that of sources at 100; and behind what others filter at 0. */
 const PRIORITY = 90;

@@ -1,11 +1,11 @@
-import type { Link } from "../../netlink/link/parse-link.ts";
-import type { Route } from "../../netlink/route/route.ts";
-import type { Observed } from "../finding.ts";
-import type { PodIdentity } from "../../plan/pods/names/pod-identity.ts";
-import type { ObservedTable } from "../../plan/nft/diff-table.ts";
-import type { ForwardChain } from "../../plan/rules/forward-chain.ts";
-import type { PolicyTrace } from "../../plan/policy/evaluate/trace-policies.ts";
-import type { Target } from "../target.ts";
+import type { Link } from "../netlink/link/parse-link.ts";
+import type { Route } from "../netlink/route/route.ts";
+import type { Observed } from "./finding.ts";
+import type { PodIdentity } from "../plan/pods/names/pod-identity.ts";
+import type { ObservedTable } from "../plan/nft/diff-table.ts";
+import type { ForwardChain } from "../plan/rules/forward-chain.ts";
+import type { PolicyTrace } from "../plan/policy/trace/trace-policies.ts";
+import type { Target } from "./target.ts";
 
 /** Everything that the kernel, and the agent where it runs, say about the way of a packet from a pod to a target and of the answers. */
 export interface PathObservation {

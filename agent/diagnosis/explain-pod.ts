@@ -1,10 +1,10 @@
-import { cidrContains, cidrOf, formatCidr } from "../../net/cidr.ts";
-import { macOf } from "../../net/mac.ts";
-import { describePod } from "../../plan/pods/attachment.ts";
-import type { Link } from "../../netlink/link/parse-link.ts";
-import type { Finding } from "../finding.ts";
+import { cidrContains, cidrOf, formatCidr } from "../net/cidr.ts";
+import { macOf } from "../net/mac.ts";
+import { describePod } from "../plan/pods/attachment.ts";
+import type { Link } from "../netlink/link/parse-link.ts";
+import type { Finding } from "./finding.ts";
 import type { Gateway, PathObservation, PodEnd } from "./path-observation.ts";
-import { allOf, shellWord } from "../shell.ts";
+import { allOf, shellWord } from "./shell.ts";
 
 /** The pod that sends. */
 export function explainSource(observation: PathObservation): readonly Finding[] {

@@ -1,8 +1,8 @@
 import type { Family } from "../../net/address.ts";
-import { MIN_MTU, minMtu } from "./node-network.ts";
-import { addressOf, type OverlayMode } from "../peers/peer-routes.ts";
-import { VXLAN_OVERHEAD } from "../peers/peers.ts";
-import type { Underlay } from "./underlay.ts";
+import { MIN_MTU, minMtu } from "../node/node-network.ts";
+import { addressOf, type OverlayMode } from "./peer-routes.ts";
+import { VXLAN_OVERHEAD } from "./peers.ts";
+import type { Underlay } from "../node/underlay.ts";
 
 /** MTU where no link tells one: Ethernet's. */
 export const DEFAULT_MTU = 1500;

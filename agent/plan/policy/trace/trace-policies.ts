@@ -4,8 +4,8 @@ import { PROTOCOL_NUMBERS } from "../compile/port-sets.ts";
 import { type Direction, objectKey } from "../model.ts";
 import { findPodAt } from "../state/objects/object-store.ts";
 import type { PolicyEngine } from "../state/policy-engine.ts";
-import { evaluateDirection, type Packet } from "./evaluate.ts";
-import { type Explanation, explain, formatDecision } from "./explain.ts";
+import { evaluateDirection, type Packet } from "../evaluate/evaluate.ts";
+import { type Explanation, explain, formatDecision } from "../evaluate/explain.ts";
 
 /** What policies of this node say of the first packet of a connection. */
 export interface PolicyTrace {

@@ -35,8 +35,8 @@ import {
 import type { Family } from "../../net/address.ts";
 import { readLinkAlias } from "../../netlink/link/parse-link.ts";
 import type { Concern } from "../types.ts";
-import { isOwnPort, type Native } from "./native.ts";
-import { POD_ROUTE_PROTOCOL, ROUTE_PROTOCOL } from "../node/ownership.ts";
+import { isOwnPort, type Native } from "../socket/native.ts";
+import { POD_ROUTE_PROTOCOL, ROUTE_PROTOCOL } from "./ownership.ts";
 
 /** NETLINK_ROUTE of linux/netlink.h. */
 const NETLINK_ROUTE = 0;
