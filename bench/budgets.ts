@@ -9,7 +9,10 @@ const WITH_MASQUERADE = ["bookworm-masq", "newest-masq"] as const;
 const ADD = "ADD, one by one";
 const DEL = "DEL, one by one";
 
-/** The agent's JavaScript, which V8 only interprets in an agent that starts a pod now and then, is half of an ADD. */
+/**
+ * The agent's JavaScript, which V8 only interprets in an agent that starts a pod now and then, is half of an
+ * ADD.
+ */
 const ADD_EXCEPTION: Exception = { atMost: 4, why: "2.96 and 3.61 measured, of which half is JavaScript" };
 
 const FULL_NODE_EXCEPTION: Exception = {
@@ -65,8 +68,9 @@ function guardsCost(times: number, measured: string): Exception {
 const NEARLY_AS_MUCH = 1 / 0.95;
 
 /**
- * Between two pods of a node a packet passes the bridge twice and the host's IP stack between, on purpose (docs/dataplane.md): a bridge does the
- * first alone, ptp the second. So the promise is missed there, by up to half.
+ * Between two pods of a node a packet passes the bridge twice and the host's IP stack between, on purpose
+ * (docs/dataplane.md): a bridge does the first alone, ptp the second. So the promise is missed there, by up
+ * to half.
  */
 const ROUTED_ON_A_BRIDGE: Exception = {
   atMost: 2 * NEARLY_AS_MUCH,
@@ -89,8 +93,8 @@ const TRAFFIC_BUDGETS: readonly Budget[] = KINDS.flatMap(({ text }) => [
 ]);
 
 /**
- * All guards of a node against its pods together, where they weigh most. Both are the same bridge in the same rounds, which differ by less than two
- * programs do.
+ * All guards of a node against its pods together, where they weigh most. Both are the same bridge in the same
+ * rounds, which differ by less than two programs do.
  */
 const GUARDS_BUDGETS: readonly Budget[] = KINDS.filter(({ kind }) => kind === "udp").map(({ text }) => ({
   row: rowName("same node", text),

@@ -5,7 +5,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type Host, netnsPath, WORK_FOLDER, writeWork } from "./machine.ts";
 import { createPlugin, type Program } from "./program.ts";
 
-/** Far above what a start takes, also with a file of 50,000 objects; a machine that is busy with something else may need some of it. */
+/**
+ * Far above what a start takes, also with a file of 50,000 objects; a machine that is busy with something
+ * else may need some of it.
+ */
 const READY_TIMEOUT_MS = 180_000;
 const STOP_TIMEOUT_MS = 10_000;
 
@@ -121,7 +124,9 @@ async function startAgent(id: string, host: Host, flags: readonly string[]): Pro
   };
 }
 
-/** When the last part became ready, in milliseconds since 1970. When we notice it depends on how often we ask. */
+/**
+ * When the last part became ready, in milliseconds since 1970. When we notice it depends on how often we ask.
+ */
 function readyTime(log: string): number {
   const line = log.split("\n").findLast((text) => text.includes('"part":"installation","msg":"Ready"'));
   if (line === undefined)

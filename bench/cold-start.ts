@@ -13,7 +13,10 @@ export interface ColdStartInput {
 /** Pods after the first one, for comparison. */
 const NEXT = [1, 2, 3, 4, 5, 6, 7, 8, 9] as const;
 
-/** The first ADD that an agent serves, before just-in-time compilers have seen one; each round has a new agent. */
+/**
+ * The first ADD that an agent serves, before just-in-time compilers have seen one; each round has a new
+ * agent.
+ */
 export async function measureColdStart({ floor, rounds, start, onProgress }: ColdStartInput): Promise<Row> {
   const [raw, first, next]: [number[][], number[][], number[][]] = [[], [], []];
   for (let round = 0; round < rounds; round++) {

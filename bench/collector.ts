@@ -1,6 +1,9 @@
 import type { Command, Program } from "./program.ts";
 
-/** Values of one program in one row, by round; a round in which it was not measured is empty. Milliseconds, but for rows that say otherwise. */
+/**
+ * Values of one program in one row, by round; a round in which it was not measured is empty. Milliseconds,
+ * but for rows that say otherwise.
+ */
 export interface Measurement {
   readonly id: string;
   readonly name: string;

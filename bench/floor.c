@@ -1,6 +1,7 @@
 /*
- * The least that an attachment can cost: the same requests that the agent sends for one pod (agent/kernel/pod/pod-requests.ts), from a
- * program that does nothing else. It is run once per pod like a plugin, so starting a process costs it as much as it costs the shim.
+ * The least that an attachment can cost: the same requests that the agent sends for one pod
+ * (agent/kernel/pod/pod-requests.ts), from a program that does nothing else. It is run once per pod like a
+ * plugin, so starting a process costs it as much as it costs the shim.
  *
  * Input, all in the environment:
  *   CNI_COMMAND   ADD or DEL
@@ -336,7 +337,10 @@ static void change_sources(struct batch *batch, unsigned short type, unsigned sh
 	batch->last = last;
 }
 
-/* Sends a batch and waits for the acknowledgement of its last request; an earlier one is only answered if it fails. */
+/*
+ * Sends a batch and waits for the acknowledgement of its last request; an earlier one is only answered if it
+ * fails.
+ */
 static void apply(int fd, struct batch *batch, const char *action)
 {
 	_Alignas(NLMSG_ALIGNTO) static char answers[32768];

@@ -27,7 +27,10 @@ export interface FloorInput {
   readonly remark?: string;
 }
 
-/** floor.c, on a bridge and with sets like the agent's: what the kernel's part of the work costs. Its VERSION and STATUS are an empty program. */
+/**
+ * floor.c, on a bridge and with sets like the agent's: what the kernel's part of the work costs. Its VERSION
+ * and STATUS are an empty program.
+ */
 export function createFloor({ id, host, podCidrs, remark = "" }: FloorInput): Program {
   const gateways = podCidrs.map((cidr) => addressAt(cidr, 1n));
   const bridgeIndex = makeBridge(

@@ -10,7 +10,9 @@ export interface FilledProgram {
 }
 
 export interface FullNodeInput {
-  /** The first one is the baseline, and ours. Each has a host of its own, so that all fill levels take turns. */
+  /**
+   * The first one is the baseline, and ours. Each has a host of its own, so that all fill levels take turns.
+   */
   readonly filled: readonly FilledProgram[];
   readonly rounds: number;
   readonly onProgress: (what: string) => void;
@@ -22,7 +24,10 @@ export const EXTRA_PODS = 5;
 /** How many come at the same time while a node is filled, which is not measured. */
 const FILL_CONCURRENCY = 20;
 
-/** ADD and DEL one by one on nodes with few and with many attachments. The attachments stay: nothing can be measured on these hosts afterwards. */
+/**
+ * ADD and DEL one by one on nodes with few and with many attachments. The attachments stay: nothing can be
+ * measured on these hosts afterwards.
+ */
 export function measureFullNodes({ filled, rounds, onProgress }: FullNodeInput): Row[] {
   const { collect, measurements } = createCollector();
   for (const { program, present } of filled) {

@@ -2,8 +2,8 @@ import type { Measurement, Row } from "./collector.ts";
 import { ratioOf, summarize } from "./statistics.ts";
 
 /**
- * An upper bound of a ratio in one run: `program` may take at most `atMost` times what `of` takes. Only ratios are budgets that may fail CI:
- * absolute times are the machine's.
+ * An upper bound of a ratio in one run: `program` may take at most `atMost` times what `of` takes. Only
+ * ratios are budgets that may fail CI: absolute times are the machine's.
  */
 export interface Budget {
   /** Name of the row. */
@@ -27,8 +27,8 @@ export interface Exception {
 export interface Verdict {
   readonly text: string;
   /**
-   * Excepted is beyond the bound but within its exception. Missed is beyond that, too, in every single round; unsure, not in all of them: what else
-   * the machine does spoils some rounds, a regression spoils all.
+   * Excepted is beyond the bound but within its exception. Missed is beyond that, too, in every single round;
+   * unsure, not in all of them: what else the machine does spoils some rounds, a regression spoils all.
    */
   readonly outcome: "met" | "excepted" | "unsure" | "missed";
 }

@@ -1,6 +1,7 @@
 /*
- * Runs programs and measures each from posix_spawn to the end of its wait, as a container runtime would see it. Nothing but that is in
- * the timed path: the runs are read and their files opened beforehand, and the times are printed afterwards.
+ * Runs programs and measures each from posix_spawn to the end of its wait, as a container runtime would see
+ * it. Nothing but that is in the timed path: the runs are read and their files opened beforehand, and the
+ * times are printed afterwards.
  *
  * usage: launch NETNS CONCURRENCY RUNS
  *   NETNS        path of the network namespace in which the programs run
@@ -10,9 +11,10 @@
  *                  env KEY=VALUE    any number
  *                  stdin PATH       once
  *                  stdout PATH      once
- * Prints one line per run, in the order of the file: START END CPU STATUS. START and END are nanoseconds since the first run's start, CPU is
- * microseconds of CPU time of the program and all the processes that it waited for, STATUS is the exit code, or 128 and the number of the
- * signal. Programs share this program's stderr.
+ * Prints one line per run, in the order of the file: START END CPU STATUS. START and END are nanoseconds
+ * since the first run's start, CPU is microseconds of CPU time of the program and all the processes that it
+ * waited for, STATUS is the exit code, or 128 and the number of the signal. Programs share this program's
+ * stderr.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -158,7 +160,10 @@ int main(int argc, char **argv)
 		if (started < count && started - ended < concurrency) {
 			spawn(&runs[started], &files[started]);
 			started += 1;
-			/* What ended while others were started has its end seen now, not when all are started. */
+			/*
+			 * What ended while others were started has its end seen now, not when all are
+			 * started.
+			 */
 			while (concurrency > 1 && ended < started && reap(runs, started, WNOHANG)) ended += 1;
 		} else {
 			ended += (size_t)reap(runs, started, 0);

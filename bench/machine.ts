@@ -41,8 +41,9 @@ export function netnsPath(name: string): string {
 }
 
 /**
- * Makes /run private, so that neither namespaces nor locks nor files of the bench meet the machine's. run.sh has put this process in
- * mount, network and process namespaces of its own: when it ends, everything is gone with it, however it ends.
+ * Makes /run private, so that neither namespaces nor locks nor files of the bench meet the machine's. run.sh
+ * has put this process in mount, network and process namespaces of its own: when it ends, everything is gone
+ * with it, however it ends.
  */
 export function enterMachine(): void {
   if (process.pid !== 1) throw new Error("Cannot measure in the machine's own namespaces: use npm run bench");
@@ -60,7 +61,10 @@ export interface Host {
   readonly podNetns: readonly string[];
 }
 
-/** A node: a network namespace with an uplink to ours and a default route, and namespaces of pods. `number` is unique, 0 to 63. */
+/**
+ * A node: a network namespace with an uplink to ours and a default route, and namespaces of pods. `number` is
+ * unique, 0 to 63.
+ */
 export function makeHost(name: string, number: number, pods: number): Host {
   const podNetns = Array.from({ length: pods }, (_, pod) => `${name}-${pod}`);
   const [ours, address] = [`192.0.2.${4 * number + 1}`, `192.0.2.${4 * number + 2}`];

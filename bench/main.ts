@@ -44,7 +44,10 @@ async function main([plugins = "", ...args]: readonly string[]): Promise<number>
   return showVerdicts(verdicts, options.gate);
 }
 
-/** Measures everything, the programs in turn within each round. Throws when a run fails or leaves the wrong number of links. */
+/**
+ * Measures everything, the programs in turn within each round. Throws when a run fails or leaves the wrong
+ * number of links.
+ */
 async function measure(
   { compared, filled, startCold }: Programs,
   { pods, rounds, bursts }: Options,

@@ -15,7 +15,10 @@ export interface OneByOneInput {
   readonly onAttached: () => void;
 }
 
-/** Every command for one pod after the other. VERSION is measured in every round of ADD and DEL: its baseline shows the noise of the whole time. */
+/**
+ * Every command for one pod after the other. VERSION is measured in every round of ADD and DEL: its baseline
+ * shows the noise of the whole time.
+ */
 export function measureOneByOne(input: OneByOneInput): Row[] {
   const { programs, ours, oursDualStack, pods, rounds, onProgress, onAttached } = input;
   const { collect, measurements } = createCollector();

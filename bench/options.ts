@@ -3,7 +3,9 @@ import { parseArgs } from "node:util";
 export interface Options {
   /** Attachments of each program; some nodes have a tenth, or five times as many. */
   readonly pods: number;
-  /** In how many turns the attachments are made and removed one by one; the programs take turns within each. */
+  /**
+   * In how many turns the attachments are made and removed one by one; the programs take turns within each.
+   */
   readonly rounds: number;
   /** How often all attachments are made and removed at once; small bursts twice as often. */
   readonly bursts: number;

@@ -15,7 +15,10 @@ export interface Program {
   readonly answers: readonly ("CHECK" | "STATUS")[];
   /** Whether its pods have addresses of both families. */
   readonly isDualStack: boolean;
-  /** Which part of the pods and of the bursts it is measured with: some take two hundred times as long as others. */
+  /**
+   * Which part of the pods and of the bursts it is measured with: some take two hundred times as long as
+   * others.
+   */
   readonly share: number;
   /** How the command is run for a pod. CHECK and DEL are asked for after the pod's ADD has run. */
   readonly run: (command: Command, pod: number) => Run;
@@ -41,7 +44,10 @@ export interface PluginInput {
   readonly close?: () => Promise<void>;
 }
 
-/** A CNI plugin, called as libcni calls it for containerd: configuration on stdin, with the result of ADD for CHECK and DEL. */
+/**
+ * A CNI plugin, called as libcni calls it for containerd: configuration on stdin, with the result of ADD for
+ * CHECK and DEL.
+ */
 export function createPlugin(input: PluginInput): Program {
   const { id, name, host, answers, isDualStack, share, plugin, config, ports = 0, path, close } = input;
   const environmentOf = createEnvironment(host, plugin.slice(0, plugin.lastIndexOf("/")), path);

@@ -21,7 +21,8 @@ export function parseReleases(plugins: string): ReadonlyMap<string, Release> {
     plugins.split(",").map((text) => {
       const [name = "", version = "", folder = ""] = text.split("=");
       const [major = 0, minor = 0] = version.split(".").map(Number);
-      // The first release of version 1.1.0 of the specification, which has STATUS; the nftables backends are as old.
+      // The first release of version 1.1.0 of the specification, which has STATUS; the nftables backends are
+      // as old.
       const hasStatus = major > 1 || minor >= 6;
       return [name, { version, folder, answers: hasStatus ? ["CHECK", "STATUS"] : ["CHECK"] }];
     }),
@@ -113,8 +114,9 @@ export function createReferenceWithPorts(input: ReferenceWithPortsInput): Progra
 const NFTABLES_ONLY = `${WORK_FOLDER}/nftables-only`;
 
 /**
- * Programs of a node without iptables. Where there is one, DEL of 1.9.1 removes the rules of both backends, and fails: iptables 1.8.9 does not say
- * that a chain is missing in the words that the plugin knows. The chain of plugins is a shell script, and calls cat.
+ * Programs of a node without iptables. Where there is one, DEL of 1.9.1 removes the rules of both backends,
+ * and fails: iptables 1.8.9 does not say that a chain is missing in the words that the plugin knows. The
+ * chain of plugins is a shell script, and calls cat.
  */
 function nftablesOnly(): string {
   if (existsSync(NFTABLES_ONLY)) return NFTABLES_ONLY;

@@ -1,6 +1,9 @@
 import type { Verdict } from "./judge.ts";
 
-/** Runs a measurement with the arguments of this process, and gives it its exit code; a failure is told and is 1. */
+/**
+ * Runs a measurement with the arguments of this process, and gives it its exit code; a failure is told and is
+ * 1.
+ */
 export async function runBench(measure: (args: readonly string[]) => Promise<number>): Promise<void> {
   try {
     process.exitCode = await measure(process.argv.slice(2));

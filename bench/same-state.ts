@@ -29,8 +29,9 @@ const CHANGING = new Set([
 ]);
 
 /**
- * Throws unless the first pod of both programs has the same network in the kernel: links, port flags, forwarding entries, neighbours,
- * addresses and routes, but for names, numbers and addresses. Otherwise the raw floor would not be one for our agent.
+ * Throws unless the first pod of both programs has the same network in the kernel: links, port flags,
+ * forwarding entries, neighbours, addresses and routes, but for names, numbers and addresses. Otherwise the
+ * raw floor would not be one for our agent.
  */
 export function checkSameState(ours: Program, floor: Program): void {
   assert.deepEqual(

@@ -1,4 +1,7 @@
-/** What a set of measurements looks like. A percentile is undefined where there are too few measurements for it. */
+/**
+ * What a set of measurements looks like. A percentile is undefined where there are too few measurements for
+ * it.
+ */
 export interface Summary {
   readonly count: number;
   readonly median: number;
@@ -35,15 +38,18 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? at(sorted, upper) : (at(sorted, upper - 1) + at(sorted, upper)) / 2;
 }
 
-/** By nearest rank: the lowest value that `percent` of all values do not exceed. Undefined if even the highest value stands for more. */
+/**
+ * By nearest rank: the lowest value that `percent` of all values do not exceed. Undefined if even the highest
+ * value stands for more.
+ */
 function percentile(sorted: readonly number[], percent: number): number | undefined {
   if (sorted.length * (100 - percent) < 100) return undefined;
   return at(sorted, Math.ceil((sorted.length * percent) / 100) - 1);
 }
 
 /**
- * How many times the baseline's median a median is, in the rounds in which both were measured, so that the spread shows how far the ratio can
- * be trusted: a machine that slows down for a while slows both.
+ * How many times the baseline's median a median is, in the rounds in which both were measured, so that the
+ * spread shows how far the ratio can be trusted: a machine that slows down for a while slows both.
  */
 export function ratioOf(
   rounds: readonly (readonly number[])[],

@@ -1,6 +1,7 @@
 /**
- * The order of a round, such that over as many rounds as there are programs each follows every other about equally often (Williams 1949):
- * what the one before has left to do for the kernel, and in its caches, must not always hit the same.
+ * The order of a round, such that over as many rounds as there are programs each follows every other about
+ * equally often (Williams 1949): what the one before has left to do for the kernel, and in its caches, must
+ * not always hit the same.
  */
 export function inTurn<T>(items: readonly T[], round: number): T[] {
   const count = items.length;

@@ -1,6 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 
-/** CPU time of a process with all its threads, in milliseconds (schedstat: Documentation/scheduler/sched-stats.rst). */
+/**
+ * CPU time of a process with all its threads, in milliseconds (schedstat:
+ * Documentation/scheduler/sched-stats.rst).
+ */
 export function cpuMs(pid: number): number {
   const threads = readdirSync(`/proc/${pid}/task`);
   const ns = threads.map((thread) =>

@@ -4,8 +4,9 @@ import { build, type Plugin } from "esbuild";
 const PROGRAM = "dist/causeway.mjs";
 
 /**
- * Builds the shipped program: one file, whose text V8 keeps in memory, so no more than is needed gets into it, and no blanks. Names stay, for
- * the sake of stack traces. What is in it is told beside it, for the image's bill of materials.
+ * Builds the shipped program: one file, whose text V8 keeps in memory, so no more than is needed gets into
+ * it, and no blanks. Names stay, for the sake of stack traces. What is in it is told beside it, for the
+ * image's bill of materials.
  */
 const { metafile } = await build({
   entryPoints: ["agent/main.ts"],
@@ -33,7 +34,10 @@ const { metafile } = await build({
 writeFileSync("dist/metafile.json", JSON.stringify(metafile));
 assertAscii(readFileSync(PROGRAM, "utf8"));
 
-/** One character beyond ASCII, which esbuild leaves in tagged templates, makes V8 keep two bytes of each: 1.5 MB of an agent's memory. */
+/**
+ * One character beyond ASCII, which esbuild leaves in tagged templates, makes V8 keep two bytes of each: 1.5
+ * MB of an agent's memory.
+ */
 function assertAscii(text: string): void {
   // oxlint-disable-next-line no-control-regex -- all of ASCII
   const at = text.search(/[^\u0000-\u007F]/);
@@ -44,8 +48,9 @@ function assertAscii(text: string): void {
 }
 
 /**
- * A package that does not say so has modules without side effects: those that nothing is imported from are left out. Of client-node that is a
- * class for each kind of Kubernetes object, nearly 800 modules, half of the program and 6 MB of the agent's memory.
+ * A package that does not say so has modules without side effects: those that nothing is imported from are
+ * left out. Of client-node that is a class for each kind of Kubernetes object, nearly 800 modules, half of
+ * the program and 6 MB of the agent's memory.
  */
 function withoutUnusedModulesOf(packageName: string): Plugin {
   const folder = `/node_modules/${packageName}/`;

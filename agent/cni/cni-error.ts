@@ -1,6 +1,6 @@
 /**
- * Error codes of the CNI specification (SPEC.md, section "Error") and ours from 100 on. 8 is what the reference library uses for
- * a namespace that is the plugin's own.
+ * Error codes of the CNI specification (SPEC.md, section "Error") and ours from 100 on. 8 is what the
+ * reference library uses for a namespace that is the plugin's own.
  */
 export const CNI_CODE = {
   incompatibleVersion: 1,

@@ -9,8 +9,8 @@ import { parseRequest } from "./request/request.ts";
 import { parseCniArgs, podNameOf } from "./request/runtime-config.ts";
 
 /**
- * Requests in work at the same time. Many, because deletions are collected while one runs; but bounded, because each holds descriptors and
- * memory while it queues at the kernel's rtnl lock.
+ * Requests in work at the same time. Many, because deletions are collected while one runs; but bounded,
+ * because each holds descriptors and memory while it queues at the kernel's rtnl lock.
  */
 const MAX_IN_FLIGHT = 256;
 
@@ -105,7 +105,8 @@ export function startCniServer(input: ServerInput): CniServer {
   return {
     async stop() {
       listener.stop();
-      // Also those that were taken from the queue just now, and have not delivered their frame yet: a rolling upgrade fails no pod.
+      // Also those that were taken from the queue just now, and have not delivered their frame yet: a rolling
+      // upgrade fails no pod.
       await transport.whenIdle();
       await Promise.all(inWork.values());
     },

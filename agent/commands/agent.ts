@@ -51,7 +51,10 @@ export async function runAgent(input: CommandInput, exit: Exit): Promise<Command
   }
 }
 
-/** Node.js itself writes warnings and the last words of a program to stderr, and waits until somebody takes them. */
+/**
+ * Node.js itself writes warnings and the last words of a program to stderr, and waits until somebody takes
+ * them.
+ */
 function logFaultsOfNode(log: Log, finish: () => void, exit: Exit): void {
   process.removeAllListeners("warning");
   process.on("warning", ({ name, message }) => log.warn({ warning: name }, message));

@@ -9,7 +9,10 @@ export interface ConfiguredCommand extends Omit<CommandHelp, "flags"> {
   readonly switches?: Readonly<Record<string, string>>;
 }
 
-/** The agent's configuration, or the result where there is nothing to run: help was asked for, or it cannot be used. */
+/**
+ * The agent's configuration, or the result where there is nothing to run: help was asked for, or it cannot be
+ * used.
+ */
 export function readConfig(
   command: ConfiguredCommand,
   { args, environment, hostName }: CommandInput,

@@ -58,26 +58,36 @@ export function explainLink(
   return { name, verdict: "ok", evidence: `link ${what}, MTU ${hostLink.mtu}` };
 }
 
-/** What the agent sets of every port, and a port that was away has lost: nothing is learned there or flooded. */
+/**
+ * What the agent sets of every port, and a port that was away has lost: nothing is learned there or flooded.
+ */
 function portCommand(link: string): string {
   return `bridge link set dev ${link} hairpin on learning off flood off mcast_flood off bcast_flood off`;
 }
 
-/** A process of the pod is found by the number that this namespace has for the pod's; undefined where it has none. */
+/**
+ * A process of the pod is found by the number that this namespace has for the pod's; undefined where it has
+ * none.
+ */
 function insidePod(netnsId: number | undefined, command: string): string | undefined {
   if (netnsId === undefined) return undefined;
   const pid = `lsns --type net --noheadings --output PID,NETNSID | awk '$2 == "${netnsId}" {print $1; exit}'`;
   return `nsenter --net --target "$(${pid})" ${command}`;
 }
 
-/** A bridge that was down has lost its neighbours with the routes: `before` are the commands that come first. */
+/**
+ * A bridge that was down has lost its neighbours with the routes: `before` are the commands that come first.
+ */
 function explainLostRoute(name: string, address: string, bridge: string, before: readonly string[]): Finding {
   const route = `ip route replace ${address} dev ${shellWord(bridge)} proto 98`;
   const evidence = `the host has no route to ${address} on ${bridge}`;
   return { name, verdict: "fail", evidence, remedy: allOf(...before, route) };
 }
 
-/** How the host finds a pod: the route leads to the bridge, the neighbour tells the MAC, the forwarding entry the port. `prefix`: begin of the hops' names. */
+/**
+ * How the host finds a pod: the route leads to the bridge, the neighbour tells the MAC, the forwarding entry
+ * the port. `prefix`: begin of the hops' names.
+ */
 export function explainEntries(prefix: string, end: PodEnd, bridge: string): readonly Finding[] {
   const { address, hostLink, isRouted, neighbour, portMacs } = end;
   const mac = portMacs[0] ?? macOf(address);

@@ -23,7 +23,10 @@ export function overlayRouteCommand({
   return `ip route replace ${podCidr} via ${gateway} dev ${shellWord(device)}${from} onlink proto 99`;
 }
 
-/** The IPv4 address of the node whose VXLAN device has this MAC (net/mac.ts); undefined for a hash of an IPv6 address. */
+/**
+ * The IPv4 address of the node whose VXLAN device has this MAC (net/mac.ts); undefined for a hash of an IPv6
+ * address.
+ */
 export function addressBehind(mac: string): string | undefined {
   const [first, second, ...rest] = mac.split(":");
   if (first !== "0a" || second !== "58") return undefined;

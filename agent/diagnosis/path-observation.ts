@@ -7,7 +7,10 @@ import type { ForwardChain } from "../plan/rules/forward-chain.ts";
 import type { PolicyTrace } from "../plan/policy/trace/trace-policies.ts";
 import type { Target } from "./target.ts";
 
-/** Everything that the kernel, and the agent where it runs, say about the way of a packet from a pod to a target and of the answers. */
+/**
+ * Everything that the kernel, and the agent where it runs, say about the way of a packet from a pod to a
+ * target and of the answers.
+ */
 export interface PathObservation {
   /** Address of the pod. */
   readonly source: string;
@@ -149,7 +152,9 @@ export type Translation =
 export interface PeerKnowledge {
   readonly name: string | undefined;
   readonly podCidr: string;
-  /** False: the prefix may as well be one that the operator has added to those that see pods' own addresses. */
+  /**
+   * False: the prefix may as well be one that the operator has added to those that see pods' own addresses.
+   */
   readonly isCertain: boolean;
   /** Why the agent makes no way to it. */
   readonly reason: string | undefined;
@@ -157,7 +162,10 @@ export interface PeerKnowledge {
   readonly remedy: string | undefined;
 }
 
-/** A host on a link, and whether its MAC is known: "unasked" is normal, "unresolved" means that nobody answered. */
+/**
+ * A host on a link, and whether its MAC is known: "unasked" is normal, "unresolved" means that nobody
+ * answered.
+ */
 export interface NextHop {
   readonly address: string;
   readonly link: Link | undefined;
@@ -185,7 +193,10 @@ export interface OverlayObservation {
   readonly orphans: readonly string[];
   readonly outer: RouteLookup | undefined;
   readonly hop: NextHop | undefined;
-  /** What the guard's sets must hold and do not, for the answers to be let in; undefined: where they come from is not known. */
+  /**
+   * What the guard's sets must hold and do not, for the answers to be let in; undefined: where they come from
+   * is not known.
+   */
   readonly lacking: Observed<readonly GuardElement[]> | undefined;
 }
 

@@ -1,8 +1,9 @@
 import { shellWord } from "./shell.ts";
 
 /**
- * The question to the API server whether somebody may do what it has refused: the same verb, object and account. `reason` is the server's own, as
- * `User "u" cannot list resource "nodes" in API group "" at the cluster scope` (forbiddenMessage of k8s.io/apiserver).
+ * The question to the API server whether somebody may do what it has refused: the same verb, object and
+ * account. `reason` is the server's own, as `User "u" cannot list resource "nodes" in API group "" at the
+ * cluster scope` (forbiddenMessage of k8s.io/apiserver).
  */
 export function permissionCommand(reason: string): string {
   const [, user, verb, object] = /User "([^"]+)" cannot (\w+) (?:path|resource) "([^"]+)"/.exec(reason) ?? [];

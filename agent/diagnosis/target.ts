@@ -7,7 +7,10 @@ export interface Target {
   readonly port: { readonly number: number; readonly protocol: Protocol } | undefined;
 }
 
-/** Reads `ADDRESS`, `ADDRESS:PORT[/PROTOCOL]`, an IPv6 address with a port in brackets; undefined when it is none of these. */
+/**
+ * Reads `ADDRESS`, `ADDRESS:PORT[/PROTOCOL]`, an IPv6 address with a port in brackets; undefined when it is
+ * none of these.
+ */
 export function parseTarget(text: string): Target | undefined {
   const plain = parseAddress(text);
   if (plain !== undefined) return { address: plain, port: undefined };

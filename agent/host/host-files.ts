@@ -34,12 +34,14 @@ export interface HostFilesOutcome {
 }
 
 /**
- * Makes the node's two host files, and a loopback plugin where the node has none, as they must be. The conflist comes last: with it
- * the runtime calls the node ready (commitment 5). Only what differs is written, so that nobody's file watch fires for nothing.
+ * Makes the node's two host files, and a loopback plugin where the node has none, as they must be. The
+ * conflist comes last: with it the runtime calls the node ready (commitment 5). Only what differs is written,
+ * so that nobody's file watch fires for nothing.
  */
 export async function ensureHostFiles(input: HostFilesInput): Promise<HostFilesOutcome> {
   const { cniBinDir, cniConfDir, cniConfName, shim, conflist, cniBinMode, cniConfMode } = input;
-  // Where a runtime looks there is a folder, or none yet on a host that was just made. An existing one keeps its mode.
+  // Where a runtime looks there is a folder, or none yet on a host that was just made. An existing one keeps
+  // its mode.
   for (const folder of [cniBinDir, cniConfDir]) await makeFolder(folder);
   const written: string[] = [];
   const loopback = join(cniBinDir, "loopback");
@@ -69,8 +71,8 @@ export async function ensureHostFiles(input: HostFilesInput): Promise<HostFilesO
 const OWN_NAMES: ReadonlySet<string> = new Set([CONFLIST_NAME, LAST_CONFLIST_NAME]);
 
 /**
- * Whether a conflist still does what ours does. Others may append plugins to the chain (istio/istio#32809): only a change of
- * our own entry, or of the keys around it, is a reason to write.
+ * Whether a conflist still does what ours does. Others may append plugins to the chain (istio/istio#32809):
+ * only a change of our own entry, or of the keys around it, is a reason to write.
  */
 export function servesConflist(current: string, planned: string): boolean {
   try {
@@ -89,7 +91,10 @@ interface Conflist {
   readonly plugins?: readonly unknown[];
 }
 
-/** Whether a conflist is of this agent, of whatever version: under the name that is ours, that is enough to know. */
+/**
+ * Whether a conflist is of this agent, of whatever version: under the name that is ours, that is enough to
+ * know.
+ */
 export function isOurConflist(text: string): boolean {
   try {
     const { name, plugins } = JSON.parse(text) as Conflist;
@@ -101,8 +106,9 @@ export function isOurConflist(text: string): boolean {
 }
 
 /**
- * Removes conflists that an agent of another `--cni-conf-name`, or an uninstallation, left: those of names that are ours anyway, and those that are
- * ours to the letter. One that somebody made of ours, for a chain of his own, stays.
+ * Removes conflists that an agent of another `--cni-conf-name`, or an uninstallation, left: those of names
+ * that are ours anyway, and those that are ours to the letter. One that somebody made of ours, for a chain of
+ * his own, stays.
  */
 async function removeFormerConflists(
   { cniConfDir, conflist }: HostFilesInput,

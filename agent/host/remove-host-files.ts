@@ -21,9 +21,9 @@ const isConflist = (content: Buffer): boolean => isOurConflist(content.toString(
 const isShim = (content: Buffer): boolean => content.includes(SHIM_WORDS);
 
 /**
- * Removes what {@link ensureHostFiles} has made, and the sockets. The conflist goes first: without it no runtime starts a pod that needs the rest. Where
- * pods need it, it only takes a name behind all others: no containerd stops a pod while there is none. What has one of our names and is
- * somebody else's stays.
+ * Removes what {@link ensureHostFiles} has made, and the sockets. The conflist goes first: without it no
+ * runtime starts a pod that needs the rest. Where pods need it, it only takes a name behind all others: no
+ * containerd stops a pod while there is none. What has one of our names and is somebody else's stays.
  */
 export async function removeHostFiles(input: HostFilesRemoval): Promise<void> {
   const { cniBinDir, cniConfDir, cniConfName, sockets, need, tell } = input;
@@ -53,7 +53,8 @@ export async function removeHostFiles(input: HostFilesRemoval): Promise<void> {
     return;
   }
   await remove(plugin, isShim);
-  // Runtimes run it beside every network: who removes it from a node with another CNI ends all its pods' starts.
+  // Runtimes run it beside every network: who removes it from a node with another CNI ends all its pods'
+  // starts.
   const [other] = await listOtherConfigurations(input).catch(() => []);
   if (!(await isFileOf(loopback, isShim))) return;
   if (other === undefined) await remove(loopback, isShim);

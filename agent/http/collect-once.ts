@@ -7,7 +7,10 @@ export interface Collected<Value> {
   readonly isNew: boolean;
 }
 
-/** Gives all callers within a second what the first of them had read, and never reads twice at a time. A failure is theirs, too. */
+/**
+ * Gives all callers within a second what the first of them had read, and never reads twice at a time. A
+ * failure is theirs, too.
+ */
 export function collectOnce<Value>(
   read: () => Promise<Value>,
   nowMs: () => number,

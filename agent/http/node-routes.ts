@@ -10,8 +10,8 @@ export interface NodeRoutesInput {
 }
 
 /**
- * What machines ask: /metrics, /healthz (the process runs) and /readyz (pods can start; else 503 and the reasons, one a line). Warnings are told
- * either way.
+ * What machines ask: /metrics, /healthz (the process runs) and /readyz (pods can start; else 503 and the
+ * reasons, one a line). Warnings are told either way.
  */
 export function nodeRoutes({
   readiness,

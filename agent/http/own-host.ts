@@ -11,8 +11,9 @@ export interface OwnHosts {
 const AUTHORITY = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::\d{1,5})?$/;
 
 /**
- * Whether a request's Host names this node. A web page can have a name of its own resolve to any address, the node's or that of a forwarded port,
- * and its script would read what is there as its own (DNS rebinding): it cannot have the browser send another name than that.
+ * Whether a request's Host names this node. A web page can have a name of its own resolve to any address, the
+ * node's or that of a forwarded port, and its script would read what is there as its own (DNS rebinding): it
+ * cannot have the browser send another name than that.
  *
  * @param local the address that the connection was made to
  */

@@ -41,7 +41,10 @@ const LOOPBACK_LIMITS: HttpLimits = {
   startedPerPeer: 32,
 };
 
-/** Serves HTTP at the node's address, and at a loopback address for the kubelet's probes and what is not for everybody. */
+/**
+ * Serves HTTP at the node's address, and at a loopback address for the kubelet's probes and what is not for
+ * everybody.
+ */
 export function serveNode(input: ServeNodeInput): {
   /** What is listened on; undefined what somebody else has. */
   ports(): Readonly<Record<HttpPart, number | undefined>>;

@@ -13,8 +13,9 @@ const NOWHERE: ReadonlyMap<number, string> = new Map([
 ]);
 
 /**
- * The entry of the main table that decides about an address, as `blackhole 192.0.2.0/24`, if it leads nowhere and is not ours, which an agent would put
- * back. The kernel itself, asked for the route, answers with an error instead.
+ * The entry of the main table that decides about an address, as `blackhole 192.0.2.0/24`, if it leads nowhere
+ * and is not ours, which an agent would put back. The kernel itself, asked for the route, answers with an
+ * error instead.
  */
 export async function findBlockingRoute(
   rtnetlink: NetlinkClient,

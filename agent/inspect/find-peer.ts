@@ -9,8 +9,9 @@ import type { Datapath } from "./observe/observe-datapath.ts";
 import type { TableQuestions } from "./table-questions.ts";
 
 /**
- * The other node that holds an address by its PodCIDR: as the agent knows it; else as the set of the cluster's prefixes tells, and what is left of
- * the way in the kernel. Undefined: no node has it, as far as is known.
+ * The other node that holds an address by its PodCIDR: as the agent knows it; else as the set of the
+ * cluster's prefixes tells, and what is left of the way in the kernel. Undefined: no node has it, as far as
+ * is known.
  */
 export async function findPeer(
   { questions, tables, node, report }: PeerSources,
@@ -30,7 +31,9 @@ export async function findPeer(
   return inside?.kind === "present" ? findRemnant({ questions, node }, address) : undefined;
 }
 
-/** Among thousands: one comparison of text for each length that PodCIDRs have, instead of reading them all. */
+/**
+ * Among thousands: one comparison of text for each length that PodCIDRs have, instead of reading them all.
+ */
 function findHolder(peers: readonly PeerReport[], address: string): PeerReport | undefined {
   const byCidr = new Map(peers.map((peer) => [peer.podCIDR, peer]));
   const lengths = new Set(peers.map(({ podCIDR }) => Number(podCIDR.slice(podCIDR.indexOf("/") + 1))));
@@ -49,7 +52,10 @@ export interface PeerSources {
   readonly report: NodeReport | undefined;
 }
 
-/** PodCIDRs of a cluster mostly have one length: then a neighbour of a VXLAN device tells which is meant, and the whole way. */
+/**
+ * PodCIDRs of a cluster mostly have one length: then a neighbour of a VXLAN device tells which is meant, and
+ * the whole way.
+ */
 async function findRemnant(
   { questions, node }: Pick<PeerSources, "questions" | "node">,
   address: string,

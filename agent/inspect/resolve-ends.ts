@@ -16,7 +16,8 @@ export interface Ends {
 const POD = /^([a-z0-9-]+\/[a-z0-9.-]+)(:.+)?$/;
 
 /**
- * Reads both ends; pods of this node also by name, targets also as URL or host name, in the family of the other end. Gives what is wrong as text.
+ * Reads both ends; pods of this node also by name, targets also as URL or host name, in the family of the
+ * other end. Gives what is wrong as text.
  */
 export async function resolveEnds(
   rtnetlink: NetlinkClient,
@@ -63,7 +64,10 @@ function isOf(family: Family): (address: string) => boolean {
   return (address) => familyOf(address) === family;
 }
 
-/** Addresses by pods' names, those of the newest link first. Links of former releases may have kept the beginning of a long name only. */
+/**
+ * Addresses by pods' names, those of the newest link first. Links of former releases may have kept the
+ * beginning of a long name only.
+ */
 async function listNamedPods(rtnetlink: NetlinkClient): Promise<(podName: string) => readonly string[]> {
   const { hostLinks } = await observeDatapath(rtnetlink);
   const attachments = hostLinks

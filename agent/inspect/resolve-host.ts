@@ -25,7 +25,9 @@ export function parseNamedTarget(text: string): NamedTarget | undefined {
   return DNS_SUBDOMAIN.test(host) && /[a-z]/.test(host) ? { host, portText } : undefined;
 }
 
-/** The addresses of a host as this node's resolver gives them, as targets; or why there are none, in words. */
+/**
+ * The addresses of a host as this node's resolver gives them, as targets; or why there are none, in words.
+ */
 export async function resolveHost({ host, portText }: NamedTarget): Promise<readonly Target[] | string> {
   try {
     const found = await lookup(host, { all: true });

@@ -1,13 +1,21 @@
 import { addressToNumber } from "../net/address.ts";
 import { addressAt, type Cidr, cidrContains, cidrSize } from "../net/cidr.ts";
 
-/** A freed address rests this long before it is given again: old connections and endpoints may still send to it. */
+/**
+ * A freed address rests this long before it is given again: old connections and endpoints may still send to
+ * it.
+ */
 export const COOL_DOWN_MS = 30_000;
 
-/** 16 times what a bridge can serve (BR_MAX_PORTS of net/bridge/br_private.h); bounds the memory of an IPv6 /64. */
+/**
+ * 16 times what a bridge can serve (BR_MAX_PORTS of net/bridge/br_private.h); bounds the memory of an IPv6
+ * /64.
+ */
 const MAX_OFFSET = 1n << 14n;
 
-/** Addresses of one PodCIDR. All operations but `cooling` take constant time, whatever the size of the prefix. */
+/**
+ * Addresses of one PodCIDR. All operations but `cooling` take constant time, whatever the size of the prefix.
+ */
 export interface AddressPool {
   readonly cidr: Cidr;
   /** First address of the prefix, on the bridge. */
@@ -15,8 +23,9 @@ export interface AddressPool {
   /** Number of addresses that pods can have. */
   readonly size: number;
   /**
-   * Takes a free address: one never given, else the one freed longest ago. So an address inside its cool-down is given only
-   * when every other one is taken: a pod that starts is worth more. Undefined when all are taken.
+   * Takes a free address: one never given, else the one freed longest ago. So an address inside its cool-down
+   * is given only when every other one is taken: a pod that starts is worth more. Undefined when all are
+   * taken.
    */
   allocate(): string | undefined;
   /** Takes the given address; false when it is taken, reserved or outside the prefix. */
@@ -24,8 +33,9 @@ export interface AddressPool {
   /** Gives an address back; one that is not taken is ignored. */
   release(address: string, nowMs: number): void;
   /**
-   * To be called after the claims of a restart: never-given addresses are counted from behind the one that was last given before it, because
-   * those below it may have been freed a moment before the restart. Where that is not known, from behind the highest claimed one.
+   * To be called after the claims of a restart: never-given addresses are counted from behind the one that
+   * was last given before it, because those below it may have been freed a moment before the restart. Where
+   * that is not known, from behind the highest claimed one.
    */
   resume(lastGiven?: string): void;
   /** The address that was last given, also before a restart. */
@@ -36,7 +46,10 @@ export interface AddressPool {
   cooling(nowMs: number): number;
 }
 
-/** First and last offset that pods may have: the first address is the gateway's, IPv4 keeps network and broadcast. */
+/**
+ * First and last offset that pods may have: the first address is the gateway's, IPv4 keeps network and
+ * broadcast.
+ */
 function podOffsets(cidr: Cidr): { readonly first: number; readonly last: number } {
   const size = cidrSize(cidr);
   const last = cidr.family === 4 ? size - 2n : size - 1n;

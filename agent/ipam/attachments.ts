@@ -11,8 +11,8 @@ export interface Attachments {
   /** Forgets an attachment and frees its addresses and host ports; an unknown one is ignored. */
   remove(hostLink: string, nowMs: number): void;
   /**
-   * Begins a comparison with the kernel: call it before the dump, and the function that it returns with the dump's answer. What was
-   * added or removed in between is left alone, since the dump may be older.
+   * Begins a comparison with the kernel: call it before the dump, and the function that it returns with the
+   * dump's answer. What was added or removed in between is left alone, since the dump may be older.
    */
   beginReload(): (observed: ReadonlyMap<string, Attachment>) => ReloadChanges;
 }

@@ -2,7 +2,10 @@ import { describeHostPort, type HostPort, overlaps } from "../plan/pods/host-por
 
 /** Which attachment has which ports of the node. */
 export interface HostPortTable {
-  /** Takes ports for an attachment, in place of those that it has, all or none; tells the first one that another attachment has. Nothing is awaited in between. */
+  /**
+   * Takes ports for an attachment, in place of those that it has, all or none; tells the first one that
+   * another attachment has. Nothing is awaited in between.
+   */
   reserve(hostLink: string, hostPorts: readonly HostPort[]): PortConflict | undefined;
   /** Gives back what an attachment has; one that has none is ignored. */
   release(hostLink: string): void;

@@ -31,20 +31,29 @@ export interface PoolUse {
 /** All addresses of this node. One address of each family per attachment. */
 export interface Ipam {
   /**
-   * Sets the PodCIDRs that new pods get addresses from. Pools of other PodCIDRs stay while an address of theirs is taken, so
-   * that attachments from before a re-created Node live on.
+   * Sets the PodCIDRs that new pods get addresses from. Pools of other PodCIDRs stay while an address of
+   * theirs is taken, so that attachments from before a re-created Node live on.
    */
   setPodCidrs(podCidrs: readonly Cidr[]): void;
-  /** Makes a pool for a former PodCIDR of which a restart found the gateway, so that its attachments can be claimed. */
+  /**
+   * Makes a pool for a former PodCIDR of which a restart found the gateway, so that its attachments can be
+   * claimed.
+   */
   addFormerCidr(cidr: Cidr): void;
   /** Takes one address of each family of the PodCIDRs: the requested one, or any. */
   reserve(requested?: ReadonlyMap<Family, string>): Reservation;
   /** Gateway of the PodCIDR that an address comes from, current or former. */
   gatewayOf(address: string): string | undefined;
-  /** Takes addresses that exist in the kernel; those outside every pool are remembered by nobody and need not be. */
+  /**
+   * Takes addresses that exist in the kernel; those outside every pool are remembered by nobody and need not
+   * be.
+   */
   claim(addresses: readonly string[]): void;
   release(addresses: readonly string[], nowMs: number): void;
-  /** To be called once all attachments of a restart are claimed, with the addresses that were last given before it. */
+  /**
+   * To be called once all attachments of a restart are claimed, with the addresses that were last given
+   * before it.
+   */
   resume(lastGiven?: readonly string[]): void;
   /** The address that each PodCIDR last gave. */
   lastGiven(): readonly string[];
@@ -71,7 +80,8 @@ export function createIpam(): Ipam {
         former = [...former, createAddressPool(cidr)];
     },
     reserve(requested = new Map()) {
-      // The order of the PodCIDRs decides which family is the pod's first; one of another family is refused below.
+      // The order of the PodCIDRs decides which family is the pod's first; one of another family is refused
+      // below.
       const families = new Set([...current.map((pool) => pool.cidr.family), ...requested.keys()]);
       if (current.length === 0) return { outcome: "no pool" };
       const addresses: PodAddress[] = [];

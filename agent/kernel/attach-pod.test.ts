@@ -10,7 +10,10 @@ import { madeUpPod } from "./pod/warm-up.ts";
 
 const RTM_NEWLINK = 16;
 
-/** A kernel that says of a link only at the third look that its carrier was seen: before 6.8 a question does not see to it. */
+/**
+ * A kernel that says of a link only at the third look that its carrier was seen: before 6.8 a question does
+ * not see to it.
+ */
 function createOldKernel() {
   let looks = 0;
   const look = (): Outcome => {

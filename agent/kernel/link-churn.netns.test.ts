@@ -1,6 +1,7 @@
 /**
- * Thousands of links of others that come and go all the time made each look at the node a reading of all of them, repeated because the kernel called
- * it interrupted. What is read is counted, in bytes: that does not depend on how busy the machine is.
+ * Thousands of links of others that come and go all the time made each look at the node a reading of all of
+ * them, repeated because the kernel called it interrupted. What is read is counted, in bytes: that does not
+ * depend on how busy the machine is.
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";

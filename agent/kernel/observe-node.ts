@@ -32,7 +32,10 @@ export interface ObservedNode {
   readonly peers: readonly ObservedPeer[];
 }
 
-/** Reads everything of ours in this network namespace: needs no agent, no configuration and no capability, and changes nothing. */
+/**
+ * Reads everything of ours in this network namespace: needs no agent, no configuration and no capability, and
+ * changes nothing.
+ */
 export async function observeNode(native: Native, options: { listPeers: boolean }): Promise<ObservedNode> {
   const rtnetlink = createNetlinkClient(native);
   try {

@@ -15,8 +15,9 @@ import type { NetlinkClient } from "./socket/netlink-client.ts";
 import { listLinks } from "./uplink/underlay.ts";
 
 /**
- * Removes everything of ours from this network namespace: links with their addresses, neighbours, queues and alternative names, routes, nftables
- * tables; gives what it was, as noun phrases. May be repeated. What is not ours stays, also under one of our names.
+ * Removes everything of ours from this network namespace: links with their addresses, neighbours, queues and
+ * alternative names, routes, nftables tables; gives what it was, as noun phrases. May be repeated. What is
+ * not ours stays, also under one of our names.
  */
 export async function removeDatapath({
   rtnetlink,

@@ -1,7 +1,10 @@
 import type { Attachment } from "../plan/pods/attachment.ts";
 import type { PodRoute } from "../plan/pods/pod-routing.ts";
 
-/** Descriptors of one pod, received from the shim: its network namespace and an rtnetlink socket opened inside it. */
+/**
+ * Descriptors of one pod, received from the shim: its network namespace and an rtnetlink socket opened inside
+ * it.
+ */
 export interface PodSockets {
   readonly netns: number;
   readonly rtnetlink: number;

@@ -36,12 +36,16 @@ export interface WatchedFile {
 const SETTLE_MS = 50;
 /** However busy its folder is, in which other programs may write all the time. */
 const MAX_SETTLE_MS = 250;
-/** The file is read this often even when nothing was heard: not every file system notifies, and a folder may be replaced. */
+/**
+ * The file is read this often even when nothing was heard: not every file system notifies, and a folder may
+ * be replaced.
+ */
 const POLL_MS = 10_000;
 
 /**
- * Watches a file for changes. The folder is watched, not the file: editors and ConfigMap mounts replace it. A file that is missing,
- * half-written or malformed is a fault that keeps the last good state. `take` and `onChange` are never called before this function has returned.
+ * Watches a file for changes. The folder is watched, not the file: editors and ConfigMap mounts replace it. A
+ * file that is missing, half-written or malformed is a fault that keeps the last good state. `take` and
+ * `onChange` are never called before this function has returned.
  */
 export function watchFile({ path, noun, take, onChange, log, clock }: WatchFileOptions): WatchedFile {
   let isClosed = false;
@@ -84,7 +88,8 @@ export function watchFile({ path, noun, take, onChange, log, clock }: WatchFileO
   const folder = createFolderWatcher({ path, log });
   const looks = createLooks(clock, (settle) => {
     folder.ensure(settle);
-    // One read after the other: a notification that comes during one leads to another after it, so the newest content is seen.
+    // One read after the other: a notification that comes during one leads to another after it, so the newest
+    // content is seen.
     reading = reading.then(read);
   });
   looks.start();

@@ -8,8 +8,9 @@ export interface BackOffOptions {
 }
 
 /**
- * Wait before try number `failures` + 1, with full jitter: anything from 0 to the bound that doubles with each failure. All agents of
- * a cluster lose their API server at the same moment; they must not come back at the same moment.
+ * Wait before try number `failures` + 1, with full jitter: anything from 0 to the bound that doubles with
+ * each failure. All agents of a cluster lose their API server at the same moment; they must not come back at
+ * the same moment.
  */
 export function backOffMs(failures: number, { baseMs, maxMs, random }: BackOffOptions): number {
   return random() * Math.min(maxMs, baseMs * 2 ** Math.max(0, failures - 1));

@@ -10,8 +10,9 @@ export interface FileContent {
 }
 
 /**
- * Writes a file whole or not at all: temporary file in the same folder, fsync, rename, fsync of the folder. A program that runs
- * or reads the old file keeps it, so a plugin in use is no "text file busy" (containernetworking/cni#763).
+ * Writes a file whole or not at all: temporary file in the same folder, fsync, rename, fsync of the folder. A
+ * program that runs or reads the old file keeps it, so a plugin in use is no "text file busy"
+ * (containernetworking/cni#763).
  */
 export async function writeFileAtomic({ path, content, mode }: FileContent): Promise<void> {
   const folder = dirname(path);
@@ -28,8 +29,8 @@ export async function writeFileAtomic({ path, content, mode }: FileContent): Pro
 }
 
 /**
- * Where a file is written before it takes its place. The leading dot and missing suffix keep runtimes from loading it; the fixed name lets a next
- * run clear up after a crash.
+ * Where a file is written before it takes its place. The leading dot and missing suffix keep runtimes from
+ * loading it; the fixed name lets a next run clear up after a crash.
  */
 export function temporaryOf(path: string): string {
   return join(dirname(path), `.${basename(path)}.causeway-tmp`);
@@ -69,7 +70,10 @@ export async function readFileIfThere(path: string): Promise<Buffer | undefined>
   }
 }
 
-/** Takes away what a file's mode allows beyond this one, and gives whether it did. One that is missing, or a link to another file, is left alone. */
+/**
+ * Takes away what a file's mode allows beyond this one, and gives whether it did. One that is missing, or a
+ * link to another file, is left alone.
+ */
 export async function tightenMode(path: string, mode: number): Promise<boolean> {
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch(() => undefined);
   if (file === undefined) return false;
@@ -105,7 +109,10 @@ export async function removeFile(path: string): Promise<boolean> {
   }
 }
 
-/** `EACCES: permission denied` without the path and call that Node adds, which the caller's sentence names already. */
+/**
+ * `EACCES: permission denied` without the path and call that Node adds, which the caller's sentence names
+ * already.
+ */
 export function describeSystemError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.message.split(",")[0] ?? error.message;

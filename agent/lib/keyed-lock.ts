@@ -3,7 +3,10 @@ export interface KeyedLock {
   run<T>(key: string, critical: () => Promise<T>): Promise<T>;
 }
 
-/** Order is the order of the calls; a failed function does not stop those behind it; keys take no memory once idle. */
+/**
+ * Order is the order of the calls; a failed function does not stop those behind it; keys take no memory once
+ * idle.
+ */
 export function createKeyedLock(): KeyedLock {
   const tails = new Map<string, Promise<unknown>>();
   return {

@@ -27,8 +27,8 @@ const MAX_WAITING_BYTES = 256 * 1024;
 const RETRY_MS = 50;
 
 /**
- * Lines wait while they are not taken, up to {@link MAX_WAITING_BYTES}; those that come then are lost, and so is all that a closed pipe or a full disk
- * refuses. A line that was begun is ended first.
+ * Lines wait while they are not taken, up to {@link MAX_WAITING_BYTES}; those that come then are lost, and so
+ * is all that a closed pipe or a full disk refuses. A line that was begun is ended first.
  */
 export function createLineWriter({ write, again, clock, onRecovered }: LineWriterInput): LineWriter {
   let waiting: Uint8Array[] = [];

@@ -1,4 +1,6 @@
-/** A function that gives its last answer again as long as all of the key, compared by identity, is the same. */
+/**
+ * A function that gives its last answer again as long as all of the key, compared by identity, is the same.
+ */
 export function rememberLast<Input, Output>(make: (input: Input) => Output) {
   let last: { readonly key: readonly unknown[]; readonly output: Output } | undefined;
   return (key: readonly unknown[], input: () => Input): Output => {

@@ -1,4 +1,7 @@
-/** Many shared holders at the same time, or one exclusive one. Who waits for exclusive use lets no new sharer overtake it. */
+/**
+ * Many shared holders at the same time, or one exclusive one. Who waits for exclusive use lets no new sharer
+ * overtake it.
+ */
 export interface SharedLock {
   shared<T>(work: () => Promise<T>): Promise<T>;
   exclusive<T>(work: () => Promise<T>): Promise<T>;

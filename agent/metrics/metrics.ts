@@ -6,14 +6,20 @@ import { type AgentState, registerStateMetrics } from "./state-metrics.ts";
 export interface MetricsInput {
   readonly version: string;
   readonly nodeVersion: string;
-  /** Codes that a request can end with. Those of ADD are shown from the start: a counter that begins at 1 has not risen for Prometheus. */
+  /**
+   * Codes that a request can end with. Those of ADD are shown from the start: a counter that begins at 1 has
+   * not risen for Prometheus.
+   */
   readonly codes: readonly number[];
 }
 
 export interface Metrics {
   /** Shows the agent's state, too, read at every scrape. To be called once. */
   showState(state: AgentState): void;
-  /** Observes one CNI request: `seconds` from the start of the shim to the reply, `code` 0 or the CNI error code. */
+  /**
+   * Observes one CNI request: `seconds` from the start of the shim to the reply, `code` 0 or the CNI error
+   * code.
+   */
   observeRequest(command: string, code: number, seconds: number): void;
   /** Counts repairs of host files. */
   countFileWrite(path: string): void;

@@ -12,7 +12,9 @@ export interface PolicyCounts {
   readonly elements: number;
   /** Watches of the API that are open. */
   readonly watches: number;
-  /** Attachments of Kubernetes pods: under a policy, isolated as nobody knows their labels, and all others. */
+  /**
+   * Attachments of Kubernetes pods: under a policy, isolated as nobody knows their labels, and all others.
+   */
   readonly pods: Readonly<Record<"selected" | "unknown" | "open", number>>;
 }
 

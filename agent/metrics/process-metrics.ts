@@ -7,8 +7,8 @@ import { createStateGauges } from "./state-gauges.ts";
 const EVENT_LOOP_SAMPLE_MS = 200;
 
 /**
- * Registers what operators ask of any process, under the names that Prometheus's own clients use for it, and the little of Node.js that tells why an
- * agent is slow.
+ * Registers what operators ask of any process, under the names that Prometheus's own clients use for it, and
+ * the little of Node.js that tells why an agent is slow.
  */
 export function registerProcessMetrics(register: Registry): void {
   const { gauge, counter } = createStateGauges(register);

@@ -46,7 +46,10 @@ export interface PeerCounts {
   readonly programmed: number;
 }
 
-/** Registers the metrics that show what is, as opposed to what has happened. Label sets are bounded by the program, but for this node's PodCIDRs. */
+/**
+ * Registers the metrics that show what is, as opposed to what has happened. Label sets are bounded by the
+ * program, but for this node's PodCIDRs.
+ */
 export function registerStateMetrics(register: Registry, state: AgentState, codes: readonly number[]): void {
   const show = createStateGauges(register);
   registerPools(register, state.pools);

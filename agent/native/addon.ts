@@ -2,11 +2,14 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 
 /**
- * Functions of the C addon (addon/addon.c). They give what the system call of their name returns, a negative error number on failure, and check no argument:
- * a wrong type ends the process.
+ * Functions of the C addon (addon/addon.c). They give what the system call of their name returns, a negative
+ * error number on failure, and check no argument: a wrong type ends the process.
  */
 export interface Addon {
-  /** Calls `callback` in the event loop while `fd` is ready for `events` (UV_READABLE, UV_WRITABLE). Gives an identifier. */
+  /**
+   * Calls `callback` in the event loop while `fd` is ready for `events` (UV_READABLE, UV_WRITABLE). Gives an
+   * identifier.
+   */
   poll(fd: number, events: number, callback: () => void): number;
   /** Also for a descriptor that is closed next. An unknown identifier is ignored. */
   unpoll(id: number): void;
@@ -24,17 +27,24 @@ export interface Addon {
   ownAddress(fd: number, address: Uint8Array): number;
   peerAddress(fd: number, address: Uint8Array): number;
   /**
-   * recvmsg without waiting. Appends descriptors that came along to `fds`, on failure too. EMFILE: more than two, or no room for them;
-   * EMSGSIZE: a datagram larger than `bytes`; EINTR also for a netlink message that is not the kernel's.
+   * recvmsg without waiting. Appends descriptors that came along to `fds`, on failure too. EMFILE: more than
+   * two, or no room for them; EMSGSIZE: a datagram larger than `bytes`; EINTR also for a netlink message that
+   * is not the kernel's.
    */
   receive(fd: number, bytes: Uint8Array, fds: number[]): number;
   /** Without waiting. */
   send(fd: number, bytes: Uint8Array): number;
-  /** write without waiting, of at most PIPE_BUF bytes, to any kind of descriptor; one that is non-blocking is safe from other writers too. */
+  /**
+   * write without waiting, of at most PIPE_BUF bytes, to any kind of descriptor; one that is non-blocking is
+   * safe from other writers too.
+   */
   write(fd: number, bytes: Uint8Array): number;
   shutdown(fd: number): number;
   close(fd: number): number;
-  /** See `Native.request`. Rejects with an error whose `code` is the error's name, and whose message is the system call. */
+  /**
+   * See `Native.request`. Rejects with an error whose `code` is the error's name, and whose message is the
+   * system call.
+   */
   request(
     steps: readonly { readonly fd: number; readonly bytes: Uint8Array }[],
   ): Promise<(Buffer | undefined)[]>;

@@ -8,19 +8,23 @@ export type Connection = number & { readonly [connectionId]: true };
 
 export interface ListenHandlers {
   /**
-   * A whole frame, header included, with the descriptors that came with it: they belong to the receiver. Once per connection. The frame is
-   * valid during the call only.
+   * A whole frame, header included, with the descriptors that came with it: they belong to the receiver. Once
+   * per connection. The frame is valid during the call only.
    */
   readonly onRequest: (connection: Connection, frame: Buffer, fds: number[]) => void;
   /** The peer hung up before the reply. The connection is closed already. */
   readonly onGone?: (connection: Connection) => void;
-  /** A connection was closed because its peer broke the rules or dawdled (onGone follows if it had a request), or none could be accepted. */
+  /**
+   * A connection was closed because its peer broke the rules or dawdled (onGone follows if it had a request),
+   * or none could be accepted.
+   */
   readonly onRefused: (reason: string) => void;
 }
 
 /**
- * Each request holds three descriptors, its connection and the pod's two; a process has 1,024 where nobody has raised the limit. Those beyond
- * wait in the kernel's queue: with no room for the descriptors of a frame they would be lost.
+ * Each request holds three descriptors, its connection and the pod's two; a process has 1,024 where nobody
+ * has raised the limit. Those beyond wait in the kernel's queue: with no room for the descriptors of a frame
+ * they would be lost.
  */
 export const MAX_SERVED = 300;
 

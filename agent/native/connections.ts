@@ -19,7 +19,10 @@ export interface Connections {
   isGone(id: Connection): boolean;
   drop(id: Connection): void;
   count(): number;
-  /** As many requests are being served as there should be descriptors for: see MAX_SERVED of connection-table.ts. */
+  /**
+   * As many requests are being served as there should be descriptors for: see MAX_SERVED of
+   * connection-table.ts.
+   */
   isFull(): boolean;
   /** Calls `work` once, as soon as a request has ended. */
   onceRoom(work: () => void): void;
@@ -39,8 +42,9 @@ interface Server {
 }
 
 /**
- * Reads one request per connection and writes its reply. A peer has `peerTimeoutMs` to send its frame, and as long to read its reply.
- * The client must not shut down its sending side: the end of the stream means that it is gone.
+ * Reads one request per connection and writes its reply. A peer has `peerTimeoutMs` to send its frame, and as
+ * long to read its reply. The client must not shut down its sending side: the end of the stream means that it
+ * is gone.
  */
 export function createConnections(addon: Addon, peerTimeoutMs: number): Connections {
   const table = createConnectionTable(addon);

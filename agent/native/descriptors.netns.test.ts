@@ -127,7 +127,10 @@ test("stop() serves everybody who is queued, also those beyond what is served at
   });
 });
 
-/** Waits until as many are held as there may be, and all others are queued. One that is accepted before its frame is there is held beyond that number. */
+/**
+ * Waits until as many are held as there may be, and all others are queued. One that is accepted before its
+ * frame is there is held beyond that number.
+ */
 async function everybodyIsThere(path: string, count: number, held: () => number): Promise<void> {
   const seen = () => ({ held: held(), queued: queuedAt(path) });
   const isSo = (): boolean => held() >= MAX_SERVED && held() + queuedAt(path) === count;

@@ -3,7 +3,10 @@ import type { Addon } from "./addon.ts";
 import { releaseMemory } from "./release-memory.ts";
 import { errorCode } from "./system-error.ts";
 
-/** Of a frame (docs/protocol.md) only the first 8 bytes are known here: magic and big-endian length of the rest. */
+/**
+ * Of a frame (docs/protocol.md) only the first 8 bytes are known here: magic and big-endian length of the
+ * rest.
+ */
 const MAGIC = Buffer.from("CWAY");
 const HEADER_BYTES = 8;
 const MAX_LENGTH = 2 * 1024 * 1024;

@@ -6,11 +6,17 @@ import { checked, errorCode } from "./system-error.ts";
 import { listenUnix } from "./socket/unix-socket.ts";
 
 export interface Listener {
-  /** Unlinks the socket, takes what is queued as there is room for it, then accepts no more; running connections go on. May be called twice. */
+  /**
+   * Unlinks the socket, takes what is queued as there is room for it, then accepts no more; running
+   * connections go on. May be called twice.
+   */
   stop(): void;
 }
 
-/** How long to wait when descriptors or memory have run out: the queue stays readable, and asking at once would spin. */
+/**
+ * How long to wait when descriptors or memory have run out: the queue stays readable, and asking at once
+ * would spin.
+ */
 const PAUSE_MS = 100;
 
 const { EAGAIN, ECONNABORTED, EINTR } = constants.errno;
@@ -66,7 +72,8 @@ export function createListener(
       stopped = true;
       clearTimeout(timer);
       addon.unpoll(poll);
-      // Once the file is gone and the socket shut down nobody can queue any more: connect() fails at once, and the queue is emptied.
+      // Once the file is gone and the socket shut down nobody can queue any more: connect() fails at once,
+      // and the queue is emptied.
       socket.unlink();
       addon.shutdown(socket.fd);
       drain();

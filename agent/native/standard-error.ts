@@ -12,8 +12,9 @@ export function openStandardError(addon: Addon): WriteNow {
 }
 
 /**
- * A description of our own for a pipe or a terminal, which does not wait: O_NONBLOCK on the one that was handed to us would be on for all who have
- * it. Undefined for other kinds of files, for a pipe that nobody reads (ENXIO), and where the node does not let us: then `Addon.write` asks before it writes.
+ * A description of our own for a pipe or a terminal, which does not wait: O_NONBLOCK on the one that was
+ * handed to us would be on for all who have it. Undefined for other kinds of files, for a pipe that nobody
+ * reads (ENXIO), and where the node does not let us: then `Addon.write` asks before it writes.
  */
 function openAnew(fd: number): number | undefined {
   try {

@@ -6,7 +6,10 @@ export interface AddressCover {
   holdsAny(family: Family, base: Uint8Array, prefixLength: number): boolean;
 }
 
-/** One look-up for each question, however many addresses there are: they are sorted by their first bits when a length is first asked for. */
+/**
+ * One look-up for each question, however many addresses there are: they are sorted by their first bits when a
+ * length is first asked for.
+ */
 export function createAddressCover(addresses: Iterable<string>): AddressCover {
   const bytes: Record<Family, Uint8Array[]> = { 4: [], 6: [] };
   for (const address of addresses) bytes[familyOf(address)].push(addressToBytes(address));

@@ -1,7 +1,10 @@
 import { addressFromBytes, addressToBytes, familyOf } from "./address.ts";
 import { addressBits, type Cidr } from "./cidr.ts";
 
-/** First and last address of a prefix, as text that sorts as addresses do, IPv4 before IPv6. Two prefixes are apart, or one holds the other. */
+/**
+ * First and last address of a prefix, as text that sorts as addresses do, IPv4 before IPv6. Two prefixes are
+ * apart, or one holds the other.
+ */
 export interface AddressRange {
   readonly first: string;
   readonly last: string;

@@ -11,8 +11,9 @@ export function familyOf(address: string): Family {
 }
 
 /**
- * Canonical text of an address (RFC 5952 for IPv6), or undefined when `text` is not one plain address: no prefix length,
- * no zone, no IPv4 with leading zeros, no IPv4-mapped IPv6 (the kernel would treat those as IPv4).
+ * Canonical text of an address (RFC 5952 for IPv6), or undefined when `text` is not one plain address: no
+ * prefix length, no zone, no IPv4 with leading zeros, no IPv4-mapped IPv6 (the kernel would treat those as
+ * IPv4).
  */
 export function parseAddress(text: string): string | undefined {
   // Nearly all IPv4 addresses are canonical, and the library takes a hundred times as long to say so.
@@ -21,7 +22,10 @@ export function parseAddress(text: string): string | undefined {
   return parsed === undefined || isMapped(parsed) ? undefined : parsed.correctForm();
 }
 
-/** As {@link parseAddress}, but an IPv4-mapped address (`::ffff:192.0.2.1`, RFC 4291 section 2.5.5.2) is the IPv4 address in it. */
+/**
+ * As {@link parseAddress}, but an IPv4-mapped address (`::ffff:192.0.2.1`, RFC 4291 section 2.5.5.2) is the
+ * IPv4 address in it.
+ */
 export function parseUnmappedAddress(text: string): string | undefined {
   const parsed = readAddress(text);
   if (parsed === undefined || !isMapped(parsed)) return parsed?.correctForm();
@@ -42,8 +46,8 @@ function isMapped(address: Address4 | Address6): boolean {
 }
 
 /**
- * 4 or 16 bytes in network order. `address` is canonical (see {@link parseAddress}); anything else throws. Without the library, which reads
- * any form with regular expressions: each ADD asks some fifteen times.
+ * 4 or 16 bytes in network order. `address` is canonical (see {@link parseAddress}); anything else throws.
+ * Without the library, which reads any form with regular expressions: each ADD asks some fifteen times.
  */
 export function addressToBytes(address: string): Uint8Array {
   const bytes = familyOf(address) === 4 ? ipv4ToBytes(address) : ipv6ToBytes(address);

@@ -12,7 +12,9 @@ export function addressBits(family: Family): number {
   return family === 4 ? 32 : 128;
 }
 
-/** Parses `address/length`. Host bits must be zero: "10.244.1.1/24" is a typing error in a list of prefixes. */
+/**
+ * Parses `address/length`. Host bits must be zero: "10.244.1.1/24" is a typing error in a list of prefixes.
+ */
 export function parseCidr(text: string): Cidr | undefined {
   const parsed = parseInterfaceAddress(text);
   if (parsed === undefined) return undefined;
@@ -32,7 +34,10 @@ export function parseInterfaceAddress(
   return { address, prefixLength };
 }
 
-/** The prefix of canonical text, as {@link formatCidr} gives it: without checks, of which thousands at once would be felt. */
+/**
+ * The prefix of canonical text, as {@link formatCidr} gives it: without checks, of which thousands at once
+ * would be felt.
+ */
 export function cidrFromCanonical(text: string): Cidr {
   const slash = text.indexOf("/");
   const base = text.slice(0, slash);

@@ -11,8 +11,8 @@ const PRIME_LOW = 0x1b3;
 const PRIME_SHIFT = 40 - 32;
 
 /**
- * 64-bit FNV-1a hash (http://www.isthe.com/chongo/tech/comp/fnv/). The shim computes the same in C. In halves, since each ADD and DEL computes it
- * and a bigint for every byte takes ten times as long.
+ * 64-bit FNV-1a hash (http://www.isthe.com/chongo/tech/comp/fnv/). The shim computes the same in C. In
+ * halves, since each ADD and DEL computes it and a bigint for every byte takes ten times as long.
  */
 export function fnv1a64(bytes: Uint8Array): Hash64 {
   let { high, low } = OFFSET_BASIS;

@@ -2,9 +2,10 @@ import { addressToBytes, familyOf } from "./address.ts";
 import { fnv1a64 } from "./fnv1a.ts";
 
 /**
- * MAC address that belongs to an IP address, so that nobody has to ask for it: 0a:58 and the four bytes of an IPv4 address,
- * or 0e and 40 bits of a hash of an IPv6 address (its low bits alone would repeat in every PodCIDR). Both are
- * locally administered unicast addresses (IEEE 802, second least significant bit of the first byte).
+ * MAC address that belongs to an IP address, so that nobody has to ask for it: 0a:58 and the four bytes of an
+ * IPv4 address, or 0e and 40 bits of a hash of an IPv6 address (its low bits alone would repeat in every
+ * PodCIDR). Both are locally administered unicast addresses (IEEE 802, second least significant bit of the
+ * first byte).
  */
 export function macOf(address: string): string {
   const bytes = addressToBytes(address);
@@ -13,7 +14,10 @@ export function macOf(address: string): string {
   return macFromBytes(Uint8Array.of(0x0e, high, low >>> 24, low >>> 16, low >>> 8, low));
 }
 
-/** Canonical text of a MAC address, or undefined when `text` is not six hexadecimal bytes separated by colons or dashes. */
+/**
+ * Canonical text of a MAC address, or undefined when `text` is not six hexadecimal bytes separated by colons
+ * or dashes.
+ */
 export function parseMac(text: string): string | undefined {
   const match = /^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i.exec(text);
   return match === null ? undefined : text.toLowerCase().replaceAll("-", ":");
@@ -30,12 +34,18 @@ export function macToBytes(mac: string): Uint8Array {
 
 const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
-/** Canonical text (lower case, colons) of a hardware address. Joined: V8 keeps a text that was added up in pieces, which take four times as much. */
+/**
+ * Canonical text (lower case, colons) of a hardware address. Joined: V8 keeps a text that was added up in
+ * pieces, which take four times as much.
+ */
 export function macFromBytes(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => HEX[byte]).join(":");
 }
 
-/** The link-local address that a kernel gives itself for a MAC: fe80::/64 and the modified EUI-64 (RFC 4291 appendix A). */
+/**
+ * The link-local address that a kernel gives itself for a MAC: fe80::/64 and the modified EUI-64 (RFC 4291
+ * appendix A).
+ */
 export function linkLocalOf(mac: string): string {
   const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = macToBytes(mac);
   const words = [((a ^ 0x02) << 8) | b, (c << 8) | 0xff, 0xfe00 | d, (e << 8) | f];

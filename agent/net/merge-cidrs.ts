@@ -2,7 +2,10 @@ import { type AddressRange, firstAddress, rangeHolds, rangeOf, shareBits } from 
 import type { Family } from "./address.ts";
 import { addressBits, type Cidr, formatCidr } from "./cidr.ts";
 
-/** A prefix by the addresses that it covers: numbers of thousands of IPv6 prefixes would be felt with each change of the cluster. */
+/**
+ * A prefix by the addresses that it covers: numbers of thousands of IPv6 prefixes would be felt with each
+ * change of the cluster.
+ */
 interface Block {
   readonly range: AddressRange;
   readonly family: Family;
@@ -12,8 +15,9 @@ interface Block {
 }
 
 /**
- * The smallest list of prefixes that covers the same addresses, in ascending order, IPv4 first: prefixes inside others are dropped,
- * two halves of one prefix become it. What an nftables interval set without auto-merge takes and gives back unchanged.
+ * The smallest list of prefixes that covers the same addresses, in ascending order, IPv4 first: prefixes
+ * inside others are dropped, two halves of one prefix become it. What an nftables interval set without
+ * auto-merge takes and gives back unchanged.
  */
 export function mergeCidrs(cidrs: readonly Cidr[]): Cidr[] {
   const merged: Block[] = [];
@@ -27,7 +31,10 @@ export function mergeCidrs(cidrs: readonly Cidr[]): Cidr[] {
   return merged.map(cidrOfBlock);
 }
 
-/** By family, base, then length: a prefix stands before those inside it. Texts are sorted many times faster than by a function. */
+/**
+ * By family, base, then length: a prefix stands before those inside it. Texts are sorted many times faster
+ * than by a function.
+ */
 function sortCidrs(cidrs: readonly Cidr[]): readonly Cidr[] {
   const byKey = new Map(
     cidrs.map((cidr) => [rangeOf(cidr).first + String.fromCharCode(cidr.prefixLength), cidr]),

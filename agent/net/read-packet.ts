@@ -15,11 +15,17 @@ export interface PacketHeaders {
 const [ICMP, TCP, UDP, DCCP, ICMPV6, SCTP, UDPLITE] = [1, 6, 17, 33, 58, 132, 136];
 const WITH_PORTS: ReadonlySet<number> = new Set([TCP, UDP, DCCP, SCTP, UDPLITE]);
 
-/** IPv6 extension headers that stand before the transport's: their length is told in units of 8 bytes, without the first. */
+/**
+ * IPv6 extension headers that stand before the transport's: their length is told in units of 8 bytes, without
+ * the first.
+ */
 const EXTENSIONS: ReadonlySet<number> = new Set([0, 43, 60, 135]);
 const [FRAGMENT, AUTHENTICATION] = [44, 51];
 
-/** Reads the beginning of an IP packet, which may be cut anywhere; undefined where not even the addresses are there. */
+/**
+ * Reads the beginning of an IP packet, which may be cut anywhere; undefined where not even the addresses are
+ * there.
+ */
 export function readPacket(bytes: Uint8Array): PacketHeaders | undefined {
   const version = (bytes[0] ?? 0) >>> 4;
   if (version === 4) return readIpv4(bytes);

@@ -1,9 +1,9 @@
 import { Flags, FlagsAck, FlagsGet, FlagsNew, MessageType, RouteMessageType } from "./package.ts";
 
 /**
- * Numbers of the kernel's interface. First those that the `netlink` package has, as plain numbers, because they are compared with what
- * is on the wire, where any number may stand; then those that it keeps to itself or does not know. `layout.test.ts` compares every one
- * with the C headers under the same name.
+ * Numbers of the kernel's interface. First those that the `netlink` package has, as plain numbers, because
+ * they are compared with what is on the wire, where any number may stand; then those that it keeps to itself
+ * or does not know. `layout.test.ts` compares every one with the C headers under the same name.
  */
 
 /** linux/netlink.h */

@@ -1,6 +1,7 @@
 /*
- * The messages of layout.test.ts, built with the kernel's own structures and macros. One line each: name and bytes in hexadecimal.
- * It is put behind a generated part (includes; print_constants) and compiled by the test.
+ * The messages of layout.test.ts, built with the kernel's own structures and macros. One line each: name and
+ * bytes in hexadecimal. It is put behind a generated part (includes; print_constants) and compiled by the
+ * test.
  */
 #include <arpa/inet.h>
 #include <string.h>

@@ -1,7 +1,8 @@
 /**
- * What Causeway takes of the npm package `netlink` 0.3.0, and the one file that imports it: numbers of the kernel's interface, the fixed headers of
- * messages, and numbers in the machine's byte order. Its sockets are not used: they send one message at a time, in the agent's own network namespace
- * only, and need a compiled part that would have to be built beside ours. `layout.test.ts` compares what is here with the C headers.
+ * What Causeway takes of the npm package `netlink` 0.3.0, and the one file that imports it: numbers of the
+ * kernel's interface, the fixed headers of messages, and numbers in the machine's byte order. Its sockets are
+ * not used: they send one message at a time, in the agent's own network namespace only, and need a compiled
+ * part that would have to be built beside ours. `layout.test.ts` compares what is here with the C headers.
  */
 export {
   Attributes as SocketOption,

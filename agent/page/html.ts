@@ -15,7 +15,10 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": "&#39;",
 };
 
-/** A template whose values are made printable and escaped, unless they are {@link Html}: names and errors come from outside. */
+/**
+ * A template whose values are made printable and escaped, unless they are {@link Html}: names and errors come
+ * from outside.
+ */
 export function html(texts: TemplateStringsArray, ...parts: readonly Part[]): Html {
   return { html: texts.reduce((result, text, index) => result + render(parts[index - 1]) + text) };
 }

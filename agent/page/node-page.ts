@@ -41,7 +41,10 @@ interface Rendered {
   readonly etag: string;
 }
 
-/** The node's page at `/`, and its report as JSON at `/report.json`; both are answered with 304 while nothing has changed. */
+/**
+ * The node's page at `/`, and its report as JSON at `/report.json`; both are answered with 304 while nothing
+ * has changed.
+ */
 export function createNodePage({ report, nowMs }: NodePageInput): Readonly<Record<string, Handler>> {
   const collect = collectOnce(report, nowMs);
   return {

@@ -1,6 +1,7 @@
 /**
- * Script of the node page: asks for the page itself every two seconds while it is visible, puts in what has changed, and sorts and filters
- * the rows. Everything is rendered in one place, by the agent, so that the page without a script is the same.
+ * Script of the node page: asks for the page itself every two seconds while it is visible, puts in what has
+ * changed, and sorts and filters the rows. Everything is rendered in one place, by the agent, so that the
+ * page without a script is the same.
  */
 export const PAGE_SCRIPT = `
 const live = document.getElementById("live");

@@ -20,7 +20,9 @@ import { PAGE_STYLE } from "./page-style.ts";
 import { bars, dot, faviconOf, share } from "./pictures.ts";
 import { type Column, tableSection } from "./table-section.ts";
 
-/** Bytes of the whole page, whatever is on the node; `causeway status` has all. Pods get what the rest leaves. */
+/**
+ * Bytes of the whole page, whatever is on the node; `causeway status` has all. Pods get what the rest leaves.
+ */
 const MAX_BYTES = 60_000;
 const ROOM = { peers: 5000, calls: 5000, repairs: 3000, problems: 4000, denied: 4000, drops: 2000 } as const;
 
@@ -35,7 +37,10 @@ const MAX_NOTES = 5;
 const MAX_SENTENCE = 200;
 const MAX_REASON = 500;
 
-/** The node's page, whole; the same for the same report but its time. One that `isLive` keeps itself up to date. */
+/**
+ * The node's page, whole; the same for the same report but its time. One that `isLive` keeps itself up to
+ * date.
+ */
 export function renderPage(report: NodeReport, { isLive } = { isLive: true }): string {
   const frame = (podSection: Html): string => page(report, podSection, isLive).html;
   const rest = Buffer.byteLength(frame(pods(report, 0)));

@@ -31,7 +31,10 @@ function node(index: number, moved = false): ClusterMember {
   };
 }
 
-/** A reconciler of the first of all nodes, and a kernel that compares and writes rulesets as the real one does. */
+/**
+ * A reconciler of the first of all nodes, and a kernel that compares and writes rulesets as the real one
+ * does.
+ */
 function setUp(overlay: OverlayMode) {
   const nodes = new Map(Array.from({ length: NODES }, (_, index) => [index + 1, node(index + 1)]));
   const own = node(1);

@@ -41,16 +41,22 @@ export interface ClusterReconcilerInput extends PartsInput {
 
 export interface ClusterReconciler {
   /**
-   * Plans masquerade and the routes to all other nodes, and makes them so. Without `verify` what was made before is taken as still there. "again"
-   * when the kernel refused a part that may work later.
+   * Plans masquerade and the routes to all other nodes, and makes them so. Without `verify` what was made
+   * before is taken as still there. "again" when the kernel refused a part that may work later.
    */
   run(options: { readonly verify: boolean }): Promise<"again" | undefined>;
   counts(): PeerCounts;
   /** The routes to all other nodes, as planned by the last run. */
   peers(): readonly { readonly claim: Claim; readonly plan: PeerPlan }[];
-  /** What pods may be in, as far as it is known: the configured space, this node's PodCIDRs and those of all others. */
+  /**
+   * What pods may be in, as far as it is known: the configured space, this node's PodCIDRs and those of all
+   * others.
+   */
   clusterCidrs(): readonly Cidr[];
-  /** PodCIDRs of all nodes, with the gateways in them; the same object for as long as no node changes. Undefined before all nodes are known. */
+  /**
+   * PodCIDRs of all nodes, with the gateways in them; the same object for as long as no node changes.
+   * Undefined before all nodes are known.
+   */
   podNetwork(): PodNetwork | undefined;
   /** What an operator must know of other nodes, as sentences, from the last run. */
   problems(): readonly string[];

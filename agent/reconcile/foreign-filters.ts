@@ -13,7 +13,10 @@ export interface ForeignFiltersInput {
   readonly onProblem: (note: string) => void;
 }
 
-/** Looks after packet filters of others, which are not ours to change: a chain that drops pods' packets overrules every accept of ours. */
+/**
+ * Looks after packet filters of others, which are not ours to change: a chain that drops pods' packets
+ * overrules every accept of ours.
+ */
 export interface ForeignFilters {
   /** Tells what is new, and when all is over. Repeated at no cost while no ruleset changes. */
   look(): Promise<void>;

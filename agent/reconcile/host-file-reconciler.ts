@@ -37,7 +37,10 @@ export function createHostFileReconciler(input: HostFilesInput): HostFileReconci
   };
 }
 
-/** The kernel sets the time of the last change (ctime) itself: nobody can change content or mode and leave it. A folder has it of names that come and go. */
+/**
+ * The kernel sets the time of the last change (ctime) itself: nobody can change content or mode and leave it.
+ * A folder has it of names that come and go.
+ */
 function describeState(path: string): string {
   const state = statSync(path, { bigint: true, throwIfNoEntry: false });
   return state === undefined

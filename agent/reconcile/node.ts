@@ -45,7 +45,10 @@ export interface NodeReconcilerInput {
   readonly mtu: number;
   readonly overlay: OverlayMode;
   readonly ownNode: () => OwnNode;
-  /** Why what the node is told to have is refused, on a machine with these surroundings; undefined when it is not. */
+  /**
+   * Why what the node is told to have is refused, on a machine with these surroundings; undefined when it is
+   * not.
+   */
   readonly refusal: (surroundings: Surroundings) => Promise<string | undefined>;
   /** Addresses of the other nodes, also those that are not used at present. */
   readonly peerAddresses: () => readonly string[];
@@ -58,11 +61,14 @@ export interface NodeReconcilerInput {
 
 export interface NodeReconciler {
   /**
-   * The first time rebuilds pools and attachments from the kernel. Then, as every time, plans the whole node, compares it with the
-   * kernel and applies the difference. May be repeated at any time; throws when something is not as planned in the end.
+   * The first time rebuilds pools and attachments from the kernel. Then, as every time, plans the whole node,
+   * compares it with the kernel and applies the difference. May be repeated at any time; throws when
+   * something is not as planned in the end.
    */
   run(): Promise<void>;
-  /** Looks up the routes to nodes that came since the last run; runs if they lead where none has led before. */
+  /**
+   * Looks up the routes to nodes that came since the last run; runs if they lead where none has led before.
+   */
   meetPeers(): Promise<void>;
   /** Keeps the addresses that were last given in the kernel, as each run does: before a stop. */
   saveLastGiven(): Promise<void>;

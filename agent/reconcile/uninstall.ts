@@ -9,8 +9,8 @@ export interface UninstallInput extends Omit<HostFilesRemoval, "need"> {
 }
 
 /**
- * Removes what the agent has made, but for what running pods need unless `all` is set (docs/uninstall.md). May be repeated. Goes on after a failure,
- * and throws the first one in the end.
+ * Removes what the agent has made, but for what running pods need unless `all` is set (docs/uninstall.md).
+ * May be repeated. Goes on after a failure, and throws the first one in the end.
  */
 export async function uninstall({ kernel, all, ...files }: UninstallInput): Promise<void> {
   const count = all ? 0 : (await kernel.listAttachments()).length;

@@ -12,8 +12,9 @@ export interface VerifyNodeInput {
 }
 
 /**
- * Compares bridge, attachments, nftables tables, addresses, forwarding and routes to other nodes with the kernel, and tells what was not as planned. What
- * was to be put back has been by then. For who wants to know now; the clock does the same once a minute.
+ * Compares bridge, attachments, nftables tables, addresses, forwarding and routes to other nodes with the
+ * kernel, and tells what was not as planned. What was to be put back has been by then. For who wants to know
+ * now; the clock does the same once a minute.
  */
 export async function verifyNode({
   kernel,

@@ -79,7 +79,10 @@ function describe(error: unknown, path: string): string {
   return message;
 }
 
-/** Sends a frame and gives everything that comes back. The sending side stays open: its end would mean that we are gone. */
+/**
+ * Sends a frame and gives everything that comes back. The sending side stays open: its end would mean that we
+ * are gone.
+ */
 function exchange(path: string, frame: Buffer, timeoutMs: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];

@@ -21,7 +21,10 @@ export function reportKernel(observed: ObservedNode, atMs: number): NodeReport {
   };
 }
 
-/** Addresses as an agent that starts now would count them; which ones rest after a DEL only a running one knows. */
+/**
+ * Addresses as an agent that starts now would count them; which ones rest after a DEL only a running one
+ * knows.
+ */
 function countAddresses(podCidrs: readonly Cidr[], pods: ObservedNode["pods"]): NodeReport["pools"] {
   const ipam = createIpam();
   ipam.setPodCidrs(podCidrs);

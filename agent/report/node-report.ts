@@ -5,8 +5,9 @@ import type { RouteKind } from "../plan/peers/count-routes.ts";
 import type { HostPort } from "../plan/pods/host-ports.ts";
 
 /**
- * What is on this node, as plain data: `causeway status --json` prints it, and the agent answers it to the query "report". All times are
- * milliseconds since the epoch. What is not known is left out: a report that was made without the agent knows the kernel's side alone.
+ * What is on this node, as plain data: `causeway status --json` prints it, and the agent answers it to the
+ * query "report". All times are milliseconds since the epoch. What is not known is left out: a report that
+ * was made without the agent knows the kernel's side alone.
  */
 export interface NodeReport {
   /** Raised when a reader of an older form would misread a newer one; keys are only ever added otherwise. */
@@ -27,7 +28,10 @@ export interface NodeReport {
   readonly problems: readonly ProblemRecord[];
   /** What policies have dropped; agents before 0.2 do not tell. */
   readonly denied?: readonly DeniedRecord[] | undefined;
-  /** Packets that each policy has dropped since the agent started, the most first; agents before 0.2 do not tell. */
+  /**
+   * Packets that each policy has dropped since the agent started, the most first; agents before 0.2 do not
+   * tell.
+   */
   readonly denials?: readonly DenialTotal[] | undefined;
   /** Configurations that runtimes load instead of ours. */
   readonly rivals: readonly string[];
@@ -64,7 +68,10 @@ export interface AgentSettings {
   readonly vxlanDevice: string;
   readonly vxlanVni: number;
   readonly vxlanPort: number;
-  /** Bit of connections' marks by which policies end them; undefined: none are enforced, or the agent is of a release that does not tell. */
+  /**
+   * Bit of connections' marks by which policies end them; undefined: none are enforced, or the agent is of a
+   * release that does not tell.
+   */
   readonly policyMarkBit?: number | undefined;
   /** Families whose traffic is masqueraded. */
   readonly masquerade: readonly number[];

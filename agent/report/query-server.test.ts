@@ -10,7 +10,10 @@ import { createQueryServer } from "./query-server.ts";
 
 type Handlers = Parameters<ShimTransport["listen"]>[1];
 
-/** Asks a server that answers "report" and fails at "report all"; gives exit code and text, and the descriptors that were closed. */
+/**
+ * Asks a server that answers "report" and fails at "report all"; gives exit code and text, and the
+ * descriptors that were closed.
+ */
 async function ask(environment: Readonly<Record<string, string>>) {
   const folder = mkdtempSync(join(tmpdir(), "query-"));
   const closed: number[] = [];

@@ -15,14 +15,18 @@ export interface QueryServerInput {
 }
 
 export interface QueryServer {
-  /** Listens, unless the socket is there. Pods do not need it: a failure is logged, and the next call tries again. */
+  /**
+   * Listens, unless the socket is there. Pods do not need it: a failure is logged, and the next call tries
+   * again.
+   */
   ensure(): void;
   stop(): void;
 }
 
 /**
- * Answers questions about the node on a socket of its own, with the frames of docs/protocol.md: also while the node is not ready, when the shim's
- * socket is not there yet, and without a place in the queue of the runtime's requests.
+ * Answers questions about the node on a socket of its own, with the frames of docs/protocol.md: also while
+ * the node is not ready, when the shim's socket is not there yet, and without a place in the queue of the
+ * runtime's requests.
  */
 export function createQueryServer({ transport, path, answers, log }: QueryServerInput): QueryServer {
   let listener: { stop(): void } | undefined;

@@ -1,10 +1,16 @@
 import type { Packet } from "../plan/policy/evaluate/evaluate.ts";
 import type { PolicyTrace } from "../plan/policy/trace/trace-policies.ts";
 
-/** Variable of a frame's environment block that asks the agent something; what begins with CNI_ is the runtime's. */
+/**
+ * Variable of a frame's environment block that asks the agent something; what begins with CNI_ is the
+ * runtime's.
+ */
 export const QUERY_VARIABLE = "CAUSEWAY_QUERY";
 
-/** The report with a few other nodes, those that cannot be reached first; or with all of them; {@link Verification}; {@link PolicyAnswer}; {@link Cautions}. */
+/**
+ * The report with a few other nodes, those that cannot be reached first; or with all of them; {@link
+ * Verification}; {@link PolicyAnswer}; {@link Cautions}.
+ */
 export type Query = "report" | "report all" | "verify" | "policies" | "cautions";
 
 /** Variable of what a query is about: of "policies" a {@link PolicyQuestion} in JSON. */

@@ -144,7 +144,10 @@ function reportAgent(
   };
 }
 
-/** The newest first: they are what somebody looks for. Those of which only the least age is known are of a former release, and older. */
+/**
+ * The newest first: they are what somebody looks for. Those of which only the least age is known are of a
+ * former release, and older.
+ */
 export function reportAttachments(links: readonly PodLink[], atMs: number): readonly AttachmentReport[] {
   return links
     .map(({ pod, settings = NO_SETTINGS, ageMs, isAtLeast, ...link }) => ({

@@ -12,7 +12,10 @@ const STEPS = [
   { unit: "s", ms: 1000 },
 ] as const;
 
-/** A duration in its largest unit that fits at least twice, or once for seconds: "90 s", "5 min", "47 h", "12 d". */
+/**
+ * A duration in its largest unit that fits at least twice, or once for seconds: "90 s", "5 min", "47 h", "12
+ * d".
+ */
 export function formatAge(ms: number): string {
   const step = STEPS.find((candidate) => ms >= 2 * candidate.ms) ?? STEPS[3];
   return `${Math.max(0, Math.floor(ms / step.ms))} ${step.unit}`;

@@ -17,7 +17,9 @@ export interface CommandHelp {
   readonly summary: string;
   /** More than one line about it, if needed. */
   readonly about?: string | undefined;
-  /** Names of the arguments that are no flags, in order; all are needed. `one|other` takes one of these words. */
+  /**
+   * Names of the arguments that are no flags, in order; all are needed. `one|other` takes one of these words.
+   */
   readonly operands?: readonly string[] | undefined;
   readonly flags: readonly Flag[];
   readonly exitCodes: string;

@@ -11,7 +11,10 @@ import {
 import { OPTIONS } from "./options.ts";
 import type { Option } from "./schemas.ts";
 
-/** What a command prints, and its exit code: 0 done, 1 failed, 2 wrong usage; commands say which others they have. */
+/**
+ * What a command prints, and its exit code: 0 done, 1 failed, 2 wrong usage; commands say which others they
+ * have.
+ */
 export interface CommandResult {
   readonly exitCode: number;
   readonly stdout: string;
@@ -44,7 +47,10 @@ export interface CommandLine<Key extends SettingKey, Switch extends string> {
   readonly operands: readonly string[];
 }
 
-/** Reads the arguments of a command; the answer is a result where there is nothing to run: help was asked for, or the usage is wrong. */
+/**
+ * Reads the arguments of a command; the answer is a result where there is nothing to run: help was asked for,
+ * or the usage is wrong.
+ */
 export function readCommandLine<Key extends SettingKey, Switch extends string>(
   spec: CommandSpec<Key, Switch>,
   args: readonly string[],

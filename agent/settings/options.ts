@@ -18,10 +18,16 @@ import {
 /** A name, or an address, as it is in the Host of a request, without the port. */
 const HOST_NAME = /^[a-z0-9_][a-z0-9_.:-]{0,252}$/;
 
-/** Longest path of the shim's socket: sun_path of linux/un.h less the final NUL, and less what `querySocket` adds for the other one. */
+/**
+ * Longest path of the shim's socket: sun_path of linux/un.h less the final NUL, and less what `querySocket`
+ * adds for the other one.
+ */
 const MAX_SOCKET_PATH = 101;
 
-/** Every setting but those of {@link POLICY_OPTIONS}: key of the YAML file, flag of the command line, what it takes and what it does. */
+/**
+ * Every setting but those of {@link POLICY_OPTIONS}: key of the YAML file, flag of the command line, what it
+ * takes and what it does.
+ */
 export const OPTIONS = {
   standalone: {
     flag: "standalone",

@@ -9,7 +9,10 @@ export const flag = v.pipe(
   v.union([v.boolean(), v.picklist(["true", "false"])], "must be true or false"),
   v.transform((value) => value === true || value === "true"),
 );
-/** Octal text: a number would be read as decimal by one YAML and as octal by another. Nobody but root may change what runtimes run as root. */
+/**
+ * Octal text: a number would be read as decimal by one YAML and as octal by another. Nobody but root may
+ * change what runtimes run as root.
+ */
 export const fileMode = (needed: number, example: string) => {
   const noText = `must be octal text such as "${example}"`;
   return v.pipe(
@@ -84,7 +87,9 @@ export interface ListenAddress {
   readonly port: number;
 }
 
-/** An IPv6 address is in brackets, or is not: the downward API puts a node's address before the port as it is. */
+/**
+ * An IPv6 address is in brackets, or is not: the downward API puts a node's address before the port as it is.
+ */
 function parseListenAddress(value: string): ListenAddress | undefined {
   const match = /^(?:\[([^\]]+)\]|([^[\]]+)):(\d{1,5})$/.exec(value);
   const [, bracketed, bare] = match ?? [];

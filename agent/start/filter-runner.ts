@@ -4,7 +4,10 @@ import { createRunner, type Runner } from "../reconcile/runner/runner.ts";
 import type { Base } from "./base.ts";
 import type { Source } from "./source.ts";
 
-/** A packet filter of others that drops pods' packets is told of within this time; a service proxy changes its rules several times a second. */
+/**
+ * A packet filter of others that drops pods' packets is told of within this time; a service proxy changes its
+ * rules several times a second.
+ */
 const INTERVALS = { minIntervalMs: 2000, retryIntervalMs: 5000, maxIntervalMs: 60_000 };
 
 export interface FilterRunner extends Runner {

@@ -42,7 +42,9 @@ export interface HostFileRunnerInput {
   readonly onInstalled: () => void;
 }
 
-/** Keeps the sockets, the shim's binary and the CNI configuration; the first run offers pods to the runtime. */
+/**
+ * Keeps the sockets, the shim's binary and the CNI configuration; the first run offers pods to the runtime.
+ */
 export function createHostFileRunner(
   { config, log, clock, readiness, metrics }: Base,
   { rivals, ensureSockets, onInstalled }: HostFileRunnerInput,

@@ -19,12 +19,15 @@ import { openSource } from "./source.ts";
 /** Node changes are served within this time. */
 const NODE_INTERVALS = { minIntervalMs: 50, retryIntervalMs: 200, maxIntervalMs: 60_000 };
 
-/** Parts that become ready only after the node can have pods; and policies, for which an ADD waits, and no DEL. */
+/**
+ * Parts that become ready only after the node can have pods; and policies, for which an ADD waits, and no
+ * DEL.
+ */
 const LAST_PARTS: ReadonlySet<string> = new Set(["network policies", "socket", "installation"]);
 
 /**
- * Wires the agent and starts it, in the order of the design: health, recovery, node known, datapath, socket, binary, conflist. The answer
- * stops it. `log`: what is remembered in `activity`, too.
+ * Wires the agent and starts it, in the order of the design: health, recovery, node known, datapath, socket,
+ * binary, conflist. The answer stops it. `log`: what is remembered in `activity`, too.
  */
 export async function startAgent(
   config: Config,

@@ -1,7 +1,10 @@
 import type { NodeReport } from "../report/node-report.ts";
 import { printable } from "../text/printable.ts";
 
-/** The report as one line for tables of many nodes: six fields with tabs between them, "-" for what is not known. */
+/**
+ * The report as one line for tables of many nodes: six fields with tabs between them, "-" for what is not
+ * known.
+ */
 export function formatSummary(report: NodeReport, silence: string | undefined): string {
   const { readiness, pools, attachments, peers, agent } = report;
   const free = pools.map(({ size, taken, cooling }) => size - taken - cooling);

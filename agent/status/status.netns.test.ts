@@ -166,7 +166,9 @@ function leastCpuMs(times: readonly Times[]): number {
   return Math.min(...times.map(({ cpuMs }) => cpuMs));
 }
 
-/** Times of one command, node's start included; bash tells the CPU time of its children in the second line. */
+/**
+ * Times of one command, node's start included; bash tells the CPU time of its children in the second line.
+ */
 async function timeOf(...args: readonly string[]): Promise<Times> {
   const program = shippedFile("causeway.mjs").pathname;
   const script = '"$@" >/dev/null; times';

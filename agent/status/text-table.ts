@@ -1,6 +1,9 @@
 import { printable } from "../text/printable.ts";
 
-/** Columns that are as wide as their widest cell, two blanks apart; the last one is not padded. Rows have as many cells as `heads`; what is in them is made printable. */
+/**
+ * Columns that are as wide as their widest cell, two blanks apart; the last one is not padded. Rows have as
+ * many cells as `heads`; what is in them is made printable.
+ */
 export function textTable(heads: readonly string[], rows: readonly (readonly string[])[]): readonly string[] {
   const cells = rows.map((row) => row.map(printable));
   const widths = heads.map((head, column) =>

@@ -1,6 +1,9 @@
 import fc from "fast-check";
 
-/** Any character of Unicode, many of them ASCII. The units "binary" and "grapheme" of fast-check take a second of CPU before the first text. */
+/**
+ * Any character of Unicode, many of them ASCII. The units "binary" and "grapheme" of fast-check take a second
+ * of CPU before the first text.
+ */
 export const anyCharacter = fc
   .oneof(
     fc.nat(0x7f),

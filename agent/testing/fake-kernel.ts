@@ -5,8 +5,8 @@ import { parseAttachment } from "../plan/pods/attachment.ts";
 import { defaultRoutes } from "../plan/pods/pod-routing.ts";
 
 /**
- * A kernel that keeps attachments in memory and refuses what the real one refuses. `agent/testing/kernel-contract.ts` holds both
- * against the same suite.
+ * A kernel that keeps attachments in memory and refuses what the real one refuses.
+ * `agent/testing/kernel-contract.ts` holds both against the same suite.
  */
 export interface FakeKernel
   extends Pick<

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 
 /**
- * Compares text that leaves the process with its golden file. With UPDATE_GOLDEN=1 the file is written instead, to be read and
- * committed like code.
+ * Compares text that leaves the process with its golden file. With UPDATE_GOLDEN=1 the file is written
+ * instead, to be read and committed like code.
  */
 export function assertGolden(actual: string, file: URL): void {
   if (process.env["UPDATE_GOLDEN"] === "1") writeFileSync(file, actual);

@@ -10,7 +10,9 @@ function quoted(lines: string): readonly string[] {
   return [...lines.matchAll(/`([^`\n]+)`/g)].map(([, word = ""]) => word);
 }
 
-/** Last columns of the tables that say what proves a line, and the names under which `column` promises tests. */
+/**
+ * Last columns of the tables that say what proves a line, and the names under which `column` promises tests.
+ */
 function lastCells(column: string): readonly string[] {
   const tables = text
     .split(/\n(?!\|)/)

@@ -1,8 +1,8 @@
 const GAP = " … ";
 
 /**
- * A text of at most `maxBytes` bytes of UTF-8. What does not fit is left out of the middle: a reason begins with what is wrong, and ends with what
- * to do about it.
+ * A text of at most `maxBytes` bytes of UTF-8. What does not fit is left out of the middle: a reason begins
+ * with what is wrong, and ends with what to do about it.
  */
 export function abridge(text: string, maxBytes: number): string {
   if (text.length <= maxBytes && bytesOf(text) <= maxBytes) return text;

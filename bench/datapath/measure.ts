@@ -13,7 +13,10 @@ export interface DatapathInput {
 /** For so long each kind of traffic goes each way in a round. */
 const MEASURE_MS = 150;
 
-/** Every kind of traffic on every way, the networks in turn within each round. Values are nanoseconds per byte, round trip or datagram. */
+/**
+ * Every kind of traffic on every way, the networks in turn within each round. Values are nanoseconds per
+ * byte, round trip or datagram.
+ */
 export function measureDatapath({ networks, rounds, onProgress }: DatapathInput): Row[] {
   const cells = WAYS.flatMap((way) =>
     KINDS.map(({ kind, text }) => ({ way, kind, name: rowName(way, text) })),

@@ -164,7 +164,10 @@ function attach(program: Program): void {
   runProgram({ program, command: "ADD", pods, concurrency: 1 });
 }
 
-/** Routes from node to node, to those of `peers` others, and masquerade of what leaves the cluster: what an agent would do. */
+/**
+ * Routes from node to node, to those of `peers` others, and masquerade of what leaves the cluster: what an
+ * agent would do.
+ */
 function connectByHand({ nodes }: Site, peers: number, isVxlan: boolean): void {
   for (const [own, other] of [nodes, nodes.toReversed()] as [SiteNode, SiteNode][]) {
     const others = Array.from({ length: peers }, (_, index) => otherNode(index));

@@ -10,8 +10,8 @@ interface Listed {
 }
 
 /**
- * Takes all rules out of the packet filters of our tables; translation of addresses stays. Where no agent runs that would put them back. Throws when there
- * is no filter: then nothing is measured.
+ * Takes all rules out of the packet filters of our tables; translation of addresses stays. Where no agent
+ * runs that would put them back. Throws when there is no filter: then nothing is measured.
  */
 export function removeGuards({ netns }: Host): void {
   const nft = ["ip", "netns", "exec", netns, "nft"];

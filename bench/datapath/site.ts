@@ -4,7 +4,9 @@ import { type Host, ip, makeHost, netnsPath } from "../machine.ts";
 export interface Site {
   readonly id: string;
   readonly nodes: readonly [SiteNode, SiteNode];
-  /** The address at which the pods of the first node reach the outside, which is our own network namespace. */
+  /**
+   * The address at which the pods of the first node reach the outside, which is our own network namespace.
+   */
   readonly outside: string;
 }
 

@@ -3,7 +3,9 @@ import type { Ratio } from "../statistics.ts";
 
 const HEAD = ["", "median", "lowest – highest", "of the first line (rounds)", "Causeway is, of it (rounds)"];
 
-/** Plain text. What was measured as time is shown as rate; `rateOf` turns the nanoseconds of a row into it. */
+/**
+ * Plain text. What was measured as time is shown as rate; `rateOf` turns the nanoseconds of a row into it.
+ */
 export function formatRates(
   rows: readonly RowSummary[],
   rateOf: (nanoseconds: number, row: number) => number,

@@ -8,8 +8,9 @@
  *                 udp     datagrams that make the smallest frames
  *   SERVER,CLIENT paths of the network namespaces
  *   ADDRESS       IPv4 address at which the client reaches the server
- * Prints how many bytes, round trips or datagrams arrived, and in how many nanoseconds. What comes before, while caches fill and windows open,
- * is not counted. Each side has a CPU of its own where there are two, so that the scheduler's choice is not measured.
+ * Prints how many bytes, round trips or datagrams arrived, and in how many nanoseconds. What comes before,
+ * while caches fill and windows open, is not counted. Each side has a CPU of its own where there are two, so
+ * that the scheduler's choice is not measured.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -187,7 +188,10 @@ static void send_once(const struct traffic *traffic)
 	}
 }
 
-/* Sends until the time has come and something more has arrived: on a machine that is busy the server may not have had its turn yet. */
+/*
+ * Sends until the time has come and something more has arrived: on a machine that is busy the server may not
+ * have had its turn yet.
+ */
 static unsigned long long run_until(const struct traffic *traffic, unsigned long long end_ns)
 {
 	unsigned long long now, before = atomic_load(arrived);

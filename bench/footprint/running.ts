@@ -20,10 +20,16 @@ export interface RunningInput {
 /** How many ADDs CPU is told of. */
 const ADDS = 1000;
 
-/** After this the agent has done what it leaves for later: looked at the kernel again (5 s after pods have come and gone), and collected garbage. */
+/**
+ * After this the agent has done what it leaves for later: looked at the kernel again (5 s after pods have
+ * come and gone), and collected garbage.
+ */
 const SETTLE_MS = 8000;
 
-/** Memory and CPU of an agent that has done nothing, and of one that has made a thousand attachments and still has those of `pods`. */
+/**
+ * Memory and CPU of an agent that has done nothing, and of one that has made a thousand attachments and still
+ * has those of `pods`.
+ */
 export async function measureRunning(input: RunningInput): Promise<Figure[]> {
   const { empty, full, podCIDRs, pods, attached, idleS } = input;
   const idle = await startCauseway({ id: "empty", host: empty, podCIDRs });

@@ -2,7 +2,10 @@ import { statSync } from "node:fs";
 import type { Release } from "../reference.ts";
 import type { Figure } from "./figures.ts";
 
-/** What lies on a node's disk. The reference plugins are those of one network with host ports and a bandwidth limit. */
+/**
+ * What lies on a node's disk. The reference plugins are those of one network with host ports and a bandwidth
+ * limit.
+ */
 export function measureSizes(release: Release): Figure[] {
   const built = (path: string): string => new URL(`../../dist/${path}`, import.meta.url).pathname;
   const reference = ["bridge", "host-local", "portmap", "bandwidth", "loopback"].map(

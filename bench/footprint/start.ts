@@ -13,7 +13,10 @@ export interface StartInput {
   readonly rounds: number;
 }
 
-/** Milliseconds from the start of an agent to the moment when it is ready, on a node without and on one with attachments. */
+/**
+ * Milliseconds from the start of an agent to the moment when it is ready, on a node without and on one with
+ * attachments.
+ */
 export async function measureStart({ empty, full, fullName, podCIDRs, rounds }: StartInput): Promise<Row> {
   const [bare, none, many]: [number[][], number[][], number[][]] = [[], [], []];
   const startOnce = async (id: string, host: Host): Promise<number> => {

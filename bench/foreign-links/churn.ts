@@ -20,7 +20,10 @@ export interface Churn {
   readonly stop: () => Promise<void>;
 }
 
-/** Deletes and makes the links of {@link makeLinks}, one after the other, over and over, as fast as the kernel does. */
+/**
+ * Deletes and makes the links of {@link makeLinks}, one after the other, over and over, as fast as the kernel
+ * does.
+ */
 export function startChurn({ netns }: Host, count: number): Churn {
   const firstIndex = highestIndex(netns);
   const child = spawn("ip", ["-netns", netns, "-batch", "-"], { stdio: ["pipe", "ignore", "inherit"] });

@@ -1,6 +1,7 @@
 /**
- * What an ADD costs in JavaScript: a dual-stack pod planned and its messages encoded, from requests and by template; and all of a pod's ADD, from the shim's frame
- * to reply, metrics and log, without the kernel. In the simple code that V8 makes for an agent, and in code that it only interprets, as it does where a pod
+ * What an ADD costs in JavaScript: a dual-stack pod planned and its messages encoded, from requests and by
+ * template; and all of a pod's ADD, from the shim's frame to reply, metrics and log, without the kernel. In
+ * the simple code that V8 makes for an agent, and in code that it only interprets, as it does where a pod
  * starts now and then.
  * usage: npm run bench:hot-path
  */

@@ -19,7 +19,10 @@ import { readU16, readU32, writeU16, writeU32 } from "../../agent/netlink/messag
 import { createActivity } from "../../agent/report/recent/activity.ts";
 import { requestFrame } from "../../agent/testing/agent/request-frame.ts";
 
-/** struct nlmsghdr and ifinfomsg of linux/netlink.h and rtnetlink.h: their sizes, and where type, sequence number and flags stand. */
+/**
+ * struct nlmsghdr and ifinfomsg of linux/netlink.h and rtnetlink.h: their sizes, and where type, sequence
+ * number and flags stand.
+ */
 const HEADER_BYTES = 16;
 const IFINFOMSG_BYTES = 16;
 const TYPE_OFFSET = 4;
@@ -125,7 +128,10 @@ function createAddCommands(asked: Asked): ReturnType<typeof createCommands> {
   );
 }
 
-/** Serves ADDs as the agent does, from the frame of the shim to reply, metrics and log; only the kernel is missing. */
+/**
+ * Serves ADDs as the agent does, from the frame of the shim to reply, metrics and log; only the kernel is
+ * missing.
+ */
 export function createAddService(): AddService {
   const asked: Asked = { trips: 0, prepared: [] };
   const metrics = createMetrics({ version: "", nodeVersion: "", codes: [] });

@@ -5,7 +5,10 @@ import type { Round } from "./measure.ts";
 /** What a load does to the agent. */
 export interface LoadFigures {
   readonly text: string;
-  /** Of ADD with the load to ADD without in the same round; the median over the rounds, so that one which the machine spoils decides nothing. */
+  /**
+   * Of ADD with the load to ADD without in the same round; the median over the rounds, so that one which the
+   * machine spoils decides nothing.
+   */
   readonly addMedianRatio: number;
   readonly addP99Ratio: number;
   /** NaN when a probe was not answered. */

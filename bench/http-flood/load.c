@@ -1,6 +1,7 @@
 /*
- * Keeps connections to an HTTP server busy in one way until it is killed: what is closed is connected anew at once. Or asks /healthz all the
- * time, as "probe", and prints the microseconds of each answer: -1 for one that did not come within 5 s.
+ * Keeps connections to an HTTP server busy in one way until it is killed: what is closed is connected anew at
+ * once. Or asks /healthz all the time, as "probe", and prints the microseconds of each answer: -1 for one
+ * that did not come within 5 s.
  * usage: load ADDRESS PORT CONNECTIONS pipelined|churn|drip|unread|body|idle
  *        load ADDRESS PORT COUNT probe
  */

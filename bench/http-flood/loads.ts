@@ -3,7 +3,10 @@ import { once } from "node:events";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { type Host, netnsPath, WORK_FOLDER } from "../machine.ts";
 
-/** How somebody without any capability keeps a server busy: kinds of load.c, and how many connections each has. */
+/**
+ * How somebody without any capability keeps a server busy: kinds of load.c, and how many connections each
+ * has.
+ */
 export const LOADS = {
   pipelined: { connections: 64, text: "64 connections of pipelined requests" },
   churn: { connections: 64, text: "connections opened and closed" },
@@ -33,7 +36,10 @@ export function startLoad(load: Load, host: Host, pod: string): () => Promise<vo
   };
 }
 
-/** Asks as the kubelet does, so many times; gives the milliseconds of each answer, NaN for one that did not come. */
+/**
+ * Asks as the kubelet does, so many times; gives the milliseconds of each answer, NaN for one that did not
+ * come.
+ */
 export async function probe(host: Host, count: number): Promise<number[]> {
   const path = `${WORK_FOLDER}/probe`;
   const output = openSync(path, "w");

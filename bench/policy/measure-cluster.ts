@@ -11,7 +11,9 @@ import { CLUSTER } from "./cluster-plan.ts";
 /** Policies of the cluster: none; such as name namespaces; with one over all namespaces. */
 export type Policies = "none" | "named" | "cluster";
 
-/** Times in milliseconds, memory in MB, CPU in percent of one core; what needs policies is undefined without. */
+/**
+ * Times in milliseconds, memory in MB, CPU in percent of one core; what needs policies is undefined without.
+ */
 export interface ClusterResult {
   readonly readyMs: number;
   readonly rssMb: number;

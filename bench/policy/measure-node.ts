@@ -23,7 +23,10 @@ export const ROWS = {
 /** For so long each kind of traffic goes in a round. */
 const MEASURE_MS = 200;
 
-/** Nodes in turn within each round: traffic in nanoseconds of each connection, round trip or datagram; ADD and DEL in milliseconds. */
+/**
+ * Nodes in turn within each round: traffic in nanoseconds of each connection, round trip or datagram; ADD and
+ * DEL in milliseconds.
+ */
 export function measureNodes({ nodes, rounds, onProgress }: NodesInput): Row[] {
   const traffic = new Map(TRAFFIC.map((kind) => [kind, new Map<string, number[][]>()]));
   const collector = createCollector();

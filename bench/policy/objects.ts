@@ -8,7 +8,10 @@ const PORT = 5001;
 /** Pods of other nodes that each policy lets in. */
 export const PEERS_PER_POLICY = 20;
 
-/** The same of each rule of a ClusterNetworkPolicy: the agent takes its time to read a file of tens of thousands of objects. */
+/**
+ * The same of each rule of a ClusterNetworkPolicy: the agent takes its time to read a file of tens of
+ * thousands of objects.
+ */
 const PEERS_PER_RULE = 4;
 
 export const CLIENT_POD = 0;
@@ -18,7 +21,10 @@ export interface ClusterInput {
   readonly pods: number;
   /** NetworkPolicies that are all about the servers; the last one lets the client in. */
   readonly networkPolicies: number;
-  /** ClusterNetworkPolicies that are all about the servers, and that say nothing of the client; the first fifth accepts, the others deny. */
+  /**
+   * ClusterNetworkPolicies that are all about the servers, and that say nothing of the client; the first
+   * fifth accepts, the others deny.
+   */
   readonly clusterPolicies: number;
   readonly rulesPerClusterPolicy: number;
 }

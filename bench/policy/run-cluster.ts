@@ -14,13 +14,14 @@ import {
 } from "./cluster-plan.ts";
 
 /**
- * Runs an API server with the cluster of cluster-plan.ts as a process of its own, so that its memory and time are not those of what is measured.
+ * Runs an API server with the cluster of cluster-plan.ts as a process of its own, so that its memory and time
+ * are not those of what is measured.
  *
  * usage: node bench/policy/run-cluster.ts --kubeconfig PATH [--policies none|named|cluster]
  *
- * Prints its URL when it is ready. Takes commands from stdin, one a line: "pod I" makes a client appear on another node in one of the namespaces that
- * policies name, or vanish; "edit I" gives a policy of this node another port; "churn N" makes N pods a second appear or vanish all over the cluster,
- * until "churn 0".
+ * Prints its URL when it is ready. Takes commands from stdin, one a line: "pod I" makes a client appear on
+ * another node in one of the namespaces that policies name, or vanish; "edit I" gives a policy of this node
+ * another port; "churn N" makes N pods a second appear or vanish all over the cluster, until "churn 0".
  */
 const { values } = parseArgs({
   options: { kubeconfig: { type: "string" }, policies: { type: "string", default: "named" } },

@@ -1,6 +1,7 @@
 /*
- * Sends datagrams to one port, each from an address and port of its own, so that each is a new connection to whoever tracks them. The
- * addresses, from 198.18.0.0 on (RFC 2544), must be local. Prints the nanoseconds that all have taken.
+ * Sends datagrams to one port, each from an address and port of its own, so that each is a new connection to
+ * whoever tracks them. The addresses, from 198.18.0.0 on (RFC 2544), must be local. Prints the nanoseconds
+ * that all have taken.
  * usage: flood ADDRESS PORT COUNT FIRST
  */
 #define _GNU_SOURCE

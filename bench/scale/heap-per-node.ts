@@ -10,8 +10,8 @@ import { NO_SURROUNDINGS } from "../../agent/plan/node/surroundings.ts";
 import { planOverlayBindings } from "../../agent/plan/rules/overlay-bindings.ts";
 
 /**
- * How much heap each further node takes, with addresses and PodCIDRs of IPv4 and of both families: what is kept of its object, of its claims, and of the way
- * to it and the elements of sets for it.
+ * How much heap each further node takes, with addresses and PodCIDRs of IPv4 and of both families: what is
+ * kept of its object, of its claims, and of the way to it and the elements of sets for it.
  *
  * usage: node --expose-gc bench/scale/heap-per-node.ts
  */

@@ -20,7 +20,10 @@ export interface ScaleInput {
 export interface ScaleResult {
   readonly startToReadyMs: number;
   readonly listToRoutesMs: number;
-  /** How long the agent's event loop stood still at most: from the start to ready, and while single nodes changed. */
+  /**
+   * How long the agent's event loop stood still at most: from the start to ready, and while single nodes
+   * changed.
+   */
   readonly startPauseMs: number;
   readonly changePauseMs: number;
   readonly changeMedianMs: number;

@@ -1,4 +1,5 @@
-// Writes the stdin of each recorded plugin call into a folder of fuzzer seeds, one file for each different content.
+// Writes the stdin of each recorded plugin call into a folder of fuzzer seeds, one file for each different
+// content.
 // usage: node extract-seeds.ts RECORDINGS SEEDS
 import { createHash } from "node:crypto";
 import { globSync, readFileSync, writeFileSync } from "node:fs";

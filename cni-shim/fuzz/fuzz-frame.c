@@ -1,6 +1,6 @@
 /*
- * libFuzzer target: the first byte chooses between writing a frame (the rest is environment strings and stdin) and reading a reply (the rest
- * is what an agent sends before it closes).
+ * libFuzzer target: the first byte chooses between writing a frame (the rest is environment strings and
+ * stdin) and reading a reply (the rest is what an agent sends before it closes).
  */
 #include "agent/ask-agent.h"
 #include "kernel/host-link.h"

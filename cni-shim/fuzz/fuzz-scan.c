@@ -1,4 +1,7 @@
-/* libFuzzer target: any bytes as the network configuration. The scanner must stay inside them, and keep what it promises. */
+/*
+ * libFuzzer target: any bytes as the network configuration. The scanner must stay inside them, and keep what
+ * it promises.
+ */
 #include "config/config-scan.h"
 #include "lib/text.h"
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /**
- * Runs one fuzz target for a number of executions, and prints one line of figures. Ends with 1 when it found a fault, or did fewer executions.
+ * Runs one fuzz target for a number of executions, and prints one line of figures. Ends with 1 when it found
+ * a fault, or did fewer executions.
  * usage: node run.ts TARGET RUNS FOUND CORPUS...
  */
 import { spawn } from "node:child_process";

@@ -7,7 +7,10 @@ export interface FuzzStatistics {
   readonly inputs: number;
 }
 
-/** Reads the stderr of libFuzzer with -print_final_stats=1 (https://llvm.org/docs/LibFuzzer.html#output); 0 for what it does not say. */
+/**
+ * Reads the stderr of libFuzzer with -print_final_stats=1 (https://llvm.org/docs/LibFuzzer.html#output); 0
+ * for what it does not say.
+ */
 export function readStatistics(said: string): FuzzStatistics {
   const last = said.match(/\bcov: \d+ ft: \d+ corp: \d+/g)?.at(-1) ?? "";
   return {

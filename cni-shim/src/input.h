@@ -22,5 +22,8 @@ void read_input(struct input *input);
 /* Records why stdin could not be read. */
 enum outcome fail_stdin(int error);
 
-/* Names all missing variables in one error (SPEC.md, section "Parameters"). An empty container ID is as bad as none. */
+/*
+ * Names all missing variables in one error (SPEC.md, section "Parameters"). An empty container ID is as bad
+ * as none.
+ */
 enum outcome check_variables(const struct verb *verb);

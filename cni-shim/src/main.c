@@ -1,11 +1,12 @@
 /*
- * The CNI shim: the program that a container runtime runs for each CNI command. It packs the CNI_* variables and stdin into one frame,
- * opens the pod's network namespace and an rtnetlink socket inside it, sends all of it to the agent over a unix socket, and prints what
- * the agent answers (docs/protocol.md). It answers VERSION itself, deletes the host end of a veth itself when no agent answers DEL, and
- * is the plugin "loopback" when it is run under that name.
+ * The CNI shim: the program that a container runtime runs for each CNI command. It packs the CNI_* variables
+ * and stdin into one frame, opens the pod's network namespace and an rtnetlink socket inside it, sends all of
+ * it to the agent over a unix socket, and prints what the agent answers (docs/protocol.md). It answers
+ * VERSION itself, deletes the host end of a veth itself when no agent answers DEL, and is the plugin
+ * "loopback" when it is run under that name.
  *
- * main and commands, loopback stand on agent (frame, conversation), kernel (network namespaces, rtnetlink) and config (the scanner), all of
- * them on lib (text, failures, input and output). All memory is static.
+ * main and commands, loopback stand on agent (frame, conversation), kernel (network namespaces, rtnetlink)
+ * and config (the scanner), all of them on lib (text, failures, input and output). All memory is static.
  */
 #include "commands.h"
 #include "lib/io.h"

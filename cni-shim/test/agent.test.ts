@@ -265,7 +265,8 @@ for (const { name, shim, shortWait } of BUILDS) {
         const { stdin, ...rest } = call(command, scratch.file("s"));
         const child = startShim(rest);
         child.stdin.end(stdin);
-        // The program's own path, not that of the command which enters the namespace, and its socket for the agent: it is waiting.
+        // The program's own path, not that of the command which enters the namespace, and its socket for the
+        // agent: it is waiting.
         const waits = () => readlinkSync(`/proc/${child.pid}/exe`) === shim && countSockets(child.pid!) === 2;
         await pollUntil("the shim waits for its agent", waits);
         await using _ = await startFakeAgent(scratch.file("s"), replyWith(replyFrame("late")));
@@ -333,7 +334,10 @@ for (const { name, shim, shortWait } of BUILDS) {
   });
 }
 
-/** Closes every connection with the request still unread, which resets it, as an agent does with a peer that is not root. */
+/**
+ * Closes every connection with the request still unread, which resets it, as an agent does with a peer that
+ * is not root.
+ */
 async function startRefusingAgent(socket: string, reply: Uint8Array): Promise<AsyncDisposable> {
   const server = createServer({ pauseOnConnect: true }, (connection) => {
     connection.on("error", () => undefined); // the shim may be gone

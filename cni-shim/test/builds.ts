@@ -14,7 +14,10 @@ export function distFile(path: string): string {
   return fileURLToPath(new URL(path, DIST));
 }
 
-/** The shipped program, and the one with the address and undefined-behaviour sanitizers. `make test-programs all sanitize` makes them. */
+/**
+ * The shipped program, and the one with the address and undefined-behaviour sanitizers. `make test-programs
+ * all sanitize` makes them.
+ */
 export const BUILDS: readonly Build[] = ["causeway", "causeway-asan"].map((name) => ({
   name,
   shim: distFile(`bin/${name}`),

@@ -1,4 +1,7 @@
-/* Makes stdin and stdout non-blocking, then becomes the program that its arguments name: Node.js gives its children blocking ones only. */
+/*
+ * Makes stdin and stdout non-blocking, then becomes the program that its arguments name: Node.js gives its
+ * children blocking ones only.
+ */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>

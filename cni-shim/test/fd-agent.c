@@ -1,6 +1,7 @@
 /*
- * An agent for one request: prints as one line of JSON which descriptors came with the frame, and replies "{}". Node.js cannot receive
- * descriptors, so the tests run this program. usage: fd-agent SOCKET LINK, where LINK is looked for through the second descriptor.
+ * An agent for one request: prints as one line of JSON which descriptors came with the frame, and replies
+ * "{}". Node.js cannot receive descriptors, so the tests run this program. usage: fd-agent SOCKET LINK, where
+ * LINK is looked for through the second descriptor.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -36,7 +37,9 @@ static int accept_one(const char *path)
 	return connection;
 }
 
-/* Receives up to `size` bytes and collects the descriptors that come with them. Returns the number of bytes. */
+/*
+ * Receives up to `size` bytes and collects the descriptors that come with them. Returns the number of bytes.
+ */
 static size_t receive(int connection, unsigned char *bytes, size_t size, int fds[MAX_FDS], size_t *fd_count)
 {
 	union {

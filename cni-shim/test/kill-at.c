@@ -1,6 +1,7 @@
 /*
- * Runs a program and kills it when it is about to make its N-th system call, counted from 1: so every step of a shipped program can be its last,
- * without fault points in it. On stderr it says "killed before NAME" or "ended".
+ * Runs a program and kills it when it is about to make its N-th system call, counted from 1: so every step of
+ * a shipped program can be its last, without fault points in it. On stderr it says "killed before NAME" or
+ * "ended".
  * usage: kill-at N PROGRAM [ARGUMENT...]; exit code: 137 when it was killed, else the program's
  */
 #include <signal.h>

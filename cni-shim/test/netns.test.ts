@@ -41,7 +41,10 @@ for (const { name, shim } of BUILDS) {
         stdin: JSON.stringify({ cniVersion: "1.1.0", name: "n", socket }).padEnd(stdinLength),
       });
 
-    /** Runs one command with an agent that tells which descriptors came, and whether the socket among them sees `link`. */
+    /**
+     * Runs one command with an agent that tells which descriptors came, and whether the socket among them
+     * sees `link`.
+     */
     const passed = async (command: string, link: string, stdinLength = 0): Promise<Passed> => {
       using scratch = makeScratch();
       const socket = scratch.file("s");

@@ -10,7 +10,10 @@ import { makeScratch } from "./scratch.ts";
 const MIB = 1024 * 1024;
 const STATUS = { CNI_COMMAND: "STATUS" };
 
-/** Configurations whose socket must be found; `at` is put in as the value of "socket", a JSON string without its quotes. */
+/**
+ * Configurations whose socket must be found; `at` is put in as the value of "socket", a JSON string without
+ * its quotes.
+ */
 const FOUND: readonly { readonly name: string; readonly config: (at: string) => string }[] = [
   { name: "plain", config: (at) => `{"cniVersion":"1.0.0","socket":"${at}"}` },
   { name: "with blanks", config: (at) => `\r\n {\t"cniVersion" : "1.0.0" ,\n "socket"\n:\t"${at}" } \n` },
@@ -48,7 +51,10 @@ function escapeAll(text: string): string {
   return units.map((unit, place) => `\\u${place % 2 === 0 ? unit : unit.toUpperCase()}`).join("");
 }
 
-/** Configurations in which there is no usable socket or version; each is refused by code 50, as no agent is at the default path. */
+/**
+ * Configurations in which there is no usable socket or version; each is refused by code 50, as no agent is at
+ * the default path.
+ */
 const GARBAGE: readonly { readonly name: string; readonly stdin: string | Buffer }[] = [
   { name: "nothing", stdin: "" },
   { name: "one brace", stdin: "{" },

@@ -6,8 +6,8 @@ export interface ValuesSchema {
 }
 
 /**
- * The values of a chart as a Markdown table, from values.yaml with its comments. `leaveOut`: top-level keys that are told elsewhere. Objects of which
- * the schema knows no keys are one value.
+ * The values of a chart as a Markdown table, from values.yaml with its comments. `leaveOut`: top-level keys
+ * that are told elsewhere. Objects of which the schema knows no keys are one value.
  */
 export function documentValues(text: string, schema: ValuesSchema, leaveOut: ReadonlySet<string>): string {
   const { contents } = parseDocument(text);

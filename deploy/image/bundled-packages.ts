@@ -30,7 +30,10 @@ export interface Lockfile {
 const PACKAGE_FOLDER = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/;
 const PACKAGE_NAME = /(?:@[^/]+\/)?[^/]+$/;
 
-/** The packages of which the bundle has at least a byte, by name; throws when the lock file does not know one whole. */
+/**
+ * The packages of which the bundle has at least a byte, by name; throws when the lock file does not know one
+ * whole.
+ */
 export function listBundledPackages(metafile: Metafile, lockfile: Lockfile): readonly BundledPackage[] {
   const inputs = Object.values(metafile.outputs).flatMap((output) => Object.entries(output.inputs));
   const folders = inputs.flatMap(([path, { bytesInOutput }]) =>
@@ -44,7 +47,10 @@ export function listBundledPackages(metafile: Metafile, lockfile: Lockfile): rea
   });
 }
 
-/** A bill of materials in CycloneDX 1.5 (https://cyclonedx.org/docs/1.5/json/); the same packages give the same text. */
+/**
+ * A bill of materials in CycloneDX 1.5 (https://cyclonedx.org/docs/1.5/json/); the same packages give the
+ * same text.
+ */
 export function formatBill(program: string, version: string, packages: readonly BundledPackage[]): string {
   const components = packages.map(({ name, version: of, license, integrity }) => ({
     type: "library",

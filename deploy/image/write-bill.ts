@@ -1,5 +1,6 @@
 /**
- * Writes what the image says of the packages that were bundled into the program: sbom.cdx.json, and THIRD-PARTY-LICENSES with their licenses' texts.
+ * Writes what the image says of the packages that were bundled into the program: sbom.cdx.json, and
+ * THIRD-PARTY-LICENSES with their licenses' texts.
  * usage: node write-bill.ts METAFILE FOLDER   METAFILE: of esbuild
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";

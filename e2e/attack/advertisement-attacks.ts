@@ -9,7 +9,10 @@ import { ETHERTYPE, ethernet } from "./frames/ethernet.ts";
 import { routerAdvertisement } from "./frames/neighbour-discovery.ts";
 import { settle } from "./settle.ts";
 
-/** A router's advertisement to all, by multicast and to the gateway's MAC alone. The first is in the pod's own name. */
+/**
+ * A router's advertisement to all, by multicast and to the gateway's MAC alone. The first is in the pod's own
+ * name.
+ */
 function advertise({ mac, gatewayMac }: Stand, number: number): readonly Uint8Array[] {
   const word = number.toString(16);
   const source = number === 1 ? linkLocalOf(mac) : `fe80::bad:${word}`;
@@ -56,7 +59,10 @@ async function advertiseAll(lab: AttackLab, count: number): Promise<void> {
   }
 }
 
-/** Its default routes, and how often the agent has put something right: what was there for a moment only counts too. */
+/**
+ * Its default routes, and how often the agent has put something right: what was there for a moment only
+ * counts too.
+ */
 async function stateOf(node: LabNode): Promise<readonly [string, number]> {
   const routes = await node.run("ip", "-6", "route", "show", "default");
   return [routes, await node.agent().metric("causeway_drift_repairs_total")];

@@ -1,6 +1,7 @@
 /**
- * A Kubernetes API server in a node's network namespace, whose Nodes another namespace says: by PUT of a list to a unix socket, it has exactly these.
- * Prints its URL once both can be asked. usage: node api-server.ts PORT SOCKET
+ * A Kubernetes API server in a node's network namespace, whose Nodes another namespace says: by PUT of a list
+ * to a unix socket, it has exactly these. Prints its URL once both can be asked. usage: node api-server.ts
+ * PORT SOCKET
  */
 import { createServer } from "node:http";
 import { json } from "node:stream/consumers";

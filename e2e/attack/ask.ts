@@ -1,5 +1,6 @@
 /**
- * Sends bytes to a TCP server and prints everything that comes back until it ends the connection, or has been silent for a second.
+ * Sends bytes to a TCP server and prints everything that comes back until it ends the connection, or has been
+ * silent for a second.
  * usage: ask.ts ADDRESS PORT <BYTES
  */
 import { connect } from "node:net";

@@ -42,7 +42,10 @@ export interface AttackLab extends ClusterLab {
   victims(cell: Cell): readonly LabNode[];
 }
 
-/** Beside those of e2e/nodes: one with IPv6 on its uplink and IPv4 pods only, on which nothing ever switches IPv6 forwarding on. */
+/**
+ * Beside those of e2e/nodes: one with IPv6 on its uplink and IPv4 pods only, on which nothing ever switches
+ * IPv6 forwarding on.
+ */
 const ATTACK_PLACES: readonly NodePlace[] = [
   ...PLACES,
   { ...placeOf(6, "a", ["192.0.2.16", "2001:db8:2::16"]), podCIDRs: ["10.244.6.0/24"] },
@@ -87,7 +90,10 @@ export async function createAttackLab(): Promise<AttackLab> {
   };
 }
 
-/** Nothing but the agent may stop an attack: no reverse path filters; and on n2 advertisements count although the node forwards. */
+/**
+ * Nothing but the agent may stop an attack: no reverse path filters; and on n2 advertisements count although
+ * the node forwards.
+ */
 async function lowerGuards(node: Netns, { name }: NodePlace): Promise<void> {
   const settings = ["net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0"];
   const advertisements = name === "n2" ? ["net.ipv6.conf.default.accept_ra=2"] : [];

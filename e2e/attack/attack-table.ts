@@ -9,7 +9,10 @@ const COLUMNS: readonly Cell[] = FAMILIES.flatMap((family) =>
 
 const PLACE_NAMES = { node: "one node", direct: "direct", vxlan: "VXLAN" } as const;
 
-/** All attacks as a table of Markdown: a row for each, a column for each way to the victim; below it those on the agent itself. */
+/**
+ * All attacks as a table of Markdown: a row for each, a column for each way to the victim; below it those on
+ * the agent itself.
+ */
 export function formatAttackTable(groups: readonly AttackGroup[], outcome: Outcome): string {
   const attacks = groups.flatMap((group) => group.attacks);
   const onPackets = attacks.filter(({ cells }) => cells.length > 0);

@@ -1,6 +1,9 @@
 import type { AttackLab } from "./attack-lab.ts";
 
-/** Where the victim is, seen from the attacker: on its node, on a node of the same subnet, or behind the overlay. */
+/**
+ * Where the victim is, seen from the attacker: on its node, on a node of the same subnet, or behind the
+ * overlay.
+ */
 export type Place = "node" | "direct" | "vxlan";
 
 /** One cell of the table: what is sent, and where to. */

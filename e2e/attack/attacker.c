@@ -1,10 +1,13 @@
 /*
  * What an attacker does on a machine: raw frames, datagrams, connections, and eyes for what arrives.
- *   attacker send LINK               sends frames by AF_PACKET, which needs CAP_NET_RAW; stdin: "COUNT HEX" a line
- *   attacker udp                     sends datagrams by UDP sockets, which needs no capability; stdin: "ADDRESS PORT COUNT HEX" a line
- *   attacker capture MARKER          prints "LINK HEX" for each frame with the marker that comes into the namespace, before any filter
- *   attacker receive PORT            prints "SOURCE HEX" for each datagram to the port
- *   attacker hold ADDRESS PORT N     opens N connections that say nothing
+ *   attacker send LINK             sends frames by AF_PACKET, which needs CAP_NET_RAW;
+ *                                  stdin: "COUNT HEX" a line
+ *   attacker udp                   sends datagrams by UDP sockets, which needs no capability;
+ *                                  stdin: "ADDRESS PORT COUNT HEX" a line
+ *   attacker capture MARKER        prints "LINK HEX" for each frame with the marker that comes into the
+ *                                  namespace, before any filter
+ *   attacker receive PORT          prints "SOURCE HEX" for each datagram to the port
+ *   attacker hold ADDRESS PORT N   opens N connections that say nothing
  * The last three print "listening" when they have begun, and end by a signal.
  */
 #include <arpa/inet.h>

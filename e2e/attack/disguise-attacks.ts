@@ -98,7 +98,9 @@ async function deliver(
   }
 }
 
-/** A packet to the gateway, of which the sender says that it is for the victim in the end (RFC 791, RFC 5095). */
+/**
+ * A packet to the gateway, of which the sender says that it is for the victim in the end (RFC 791, RFC 5095).
+ */
 function sourceRouted(attacker: Stand, gateway: string, victim: string, data: Uint8Array): Uint8Array {
   const source = attacker.addresses[victim.includes(":") ? 1 : 0];
   const payload = udpPayload({ source, destination: victim }, PORTS, data);

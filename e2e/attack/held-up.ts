@@ -5,7 +5,10 @@ import type { AttackLab } from "./attack-lab.ts";
 
 const CALLS = 11;
 
-/** What keeps one of the machine's CPUs busy makes everything else slower; what waits for it takes a hundred times as long. */
+/**
+ * What keeps one of the machine's CPUs busy makes everything else slower; what waits for it takes a hundred
+ * times as long.
+ */
 const SLOWER_AT_MOST = 8;
 
 /** Median of the time of an ADD, a probe and a DEL, one after the other; all of them must succeed. */
@@ -21,7 +24,10 @@ async function timeCalls({ bystander }: AttackLab, node: LabNode): Promise<numbe
   return times.toSorted((a, b) => a - b)[(CALLS - 1) / 2] ?? Number.NaN;
 }
 
-/** Compares how long pods take while something goes on with how long they take before; `begin` starts it, and gives what ends it. */
+/**
+ * Compares how long pods take while something goes on with how long they take before; `begin` starts it, and
+ * gives what ends it.
+ */
 export async function assertNotHeldUp(
   lab: AttackLab,
   node: LabNode,

@@ -16,7 +16,10 @@ function script(name: string): readonly string[] {
   return [process.execPath, join(REPOSITORY, "e2e", "attack", name)];
 }
 
-/** While n1's agent serves HTTP at the node's address of the cell, as the chart has it, and probes where the lab asks. */
+/**
+ * While n1's agent serves HTTP at the node's address of the cell, as the chart has it, and probes where the
+ * lab asks.
+ */
 async function whileServing(
   lab: AttackLab,
   cell: Cell,
@@ -58,7 +61,10 @@ async function flood(lab: AttackLab, n1: LabNode, address: string): Promise<void
   });
 }
 
-/** Requests that two programs might read differently, or that are too much: each gets one answer at most, and that is a refusal. */
+/**
+ * Requests that two programs might read differently, or that are too much: each gets one answer at most, and
+ * that is a refusal.
+ */
 const MALFORMED: Readonly<Record<string, string>> = {
   "two lengths": "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nContent-Length: 40\r\n\r\n",
   "length and chunks":

@@ -1,6 +1,7 @@
 /**
- * Keeps connections to an HTTP server busy with a thousand pipelined requests each, until it is ended; what is closed is opened anew at once. Prints
- * "flooding" when all have been opened once. usage: http-flood.ts ADDRESS PORT CONNECTIONS
+ * Keeps connections to an HTTP server busy with a thousand pipelined requests each, until it is ended; what
+ * is closed is opened anew at once. Prints "flooding" when all have been opened once. usage: http-flood.ts
+ * ADDRESS PORT CONNECTIONS
  */
 import { connect } from "node:net";
 

@@ -80,7 +80,10 @@ function claims(attacker: Stand, { family }: Cell, address: string, data: Uint8A
   );
 }
 
-/** The attacker gives itself an address, as a privileged container could, and says so; then victims' datagrams to it must not come. */
+/**
+ * The attacker gives itself an address, as a privileged container could, and says so; then victims' datagrams
+ * to it must not come.
+ */
 async function assertNotTaken(lab: AttackLab, cell: Cell, address: string): Promise<void> {
   const attacker = await lab.attackerOn("n1");
   const change = (verb: "add" | "del"): Promise<string> =>

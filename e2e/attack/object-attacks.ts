@@ -68,7 +68,9 @@ async function routesOf(node: LabNode): Promise<string> {
   return `${await node.run("ip", "route", "show", "table", "all")}${await node.run("ip", "-6", "route", "show", "table", "all")}`;
 }
 
-/** An honest Node that comes behind the hostile one: when its route is there, the other one has been heard of. */
+/**
+ * An honest Node that comes behind the hostile one: when its route is there, the other one has been heard of.
+ */
 const PROBE = nodeObject(
   {
     name: "z-probe",

@@ -20,7 +20,8 @@ export const OUTSIDER_ATTACKS: AttackGroup = {
         const attacker = await lab.attackerOn("n1");
         await assertNothingArrives(lab, {
           victim,
-          // The same packet as the attacker sends it passes the router's links too: what counts is what n1 makes of it.
+          // The same packet as the attacker sends it passes the router's links too: what counts is what n1
+          // makes of it.
           matters: (line) => line.includes(hex(addressToBytes(lab.node("n1").place.addresses[of] ?? ""))),
           attack: (data) =>
             sendFrames(lab, lab.foreign, [

@@ -15,7 +15,9 @@ interface Inner {
   readonly destination: string;
 }
 
-/** The data of a datagram to the node `to`, as its peer `from` would send it, for outer packets of one family. */
+/**
+ * The data of a datagram to the node `to`, as its peer `from` would send it, for outer packets of one family.
+ */
 function encapsulated(from: string, to: string, inner: Inner, data: Uint8Array): Uint8Array {
   return vxlan({ from, to }, udp(inner, PORTS, data));
 }
@@ -45,7 +47,10 @@ const VXLAN_HEADER = "0800000000100000";
 
 type Send = (outer: { readonly from: string; readonly to: string }, data: Uint8Array) => Promise<void>;
 
-/** For each victim, each family outside and each source inside: sends a packet to the victim's pod, and one to the world. */
+/**
+ * For each victim, each family outside and each source inside: sends a packet to the victim's pod, and one to
+ * the world.
+ */
 async function inject(lab: AttackLab, cell: Cell, send: Send): Promise<void> {
   const of = indexOf(cell);
   const honestSender = await lab.attackerOn("n1");

@@ -12,7 +12,9 @@ import { indexOf } from "./targets.ts";
 /** The kernel asks for the new router's MAC at the first one, and believes the next. */
 const TIMES = 3;
 
-/** Tells a node, in the name of its router, that the world is reached through the foreign machine from now on. */
+/**
+ * Tells a node, in the name of its router, that the world is reached through the foreign machine from now on.
+ */
 async function redirectAll(lab: AttackLab, cell: Cell, node: LabNode, attacker: Stand): Promise<void> {
   const of = indexOf(cell);
   const [victim = "", target] = [node.place.addresses[of], WORLD[of]];
@@ -21,7 +23,8 @@ async function redirectAll(lab: AttackLab, cell: Cell, node: LabNode, attacker: 
     await node.run("ip", "-6", "route", "replace", "default", "via", router, "dev", "up0");
   try {
     assert.equal(await wayTo(node, target), router, "before");
-    // An answer to a ping, which the kernel needs no socket for to believe a redirect about it (icmp_err() of net/ipv4/icmp.c).
+    // An answer to a ping, which the kernel needs no socket for to believe a redirect about it (icmp_err() of
+    // net/ipv4/icmp.c).
     const type = cell.family === 4 ? 0 : 129;
     const cause = icmp({ source: victim, destination: target }, { type, body: new Uint8Array(8) });
     const packet = redirect({ source: router, victim, target, gateway, cause });
@@ -36,7 +39,10 @@ async function redirectAll(lab: AttackLab, cell: Cell, node: LabNode, attacker: 
   }
 }
 
-/** The router that is believed, and the machine that wants to be it. A redirect of IPv6 comes from a link-local address. */
+/**
+ * The router that is believed, and the machine that wants to be it. A redirect of IPv6 comes from a
+ * link-local address.
+ */
 async function sidesOf(
   { network, foreign }: AttackLab,
   { family }: Cell,

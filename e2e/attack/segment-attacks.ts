@@ -24,7 +24,10 @@ async function deliverFrames(
   });
 }
 
-/** The answer of a false DHCP server to everybody: the filter is about where it goes, so the message itself does not matter. */
+/**
+ * The answer of a false DHCP server to everybody: the filter is about where it goes, so the message itself
+ * does not matter.
+ */
 function dhcpAnswer({ mac, addresses: [v4] }: Stand, family: 4 | 6, data: Uint8Array): Uint8Array {
   if (family === 4) {
     const packet = udp({ source: v4, destination: "255.255.255.255" }, { from: 67, to: 68 }, data);

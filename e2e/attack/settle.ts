@@ -3,7 +3,10 @@ import { datagramFrame, sendFrames } from "./assault.ts";
 import type { AttackLab, Stand } from "./attack-lab.ts";
 import { arrivals } from "./watch.ts";
 
-/** Waits until a node has taken what an attacker has sent to it: an honest datagram on the same way comes behind. */
+/**
+ * Waits until a node has taken what an attacker has sent to it: an honest datagram on the same way comes
+ * behind.
+ */
 export async function settle(
   lab: AttackLab,
   attacker: Stand,

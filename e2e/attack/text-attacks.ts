@@ -29,7 +29,9 @@ async function toldBy(node: LabNode): Promise<Readonly<Record<string, string>>> 
   };
 }
 
-/** While n1 has a pod and a foreign link with such names, and has been called for things that do not exist. */
+/**
+ * While n1 has a pod and a foreign link with such names, and has been called for things that do not exist.
+ */
 async function withNastyNames(lab: AttackLab, work: (n1: LabNode) => Promise<void>): Promise<void> {
   const n1 = lab.node("n1");
   await n1.stopAgent("SIGTERM");

@@ -16,7 +16,10 @@ export interface Proof {
   readonly matters?: (line: string) => boolean;
   /** Sends what must not arrive, with this as data. */
   readonly attack: (data: Uint8Array) => Promise<void>;
-  /** Sends the same as an honest sender would, on the same way and behind it: it must arrive, and proves that the way is open. */
+  /**
+   * Sends the same as an honest sender would, on the same way and behind it: it must arrive, and proves that
+   * the way is open.
+   */
   readonly honest: (data: Uint8Array) => Promise<void>;
 }
 

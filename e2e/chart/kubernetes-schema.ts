@@ -31,7 +31,10 @@ export const SCHEMA_VERSIONS: readonly string[] = readdirSync(join(CACHE, "kuber
   .map((name) => /^v(\d+\.\d+)\.0-local-strict$/.exec(name)?.[1])
   .filter((version) => version !== undefined);
 
-/** Gives what an API server of this version would not accept of an object, or would drop: unknown keys are faults. */
+/**
+ * Gives what an API server of this version would not accept of an object, or would drop: unknown keys are
+ * faults.
+ */
 export function openSchema(version: string): (object: KubernetesObject) => readonly string[] {
   const path = join(CACHE, "kubernetes-schemas", `v${version}.0-local-strict`, "_definitions.json");
   const schema = JSON.parse(readFileSync(path, "utf8")) as AnySchemaObject & { $id: string };

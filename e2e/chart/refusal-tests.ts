@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Helm } from "./helm.ts";
 
-/** Values that are refused, and what both helms say of them. Paths differ: config.mtu in helm 3, /config/mtu in helm 4. */
+/**
+ * Values that are refused, and what both helms say of them. Paths differ: config.mtu in helm 3, /config/mtu
+ * in helm 4.
+ */
 const REFUSALS: readonly { readonly set: string; readonly want: RegExp }[] = [
   { set: "colour=1", want: /[Aa]dditional propert.*colour.* not allowed/ },
   { set: "config.colour=1", want: /config.*[Aa]dditional propert.*colour.* not allowed/ },

@@ -26,7 +26,10 @@ export interface ClusterNode {
   outerPath(path: string): string | undefined;
   /** Runs a command in all its namespaces. */
   run(...command: readonly string[]): Promise<string>;
-  /** Words before a command that let it run in the node's network namespace with the file system of the machine. */
+  /**
+   * Words before a command that let it run in the node's network namespace with the file system of the
+   * machine.
+   */
   enterNetwork(): readonly string[];
   /** Puts an image (as an archive of the machine) into containerd. */
   importImage(archive: string): Promise<void>;

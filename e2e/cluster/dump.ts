@@ -20,7 +20,9 @@ const QUERIES: Readonly<Record<string, readonly string[]>> = {
   "agents-before": [...AGENT_LOG, "--prefix", "--previous"],
 };
 
-/** Writes what the cluster looks like beside the logs of its processes, for whoever reads why a test failed. */
+/**
+ * Writes what the cluster looks like beside the logs of its processes, for whoever reads why a test failed.
+ */
 export async function dumpCluster(cluster: Cluster, test: string): Promise<void> {
   const logs = process.env["CAUSEWAY_E2E_LOGS"] ?? cluster.folder;
   const folder = join(logs, basename(cluster.folder), test.replaceAll(/[^\w-]+/g, "-").slice(0, 60));

@@ -45,7 +45,10 @@ export function testMetrics(getCluster: () => Cluster): void {
   });
 }
 
-/** The port "metrics" of all agents' pods. Debian's Prometheus is built without the discovery that would find it by itself. */
+/**
+ * The port "metrics" of all agents' pods. Debian's Prometheus is built without the discovery that would find
+ * it by itself.
+ */
 async function findTargets(cluster: Cluster): Promise<object> {
   const targets = [...(await agentPods(cluster))].map(([instance, { spec, status }]) => {
     const port = spec?.containers[0]?.ports?.find(({ name }) => name === "metrics")?.containerPort;

@@ -25,7 +25,10 @@ const FOLDERS = [
 /** What programs of the machine's /usr look for. */
 const ETC = ["alternatives", "group", "ld.so.cache", "nsswitch.conf", "passwd", "protocols", "services"];
 
-/** Makes a node's file system below `root`: its own but for /usr, which the machine lends. It survives what the node does. */
+/**
+ * Makes a node's file system below `root`: its own but for /usr, which the machine lends. It survives what
+ * the node does.
+ */
 export function makeNodeRoot(root: string, files: Readonly<Record<string, string>>): void {
   for (const folder of FOLDERS) mkdirSync(join(root, folder), { recursive: true });
   for (const folder of ["bin", "lib", "lib64", "sbin"]) symlinkSync(`usr/${folder}`, join(root, folder));

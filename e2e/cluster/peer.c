@@ -1,8 +1,9 @@
 /*
  * The pods of the cluster's tests.
- *   peer serve PORT                    tells every client its own host name and the client's address: of TCP once it has sent all it wants, of UDP
- *                                      for each datagram
- *   peer ask MILLISECONDS TARGET...    asks servers, all at once; prints a line "TARGET ANSWER" for each. TARGET: ADDRESS,PORT or ADDRESS,PORT/udp
+ *   peer serve PORT                  tells every client its own host name and the client's address: of TCP
+ *                                    once it has sent all it wants, of UDP for each datagram
+ *   peer ask MILLISECONDS TARGET...  asks servers, all at once; prints a line "TARGET ANSWER" for each.
+ *                                    TARGET: ADDRESS,PORT or ADDRESS,PORT/udp
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,8 +1,10 @@
 /*
  * Finds packets that pass although a policy forbids them.
- *   prober watch PORT BASE...          sends datagrams to all 254 addresses above each BASE, one after the other, for ever; prints a line for each
- *                                      datagram that it gets: of a pod that could send, or answer
- *   prober break PORT ADDRESS...       sends datagrams to these from its first moment on, each millisecond, and answers all that it gets
+ *   prober watch PORT BASE...     sends datagrams to all 254 addresses above each BASE, one after the other,
+ *                                 for ever; prints a line for each datagram that it gets: of a pod that could
+ *                                 send, or answer
+ *   prober break PORT ADDRESS...  sends datagrams to these from its first moment on, each millisecond, and
+ *                                 answers all that it gets
  */
 #include <arpa/inet.h>
 #include <errno.h>

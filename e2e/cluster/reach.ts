@@ -5,7 +5,10 @@ import type { Peer } from "./workloads.ts";
 
 const AT_ONCE = 4;
 
-/** The ways between any two of these pods, or to all from those of `asking`, on which the wrong one answers, or it sees another address than the asking pod's own. */
+/**
+ * The ways between any two of these pods, or to all from those of `asking`, on which the wrong one answers,
+ * or it sees another address than the asking pod's own.
+ */
 export async function findUnreached(
   cluster: Cluster,
   peers: readonly Peer[],

@@ -112,7 +112,10 @@ export function testRestarts(getCluster: () => Cluster): void {
   });
 }
 
-/** Waits until all containers of these deployments' pods on a node, and its agent, have been started again and are Ready. */
+/**
+ * Waits until all containers of these deployments' pods on a node, and its agent, have been started again and
+ * are Ready.
+ */
 async function waitForRestart(cluster: Cluster, node: ClusterNode, names: readonly string[]): Promise<void> {
   const probe = async (): Promise<true | undefined> => {
     const pods = (await Promise.all(names.map((name) => listPods(cluster, name)))).flat();

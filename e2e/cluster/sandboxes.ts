@@ -4,8 +4,8 @@ import type { ClusterNode } from "./cluster-node.ts";
 import type { Peer } from "./workloads.ts";
 
 /**
- * Stops a pod's sandbox behind the kubelet's back and waits until the kubelet has made another one: an ADD that needs nobody but kubelet, runtime
- * and agent. Gives the addresses of the new one.
+ * Stops a pod's sandbox behind the kubelet's back and waits until the kubelet has made another one: an ADD
+ * that needs nobody but kubelet, runtime and agent. Gives the addresses of the new one.
  */
 export async function replaceSandbox(node: ClusterNode, { name }: Peer): Promise<readonly string[]> {
   const cri = node.cri();

@@ -7,7 +7,10 @@ import { PEER_IMAGE } from "./images.ts";
 const NAMESPACE = "/api/v1/namespaces/default";
 const DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments";
 
-/** Of a busy machine: a hundred pods start in half a minute on an idle one, and controllers that lost their API look for it for a minute. */
+/**
+ * Of a busy machine: a hundred pods start in half a minute on an idle one, and controllers that lost their
+ * API look for it for a minute.
+ */
 const PATIENCE_MS = 180_000;
 
 /** On which every test pod serves (peer.c). */

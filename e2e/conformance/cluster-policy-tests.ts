@@ -32,7 +32,10 @@ interface Report {
   readonly profiles: readonly { readonly standard: Results; readonly experimental: Results }[];
 }
 
-/** The conformance tests of the Network Policy API, the standard channel and both features of the experimental one that are implemented. */
+/**
+ * The conformance tests of the Network Policy API, the standard channel and both features of the experimental
+ * one that are implemented.
+ */
 export function testClusterPolicies(getCluster: () => Cluster, tools: ConformanceTools): void {
   test("ClusterNetworkPolicy passes the conformance tests of the Network Policy API", {
     timeout: PATIENCE_MS,

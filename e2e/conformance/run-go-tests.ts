@@ -14,7 +14,10 @@ export interface GoTestsInput {
   readonly onLine: (line: string) => void;
 }
 
-/** Runs a program of tests in Go as the administrator of the cluster; gives its exit code, and where its output is. */
+/**
+ * Runs a program of tests in Go as the administrator of the cluster; gives its exit code, and where its
+ * output is.
+ */
 export async function runGoTests(
   { fabric, controlPlane, folder }: Cluster,
   { name, program, args, onLine }: GoTestsInput,

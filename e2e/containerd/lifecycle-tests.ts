@@ -106,7 +106,10 @@ export function testLifecycle(getLab: () => PodLab): void {
   });
 }
 
-/** Duplicate address detection and the delay before the first solicitation take up to a second each (RFC 4861, RFC 4862). */
+/**
+ * Duplicate address detection and the delay before the first solicitation take up to a second each (RFC 4861,
+ * RFC 4862).
+ */
 async function waitForSolicitation({ enter }: Pod): Promise<void> {
   const solicits = async (): Promise<void> => {
     const counters = await runCommand([...enter, "cat", "/proc/self/net/snmp6"]);

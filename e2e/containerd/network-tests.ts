@@ -78,7 +78,8 @@ export function testNetwork(getLab: () => PodLab): void {
     );
   });
 
-  // The kernel lets a bridge's MTU follow its ports, and fall back to 1500 without any, unless it was changed after creation.
+  // The kernel lets a bridge's MTU follow its ports, and fall back to 1500 without any, unless it was changed
+  // after creation.
   test("the bridge keeps the uplink's MTU when its last pod has gone", async (t) => {
     const lab = getLab();
     const bridgeMtu = async (): Promise<number | undefined> => {

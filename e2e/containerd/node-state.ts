@@ -14,8 +14,9 @@ export interface NodeState {
 }
 
 /**
- * Observes the node; the agent runs. Left out is what the kernel keeps for multicast, and what it learns of link-local addresses: a
- * pod gets known by one as soon as it has solicited routers, about a second after its start.
+ * Observes the node; the agent runs. Left out is what the kernel keeps for multicast, and what it learns of
+ * link-local addresses: a pod gets known by one as soon as it has solicited routers, about a second after its
+ * start.
  */
 export async function observeNode({ nodeView, agents }: PodLab): Promise<NodeState> {
   const agent = await agents.ready();
@@ -37,7 +38,10 @@ export async function observeNode({ nodeView, agents }: PodLab): Promise<NodeSta
   };
 }
 
-/** Waits until the node is as it was: deleting links and closing files may end shortly after the runtime has its answer. */
+/**
+ * Waits until the node is as it was: deleting links and closing files may end shortly after the runtime has
+ * its answer.
+ */
 export async function assertNodeIs(lab: PodLab, want: NodeState, timeoutMs = 3000): Promise<void> {
   const assertion = async (): Promise<void> => assert.deepEqual(await observeNode(lab), want);
   await waitUntilHolds("the node's state from before", assertion, { timeoutMs, intervalMs: 50 });

@@ -15,7 +15,10 @@ const AS_NOBODY = [
   "--ambient-caps=+dac_override",
 ];
 
-/** Sends what a shim sends to the socket that is its argument, and prints how many bytes came back until the end. */
+/**
+ * Sends what a shim sends to the socket that is its argument, and prints how many bytes came back until the
+ * end.
+ */
 const CLIENT = `
   const body = Buffer.concat([Buffer.from([0, 1, 0, 0, 0, 0, 0, 20]), Buffer.alloc(8), Buffer.from("CNI_COMMAND=VERSION\\0")]);
   const header = Buffer.from("CWAY\\0\\0\\0\\0");
@@ -27,7 +30,10 @@ const CLIENT = `
   client.on("close", () => console.log(bytes));
 `;
 
-/** Only root may speak to the agent, whatever the mode of files. Needs more users than a user namespace of one has. */
+/**
+ * Only root may speak to the agent, whatever the mode of files. Needs more users than a user namespace of one
+ * has.
+ */
 export function testPeers(getLab: () => PodLab): void {
   test("a client that is not root is refused, also where it can reach the socket; root is served", async () => {
     const { agents, cniConfDir } = getLab();

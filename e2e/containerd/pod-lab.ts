@@ -13,7 +13,10 @@ export const BUSYBOX_IMAGE = "localhost/busybox:test";
 export const POD_CIDRS = ["10.244.7.0/24", "fd00:10:244:7::/64"] as const;
 export const GATEWAYS = ["10.244.7.1", "fd00:10:244:7::1"] as const;
 
-/** One node: containerd with CNI folders of its own, empty at first, and the agent from when a test asks for it. */
+/**
+ * One node: containerd with CNI folders of its own, empty at first, and the agent from when a test asks for
+ * it.
+ */
 export interface PodLab {
   readonly folder: string;
   readonly network: LabNetwork;
@@ -38,7 +41,10 @@ export interface Agents {
   stop(signal: "SIGTERM" | "SIGKILL"): Promise<ProcessEnd>;
 }
 
-/** Makes the network and starts containerd. `folder` and `tag` are those of the run, which `clean-up.sh` clears in the end. */
+/**
+ * Makes the network and starts containerd. `folder` and `tag` are those of the run, which `clean-up.sh`
+ * clears in the end.
+ */
 export async function createPodLab(tools: Tools, containerdTools: ContainerdTools): Promise<PodLab> {
   const { folder: runFolder, tag } = readRun();
   await using cleanUps = new AsyncDisposableStack();

@@ -1,6 +1,7 @@
 /**
- * The main job in one minute: a node with an agent, pods that a runtime would ask for through the shim, and the outside world, each in a
- * network namespace. Prints each step with its time; exits non-zero when one fails.
+ * The main job in one minute: a node with an agent, pods that a runtime would ask for through the shim, and
+ * the outside world, each in a network namespace. Prints each step with its time; exits non-zero when one
+ * fails.
  */
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";

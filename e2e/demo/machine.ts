@@ -3,7 +3,10 @@ import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { fetchNew } from "../../agent/testing/agent/fetch-new.ts";
 
-/** Runs a command to its end, in a named network namespace where one is given, and gives its stdout; a failure throws what it said. */
+/**
+ * Runs a command to its end, in a named network namespace where one is given, and gives its stdout; a failure
+ * throws what it said.
+ */
 export function run(
   command: readonly string[],
   options: { netns?: string; env?: Record<string, string>; input?: string; exitCode?: number } = {},

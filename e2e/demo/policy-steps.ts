@@ -8,7 +8,10 @@ import { startIn } from "./machine.ts";
 /** Network policies of the demo, without Kubernetes: the file that the agent follows. */
 export interface PolicyDemo {
   readonly objectsFile: string;
-  /** Opens a TCP connection and a UDP flow from one pod to the other, which carry bytes both ways until the demo ends. */
+  /**
+   * Opens a TCP connection and a UDP flow from one pod to the other, which carry bytes both ways until the
+   * demo ends.
+   */
   open(from: string, to: string, address: string): Promise<string>;
   /** Isolates the pod, and waits until the open connections have ended. */
   isolate(pod: string): Promise<string>;

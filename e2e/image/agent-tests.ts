@@ -15,7 +15,10 @@ import { type AgentContainer, IMAGE, type ImageLab } from "./image-lab.ts";
 /** CAP_NET_ADMIN is bit 12, CAP_DAC_OVERRIDE bit 1 (linux/capability.h). */
 const ONLY_NET_ADMIN = "0000000000001000";
 
-/** The image as the DaemonSet runs it: one life of an agent after the other, each test from where the last one ended. */
+/**
+ * The image as the DaemonSet runs it: one life of an agent after the other, each test from where the last one
+ * ended.
+ */
 export function testAgent(getLab: () => ImageLab): void {
   let agent: AgentContainer | undefined;
   const running = (): AgentContainer => agent ?? assert.fail("no agent runs");

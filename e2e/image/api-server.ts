@@ -1,6 +1,8 @@
 /**
- * An API server for the agent in its container, in the node's network namespace. Prints its URL once it can be asked.
- * usage: node api-server.ts PORT NODE CA   NODE: as JSON {name, addresses, podCIDRs}   CA: path of the certificate that it writes
+ * An API server for the agent in its container, in the node's network namespace. Prints its URL once it can
+ * be asked.
+ * usage: node api-server.ts PORT NODE CA NODE: as JSON {name, addresses, podCIDRs} CA: path of the
+ * certificate that it writes
  */
 import { writeFileSync } from "node:fs";
 import { startApiServer } from "../../agent/testing/kube/api-server.ts";

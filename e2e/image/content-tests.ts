@@ -12,7 +12,10 @@ import type { TarMember } from "./read-tar.ts";
 const MAX_IMAGE_MB = 250;
 const MAX_BEYOND_BASE_MB = 15;
 
-/** Where a container's programs are looked for without a setting of its own (containerd's oci.WithDefaultPathEnv). */
+/**
+ * Where a container's programs are looked for without a setting of its own (containerd's
+ * oci.WithDefaultPathEnv).
+ */
 const PATH = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
 /** What the file of the program may hold of: no compiler, no package manager of a language, no debugger. */

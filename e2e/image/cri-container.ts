@@ -52,7 +52,10 @@ export interface KubeletView {
   readonly serviceAccount: string;
 }
 
-/** What containers that are not privileged see read-only or not at all (kubernetes pkg/securitycontext/util.go). */
+/**
+ * What containers that are not privileged see read-only or not at all (kubernetes
+ * pkg/securitycontext/util.go).
+ */
 const READ_ONLY_PATHS = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 const MASKED_PATHS = [
   "/proc/acpi",

@@ -22,7 +22,10 @@ export function documentedCommands(): readonly DocumentedCommand[] {
   return TEXTS.flatMap((file) => findCommands(file, readFileSync(join(REPOSITORY, file), "utf8")));
 }
 
-/** Commands behind `kubectl exec POD --`, and lines of shell blocks that begin with `causeway`, which is a program of the image alone. */
+/**
+ * Commands behind `kubectl exec POD --`, and lines of shell blocks that begin with `causeway`, which is a
+ * program of the image alone.
+ */
 export function findCommands(file: string, text: string): readonly DocumentedCommand[] {
   const inside = [...text.matchAll(/\bexec [^`\n]*?-- ([^`\n]+)/g)];
   const blocks = [...text.matchAll(/^ *```sh\n(.*?)^ *```$/gms)].map(([, block = ""]) => block).join("\n");

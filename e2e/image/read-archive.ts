@@ -22,7 +22,10 @@ interface Descriptor {
   readonly digest: string;
 }
 
-/** Reads an OCI layout with one image (image-spec: image-layout.md); throws when a blob is not what its digest says. */
+/**
+ * Reads an OCI layout with one image (image-spec: image-layout.md); throws when a blob is not what its digest
+ * says.
+ */
 export function readArchive(archive: Buffer): ArchivedImage {
   const files = new Map(readTar(archive).map((member) => [member.name.replace(/^\.\//, ""), member]));
   const blob = ({ digest }: Descriptor): Buffer => {

@@ -16,13 +16,17 @@ export interface GuestInput {
   readonly onLine: (line: string) => void;
 }
 
-/** A guest has hung when it has said nothing for so much of its own CPU time, or, asleep, for so long: a busy machine alone makes it silent for minutes. */
+/**
+ * A guest has hung when it has said nothing for so much of its own CPU time, or, asleep, for so long: a busy
+ * machine alone makes it silent for minutes.
+ */
 const MAX_SILENCE = { cpuMs: 300_000, ms: 3_600_000 };
 const LOOK_EVERY_MS = 5000;
 
 /**
- * A guest's clock counts its instructions, two nanoseconds each, while it has anything to do: limits of tests are limits of progress, however slow the
- * emulation or busy this machine is. It has one CPU, since this clock is of no use to more.
+ * A guest's clock counts its instructions, two nanoseconds each, while it has anything to do: limits of tests
+ * are limits of progress, however slow the emulation or busy this machine is. It has one CPU, since this
+ * clock is of no use to more.
  */
 const CLOCK = ["-icount", "shift=1,sleep=on", "-smp", "1"];
 

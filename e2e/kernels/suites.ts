@@ -1,6 +1,8 @@
 import type { KernelName } from "./kernels.ts";
 
-/** What a guest runs, by name: arguments of Node in the folder of the repository, without commas or blanks. */
+/**
+ * What a guest runs, by name: arguments of Node in the folder of the repository, without commas or blanks.
+ */
 export const SUITES = {
   smoke: ["e2e/lib/run-tests.ts", "e2e/kernels/guest/smoke.e2e.ts"],
   "missing modules": ["e2e/lib/run-tests.ts", "e2e/kernels/guest/missing-modules.e2e.ts"],

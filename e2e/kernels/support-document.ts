@@ -1,8 +1,8 @@
 const [BEGIN, END] = ["<!-- kernels: begin -->\n", "<!-- kernels: end -->\n"];
 
 /**
- * Puts a table of results into docs/support.md. Of kernels that have not run now, told by the first cell, the row stays that is there. Throws when the
- * document's marks are missing.
+ * Puts a table of results into docs/support.md. Of kernels that have not run now, told by the first cell, the
+ * row stays that is there. Throws when the document's marks are missing.
  */
 export function updateTable(text: string, table: string): string {
   const [begin, end] = [text.indexOf(BEGIN) + BEGIN.length, text.indexOf(END)];

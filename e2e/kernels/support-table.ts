@@ -18,7 +18,10 @@ export interface KernelResults {
   readonly guests: readonly GuestReport[];
 }
 
-/** Kernels and suites as a table of Markdown: a row for each kernel. A cell tells how many tests passed, or how many failed, or nothing where none ran. */
+/**
+ * Kernels and suites as a table of Markdown: a row for each kernel. A cell tells how many tests passed, or
+ * how many failed, or nothing where none ran.
+ */
 export function formatSupportTable(kernels: readonly KernelResults[], date: Date): string {
   const rows = kernels.map((results) => row(cellsOf(results, date)));
   return [row(HEAD), row(HEAD.map(() => "---")), ...rows].join("\n");

@@ -132,7 +132,10 @@ async function waitUntilReady(agent: ManagedProcess, httpRelay: string): Promise
 
 const FRESH_PAUSE_MS = 50;
 
-/** Asks until the answer was made for this request: what the agent collects is up to a second old, and says so. */
+/**
+ * Asks until the answer was made for this request: what the agent collects is up to a second old, and says
+ * so.
+ */
 async function getThrough(socketPath: string, path: string): Promise<HttpAnswer> {
   for (;;) {
     const answer = await getOnce(socketPath, path);
@@ -157,7 +160,10 @@ function getOnce(socketPath: string, path: string): Promise<HttpAnswer & { reado
   });
 }
 
-/** Sum of all samples of a metric with these labels in Prometheus's text format: `name{label="value",…} number`. */
+/**
+ * Sum of all samples of a metric with these labels in Prometheus's text format: `name{label="value",…}
+ * number`.
+ */
 export function sumSamples(
   text: string,
   name: string,

@@ -23,7 +23,10 @@ export async function unreadinessThrough(socket: string): Promise<string | undef
   return (readiness?.reasons ?? []).map(({ part, reason }) => `${part}: ${reason}`).join("; ");
 }
 
-/** Gives those errors that the agent behind a socket remembers, and that were not given before; one that was started anew begins anew. */
+/**
+ * Gives those errors that the agent behind a socket remembers, and that were not given before; one that was
+ * started anew begins anew.
+ */
 export function newErrorsThrough(socket: () => string): () => Promise<readonly string[]> {
   let judgedMs = 0;
   return async () => {

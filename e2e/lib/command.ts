@@ -5,7 +5,10 @@ export interface CommandOptions {
   readonly timeoutMs?: number;
 }
 
-/** Runs a program to its end and gives its stdout; an exit code other than 0 throws with everything that it said. */
+/**
+ * Runs a program to its end and gives its stdout; an exit code other than 0 throws with everything that it
+ * said.
+ */
 export async function runCommand(command: readonly string[], options: CommandOptions = {}): Promise<string> {
   const { input = "", timeoutMs = 20_000 } = options;
   const { code, stdout, stderr } = await observeCommand(command, { input, timeoutMs });

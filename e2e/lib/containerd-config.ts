@@ -24,7 +24,10 @@ const DISABLED_PLUGINS = [
   "io.containerd.snapshotter.v1.zfs",
 ];
 
-/** config.toml of a containerd that touches nothing outside of the given folders (docs/cri/config.md of containerd). */
+/**
+ * config.toml of a containerd that touches nothing outside of the given folders (docs/cri/config.md of
+ * containerd).
+ */
 export function planContainerdConfig(input: ContainerdConfigInput): string {
   const { majorVersion, root, state, socket, metricsAddress, runc, cniBinDir, cniConfDir, sandboxImage } =
     input;

@@ -71,7 +71,7 @@ export interface CriClient {
 
 type Call = (method: string, request?: object, timeoutMs?: number) => Promise<Reply>;
 /** Messages as proto-loader decodes them. */
-// oxlint-disable-next-line typescript/no-explicit-any -- the shape is that of api.proto, which is loaded at run time
+// oxlint-disable-next-line typescript/no-explicit-any -- the shape is that of api.proto
 type Reply = any;
 
 /** Connects lazily: the socket need not exist yet. `apiFolder` holds the unpacked package of the API. */

@@ -3,8 +3,9 @@ import { afterEach } from "node:test";
 import { waitFor } from "./wait-for.ts";
 
 /**
- * What every e2e test of a lab asserts at its end, whatever it is about: agents that run are ready, a verification of everything that they have made finds
- * nothing, and no agent has logged an error. All of this is asked once for all suites, because what nobody looks for is what breaks elsewhere.
+ * What every e2e test of a lab asserts at its end, whatever it is about: agents that run are ready, a
+ * verification of everything that they have made finds nothing, and no agent has logged an error. All of this
+ * is asked once for all suites, because what nobody looks for is what breaks elsewhere.
  */
 export interface WatchedAgent {
   readonly name: string;
@@ -26,7 +27,9 @@ export function watchAgent(agent: WatchedAgent): void {
   watched.push(agent);
 }
 
-/** Errors that the running test provokes on purpose: lines of an agent's log that match are no fault of it. */
+/**
+ * Errors that the running test provokes on purpose: lines of an agent's log that match are no fault of it.
+ */
 export function expectErrors(...patterns: readonly RegExp[]): void {
   expected.push(...patterns);
 }

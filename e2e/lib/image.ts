@@ -14,7 +14,10 @@ export interface ImageInput {
   readonly files: readonly TarEntry[];
 }
 
-/** An image with one layer as an OCI layout in a tar archive (image-spec: image-layout.md), as `ctr images import` takes it. */
+/**
+ * An image with one layer as an OCI layout in a tar archive (image-spec: image-layout.md), as `ctr images
+ * import` takes it.
+ */
 export function buildImage({ reference, entrypoint, command = [], files }: ImageInput): Uint8Array {
   const platform = { architecture: process.arch === "x64" ? "amd64" : process.arch, os: "linux" };
   const layer = blob("application/vnd.oci.image.layer.v1.tar", writeTar(files));

@@ -44,7 +44,9 @@ export interface FdbEntry {
   readonly state?: string;
 }
 
-/** The kernel's state in one network namespace: `enter` are the words before a command that let it run there. */
+/**
+ * The kernel's state in one network namespace: `enter` are the words before a command that let it run there.
+ */
 export interface IpView {
   links(): Promise<readonly IpLink[]>;
   addresses(ifname: string): Promise<readonly IpAddress[]>;

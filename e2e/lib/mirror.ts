@@ -18,7 +18,10 @@ export async function startMirror(
   return server;
 }
 
-/** The source address that the mirror at `address`, or behind another port there, sees of a client behind `enter`. */
+/**
+ * The source address that the mirror at `address`, or behind another port there, sees of a client behind
+ * `enter`.
+ */
 export async function askMirror(
   busybox: string,
   enter: readonly string[],

@@ -3,7 +3,9 @@ import { observeCommand, runCommand } from "./command.ts";
 /** A named network namespace. */
 export interface Netns {
   readonly name: string;
-  /** Words before a command that let it run in the namespace; unlike `ip netns exec` they leave /sys as it is. */
+  /**
+   * Words before a command that let it run in the namespace; unlike `ip netns exec` they leave /sys as it is.
+   */
   readonly enter: readonly string[];
 }
 

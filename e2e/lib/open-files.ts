@@ -4,8 +4,9 @@ export interface OpenFiles {
   /** All but the sockets below. */
   readonly others: number;
   /**
-   * Netlink sockets of the process's own network namespace that hear of nothing, by protocol (linux/netlink.h). The agent keeps those that it once
-   * needed at the same time, so their number says nothing about leaks, unless it exceeds what may be needed.
+   * Netlink sockets of the process's own network namespace that hear of nothing, by protocol
+   * (linux/netlink.h). The agent keeps those that it once needed at the same time, so their number says
+   * nothing about leaks, unless it exceeds what may be needed.
    */
   readonly netlink: ReadonlyMap<number, number>;
 }

@@ -17,14 +17,19 @@ export interface ManagedProcess {
   isRunning(): boolean;
   /** The first line of the output that matches, whenever it came. */
   waitForLine(pattern: RegExp, timeoutMs: number): Promise<string>;
-  /** Sends the signal and waits for the end; after `timeoutMs` (10 s) SIGKILL. Of an ended process, tells how it ended. */
+  /**
+   * Sends the signal and waits for the end; after `timeoutMs` (10 s) SIGKILL. Of an ended process, tells how
+   * it ended.
+   */
   stop(signal?: NodeJS.Signals, timeoutMs?: number): Promise<ProcessEnd>;
 }
 
 export interface ProcessInput {
   readonly name: string;
   readonly command: readonly string[];
-  /** Folder of this run: takes the log, and the PID for `clean-up.sh`, should the tests themselves be killed. */
+  /**
+   * Folder of this run: takes the log, and the PID for `clean-up.sh`, should the tests themselves be killed.
+   */
   readonly folder: string;
   /** The whole environment of the process besides PATH. */
   readonly env?: Readonly<Record<string, string>>;
@@ -104,7 +109,9 @@ function collectOutput(child: ChildProcess, logPath: string): () => string {
   return () => chunks.join("");
 }
 
-/** With the start time (proc(5), field 22 of stat), so that a later process of the same number is left alone. */
+/**
+ * With the start time (proc(5), field 22 of stat), so that a later process of the same number is left alone.
+ */
 function recordPid(folder: string, pid: number): void {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   const startTime = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];

@@ -1,6 +1,7 @@
 /**
- * Runs test files one after the other, in this process so that a signal ends everything, and ends with the line "N passed, N failed"; exit code 1 unless tests ran and all passed. A test
- * that was skipped or marked as to do counts as failed: what could not run has not been shown.
+ * Runs test files one after the other, in this process so that a signal ends everything, and ends with the
+ * line "N passed, N failed"; exit code 1 unless tests ran and all passed. A test that was skipped or marked
+ * as to do counts as failed: what could not run has not been shown.
  * usage: node run-tests.ts FILE...
  */
 import { run } from "node:test";

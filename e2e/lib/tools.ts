@@ -4,7 +4,9 @@ import { runCommand } from "./command.ts";
 
 export const REPOSITORY = join(import.meta.dirname, "..", "..");
 
-/** A containerd with its shim and its own ctr: one of another version imports images that CRI does not see. */
+/**
+ * A containerd with its shim and its own ctr: one of another version imports images that CRI does not see.
+ */
 export interface ContainerdTools {
   readonly binFolder: string;
   readonly version: string;

@@ -1,5 +1,6 @@
 /**
- * Makes a TCP port of this network namespace reachable from every other one, as a unix socket. Prints "listening" once it is.
+ * Makes a TCP port of this network namespace reachable from every other one, as a unix socket. Prints
+ * "listening" once it is.
  * usage: node unix-relay.ts SOCKET ADDRESS PORT
  */
 import { connect, createServer } from "node:net";

@@ -6,8 +6,8 @@ export interface WaitOptions {
 }
 
 /**
- * Asks `probe` until it gives something other than undefined, and gives that. At the deadline it throws, with the last error of the
- * probe as cause: a probe that throws is asked again, so assertions can be polled too.
+ * Asks `probe` until it gives something other than undefined, and gives that. At the deadline it throws, with
+ * the last error of the probe as cause: a probe that throws is asked again, so assertions can be polled too.
  */
 export async function waitFor<T>(
   what: string,

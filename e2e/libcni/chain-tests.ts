@@ -120,7 +120,8 @@ export function testChains(getLab: () => CniLab): void {
     assertSuccess(await lab.libcni.check({ conflist, pod }));
   });
 
-  // loopback names its interface "lo" whatever CNI_IFNAME is: the one interface plugin of the reference set that can come before another.
+  // loopback names its interface "lo" whatever CNI_IFNAME is: the one interface plugin of the reference set
+  // that can come before another.
   for (const cniVersion of ["0.4.0", "1.0.0", "1.1.0"]) {
     testInLab(
       `the reference loopback before us keeps its part of the result, in version ${cniVersion}`,
@@ -200,7 +201,10 @@ async function assertTuned(pod: Pod): Promise<void> {
   assert.ok(link?.flags.includes("PROMISC"));
 }
 
-/** The world outside reaches the pod's server through the node's port, on both families; the pod sees the client's own address. */
+/**
+ * The world outside reaches the pod's server through the node's port, on both families; the pod sees the
+ * client's own address.
+ */
 async function assertMapped({ node }: CniLab, pod: Pod): Promise<void> {
   const mirror = await startMirror(`mirror-${pod.name}`, pod.enter, node.folder);
   try {

@@ -18,7 +18,10 @@ export interface ConflistChanges {
   readonly plugin?: Json;
 }
 
-/** Writes the conflist that the agent has installed with changes, under a file name of its own, and gives its path. */
+/**
+ * Writes the conflist that the agent has installed with changes, under a file name of its own, and gives its
+ * path.
+ */
 export function writeConflist(lab: NodeLab, fileName: string, changes: ConflistChanges): string {
   const { name, cniVersion, before = [], after = [], plugin = {} } = changes;
   const shipped = readJson(lab.conflist) as Conflist;

@@ -170,8 +170,8 @@ export function testDamage(getLab: () => CniLab): void {
 }
 
 /**
- * Damages, and asks at once. The agent may have repaired the node's side by then: CHECK may only succeed when everything is back as it
- * was before the damage.
+ * Damages, and asks at once. The agent may have repaired the node's side by then: CHECK may only succeed when
+ * everything is back as it was before the damage.
  */
 async function expectDamage(
   { node, libcni }: CniLab,

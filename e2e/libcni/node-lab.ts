@@ -17,7 +17,10 @@ export interface NodeEntry {
   readonly podCIDRs: readonly string[];
 }
 
-/** One node without a runtime: the agent, from when a test asks for it, and the folders that a runtime would read. */
+/**
+ * One node without a runtime: the agent, from when a test asks for it, and the folders that a runtime would
+ * read.
+ */
 export interface NodeLab {
   /** Of this run, and of everything that is named after it. */
   readonly tag: string;
@@ -121,7 +124,10 @@ export interface NodeTraces {
   readonly addresses: number;
 }
 
-/** Observes the node, with the agent's own count. Left out is what the kernel keeps for multicast and learns of link-local addresses. */
+/**
+ * Observes the node, with the agent's own count. Left out is what the kernel keeps for multicast and learns
+ * of link-local addresses.
+ */
 export async function observeTraces({ view, agent }: NodeLab): Promise<NodeTraces> {
   const running = await agent();
   const links = await view.links();

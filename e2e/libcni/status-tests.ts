@@ -83,8 +83,8 @@ async function restartWith(node: NodeLab, podCIDRs: readonly string[]): Promise<
 }
 
 /**
- * Replaces our table by one of the same name that belongs to another program: the kernel lets nobody else change it (flag `owner`, nft(8)),
- * and removes it with that program.
+ * Replaces our table by one of the same name that belongs to another program: the kernel lets nobody else
+ * change it (flag `owner`, nft(8)), and removes it with that program.
  */
 async function occupyTable(node: NodeLab): Promise<AsyncDisposable & { release(): Promise<void> }> {
   const command = [`--net=/run/netns/${node.network.node.name}`, "--", "nft", "--interactive"];

@@ -10,7 +10,10 @@ export interface NodePlace {
   readonly podCIDRs: readonly string[];
 }
 
-/** Two nodes on one segment, one behind a router, and a pair that has IPv6 only, one of it on each side of the router. */
+/**
+ * Two nodes on one segment, one behind a router, and a pair that has IPv6 only, one of it on each side of the
+ * router.
+ */
 export const PLACES: readonly NodePlace[] = [
   placeOf(1, "a", ["192.0.2.11", "2001:db8:2::11"]),
   placeOf(2, "a", ["192.0.2.12", "2001:db8:2::12"]),
@@ -41,7 +44,10 @@ export interface ClusterNetwork {
   remove(): Promise<void>;
 }
 
-/** Makes all namespaces, named after `tag`; each node has the uplink `up0`, default routes, and strict reverse path filters. */
+/**
+ * Makes all namespaces, named after `tag`; each node has the uplink `up0`, default routes, and strict reverse
+ * path filters.
+ */
 export async function createClusterNetwork(
   tag: string,
   places: readonly NodePlace[],

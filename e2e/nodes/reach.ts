@@ -50,7 +50,10 @@ export async function findUnreachable(ways: readonly Way[]): Promise<readonly st
   return failed;
 }
 
-/** Echoes a megabyte by TCP with servers at all addresses at once; gives the address that each server sees, or what went wrong. */
+/**
+ * Echoes a megabyte by TCP with servers at all addresses at once; gives the address that each server sees, or
+ * what went wrong.
+ */
 export async function echoAll(from: Netns, targets: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const script = join(REPOSITORY, "e2e", "nodes", "tcp-client.ts");
   const command = [...from.enter, process.execPath, script, String(TCP_PORT), ...targets];

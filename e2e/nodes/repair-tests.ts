@@ -5,7 +5,10 @@ import type { ClusterLab, LabNode } from "./cluster-lab.ts";
 import { ipBatch, uplinkLines, WORLD } from "./cluster-network.ts";
 import { echoAll, reachAll } from "./reach.ts";
 
-/** Longest time from the damage until pods' traffic flows again: the promise is one second after the kernel's notification. */
+/**
+ * Longest time from the damage until pods' traffic flows again: the promise is one second after the kernel's
+ * notification.
+ */
 const LIMIT_MS = 1000;
 
 /** What is damaged on n1, by a shell command in its namespace, and what tells that it is whole again. */
@@ -165,7 +168,8 @@ export function testRepairs(getLab: () => ClusterLab): void {
       const tookMs = Math.round(performance.now() - startMs);
       table.push(`${String(tookMs).padStart(6)} ms  uplink down and up (its routes)`);
       assert.ok(tookMs < LIMIT_MS, `${tookMs} ms`);
-      // The kernel itself waits a second or two until it uses its link-local address, and asks for neighbours again.
+      // The kernel itself waits a second or two until it uses its link-local address, and asks for neighbours
+      // again.
       await reachAll(n1, targets);
     });
   });

@@ -1,6 +1,7 @@
 /**
- * Sends a megabyte to each address at once and waits until it has come back. Prints one line for each: address, the address that the server sees,
- * and the bytes that came back, or the error. usage: tcp-client.ts PORT ADDRESS...
+ * Sends a megabyte to each address at once and waits until it has come back. Prints one line for each:
+ * address, the address that the server sees, and the bytes that came back, or the error. usage: tcp-client.ts
+ * PORT ADDRESS...
  */
 import { connect } from "node:net";
 

@@ -1,4 +1,7 @@
-/** Tells every client the address that it sees of it, in one line, and then gives back whatever the client sends. usage: tcp-server.ts PORT */
+/**
+ * Tells every client the address that it sees of it, in one line, and then gives back whatever the client
+ * sends. usage: tcp-server.ts PORT
+ */
 import { createServer } from "node:net";
 
 createServer((socket) => {

@@ -136,7 +136,8 @@ export function testLook(getLab: () => PageLab): void {
       await page.context().close();
       if (process.env["UPDATE_SCREENSHOT"] === "1") writeFileSync(SCREENSHOT, picture);
       assert.ok(existsSync(SCREENSHOT), "run with UPDATE_SCREENSHOT=1, and look at what it takes");
-      // That of the docs, not this one: how well a picture is compressed depends on the times and names in it.
+      // That of the docs, not this one: how well a picture is compressed depends on the times and names in
+      // it.
       const { size } = statSync(SCREENSHOT);
       assert.ok(size < MAX_SCREENSHOT_BYTES, `${size} bytes`);
     });

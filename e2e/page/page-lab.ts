@@ -14,7 +14,9 @@ export const PAGE_URL = `http://${AGENT_HTTP.address}:${AGENT_HTTP.port}/`;
 export interface PageLab {
   readonly node: NodeLab;
   readonly browser: Browser;
-  /** Makes a namespace and calls the shim as a runtime does; `name` is `NAMESPACE/POD`. Gives the exit code. */
+  /**
+   * Makes a namespace and calls the shim as a runtime does; `name` is `NAMESPACE/POD`. Gives the exit code.
+   */
   addPod(name: string, runtimeConfig?: object): Promise<number | null>;
   removePod(name: string): Promise<void>;
   /** Runs a command in the node's namespace. */

@@ -14,10 +14,16 @@ const ADDS = 30;
 /** As the page's script asks. */
 const PERIOD_MS = 2000;
 
-/** How much slower the median ADD may be with viewers than just before without; the median of all rounds, since others use the machine too. */
+/**
+ * How much slower the median ADD may be with viewers than just before without; the median of all rounds,
+ * since others use the machine too.
+ */
 const MAX_SLOWDOWN = 1.25;
 
-/** How much larger the agent may be after all that than it was when warm: ADDs alone make it grow by some 5 % (main.netns.test.ts). */
+/**
+ * How much larger the agent may be after all that than it was when warm: ADDs alone make it grow by some 5 %
+ * (main.netns.test.ts).
+ */
 const MAX_GROWTH = 1.2;
 
 export function testViewers(getLab: () => PageLab): void {

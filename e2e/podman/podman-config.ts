@@ -28,8 +28,9 @@ network_config_dir = ${text(cniConfDir)}
 }
 
 /**
- * containers-storage.conf(5). Containers of a plain folder need no layers. Podman refuses a runroot of more than 50 characters, and conmon, which
- * calls it when a container has ended, tells nobody: it is the usual path, in the /run that podman has to itself.
+ * containers-storage.conf(5). Containers of a plain folder need no layers. Podman refuses a runroot of more
+ * than 50 characters, and conmon, which calls it when a container has ended, tells nobody: it is the usual
+ * path, in the /run that podman has to itself.
  */
 export function planStorageConf({ folder }: Pick<PodmanConfigInput, "folder">): string {
   const text = JSON.stringify;

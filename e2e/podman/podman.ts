@@ -88,8 +88,9 @@ export async function startPodman(lab: NodeLab): Promise<Podman> {
 }
 
 /**
- * A process that holds mount and PID namespaces on the node, with which all containers end. The configuration lies where podman looks for
- * it: conmon calls podman to clean up, without the variables that could name another place. Locks are in /dev/shm.
+ * A process that holds mount and PID namespaces on the node, with which all containers end. The configuration
+ * lies where podman looks for it: conmon calls podman to clean up, without the variables that could name
+ * another place. Locks are in /dev/shm.
  */
 async function holdNamespaces(
   { folder, network, tag }: NodeLab,

@@ -7,7 +7,10 @@ import type {
   RawPort,
 } from "../../agent/testing/policy/raw-objects.ts";
 
-/** The same cluster as an API server gives it to who watches: with defaults filled in, and without empty lists, which its storage does not keep. */
+/**
+ * The same cluster as an API server gives it to who watches: with defaults filled in, and without empty
+ * lists, which its storage does not keep.
+ */
 export function asServed(cluster: RawCluster): RawCluster {
   return {
     ...cluster,
@@ -17,8 +20,9 @@ export function asServed(cluster: RawCluster): RawCluster {
 }
 
 /**
- * Leaves out where kube-network-policies is known to differ, each with a test of its own: ports of sidecars, ports of one name in several containers,
- * names of domains, and policies of one direction where there is a Baseline tier.
+ * Leaves out where kube-network-policies is known to differ, each with a test of its own: ports of sidecars,
+ * ports of one name in several containers, names of domains, and policies of one direction where there is a
+ * Baseline tier.
  */
 export function withoutKnownDifferences(cluster: RawCluster): RawCluster {
   const hasBaseline = cluster.clusterPolicies.some(({ spec }) => spec.tier === "Baseline");

@@ -9,7 +9,10 @@ import type { WatchedLab } from "./watched-lab.ts";
 
 const FIRST = { name: "first", addresses: ["192.0.2.8"], podCIDRs: ["10.244.8.0/24"] };
 
-/** Faults that keep an agent from making the node's network. Before all other alerts: those here look back on minutes. */
+/**
+ * Faults that keep an agent from making the node's network. Before all other alerts: those here look back on
+ * minutes.
+ */
 export function testWorkAlerts({ testAlert }: AlertTester): void {
   let giveBack = async (): Promise<void> => undefined;
   testAlert(["CausewayNftFailing", "CausewayRunsFailing"], {
@@ -29,7 +32,8 @@ export function testWorkAlerts({ testAlert }: AlertTester): void {
     },
     async lift({ node }) {
       await runCommand([...node.network.node.enter, "ip", "route", "del", "blackhole", "10.244.8.0/24"]);
-      // Any change of the nodes makes the agent try again before its next look at everything, a minute after the last.
+      // Any change of the nodes makes the agent try again before its next look at everything, a minute after
+      // the last.
       node.setPeers([FIRST, { name: "second", addresses: ["192.0.2.9"], podCIDRs: ["10.244.9.0/24"] }]);
     },
   });
@@ -56,7 +60,10 @@ export function testAwayAlerts({ testAlert }: AlertTester): void {
   });
 }
 
-/** Lets a running nft own the table, as firewalld does with its own: the kernel refuses everybody else. Gives what ends it. */
+/**
+ * Lets a running nft own the table, as firewalld does with its own: the kernel refuses everybody else. Gives
+ * what ends it.
+ */
 async function takeTable({ node }: WatchedLab): Promise<() => Promise<void>> {
   const fifo = join(node.folder, "nft.fifo");
   execFileSync("mkfifo", [fifo]);

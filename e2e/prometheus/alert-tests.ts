@@ -8,7 +8,10 @@ import { testPolicyAlerts } from "./policy-alert-tests.ts";
 import { createAlertTester } from "./test-alert.ts";
 import type { WatchedLab } from "./watched-lab.ts";
 
-/** Faults are real ones, done to the node from outside; the rules are the shipped ones, shortened (test-rules.ts). */
+/**
+ * Faults are real ones, done to the node from outside; the rules are the shipped ones, shortened
+ * (test-rules.ts).
+ */
 export function testAlerts(getLab: () => WatchedLab): void {
   const tester = createAlertTester(getLab);
   testWorkAlerts(tester);

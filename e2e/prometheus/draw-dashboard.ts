@@ -22,7 +22,9 @@ interface Curve {
   readonly points: readonly (readonly [number, number])[];
 }
 
-/** Draws the panels of the dashboard as one SVG picture; `answer` gives what Prometheus said to an expression. */
+/**
+ * Draws the panels of the dashboard as one SVG picture; `answer` gives what Prometheus said to an expression.
+ */
 export function drawDashboard(
   panels: readonly Panel[],
   answer: (expression: string) => readonly Series[],

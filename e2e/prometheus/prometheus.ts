@@ -37,7 +37,10 @@ export function prometheusTool(name: "prometheus" | "promtool"): string {
   return join(cache, "packages", "prometheus", "usr", "bin", name);
 }
 
-/** Starts a Prometheus that scrapes and evaluates `rules` every second. `targets`: keys of a scrape configuration that say what. */
+/**
+ * Starts a Prometheus that scrapes and evaluates `rules` every second. `targets`: keys of a scrape
+ * configuration that say what.
+ */
 export async function startPrometheus(input: {
   readonly folder: string;
   readonly netns: Netns;
@@ -117,7 +120,10 @@ async function startRelay(folder: string, netns: Netns): Promise<ManagedProcess>
   return relay;
 }
 
-/** The data of an answer; throws what Prometheus says against the question, in plain text while it is starting. */
+/**
+ * The data of an answer; throws what Prometheus says against the question, in plain text while it is
+ * starting.
+ */
 async function getJson(socketPath: string, path: string): Promise<unknown> {
   const { code, body } = await get(socketPath, path);
   if (code === 503) throw new Error(`Prometheus does not serve ${path} yet: ${body.trim()}`);

@@ -4,7 +4,9 @@ import { waitFor, waitUntilHolds } from "../lib/wait-for.ts";
 import type { Alert } from "./prometheus.ts";
 import type { WatchedLab } from "./watched-lab.ts";
 
-/** From the fault to the alert: scrape, evaluation and `for` take a second each, and rates need a few samples. */
+/**
+ * From the fault to the alert: scrape, evaluation and `for` take a second each, and rates need a few samples.
+ */
 const FIRING_MS = 30_000;
 
 export interface AlertFault {
@@ -20,7 +22,10 @@ export interface AlertFault {
 
 /** Tests alerts by faults, and remembers which. */
 export interface AlertTester {
-  /** No alert before the fault, one after it; where the fault can be lifted, none again. Several names: one fault makes all of them fire. */
+  /**
+   * No alert before the fault, one after it; where the fault can be lifted, none again. Several names: one
+   * fault makes all of them fire.
+   */
   testAlert(names: string | readonly string[], fault: AlertFault): void;
   readonly tested: ReadonlySet<string>;
 }

@@ -16,7 +16,10 @@ export interface WatchedLab {
   readonly prometheus: Prometheus;
   /** When Prometheus began, in seconds. */
   readonly startedS: number;
-  /** Calls the shim for a pod of that name, whose namespace is made at the first call; gives its exit code. `cniArgs`: as in CNI_ARGS. */
+  /**
+   * Calls the shim for a pod of that name, whose namespace is made at the first call; gives its exit code.
+   * `cniArgs`: as in CNI_ARGS.
+   */
   call(command: "ADD" | "DEL", pod: string, cniArgs?: string): Promise<number | null>;
   close(): Promise<void>;
 }

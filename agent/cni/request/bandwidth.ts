@@ -5,7 +5,10 @@ import { isObject } from "../../lib/json.ts";
 
 const KEY = "runtimeConfig.bandwidth";
 
-/** Bits a second: what Kubernetes and the reference plugin accept (validateBandwidthIsReasonable of pkg/util/bandwidth). */
+/**
+ * Bits a second: what Kubernetes and the reference plugin accept (validateBandwidthIsReasonable of
+ * pkg/util/bandwidth).
+ */
 const MIN_RATE = 1e3;
 const MAX_RATE = 1e15;
 
@@ -13,8 +16,8 @@ const MAX_RATE = 1e15;
 const MAX_BURST = 2 ** 35 - 1;
 
 /**
- * Capability `bandwidth`: `{ingressRate, ingressBurst, egressRate, egressBurst}` in bits a second and bits; 0 is no limit. Throws CniError 7 with key
- * and value.
+ * Capability `bandwidth`: `{ingressRate, ingressBurst, egressRate, egressBurst}` in bits a second and bits; 0
+ * is no limit. Throws CniError 7 with key and value.
  */
 export function parseBandwidth(value: unknown): Bandwidth {
   if (value === undefined) return { ingress: undefined, egress: undefined };

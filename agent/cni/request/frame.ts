@@ -16,8 +16,8 @@ export interface RequestFrame {
 }
 
 /**
- * Decodes a frame of which the addon has checked magic and length. Throws CniError 11 for another protocol version (an upgrade is
- * under way) and 5 for a frame that contradicts itself.
+ * Decodes a frame of which the addon has checked magic and length. Throws CniError 11 for another protocol
+ * version (an upgrade is under way) and 5 for a frame that contradicts itself.
  */
 export function decodeRequestFrame(frame: Buffer): RequestFrame {
   if (frame.length < REQUEST_HEADER_LENGTH)

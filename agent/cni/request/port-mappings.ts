@@ -4,21 +4,25 @@ import { CNI_CODE, CniError, invalidValue } from "../cni-error.ts";
 import { valueAt } from "./json-keys.ts";
 import { isObject } from "../../lib/json.ts";
 
-/** A port of it maps nothing: Linux forwards nothing that is sent there, and a program of the node may listen on it. */
+/**
+ * A port of it maps nothing: Linux forwards nothing that is sent there, and a program of the node may listen
+ * on it.
+ */
 const IPV6_LOOPBACK = "::1";
 
 /**
- * rtnl_linkprop of net/core/rtnetlink.c counts 132 bytes for each name of a link, however short, and lets them have 64 KiB: 496, of which
- * the other settings of the pod need some.
+ * rtnl_linkprop of net/core/rtnetlink.c counts 132 bytes for each name of a link, however short, and lets
+ * them have 64 KiB: 496, of which the other settings of the pod need some.
  */
 const MAX_HOST_PORTS = 490;
 
 const KEY = "runtimeConfig.portMappings";
 
 /**
- * Capability `portMappings`: a list of `{hostPort, containerPort, protocol, hostIP}`. Entries that say the same are one; entries without a host
- * port map nothing, and runtimes differ in whether they pass them on. A port of one address may stand beside the same port of all: the kernel
- * looks for the address first. Throws CniError 7 with key and value.
+ * Capability `portMappings`: a list of `{hostPort, containerPort, protocol, hostIP}`. Entries that say the
+ * same are one; entries without a host port map nothing, and runtimes differ in whether they pass them on. A
+ * port of one address may stand beside the same port of all: the kernel looks for the address first. Throws
+ * CniError 7 with key and value.
  */
 export function parsePortMappings(list: unknown): readonly HostPort[] {
   if (list === undefined) return [];

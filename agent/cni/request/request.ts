@@ -57,13 +57,18 @@ const REQUIRED: Readonly<Record<CniCommand, readonly string[]>> = {
 
 const CONTAINER_ID = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 
-/** dev_valid_name() of net/core/dev.c: IFNAMSIZ less NUL, no slash, no colon, no white space, not "." or "..". */
+/**
+ * dev_valid_name() of net/core/dev.c: IFNAMSIZ less NUL, no slash, no colon, no white space, not "." or "..".
+ */
 const IFNAME = /^(?!\.{1,2}$)[^/:\s]{1,15}$/;
 
 /** Longest container ID whose alias fits: runtimes use 64 characters. */
 const MAX_CONTAINER_ID = 100;
 
-/** Understands a frame. Throws CniError 4 (environment, all missing variables in one), 6, 7 or 1 (configuration). */
+/**
+ * Understands a frame. Throws CniError 4 (environment, all missing variables in one), 6, 7 or 1
+ * (configuration).
+ */
 export function parseRequest(frame: RequestFrame, fds: readonly number[]): CniRequest {
   const { environment, stdin } = frame;
   const command = parseCommand(environment.get("CNI_COMMAND"));

@@ -25,9 +25,9 @@ export interface RuntimeConfig {
 export const ANNOTATIONS_KEY = "io.kubernetes.cri.pod-annotations";
 
 /**
- * Reads what a runtime asks for (CONVENTIONS.md of containernetworking/cni): addresses and MAC from the capabilities `ips` and `mac`, else from
- * `args.cni`, else from CNI_ARGS `IP=` and `MAC=`; the capabilities `portMappings` and `bandwidth`; and our own
- * key `defaultRoute`. Throws CniError 7 with key and value.
+ * Reads what a runtime asks for (CONVENTIONS.md of containernetworking/cni): addresses and MAC from the
+ * capabilities `ips` and `mac`, else from `args.cni`, else from CNI_ARGS `IP=` and `MAC=`; the capabilities
+ * `portMappings` and `bandwidth`; and our own key `defaultRoute`. Throws CniError 7 with key and value.
  */
 export function parseRuntimeConfig({ raw }: Pick<NetworkConfig, "raw">, cniArgs: string): RuntimeConfig {
   const runtimeConfig = objectAt(raw, "runtimeConfig");
@@ -74,7 +74,10 @@ export function parseCniArgs(args: string): ReadonlyMap<string, string> {
   return pairs;
 }
 
-/** The pod of CNI_ARGS as Kubernetes runtimes pass it (containerd, CRI-O, dockershim): `K8S_POD_NAMESPACE`, `K8S_POD_NAME`, `K8S_POD_UID`. */
+/**
+ * The pod of CNI_ARGS as Kubernetes runtimes pass it (containerd, CRI-O, dockershim): `K8S_POD_NAMESPACE`,
+ * `K8S_POD_NAME`, `K8S_POD_UID`.
+ */
 function podIdentityOf(cniArgs: ReadonlyMap<string, string>): PodIdentity | undefined {
   return podIdentity({
     namespace: cniArgs.get("K8S_POD_NAMESPACE"),

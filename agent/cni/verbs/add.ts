@@ -18,7 +18,10 @@ import { ANY_SOURCE_ANNOTATION } from "../request/runtime-config.ts";
 
 type Add = RequestOf<"ADD">;
 
-/** Reserve, plan, attach, answer. What a failure leaves is undone before it is told; a runtime that has gone gets its pod rolled back. */
+/**
+ * Reserve, plan, attach, answer. What a failure leaves is undone before it is told; a runtime that has gone
+ * gets its pod rolled back.
+ */
 export async function add(context: CommandsContext, request: Add, caller: Caller): Promise<string> {
   const { kernel, ipam, hostPorts, attachments, policies, bridge, mtu, nowMs } = context;
   const { containerId, ifname, netns, config, runtimeConfig } = request;
@@ -50,7 +53,8 @@ export async function add(context: CommandsContext, request: Add, caller: Caller
     await admit(context, hostLink, plan, request);
     routes = await attach(context, plan, request);
   } catch (error) {
-    // Of a pod that was refused the kernel has nothing, or nothing that lasts: the first error is the one to tell.
+    // Of a pod that was refused the kernel has nothing, or nothing that lasts: the first error is the one to
+    // tell.
     await policies.release(hostLink).catch(() => undefined);
     ipam.release(addresses, nowMs());
     hostPorts.release(hostLink);
@@ -145,7 +149,10 @@ function requireFamilies(hostPorts: readonly HostPort[], pod: readonly PodAddres
   }
 }
 
-/** A pod must not hide the kubelet, the agent, or whatever else of the node listens: that would be deaf, and the pod be asked in its place. */
+/**
+ * A pod must not hide the kubelet, the agent, or whatever else of the node listens: that would be deaf, and
+ * the pod be asked in its place.
+ */
 async function requireUnhidden(
   kernel: CommandsContext["kernel"],
   hostPorts: readonly HostPort[],

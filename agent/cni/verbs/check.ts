@@ -14,7 +14,10 @@ type Check = RequestOf<"CHECK">;
 /** Results before 1.1.0 tell no MTU: then both ends of the veth must agree. */
 const MTU_OF_HOST_END = 0;
 
-/** Compares the final result of the ADD with the kernel, for what we made; what later plugins added is no fault. Tells all that is missing. */
+/**
+ * Compares the final result of the ADD with the kernel, for what we made; what later plugins added is no
+ * fault. Tells all that is missing.
+ */
 export async function check(context: CommandsContext, request: Check): Promise<string> {
   const { kernel, attachments } = context;
   const { containerId, ifname, config, fds } = request;
@@ -61,7 +64,10 @@ function planExpected(
   });
 }
 
-/** The routes that the result has through our gateways: a second interface has no default route, and who chains plugins may have taken it out. */
+/**
+ * The routes that the result has through our gateways: a second interface has no default route, and who
+ * chains plugins may have taken it out.
+ */
 function ownRoutes(result: JsonObject, { pod }: PodPlan): readonly PodRoute[] {
   return listAt(result, "routes").flatMap(({ dst, gw }) => {
     const destination = typeof dst === "string" ? parseCidr(dst) : undefined;

@@ -14,15 +14,15 @@ import { status } from "./status.ts";
 export type Commands = (request: CniRequest, caller: Caller) => Promise<string>;
 
 /**
- * The kernel makes one veth at a time. A few more than there are threads, so that the next is always planned; the others wait as the few bytes that
- * were asked, which the garbage collector need not carry around.
+ * The kernel makes one veth at a time. A few more than there are threads, so that the next is always planned;
+ * the others wait as the few bytes that were asked, which the garbage collector need not carry around.
  */
 const MAX_ADDS = 6;
 
 /** `collection`: shared by requests about one pod, exclusive for what looks at all of them. */
 export function createCommands(context: CommandsContext, collection: SharedLock): Commands {
-  // A runtime that gave up on an ADD sends DEL at once, and kubelets send several DELs: order per container is what makes the last
-  // word the DEL's.
+  // A runtime that gave up on an ADD sends DEL at once, and kubelets send several DELs: order per container
+  // is what makes the last word the DEL's.
   const containers = createKeyedLock();
   const adds = createLimiter(MAX_ADDS);
   const inTurn = (containerId: string, work: () => Promise<string>): Promise<string> =>

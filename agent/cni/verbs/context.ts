@@ -33,10 +33,13 @@ export interface CommandsContext {
 /** What network policies have to do with attachments. */
 export interface PodPolicies {
   /**
-   * Before the pod's link can send: resolves when the kernel has what policies say of it, with a sentence when the pod must not start for now.
+   * Before the pod's link can send: resolves when the kernel has what policies say of it, with a sentence
+   * when the pod must not start for now.
    */
   admit(hostLink: string, attachment: Attachment): Promise<string | undefined>;
-  /** After its link has gone, before its addresses are free: resolves when the kernel has nothing of the pod. */
+  /**
+   * After its link has gone, before its addresses are free: resolves when the kernel has nothing of the pod.
+   */
   release(hostLink: string): Promise<void>;
 }
 

@@ -14,6 +14,7 @@ export async function detach(
 ): Promise<void> {
   await kernel.detachPod(hostLink, attachments.get(hostLink));
   await policies.release(hostLink);
-  // Only now: an address whose link still exists, or that policies still know as this pod's, must not be given to another pod.
+  // Only now: an address whose link still exists, or that policies still know as this pod's, must not be
+  // given to another pod.
   attachments.remove(hostLink, nowMs());
 }

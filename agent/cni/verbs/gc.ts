@@ -4,14 +4,14 @@ import { detach } from "./del.ts";
 import { isObject, type JsonObject } from "../../lib/json.ts";
 
 /**
- * Key of the list of attachments that are still in use (SPEC.md 1.1.0), and the one that libcni sends beside it for plugins written before
- * the specification was final (containernetworking/cni#1101).
+ * Key of the list of attachments that are still in use (SPEC.md 1.1.0), and the one that libcni sends beside
+ * it for plugins written before the specification was final (containernetworking/cni#1101).
  */
 const VALID_KEYS = ["cni.dev/valid-attachments", "cni.dev/attachments"] as const;
 
 /**
- * Deletes every attachment of the network that is not in the list; an empty list means all. Attachments of other networks are left
- * alone. All are tried; the failures are told together.
+ * Deletes every attachment of the network that is not in the list; an empty list means all. Attachments of
+ * other networks are left alone. All are tried; the failures are told together.
  */
 export async function gc(context: CommandsContext, { config }: RequestOf<"GC">): Promise<string> {
   const valid = validAttachments(config.raw);

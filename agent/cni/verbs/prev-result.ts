@@ -3,7 +3,10 @@ import { CNI_CODE, CniError } from "../cni-error.ts";
 import { isObject, type JsonObject } from "../../lib/json.ts";
 import type { NetworkConfig } from "../request/network-config.ts";
 
-/** The result of the plugins before us in the chain, in the version of the configuration; undefined for the first plugin. */
+/**
+ * The result of the plugins before us in the chain, in the version of the configuration; undefined for the
+ * first plugin.
+ */
 export function prevResultOf({ raw }: Pick<NetworkConfig, "raw">): JsonObject | undefined {
   const value = raw["prevResult"];
   if (value === undefined || value === null) return undefined;
@@ -23,8 +26,8 @@ export interface ExpectedInterface {
 }
 
 /**
- * The addresses and MAC that a result has for one interface of a pod (0.3.0 on: `ips[].interface` is an index of `interfaces`; the host's
- * have no `sandbox`). Undefined when the result does not have the interface.
+ * The addresses and MAC that a result has for one interface of a pod (0.3.0 on: `ips[].interface` is an index
+ * of `interfaces`; the host's have no `sandbox`). Undefined when the result does not have the interface.
  */
 export function expectedInterface(result: JsonObject, ifname: string): ExpectedInterface | undefined {
   const interfaces = listAt(result, "interfaces");

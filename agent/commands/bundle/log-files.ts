@@ -7,7 +7,10 @@ const POD_LOGS = "/var/log/pods";
 /** Of each log only the end is taken. */
 const MAX_LOG_BYTES = 1 << 20;
 
-/** Logs of the agent's pods by their names in the archive; none where this place has no such folder, as in the agent's own pod. */
+/**
+ * Logs of the agent's pods by their names in the archive; none where this place has no such folder, as in the
+ * agent's own pod.
+ */
 export async function readLogs(
   folder = POD_LOGS,
 ): Promise<readonly (readonly [name: string, read: () => Promise<string>])[]> {

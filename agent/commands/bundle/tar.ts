@@ -6,7 +6,10 @@ export type TarEntry =
 
 const BLOCK = 512;
 
-/** An archive in ustar form (POSIX.1-1988), owned by root and dated 1970: the same entries give the same bytes. */
+/**
+ * An archive in ustar form (POSIX.1-1988), owned by root and dated 1970: the same entries give the same
+ * bytes.
+ */
 export function writeTar(entries: readonly TarEntry[]): Uint8Array {
   const parts = entries.flatMap((entry) => {
     const content = entry.type === "file" ? entry.content : new Uint8Array();

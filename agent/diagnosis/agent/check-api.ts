@@ -21,7 +21,10 @@ type ApiFailure = Extract<ApiObservation, { kind: "failed" }>;
 
 const NAME = "API server";
 
-/** An agent that is ready starts pods without it (it asks it for nodes and PodCIDRs); changes of the cluster do not arrive. */
+/**
+ * An agent that is ready starts pods without it (it asks it for nodes and PodCIDRs); changes of the cluster
+ * do not arrive.
+ */
 export function checkApi(
   observation: ApiObservation,
   { isAgentReady }: { readonly isAgentReady: boolean },

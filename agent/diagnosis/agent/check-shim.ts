@@ -23,7 +23,10 @@ export interface InstalledShim {
 
 const NAME = "shim";
 
-/** A running agent puts its own back within 2 s: what is wrong here stays wrong because none runs, or another release does. */
+/**
+ * A running agent puts its own back within 2 s: what is wrong here stays wrong because none runs, or another
+ * release does.
+ */
 export function checkShim({
   path,
   installed,

@@ -19,8 +19,8 @@ export interface StaleFilesObservation {
 const NAME = "stale files";
 
 /**
- * What agents have left that are not there any more. Socket and conflist are an agent's that is to come back: it takes the first over, and without the
- * second the runtime could delete no pod.
+ * What agents have left that are not there any more. Socket and conflist are an agent's that is to come back:
+ * it takes the first over, and without the second the runtime could delete no pod.
  */
 export function checkStaleFiles(
   { socket, conflist, temporaries }: StaleFilesObservation,

@@ -6,7 +6,10 @@ export type BridgeNetfilterObservation = ReadonlyMap<string, number>;
 
 const NAME = "br_netfilter";
 
-/** Causeway needs it neither on nor off: pods' packets pass the host's IP stack in any case. On, they pass the packet filters twice. */
+/**
+ * Causeway needs it neither on nor off: pods' packets pass the host's IP stack in any case. On, they pass the
+ * packet filters twice.
+ */
 export function checkBridgeNetfilter(settings: BridgeNetfilterObservation): readonly Finding[] {
   if (settings.size === 0)
     return [{ name: NAME, verdict: "ok", evidence: "not loaded; Causeway does not need it" }];

@@ -31,7 +31,10 @@ export interface ProbeTarget {
   readonly uplink: string;
 }
 
-/** What became of two packets that must not be cut, a small one and one of the full size: the node answers both with "port unreachable". */
+/**
+ * What became of two packets that must not be cut, a small one and one of the full size: the node answers
+ * both with "port unreachable".
+ */
 export interface ProbeResult extends ProbeTarget {
   readonly small: ProbeAnswer;
   readonly full: ProbeAnswer;
@@ -43,7 +46,10 @@ export type ProbeAnswer = "answered" | "too big" | "no answer";
 
 const NAME = "MTU";
 
-/** The chain from pod to pod: bridge, VXLAN device, uplink, and the network between the nodes, which only probes can tell. */
+/**
+ * The chain from pod to pod: bridge, VXLAN device, uplink, and the network between the nodes, which only
+ * probes can tell.
+ */
 export function checkMtu(observation: MtuObservation): readonly Finding[] {
   const faults = [...checkLinks(observation), ...checkPaths(observation)];
   if (faults.length > 0) return faults;
@@ -99,8 +105,8 @@ function setMtu(link: string, mtu: number): string {
 }
 
 /**
- * Where nodes' links are wider than what is between them: hosts do not pass on what they learn of it to pods. With the uplink at the size of the
- * network behind it, a running agent makes all else follow.
+ * Where nodes' links are wider than what is between them: hosts do not pass on what they learn of it to pods.
+ * With the uplink at the size of the network behind it, a running agent makes all else follow.
  */
 function checkPaths(observation: MtuObservation): Finding[] {
   const failed = observation.probes.filter(

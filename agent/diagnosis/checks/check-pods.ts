@@ -26,7 +26,10 @@ export function checkPods({ bridge, pods }: PodsObservation): readonly Finding[]
   ];
 }
 
-/** What is wrong with a link hides the rest; of what is wrong with its MAC, which several addresses share, one finding is enough. */
+/**
+ * What is wrong with a link hides the rest; of what is wrong with its MAC, which several addresses share, one
+ * finding is enough.
+ */
 function checkPod(ends: readonly PodEnd[], bridge: Bridge): readonly Finding[] {
   const link = ends.slice(0, 1).map((end) => explainLink(NAME, end, bridge));
   const isLinkRight = link.every(({ verdict }) => verdict === "ok");

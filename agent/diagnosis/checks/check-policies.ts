@@ -3,7 +3,10 @@ import type { Finding } from "../finding.ts";
 
 const NAME = "policies";
 
-/** `cautions`: what the agent thinks of policies of this node's pods; undefined: it enforces none, or is of a release that does not tell. */
+/**
+ * `cautions`: what the agent thinks of policies of this node's pods; undefined: it enforces none, or is of a
+ * release that does not tell.
+ */
 export function checkPolicies(cautions: readonly string[] | undefined): readonly Finding[] {
   if (cautions === undefined) return [];
   if (cautions.length === 0)
@@ -12,7 +15,9 @@ export function checkPolicies(cautions: readonly string[] | undefined): readonly
 }
 
 export interface MarkObservation {
-  /** Bit of connections' marks that is ours; undefined: no policies are enforced, or the agent does not tell. */
+  /**
+   * Bit of connections' marks that is ours; undefined: no policies are enforced, or the agent does not tell.
+   */
   readonly markBit: number | undefined;
   readonly users: readonly MarkUser[];
   /** Tables of legacy iptables, which nftables does not show. */

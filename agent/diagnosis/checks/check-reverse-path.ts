@@ -19,8 +19,9 @@ const STRICT = 1;
 const LOOSE = 2;
 
 /**
- * A strict filter drops what comes in through another link than the answer would leave by. Causeway's own ways are the same in both directions, so
- * it hurts only where a node has several uplinks, or where it has dropped packets already.
+ * A strict filter drops what comes in through another link than the answer would leave by. Causeway's own
+ * ways are the same in both directions, so it hurts only where a node has several uplinks, or where it has
+ * dropped packets already.
  */
 export function checkReversePath(observation: ReversePathObservation): readonly Finding[] {
   const { all, links, uplinks, dropped } = observation;

@@ -18,7 +18,10 @@ export interface SourcesObservation {
   readonly nodeName: string;
   /** The bridge's table; undefined: there is none. */
   readonly table: ObservedTable | undefined;
-  /** What each pod may send from. `anySource`: its annotation asks for it, which counts only where the operator allows it. */
+  /**
+   * What each pod may send from. `anySource`: its annotation asks for it, which counts only where the
+   * operator allows it.
+   */
   readonly pods: readonly SourceBinding[];
 }
 

@@ -24,8 +24,8 @@ export interface PortHolder {
 const NAME = "VXLAN port";
 
 /**
- * Devices of different numbers share the kernel's socket; a program's socket and a device's do not, nor do devices of one number, nor of different
- * ways to receive.
+ * Devices of different numbers share the kernel's socket; a program's socket and a device's do not, nor do
+ * devices of one number, nor of different ways to receive.
  */
 export function checkVxlanPort(observation: VxlanPortObservation): readonly Finding[] {
   const { port, vni, tunnels, foreign, holders, isBound } = observation;

@@ -17,7 +17,10 @@ export interface ConfigurationsObservation {
 
 const NAME = "CNI configurations";
 
-/** Which plugin serves the node now, and whether it would go on to after an installation. Nothing may be moved while it serves pods: no remedy. */
+/**
+ * Which plugin serves the node now, and whether it would go on to after an installation. Nothing may be moved
+ * while it serves pods: no remedy.
+ */
 export function checkConfigurations({ folder, others }: ConfigurationsObservation): readonly Finding[] {
   if (others.length === 0)
     return [{ name: NAME, verdict: "ok", evidence: `${folder} has no other configuration` }];

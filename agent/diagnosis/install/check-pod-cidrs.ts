@@ -19,7 +19,10 @@ export type PodCidrsObservation =
 
 const NAME = "PodCIDRs";
 
-/** Whether the Node has prefixes for pods, and whether the agent would refuse one because a link of the node lives in it. */
+/**
+ * Whether the Node has prefixes for pods, and whether the agent would refuse one because a link of the node
+ * lives in it.
+ */
 export function checkPodCidrs(observation: PodCidrsObservation): readonly Finding[] {
   if (observation.kind === "not asked")
     return [{ name: NAME, verdict: "info", evidence: `unknown: ${observation.reason}` }];

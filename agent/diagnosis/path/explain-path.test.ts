@@ -118,7 +118,9 @@ const hostPort = {
   element: { value: undefined },
 } as const;
 
-/** What the kernel tests cannot have: `VERDICT HOP: EVIDENCE [| REMEDY]` of the first hop that is not "ok". */
+/**
+ * What the kernel tests cannot have: `VERDICT HOP: EVIDENCE [| REMEDY]` of the first hop that is not "ok".
+ */
 function judged(said: Pick<PolicyHop, "reason"> & Partial<PolicyHop>) {
   const whole: PolicyHop = { direction: "ingress", passes: undefined, isTableWrong: false, ...said };
   return {

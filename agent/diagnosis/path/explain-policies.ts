@@ -5,7 +5,9 @@ import type { PathObservation } from "../path-observation.ts";
 
 const NAME = "policies";
 
-/** What network policies say of the packet: those of the pod that sends, then those of the pod that receives. */
+/**
+ * What network policies say of the packet: those of the pod that sends, then those of the pod that receives.
+ */
 export function explainPolicies({ policies, target }: PathObservation): readonly Finding[] {
   switch (policies.kind) {
     case "untold":

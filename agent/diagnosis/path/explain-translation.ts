@@ -52,7 +52,9 @@ function describeTranslation(
   return `chain ${chain} sends ${where} to ${first}, ${told}`;
 }
 
-/** Nothing further can be told: the packet does not go to the target itself, and where it goes is not known. */
+/**
+ * Nothing further can be told: the packet does not go to the target itself, and where it goes is not known.
+ */
 export function isBeyondTelling({ translation }: PathObservation): boolean {
   return translation?.kind === "refused" || (translation?.kind === "unknown" && translation.isCertain);
 }

@@ -15,8 +15,8 @@ export interface AcceptorInput {
 const { EAGAIN, ECONNABORTED, EINTR } = constants.errno;
 
 /**
- * Takes connections as fast as `admission` allows. Node.js's own server takes all that there are before anything else has a turn: who connects as
- * fast as he can has its event loop for himself.
+ * Takes connections as fast as `admission` allows. Node.js's own server takes all that there are before
+ * anything else has a turn: who connects as fast as he can has its event loop for himself.
  */
 export function startAcceptor({ addon, fd, admission, onConnection }: AcceptorInput): { stop(): void } {
   let poll: number | undefined;

@@ -55,7 +55,10 @@ export function createAdmission({
   };
 }
 
-/** Who is one peer: an IPv4 address, or a /64, of which a host may have any number of addresses. `address` is canonical. */
+/**
+ * Who is one peer: an IPv4 address, or a /64, of which a host may have any number of addresses. `address` is
+ * canonical.
+ */
 export function peerOf(address: string): string {
   if (!address.includes(":")) return address;
   const [front = ""] = address.split("::");

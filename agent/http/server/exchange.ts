@@ -15,13 +15,18 @@ export interface ExchangeInput {
   readonly fd: number;
   /** When it is over, however far it has come. */
   readonly deadlineMs: number;
-  /** The answer to what has arrived; undefined while that is not whole. `head` is valid during the call only. */
+  /**
+   * The answer to what has arrived; undefined while that is not whole. `head` is valid during the call only.
+   */
   readonly answer: (head: Buffer) => Promise<Buffer> | undefined;
   /** Called once, when the connection is closed. */
   readonly onEnd: () => void;
 }
 
-/** A request comes in one piece or two. Each costs a turn of the event loop, so who drips bytes has soon had his. */
+/**
+ * A request comes in one piece or two. Each costs a turn of the event loop, so who drips bytes has soon had
+ * his.
+ */
 const MAX_READS = 16;
 
 /** The memory of all requests, until a part of one has to be kept. */
@@ -29,7 +34,10 @@ const scratch = Buffer.allocUnsafeSlow(MAX_HEAD_BYTES);
 
 const { EAGAIN, EINTR } = constants.errno;
 
-/** Reads one request, sends its answer and closes. What the peer sends meanwhile, or behind its request, is never read. */
+/**
+ * Reads one request, sends its answer and closes. What the peer sends meanwhile, or behind its request, is
+ * never read.
+ */
 export function createExchange({ addon, fd, deadlineMs, answer, onEnd }: ExchangeInput): Exchange {
   let head = scratch;
   let length = 0;

@@ -19,8 +19,9 @@ export interface HttpServer {
 }
 
 /**
- * Serves one request a connection, as much of HTTP/1.1 as that needs. Connections, requests, sizes and times are bounded, so that it takes a small
- * share of the event loop, whoever asks how often. Throws `SystemError` where it cannot listen.
+ * Serves one request a connection, as much of HTTP/1.1 as that needs. Connections, requests, sizes and times
+ * are bounded, so that it takes a small share of the event loop, whoever asks how often. Throws `SystemError`
+ * where it cannot listen.
  */
 export function startHttpServer({ addon, listen, limits, ...site }: HttpServerInput): HttpServer {
   const socket = listenTcp(addon, listen);

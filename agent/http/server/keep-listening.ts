@@ -12,7 +12,10 @@ export interface KeepListeningInput {
 
 const RETRY_MS = 5000;
 
-/** Listens as soon as that is possible: a port that somebody else has is no reason to leave pods without a network. */
+/**
+ * Listens as soon as that is possible: a port that somebody else has is no reason to leave pods without a
+ * network.
+ */
 export function keepListening({ start, clock, onFault }: KeepListeningInput): {
   /** Undefined while nothing listens. */
   port(): number | undefined;

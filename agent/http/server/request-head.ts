@@ -12,7 +12,10 @@ export interface BadRequest {
   readonly reason: string;
 }
 
-/** Bytes up to the empty line that ends it, and lines: a scraper's or browser's has some hundred bytes in a dozen lines. */
+/**
+ * Bytes up to the empty line that ends it, and lines: a scraper's or browser's has some hundred bytes in a
+ * dozen lines.
+ */
 export const MAX_HEAD_BYTES = 8192;
 const MAX_FIELDS = 64;
 
@@ -20,12 +23,15 @@ const MAX_FIELDS = 64;
 const REQUEST_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~]+) HTTP\/(\d)\.\d$/;
 const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*((?:\P{Cc}|\t)*)$/u;
 
-/** What must not come twice: two readers of one request could take different ones (RFC 9112, sections 3.2 and 6.3). */
+/**
+ * What must not come twice: two readers of one request could take different ones (RFC 9112, sections 3.2 and
+ * 6.3).
+ */
 const ONLY_ONCE = new Set(["host", "content-length", "transfer-encoding"]);
 
 /**
- * Reads the head of a request by RFC 9112 at its strictest: lines end with CR LF, no line is continued, there is one host and no body. Undefined
- * while its end is not there. What comes behind it is not looked at.
+ * Reads the head of a request by RFC 9112 at its strictest: lines end with CR LF, no line is continued, there
+ * is one host and no body. Undefined while its end is not there. What comes behind it is not looked at.
  */
 export function parseRequestHead(bytes: Buffer): RequestHead | BadRequest | undefined {
   const end = bytes.indexOf("\r\n\r\n");

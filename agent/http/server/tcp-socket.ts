@@ -19,7 +19,8 @@ const SO_REUSEADDR = 2;
 const IPV6_V6ONLY = 26;
 
 /**
- * Connections that wait to be accepted. Few: who floods the port fills any number, and each that waits has to be taken before those behind it.
+ * Connections that wait to be accepted. Few: who floods the port fills any number, and each that waits has to
+ * be taken before those behind it.
  */
 const BACKLOG = 64;
 

@@ -8,7 +8,10 @@ import type { ApiTarget } from "../observe/observe-api.ts";
 
 const TIMEOUT_MS = 1000;
 
-/** This node's object, by a list of one name, which a kubelet's credentials may ask for too; else why it is unknown. */
+/**
+ * This node's object, by a list of one name, which a kubelet's credentials may ask for too; else why it is
+ * unknown.
+ */
 export async function observeOwnNode(
   { kubeconfig, apiServer, isInCluster, version }: ApiTarget,
   nodeName: string,

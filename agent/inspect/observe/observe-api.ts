@@ -16,7 +16,10 @@ export interface ApiTarget {
 
 const TIMEOUT_MS = 1000;
 
-/** Asks the API server for its version, and for a node as the agent must be allowed to, with the agent's credentials. */
+/**
+ * Asks the API server for its version, and for a node as the agent must be allowed to, with the agent's
+ * credentials.
+ */
 export async function observeApi(rtnetlink: NetlinkClient, target: ApiTarget): Promise<ApiObservation> {
   const { kubeconfig, apiServer, isInCluster, version } = target;
   if (kubeconfig === undefined && !isInCluster)

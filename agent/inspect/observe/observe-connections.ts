@@ -12,7 +12,10 @@ import type { Datapath, Tunnel } from "./observe-datapath.ts";
 export interface ConnectionObservation {
   /** Links of the node's addresses, and of the kernel's routes to other nodes and out of the cluster. */
   readonly uplinks: readonly Link[];
-  /** Largest packet that every route from the node's addresses takes, as the agent counts; undefined where none of them is known. */
+  /**
+   * Largest packet that every route from the node's addresses takes, as the agent counts; undefined where
+   * none of them is known.
+   */
   readonly carries: number | undefined;
   /** Addresses of nodes with a plain route, by the index of the link. */
   readonly direct: ReadonlyMap<string, number>;
@@ -21,7 +24,10 @@ export interface ConnectionObservation {
   readonly overlays: readonly OverlayRoute[];
 }
 
-/** Reads our routes, two dumps of each VXLAN device, and the kernel's routes to other nodes. `nodeAddresses`: as the agent knows them. */
+/**
+ * Reads our routes, two dumps of each VXLAN device, and the kernel's routes to other nodes. `nodeAddresses`:
+ * as the agent knows them.
+ */
 export async function observeConnections(
   rtnetlink: NetlinkClient,
   node: Datapath,

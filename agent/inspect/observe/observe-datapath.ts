@@ -12,7 +12,10 @@ export interface Tunnel extends Link {
   readonly underlay: Family;
 }
 
-/** What the kernel has of Causeway on this node: found by marks on the things themselves, so that no setting has to be known. */
+/**
+ * What the kernel has of Causeway on this node: found by marks on the things themselves, so that no setting
+ * has to be known.
+ */
 export interface Datapath {
   readonly links: readonly Link[];
   readonly addresses: readonly ObservedAddress[];

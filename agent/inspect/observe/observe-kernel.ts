@@ -5,7 +5,10 @@ import type { KernelObservation } from "../../diagnosis/checks/check-kernel.ts";
 import { findMissingFeatures } from "../../kernel/nft/probe-features.ts";
 import { readText } from "../read-proc.ts";
 
-/** What the running kernel was built with, from where the kernel or the distribution tells it, and what of nftables it refuses when it is tried. */
+/**
+ * What the running kernel was built with, from where the kernel or the distribution tells it, and what of
+ * nftables it refuses when it is tried.
+ */
 export async function observeKernel(): Promise<KernelObservation> {
   const name = release();
   const packed = await readFile("/proc/config.gz").catch(() => undefined);

@@ -140,7 +140,9 @@ async function observeChains(
   return observed(async () => (await observeForwardChains(bridge?.name ?? "", [family])).chains);
 }
 
-/** Whether an address is of this node's PodCIDRs: of those the pods' have routes, and the rest is unreachable. */
+/**
+ * Whether an address is of this node's PodCIDRs: of those the pods' have routes, and the rest is unreachable.
+ */
 function isOwn({ gateways }: Datapath, destination: string): boolean {
   return gateways.some(({ address, prefixLength }) =>
     cidrContains(cidrOf(address, prefixLength), destination),
@@ -218,7 +220,9 @@ async function observeOverlay(
   return { tunnel, gateway, mac, remote, orphans: [], outer, hop, lacking };
 }
 
-/** What the overlay's guard must know of a node, and does not. Where there is no such set nothing is judged. */
+/**
+ * What the overlay's guard must know of a node, and does not. Where there is no such set nothing is judged.
+ */
 async function findLacking(
   tables: TableQuestions,
   remote: string,

@@ -12,13 +12,16 @@ import type { ConnectionObservation } from "./observe-connections.ts";
 
 /** Of how many nodes of each kind the paths are tried. */
 const SAMPLE = 4;
-/** A second packet goes after half of it: longer than any network takes between two nodes of a cluster, also while both are busy. */
+/**
+ * A second packet goes after half of it: longer than any network takes between two nodes of a cluster, also
+ * while both are busy.
+ */
 const TIMEOUT_MS = 1000;
 /** Passes everywhere (RFC 8200 has it for IPv6). */
 const SMALL_BYTES = 64;
 /**
- * Sizes that networks between nodes have, for where packets vanish and no router tells: jumbo frames, Ethernet, PPPoE, tunnels. Few, since hosts
- * answer few packets at once.
+ * Sizes that networks between nodes have, for where packets vanish and no router tells: jumbo frames,
+ * Ethernet, PPPoE, tunnels. Few, since hosts answer few packets at once.
  */
 const LADDER = [8950, 4400, 1500, 1492, 1450, 1420, 1400];
 const LADDER_STEPS = 4;
@@ -31,7 +34,10 @@ export interface PathSockets {
   readonly addon: Addon;
 }
 
-/** Tries the paths to a sample of nodes, all at once: two packets each, and some more where the large one is lost. */
+/**
+ * Tries the paths to a sample of nodes, all at once: two packets each, and some more where the large one is
+ * lost.
+ */
 export async function observePaths(
   sockets: PathSockets,
   node: Datapath,

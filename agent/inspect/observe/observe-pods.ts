@@ -8,7 +8,10 @@ import { parseAttachment } from "../../plan/pods/attachment.ts";
 import type { SourceBinding } from "../../plan/pods/sources.ts";
 import type { Datapath } from "./observe-datapath.ts";
 
-/** Every address of every pod as the host sees it, from one dump of each: routes to pods, neighbours and forwarding entries of the bridge. */
+/**
+ * Every address of every pod as the host sees it, from one dump of each: routes to pods, neighbours and
+ * forwarding entries of the bridge.
+ */
 export async function observePods(
   rtnetlink: NetlinkClient,
   { bridge, hostLinks }: Datapath,

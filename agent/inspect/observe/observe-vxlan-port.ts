@@ -24,7 +24,10 @@ export async function observeVxlanPort(
   };
 }
 
-/** Inodes of the sockets bound to a port, of /proc/net/udp: `sl local_address rem_address st queues tr:when retrnsmt uid timeout inode …`. */
+/**
+ * Inodes of the sockets bound to a port, of /proc/net/udp: `sl local_address rem_address st queues tr:when
+ * retrnsmt uid timeout inode …`.
+ */
 export function socketsOn(text: string, port: number): string[] {
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
   return text

@@ -5,7 +5,10 @@ import type { Link } from "../../netlink/link/parse-link.ts";
 import { findLink } from "../socket/read-one.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 
-/** One change can make another necessary: an MTU that IPv6 needs brings IPv6 back with its own default settings. */
+/**
+ * One change can make another necessary: an MTU that IPv6 needs brings IPv6 back with its own default
+ * settings.
+ */
 const MAX_ROUNDS = 2;
 
 export interface ChangedLink {
@@ -27,7 +30,8 @@ export async function changeLink(
     const names = Object.keys({ ...settings, ...(up === undefined ? {} : { up }) });
     if (names.length === 0) break;
     for (const name of names) changed.add(name);
-    // Up comes in a message of its own: the kernel sets flags before it looks at the settings of address families.
+    // Up comes in a message of its own: the kernel sets flags before it looks at the settings of address
+    // families.
     await rtnetlink.execute([
       { requests: [setLink(link.index, settings), ...(up === true ? [setLink(link.index, { up })] : [])] },
     ]);
@@ -44,8 +48,9 @@ export interface RoutedLink {
 }
 
 /**
- * IPv4 settings of every link that we let forward. A router is told no ways by others (RFC 1812 section 5.2.7.2); the kernel believes redirects
- * all the same where forwarding is on for the link alone, and a forged one moves a route of the node.
+ * IPv4 settings of every link that we let forward. A router is told no ways by others (RFC 1812 section
+ * 5.2.7.2); the kernel believes redirects all the same where forwarding is on for the link alone, and a
+ * forged one moves a route of the node.
  */
 export const ROUTER_CONF = {
   forwarding: 1,
@@ -62,7 +67,10 @@ export function isRouter(conf: InetConf | undefined): boolean {
   return conf !== undefined && ROUTER_ENTRIES.every(([name, value]) => conf[name] === value);
 }
 
-/** What must change of a link so that it is up, forwards, and has no address of the kernel's making. Empty when all is as planned. */
+/**
+ * What must change of a link so that it is up, forwards, and has no address of the kernel's making. Empty
+ * when all is as planned.
+ */
 export function diffRoutedLink({ alias, mac, mtu }: RoutedLink, link: Link): LinkChange {
   return {
     ...(link.alias === alias ? {} : { alias }),

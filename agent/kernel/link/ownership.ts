@@ -7,8 +7,9 @@ import { IFB_PREFIX } from "../../plan/pods/ifb.ts";
 export const ROUTE_PROTOCOL = 99;
 
 /**
- * The same of routes to this node's own pods and PodCIDRs. A number of its own, so that neither kind is dumped with the other; and releases before
- * these routes, which take all of {@link ROUTE_PROTOCOL} for routes to other nodes, leave them to the pods that still need them after a rollback.
+ * The same of routes to this node's own pods and PodCIDRs. A number of its own, so that neither kind is
+ * dumped with the other; and releases before these routes, which take all of {@link ROUTE_PROTOCOL} for
+ * routes to other nodes, leave them to the pods that still need them after a rollback.
  */
 export const POD_ROUTE_PROTOCOL = 98;
 
@@ -16,8 +17,8 @@ export const POD_ROUTE_PROTOCOL = 98;
 export const TUNNEL_ALIAS = `${ALIAS_OWNER} vxlan`;
 
 /**
- * Links that are deleted together are put into one of 65,536 groups from this number on, which nobody else has: "cw" in ASCII, and a count so
- * that a group that could not be deleted is not mixed with the next.
+ * Links that are deleted together are put into one of 65,536 groups from this number on, which nobody else
+ * has: "cw" in ASCII, and a count so that a group that could not be deleted is not mixed with the next.
  */
 export const FIRST_DELETION_GROUP = LINK_GROUP * 0x10000;
 

@@ -63,7 +63,10 @@ export interface WatchKernelInput {
   readonly roleOf: (linkIndex: number) => LinkRole;
   /** The alias that we last gave the bridge: the kernel does not say who did that. */
   readonly bridgeAlias: () => string | undefined;
-  /** Whether a change of the route to this prefix may change the way to other nodes; bytes of its address, none for the default route. */
+  /**
+   * Whether a change of the route to this prefix may change the way to other nodes; bytes of its address,
+   * none for the default route.
+   */
   readonly leadsToNodes: PrefixQuestion;
   /** Whether the prefix may be one that we have a route to. */
   readonly isRouted: PrefixQuestion;
@@ -82,12 +85,16 @@ export interface KernelWatch {
 /** struct nlmsghdr of linux/netlink.h: length, type, flags, sequence number, port. */
 const HEADER_BYTES = 16;
 
-/** ifi_index, ifa_index, ndm_ifindex and tcm_ifindex stand at the same place in their structs (linux/rtnetlink.h, if_addr.h, neighbour.h). */
+/**
+ * ifi_index, ifa_index, ndm_ifindex and tcm_ifindex stand at the same place in their structs
+ * (linux/rtnetlink.h, if_addr.h, neighbour.h).
+ */
 const INDEX_OFFSET = HEADER_BYTES + 4;
 
 /**
- * Listens to the kernel's notifications. Of a message only its head is read, and after one concern is told no other message about it, until
- * `rearm`: pods that come and go make ten messages each, which would tell nothing new.
+ * Listens to the kernel's notifications. Of a message only its head is read, and after one concern is told no
+ * other message about it, until `rearm`: pods that come and go make ten messages each, which would tell
+ * nothing new.
  */
 export function watchKernel(
   native: Pick<Native, "openNetlink" | "watch" | "close">,
@@ -137,8 +144,8 @@ export function watchKernel(
 }
 
 /**
- * What the message at `start` is about; undefined for what is not ours, and for what we did ourselves. Not parsed as other messages are: on a
- * busy node there are thousands, of which hardly one matters.
+ * What the message at `start` is about; undefined for what is not ours, and for what we did ourselves. Not
+ * parsed as other messages are: on a busy node there are thousands, of which hardly one matters.
  */
 function concernOf(bytes: Buffer, start: number, input: Asked): Concern | undefined {
   if (isOwnPort(readU32.call(bytes, start + 12))) return undefined;
@@ -191,10 +198,16 @@ function isUp(bytes: Buffer, start: number): boolean {
   return ((bytes[start + INDEX_OFFSET + 4] ?? 0) & 1) !== 0;
 }
 
-/** struct rtmsg: family, destination length, table, protocol and type are its first, second, fifth, sixth and eighth byte. */
+/**
+ * struct rtmsg: family, destination length, table, protocol and type are its first, second, fifth, sixth and
+ * eighth byte.
+ */
 const RTMSG_BYTES = 12;
 
-/** Of a foreign route only what concerns other nodes: a router's table may change a thousand times in a second. */
+/**
+ * Of a foreign route only what concerns other nodes: a router's table may change a thousand times in a
+ * second.
+ */
 function concernOfRoute(bytes: Buffer, start: number, input: WatchKernelInput): Concern | undefined {
   const header = start + HEADER_BYTES;
   if (bytes[header + 5] === POD_ROUTE_PROTOCOL) return bytes[header + 7] === RTN_UNICAST ? "pods" : "node";
@@ -206,7 +219,8 @@ function concernOfRoute(bytes: Buffer, start: number, input: WatchKernelInput): 
   const family = bytes[header] === AF_INET ? 4 : 6;
   const base = findAttribute(bytes, start, RTA_DST);
   if (input.leadsToNodes(family, base, length)) return "node";
-  // A route that takes the place of ours is told, ours that has gone with it is not (fib_table_insert of net/ipv4/fib_trie.c).
+  // A route that takes the place of ours is told, ours that has gone with it is not (fib_table_insert of
+  // net/ipv4/fib_trie.c).
   const isReplacing = (readU16.call(bytes, start + 6) & NLM_F_REPLACE) !== 0;
   return isMain && isReplacing && input.isRouted(family, base, length) ? "peers" : undefined;
 }
@@ -225,7 +239,10 @@ function findAttribute(bytes: Buffer, start: number, type: number): Uint8Array {
   return NOTHING;
 }
 
-/** linux/netconf.h: struct netconfmsg is one byte, padded to four; the first attribute is the index, and -1 means all links. */
+/**
+ * linux/netconf.h: struct netconfmsg is one byte, padded to four; the first attribute is the index, and -1
+ * means all links.
+ */
 const NETCONFA_IFINDEX_ALL = -1;
 
 function concernOfSettings(

@@ -12,7 +12,10 @@ const POD_LINK_KINDS = ["veth", "ifb"] as const;
 
 /** The host's links that are made for pods, and the interface indices that they get. */
 export interface HostLinks {
-  /** Links of the kinds and with names as pods' links have them. Of others, which may be thousands, only the index is read if the kernel tells them. */
+  /**
+   * Links of the kinds and with names as pods' links have them. Of others, which may be thousands, only the
+   * index is read if the kernel tells them.
+   */
   listPodLike(): Promise<Link[]>;
   /** Host ends of pods' veths. */
   list(): Promise<Link[]>;

@@ -8,9 +8,9 @@ import { findMissingFeatures } from "./probe-features.ts";
 import { describeOldNft, runNft } from "./run-nft.ts";
 
 /**
- * Brings tables to what is planned of them, by the nft program; where that does not work, `ruleset` replaces them whole.
- * Gives the number of transactions that it took; undefined when something that is not looked at, as objects of others in our tables, stood in
- * the way and went with them.
+ * Brings tables to what is planned of them, by the nft program; where that does not work, `ruleset` replaces
+ * them whole. Gives the number of transactions that it took; undefined when something that is not looked at,
+ * as objects of others in our tables, stood in the way and went with them.
  */
 export async function updateTables(
   ruleset: Ruleset,

@@ -13,8 +13,9 @@ import { listAddresses } from "../link/list-addresses.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 
 /**
- * Makes the kernel forget connections that lead astray because host ports have changed: it translates a connection once, and one that keeps
- * sending, as UDP does, would never come to the new pod, or never leave the old one (kubernetes/kubernetes#102559).
+ * Makes the kernel forget connections that lead astray because host ports have changed: it translates a
+ * connection once, and one that keeps sending, as UDP does, would never come to the new pod, or never leave
+ * the old one (kubernetes/kubernetes#102559).
  */
 export interface ConnectionFlusher {
   /** These host ports lead to these pods from now on. */
@@ -51,8 +52,9 @@ interface PortTarget {
 }
 
 /**
- * For each port the kernel walks through its whole table, 262,144 buckets on most nodes: 9 ms in which that CPU does nothing else, six times an
- * ADD. So it is done after the ADD, one port after the other, and with a pause that leaves most of the time to others.
+ * For each port the kernel walks through its whole table, 262,144 buckets on most nodes: 9 ms in which that
+ * CPU does nothing else, six times an ADD. So it is done after the ADD, one port after the other, and with a
+ * pause that leaves most of the time to others.
  */
 const PAUSE_MS = 50;
 
@@ -125,8 +127,9 @@ interface Target extends PortTarget {
 }
 
 /**
- * Whether a connection should have come to the pod, and does not. Those to other machines are none of ours (CVE-2025-67499); a TCP connection
- * that was never translated belongs to a process of the node, which was there first.
+ * Whether a connection should have come to the pod, and does not. Those to other machines are none of ours
+ * (CVE-2025-67499); a TCP connection that was never translated belongs to a process of the node, which was
+ * there first.
  */
 export function isAstray(connection: Connection, { port, address, local }: Target): boolean {
   const { protocol, destination, destinationPort, replySource } = connection;

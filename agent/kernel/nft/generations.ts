@@ -10,18 +10,25 @@ export interface Commit {
 
 /** Whether tables of one name are as they were last seen, without a look at them. */
 export interface TableGeneration {
-  /** Called before the generation is read, and the tables after it; the answer is called if they were as planned, with the generation at which they were. */
+  /**
+   * Called before the generation is read, and the tables after it; the answer is called if they were as
+   * planned, with the generation at which they were.
+   */
   look(): (generation: number) => void;
   /** They may not be as planned. */
   distrust(): void;
-  /** The generation that the rulesets have if nobody has touched these tables since they were seen; 0: they were not. */
+  /**
+   * The generation that the rulesets have if nobody has touched these tables since they were seen; 0: they
+   * were not.
+   */
   expected(): number;
 }
 
 /**
- * What is known of the generations of the namespace's rulesets: each transaction of anybody leads to the next one, whatever it is about. Our own
- * leave all tables of ours as planned; those of others the tables that they do not touch, once the kernel has told of them. Where the count is not sure,
- * the generation differs from the expected one, and the tables are looked at.
+ * What is known of the generations of the namespace's rulesets: each transaction of anybody leads to the next
+ * one, whatever it is about. Our own leave all tables of ours as planned; those of others the tables that
+ * they do not touch, once the kernel has told of them. Where the count is not sure, the generation differs
+ * from the expected one, and the tables are looked at.
  */
 export interface Generations {
   open(table: string): TableGeneration;
@@ -39,7 +46,10 @@ interface Entry {
   counted: number;
 }
 
-/** Of others and of ours, while tables are looked at: the kernel may tell of a transaction before the look has ended. */
+/**
+ * Of others and of ours, while tables are looked at: the kernel may tell of a transaction before the look has
+ * ended.
+ */
 const KEPT_COMMITS = 64;
 
 export function createGenerations(): Generations {
@@ -77,7 +87,10 @@ export function createGenerations(): Generations {
   };
 }
 
-/** Takes an entry from the generation before a transaction to the one that it led to, if the tables are as they were. */
+/**
+ * Takes an entry from the generation before a transaction to the one that it led to, if the tables are as
+ * they were.
+ */
 function follow(entry: Entry, { generation, isOwn, tables }: Commit): void {
   // One that was made before the tables were seen says nothing.
   if (entry.seen === 0 || generation !== later(entry.seen, 1)) return;

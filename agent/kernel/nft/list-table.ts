@@ -43,8 +43,9 @@ export function tableKey(family: NftTable["family"]): NftTableKey {
 }
 
 /**
- * Our table of a family as the kernel has it; undefined: there is none. Values come from the kernel itself, because what the nft program prints depends
- * on its version and on files of where it runs: without /etc/protocols "6" where another prints "tcp".
+ * Our table of a family as the kernel has it; undefined: there is none. Values come from the kernel itself,
+ * because what the nft program prints depends on its version and on files of where it runs: without
+ * /etc/protocols "6" where another prints "tcp".
  */
 export async function listTable(
   netfilter: Netfilter,
@@ -128,7 +129,9 @@ function readChain(chain: KernelChain, comments: readonly string[]): ObservedCha
   };
 }
 
-/** What our sets may have: the rest is for the kernel alone to say (NFT_SET_CONCAT is nft's hint, by version). */
+/**
+ * What our sets may have: the rest is for the kernel alone to say (NFT_SET_CONCAT is nft's hint, by version).
+ */
 const KNOWN_FLAGS = NFT_SET_INTERVAL | NFT_SET_MAP | NFT_SET_CONCAT;
 
 function readSet({ name, flags, keyType, dataType }: KernelSet, elements: readonly KernelElement[]): NftSet {

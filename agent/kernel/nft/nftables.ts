@@ -19,31 +19,43 @@ import { createGenerations, type Generations } from "./generations.ts";
 import { createTableLedger } from "./table-ledger.ts";
 
 /**
- * Our tables. Changes go through the nft program, the only documented interface of nftables, but for attachments' elements: those are many and
- * urgent. What the kernel has is read from the kernel.
+ * Our tables. Changes go through the nft program, the only documented interface of nftables, but for
+ * attachments' elements: those are many and urgent. What the kernel has is read from the kernel.
  */
 export interface Nftables {
   /**
-   * Changes what differs from the plan, so that packets meet what was or what will be, and sees to it that the kernel has it: what nft accepted
-   * but the kernel does not have is an error. Tells what differed. Throws for a ruleset without host ports while pods have them.
+   * Changes what differs from the plan, so that packets meet what was or what will be, and sees to it that
+   * the kernel has it: what nft accepted but the kernel does not have is an error. Tells what differed.
+   * Throws for a ruleset without host ports while pods have them.
    */
   ensure(ruleset: Ruleset): Promise<readonly string[]>;
-  /** The last generation at which all was seen to be as planned, once what is being done is done; 0 before. */
+  /**
+   * The last generation at which all was seen to be as planned, once what is being done is done; 0 before.
+   */
   verifiedGeneration(): Promise<number>;
-  /** Chains of others that may cost pods traffic, in words; asked of nft only when they, or their rules, have changed. */
+  /**
+   * Chains of others that may cost pods traffic, in words; asked of nft only when they, or their rules, have
+   * changed.
+   */
   listForeignDropPolicies(bridge: string, families: readonly Family[]): Promise<readonly string[]>;
-  /** What differs from the ruleset of the last `ensure`. `afresh`: read from the kernel even if nobody has changed anything since. */
+  /**
+   * What differs from the ruleset of the last `ensure`. `afresh`: read from the kernel even if nobody has
+   * changed anything since.
+   */
   check(options?: { readonly afresh: boolean }): Promise<readonly string[]>;
   /**
-   * Lets an attachment send from its addresses: `attach` makes it, with the admission in front of its steps, and answers "not admitted" where the
-   * kernel has refused that; it is then called again without, once all tables are as planned. What is answered by a word is as if it had not
-   * been asked for.
+   * Lets an attachment send from its addresses: `attach` makes it, with the admission in front of its steps,
+   * and answers "not admitted" where the kernel has refused that; it is then called again without, once all
+   * tables are as planned. What is answered by a word is as if it had not been asked for.
    */
   admit<Outcome>(
     sources: SourceBinding,
     attach: (admission: Admission | undefined) => Promise<Outcome | "not admitted">,
   ): Promise<Outcome>;
-  /** Leads host ports to their attachment, now and in every `ensure` from here on. What has failed is as if it had not been asked for. */
+  /**
+   * Leads host ports to their attachment, now and in every `ensure` from here on. What has failed is as if it
+   * had not been asked for.
+   */
   addHostPorts(binding: PortBinding): Promise<void>;
   /** The end of what these attachments have; gives what their host ports were. */
   removePods(hostLinks: readonly string[]): Promise<readonly PortBinding[]>;
@@ -54,8 +66,8 @@ export interface Nftables {
 
 export interface NftablesInput {
   /**
-   * Is asked for the generation of the namespace's rulesets, so that nobody has to look as long as it is the one that was verified; for what the
-   * kernel has; and to change attachments' elements.
+   * Is asked for the generation of the namespace's rulesets, so that nobody has to look as long as it is the
+   * one that was verified; for what the kernel has; and to change attachments' elements.
    */
   readonly netfilter: Pick<NetlinkClient, "execute" | "tryExecute" | "withSocket" | "dump">;
   /** Shared with whoever keeps other tables: created when nobody does. */

@@ -2,8 +2,9 @@ import { KERNEL_FEATURES, type KernelFeature } from "../../plan/node/kernel-feat
 import { runNft } from "./run-nft.ts";
 
 /**
- * What of nftables this kernel has not: each feature is tried by `nft --check`, which changes no ruleset, and for which the kernel loads its modules as
- * for the rules themselves. Needs neither /boot nor /lib/modules. Undefined when nothing works, as without CAP_NET_ADMIN: then nothing is told.
+ * What of nftables this kernel has not: each feature is tried by `nft --check`, which changes no ruleset, and
+ * for which the kernel loads its modules as for the rules themselves. Needs neither /boot nor /lib/modules.
+ * Undefined when nothing works, as without CAP_NET_ADMIN: then nothing is told.
  */
 export async function findMissingFeatures(): Promise<readonly KernelFeature[] | undefined> {
   const missing: KernelFeature[] = [];

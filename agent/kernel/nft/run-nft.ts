@@ -3,7 +3,10 @@ import { spawn } from "node:child_process";
 /** nft takes milliseconds; one that hangs must not hold up the node for ever. */
 const NFT_TIMEOUT_MS = 10_000;
 
-/** Runs nft and gives its stdout; an error carries the first line of what nft said, for people: nothing is decided by it. */
+/**
+ * Runs nft and gives its stdout; an error carries the first line of what nft said, for people: nothing is
+ * decided by it.
+ */
 export async function runNft(args: readonly string[], input: string): Promise<string> {
   const child = spawn("nft", args, {
     stdio: ["pipe", "pipe", "pipe"],
@@ -30,10 +33,16 @@ export async function listNft<Listed>(...what: readonly string[]): Promise<reado
   return (JSON.parse(text) as { readonly nftables: readonly Listed[] }).nftables;
 }
 
-/** The image's; the one before that Debian has, 0.9.8, declares no map from several fields to address and port. */
+/**
+ * The image's; the one before that Debian has, 0.9.8, declares no map from several fields to address and
+ * port.
+ */
 const OLDEST_NFT = [1, 0, 6] as const;
 
-/** That the nft program is older than it must be, in words; undefined when it is not, or does not say. Asked only after a failure. */
+/**
+ * That the nft program is older than it must be, in words; undefined when it is not, or does not say. Asked
+ * only after a failure.
+ */
 export async function describeOldNft(): Promise<string | undefined> {
   const said = await runNft(["--version"], "").catch(() => "");
   const version = /\bv(\d+)\.(\d+)\.(\d+)/.exec(said)?.slice(1).map(Number) ?? [...OLDEST_NFT];

@@ -12,7 +12,10 @@ import type { Generations, TableGeneration } from "./generations.ts";
 import { listTable } from "./list-table.ts";
 import { readGeneration } from "./read-generation.ts";
 
-/** What our tables must be, and at which generation of the namespace's rulesets they were seen to be so. Its callers take turns. */
+/**
+ * What our tables must be, and at which generation of the namespace's rulesets they were seen to be so. Its
+ * callers take turns.
+ */
 export interface TableLedger {
   /** See {@link Nftables.ensure}. */
   ensure(ruleset: Ruleset): Promise<readonly string[]>;
@@ -41,7 +44,10 @@ interface Observation {
   readonly generation: number;
   /** See {@link TableGeneration.look}. */
   readonly seen: (generation: number) => void;
-  /** Whether nobody has changed anything since all was as planned: then what was planned stands for the kernel's. */
+  /**
+   * Whether nobody has changed anything since all was as planned: then what was planned stands for the
+   * kernel's.
+   */
   readonly isKnown: boolean;
   readonly tables: readonly TablePair[];
 }
@@ -78,8 +84,9 @@ export function createTableLedger(input: TableLedgerInput): TableLedger {
       if (found.length === 0) return found;
       const count = await updateTables(complete(ruleset), before.tables);
       if (before.tables.some(lacksHostPorts)) onRestored();
-      // To list thousands of elements would cost more than to change one. nft has succeeded, and each transaction is one generation
-      // (nf_tables_commit of net/netfilter/nf_tables_api.c): if there are no more, nobody else has changed anything.
+      // To list thousands of elements would cost more than to change one. nft has succeeded, and each
+      // transaction is one generation (nf_tables_commit of net/netfilter/nf_tables_api.c): if there are no
+      // more, nobody else has changed anything.
       const isOurs =
         count !== undefined &&
         before.isKnown &&

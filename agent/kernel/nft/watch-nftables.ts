@@ -9,7 +9,10 @@ const NFNLGRP_NFTABLES = 7;
 
 /** Tables of one name that are ours. */
 export interface WatchedTable {
-  /** The last generation at which they were as planned, once what is being done is done: a change up to it was our own. */
+  /**
+   * The last generation at which they were as planned, once what is being done is done: a change up to it was
+   * our own.
+   */
   verifiedGeneration(): Promise<number>;
   /** Somebody changed one of them. */
   onChange(): void;
@@ -25,8 +28,9 @@ export interface WatchNftablesInput {
 }
 
 /**
- * Listens to transactions of nftables. The kernel tells of each object, then of the generation that the transaction led to: other programs
- * commit several a second, and none of them matters unless it has touched our tables.
+ * Listens to transactions of nftables. The kernel tells of each object, then of the generation that the
+ * transaction led to: other programs commit several a second, and none of them matters unless it has touched
+ * our tables.
  */
 export function watchNftables(
   native: Pick<Native, "openNetlink" | "watch" | "close">,

@@ -20,9 +20,10 @@ export interface EnsuredBridge {
 }
 
 /**
- * Makes the bridge, its settings and its addresses as planned. `listPorts` gives the host links that pods have: those of a bridge that
- * somebody deleted come to the new one before it is up. A bridge that is up before its ports has no carrier at first, and the kernel may take a
- * second to notice that it has got one (linkwatch_nextevent of net/core/link_watch.c).
+ * Makes the bridge, its settings and its addresses as planned. `listPorts` gives the host links that pods
+ * have: those of a bridge that somebody deleted come to the new one before it is up. A bridge that is up
+ * before its ports has no carrier at first, and the kernel may take a second to notice that it has got one
+ * (linkwatch_nextevent of net/core/link_watch.c).
  */
 export async function ensureBridge(
   rtnetlink: NetlinkClient,

@@ -24,7 +24,10 @@ export interface GatewaysInput {
 /** A gateway as the kernel has it. */
 export type PodGateway = Pick<ObservedAddress, "address" | "prefixLength" | "deprecated">;
 
-/** Gateways of the bridge, as they must be: host prefixes, and the routes of their PodCIDRs. Each step leaves every pod with its gateway and a way. */
+/**
+ * Gateways of the bridge, as they must be: host prefixes, and the routes of their PodCIDRs. Each step leaves
+ * every pod with its gateway and a way.
+ */
 export async function ensureGateways(
   rtnetlink: NetlinkClient,
   { gateways, linkIndex, listPorts }: GatewaysInput,
@@ -33,7 +36,8 @@ export async function ensureGateways(
   const known = [...(await listOwnRoutes(rtnetlink)), ...(await listOwnRoutes(rtnetlink, RT_TABLE_LOCAL))];
   const routes = diffRoutes(gateways, known.filter(isGatewayRoute), linkIndex);
   const addresses = diffAddresses(gateways, observed, linkIndex);
-  // A release before this one had the whole PodCIDR on the bridge: pods that run get their own routes before that goes.
+  // A release before this one had the whole PodCIDR on the bridge: pods that run get their own routes before
+  // that goes.
   const pods = observed.some(isWide) ? await podRoutes(linkIndex, listPorts) : [];
   const added = [...routes.missing.map(replaceRoute), ...addresses];
   // Two steps: if one pod cannot have its route, the address that it depends on stays.
@@ -83,7 +87,10 @@ async function podRoutes(
   return addresses.map((address) => replaceRoute(podRoute(linkIndex, address)));
 }
 
-/** What is missing is added before what is unexpected is removed; only an IPv6 address of another length stands in the way of its successor. */
+/**
+ * What is missing is added before what is unexpected is removed; only an IPv6 address of another length
+ * stands in the way of its successor.
+ */
 function diffAddresses(
   gateways: readonly GatewayAddress[],
   observed: readonly ObservedAddress[],

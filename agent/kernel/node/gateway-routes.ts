@@ -3,15 +3,20 @@ import { RT_TABLE_LOCAL, RTN_LOCAL, RTN_UNREACHABLE } from "../../netlink/consta
 import type { Route, RouteSpec } from "../../netlink/route/route.ts";
 import type { GatewayAddress } from "../../plan/node/node-network.ts";
 
-/** Worse than any route that somebody makes on purpose, and than the one that an address with the length of its PodCIDR brings along. */
+/**
+ * Worse than any route that somebody makes on purpose, and than the one that an address with the length of
+ * its PodCIDR brings along.
+ */
 const LAST_METRIC = 1_000_000;
 
 /**
  * The routes of one PodCIDR of this node, whose gateway is an address without neighbours (/32, /128):
  *
- * - the PodCIDR itself is unreachable: what no pod has is asked for nowhere, and who sends to it is told at once;
- * - an IPv6 gateway is local by a route too. A link cannot have one IPv6 address with two lengths, so a release that wants another length takes
- *   the address away before it gives it back: whoever talks to the gateway meanwhile loses nothing.
+ * - the PodCIDR itself is unreachable: what no pod has is asked for nowhere, and who sends to it is told at
+ *   once;
+ * - an IPv6 gateway is local by a route too. A link cannot have one IPv6 address with two lengths, so a
+ *   release that wants another length takes the address away before it gives it back: whoever talks to the
+ *   gateway meanwhile loses nothing.
  */
 export function gatewayRoutes(
   { family, address, prefixLength }: GatewayAddress,
@@ -29,7 +34,10 @@ export function isGatewayRoute({ type, metric }: Route): boolean {
   return metric === LAST_METRIC && (type === RTN_UNREACHABLE || type === RTN_LOCAL);
 }
 
-/** The PodCIDR of a gateway, by the routes of our number: its address alone does not tell how long the prefix is. */
+/**
+ * The PodCIDR of a gateway, by the routes of our number: its address alone does not tell how long the prefix
+ * is.
+ */
 export function podCidrOf(gateway: string, routes: readonly Route[]): Cidr | undefined {
   const own = routes.filter((route) => isGatewayRoute(route) && route.type === RTN_UNREACHABLE);
   return own.find(({ destination }) => addressAt(destination, 1n) === gateway)?.destination;

@@ -22,7 +22,10 @@ export interface LocalnetOutcome {
   readonly fault?: string;
 }
 
-/** {@link ensureLocalnet}, one call after the other: policies must not go between another's look at them and its opening of the bridge. */
+/**
+ * {@link ensureLocalnet}, one call after the other: policies must not go between another's look at them and
+ * its opening of the bridge.
+ */
 export interface Localnet {
   ensure(...input: Parameters<typeof ensureLocalnet>): Promise<LocalnetOutcome>;
 }
@@ -42,9 +45,10 @@ const NO_XFRM =
   "host ports do not answer on 127.0.0.1: this kernel has no packet policies to guard it (XFRM; module xfrm_user)";
 
 /**
- * Lets the bridge carry what the node sends from 127.0.0.1 to a pod while a host port needs that, and not after. Two guards keep pods from the
- * node's loopback meanwhile: the ruleset's (plan/ruleset.ts), and policies that are there before the bridge carries it, and go after it. A kernel
- * without such policies carries nothing. With `verify` they are looked at also when the bridge is as it should be.
+ * Lets the bridge carry what the node sends from 127.0.0.1 to a pod while a host port needs that, and not
+ * after. Two guards keep pods from the node's loopback meanwhile: the ruleset's (plan/ruleset.ts), and
+ * policies that are there before the bridge carries it, and go after it. A kernel without such policies
+ * carries nothing. With `verify` they are looked at also when the bridge is as it should be.
  */
 export async function ensureLocalnet(
   { rtnetlink, xfrm, bridge }: LocalnetContext,

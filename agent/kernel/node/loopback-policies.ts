@@ -16,10 +16,12 @@ const LOOPBACK = cidrOf("127.0.0.0", 8);
 const ANYWHERE = cidrOf("0.0.0.0", 0);
 
 /**
- * The node's loopback and others, once more: what comes through a link to 127.0.0.0/8 or from it does not reach the node. The ruleset says the same
- * of pods, but anybody may flush that, and the agent may be away; these are policies of XFRM, which no flush of nftables takes. The kernel compares
- * the addresses that packets had before they were translated, and asks nothing about its own loopback link: so answers to what the node itself has
- * asked from 127.0.0.1 pass, and whatever somebody translates to it on purpose. A policy cannot name a link: with one, the kernel never finds it.
+ * The node's loopback and others, once more: what comes through a link to 127.0.0.0/8 or from it does not
+ * reach the node. The ruleset says the same of pods, but anybody may flush that, and the agent may be away;
+ * these are policies of XFRM, which no flush of nftables takes. The kernel compares the addresses that
+ * packets had before they were translated, and asks nothing about its own loopback link: so answers to what
+ * the node itself has asked from 127.0.0.1 pass, and whatever somebody translates to it on purpose. A policy
+ * cannot name a link: with one, the kernel never finds it.
  */
 const POLICIES: readonly InboundBlock[] = [
   { source: ANYWHERE, destination: LOOPBACK, priority: PRIORITY },

@@ -14,9 +14,10 @@ import { listAddresses } from "../link/list-addresses.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 
 /**
- * Removes what the kernel has learned on a link from others: neighbours that are not permanent, and IPv6 routes from router advertisements. On the
- * bridge only pods could have told them, and a default route by one of them takes the node's traffic to a pod (CVE-2020-10749). The rules of the
- * bridge let nothing of it through; so it is of an earlier release, or of a time without rules.
+ * Removes what the kernel has learned on a link from others: neighbours that are not permanent, and IPv6
+ * routes from router advertisements. On the bridge only pods could have told them, and a default route by one
+ * of them takes the node's traffic to a pod (CVE-2020-10749). The rules of the bridge let nothing of it
+ * through; so it is of an earlier release, or of a time without rules.
  */
 export async function removeLearned(rtnetlink: NetlinkClient, linkIndex: number): Promise<readonly Change[]> {
   const neighbours = (await rtnetlink.dump(dumpNeighbours({ linkIndex }))).map(parseNeighbour);
@@ -35,12 +36,18 @@ export async function removeLearned(rtnetlink: NetlinkClient, linkIndex: number)
   return changes;
 }
 
-/** Groups are known without asking: an entry of one is of what the host itself sends, such as ff02::16 for multicast listeners. */
+/**
+ * Groups are known without asking: an entry of one is of what the host itself sends, such as ff02::16 for
+ * multicast listeners.
+ */
 function isLearnedNeighbour({ address, permanent }: ObservedNeighbour): boolean {
   return !permanent && !isMulticast(address);
 }
 
-/** A prefix that an advertisement called on-link stands there as the kernel's own, of which no address of the link tells. */
+/**
+ * A prefix that an advertisement called on-link stands there as the kernel's own, of which no address of the
+ * link tells.
+ */
 async function listLearnedRoutes(rtnetlink: NetlinkClient, linkIndex: number): Promise<readonly Route[]> {
   const filter = { family: 6, table: RT_TABLE_MAIN, linkIndex } as const;
   const routes = (await rtnetlink.dump(dumpRoutes(filter))).map(parseRoute);

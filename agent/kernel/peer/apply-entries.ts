@@ -67,7 +67,10 @@ interface Batch {
   readonly requests: readonly NetlinkRequest[];
 }
 
-/** So many requests are made and sent at a time: those for thousands of nodes would keep others waiting, and be in memory, all together. */
+/**
+ * So many requests are made and sent at a time: those for thousands of nodes would keep others waiting, and
+ * be in memory, all together.
+ */
 const BATCH_SIZE = 500;
 
 function* batchesOf<Entry>(

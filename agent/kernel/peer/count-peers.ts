@@ -6,7 +6,10 @@ import { listPeerRoutes } from "./observe-peers.ts";
 import { ROUTE_PROTOCOL } from "../link/ownership.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 
-/** Numbers of our routes to other nodes by their link: as many as {@link listPeerRoutes} tells, at a fraction of its cost. */
+/**
+ * Numbers of our routes to other nodes by their link: as many as {@link listPeerRoutes} tells, at a fraction
+ * of its cost.
+ */
 export async function countPeers(rtnetlink: NetlinkClient): Promise<ReadonlyMap<number, number>> {
   const counts = new Map<number, number>();
   for (const family of FAMILIES) {

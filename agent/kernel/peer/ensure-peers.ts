@@ -18,11 +18,14 @@ export interface PeersOptions {
 /** What was changed, tunnels included. */
 export type PeersOutcome = EntriesOutcome;
 
-/** The routes to other nodes in the kernel: VXLAN devices, routes, permanent neighbours and forwarding entries. */
+/**
+ * The routes to other nodes in the kernel: VXLAN devices, routes, permanent neighbours and forwarding
+ * entries.
+ */
 export interface Peers {
   /**
-   * Makes all as planned; one entry that is refused keeps no other from being made. What it has seen or made before it takes as still there,
-   * unless it is to verify.
+   * Makes all as planned; one entry that is refused keeps no other from being made. What it has seen or made
+   * before it takes as still there, unless it is to verify.
    */
   ensure(plan: PeersPlan, options: PeersOptions): Promise<PeersOutcome>;
   /** Whether the link of this index is one of the VXLAN devices. */

@@ -27,10 +27,15 @@ export interface EnsuredTunnel {
   readonly changes: readonly string[];
 }
 
-/** Offload that some network cards and drivers get wrong for packets inside VXLAN (projectcalico/calico#3145). */
+/**
+ * Offload that some network cards and drivers get wrong for packets inside VXLAN (projectcalico/calico#3145).
+ */
 const TX_CHECKSUM = "tx-checksum-ip-generic";
 
-/** Makes a VXLAN device as planned. One that differs in what cannot be changed is made anew: its entries go with it. */
+/**
+ * Makes a VXLAN device as planned. One that differs in what cannot be changed is made anew: its entries go
+ * with it.
+ */
 export async function ensureTunnel(sockets: TunnelSockets, plan: TunnelPlan): Promise<EnsuredTunnel> {
   const { rtnetlink } = sockets;
   const changes: string[] = [];

@@ -5,7 +5,10 @@ import { fdbKey, neighbourKey } from "./peer-entries.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 import { listLinks } from "../uplink/underlay.ts";
 
-/** Our routes to other nodes, with the address of the node: the gateway, or where the VXLAN device sends what is for the gateway's MAC. */
+/**
+ * Our routes to other nodes, with the address of the node: the gateway, or where the VXLAN device sends what
+ * is for the gateway's MAC.
+ */
 export async function listPeers(rtnetlink: NetlinkClient): Promise<readonly RememberedPeer[]> {
   const links = await listLinks(rtnetlink, { kind: "vxlan" });
   const tunnels = links.filter((link) => link.kind === "vxlan" && isOurs(link)).map(({ index }) => index);

@@ -22,7 +22,10 @@ export interface KnownEntries extends PeerEntries {
   readonly fdb: Map<string, FdbEntry>;
 }
 
-/** Our routes to other nodes, by protocol and shape; and those of our protocol that are in the place of one: whatever they are, they are ours. */
+/**
+ * Our routes to other nodes, by protocol and shape; and those of our protocol that are in the place of one:
+ * whatever they are, they are ours.
+ */
 export async function listPeerRoutes(
   rtnetlink: NetlinkClient,
   isPlanned: (key: string) => boolean = () => false,

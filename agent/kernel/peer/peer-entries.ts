@@ -28,8 +28,8 @@ interface RouteEntries {
 }
 
 /**
- * Turns routes into kernel entries. A route that is the same object as before gets the same entries as before, so that a plan of thousands in
- * which one has changed is compared by identity.
+ * Turns routes into kernel entries. A route that is the same object as before gets the same entries as
+ * before, so that a plan of thousands in which one has changed is compared by identity.
  */
 export function createEntryPlanner(tunnels: TunnelIndices) {
   const known = new WeakMap<PeerRoute, RouteEntries>();

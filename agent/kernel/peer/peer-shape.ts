@@ -4,8 +4,8 @@ import type { Route } from "../../netlink/route/route.ts";
 import { ROUTE_PROTOCOL } from "../link/ownership.ts";
 
 /**
- * Whether a route has the shape of those that we make to other nodes: of our protocol, in the main table, to a prefix that is not everything,
- * through a gateway. Our routes to this node's pods have no gateway.
+ * Whether a route has the shape of those that we make to other nodes: of our protocol, in the main table, to
+ * a prefix that is not everything, through a gateway. Our routes to this node's pods have no gateway.
  */
 export function isPeerRoute(route: Route): boolean {
   const { destination, gateway, linkIndex, protocol, table, type } = route;
@@ -14,8 +14,9 @@ export function isPeerRoute(route: Route): boolean {
 }
 
 /**
- * The routes to other nodes among those of our protocol. A node may itself be a pod of another one, whose agent has marked the pod's routes
- * with the same protocol: those lead to a gateway that has a host route of its own, which no gateway of ours has (rootless-containers/usernetes#391).
+ * The routes to other nodes among those of our protocol. A node may itself be a pod of another one, whose
+ * agent has marked the pod's routes with the same protocol: those lead to a gateway that has a host route of
+ * its own, which no gateway of ours has (rootless-containers/usernetes#391).
  */
 export function selectPeerRoutes(routes: readonly Route[]): readonly Route[] {
   const gateways = new Set(

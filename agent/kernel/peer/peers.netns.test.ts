@@ -313,7 +313,10 @@ test("ensurePeers() turns the checksum offload of a VXLAN device off where it is
   assert.equal(await offload(), "off");
 });
 
-/** What an agent makes in a pod (kernel/pod-requests.ts), and the same of a second attachment with routes to the cluster's prefixes. */
+/**
+ * What an agent makes in a pod (kernel/pod-requests.ts), and the same of a second attachment with routes to
+ * the cluster's prefixes.
+ */
 const POD_ROUTES = [
   "10.99.0.1 dev up0 scope link",
   "default via 10.99.0.1 dev up0",

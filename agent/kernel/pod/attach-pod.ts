@@ -35,8 +35,8 @@ export interface AttachContext {
 const MAX_INDEX_TRIES = 8;
 
 /**
- * Makes one attachment in a single round trip to the thread pool. The interface index is chosen by us, so that every message can name it
- * before the kernel has made the link.
+ * Makes one attachment in a single round trip to the thread pool. The interface index is chosen by us, so
+ * that every message can name it before the kernel has made the link.
  */
 export async function attachPod(
   context: AttachContext,
@@ -58,10 +58,15 @@ export async function attachPod(
   }
 }
 
-/** Runtimes name a pod's first interface so. Another one comes to a pod that has routes, of whatever metric. */
+/**
+ * Runtimes name a pod's first interface so. Another one comes to a pod that has routes, of whatever metric.
+ */
 const FIRST_IFNAME = "eth0";
 
-/** An error that is returned left nothing behind; one that is thrown came after the link was made, which has been deleted again. */
+/**
+ * An error that is returned left nothing behind; one that is thrown came after the link was made, which has
+ * been deleted again.
+ */
 async function tryAttach(
   context: AttachContext,
   plan: PodPlan,
@@ -130,7 +135,9 @@ interface RestInput {
   readonly isMade: (index: number) => boolean;
 }
 
-/** Makes the routes of addresses that have none yet, because the pod has other interfaces; gives those of all. */
+/**
+ * Makes the routes of addresses that have none yet, because the pod has other interfaces; gives those of all.
+ */
 async function routeRest(
   { rtnetlink, clusterCidrs }: AttachContext,
   { plan, linkIndex, podLinkIndex, socket, isMade }: RestInput,
@@ -167,7 +174,10 @@ function hostError(outcomes: readonly Outcome[], { attachment }: PodPlan): Error
   return new Error(`${error.message}: ${describeLimitModules(release())}`, { cause: error });
 }
 
-/** An address of IPv6 where net.ipv6.conf.default.disable_ipv6 is 1 in the pod's namespace is refused with no more than EACCES. */
+/**
+ * An address of IPv6 where net.ipv6.conf.default.disable_ipv6 is 1 in the pod's namespace is refused with no
+ * more than EACCES.
+ */
 function podError(outcomes: readonly Outcome[]): Error | undefined {
   const error = firstError(outcomes);
   if (error?.code !== "EACCES") return error;
@@ -177,7 +187,10 @@ function podError(outcomes: readonly Outcome[]): Error | undefined {
   });
 }
 
-/** Of pairs of routes, to the gateway and by default. What is there already is another interface's, and no error: see {@link routeRest}. */
+/**
+ * Of pairs of routes, to the gateway and by default. What is there already is another interface's, and no
+ * error: see {@link routeRest}.
+ */
 function firstRouteError(outcomes: readonly Outcome[]): NetlinkError | undefined {
   for (let index = 0; index < outcomes.length; index += 2) {
     const error = firstError(outcomes.slice(index, index + 2));

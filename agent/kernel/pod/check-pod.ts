@@ -138,7 +138,10 @@ async function checkInside(
   return faults;
 }
 
-/** The default route may by now lead elsewhere, through a later plugin's interface: only that there is one is ours to ask. */
+/**
+ * The default route may by now lead elsewhere, through a later plugin's interface: only that there is one is
+ * ours to ask.
+ */
 async function checkRoutes(
   { rtnetlink, socket, routes }: CheckContext,
   { family, gateway }: PodAddressPlan,

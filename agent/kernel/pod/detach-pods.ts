@@ -16,8 +16,8 @@ import type { NetlinkClient } from "../socket/netlink-client.ts";
 export type DetachOutcome = "detached" | "gone";
 
 /**
- * Deletes attachments. The kernel waits for RCU grace periods in each deletion of a link, 16 to 20 ms; so what is asked for while deletions run
- * is collected, and deleted by one message for the whole batch.
+ * Deletes attachments. The kernel waits for RCU grace periods in each deletion of a link, 16 to 20 ms; so
+ * what is asked for while deletions run is collected, and deleted by one message for the whole batch.
  */
 export interface Detacher {
   /** `known`: what the pod is known to have had, for a link that is gone. */
@@ -41,8 +41,8 @@ interface Job {
 }
 
 /**
- * While one batch waits for its last grace period, which the kernel does without its lock, the next one may have the lock. No more, since ADDs need
- * sockets and threads too.
+ * While one batch waits for its last grace period, which the kernel does without its lock, the next one may
+ * have the lock. No more, since ADDs need sockets and threads too.
  */
 const MAX_BATCHES = 2;
 
@@ -79,7 +79,10 @@ interface Batch extends Pick<DetacherInput, "removeElements"> {
   readonly bridge: Link | undefined;
 }
 
-/** Never rejects: every job hears of its own end. What fails does not keep the rest from being freed; the first failure is told in the end. */
+/**
+ * Never rejects: every job hears of its own end. What fails does not keep the rest from being freed; the
+ * first failure is told in the end.
+ */
 async function detachAll(rtnetlink: NetlinkClient, batch: Batch): Promise<void> {
   const { jobs, group, bridge, removeElements } = batch;
   const faults: unknown[] = [];
@@ -147,7 +150,10 @@ async function findIfbs(
   return found.flatMap((link) => (link?.kind === "ifb" && isOurs(link) ? [link.index] : []));
 }
 
-/** What the host has of a pod besides links: routes and neighbours of its addresses, and perhaps the link-local one that its kernel spoke from. */
+/**
+ * What the host has of a pod besides links: routes and neighbours of its addresses, and perhaps the
+ * link-local one that its kernel spoke from.
+ */
 function removalsOf(
   { index, addrGenMode }: Link,
   { known: { addresses = [] } }: Job,

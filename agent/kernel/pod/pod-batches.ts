@@ -34,7 +34,10 @@ const MAX_TEMPLATES = 64;
 
 const NO_BYTES = Buffer.alloc(0);
 
-/** Encodes pods, by a template for each kind. Host ports, limits and a name too long for the alias make a pod one of its own, whose requests are encoded one by one. */
+/**
+ * Encodes pods, by a template for each kind. Host ports, limits and a name too long for the alias make a pod
+ * one of its own, whose requests are encoded one by one.
+ */
 export function createPodEncoder(): (input: PodRequestsInput) => PodBatches {
   const templates = new Map<string, BatchTemplate<Field>>();
 

@@ -14,8 +14,9 @@ export function attachmentOf(link: Link): ObservedAttachment | undefined {
 }
 
 /**
- * Attachments with the state of their host links, and their age by their birth names. Agents of former releases gave none: then the pod is at least as
- * old as the bridge's permanent neighbours for it, of which any may have been put back.
+ * Attachments with the state of their host links, and their age by their birth names. Agents of former
+ * releases gave none: then the pod is at least as old as the bridge's permanent neighbours for it, of which
+ * any may have been put back.
  */
 export async function listPodLinks(
   rtnetlink: NetlinkClient,

@@ -22,8 +22,9 @@ export interface PodRequestsInput {
   /** Index of the host end. */
   readonly linkIndex: number;
   /**
-   * Index of the pod's end, in its namespace. Another one than the host end's: the kernel takes a link whose peer has the same index for one
-   * without a peer, and lets it wait up to a second until it counts as up (linkwatch_urgent_event of net/core/link_watch.c).
+   * Index of the pod's end, in its namespace. Another one than the host end's: the kernel takes a link whose
+   * peer has the same index for one without a peer, and lets it wait up to a second until it counts as up
+   * (linkwatch_urgent_event of net/core/link_watch.c).
    */
   readonly podLinkIndex: number;
   /** Index of the ifb, where the pod needs one. */
@@ -43,7 +44,10 @@ export interface PodRequests {
   readonly admit: readonly NetlinkRequest[];
   /** In the host's namespace: the veth with both ends. */
   readonly create: readonly NetlinkRequest[];
-  /** In the host's namespace: the rest of the host end, its limits, and the bridge's routes and permanent entries for the pod. */
+  /**
+   * In the host's namespace: the rest of the host end, its limits, and the bridge's routes and permanent
+   * entries for the pod.
+   */
   readonly host: readonly NetlinkRequest[];
   /** In the pod's namespace: addresses, link up, permanent entries for the gateways. */
   readonly pod: readonly NetlinkRequest[];
@@ -52,9 +56,10 @@ export interface PodRequests {
 }
 
 /**
- * Flags of every host link: nothing is learned or flooded, so the static forwarding entry is all that the bridge knows of a pod. What a pod may
- * send is the guard's matter (plan/ruleset.ts). A frame may leave where it came from: that is how a pod reaches itself through a service where
- * br_netfilter translates on the bridge.
+ * Flags of every host link: nothing is learned or flooded, so the static forwarding entry is all that the
+ * bridge knows of a pod. What a pod may send is the guard's matter (plan/ruleset.ts). A frame may leave where
+ * it came from: that is how a pod reaches itself through a service where br_netfilter translates on the
+ * bridge.
  */
 export const PORT_FLAGS = {
   isolated: false,
@@ -65,7 +70,10 @@ export const PORT_FLAGS = {
   broadcastFlood: false,
 } as const satisfies BridgePort;
 
-/** NULs behind the text, which the kernel takes for its end: so pods are of few kinds, of which each has a template. */
+/**
+ * NULs behind the text, which the kernel takes for its end: so pods are of few kinds, of which each has a
+ * template.
+ */
 const ALIAS_STEP = 64;
 
 export function padAlias(alias: string): string {
@@ -138,7 +146,8 @@ function hostRequests(input: PodRequestsInput): PodRequests["host"] {
 
 function podSideRequests({ pod }: PodPlan, podLinkIndex: number): PodRequests["pod"] {
   return [
-    // Without duplicate address detection, which holds up a pod for a second: the pool never gives an address twice.
+    // Without duplicate address detection, which holds up a pod for a second: the pool never gives an address
+    // twice.
     ...pod.addresses.map(({ address, prefixLength }) =>
       addAddress({ linkIndex: podLinkIndex, address, prefixLength, noDad: true }),
     ),

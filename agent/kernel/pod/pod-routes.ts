@@ -15,8 +15,8 @@ import { POD_ROUTE_PROTOCOL } from "../link/ownership.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 
 /**
- * The way from the host to one address of a pod. Together with the permanent neighbour it lets the host reach its pods without asking who has an
- * address: of all that is on the bridge it knows these and no more.
+ * The way from the host to one address of a pod. Together with the permanent neighbour it lets the host reach
+ * its pods without asking who has an address: of all that is on the bridge it knows these and no more.
  */
 export function podRoute(bridgeIndex: number, address: string): RouteSpec {
   return {
@@ -27,12 +27,18 @@ export function podRoute(bridgeIndex: number, address: string): RouteSpec {
   };
 }
 
-/** Takes an address of a pod off the bridge. The route goes first: without it nobody asks the bridge who has the address. */
+/**
+ * Takes an address of a pod off the bridge. The route goes first: without it nobody asks the bridge who has
+ * the address.
+ */
 export function addressRemovals(linkIndex: number, address: string): readonly NetlinkRequest[] {
   return [deleteRoute(podRoute(linkIndex, address)), deleteNeighbour({ linkIndex, address })];
 }
 
-/** Whether a route has the shape that {@link podRoute} gives it: what only shares the number is somebody else's. */
+/**
+ * Whether a route has the shape that {@link podRoute} gives it: what only shares the number is somebody
+ * else's.
+ */
 export function isPodRoute(
   { destination, gateway, linkIndex, type, protocol }: Route,
   bridgeIndex: number,

@@ -58,7 +58,10 @@ export async function observeHost(
   return { bridge, links: hostLinks, entries, neighbours, routes, shaping };
 }
 
-/** Everything on the host's side that somebody has changed: ports taken out of the bridge, flags, entries. Pure. */
+/**
+ * Everything on the host's side that somebody has changed: ports taken out of the bridge, flags, entries.
+ * Pure.
+ */
 export function planRepairs(
   { bridge, links, entries, neighbours, routes, shaping }: ObservedHost,
   nextLinkIndex: () => number,
@@ -111,7 +114,10 @@ export function planRepairs(
   return [...others, ...planRouteRepairs(bridge, links, routes), ...limits];
 }
 
-/** Every address of a pod has its route, and nothing else has one: for what is behind a route the host would ask on the bridge. */
+/**
+ * Every address of a pod has its route, and nothing else has one: for what is behind a route the host would
+ * ask on the bridge.
+ */
 function planRouteRepairs(bridge: Link, links: readonly Link[], routes: readonly Route[]): readonly Repair[] {
   const routed = new Map(routes.map((route) => [route.destination.base, route]));
   const addresses = links.flatMap(({ alias = "" }) => parseAlias(alias)?.addresses ?? []);

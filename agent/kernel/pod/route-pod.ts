@@ -39,8 +39,8 @@ export interface RoutePodInput {
 }
 
 /**
- * Looks at the routes that a pod has through other interfaces, and makes those of this one accordingly; gives what was made, and for which families
- * the interface has a table of its own.
+ * Looks at the routes that a pod has through other interfaces, and makes those of this one accordingly; gives
+ * what was made, and for which families the interface has a table of its own.
  */
 export async function routePod(
   input: RoutePodInput,
@@ -106,7 +106,10 @@ interface OwnTable {
   readonly gateway: string;
 }
 
-/** Lets what has this source leave by this interface. Its table has the number of the interface, which no other of the node has. */
+/**
+ * Lets what has this source leave by this interface. Its table has the number of the interface, which no
+ * other of the node has.
+ */
 export function sourceRule({ linkIndex, address }: Omit<OwnTable, "gateway">): SourceRule {
   return { source: address, table: linkIndex, priority: RULE_PRIORITY, protocol: ROUTE_PROTOCOL };
 }

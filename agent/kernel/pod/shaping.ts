@@ -28,7 +28,10 @@ export interface ShapingInput {
   readonly hasIpv6: boolean;
 }
 
-/** The messages that limit what a pod receives, on the way out of its host link, and what it sends, on the way out of an ifb. Pure. */
+/**
+ * The messages that limit what a pod receives, on the way out of its host link, and what it sends, on the way
+ * out of an ifb. Pure.
+ */
 export function shapingRequests({
   bandwidth: { ingress, egress },
   hostLink,
@@ -90,7 +93,10 @@ export interface ShapingFault {
   readonly requests: readonly NetlinkRequest[];
 }
 
-/** Limits that are not as planned, and what puts them back; the ifb is then made anew with the index that `nextLinkIndex` gives. Pure. */
+/**
+ * Limits that are not as planned, and what puts them back; the ifb is then made anew with the index that
+ * `nextLinkIndex` gives. Pure.
+ */
 export function planShapingRepairs(
   { link, bandwidth, ifb, qdiscs, redirects }: ObservedShaping,
   nextLinkIndex: () => number,

@@ -6,8 +6,9 @@ import type { PodRequestsInput } from "./pod-requests.ts";
 const ROUNDS = 30;
 
 /**
- * Plans and encodes made-up pods, so that the first pods after a start do not pay for what is loaded and compiled when it first runs: without it
- * the messages of the first one take some 5 ms, and those of the next ones half as long again as later.
+ * Plans and encodes made-up pods, so that the first pods after a start do not pay for what is loaded and
+ * compiled when it first runs: without it the messages of the first one take some 5 ms, and those of the next
+ * ones half as long again as later.
  */
 export function warmUp(): void {
   const encodePod = createPodEncoder();

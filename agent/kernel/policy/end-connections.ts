@@ -28,9 +28,10 @@ export interface EndedConnections {
 }
 
 /**
- * Marks tracked connections that are forbidden, and takes the mark from those that are not any more. A deleted entry would come back with the next
- * packet of whoever sends first (kube-network-policies#253), a marked one stays what it is. Other bits of the mark are left alone.
- * One walk of the kernel through its table, about 9 ms of 262,144 buckets.
+ * Marks tracked connections that are forbidden, and takes the mark from those that are not any more. A
+ * deleted entry would come back with the next packet of whoever sends first (kube-network-policies#253), a
+ * marked one stays what it is. Other bits of the mark are left alone. One walk of the kernel through its
+ * table, about 9 ms of 262,144 buckets.
  */
 export async function endConnections(
   netfilter: NetlinkClient,
@@ -52,7 +53,10 @@ export async function endConnections(
   return counts;
 }
 
-/** Its first packet, as it is after the translation of its destination and before that of its source: there the table judges. */
+/**
+ * Its first packet, as it is after the translation of its destination and before that of its source: there
+ * the table judges.
+ */
 function packetOf({ source, replySource, protocol, replyPort = 0 }: Connection): Packet {
   return { source, destination: replySource, protocol, port: replyPort };
 }

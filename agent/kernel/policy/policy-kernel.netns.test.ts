@@ -280,7 +280,10 @@ test("random clusters that follow each other are applied step by step as they ar
   await fc.assert(sequences, { numRuns: 25 });
 });
 
-/** A kernel that refuses long messages, as one does whose sockets may have no large buffers, and of which an agent does not see the end. */
+/**
+ * A kernel that refuses long messages, as one does whose sockets may have no large buffers, and of which an
+ * agent does not see the end.
+ */
 function endingAfter(transactions: number) {
   let left = transactions;
   return {

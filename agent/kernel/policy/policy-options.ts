@@ -2,7 +2,10 @@
 export interface PolicyOptions {
   /** Whether what a pod sends to its own node is egress like any other. */
   readonly toOwnNode: "enforce" | "allow";
-  /** Bit of the connections' marks, counted from 0, that ends a connection: its packets are dropped in both directions. */
+  /**
+   * Bit of the connections' marks, counted from 0, that ends a connection: its packets are dropped in both
+   * directions.
+   */
   readonly markBit: number;
 }
 

@@ -9,14 +9,20 @@ import { watchPacketLog } from "./watch-packet-log.ts";
 
 /** What the table of network policies does to connections. */
 export interface PolicyTraffic {
-  /** Marks tracked connections of these pods that are forbidden, and takes the mark from all that are not: see {@link endConnections}. */
+  /**
+   * Marks tracked connections of these pods that are forbidden, and takes the mark from all that are not: see
+   * {@link endConnections}.
+   */
   endConnections(
     addresses: ReadonlySet<string>,
     isForbidden: (packet: Packet) => boolean,
   ): Promise<EndedConnections>;
   /** This node's own addresses. */
   listOwnAddresses(): Promise<ReadonlySet<string>>;
-  /** Hears of packets that were dropped, as far as they are logged; `name`: what dropped it, see findDenial. Until it is stopped. */
+  /**
+   * Hears of packets that were dropped, as far as they are logged; `name`: what dropped it, see findDenial.
+   * Until it is stopped.
+   */
   watchDrops(
     onDrop: (name: string, packet: PacketHeaders) => void,
     onError: (error: unknown) => void,

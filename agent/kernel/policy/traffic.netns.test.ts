@@ -72,7 +72,10 @@ async function answers(from: Netns | "host", address: string): Promise<boolean> 
   }
 }
 
-/** The pod "web" of this node, under what is asked; the pod "front" is another node's, for all that policies know. */
+/**
+ * The pod "web" of this node, under what is asked; the pod "front" is another node's, for all that policies
+ * know.
+ */
 async function isolate(kernel: PolicyKernel, ...specs: readonly unknown[]) {
   const shop = createShopEngine();
   for (const [index, spec] of specs.entries()) shop.addPolicy(`p${index}`, spec);

@@ -9,7 +9,10 @@ export interface WatchPacketLogInput {
   readonly netfilter: Pick<NetlinkClient, "execute">;
   readonly group: number;
   readonly onPacket: (packet: LoggedPacket) => void;
-  /** Nothing comes until the next try, {@link RETRY_MS} later: another process has the group, as the agent before does for a moment. */
+  /**
+   * Nothing comes until the next try, {@link RETRY_MS} later: another process has the group, as the agent
+   * before does for a moment.
+   */
   readonly onError: (error: unknown) => void;
   readonly after: (ms: number, work: () => void) => () => void;
 }
@@ -19,7 +22,10 @@ const COPY_BYTES = 64;
 const DELAY_MS = 50;
 const RETRY_MS = 5000;
 
-/** Reads what rules log to a group; with CAP_NET_ADMIN alone. Packets that come while the socket's buffer is full are lost: they are counted elsewhere. */
+/**
+ * Reads what rules log to a group; with CAP_NET_ADMIN alone. Packets that come while the socket's buffer is
+ * full are lost: they are counted elsewhere.
+ */
 export function watchPacketLog(input: WatchPacketLogInput): { stop(): void } {
   const { native, netfilter, group, onPacket, onError, after } = input;
   const fd = native.openNetlink(NETLINK_NETFILTER, 0);

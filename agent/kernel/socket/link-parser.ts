@@ -7,8 +7,8 @@ export type LinkParser = (payloads: readonly Buffer[]) => Link[];
 const SPARE = 100;
 
 /**
- * Of a link whose message is the same as in the last dump that had it, nothing is read again: a full node has hundreds of links that never change,
- * and each is looked at several times in every run.
+ * Of a link whose message is the same as in the last dump that had it, nothing is read again: a full node has
+ * hundreds of links that never change, and each is looked at several times in every run.
  */
 export function createLinkParser(): LinkParser {
   const known = new Map<number, { readonly payload: Buffer; readonly link: Link }>();

@@ -13,17 +13,23 @@ export interface Watch {
   stop(): void;
 }
 
-/** One batch of netlink messages for one socket. Sequence numbers ascend by one; the last message is a dump or has NLM_F_ACK. */
+/**
+ * One batch of netlink messages for one socket. Sequence numbers ascend by one; the last message is a dump or
+ * has NLM_F_ACK.
+ */
 export interface NativeStep {
   readonly fd: number;
   readonly bytes: Buffer;
 }
 
-/** System calls that Node.js lacks. All throw {@link SystemError}; the descriptors given out are closed with `close`. */
+/**
+ * System calls that Node.js lacks. All throw {@link SystemError}; the descriptors given out are closed with
+ * `close`.
+ */
 export interface Native {
   /**
-   * Listens on a unix stream socket (0600, peers of uid 0) for frames of docs/protocol.md. The socket file of a dead process is replaced;
-   * EADDRINUSE if somebody listens, ENOTSOCK if the file is no socket.
+   * Listens on a unix stream socket (0600, peers of uid 0) for frames of docs/protocol.md. The socket file of
+   * a dead process is replaced; EADDRINUSE if somebody listens, ENOTSOCK if the file is no socket.
    */
   listen(path: string, handlers: ListenHandlers): Listener;
   /** Writes everything and closes. A peer that has vanished is no error. */
@@ -37,23 +43,25 @@ export interface Native {
   /** Resolves when no connection is open any more: each ends by its reply, or after `peerTimeoutMs`. */
   whenIdle(): Promise<void>;
   /**
-   * Netlink socket, subscribed to `groups` (bits, RTMGRP_*), with extended acknowledgements and strict checking of dumps. One with groups
-   * has room for the notifications of some thousand changes.
+   * Netlink socket, subscribed to `groups` (bits, RTMGRP_*), with extended acknowledgements and strict
+   * checking of dumps. One with groups has room for the notifications of some thousand changes.
    */
   openNetlink(protocol: number, groups: number): number;
   /** Sets the options of {@link Native.openNetlink} on a socket that somebody else opened. */
   prepareNetlink(fd: number): void;
   close(fd: number): void;
   /**
-   * Sends the steps one after the other, in a thread: each when the one before it was answered to its end. Resolves to the raw answers
-   * per step, without acknowledgements that say no more than that, so undefined where there is nothing else; fewer than steps when a step
-   * held an error, which ends the sequence. After a rejection the sockets' state is unknown.
-   * A socket is used by one request at a time. The bytes of the steps are copied before this returns.
+   * Sends the steps one after the other, in a thread: each when the one before it was answered to its end.
+   * Resolves to the raw answers per step, without acknowledgements that say no more than that, so undefined
+   * where there is nothing else; fewer than steps when a step held an error, which ends the sequence. After a
+   * rejection the sockets' state is unknown. A socket is used by one request at a time. The bytes of the
+   * steps are copied before this returns.
    */
   request(steps: readonly NativeStep[]): Promise<(Buffer | undefined)[]>;
   /**
-   * Calls `onData` with what a subscribed socket receives, valid during the call only and {@link COLLECT_MS} late, and `onError` with the name of an error: "ENOBUFS" when messages were lost, so
-   * that everything has to be read anew.
+   * Calls `onData` with what a subscribed socket receives, valid during the call only and {@link COLLECT_MS}
+   * late, and `onError` with the name of an error: "ENOBUFS" when messages were lost, so that everything has
+   * to be read anew.
    */
   watch(fd: number, onData: (bytes: Buffer) => void, onError: (code: string) => void): Watch;
 }
@@ -83,10 +91,16 @@ const RECEIVE_BUFFER_BYTES = 1024 * 1024;
 /** A transaction of nfnetlink is one message, however much it changes. Nothing is set aside for it. */
 const SEND_BUFFER_BYTES = 64 * 1024 * 1024;
 
-/** Room for what a storm of pods makes the kernel tell: some 15 messages a pod, each of which it counts with 4 KB. */
+/**
+ * Room for what a storm of pods makes the kernel tell: some 15 messages a pod, each of which it counts with 4
+ * KB.
+ */
 const WATCH_BUFFER_BYTES = 16 * 1024 * 1024;
 
-/** To be woken by each message of a storm costs much more than the messages: after the first they are left to pile up for this time. */
+/**
+ * To be woken by each message of a storm costs much more than the messages: after the first they are left to
+ * pile up for this time.
+ */
 export const COLLECT_MS = 50;
 
 /** Twice what the kernel puts into one datagram of events. */
@@ -118,7 +132,10 @@ function checkFd(fd: number): number {
   throw new RangeError(`Cannot use file descriptor ${fd}`);
 }
 
-/** Port ids of our netlink sockets: "cw" in ASCII and a count, which begins anywhere since another program may count as we do. */
+/**
+ * Port ids of our netlink sockets: "cw" in ASCII and a count, which begins anywhere since another program may
+ * count as we do.
+ */
 const OWN_PORTS = 0x6377;
 const MAX_PORT_ATTEMPTS = 1000;
 let lastPort = Math.floor(Math.random() * 0x10000);
@@ -128,7 +145,10 @@ function nextPort(): number {
   return OWN_PORTS * 0x10000 + lastPort;
 }
 
-/** Whether a notification is about a change that came through one of our sockets: the kernel puts their port id into most of these. */
+/**
+ * Whether a notification is about a change that came through one of our sockets: the kernel puts their port
+ * id into most of these.
+ */
 export function isOwnPort(port: number): boolean {
   return port >>> 16 === OWN_PORTS;
 }

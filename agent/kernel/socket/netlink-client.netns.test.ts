@@ -444,7 +444,8 @@ test("watch() reports links that come, and that messages were lost when they com
       await eventually("lost messages are reported", async () => {
         const running = rtnetlink.execute(Array.from({ length: 20 }, () => ({ requests })));
         await new Promise(setImmediate);
-        // The requests run in their thread while the event loop is held up, and make more events than the socket holds.
+        // The requests run in their thread while the event loop is held up, and make more events than the
+        // socket holds.
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
         await running;
         return errors.length > 0;

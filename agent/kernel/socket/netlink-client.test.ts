@@ -39,7 +39,10 @@ function answerTo(message: NetlinkMessage, reply: Reply): Buffer {
   return Buffer.concat([header(NLMSG_ERROR, 20, NLM_F_CAPPED), int32(-errno), request]);
 }
 
-/** Sockets that may be used only while open and by one request at a time; a step with an error ends the sequence, as in the addon. */
+/**
+ * Sockets that may be used only while open and by one request at a time; a step with an error ends the
+ * sequence, as in the addon.
+ */
 function createFakeNative(reply: Reply, until: Promise<void> = Promise.resolve()) {
   const open = new Set<number>();
   const prepared = new Set<number>();
@@ -103,7 +106,10 @@ test("dump() gives up with a named error when the kernel never gets it done", as
   assert.equal(native.sends.length, 10);
 });
 
-/** A kernel whose links change during each dump: `dumps` are their indices in the dumps that follow one another, `now` those that are there. */
+/**
+ * A kernel whose links change during each dump: `dumps` are their indices in the dumps that follow one
+ * another, `now` those that are there.
+ */
 function createChangingNative(dumps: readonly (readonly number[])[], now: readonly number[]) {
   const native = createFakeNative(() => ({}));
   const asked: string[] = [];

@@ -12,8 +12,8 @@ export class DumpInterruptedError extends Error {
 /** Speaks one netlink protocol: sends requests in batches, and matches the answers. */
 export interface NetlinkClient {
   /**
-   * Sends the steps in order, in one trip to a thread. All requests of a step are tried, a failure ends the sequence after its step.
-   * Throws the first NetlinkError; else gives the replies per step and request.
+   * Sends the steps in order, in one trip to a thread. All requests of a step are tried, a failure ends the
+   * sequence after its step. Throws the first NetlinkError; else gives the replies per step and request.
    */
   execute(steps: readonly NetlinkStep[]): Promise<(readonly NetlinkMessage[])[][]>;
   /** The same with errors as values. */
@@ -21,8 +21,9 @@ export interface NetlinkClient {
   /** Lends one of the host's sockets, for steps of a sequence that another protocol's requests belong to. */
   withSocket<Result>(use: (socket: number) => Promise<Result>): Promise<Result>;
   /**
-   * Payloads of one dump. One that was interrupted is repeated: until it is consistent, and {@link DumpInterruptedError} is thrown when it never
-   * is; or once, and two that are known by their parts are made one.
+   * Payloads of one dump. One that was interrupted is repeated: until it is consistent, and {@link
+   * DumpInterruptedError} is thrown when it never is; or once, and two that are known by their parts are made
+   * one.
    */
   dump(request: NetlinkRequest, socket?: number): Promise<Buffer[]>;
   /** Closes the host's sockets; what runs fails or finishes first. */
@@ -50,7 +51,10 @@ export function createNetlinkClient(native: NetlinkNative, protocol: number = NE
     return pool.use((host) => send(steps, host));
   }
 
-  /** What either of two interrupted dumps has. What only the earlier has is asked for alone, where that can be: it may be gone, or missed. */
+  /**
+   * What either of two interrupted dumps has. What only the earlier has is asked for alone, where that can
+   * be: it may be gone, or missed.
+   */
   async function join(
     { identity, ask }: DumpParts,
     earlier: readonly Buffer[],

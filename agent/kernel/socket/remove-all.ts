@@ -3,8 +3,9 @@ import { isNotFound, isNotSupported } from "../../netlink/message/netlink-error.
 import type { NetlinkClient } from "./netlink-client.ts";
 
 /**
- * Runs requests about things that are to go; what is gone already is as good as removed, and so is what cannot exist because the kernel lacks its
- * kind (IPv6: cilium/cilium#20672). All are tried, the first failure is thrown.
+ * Runs requests about things that are to go; what is gone already is as good as removed, and so is what
+ * cannot exist because the kernel lacks its kind (IPv6: cilium/cilium#20672). All are tried, the first
+ * failure is thrown.
  */
 export async function removeAll(
   netlink: Pick<NetlinkClient, "tryExecute">,

@@ -6,8 +6,9 @@ import type { RouteAnswer } from "../../plan/node/underlay.ts";
 import type { NetlinkClient } from "./netlink-client.ts";
 
 /**
- * Addresses that lead out of the cluster: one in each eighth of the unicast space, and the last one, which nobody has, for the default route. A
- * table without a default route has specific ones instead, perhaps a million of them, which are not read for this.
+ * Addresses that lead out of the cluster: one in each eighth of the unicast space, and the last one, which
+ * nobody has, for the default route. A table without a default route has specific ones instead, perhaps a
+ * million of them, which are not read for this.
  */
 export const OUTSIDE: Readonly<Record<Family, readonly string[]>> = {
   4: [1, 33, 65, 97, 129, 161, 193].map((first) => `${first}.0.0.1`).concat("255.255.255.254"),
@@ -15,8 +16,8 @@ export const OUTSIDE: Readonly<Record<Family, readonly string[]>> = {
 };
 
 /**
- * Asks the kernel for its routes to addresses, all at once: the entries that decide, with all their next hops. In place of an answer stands the
- * name of the error, as "ENETUNREACH".
+ * Asks the kernel for its routes to addresses, all at once: the entries that decide, with all their next
+ * hops. In place of an answer stands the name of the error, as "ENETUNREACH".
  */
 export async function lookUpRoutes(
   rtnetlink: NetlinkClient,
@@ -29,7 +30,8 @@ export async function lookUpRoutes(
     if (typeof entry !== "string" && isOpaque(entry)) opaque.push(address);
     answers.set(address, typeof entry === "string" ? entry : answerOf(entry));
   }
-  // Of a nexthop object the kernel may tell no more than the number: then its choice for the one packet has to do.
+  // Of a nexthop object the kernel may tell no more than the number: then its choice for the one packet has
+  // to do.
   for (const [address, route] of await ask(rtnetlink, opaque, "lookup"))
     answers.set(address, typeof route === "string" ? route : answerOf(route));
   return answers;

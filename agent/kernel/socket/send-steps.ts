@@ -10,7 +10,10 @@ import {
 } from "../../netlink/message/message.ts";
 import type { Native, NativeStep } from "./native.ts";
 
-/** Requests for one socket: one of the client's own (its protocol, the host's network namespace), or any other. */
+/**
+ * Requests for one socket: one of the client's own (its protocol, the host's network namespace), or any
+ * other.
+ */
 export interface NetlinkStep {
   readonly socket?: number | undefined;
   /** The socket is one that `withSocket` has lent: its options are set. */
@@ -21,7 +24,9 @@ export interface NetlinkStep {
 /** Sends steps in order, each after the one before has succeeded; those without a socket through `host`. */
 export type SendSteps = (steps: readonly NetlinkStep[], host: number) => Promise<Outcome[][]>;
 
-/** Bounds one send to some 20 KB and its acknowledgements to some 100 KB, half of the smallest receive buffer. */
+/**
+ * Bounds one send to some 20 KB and its acknowledgements to some 100 KB, half of the smallest receive buffer.
+ */
 const MAX_BATCH = 100;
 
 interface Batch extends NativeStep {

@@ -17,9 +17,10 @@ function sysctlPath(name: string): string {
 }
 
 /**
- * Turns IPv6 forwarding on, for which netlink has no message. A router does not accept router advertisements (RFC 4861 section 6.2.3; the
- * kernel follows with accept_ra=1), so an uplink that got its default route from one must be told to go on first, or the node loses the
- * world (cilium/cilium#21819). Tells whether it was off, and what the operator must do where /proc/sys is read-only.
+ * Turns IPv6 forwarding on, for which netlink has no message. A router does not accept router advertisements
+ * (RFC 4861 section 6.2.3; the kernel follows with accept_ra=1), so an uplink that got its default route from
+ * one must be told to go on first, or the node loses the world (cilium/cilium#21819). Tells whether it was
+ * off, and what the operator must do where /proc/sys is read-only.
  */
 export async function ensureIpv6Forwarding(
   sysctls: Sysctls,
@@ -53,8 +54,9 @@ export async function ensureIpv6Forwarding(
 const DEAF = { accept_ra: "0", accept_redirects: "0", autoconf: "0" } as const;
 
 /**
- * Lets a link take no word of routers, for which netlink has no message either. Where /proc/sys is read-only nothing is lost: the rules of the
- * bridge are what keeps pods' advertisements away, and this stands behind them.
+ * Lets a link take no word of routers, for which netlink has no message either. Where /proc/sys is read-only
+ * nothing is lost: the rules of the bridge are what keeps pods' advertisements away, and this stands behind
+ * them.
  */
 export async function ignoreRouters(sysctls: Sysctls, link: string): Promise<void> {
   for (const [name, value] of Object.entries(DEAF)) {

@@ -4,7 +4,10 @@ import type { Native } from "../socket/native.ts";
 import { createNetlinkClient } from "../socket/netlink-client.ts";
 import { createUnderlayObserver } from "./underlay.ts";
 
-/** Turns IPv6 forwarding of this network namespace on, before there is an agent: its uplinks are those that lead out of the cluster. */
+/**
+ * Turns IPv6 forwarding of this network namespace on, before there is an agent: its uplinks are those that
+ * lead out of the cluster.
+ */
 export async function setIpv6Forwarding(native: Native): Promise<NodeOutcome> {
   const rtnetlink = createNetlinkClient(native);
   try {

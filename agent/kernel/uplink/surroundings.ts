@@ -16,8 +16,8 @@ export interface SurroundingsInput {
 }
 
 /**
- * What of this machine's network no Node object may take. Links that are down count: they come up. Addresses of services do not: whoever may
- * make a Service could take a prefix from a node with one.
+ * What of this machine's network no Node object may take. Links that are down count: they come up. Addresses
+ * of services do not: whoever may make a Service could take a prefix from a node with one.
  */
 export function surroundingsOf({ links, addresses, gateways, nameServers }: SurroundingsInput): Surroundings {
   const foreign = new Map(

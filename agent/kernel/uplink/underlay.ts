@@ -24,7 +24,10 @@ import type { NetlinkClient } from "../socket/netlink-client.ts";
 import { readNameServers, surroundingsOf } from "./surroundings.ts";
 import type { PrefixQuestion } from "../link/watch-kernel.ts";
 
-/** As many known routes are asked for again by each observation: some changes, such as those of a VRF, are told to nobody. */
+/**
+ * As many known routes are asked for again by each observation: some changes, such as those of a VRF, are
+ * told to nobody.
+ */
 const ASKED_AGAIN = 500;
 
 const ALL_OUTSIDE = FAMILIES.flatMap((family) => OUTSIDE[family]);
@@ -32,8 +35,9 @@ const ALL_OUTSIDE = FAMILIES.flatMap((family) => OUTSIDE[family]);
 /** How this node is connected to others, as the kernel's own route lookup has it. */
 export interface UnderlayObserver {
   /**
-   * `own`: this node's addresses, `peers`: those of others. Routes that are known are taken as they were, but for some that are asked for again.
-   * "new only" looks at nothing but the routes to addresses that were not known before.
+   * `own`: this node's addresses, `peers`: those of others. Routes that are known are taken as they were, but
+   * for some that are asked for again. "new only" looks at nothing but the routes to addresses that were not
+   * known before.
    */
   observe(own: readonly string[], peers: readonly string[], scope: UnderlayScope): Promise<Underlay>;
   /** The next observation asks for everything. */
@@ -93,10 +97,15 @@ export function createUnderlayObserver(rtnetlink: NetlinkClient): UnderlayObserv
 
 /** What is on this node, whoever the others are. */
 interface OwnSide {
-  /** Those that packets may take, or that have an address; undefined: it is gone. Of others, which come and go by thousands, nothing is read. */
+  /**
+   * Those that packets may take, or that have an address; undefined: it is gone. Of others, which come and go
+   * by thousands, nothing is read.
+   */
   readonly links: Map<number, Link | undefined>;
   readonly addresses: readonly ObservedAddress[];
-  /** Links on which a router has announced itself: with forwarding on, they go on hearing it only if told to. */
+  /**
+   * Links on which a router has announced itself: with forwarding on, they go on hearing it only if told to.
+   */
   readonly advertised: readonly number[];
   readonly nameServers: readonly string[];
 }
@@ -207,7 +216,9 @@ interface Watched {
   readonly routes: ReadonlyMap<string, UnderlayRoute>;
 }
 
-/** Links that lead somewhere, or would if their carrier came or went: those on whose subnets other nodes are. */
+/**
+ * Links that lead somewhere, or would if their carrier came or went: those on whose subnets other nodes are.
+ */
 function findWatched({ links, addresses, advertised }: OwnSide, { own, cover, routes }: Watched) {
   const near = addresses.filter(({ address, prefixLength, linkIndex, scope }) => {
     const link = links.get(linkIndex);
@@ -227,8 +238,8 @@ export async function listLinks(rtnetlink: NetlinkClient, filter: LinkFilter = {
 }
 
 /**
- * Lets the uplinks forward IPv4: by netlink, which needs no writable /proc/sys. A link that is gone meanwhile is no uplink any more. Gives the
- * names of those that did not forward.
+ * Lets the uplinks forward IPv4: by netlink, which needs no writable /proc/sys. A link that is gone meanwhile
+ * is no uplink any more. Gives the names of those that did not forward.
  */
 export async function ensureForwarding(
   rtnetlink: NetlinkClient,

@@ -40,7 +40,9 @@ const CONTENT_TYPES: Readonly<Record<ApiRequest["method"], string>> = {
   PATCH: "application/strategic-merge-patch+json",
 };
 
-/** Idle connections are probed this often, so that a dead peer is noticed and load balancers keep the entry. */
+/**
+ * Idle connections are probed this often, so that a dead peer is noticed and load balancers keep the entry.
+ */
 const TCP_PROBE_MS = 30_000;
 /** How much of an error's body is read for its message. */
 const MAX_ERROR_BYTES = 65_536;
@@ -48,7 +50,8 @@ const MAX_ERROR_BYTES = 65_536;
 const MAX_RETRY_AFTER_S = 300;
 
 export function createApiClient({ credentials, userAgent }: ApiClientOptions): ApiClient {
-  // client-node's own agent keeps the CA and certificate of its first use; here they go with each request, so rotation works.
+  // client-node's own agent keeps the CA and certificate of its first use; here they go with each request, so
+  // rotation works.
   const agents = {
     http: new HttpAgent({ keepAlive: true, keepAliveMsecs: TCP_PROBE_MS }),
     https: new HttpsAgent({ keepAlive: true, keepAliveMsecs: TCP_PROBE_MS }),
@@ -61,7 +64,8 @@ export function createApiClient({ credentials, userAgent }: ApiClientOptions): A
       try {
         const response = await open(request, { credentials, userAgent, agents });
         server = parseAddress(response.socket.remoteAddress ?? "") ?? server;
-        // Readers get errors through their iterator; one that comes between two readers must not end the process.
+        // Readers get errors through their iterator; one that comes between two readers must not end the
+        // process.
         response.on("error", () => undefined);
         const status = response.statusCode ?? 0;
         if (status < 200 || status > 299) throw await readError(response, status);

@@ -1,4 +1,7 @@
-/** An answer of the API server that is not the wanted one, or no answer at all. The message is the cause only: callers say what failed. */
+/**
+ * An answer of the API server that is not the wanted one, or no answer at all. The message is the cause only:
+ * callers say what failed.
+ */
 export class ApiError extends Error {
   /** HTTP status, or the code of a Status object inside a watch; undefined when no answer came. */
   readonly status: number | undefined;
@@ -26,7 +29,10 @@ export interface ApiErrorDetails {
 /** Longest part of a server's own words in a message. */
 const MAX_MESSAGE_LENGTH = 300;
 
-/** 410: the version or continue token is older than the server's history (Kubernetes API concepts, "410 Gone responses"). */
+/**
+ * 410: the version or continue token is older than the server's history (Kubernetes API concepts, "410 Gone
+ * responses").
+ */
 export function isExpired(error: unknown): boolean {
   return error instanceof ApiError && error.status === 410;
 }
@@ -37,8 +43,8 @@ export function garbageError(what: string, cause?: unknown): ApiError {
 }
 
 /**
- * Error from a Status object (meta/v1), as the body of an answer or the object of an ERROR event; `status` and `text` serve where
- * the object has nothing to say.
+ * Error from a Status object (meta/v1), as the body of an answer or the object of an ERROR event; `status`
+ * and `text` serve where the object has nothing to say.
  */
 export function statusError(
   object: unknown,

@@ -26,8 +26,8 @@ export interface RequestCredentials {
 }
 
 /**
- * Credentials of the agent, through client-node's KubeConfig: kubeconfig with token, token file, certificates, exec or OIDC plugin;
- * in-cluster with a token that the kubelet rotates.
+ * Credentials of the agent, through client-node's KubeConfig: kubeconfig with token, token file,
+ * certificates, exec or OIDC plugin; in-cluster with a token that the kubelet rotates.
  */
 export interface Credentials {
   /** Reads again what is due. Throws when files are missing or say nothing useful. */
@@ -75,7 +75,10 @@ function loadConfig({ kubeconfig, apiServer, serviceAccountRoot }: CredentialsOp
   return config;
 }
 
-/** client-node 2.0.1 ignores the key `tokenFile` of a user: it is given to its file reader, which reads again every 60 s. */
+/**
+ * client-node 2.0.1 ignores the key `tokenFile` of a user: it is given to its file reader, which reads again
+ * every 60 s.
+ */
 function loadFile(config: KubeConfig, path: string): void {
   const folder = dirname(path);
   const document: unknown = parse(readFileSync(path, "utf8"));

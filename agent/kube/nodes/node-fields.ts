@@ -11,13 +11,21 @@ export interface CheckedList {
 /** Longest value shown in a fault: a hostile object must not fill the log. */
 const MAX_SHOWN_LENGTH = 80;
 
-/** An object may hold tens of thousands of addresses; no node has more than a few, and the first ones are used. */
+/**
+ * An object may hold tens of thousands of addresses; no node has more than a few, and the first ones are
+ * used.
+ */
 const MAX_ELEMENTS = 32;
 
-/** PodCIDRs of one family that a node may have: Kubernetes gives one, a node that changes its prefix needs two. */
+/**
+ * PodCIDRs of one family that a node may have: Kubernetes gives one, a node that changes its prefix needs
+ * two.
+ */
 const MAX_PREFIXES_PER_FAMILY = 2;
 
-/** `value` for a message, cut to a bearable length. YAML values may be circular, so this is not simply JSON. */
+/**
+ * `value` for a message, cut to a bearable length. YAML values may be circular, so this is not simply JSON.
+ */
 export function showValue(value: unknown): string {
   const text =
     typeof value === "string"
@@ -36,7 +44,10 @@ export function checkAddresses(key: string, list: unknown): CheckedList {
   });
 }
 
-/** Checks a list of prefixes: none may hold another, and a family has at most two. Undefined and null count as empty. */
+/**
+ * Checks a list of prefixes: none may hold another, and a family has at most two. Undefined and null count as
+ * empty.
+ */
 export function checkPodCIDRs(key: string, list: unknown): CheckedList {
   const cidrs: Cidr[] = [];
   return checkList(key, list, (shownKey, value, values) => {

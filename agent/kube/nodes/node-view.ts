@@ -13,13 +13,17 @@ export interface ClusterNode {
 export interface NodeViewStats {
   /** How often a watch, or the reading of the file, began anew. */
   readonly watchRestarts: number;
-  /** When the source last said anything of use, on the clock that the view was given; undefined before that. A good file says it whenever it is read. */
+  /**
+   * When the source last said anything of use, on the clock that the view was given; undefined before that. A
+   * good file says it whenever it is read.
+   */
   readonly lastEventMs: number | undefined;
 }
 
 /**
- * The nodes of the cluster as one source knows them. A view is level-triggered: `onChange`, given at construction, only says that
- * something may differ now. It is called after a change of any answer below except {@link NodeView.stats}.
+ * The nodes of the cluster as one source knows them. A view is level-triggered: `onChange`, given at
+ * construction, only says that something may differ now. It is called after a change of any answer below
+ * except {@link NodeView.stats}.
  */
 export interface NodeView {
   /** All valid nodes by name; the last known ones while the source is away. */

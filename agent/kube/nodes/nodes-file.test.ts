@@ -16,7 +16,10 @@ interface Setup {
   readonly log: RecordingLog;
   readonly clock: FakeClock;
   changes: number;
-  /** Waits for `check`, while the clock moves on by less than the poll interval: only a notification can make it true. */
+  /**
+   * Waits for `check`, while the clock moves on by less than the poll interval: only a notification can make
+   * it true.
+   */
   heard(what: string, check: () => boolean): Promise<void>;
 }
 

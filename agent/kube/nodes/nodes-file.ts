@@ -12,7 +12,10 @@ export interface NodesFileOptions {
   readonly clock: Clock;
 }
 
-/** The nodes that a file names (see parseNodesFile), watched for changes by {@link watchFile}. Before a first good state the view is not complete. */
+/**
+ * The nodes that a file names (see parseNodesFile), watched for changes by {@link watchFile}. Before a first
+ * good state the view is not complete.
+ */
 export function watchNodesFile(options: NodesFileOptions): NodeView {
   let nodes: ReadonlyMap<string, ClusterNode> = new Map();
   const skipped: ReadonlyMap<string, string> = new Map();

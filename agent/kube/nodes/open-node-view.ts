@@ -36,18 +36,27 @@ export interface OpenedNodeView {
   readonly client: ApiClient | undefined;
   /** Address of the API server, once it has answered; undefined in standalone mode. */
   readonly apiServer: () => string | undefined;
-  /** Nobody listens in standalone mode, or where the configuration says so: the log and /readyz say the same. */
+  /**
+   * Nobody listens in standalone mode, or where the configuration says so: the log and /readyz say the same.
+   */
   readonly report: NodeEvents["report"];
   /** The node serves pods: where the configuration says so, its Node object is told. */
   readonly ready: () => void;
-  /** Whether the agent is being uninstalled, as opposed to restarted: see {@link OwnDaemonSet.isDeleted}. To be asked before `close`. */
+  /**
+   * Whether the agent is being uninstalled, as opposed to restarted: see {@link OwnDaemonSet.isDeleted}. To
+   * be asked before `close`.
+   */
   readonly isUninstalled: () => Promise<boolean>;
-  /** Whether the next agent of this node enforces no network policies: see {@link OwnDaemonSet.endsPolicies}. */
+  /**
+   * Whether the next agent of this node enforces no network policies: see {@link OwnDaemonSet.endsPolicies}.
+   */
   readonly endsPolicies: () => boolean;
   close(): Promise<void>;
 }
 
-/** Opens the source that the configuration names: the nodes file, or the Node objects of the Kubernetes API. */
+/**
+ * Opens the source that the configuration names: the nodes file, or the Node objects of the Kubernetes API.
+ */
 export function openNodeView(input: OpenNodeViewInput): OpenedNodeView {
   const { config, version, log, clock, onChange } = input;
   if (config.nodesFile !== undefined) {

@@ -13,7 +13,10 @@ export type NodesFile =
 
 const KEYS: ReadonlySet<string> = new Set(["name", "addresses", "podCIDRs"]);
 
-/** Nodes of the last reading by the text of their entry: what stays the same is not read again, and stays the same object. */
+/**
+ * Nodes of the last reading by the text of their entry: what stays the same is not read again, and stays the
+ * same object.
+ */
 export type KnownEntries = ReadonlyMap<string, ClusterNode>;
 
 export interface ParseNodesFileOptions {
@@ -24,7 +27,9 @@ export interface ParseNodesFileOptions {
 
 export type ParsedNodesFile = NodesFile & { readonly known: KnownEntries };
 
-/** So many entries are read in one turn of the event loop, which takes some 10 ms: a file may have thousands. */
+/**
+ * So many entries are read in one turn of the event loop, which takes some 10 ms: a file may have thousands.
+ */
 const ENTRIES_PER_TURN = 20;
 
 /** One entry of the file; reading it may be what takes time. */
@@ -38,8 +43,8 @@ interface Entry {
 class UnreadableError extends Error {}
 
 /**
- * Reads a YAML list of `{name, addresses: [], podCIDRs: []}`. Never throws. An empty text is refused, an empty list is not: the first
- * is what a reader sees while another program writes the file.
+ * Reads a YAML list of `{name, addresses: [], podCIDRs: []}`. Never throws. An empty text is refused, an
+ * empty list is not: the first is what a reader sees while another program writes the file.
  */
 export async function parseNodesFile(
   text: string,
@@ -142,7 +147,8 @@ function readEntry(key: string, entry: unknown, faults: string[]): ClusterNode |
     faults.push(`${key}.name ${showValue(name)} is not a node name`);
     return undefined;
   }
-  // A file has no identity beyond the name; all its nodes are of one age, so that the name decides between them.
+  // A file has no identity beyond the name; all its nodes are of one age, so that the name decides between
+  // them.
   return { name, uid: name, createdMs: 0, addresses: addresses.values, podCIDRs: podCIDRs.values };
 }
 

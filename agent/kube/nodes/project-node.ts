@@ -4,12 +4,15 @@ import type { Projection } from "../reflector/kind.ts";
 import { checkAddresses, checkPodCIDRs, showValue } from "./node-fields.ts";
 import type { ClusterNode } from "./node-view.ts";
 
-/** Addresses of other types are of no use here: names need DNS, external ones may not reach the node from inside. */
+/**
+ * Addresses of other types are of no use here: names need DNS, external ones may not reach the node from
+ * inside.
+ */
 const INTERNAL_IP = "InternalIP";
 
 /**
- * Projects a Node object (Kubernetes API, core/v1) to what routes need. Never throws: anything that a broken server or a hand-made
- * object may hold is answered as malformed, with every fault named by key and value.
+ * Projects a Node object (Kubernetes API, core/v1) to what routes need. Never throws: anything that a broken
+ * server or a hand-made object may hold is answered as malformed, with every fault named by key and value.
  */
 export function projectNode(raw: unknown): Projection<ClusterNode> {
   const metadata = isObject(raw) ? raw["metadata"] : undefined;

@@ -11,8 +11,9 @@ const DASH = /^-(?:[ \t]|$)/;
 const BLANK = /^\s*(?:#.*)?$/;
 
 /**
- * Splits a YAML list whose elements begin with a dash in the first column, so that they can be read one by one. Undefined for all other texts, and for
- * those in which an element may depend on another: with anchors, aliases, directives or several documents.
+ * Splits a YAML list whose elements begin with a dash in the first column, so that they can be read one by
+ * one. Undefined for all other texts, and for those in which an element may depend on another: with anchors,
+ * aliases, directives or several documents.
  */
 export function splitYamlList(text: string): readonly YamlElement[] | undefined {
   if (/[&*%]|\r/.test(text)) return undefined;

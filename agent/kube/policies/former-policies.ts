@@ -12,7 +12,10 @@ const ABSENT_WAIT_MS = 600_000;
 
 const KINDS = ["AdminNetworkPolicy", "BaselineAdminNetworkPolicy"] as const;
 
-/** Notices objects of the kinds that ClusterNetworkPolicy has succeeded (v1alpha1): they are not enforced, and somebody may believe that they are. */
+/**
+ * Notices objects of the kinds that ClusterNetworkPolicy has succeeded (v1alpha1): they are not enforced, and
+ * somebody may believe that they are.
+ */
 export function watchFormerPolicies({ onChange, ...options }: WatchFormerPoliciesInput) {
   const followed = KINDS.map((name) => {
     const kind = formerKind(name);

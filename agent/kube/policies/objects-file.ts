@@ -28,7 +28,10 @@ export interface ObjectsFileOptions {
 /** So many changes are read in one turn of the event loop. */
 const CHANGES_PER_TURN = 200;
 
-/** Follows the objects that a file names: see {@link parseObjects}. They are all there, so that no more need be asked for. */
+/**
+ * Follows the objects that a file names: see {@link parseObjects}. They are all there, so that no more need
+ * be asked for.
+ */
 export function watchObjectsFile({ nodeName, onChange, ...options }: ObjectsFileOptions): PolicySource {
   const reader = createObjectsReader(nodeName, setImmediate);
   let isClosed = false;
@@ -58,7 +61,10 @@ export function watchObjectsFile({ nodeName, onChange, ...options }: ObjectsFile
 
 /** Reads one content of the file after the other. */
 export interface ObjectsReader {
-  /** What became of the objects since the last content that could be used; or what is wrong with this one, which then counts for nothing. */
+  /**
+   * What became of the objects since the last content that could be used; or what is wrong with this one,
+   * which then counts for nothing.
+   */
   read(
     text: string,
   ): Promise<{ readonly faults: readonly string[] } | { readonly changes: readonly EngineChange[] }>;
@@ -92,7 +98,10 @@ interface FileKind {
   begin(): void;
   /** What is wrong with the object, if anything. */
   put(raw: unknown): string | undefined;
-  /** What was put takes the place of what was taken last. Each change is still to be read, which is what takes time with policies. */
+  /**
+   * What was put takes the place of what was taken last. Each change is still to be read, which is what takes
+   * time with policies.
+   */
   take(): readonly (() => readonly EngineChange[])[];
   size(): number;
 }

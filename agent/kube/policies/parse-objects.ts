@@ -8,13 +8,17 @@ export interface ParseObjectsOptions {
   readonly breathe: () => Promise<void>;
 }
 
-/** So much is read in one turn of the event loop, which takes some 10 ms: a file may have ten thousands of objects. */
+/**
+ * So much is read in one turn of the event loop, which takes some 10 ms: a file may have ten thousands of
+ * objects.
+ */
 const DOCUMENTS_PER_TURN = 10;
 const OBJECTS_PER_TURN = 200;
 
 /**
- * Reads a stream of YAML documents, each an object as the API has it, or a List of them; answers all that is wrong with it. An empty text is refused,
- * as it is what a reader sees while another program writes the file; an empty document is not.
+ * Reads a stream of YAML documents, each an object as the API has it, or a List of them; answers all that is
+ * wrong with it. An empty text is refused, as it is what a reader sees while another program writes the file;
+ * an empty document is not.
  */
 export async function parseObjects(
   text: string,
@@ -51,8 +55,8 @@ interface Part {
 }
 
 /**
- * Cuts in front of each line that begins with `---`, which is a marker wherever it stands (YAML 1.2.2, rule c-forbidden). Directives belong to the
- * document behind the marker: a stream with such stays whole.
+ * Cuts in front of each line that begins with `---`, which is a marker wherever it stands (YAML 1.2.2, rule
+ * c-forbidden). Directives belong to the document behind the marker: a stream with such stays whole.
  */
 function splitStream(text: string): readonly Part[] {
   if (/^%/m.test(text)) return [{ text, line: 0 }];

@@ -11,7 +11,9 @@ import { watchPolicyObjects } from "./watch-policy-objects.ts";
 
 interface Setup extends KindSetup {
   readonly source: PolicySource;
-  /** What was heard since it was called last, such as `pod a/near`, `no policy web`; urgent ones end with `!`. */
+  /**
+   * What was heard since it was called last, such as `pod a/near`, `no policy web`; urgent ones end with `!`.
+   */
   heard(): readonly string[];
 }
 

@@ -34,7 +34,10 @@ const CLUSTER_POLICY_SCOPES = ["v1beta1", "v1alpha2"].map((version): NamedScope 
 
 const CONSEQUENCE = "policies stay in force as they are";
 
-/** Follows what policies are about, and of other nodes' pods what {@link PolicySource.follow} names and no more. */
+/**
+ * Follows what policies are about, and of other nodes' pods what {@link PolicySource.follow} names and no
+ * more.
+ */
 export function watchPolicyObjects(input: WatchPolicyObjectsInput): PolicySource {
   const { nodeName, onChange } = input;
   const open = <T>(
@@ -90,8 +93,8 @@ export function watchPolicyObjects(input: WatchPolicyObjectsInput): PolicySource
 }
 
 /**
- * The newest version that the server has; an older one is followed for as long as the newer is not there. Without a definition none is asked for:
- * thousands of agents would do it all the time.
+ * The newest version that the server has; an older one is followed for as long as the newer is not there.
+ * Without a definition none is asked for: thousands of agents would do it all the time.
  */
 function followClusterPolicies(
   input: WatchPolicyObjectsInput,

@@ -10,14 +10,21 @@ import { guarded, type Watchdog } from "./read/watchdog.ts";
 const ANSWER_SILENCE_MS = 30_000;
 /** A list in pages is given up after this time, however busily its server trickles. */
 const PAGES_TOTAL_MS = 300_000;
-/** A streaming list that has no end by then is asked for in pages: not every server, or proxy, that takes the parameters heeds them. */
+/**
+ * A streaming list that has no end by then is asked for in pages: not every server, or proxy, that takes the
+ * parameters heeds them.
+ */
 const STREAM_TOTAL_MS = 60_000;
 /** A watch is given up when nothing arrives for this time: API servers send a bookmark every minute. */
 const WATCH_SILENCE_MS = 180_000;
-/** The server is asked to end a watch after this time to twice of it, so that load spreads over API servers. */
+/**
+ * The server is asked to end a watch after this time to twice of it, so that load spreads over API servers.
+ */
 const MIN_WATCH_S = 300;
 
-/** Lists if a list is due, then watches until the server ends that cleanly. Throws whatever ends it otherwise. */
+/**
+ * Lists if a list is due, then watches until the server ends that cleanly. Throws whatever ends it otherwise.
+ */
 export async function attempt<T>(run: Run<T>): Promise<void> {
   if (run.resourceVersion === undefined && run.mayStream && (await streamList(run))) return;
   run.resourceVersion ??= await listPages(run);

@@ -2,8 +2,9 @@ import type { ApiError } from "../api/api-error.ts";
 import type { Run, Stage } from "./run.ts";
 
 /**
- * Whether only a list can go on after a failed watch. Not after a cut, nor while the server is away or refuses us: then the old
- * version is as good as before, and thousands of agents that list at the same moment would keep the server from recovering.
+ * Whether only a list can go on after a failed watch. Not after a cut, nor while the server is away or
+ * refuses us: then the old version is as good as before, and thousands of agents that list at the same moment
+ * would keep the server from recovering.
  */
 export function needsList(stage: Stage, { status, reason }: ApiError): boolean {
   if (stage === "list") return true;
@@ -13,7 +14,10 @@ export function needsList(stage: Stage, { status, reason }: ApiError): boolean {
   return status < 500 && status !== 401 && status !== 403 && status !== 429;
 }
 
-/** Servers without streaming lists refuse their parameters: 422 without the feature gate WatchList, 400 in front of some proxies. */
+/**
+ * Servers without streaming lists refuse their parameters: 422 without the feature gate WatchList, 400 in
+ * front of some proxies.
+ */
 export function isStreamRefusal({ status }: ApiError): boolean {
   return status === 422 || status === 400;
 }

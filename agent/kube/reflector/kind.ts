@@ -19,11 +19,16 @@ export interface WatchedKind<T> {
   readonly noun: string;
   /** Nothing but the metadata of objects is asked for. */
   readonly isMetadataOnly?: boolean;
-  /** A collection that the server does not have (404) has no objects: its CustomResourceDefinition may come later. */
+  /**
+   * A collection that the server does not have (404) has no objects: its CustomResourceDefinition may come
+   * later.
+   */
   readonly mayBeAbsent?: boolean;
   /** Never throws, whatever a broken server or a hand-made object may hold. */
   project(raw: unknown): Projection<T>;
-  /** Whether two projections of one object differ in nothing that the agent uses. Then the older one is kept. */
+  /**
+   * Whether two projections of one object differ in nothing that the agent uses. Then the older one is kept.
+   */
   isSame(a: T, b: T): boolean;
 }
 
@@ -49,7 +54,9 @@ export function acceptOf({ isMetadataOnly }: WatchedKind<unknown>, form: "" | "L
   return `application/json;as=PartialObjectMetadata${form};g=meta.k8s.io;v=v1, application/json`;
 }
 
-/** `NAME`, or `NAMESPACE/NAME` of an object in a namespace; undefined when it has no name that the API allows. */
+/**
+ * `NAME`, or `NAMESPACE/NAME` of an object in a namespace; undefined when it has no name that the API allows.
+ */
 export function objectKey(raw: unknown): string | undefined {
   const metadata = isObject(raw) ? raw["metadata"] : undefined;
   const { name, namespace } = isObject(metadata) ? metadata : {};

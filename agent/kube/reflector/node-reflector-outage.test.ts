@@ -7,7 +7,10 @@ import { isThorough } from "../../testing/thorough.ts";
 
 const HOUR_MS = 3_600_000;
 
-/** `answerMs`: until the agent gives an attempt up. `furtherMs`: what the server asks to wait above the longest wait of our own. */
+/**
+ * `answerMs`: until the agent gives an attempt up. `furtherMs`: what the server asks to wait above the
+ * longest wait of our own.
+ */
 const outages: readonly {
   readonly name: string;
   readonly fault: ApiFault;

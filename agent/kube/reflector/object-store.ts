@@ -2,13 +2,19 @@ import { garbageError } from "../api/api-error.ts";
 import { objectKey, type WatchedKind } from "./kind.ts";
 import type { WatchEvent } from "./read/watch-objects.ts";
 
-/** Usable objects, and the reason for each unusable one; a key ({@link objectKey}) is in one of the two at most. */
+/**
+ * Usable objects, and the reason for each unusable one; a key ({@link objectKey}) is in one of the two at
+ * most.
+ */
 export interface ObjectStore<T> {
   readonly objects: Map<string, T>;
   readonly skipped: Map<string, string>;
 }
 
-/** What became of one object. Every projection is the same object for as long as nothing changes that the agent uses. */
+/**
+ * What became of one object. Every projection is the same object for as long as nothing changes that the
+ * agent uses.
+ */
 export type ObjectChange<T> =
   | { readonly type: "added"; readonly key: string; readonly after: T }
   | { readonly type: "changed"; readonly key: string; readonly before: T; readonly after: T }
@@ -29,7 +35,10 @@ export function createObjectStore<T>(): ObjectStore<T> {
   return { objects: new Map(), skipped: new Map() };
 }
 
-/** Projects a raw object and puts it where it belongs; answers its key. A projection that `known` has already is taken from there. */
+/**
+ * Projects a raw object and puts it where it belongs; answers its key. A projection that `known` has already
+ * is taken from there.
+ */
 export function putObject<T>(
   kind: WatchedKind<T>,
   { objects, skipped }: ObjectStore<T>,
@@ -50,8 +59,8 @@ export function putObject<T>(
 }
 
 /**
- * Applies an event; answers the change when anything that the agent uses is another: most events of a cluster are heartbeats. Throws when a deleted
- * object cannot be told, since only a list can show what is left then.
+ * Applies an event; answers the change when anything that the agent uses is another: most events of a cluster
+ * are heartbeats. Throws when a deleted object cannot be told, since only a list can show what is left then.
  */
 export function applyEvent<T>(
   kind: WatchedKind<T>,

@@ -11,8 +11,8 @@ export interface NamedScope extends Scope {
 /** Objects of one kind from several watches at a time. */
 export interface ReflectorSet<T> {
   /**
-   * What is to be watched from now on. Watches that are wanted still go on; those that are not end when all others have their first list, so that
-   * an object that is in an old and a new scope never seems to go.
+   * What is to be watched from now on. Watches that are wanted still go on; those that are not end when all
+   * others have their first list, so that an object that is in an old and a new scope never seems to go.
    */
   setScopes(scopes: readonly NamedScope[]): void;
   get(key: string): T | undefined;
@@ -53,8 +53,8 @@ interface State<T> {
 }
 
 /**
- * Follows any number of scopes of one kind as if they were one. An object that several scopes have is taken from the one that is watched the
- * longest, so it changes once and goes when the last of them has lost it.
+ * Follows any number of scopes of one kind as if they were one. An object that several scopes have is taken
+ * from the one that is watched the longest, so it changes once and goes when the last of them has lost it.
  */
 export function createReflectorSet<T>(options: ReflectorSetOptions<T>): ReflectorSet<T> {
   const state: State<T> = { options, members: [], ending: new Set() };

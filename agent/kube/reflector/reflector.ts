@@ -36,17 +36,22 @@ const BASE_WAIT_MS = 800;
 const MAX_WAIT_MS = 30_000;
 /** A watch that lived this long was a good one: the next failure is a first one again. */
 const HEALTHY_WATCH_MS = 30_000;
-/** Upper bound of the waits for a collection that is not there, and the first one: one that is being installed is served after a moment. */
+/**
+ * Upper bound of the waits for a collection that is not there, and the first one: one that is being installed
+ * is served after a moment.
+ */
 const ABSENT_WAIT_MS = 300_000;
 const ABSENT_BASE_MS = 1000;
 
 /**
- * Follows the objects of one scope: lists them, then watches, and keeps only the projection of each. A list replaces the whole map at once
- * (relists that emit adds before deletes lost routes: antrea-io/antrea#1527), so an object that went away while the connection was down is
- * gone, and one that was made again is never merged with the old one. Lists are streamed where the server can do it, else come in pages.
+ * Follows the objects of one scope: lists them, then watches, and keeps only the projection of each. A list
+ * replaces the whole map at once (relists that emit adds before deletes lost routes: antrea-io/antrea#1527),
+ * so an object that went away while the connection was down is gone, and one that was made again is never
+ * merged with the old one. Lists are streamed where the server can do it, else come in pages.
  *
- * Nothing that the server does ends it: it tries again for ever, with back-off, keeps what it knows, and reports each change of
- * state once. Work begins at once; `onChange` is never called before this function has returned.
+ * Nothing that the server does ends it: it tries again for ever, with back-off, keeps what it knows, and
+ * reports each change of state once. Work begins at once; `onChange` is never called before this function has
+ * returned.
  */
 export function createReflector<T>(options: ReflectorOptions<T>): Reflector<T> {
   const closing = new AbortController();
@@ -88,7 +93,8 @@ async function follow<T>(run: Run<T>, onRestart: () => void): Promise<void> {
     const isHealthy = run.openedMs !== undefined && clock.nowMs() - run.openedMs >= HEALTHY_WATCH_MS;
     if (isHealthy) failures = 0;
     if (failure !== undefined) noteFailure(run, failure, isAbsent);
-    // A watch that ended in time is followed by the next at once; one that ends too soon must not become a busy loop.
+    // A watch that ended in time is followed by the next at once; one that ends too soon must not become a
+    // busy loop.
     if (failure === undefined && isHealthy) continue;
     failures++;
     const waitMs = backOffMs(failures, { baseMs: BASE_WAIT_MS, maxMs: maxWaitMs, random });
@@ -111,7 +117,8 @@ function noteFailure<T>(run: Run<T>, failure: ApiError, isAbsent: boolean): void
   const { stage, options, faults } = run;
   if (!isAbsent) run.absentSinceMs = undefined;
   if (needsList(stage, failure)) run.resourceVersion = undefined;
-  // The server's history is finite: a version that is too old is no fault, the list that follows is the answer to it.
+  // The server's history is finite: a version that is too old is no fault, the list that follows is the
+  // answer to it.
   if (stage !== "list" && failure.status === 410) {
     options.log.info({}, `Relisting ${run.title}: ${failure.message}`);
     return;

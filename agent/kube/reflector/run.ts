@@ -22,9 +22,15 @@ export interface ReflectorOptions<T> {
   readonly consequence?: string;
   /** Upper bound of the waits between two failures. */
   readonly maxWaitMs?: number;
-  /** A collection that is not there is looked for again after a second, then ever later, up to half of this time to one and a half; 5 min where nothing is said. */
+  /**
+   * A collection that is not there is looked for again after a second, then ever later, up to half of this
+   * time to one and a half; 5 min where nothing is said.
+   */
   readonly absentWaitMs?: number;
-  /** Hears what became of objects; a list without changes says that the list is complete, or that there is another fault or none. */
+  /**
+   * Hears what became of objects; a list without changes says that the list is complete, or that there is
+   * another fault or none.
+   */
   readonly onChange: (changes: readonly ObjectChange<T>[]) => void;
   readonly log: Log;
   readonly clock: Clock;
@@ -48,7 +54,10 @@ export interface Run<T> {
   isComplete: boolean;
   /** The server has no such collection, and that is believed. */
   isAbsent: boolean;
-  /** Whether the next list is tried as a streaming one: not after one that failed, until a list in pages has succeeded. */
+  /**
+   * Whether the next list is tried as a streaming one: not after one that failed, until a list in pages has
+   * succeeded.
+   */
   mayStream: boolean;
   stage: Stage;
   /** Stage in which the present fault happened. */
@@ -64,7 +73,10 @@ export interface Run<T> {
 
 /** How many of the skipped objects of a list are logged by name. */
 const MAX_LOGGED_SKIPPED = 10;
-/** A collection that had objects counts as gone when this time has passed: a server that starts does not know all definitions at once. */
+/**
+ * A collection that had objects counts as gone when this time has passed: a server that starts does not know
+ * all definitions at once.
+ */
 const ABSENT_MS = 60_000;
 
 export function createRun<T>(options: ReflectorOptions<T>, closing: AbortSignal): Run<T> {

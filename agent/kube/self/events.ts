@@ -18,7 +18,9 @@ export interface NodeEventReport {
 }
 
 export interface NodeEvents {
-  /** Returns at once. At most one event per reason goes out in 10 minutes; a failure only shows in the log. */
+  /**
+   * Returns at once. At most one event per reason goes out in 10 minutes; a failure only shows in the log.
+   */
   report(report: NodeEventReport): void;
   /** Gives up what is under way. */
   close(): Promise<void>;
@@ -35,9 +37,10 @@ const MAX_NOTE_BYTES = 1024;
 const MAX_INSTANCE_LENGTH = 128;
 
 /**
- * Sends Kubernetes Events about our own Node. API group events.k8s.io/v1 rather than core/v1: it is the current one, has a time with
- * microseconds and says who reports and what was tried; `kubectl describe node` shows both alike. Since the rate limit lies here, each
- * event is a new object and never a count to be raised: the account needs the verb "create" only.
+ * Sends Kubernetes Events about our own Node. API group events.k8s.io/v1 rather than core/v1: it is the
+ * current one, has a time with microseconds and says who reports and what was tried; `kubectl describe node`
+ * shows both alike. Since the rate limit lies here, each event is a new object and never a count to be
+ * raised: the account needs the verb "create" only.
  */
 export function createNodeEvents(options: OwnNodeOptions): NodeEvents {
   const { client, clock, log } = options;

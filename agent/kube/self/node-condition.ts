@@ -11,7 +11,10 @@ export interface NodeConditionOptions extends OwnNodeOptions {
 }
 
 export interface NodeCondition {
-  /** The node's network works. Returns at once, and may be repeated: the condition is written once for each Node object, until that succeeds. */
+  /**
+   * The node's network works. Returns at once, and may be repeated: the condition is written once for each
+   * Node object, until that succeeds.
+   */
   ready(): void;
   /** Gives up what is under way. */
   close(): Promise<void>;
@@ -21,8 +24,9 @@ const BACK_OFF = { baseMs: 1000, maxMs: 60_000 };
 const SEND_MS = 10_000;
 
 /**
- * Sets the condition NetworkUnavailable of our own Node to False. Node controllers of cloud providers set it to True, with a taint that keeps pods
- * away, for whoever makes routes to clear (Kubernetes reference, "Node Status"; kubernetes/cloud-provider, route controller).
+ * Sets the condition NetworkUnavailable of our own Node to False. Node controllers of cloud providers set it
+ * to True, with a taint that keeps pods away, for whoever makes routes to clear (Kubernetes reference, "Node
+ * Status"; kubernetes/cloud-provider, route controller).
  */
 export function createNodeCondition(options: NodeConditionOptions): NodeCondition {
   const { client, nodeName, clock, log, random } = options;

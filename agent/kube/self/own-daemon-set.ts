@@ -20,13 +20,15 @@ export interface OwnDaemonSetOptions {
 /** Tells an uninstallation from a restart (docs/uninstall.md). */
 export interface OwnDaemonSet {
   /**
-   * Whether the DaemonSet was seen to be there and then to go, and none of its name is there now. Silence, refusals and "not found" alone are no
-   * evidence: false. Takes at most 2 s, and no time at all while the DaemonSet is there.
+   * Whether the DaemonSet was seen to be there and then to go, and none of its name is there now. Silence,
+   * refusals and "not found" alone are no evidence: false. Takes at most 2 s, and no time at all while the
+   * DaemonSet is there.
    */
   isDeleted(): Promise<boolean>;
   /**
-   * Whether the DaemonSet was seen to say that its agents enforce network policies ({@link POLICIES_ANNOTATION}), and does not say so any more: the
-   * next agent of this node is of a release without, or is told not to, and would leave what drops.
+   * Whether the DaemonSet was seen to say that its agents enforce network policies ({@link
+   * POLICIES_ANNOTATION}), and does not say so any more: the next agent of this node is of a release without,
+   * or is told not to, and would leave what drops.
    */
   endsPolicies(): boolean;
   close(): Promise<void>;
@@ -55,13 +57,16 @@ const DAEMON_SETS: WatchedKind<Presence> = {
   isSame: (a, b) => a.isLeaving === b.isLeaving && a.enforcesPolicies === b.enforcesPolicies,
 };
 
-/** A DaemonSet seldom changes; but an uninstallation that comes while an agent waits goes unseen, so after an outage of the API none waits long. */
+/**
+ * A DaemonSet seldom changes; but an uninstallation that comes while an agent waits goes unseen, so after an
+ * outage of the API none waits long.
+ */
 const MAX_WAIT_MS = 60_000;
 const CONFIRM_MS = 2000;
 
 /**
- * Watches the agent's own DaemonSet. Asked only at SIGTERM it could not tell: by then its account and permissions are mostly deleted with it. A
- * watch has seen it go before that.
+ * Watches the agent's own DaemonSet. Asked only at SIGTERM it could not tell: by then its account and
+ * permissions are mostly deleted with it. A watch has seen it go before that.
  */
 export function watchOwnDaemonSet({ daemonSet, ...options }: OwnDaemonSetOptions): OwnDaemonSet {
   const { client, clock, log } = options;
@@ -116,7 +121,8 @@ export function watchOwnDaemonSet({ daemonSet, ...options }: OwnDaemonSetOptions
     endsPolicies: () => policies === "ended",
     async isDeleted() {
       if (state !== "gone") return false;
-      // One that was made again serves this node from now on. Who refuses to answer was deleted along with it.
+      // One that was made again serves this node from now on. Who refuses to answer was deleted along with
+      // it.
       return isThereNow({ client, clock, scope }).then(
         (isThere) => !isThere,
         () => true,

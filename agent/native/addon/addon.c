@@ -1,9 +1,10 @@
 /*
- * kernel.node: the system calls that Node.js lacks. agent/native/addon.ts describes the functions and checks their arguments.
- * C knows system calls, TypeScript knows protocols: of those, only struct nlmsghdr and struct nlmsgerr are known here (netlink.c).
+ * kernel.node: the system calls that Node.js lacks. agent/native/addon.ts describes the functions and checks
+ * their arguments. C knows system calls, TypeScript knows protocols: of those, only struct nlmsghdr and
+ * struct nlmsgerr are known here (netlink.c).
  *
- * Functions give -errno instead of throwing, as the kernel does. Descriptors belong to JavaScript. Everything but run_steps() happens in
- * the event loop's thread.
+ * Functions give -errno instead of throwing, as the kernel does. Descriptors belong to JavaScript. Everything
+ * but run_steps() happens in the event loop's thread.
  */
 #include "napi.h"
 #include "poll-fd.h"

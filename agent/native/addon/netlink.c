@@ -29,7 +29,10 @@ static ssize_t await_datagram(struct step *step)
 	return size;
 }
 
-/* Keeps the messages that answer the batch, but for acknowledgements that say no more than that. STEP_FAILED: these are no messages. */
+/*
+ * Keeps the messages that answer the batch, but for acknowledgements that say no more than that. STEP_FAILED:
+ * these are no messages.
+ */
 static enum step_result keep_answers(struct step *step, size_t size, uint32_t port, uint32_t first, uint32_t last, bool *failed)
 {
 	const unsigned char *from = step->answer + step->answer_size;

@@ -19,5 +19,8 @@ enum step_result {
 	STEP_REFUSED, /* an error is among the answers */
 };
 
-/* Sends one batch, whose lengths native.ts has checked, and collects its answers. Never gives STEP_UNDER_WAY; *syscall names what failed. */
+/*
+ * Sends one batch, whose lengths native.ts has checked, and collects its answers. Never gives STEP_UNDER_WAY;
+ * *syscall names what failed.
+ */
 enum step_result run_step(struct step *step, const char **syscall);

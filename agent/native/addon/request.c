@@ -16,8 +16,8 @@ struct request {
 };
 
 /*
- * Sequences take turns here, asleep: who waits for the kernel's rtnl mutex spins, and takes the CPU from the event loop. A single step may
- * be a deletion, which waits without that mutex.
+ * Sequences take turns here, asleep: who waits for the kernel's rtnl mutex spins, and takes the CPU from the
+ * event loop. A single step may be a deletion, which waits without that mutex.
  */
 static void run_steps(napi_env env, void *data)
 {

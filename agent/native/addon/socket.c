@@ -18,7 +18,10 @@ static napi_value js_socket(napi_env env, napi_callback_info info)
 	return result(env, socket(to_int(env, values[0]), type, to_int(env, values[2])));
 }
 
-/* bind() or connect() with a socket address as the kernel lays it out, no longer than a struct sockaddr_storage. */
+/*
+ * bind() or connect() with a socket address as the kernel lays it out, no longer than a struct
+ * sockaddr_storage.
+ */
 static napi_value call_with_address(napi_env env, napi_callback_info info, int (*call)(int, const struct sockaddr *, socklen_t))
 {
 	napi_value values[2];
@@ -106,7 +109,10 @@ static napi_value js_peer_uid(napi_env env, napi_callback_info info)
 	return result(env, returned != 0 ? -1 : (ssize_t)peer.uid);
 }
 
-/* Appends the descriptors of a message to the array `fds`, also when there are too many: then they have to be closed. */
+/*
+ * Appends the descriptors of a message to the array `fds`, also when there are too many: then they have to be
+ * closed.
+ */
 static void append_fds(napi_env env, struct msghdr *message, napi_value fds)
 {
 	uint32_t count;
@@ -121,7 +127,10 @@ static void append_fds(napi_env env, struct msghdr *message, napi_value fds)
 	}
 }
 
-/* -EMFILE: there were more descriptors than MAX_FDS, or no room in the process for all. -EMSGSIZE: a datagram was cut off. */
+/*
+ * -EMFILE: there were more descriptors than MAX_FDS, or no room in the process for all. -EMSGSIZE: a datagram
+ * was cut off.
+ */
 static napi_value js_receive(napi_env env, napi_callback_info info)
 {
 	napi_value values[3];
@@ -154,7 +163,10 @@ static napi_value js_send(napi_env env, napi_callback_info info)
 	return result(env, send(to_int(env, values[0]), bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT));
 }
 
-/* write() that does not wait, on any kind of descriptor: what can be written to takes PIPE_BUF bytes, unless another process is quicker. */
+/*
+ * write() that does not wait, on any kind of descriptor: what can be written to takes PIPE_BUF bytes, unless
+ * another process is quicker.
+ */
 static napi_value js_write(napi_env env, napi_callback_info info)
 {
 	napi_value values[2];

@@ -20,7 +20,9 @@ export interface PathProbe {
   readonly size: number;
 }
 
-/** "answered": the other end has it, and says that nothing listens. "too big": this host or a router says so. */
+/**
+ * "answered": the other end has it, and says that nothing listens. "too big": this host or a router says so.
+ */
 export type PathAnswer = "answered" | "too big" | "no answer";
 
 /** linux/in.h and linux/in6.h, the same on all architectures on which Node.js runs under Linux. */
@@ -38,8 +40,9 @@ const ROUNDS = 2;
 const { EAGAIN, ECONNREFUSED, EINTR, EMSGSIZE } = constants.errno;
 
 /**
- * Sends all probes at once, those without an answer once more after half the time, and tells what came of each, in order. Each has a socket of its
- * own, by which the answers are told apart. Hosts answer some six packets at once and one a second after that (icmp_ratelimit).
+ * Sends all probes at once, those without an answer once more after half the time, and tells what came of
+ * each, in order. Each has a socket of its own, by which the answers are told apart. Hosts answer some six
+ * packets at once and one a second after that (icmp_ratelimit).
  */
 export async function probePaths(
   addon: Addon,

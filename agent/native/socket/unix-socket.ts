@@ -20,8 +20,8 @@ export interface UnixSocket {
 }
 
 /**
- * Listens, without blocking, on a socket file of mode 0600. The file of a dead process is replaced; EADDRINUSE if somebody listens,
- * ENOTSOCK if the file is no socket.
+ * Listens, without blocking, on a socket file of mode 0600. The file of a dead process is replaced;
+ * EADDRINUSE if somebody listens, ENOTSOCK if the file is no socket.
  */
 export function listenUnix(addon: Addon, path: string): UnixSocket {
   const what = `listen on socket ${JSON.stringify(path)}`;

@@ -1,7 +1,8 @@
 /*
  * Test client: sends bytes with descriptors, which Node.js cannot.
  * usage: send-fds SOCKET UID (COUNT HEX)...
- * Sends each HEX with COUNT descriptors of /dev/null attached, then prints the whole reply in hexadecimal. UID: whom to be.
+ * Sends each HEX with COUNT descriptors of /dev/null attached, then prints the whole reply in hexadecimal.
+ * UID: whom to be.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

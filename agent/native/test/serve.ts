@@ -48,7 +48,10 @@ export function makeFolder(): { newPath: () => string; remove: () => void } {
   };
 }
 
-/** Listens and keeps what is reported; stops, and closes all requests and their descriptors, when the test is done with it. */
+/**
+ * Listens and keeps what is reported; stops, and closes all requests and their descriptors, when the test is
+ * done with it.
+ */
 export async function serve(
   on: Listening,
   { path, reply }: ServeOptions & { readonly path: string },

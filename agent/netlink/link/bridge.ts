@@ -43,7 +43,10 @@ export interface BridgeSpec {
   readonly name: string;
   /** A MAC given at creation is kept: by the bridge when ports come, and by systemd's MACAddressPolicy. */
   readonly mac: string;
-  /** Does not count as the user's: a bridge falls back to the smallest of its ports', or 1500 without ports, unless it is set later. */
+  /**
+   * Does not count as the user's: a bridge falls back to the smallest of its ports', or 1500 without ports,
+   * unless it is set later.
+   */
   readonly mtu?: number | undefined;
   readonly multicastSnooping: boolean;
   readonly group?: number | undefined;
@@ -52,10 +55,10 @@ export interface BridgeSpec {
 }
 
 /**
- * A new bridge without spanning tree; EEXIST if the name is taken. VLAN filtering is off too, which is not said in the message: a kernel
- * without it (CONFIG_BRIDGE_VLAN_FILTERING) answers even "off" with EOPNOTSUPP. It is down, and has to be given its
- * `addrGenMode` and a lasting MTU (br_mtu_auto_adjust of net/bridge/br_if.c) by a following `setLink`: the kernel ignores IFLA_AF_SPEC
- * while it creates a link.
+ * A new bridge without spanning tree; EEXIST if the name is taken. VLAN filtering is off too, which is not
+ * said in the message: a kernel without it (CONFIG_BRIDGE_VLAN_FILTERING) answers even "off" with EOPNOTSUPP.
+ * It is down, and has to be given its `addrGenMode` and a lasting MTU (br_mtu_auto_adjust of
+ * net/bridge/br_if.c) by a following `setLink`: the kernel ignores IFLA_AF_SPEC while it creates a link.
  */
 export function createBridge(spec: BridgeSpec): NetlinkRequest {
   const data = nested(
@@ -97,8 +100,9 @@ export type BridgePortFlag = keyof typeof PORT_FLAGS;
 export type BridgePort = Readonly<Partial<Record<BridgePortFlag, boolean>>>;
 
 /**
- * IFLA_LINKINFO of a bridge. Without spanning tree a port forwards at once, whatever the delay; but the kernel tells of the port once more when it
- * is over (br_forward_delay_timer_expired of net/bridge/br_stp_timer.c), and whoever listens looks for what has changed.
+ * IFLA_LINKINFO of a bridge. Without spanning tree a port forwards at once, whatever the delay; but the
+ * kernel tells of the port once more when it is over (br_forward_delay_timer_expired of
+ * net/bridge/br_stp_timer.c), and whoever listens looks for what has changed.
  */
 export function forwardDelayAttribute(delay: number): Attribute {
   return nested(

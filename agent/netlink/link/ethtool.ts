@@ -23,7 +23,10 @@ function genericHeader(command: number): Buffer {
   return Buffer.of(command, 1, 0, 0);
 }
 
-/** Asks for the number of the generic netlink family "ethtool", which the kernel chooses when it starts; ENOENT without one. */
+/**
+ * Asks for the number of the generic netlink family "ethtool", which the kernel chooses when it starts;
+ * ENOENT without one.
+ */
 export function getEthtoolFamily(): NetlinkRequest {
   return {
     type: GENL_ID_CTRL,
@@ -41,7 +44,10 @@ export function parseFamily(payload: Buffer): number {
   return reading(what, () => getU16(id));
 }
 
-/** Turns an offload of a link off, by its name in `ethtool -k` (Documentation/networking/ethtool-netlink.rst, FEATURES_SET). */
+/**
+ * Turns an offload of a link off, by its name in `ethtool -k` (Documentation/networking/ethtool-netlink.rst,
+ * FEATURES_SET).
+ */
 export function disableFeature(family: number, linkIndex: number, feature: string): NetlinkRequest {
   const bit = nested(ETHTOOL_A_BITSET_BITS_BIT, textAttribute(ETHTOOL_A_BITSET_BIT_NAME, feature));
   return {

@@ -21,8 +21,8 @@ export interface IfbSpec {
 }
 
 /**
- * An intermediate functional block (drivers/net/ifb.c): what is redirected to it passes its queue and goes on where it came from. It is down.
- * EEXIST if the name is taken, EOPNOTSUPP if the kernel has none.
+ * An intermediate functional block (drivers/net/ifb.c): what is redirected to it passes its queue and goes on
+ * where it came from. It is down. EEXIST if the name is taken, EOPNOTSUPP if the kernel has none.
  */
 export function createIfb({ name, index, mtu, group }: IfbSpec): NetlinkRequest {
   return {

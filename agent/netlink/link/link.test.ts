@@ -14,7 +14,10 @@ function payloadOf(request: NetlinkRequest): Buffer {
   return Buffer.concat(request.payload);
 }
 
-/** The link that a message tells of; one that names no link gets a name, as every message of the kernel has one. */
+/**
+ * The link that a message tells of; one that names no link gets a name, as every message of the kernel has
+ * one.
+ */
 function told(request: NetlinkRequest, name?: string): Link {
   const named = name === undefined ? [] : textAttribute(IFLA_IFNAME, name);
   return parseLink(Buffer.concat([payloadOf(request), ...named]));

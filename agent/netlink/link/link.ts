@@ -50,7 +50,10 @@ export interface LinkChange {
   readonly master?: number | undefined;
   readonly group?: number | undefined;
   readonly inetConf?: InetConf | undefined;
-  /** IN6_ADDR_GEN_MODE_*; "none" (1) stops the kernel from giving the link an fe80:: address. EAFNOSUPPORT without IPv6. */
+  /**
+   * IN6_ADDR_GEN_MODE_*; "none" (1) stops the kernel from giving the link an fe80:: address. EAFNOSUPPORT
+   * without IPv6.
+   */
   readonly addrGenMode?: number | undefined;
   /** The link must be port of a bridge before this request, not by it. */
   readonly bridgePort?: BridgePort | undefined;
@@ -78,8 +81,8 @@ function afSpecAttribute({ inetConf, addrGenMode }: LinkChange): Attribute {
 }
 
 /**
- * Changes a link; ENODEV if there is none. RTM_NEWLINK without NLM_F_CREATE, because RTM_SETLINK ignores the flags of a bridge port
- * (rtnl_setlink of net/core/rtnetlink.c).
+ * Changes a link; ENODEV if there is none. RTM_NEWLINK without NLM_F_CREATE, because RTM_SETLINK ignores the
+ * flags of a bridge port (rtnl_setlink of net/core/rtnetlink.c).
  */
 export function setLink(link: LinkRef, change: LinkChange): NetlinkRequest {
   return {
@@ -132,7 +135,9 @@ export function deleteLink(link: LinkRef): NetlinkRequest {
   };
 }
 
-/** Deletes all links of a group in one go; ENODEV if it has none. Group 0 is everybody's, so it is refused. */
+/**
+ * Deletes all links of a group in one go; ENODEV if it has none. Group 0 is everybody's, so it is refused.
+ */
 export function deleteLinkGroup(group: number): NetlinkRequest {
   if (!Number.isInteger(group) || group < 1 || group > 0xffffffff) {
     throw new RangeError(`Cannot delete link group ${group}: not in 1..4294967295`);
@@ -158,7 +163,10 @@ export function getLink(link: LinkRef): NetlinkRequest {
 export interface LinkFilter {
   /** Only ports of this bridge. */
   readonly master?: number | undefined;
-  /** Only links of this kind, as long as the kernel has the kind's driver loaded; it gives all links otherwise. */
+  /**
+   * Only links of this kind, as long as the kernel has the kind's driver loaded; it gives all links
+   * otherwise.
+   */
   readonly kind?: string | undefined;
 }
 

@@ -55,8 +55,9 @@ export interface Link {
   /** Has one host at its other end, whoever a packet is for: tunnels such as WireGuard's. */
   readonly pointToPoint: boolean;
   /**
-   * Tells hosts on it apart by link-layer addresses that it asks for (ARP, neighbour discovery), so that one of them can be the next hop of a
-   * route. WireGuard, TUN, GRE, L3 ipvlan, VRF and dummy links do not (flags of linux/if.h).
+   * Tells hosts on it apart by link-layer addresses that it asks for (ARP, neighbour discovery), so that one
+   * of them can be the next hop of a route. WireGuard, TUN, GRE, L3 ipvlan, VRF and dummy links do not (flags
+   * of linux/if.h).
    */
   readonly hasNeighbours: boolean;
   readonly alias: string | undefined;
@@ -81,12 +82,17 @@ export function readLinkIndex(payload: Buffer): number {
   return readS32At(payload, 4);
 }
 
-/** Whether a link counts as up, carrier and all, from the payload of its message: ifi_flags of struct ifinfomsg, linux/rtnetlink.h. */
+/**
+ * Whether a link counts as up, carrier and all, from the payload of its message: ifi_flags of struct
+ * ifinfomsg, linux/rtnetlink.h.
+ */
 export function isLinkRunning(payload: Buffer): boolean {
   return (readS32At(payload, 8) & IFF_RUNNING) !== 0;
 }
 
-/** Name of a link, and nothing else of it: of thousands of links few are worth more. Empty when there is none. */
+/**
+ * Name of a link, and nothing else of it: of thousands of links few are worth more. Empty when there is none.
+ */
 export function readLinkName(payload: Buffer): string {
   return readLinkText(payload, IFLA_IFNAME);
 }
@@ -101,7 +107,10 @@ function readLinkText(payload: Buffer, type: number): string {
   return start < 0 ? "" : payload.toString("latin1", start, payload.indexOf(0, start));
 }
 
-/** Reads the payload of an RTM_NEWLINK or RTM_DELLINK, only what {@link Link} holds; throws {@link MalformedMessageError}. */
+/**
+ * Reads the payload of an RTM_NEWLINK or RTM_DELLINK, only what {@link Link} holds; throws {@link
+ * MalformedMessageError}.
+ */
 export function parseLink(payload: Buffer): Link {
   const header = reading("link", () => parseLinkHeader(payload.subarray(0, __LENGTH_Link)));
   const attributes = readAttributes("link", payload.subarray(__LENGTH_Link));

@@ -33,8 +33,9 @@ export interface VethEnd {
   readonly mac: string;
   readonly mtu: number;
   /**
-   * Interface index, so that following messages of the same batch can use it; chosen by the kernel when undefined. EBUSY (EEXIST before
-   * Linux 6.2) if it is taken. Linux before 6.13 ignores the peer's when the host end has none.
+   * Interface index, so that following messages of the same batch can use it; chosen by the kernel when
+   * undefined. EBUSY (EEXIST before Linux 6.2) if it is taken. Linux before 6.13 ignores the peer's when the
+   * host end has none.
    */
   readonly index?: number | undefined;
   readonly up?: boolean | undefined;
@@ -53,8 +54,9 @@ export interface VethSpec {
 }
 
 /**
- * One queue each way. The kernel uses no more of a veth without XDP (veth_init_queues of drivers/net/veth.c), but otherwise makes one for each
- * CPU first, with objects in sysfs, and deletes all but one again: a fifth of what a veth costs with 2 CPUs, and more with each.
+ * One queue each way. The kernel uses no more of a veth without XDP (veth_init_queues of drivers/net/veth.c),
+ * but otherwise makes one for each CPU first, with objects in sysfs, and deletes all but one again: a fifth
+ * of what a veth costs with 2 CPUs, and more with each.
  */
 const QUEUES = 1;
 

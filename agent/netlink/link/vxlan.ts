@@ -57,8 +57,8 @@ export interface VxlanSpec extends Vxlan {
 }
 
 /**
- * A VXLAN device that is bound to no lower link, so that outer packets follow the routes; EEXIST if the name, or the number on this port and
- * family, is taken. It is down.
+ * A VXLAN device that is bound to no lower link, so that outer packets follow the routes; EEXIST if the name,
+ * or the number on this port and family, is taken. It is down.
  */
 export function createVxlan(spec: VxlanSpec): NetlinkRequest {
   const local = familyOf(spec.local) === 4 ? IFLA_VXLAN_LOCAL : IFLA_VXLAN_LOCAL6;
@@ -87,7 +87,10 @@ export function createVxlan(spec: VxlanSpec): NetlinkRequest {
 /** A VXLAN device as the kernel describes it: one of somebody else may have no fixed source address. */
 export interface ObservedVxlan extends Omit<Vxlan, "local"> {
   readonly local: string | undefined;
-  /** What it does otherwise with what it receives, in the words of ip-link(8): its UDP socket is shared with devices only that do the same. */
+  /**
+   * What it does otherwise with what it receives, in the words of ip-link(8): its UDP socket is shared with
+   * devices only that do the same.
+   */
   readonly receives: readonly string[];
 }
 

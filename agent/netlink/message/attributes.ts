@@ -17,7 +17,10 @@ const NLA_F_NESTED = 1 << 15;
 
 const encoder = new TextEncoder();
 
-/** Header and room. One array for all, because a pod takes about a hundred attributes; the package makes three of each. */
+/**
+ * Header and room. One array for all, because a pod takes about a hundred attributes; the package makes three
+ * of each.
+ */
 function frame(type: number, size: number): Uint8Array {
   const bytes = new Uint8Array(align(HEADER_BYTES + size));
   writeU16(bytes, 0, HEADER_BYTES + size);
@@ -71,8 +74,8 @@ export function textAttribute(type: number, text: string): Attribute {
 }
 
 /**
- * An attribute that holds attributes. The package's own writer (AttrStream) clears NLA_F_NESTED, which the kernel has demanded
- * of every attribute policy written since Linux 5.2.
+ * An attribute that holds attributes. The package's own writer (AttrStream) clears NLA_F_NESTED, which the
+ * kernel has demanded of every attribute policy written since Linux 5.2.
  */
 export function nested(type: number, ...attributes: readonly Attribute[]): Attribute {
   let size = 0;
@@ -149,8 +152,8 @@ function dataAt(bytes: Buffer, offset: number): Buffer {
 }
 
 /**
- * Where the data of the first attribute of a type begins, -1 without one. Of thousands of messages few are worth more than a look; whoever reads one
- * finds what is wrong with it.
+ * Where the data of the first attribute of a type begins, -1 without one. Of thousands of messages few are
+ * worth more than a look; whoever reads one finds what is wrong with it.
  */
 export function findAttribute(bytes: Uint8Array, start: number, type: number): number {
   for (let offset = start; offset + HEADER_BYTES <= bytes.length; ) {

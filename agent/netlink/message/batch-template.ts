@@ -1,8 +1,8 @@
 import { readU32 } from "../package.ts";
 
 /**
- * Batches of netlink messages that differ from those of others of their kind in a few fields only. To copy and fill them in takes a fifth of
- * what it takes to build them from attributes.
+ * Batches of netlink messages that differ from those of others of their kind in a few fields only. To copy
+ * and fill them in takes a fifth of what it takes to build them from attributes.
  */
 export interface BatchTemplate<Field extends string> {
   readonly bytes: Buffer;
@@ -28,8 +28,9 @@ export interface FilledBatch {
 const ALIGNMENT = 4;
 
 /**
- * Finds each field by the value that `batches` were encoded with. The samples must be bytes that stand for nothing else: a test compares what a
- * template gives with what is encoded for real. Throws RangeError for a sample that is not there.
+ * Finds each field by the value that `batches` were encoded with. The samples must be bytes that stand for
+ * nothing else: a test compares what a template gives with what is encoded for real. Throws RangeError for a
+ * sample that is not there.
  */
 export function createBatchTemplate<Field extends string>(
   batches: readonly Buffer[],
@@ -52,7 +53,10 @@ export function createBatchTemplate<Field extends string>(
   };
 }
 
-/** The batches with these values. Throws RangeError for one that has another length than its sample, or is missing. */
+/**
+ * The batches with these values. Throws RangeError for one that has another length than its sample, or is
+ * missing.
+ */
 export function fillTemplate<Field extends string>(
   { bytes, batches, fields }: BatchTemplate<Field>,
   values: ReadonlyMap<Field, Uint8Array>,

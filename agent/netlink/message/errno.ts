@@ -1,6 +1,7 @@
 /**
- * Error numbers that rtnetlink answers with: name, and what it means to an operator. The numbers are those of asm-generic/errno.h,
- * which all architectures that Node.js supports share; `layout.test.ts` compares them with the C header.
+ * Error numbers that rtnetlink answers with: name, and what it means to an operator. The numbers are those of
+ * asm-generic/errno.h, which all architectures that Node.js supports share; `layout.test.ts` compares them
+ * with the C header.
  */
 export const ERRNO = {
   1: ["EPERM", "operation not permitted"],

@@ -1,6 +1,7 @@
 /**
- * Numbers in the machine's byte order, as netlink has them. Node.js's own writers check type, value and bounds of every number in JavaScript,
- * which is most of what a message costs; here the callers' types say what goes in, and a typed array drops what is out of its bounds.
+ * Numbers in the machine's byte order, as netlink has them. Node.js's own writers check type, value and
+ * bounds of every number in JavaScript, which is most of what a message costs; here the callers' types say
+ * what goes in, and a typed array drops what is out of its bounds.
  */
 const isLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 

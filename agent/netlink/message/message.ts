@@ -32,16 +32,18 @@ export interface NetlinkRequest {
   /** Of a dump that changes of others' things interrupt all the time: how two of them are made one. */
   readonly parts?: DumpParts;
   /**
-   * Messages around this one, under its sequence number and without an acknowledgement of their own: a transaction of nfnetlink, whose parts
-   * succeed or fail together. It is answered once by the acknowledgement of this message, or by the first error of any.
+   * Messages around this one, under its sequence number and without an acknowledgement of their own: a
+   * transaction of nfnetlink, whose parts succeed or fail together. It is answered once by the
+   * acknowledgement of this message, or by the first error of any.
    */
   readonly around?: { readonly before: readonly MessageBody[]; readonly after: readonly MessageBody[] };
 }
 
 /**
- * The kernel calls a dump interrupted as soon as any link of the namespace came or went, whosever it is (dev_base_seq of net/core/dev.c). What was
- * there all the time is in it nevertheless: the kernel goes on by the link's index, before Linux 6.6 by its place in a hash bucket, where a
- * link that goes can hide one behind it.
+ * The kernel calls a dump interrupted as soon as any link of the namespace came or went, whosever it is
+ * (dev_base_seq of net/core/dev.c). What was there all the time is in it nevertheless: the kernel goes on by
+ * the link's index, before Linux 6.6 by its place in a hash bucket, where a link that goes can hide one
+ * behind it.
  */
 export interface DumpParts {
   /** The same text for what the kernel tells of one thing at different times. */
@@ -87,8 +89,9 @@ export function isDump(request: NetlinkRequest): boolean {
 }
 
 /**
- * One batch for one send: request `n` gets the sequence number `firstSeq + n` (32 bits, wrapping). Only the last one asks for its
- * acknowledgement: the kernel serves them in order and tells every error unasked (netlink_rcv_skb of net/netlink/af_netlink.c).
+ * One batch for one send: request `n` gets the sequence number `firstSeq + n` (32 bits, wrapping). Only the
+ * last one asks for its acknowledgement: the kernel serves them in order and tells every error unasked
+ * (netlink_rcv_skb of net/netlink/af_netlink.c).
  */
 export function encodeBatch(requests: readonly NetlinkRequest[], firstSeq: number): Buffer {
   let length = 0;
@@ -157,8 +160,8 @@ function writeMessage(
 }
 
 /**
- * Splits what was received; throws {@link MalformedMessageError}. The package's own loop takes several times as long, which counts with thousands of
- * routes.
+ * Splits what was received; throws {@link MalformedMessageError}. The package's own loop takes several times
+ * as long, which counts with thousands of routes.
  */
 export function parseMessages(bytes: Buffer): NetlinkMessage[] {
   const messages: NetlinkMessage[] = [];
@@ -184,8 +187,8 @@ export const ACKNOWLEDGED: Outcome = { status: "done", replies: [], interrupted:
 const NO_ANSWERS = Buffer.alloc(0);
 
 /**
- * Sorts the answers to a batch that was answered to its end by request. A request without an answer was done: only a dump says when it
- * ends, and only an error is told unasked. Throws {@link MalformedMessageError}.
+ * Sorts the answers to a batch that was answered to its end by request. A request without an answer was done:
+ * only a dump says when it ends, and only an error is told unasked. Throws {@link MalformedMessageError}.
  */
 export function parseAnswers(
   requests: readonly NetlinkRequest[],
@@ -220,7 +223,10 @@ export function parseAnswers(
   });
 }
 
-/** Error of NLMSG_ERROR or NLMSG_DONE, undefined for success: both begin with a negative error number (0: success). */
+/**
+ * Error of NLMSG_ERROR or NLMSG_DONE, undefined for success: both begin with a negative error number (0:
+ * success).
+ */
 function parseEnd(what: string, message: NetlinkMessage): NetlinkError | undefined {
   const { type, flags, payload } = message;
   const minimum = type === NLMSG_ERROR ? 4 + HEADER_LENGTH : 4;
@@ -232,8 +238,9 @@ function parseEnd(what: string, message: NetlinkMessage): NetlinkError | undefin
 }
 
 /**
- * Text and offset behind the header of the request, or behind the whole request where the kernel did not cap it (netlink(7),
- * NETLINK_CAP_ACK). A fault here is no error: the error number counts more than its explanation.
+ * Text and offset behind the header of the request, or behind the whole request where the kernel did not cap
+ * it (netlink(7), NETLINK_CAP_ACK). A fault here is no error: the error number counts more than its
+ * explanation.
  */
 function parseExtack({ type, flags, payload }: NetlinkMessage): Pick<NetlinkErrorInput, "extack" | "offset"> {
   let start = 4;

@@ -51,7 +51,10 @@ export function isNotFound(error: unknown): boolean {
   return hasCode(error, ["ENODEV", "ENOENT", "ESRCH", "ENXIO", "EADDRNOTAVAIL"]);
 }
 
-/** The kernel lacks the feature, or it is switched off: IPv6 by boot option answers EAFNOSUPPORT, by sysctl EACCES. */
+/**
+ * The kernel lacks the feature, or it is switched off: IPv6 by boot option answers EAFNOSUPPORT, by sysctl
+ * EACCES.
+ */
 export function isNotSupported(error: unknown): boolean {
   return hasCode(error, ["EOPNOTSUPP", "EAFNOSUPPORT", "EPROTONOSUPPORT"]);
 }

@@ -197,7 +197,10 @@ function tuple(): Attribute {
 /** Of the values of a single byte unit tests try some, `npm run test:fuzz` all. */
 const VALUE_STEP = isThorough ? 1 : 15;
 
-/** Two or more bytes at once; changes of a single byte are tried without chance. Small values are often lengths. */
+/**
+ * Two or more bytes at once; changes of a single byte are tried without chance. Small values are often
+ * lengths.
+ */
 const changes = fc.array(fc.tuple(fc.nat(), fc.oneof(fc.nat(255), fc.nat(16))), {
   minLength: 2,
   maxLength: 5,

@@ -41,10 +41,16 @@ export interface MarkUse {
 const ALL_BITS = 0xffff_ffff;
 const WHAT = "nftables rule";
 
-/** Modes of xt_connmark (linux/netfilter/xt_connmark.h): the mark becomes a value, that of the packet, or the packet's becomes this. */
+/**
+ * Modes of xt_connmark (linux/netfilter/xt_connmark.h): the mark becomes a value, that of the packet, or the
+ * packet's becomes this.
+ */
 const [XT_CONNMARK_SET, XT_CONNMARK_SAVE] = [0, 1] as const;
 
-/** What a register holds: the mark, as far as `mask` leaves it, with `flips` inverted. Registers that are missing hold something else. */
+/**
+ * What a register holds: the mark, as far as `mask` leaves it, with `flips` inverted. Registers that are
+ * missing hold something else.
+ */
 interface MaskedMark {
   readonly mask: number;
   readonly flips: number;
@@ -64,7 +70,10 @@ const READERS: Readonly<Record<string, Read>> = {
   match: readMatch,
 };
 
-/** Reads the payload of an NFT_MSG_NEWRULE, also of iptables' extensions CONNMARK and connmark; throws {@link MalformedMessageError}. */
+/**
+ * Reads the payload of an NFT_MSG_NEWRULE, also of iptables' extensions CONNMARK and connmark; throws {@link
+ * MalformedMessageError}.
+ */
 export function readMarkUse(payload: Buffer): MarkUse {
   const rule = readAttributes(WHAT, payload.subarray(NFGENMSG_BYTES));
   const registers = new Map<number, MaskedMark>();

@@ -10,7 +10,9 @@ export function writeComment(comment: string): Uint8Array {
   return Buffer.concat([Uint8Array.of(COMMENT, text.length), text]);
 }
 
-/** The comment in user data; undefined when it holds none. What does not have nft's form is somebody else's. */
+/**
+ * The comment in user data; undefined when it holds none. What does not have nft's form is somebody else's.
+ */
 export function readComment(userdata: Buffer | undefined): string | undefined {
   if (userdata === undefined) return undefined;
   for (let offset = 0; offset + HEADER_BYTES <= userdata.length; ) {

@@ -43,8 +43,9 @@ export interface ElementChange {
 const ELEMENTS_PER_MESSAGE = 100;
 
 /**
- * Adds or deletes elements in one transaction: all or none, and if all, the rulesets' next generation. ENOENT if the table, a set or an element to
- * delete is not there, EEXIST if an element to add is, EBUSY if its key is there with another value.
+ * Adds or deletes elements in one transaction: all or none, and if all, the rulesets' next generation. ENOENT
+ * if the table, a set or an element to delete is not there, EEXIST if an element to add is, EBUSY if its key
+ * is there with another value.
  */
 export function changeElements({ table, verb, elements }: ElementChange): NetlinkRequest {
   const bodies = [...Map.groupBy(elements, ({ family, set }) => `${family} ${set}`).values()].flatMap((own) =>

@@ -8,8 +8,8 @@ export interface Interval {
 }
 
 /**
- * Joins the elements that open and close the intervals of a set, in whatever order they are listed. The kernel closes one of them where the next one
- * begins, and never what reaches to the last key.
+ * Joins the elements that open and close the intervals of a set, in whatever order they are listed. The
+ * kernel closes one of them where the next one begins, and never what reaches to the last key.
  */
 export function joinIntervals(keyType: number, elements: readonly KernelElement[]): readonly Interval[] {
   const sorted = elements

@@ -34,7 +34,10 @@ import { concatenate } from "./nft-elements.ts";
 import type { NftTableKey } from "./nft-objects.ts";
 import { readVerdict } from "./table/nft-verdict.ts";
 
-/** One element as the kernel keeps it. An interval without a `keyEnd` is two of them: where it begins, and behind its end. */
+/**
+ * One element as the kernel keeps it. An interval without a `keyEnd` is two of them: where it begins, and
+ * behind its end.
+ */
 export interface KernelElement {
   /** Undefined: it stands for all keys that no other element has. */
   readonly key: Buffer | undefined;
@@ -61,7 +64,10 @@ export function dumpElements(set: NftSetKey): NetlinkRequest {
   return { ...request(set), flags: NLM_F_DUMP, what, emptyOn: "ENOENT" };
 }
 
-/** The element of a key, whose fields are in network order; in a set of intervals that in which the key lies. ENOENT if there is none, or no such set. */
+/**
+ * The element of a key, whose fields are in network order; in a set of intervals that in which the key lies.
+ * ENOENT if there is none, or no such set.
+ */
 export function getElement(set: NftSetKey, key: readonly Uint8Array[]): NetlinkRequest {
   const element = nested(
     NFTA_LIST_ELEM,

@@ -7,7 +7,10 @@ import { parseGeneration } from "./nft-generation.ts";
 const SUBSYSTEM = 10;
 const NEW_GENERATION = 15;
 
-/** NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_RULE_TABLE, NFTA_SET_TABLE, NFTA_SET_ELEM_LIST_TABLE, NFTA_OBJ_TABLE: the table is always first. */
+/**
+ * NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_RULE_TABLE, NFTA_SET_TABLE, NFTA_SET_ELEM_LIST_TABLE,
+ * NFTA_OBJ_TABLE: the table is always first.
+ */
 const NFTA_TABLE = 1;
 
 /** What a notification of nftables tells. */

@@ -52,7 +52,10 @@ export interface NftTableKey {
   readonly table: string;
 }
 
-/** What the kernel tells of a set or map; numbers of types are those of nft (include/datatype.h), six bits for each field of a concatenation. */
+/**
+ * What the kernel tells of a set or map; numbers of types are those of nft (include/datatype.h), six bits for
+ * each field of a concatenation.
+ */
 export interface KernelSet {
   readonly name: string;
   /** NFT_SET_*. */

@@ -1,7 +1,10 @@
 import { addressFromBytes, addressToBytes } from "../../net/address.ts";
 import { macFromBytes } from "../../net/mac.ts";
 
-/** A type of values of nftables: the kernel keeps nft's number of it, and only nft knows what it means (include/datatype.h of nftables). */
+/**
+ * A type of values of nftables: the kernel keeps nft's number of it, and only nft knows what it means
+ * (include/datatype.h of nftables).
+ */
 interface ValueType {
   readonly name: string;
   /** Undefined: as many as the other fields leave. */
@@ -61,7 +64,9 @@ export interface KeyField {
   readonly parse: (text: string) => Uint8Array;
 }
 
-/** Fields of a type, as {@link formatType} writes it. Throws RangeError for what no elements are written of. */
+/**
+ * Fields of a type, as {@link formatType} writes it. Throws RangeError for what no elements are written of.
+ */
 export function keyFields(type: string): readonly KeyField[] {
   return type.split(" . ").map((name) => {
     const { bytes, parse } = TYPES.get(NUMBERS.get(name) ?? 0) ?? {};
@@ -76,7 +81,10 @@ export function parseType(type: string): number {
   return type.split(" . ").reduce((number, name) => number * 2 ** TYPE_BITS + (NUMBERS.get(name) ?? 0), 0);
 }
 
-/** Text of a value, whose fields stand in registers of 32 bits; addresses canonical, the rest in numbers. Bytes of a type that is not ours in hexadecimal. */
+/**
+ * Text of a value, whose fields stand in registers of 32 bits; addresses canonical, the rest in numbers.
+ * Bytes of a type that is not ours in hexadecimal.
+ */
 export function formatFields(type: number, value: Buffer): string {
   const fields = fieldTypes(type);
   const length = fields?.reduce((sum, { bytes = 0 }) => sum + padded(bytes), 0) ?? 0;

@@ -107,7 +107,10 @@ export function replaceAddress(spec: AddressSpec): NetlinkRequest {
   return addressRequest(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, spec, "replace");
 }
 
-/** struct ifa_cacheinfo of linux/if_addr.h: preferred and valid lifetime in seconds, and two times that only the kernel sets. */
+/**
+ * struct ifa_cacheinfo of linux/if_addr.h: preferred and valid lifetime in seconds, and two times that only
+ * the kernel sets.
+ */
 function cacheInfo(isDeprecated: boolean): Buffer {
   return Buffer.concat([putU32(isDeprecated ? 0 : FOREVER), putU32(FOREVER), putU32(0), putU32(0)]);
 }
@@ -145,7 +148,8 @@ export function parseAddress(payload: Buffer): ObservedAddress {
   const header = reading("address", () => parseAddressHeader(payload.subarray(0, __LENGTH_Address)));
   const attributes = readAttributes("address", payload.subarray(__LENGTH_Address));
   const family = familyFromAf("address", header.family);
-  // IFA_ADDRESS is the peer's on a point-to-point link; ours is IFA_LOCAL, which IPv6 leaves out when there is no peer.
+  // IFA_ADDRESS is the peer's on a point-to-point link; ours is IFA_LOCAL, which IPv6 leaves out when there
+  // is no peer.
   const address = addressFrom("address", family, attributes.get(IFA_LOCAL) ?? attributes.get(IFA_ADDRESS));
   if (address === undefined) throw new MalformedMessageError("Cannot read address: it is missing");
   const flags = readU32("address", attributes, IFA_FLAGS) ?? payload[2] ?? 0;

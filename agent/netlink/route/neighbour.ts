@@ -48,7 +48,10 @@ export interface ObservedNeighbour extends Omit<Neighbour, "mac"> {
   readonly permanent: boolean;
 }
 
-/** Who keeps a forwarding entry: the bridge of which the link is a port, or the link itself (VXLAN, or the bridge's own MAC). */
+/**
+ * Who keeps a forwarding entry: the bridge of which the link is a port, or the link itself (VXLAN, or the
+ * bridge's own MAC).
+ */
 export type FdbOwner = "master" | "self";
 
 /** A static entry of a forwarding database. */
@@ -152,7 +155,10 @@ export function parseNeighbour(payload: Buffer): ObservedNeighbour {
   };
 }
 
-/** A permanent entry, and how long ago its MAC or its state last changed: its age, unless somebody has touched it. */
+/**
+ * A permanent entry, and how long ago its MAC or its state last changed: its age, unless somebody has touched
+ * it.
+ */
 export interface AgedNeighbour {
   readonly address: string;
   readonly ageMs: number;
@@ -162,8 +168,8 @@ export interface AgedNeighbour {
 const CACHE_INFO_BYTES = 16;
 
 /**
- * Reads the age of a permanent entry from an RTM_NEWNEIGH; undefined for any other. The kernel counts in USER_HZ, which is 100 on all
- * architectures (neigh_fill_info of net/core/neighbour.c).
+ * Reads the age of a permanent entry from an RTM_NEWNEIGH; undefined for any other. The kernel counts in
+ * USER_HZ, which is 100 on all architectures (neigh_fill_info of net/core/neighbour.c).
  */
 export function parseNeighbourAge(payload: Buffer): AgedNeighbour | undefined {
   const { header, attributes } = readNeighbour("neighbour", payload);
@@ -177,7 +183,8 @@ export function parseNeighbourAge(payload: Buffer): AgedNeighbour | undefined {
 
 function fdbRequest(type: number, flags: number, entry: FdbEntry, verb: string): NetlinkRequest {
   const { linkIndex, mac, owner, destination } = entry;
-  // A VXLAN device takes no other state than these two for a fixed entry; a bridge reads PERMANENT as "my own MAC".
+  // A VXLAN device takes no other state than these two for a fixed entry; a bridge reads PERMANENT as "my own
+  // MAC".
   const state: NeighborState = owner === "self" ? { permanent: true } : { noarp: true };
   return {
     type,
@@ -225,7 +232,10 @@ export function dumpFdb({ linkIndex, masterIndex }: FdbFilter = {}): NetlinkRequ
   };
 }
 
-/** The entry of one MAC in a VXLAN device ("self"), or in a bridge whose index is `linkIndex` ("master"); ENOENT if there is none. */
+/**
+ * The entry of one MAC in a VXLAN device ("self"), or in a bridge whose index is `linkIndex` ("master");
+ * ENOENT if there is none.
+ */
 export function getFdbEntry({ linkIndex, mac, owner }: Omit<FdbEntry, "destination">): NetlinkRequest {
   return {
     type: RTM_GETNEIGH,

@@ -66,7 +66,8 @@ const MAX_U32 = 0xffff_ffff;
 /** Makes a tbf the root qdisc of a link, in place of whatever is there. */
 export function replaceTokenBucket(linkIndex: number, { rate, burst, limit }: TokenBucket): NetlinkRequest {
   const parameters = Buffer.alloc(TBF_BYTES);
-  // Without it the kernel takes the rate from a table that the message would have to carry (tbf_change of net/sched/sch_tbf.c).
+  // Without it the kernel takes the rate from a table that the message would have to carry (tbf_change of
+  // net/sched/sch_tbf.c).
   parameters[LINK_LAYER_OFFSET] = TC_LINKLAYER_ETHERNET;
   writeU32.call(parameters, Math.min(rate, MAX_U32), RATE_OFFSET);
   writeU32.call(parameters, limit, LIMIT_OFFSET);

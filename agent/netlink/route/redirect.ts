@@ -26,7 +26,10 @@ import { TC_HEADER_BYTES, tcHeader } from "./tc-header.ts";
 const SELECTOR_BYTES = 32;
 const KEY_COUNT_OFFSET = 2;
 
-/** struct tc_mirred of linux/tc_act/tc_mirred.h: index, capabilities, action, two counts, what to do, to which link. */
+/**
+ * struct tc_mirred of linux/tc_act/tc_mirred.h: index, capabilities, action, two counts, what to do, to which
+ * link.
+ */
 const MIRRED_BYTES = 28;
 const ACTION_OFFSET = 8;
 const REDIRECT_OFFSET = 20;
@@ -43,8 +46,8 @@ function toNetworkOrder(value: number): number {
 }
 
 /**
- * Sends everything that comes in through a link, which has an ingress qdisc, out through another. With u32, which every distribution's kernel
- * has, while matchall is younger and left out of small ones.
+ * Sends everything that comes in through a link, which has an ingress qdisc, out through another. With u32,
+ * which every distribution's kernel has, while matchall is younger and left out of small ones.
  */
 export function addRedirect(linkIndex: number, toLinkIndex: number): NetlinkRequest {
   const selector = Buffer.alloc(SELECTOR_BYTES);
@@ -85,7 +88,10 @@ export function dumpIngressFilters(linkIndex: number): NetlinkRequest {
   };
 }
 
-/** Index of the link that a filter redirects to; undefined for any other filter. Reads the payload of an RTM_NEWTFILTER. */
+/**
+ * Index of the link that a filter redirects to; undefined for any other filter. Reads the payload of an
+ * RTM_NEWTFILTER.
+ */
 export function parseRedirect(payload: Buffer): number | undefined {
   const attributes = readAttributes("filter", payload.subarray(TC_HEADER_BYTES));
   const options = readAttributes("u32 filter", attributes.get(TCA_OPTIONS));

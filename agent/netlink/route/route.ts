@@ -91,7 +91,10 @@ export interface Route extends RouteSpec {
   readonly type: number;
   /** Where it has several; `gateway` and `linkIndex` are undefined then. */
   readonly nextHops: readonly NextHop[];
-  /** Number of the nexthop object that it uses (`nhid`). With net.ipv4.nexthop_compat_mode=0 the kernel tells no more than that. */
+  /**
+   * Number of the nexthop object that it uses (`nhid`). With net.ipv4.nexthop_compat_mode=0 the kernel tells
+   * no more than that.
+   */
   readonly nextHopId: number | undefined;
 }
 
@@ -164,7 +167,10 @@ export function addRoute(spec: RouteSpec): NetlinkRequest {
   return routeRequest(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, spec, "add");
 }
 
-/** Adds the route before IPv4 routes with the same destination and metric, which then do not count; beside those of IPv6. EEXIST if there is the same. */
+/**
+ * Adds the route before IPv4 routes with the same destination and metric, which then do not count; beside
+ * those of IPv6. EEXIST if there is the same.
+ */
 export function prependRoute(spec: RouteSpec): NetlinkRequest {
   return routeRequest(RTM_NEWROUTE, NLM_F_CREATE, spec, "add");
 }
@@ -174,12 +180,17 @@ export function appendRoute(spec: RouteSpec): NetlinkRequest {
   return routeRequest(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_APPEND, spec, "add");
 }
 
-/** Adds the route or takes the place of the one with the same destination, table and metric, whoever made that. */
+/**
+ * Adds the route or takes the place of the one with the same destination, table and metric, whoever made
+ * that.
+ */
 export function replaceRoute(spec: RouteSpec): NetlinkRequest {
   return routeRequest(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, spec, "replace");
 }
 
-/** Deletes the route that agrees with everything given; ESRCH if there is none. IPv6 does not compare types. */
+/**
+ * Deletes the route that agrees with everything given; ESRCH if there is none. IPv6 does not compare types.
+ */
 export function deleteRoute(spec: RouteSpec): NetlinkRequest {
   // Scope "nowhere" matches any scope (fib_table_delete of net/ipv4/fib_trie.c).
   return routeRequest(RTM_DELROUTE, 0, { ...spec, scope: spec.scope ?? "nowhere" }, "delete");
@@ -219,9 +230,10 @@ export interface RouteQuestion {
 }
 
 /**
- * Asks the kernel which way a packet takes. "way" gives next hop, link and source for this packet, "entry" the table entry that decides. What the
- * kernel would refuse is an error: ENETUNREACH no route, EHOSTUNREACH forwarding is off (IPv4) or the route says so, EXDEV reverse path filter, EINVAL
- * blackhole or a martian source.
+ * Asks the kernel which way a packet takes. "way" gives next hop, link and source for this packet, "entry"
+ * the table entry that decides. What the kernel would refuse is an error: ENETUNREACH no route, EHOSTUNREACH
+ * forwarding is off (IPv4) or the route says so, EXDEV reverse path filter, EINVAL blackhole or a martian
+ * source.
  */
 export function getRoute(question: RouteQuestion, kind: "lookup" | "entry" = "lookup"): NetlinkRequest {
   const { destination, source, inputLink } = question;
@@ -281,7 +293,10 @@ export interface RouteOutline {
   readonly linkIndex: number;
 }
 
-/** Reads a few bytes of an RTM_NEWROUTE: to count thousands of routes must not cost what reading them does. Fields of struct rtmsg, linux/rtnetlink.h. */
+/**
+ * Reads a few bytes of an RTM_NEWROUTE: to count thousands of routes must not cost what reading them does.
+ * Fields of struct rtmsg, linux/rtnetlink.h.
+ */
 export function readRouteOutline(payload: Buffer): RouteOutline {
   const find = (attributeType: number): number => findAttribute(payload, __LENGTH_Route, attributeType);
   const link = find(RTA_OIF);

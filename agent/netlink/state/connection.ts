@@ -74,8 +74,9 @@ export function endKeys(addresses: Iterable<string>): ReadonlySet<string> {
 }
 
 /**
- * Whether one of the ends of a connection, as they are between the translations of destination and source, is among `keys`. There may be a
- * hundred thousand connections, and reading one whole costs several times as much.
+ * Whether one of the ends of a connection, as they are between the translations of destination and source, is
+ * among `keys`. There may be a hundred thousand connections, and reading one whole costs several times as
+ * much.
  */
 export function hasEndIn(payload: Buffer, keys: ReadonlySet<string>): boolean {
   return [CTA_TUPLE_ORIG, CTA_TUPLE_REPLY].some((type) => {

@@ -45,8 +45,8 @@ const FILTER_PROTOCOL = 1 << 3;
 const FILTER_DESTINATION_PORT = 1 << 5;
 
 /**
- * Connections of one family. Linux before 5.8 does not know the filter and gives all: what comes must be looked at. The kernel walks through
- * its whole table in any case, which takes milliseconds.
+ * Connections of one family. Linux before 5.8 does not know the filter and gives all: what comes must be
+ * looked at. The kernel walks through its whole table in any case, which takes milliseconds.
  */
 export function dumpConnections({ family, protocol, destinationPort }: ConnectionFilter): NetlinkRequest {
   const ports = nested(
@@ -91,7 +91,10 @@ export function dumpAllConnections(): NetlinkRequest {
   };
 }
 
-/** Bits of a connection's mark that are in `mask` become those of `value`; the others belong to other programs. ENOENT if it has ended. */
+/**
+ * Bits of a connection's mark that are in `mask` become those of `value`; the others belong to other
+ * programs. ENOENT if it has ended.
+ */
 export function markConnection(
   { family, key, source, replySource }: Connection,
   { value, mask }: { readonly value: number; readonly mask: number },

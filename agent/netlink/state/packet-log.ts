@@ -23,8 +23,8 @@ export interface LogGroupOptions {
 }
 
 /**
- * From now on packets that rules log to a group come to the socket that sends this (NFLOG), until it is closed. EBUSY: another socket has the
- * group.
+ * From now on packets that rules log to a group come to the socket that sends this (NFLOG), until it is
+ * closed. EBUSY: another socket has the group.
  */
 export function bindLogGroup(group: number, { copyBytes, delayMs }: LogGroupOptions): NetlinkRequest {
   // struct nfulnl_msg_config_mode: copy_range in network order, copy_mode, padding.

@@ -10,12 +10,18 @@ export const NETLINK_SOCK_DIAG = 4;
 /** SOCK_DIAG_BY_FAMILY of linux/sock_diag.h. */
 const SOCK_DIAG_BY_FAMILY = 20;
 
-/** TCP_LISTEN and TCP_CLOSE of net/tcp_states.h, as bits: a UDP socket that is not connected is closed. SCTP has a state of that number for listeners too. */
+/**
+ * TCP_LISTEN and TCP_CLOSE of net/tcp_states.h, as bits: a UDP socket that is not connected is closed. SCTP
+ * has a state of that number for listeners too.
+ */
 const LISTENING = 1 << 10;
 const UNCONNECTED = 1 << 7;
 const UDP = 17;
 
-/** struct inet_diag_req_v2 and struct inet_diag_msg of linux/inet_diag.h; the identity of a socket begins with its ports, in network order. */
+/**
+ * struct inet_diag_req_v2 and struct inet_diag_msg of linux/inet_diag.h; the identity of a socket begins with
+ * its ports, in network order.
+ */
 const REQUEST_BYTES = 56;
 const STATES_OFFSET = 4;
 const PORT_OFFSET = 4;
@@ -29,7 +35,10 @@ export interface ListeningSocket {
   readonly port: number;
 }
 
-/** Sockets of this network namespace that take what others send, of one family and protocol (IPPROTO_*). Needs no capability. */
+/**
+ * Sockets of this network namespace that take what others send, of one family and protocol (IPPROTO_*). Needs
+ * no capability.
+ */
 export function dumpListeningSockets(family: Family, protocol: number): NetlinkRequest {
   const request = Buffer.alloc(REQUEST_BYTES);
   request[0] = family === 4 ? AF_INET : AF_INET6;

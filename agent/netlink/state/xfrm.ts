@@ -15,7 +15,10 @@ const XFRM_MSG_GETPOLICY = 0x15;
 const XFRM_POLICY_IN = 0;
 const XFRM_POLICY_BLOCK = 1;
 
-/** struct xfrm_selector, struct xfrm_userpolicy_info and struct xfrm_userpolicy_id of linux/xfrm.h: sizes and offsets in bytes. */
+/**
+ * struct xfrm_selector, struct xfrm_userpolicy_info and struct xfrm_userpolicy_id of linux/xfrm.h: sizes and
+ * offsets in bytes.
+ */
 const SELECTOR = {
   bytes: 56,
   daddr: 0,
@@ -28,7 +31,10 @@ const SELECTOR = {
 const INFO = { bytes: 168, limits: 56, limitsEnd: 88, priority: 152, dir: 160, action: 161 } as const;
 const ID = { bytes: 64, dir: 60 } as const;
 
-/** A policy that drops packets to this network namespace itself, from `source` and to `destination`, IPv4. Lower priorities win. */
+/**
+ * A policy that drops packets to this network namespace itself, from `source` and to `destination`, IPv4.
+ * Lower priorities win.
+ */
 export interface InboundBlock {
   readonly source: Cidr;
   readonly destination: Cidr;

@@ -10,7 +10,10 @@ export interface MarkUser {
 
 const ALL_BITS = 0xffff_ffff;
 
-/** What others do with the bit that ends connections, as sentences: they would end connections that policies allow, or let go on what was ended. */
+/**
+ * What others do with the bit that ends connections, as sentences: they would end connections that policies
+ * allow, or let go on what was ended.
+ */
 export function listMarkConflicts(users: readonly MarkUser[], markBit: number): readonly string[] {
   const mine = (1 << markBit) >>> 0;
   const used = users.reduce(
@@ -28,7 +31,9 @@ export function listMarkConflicts(users: readonly MarkUser[], markBit: number): 
   });
 }
 
-/** The highest bit of which nobody makes use, but for the sign of tools that take marks for signed numbers. */
+/**
+ * The highest bit of which nobody makes use, but for the sign of tools that take marks for signed numbers.
+ */
 function freeBit(used: number): string {
   for (let bit = 30; bit >= 16; bit--)
     if ((used & (1 << bit)) === 0) return `; set policy.markBit to one that is free, such as ${bit}`;

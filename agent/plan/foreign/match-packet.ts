@@ -14,7 +14,10 @@ export interface FirstPacket {
   readonly inputLink: string;
 }
 
-/** Whether a packet meets a condition: "unknown" where nft does not show the condition, or the packet is not known so far. */
+/**
+ * Whether a packet meets a condition: "unknown" where nft does not show the condition, or the packet is not
+ * known so far.
+ */
 export type Answer = "yes" | "no" | "unknown";
 
 /** Elements of the sets of a table, by name. */
@@ -45,7 +48,9 @@ export function asksForDestination(left: unknown): boolean {
   return payload?.field === "daddr" || (concat ?? []).some(asksForDestination);
 }
 
-/** What the packet has in the place of a key: `null`: it has none, and never matches; undefined: not known. */
+/**
+ * What the packet has in the place of a key: `null`: it has none, and never matches; undefined: not known.
+ */
 export function readKey(packet: FirstPacket, left: Fields): unknown {
   if (Array.isArray(left["concat"])) return left["concat"].map((part) => readKey(packet, part as Fields));
   const { protocol, field } = (left["payload"] ?? {}) as { protocol?: string; field?: string };
@@ -102,7 +107,10 @@ export function isAmong(value: unknown, right: unknown, sets: Sets): Answer {
   return answerOf(plain(value) === plain(right));
 }
 
-/** Names and numbers of protocols are the same (nft prints names only where /etc/protocols is), and so are spellings of an address. */
+/**
+ * Names and numbers of protocols are the same (nft prints names only where /etc/protocols is), and so are
+ * spellings of an address.
+ */
 function plain(value: string | number): string {
   const text = String(value);
   return NUMBERS[text] ?? parseAddress(text) ?? text;

@@ -11,7 +11,10 @@ export type RulesVerdict =
   /** It may be translated; `isNamed`: the rules ask for its very destination. */
   | { readonly kind: "unknown"; readonly chain: string; readonly isNamed: boolean };
 
-/** Follows the packet as the kernel does: first the chains that translate, and what they let by through those that refuse. */
+/**
+ * Follows the packet as the kernel does: first the chains that translate, and what they let by through those
+ * that refuse.
+ */
 export function translateTarget(tables: readonly ForeignTable[], packet: FirstPacket): RulesVerdict {
   for (const { table, walk } of walkHooks(tables, packet, "nat", ["prerouting"])) {
     const { outcomes, passes } = walk;

@@ -3,7 +3,10 @@ import { type NftChain, type NftSet, type NftTable, TABLE_NAME } from "./nft-tab
 
 /** A table as the kernel has it, with rules known by their comments. */
 export interface ObservedTable {
-  /** NFT_TABLE_F_* of linux/netfilter/nf_tables.h: a table that sleeps does nothing, one with an owner is another program's. */
+  /**
+   * NFT_TABLE_F_* of linux/netfilter/nf_tables.h: a table that sleeps does nothing, one with an owner is
+   * another program's.
+   */
   readonly flags: number;
   readonly counters: readonly string[];
   readonly sets: readonly NftSet[];

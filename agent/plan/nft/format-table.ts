@@ -2,15 +2,18 @@ import { fnv1a64 } from "../../net/fnv1a.ts";
 import { type NftChain, type NftSet, type NftTable, type Ruleset, TABLE_NAME } from "./nft-table.ts";
 
 /**
- * Comment by which a rule is recognised in the kernel, since nft does not give rules back as they were written: its name and a hash
- * of its text, so that a rule of an earlier release is not taken for today's.
+ * Comment by which a rule is recognised in the kernel, since nft does not give rules back as they were
+ * written: its name and a hash of its text, so that a rule of an earlier release is not taken for today's.
  */
 export function ruleComment({ name, text }: NftChain["rules"][number]): string {
   const { high, low } = fnv1a64(new TextEncoder().encode(text));
   return `${name} ${[high, low].map((half) => half.toString(16).padStart(8, "0")).join("")}`;
 }
 
-/** All tables as input of `nft -f`: one transaction that replaces them whole, so that nothing of an earlier state stays. */
+/**
+ * All tables as input of `nft -f`: one transaction that replaces them whole, so that nothing of an earlier
+ * state stays.
+ */
 export function formatRuleset(ruleset: Ruleset): string {
   return ruleset.map(formatTable).join("");
 }

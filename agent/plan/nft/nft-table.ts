@@ -1,7 +1,10 @@
 /** Name of our nftables tables: one of family inet, one of family bridge. */
 export const TABLE_NAME = "causeway";
 
-/** A set or map with its elements, as they are written: {@link formatFields} of netlink/nft-values.ts gives the same back, so values are in numbers. */
+/**
+ * A set or map with its elements, as they are written: {@link formatFields} of netlink/nft-values.ts gives
+ * the same back, so values are in numbers.
+ */
 export interface NftSet {
   readonly name: string;
   /** Of the keys: `ipv4_addr`, or several joined by ` . `. */

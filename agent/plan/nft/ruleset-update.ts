@@ -2,20 +2,25 @@ import { diffElements, diffTable, isSameType, type ObservedChain, type TablePair
 import { formatChain, formatSetTypes, formatTable, kindOf } from "./format-table.ts";
 import { type NftChain, type NftSet, TABLE_NAME } from "./nft-table.ts";
 
-/** nft 1.0.6 takes 2 ms for each that it deletes out of 5,000 elements, and 170 ms to write all of them anew. */
+/**
+ * nft 1.0.6 takes 2 ms for each that it deletes out of 5,000 elements, and 170 ms to write all of them anew.
+ */
 const MAX_DELETED = 50;
 
 /**
- * Characters of elements in a transaction. nft sends each at once, and where it may not ask for more, as in a user namespace, the kernel takes what
- * fits into a socket's buffer: 208 KiB (netlink_sendmsg of net/netlink/af_netlink.c). An element is up to six times as long as its text.
+ * Characters of elements in a transaction. nft sends each at once, and where it may not ask for more, as in a
+ * user namespace, the kernel takes what fits into a socket's buffer: 208 KiB (netlink_sendmsg of
+ * net/netlink/af_netlink.c). An element is up to six times as long as its text.
  */
 const MAX_CHARACTERS = 30_000;
 
 /**
- * Turns what the kernel has into what is planned: input of `nft -f`, a transaction each, in the order in which they must succeed; none when
- * there is nothing to do. The first brings the sets to their elements, and so do others while there are too many for one; the last the rules that
- * look into them, and takes away what is not planned. In one transaction packets would find a new set empty for half a millisecond: rules count from the beginning of the commit, elements of intervals from its end
- * (measured on 6.18; nf_tables_commit of net/netfilter/nf_tables_api.c and nft_rbtree_commit of nft_set_rbtree.c).
+ * Turns what the kernel has into what is planned: input of `nft -f`, a transaction each, in the order in
+ * which they must succeed; none when there is nothing to do. The first brings the sets to their elements, and
+ * so do others while there are too many for one; the last the rules that look into them, and takes away what
+ * is not planned. In one transaction packets would find a new set empty for half a millisecond: rules count
+ * from the beginning of the commit, elements of intervals from its end (measured on 6.18; nf_tables_commit of
+ * net/netfilter/nf_tables_api.c and nft_rbtree_commit of nft_set_rbtree.c).
  */
 export function formatUpdate(pairs: readonly TablePair[]): readonly string[] {
   const changed = pairs.filter((pair) => diffTable(pair).length > 0);
@@ -49,7 +54,10 @@ function formatSets(pair: TablePair): readonly string[] {
   return texts.length === 0 ? [] : [`add table ${table}\n`, ...texts];
 }
 
-/** What goes makes room for what comes, since a set of intervals refuses those that overlap, and is in its transaction, since packets need either. */
+/**
+ * What goes makes room for what comes, since a set of intervals refuses those that overlap, and is in its
+ * transaction, since packets need either.
+ */
 function formatSet(table: string, planned: NftSet, observed: NftSet | undefined): readonly string[] {
   const { name } = planned;
   if (observed === undefined) {

@@ -5,8 +5,9 @@ import { ALIAS_OWNER } from "../pods/attachment.ts";
 export const BRIDGE_ALIAS = `${ALIAS_OWNER} bridge`;
 
 /**
- * The alias with the addresses last given: a restarted agent goes on behind them, so that an address which was freed a moment before is not
- * given again at once. With two PodCIDRs of each family it has some 130 characters of the 255 that the kernel keeps.
+ * The alias with the addresses last given: a restarted agent goes on behind them, so that an address which
+ * was freed a moment before is not given again at once. With two PodCIDRs of each family it has some 130
+ * characters of the 255 that the kernel keeps.
  */
 export function formatBridgeAlias(lastGiven: readonly string[]): string {
   return [BRIDGE_ALIAS, ...(lastGiven.length === 0 ? [] : [lastGiven.join(",")])].join(" ");

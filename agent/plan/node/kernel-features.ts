@@ -8,7 +8,10 @@ export interface KernelFeature {
   readonly use: string;
   /** Not everybody needs it. */
   readonly isOptional?: true;
-  /** Commands of nft that the kernel accepts only if it has this, all that come before in {@link KERNEL_FEATURES}, and no more. */
+  /**
+   * Commands of nft that the kernel accepts only if it has this, all that come before in {@link
+   * KERNEL_FEATURES}, and no more.
+   */
   readonly probe?: string;
 }
 
@@ -88,7 +91,10 @@ export function describeLimitModules(release: string): string {
   return `Linux ${release} must have the modules ${modules.join(", ")} for ${LIMITS}${remedyFor(release)}`;
 }
 
-/** As in "Linux 6.8.0 has no module nft_nat (CONFIG_NFT_NAT), which is needed for host ports", with a command that installs it, where there is one. */
+/**
+ * As in "Linux 6.8.0 has no module nft_nat (CONFIG_NFT_NAT), which is needed for host ports", with a command
+ * that installs it, where there is one.
+ */
 export function describeMissing(release: string, missing: readonly KernelFeature[]): string {
   return `Linux ${release} has no ${missing.map(describeFeature).join(", no ")}${remedyFor(release)}`;
 }
@@ -99,8 +105,8 @@ function remedyFor(release: string): string {
 }
 
 /**
- * The command that installs what a distribution keeps apart from its kernel, told by the kernel's name (`uname -r`), since files may be an image's;
- * undefined where there is no such package.
+ * The command that installs what a distribution keeps apart from its kernel, told by the kernel's name
+ * (`uname -r`), since files may be an image's; undefined where there is no such package.
  */
 export function modulesCommand(release: string): string | undefined {
   if (/^[\d.]+-\d+-(generic|lowlatency|aws|azure|gcp|gke|ibm|kvm|oracle)/.test(release))

@@ -3,7 +3,9 @@ import { hasFamily, type HostPort, isAnyAddress } from "../pods/host-ports.ts";
 
 /** An address and port on which a program of the node takes what comes. */
 export interface NodeListener {
-  /** Canonical; "0.0.0.0" is all of IPv4, "::" all of both families unless the program has chosen otherwise. */
+  /**
+   * Canonical; "0.0.0.0" is all of IPv4, "::" all of both families unless the program has chosen otherwise.
+   */
   readonly address: string;
   readonly port: number;
 }
@@ -11,7 +13,9 @@ export interface NodeListener {
 /** Never led to a pod: see the set of addresses that host ports leave alone (ruleset.ts). */
 const IPV6_LOOPBACK = "::1";
 
-/** The first listener of the node that a host port of the same protocol would hide; undefined: there is none. */
+/**
+ * The first listener of the node that a host port of the same protocol would hide; undefined: there is none.
+ */
 export function findHidden(
   hostPort: HostPort,
   listeners: readonly NodeListener[],

@@ -9,15 +9,24 @@ export interface Uplink {
 
 /** How this node is connected to others. */
 export interface Underlay {
-  /** The links that carry the node's addresses, first those, and the links of the routes to other nodes and out of the cluster. */
+  /**
+   * The links that carry the node's addresses, first those, and the links of the routes to other nodes and
+   * out of the cluster.
+   */
   readonly uplinks: readonly Uplink[];
-  /** Those of the node's addresses that can be used, with the largest packet that every route from there takes. */
+  /**
+   * Those of the node's addresses that can be used, with the largest packet that every route from there
+   * takes.
+   */
   readonly addresses: ReadonlyMap<string, number>;
-  /** The routes to other nodes' addresses. The same route is the same object, also from one observation to the next. */
+  /**
+   * The routes to other nodes' addresses. The same route is the same object, also from one observation to the
+   * next.
+   */
   readonly routes: ReadonlyMap<string, UnderlayRoute>;
   /**
-   * Addresses of services, which kube-proxy in IPVS mode puts on a link of its own: the kernel takes them for the node's, and they are not
-   * (kubernetes/kubernetes#131765).
+   * Addresses of services, which kube-proxy in IPVS mode puts on a link of its own: the kernel takes them for
+   * the node's, and they are not (kubernetes/kubernetes#131765).
    */
   readonly serviceAddresses: readonly string[];
   readonly surroundings: Surroundings;
@@ -63,8 +72,8 @@ const UNICAST = 1;
 const LOCAL = 2;
 
 /**
- * What an answer of the kernel means: a string is the error instead of one. Several next hops are a segment only if all of them are neighbours
- * on one link.
+ * What an answer of the kernel means: a string is the error instead of one. Several next hops are a segment
+ * only if all of them are neighbours on one link.
  */
 export function judgeRoute(
   answer: RouteAnswer | string,
@@ -117,14 +126,18 @@ export interface OwnAddress {
 export interface UnderlayLink {
   readonly mtu: number;
   readonly up: boolean;
-  /** Packets leave through it: it is no loopback and no dummy, on which addresses stand that other links carry. */
+  /**
+   * Packets leave through it: it is no loopback and no dummy, on which addresses stand that other links
+   * carry.
+   */
   readonly carriesTraffic: boolean;
 }
 
 /**
- * The largest packet from each address of this node: what its own link takes, and the links of all routes to other nodes in that family. An
- * address on a loopback or dummy, as nodes that speak BGP have it, is carried by those alone; where there are none, by the links out of the
- * cluster. One that nothing carries is left out.
+ * The largest packet from each address of this node: what its own link takes, and the links of all routes to
+ * other nodes in that family. An address on a loopback or dummy, as nodes that speak BGP have it, is carried
+ * by those alone; where there are none, by the links out of the cluster. One that nothing carries is left
+ * out.
  */
 export function sizeAddresses(
   own: readonly OwnAddress[],

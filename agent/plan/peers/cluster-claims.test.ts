@@ -95,7 +95,10 @@ test("createClaimSettler() gives the prefix to the next in age once the incumben
   assert.deepEqual(owners(second, third), ["10.1.1.0/24 c"]);
 });
 
-/** A machine at 192.0.2.10/24 behind the router 192.0.2.1, with a second network, a router without a prefix, and IPv6. */
+/**
+ * A machine at 192.0.2.10/24 behind the router 192.0.2.1, with a second network, a router without a prefix,
+ * and IPv6.
+ */
 const MACHINE: Surroundings = {
   addresses: [
     { address: "192.0.2.10", role: "this_node" },

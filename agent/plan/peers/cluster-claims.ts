@@ -43,7 +43,9 @@ interface Judged {
   readonly unusable: readonly string[];
 }
 
-/** Nodes are immutable, and thousands of them stay the same from one plan to the next: each is parsed once. */
+/**
+ * Nodes are immutable, and thousands of them stay the same from one plan to the next: each is parsed once.
+ */
 const parsed = new WeakMap<ClusterMember, readonly Claim[]>();
 
 function claimsOf(node: ClusterMember): readonly Claim[] {
@@ -58,13 +60,14 @@ function claimsOf(node: ClusterMember): readonly Claim[] {
 }
 
 /**
- * Settles which node a PodCIDR belongs to, and which node is at an address. What is claimed must be no reserved prefix, nor meet what this
- * machine lives on; and who came first keeps what it has as long as its Node exists: of prefixes that are the same or of which one holds the
- * other, and of a prefix and another node's address in it. The older Node came first, of two of one moment the one whose name sorts first: the same
- * on all nodes. This node is judged as all others are.
+ * Settles which node a PodCIDR belongs to, and which node is at an address. What is claimed must be no
+ * reserved prefix, nor meet what this machine lives on; and who came first keeps what it has as long as its
+ * Node exists: of prefixes that are the same or of which one holds the other, and of a prefix and another
+ * node's address in it. The older Node came first, of two of one moment the one whose name sorts first: the
+ * same on all nodes. This node is judged as all others are.
  *
- * A settler is for one surroundings. It keeps the order of what it has judged, as nearly all nodes are the same from one run to the next, and
- * gives the same answer as long as all are.
+ * A settler is for one surroundings. It keeps the order of what it has judged, as nearly all nodes are the
+ * same from one run to the next, and gives the same answer as long as all are.
  */
 export function createClaimSettler(input: SettlerInput): ClaimSettler {
   const judgeAlone = createNodeJudge(input);
@@ -120,7 +123,10 @@ function settleAll(all: readonly Judged[], sorted: readonly Contender[]): Claims
   return { claims, refusals };
 }
 
-/** The last answer for each claim of which a node's address is refused: what is planned for a claim goes by its identity. */
+/**
+ * The last answer for each claim of which a node's address is refused: what is planned for a claim goes by
+ * its identity.
+ */
 const reduced = new WeakMap<Claim, Claim>();
 
 function withoutAddresses(claim: Claim, unusable: readonly string[]): Claim {

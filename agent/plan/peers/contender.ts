@@ -41,7 +41,10 @@ const ROLES: Readonly<Record<AddressRole, string>> = {
   api_server: "the API server",
 };
 
-/** A prefix that holds all of a cluster CIDR is one from which the operator has taken the pods' space on purpose. */
+/**
+ * A prefix that holds all of a cluster CIDR is one from which the operator has taken the pods' space on
+ * purpose.
+ */
 export function holdingsOf(
   { addresses, connected }: Surroundings,
   clusterCIDRs: readonly Cidr[],
@@ -61,7 +64,10 @@ export function holdingsOf(
   ];
 }
 
-/** Orders those who came first before others: this machine, then nodes by age and name; a node's addresses before its PodCIDRs. */
+/**
+ * Orders those who came first before others: this machine, then nodes by age and name; a node's addresses
+ * before its PodCIDRs.
+ */
 export function compareRank(a: Contender, b: Contender): number {
   const nodeA = nodeOf(a);
   const nodeB = nodeOf(b);

@@ -5,7 +5,10 @@ export type RouteKind = (typeof ROUTE_KINDS)[number];
 
 export type RouteCounts = Readonly<Record<RouteKind, number>>;
 
-/** Counts PodCIDRs of other nodes by the route to them, and the nodes themselves: a node with several by the worst of its routes. */
+/**
+ * Counts PodCIDRs of other nodes by the route to them, and the nodes themselves: a node with several by the
+ * worst of its routes.
+ */
 export interface RouteCounter {
   add(node: string, route: RouteKind): void;
   podCidrs(): RouteCounts;

@@ -20,7 +20,10 @@ interface Reserved {
   readonly text: string;
 }
 
-/** Addresses that mean something else everywhere (RFC 6890, RFC 4291). 240.0.0.0/4 is none: there are clusters whose pods live there. */
+/**
+ * Addresses that mean something else everywhere (RFC 6890, RFC 4291). 240.0.0.0/4 is none: there are clusters
+ * whose pods live there.
+ */
 const RESERVED: readonly Reserved[] = (
   [
     ["0.0.0.0/8", "unspecified addresses"],
@@ -34,7 +37,10 @@ const RESERVED: readonly Reserved[] = (
   ] as const
 ).map(([prefix, what]) => ({ range: knownRange(prefix), text: `${what} (${prefix})` }));
 
-/** What no node can have as its address. IPv4's link-local addresses are let through: small networks without a DHCP server use them. */
+/**
+ * What no node can have as its address. IPv4's link-local addresses are let through: small networks without a
+ * DHCP server use them.
+ */
 const UNREACHABLE: readonly Reserved[] = RESERVED.filter(({ text }) => !text.endsWith("(169.254.0.0/16)"));
 
 /** What is wrong with a PodCIDR whoever has it; undefined when nothing is. */

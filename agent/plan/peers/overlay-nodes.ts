@@ -22,7 +22,10 @@ export interface OverlayNodesInput {
   readonly remembered: readonly RememberedPeer[];
 }
 
-/** Thousands of nodes stay the same from one plan to the next: each is the same object as long as it is, which the rules for it go by. */
+/**
+ * Thousands of nodes stay the same from one plan to the next: each is the same object as long as it is, which
+ * the rules for it go by.
+ */
 const known = new WeakMap<ClusterMember, OverlayNode>();
 
 /** All nodes but this one, each with the PodCIDRs that it has and not only claims. */

@@ -21,8 +21,8 @@ export interface OverlayRoute {
   readonly kind: "overlay";
   readonly destination: Cidr;
   /**
-   * This node's gateway of the same family, for what the node itself sends: an answer to the node's own address would not come back through
-   * the overlay, which strict reverse path filters do not forgive.
+   * This node's gateway of the same family, for what the node itself sends: an answer to the node's own
+   * address would not come back through the overlay, which strict reverse path filters do not forgive.
    */
   readonly source: string | undefined;
   /** The gateway of the node's pods. Nobody asks who has it: its MAC is a permanent neighbour. */
@@ -62,7 +62,10 @@ export function addressOf(family: Family, addresses: readonly string[]): string 
   return addresses.find((address) => familyOf(address) === family);
 }
 
-/** A plan, and the kernel's routes to the node's addresses that it was made for. Flat, since thousands are kept. */
+/**
+ * A plan, and the kernel's routes to the node's addresses that it was made for. Flat, since thousands are
+ * kept.
+ */
 interface KnownPlan {
   readonly route4: UnderlayRoute | undefined;
   readonly route6: UnderlayRoute | undefined;
@@ -70,8 +73,8 @@ interface KnownPlan {
 }
 
 /**
- * Plans the routes to other nodes' pods, one claim at a time, and remembers them: of thousands of nodes one or two change at once, and the same
- * answer for the others is recognised as the same object.
+ * Plans the routes to other nodes' pods, one claim at a time, and remembers them: of thousands of nodes one
+ * or two change at once, and the same answer for the others is recognised as the same object.
  */
 export function createPeerPlanner(input: PeerPlannerInput): (claim: Claim, routeTo: RouteTo) => PeerPlan {
   const known = new WeakMap<Claim, KnownPlan>();
@@ -110,7 +113,10 @@ function held(address: string): PeerPlan {
   return { kind: "held", reason: `no link that is up carries this node's address ${address}` };
 }
 
-/** The node is newer than the last look at the underlay: what was made for it before a restart stays until the next one. */
+/**
+ * The node is newer than the last look at the underlay: what was made for it before a restart stays until the
+ * next one.
+ */
 function unasked(address: string): PeerPlan {
   return {
     kind: "held",

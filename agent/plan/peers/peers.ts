@@ -9,7 +9,10 @@ import { minMtu } from "../node/node-network.ts";
 import { addressOf, FAMILIES, type PeerPlan, type PeerRoute } from "./peer-routes.ts";
 import type { Underlay } from "../node/underlay.ts";
 
-/** What VXLAN puts around a pod's packet: inner Ethernet, VXLAN, UDP, and the outer IP header (RFC 7348 section 5). */
+/**
+ * What VXLAN puts around a pod's packet: inner Ethernet, VXLAN, UDP, and the outer IP header (RFC 7348
+ * section 5).
+ */
 export const VXLAN_OVERHEAD: Readonly<Record<Family, number>> = { 4: 50, 6: 70 };
 
 export interface VxlanSettings {
@@ -26,7 +29,10 @@ export interface TunnelPlan {
   readonly local: string;
   readonly mac: string;
   readonly mtu: number;
-  /** Gateways of this node's pods: what is masqueraded on its way through the device gets one of them, which other nodes take, and no other address. */
+  /**
+   * Gateways of this node's pods: what is masqueraded on its way through the device gets one of them, which
+   * other nodes take, and no other address.
+   */
   readonly addresses: readonly string[];
   /** What its outer packets may have on the path; larger ones are fragmented. */
   readonly underlayMtu: number;
@@ -45,7 +51,10 @@ export interface PeersPlan {
   readonly tunnels: readonly TunnelPlan[];
   /** Names that tunnels can have: those not planned are ours to delete. */
   readonly tunnelNames: readonly string[];
-  /** PodCIDRs of other nodes by the kind of route to them; one whose node's address is unreachable counts so, although it has a route. */
+  /**
+   * PodCIDRs of other nodes by the kind of route to them; one whose node's address is unreachable counts so,
+   * although it has a route.
+   */
   readonly podCidrs: RouteCounts;
   /** Other nodes, each by the worst of its routes. */
   readonly nodes: RouteCounts;
@@ -103,7 +112,10 @@ export function planPeers(input: PeersInput): PeersPlan {
   return { routes, held, tunnels, tunnelNames, ...counts, problems: [...problems] };
 }
 
-/** Tells claims to which this node makes no route: its own, and what others claim of prefixes in which its pods live. */
+/**
+ * Tells claims to which this node makes no route: its own, and what others claim of prefixes in which its
+ * pods live.
+ */
 export function ownClaims({
   nodeName,
   ownCidrs,
@@ -112,7 +124,10 @@ export function ownClaims({
   return ({ node, range }) => node.name === nodeName || own.some((around) => rangeHolds(around, range));
 }
 
-/** Two devices at most: one kernel socket sends over IPv4 or IPv6, and pairs of nodes may share only one of them. */
+/**
+ * Two devices at most: one kernel socket sends over IPv4 or IPv6, and pairs of nodes may share only one of
+ * them.
+ */
 export function tunnelName(device: string, underlay: Family): string {
   return underlay === 4 ? device : `${device}6`;
 }

@@ -21,10 +21,11 @@ export interface PodMtuInput {
 }
 
 /**
- * MTU of pods: that of the link which carries the node's address, not of the one with the default route (antrea-io/antrea#5868), less what
- * the overlay puts around a packet if it may be used. A node with an IPv6 address leaves room for an outer IPv6 header: some peer may have no
- * IPv4, and no router cuts IPv6 packets to the size of the peer's link. While the node's link is down, or
- * the node is not known, the MTU stays. It is never less than the pods' families need: what does not fit then is cut outside of them, by the node.
+ * MTU of pods: that of the link which carries the node's address, not of the one with the default route
+ * (antrea-io/antrea#5868), less what the overlay puts around a packet if it may be used. A node with an IPv6
+ * address leaves room for an outer IPv6 header: some peer may have no IPv4, and no router cuts IPv6 packets
+ * to the size of the peer's link. While the node's link is down, or the node is not known, the MTU stays. It
+ * is never less than the pods' families need: what does not fit then is cut outside of them, by the node.
  */
 export function planMtu({ mtu, overlay, families, ownAddresses, underlay, before }: PodMtuInput): number {
   const least = minMtu(families);

@@ -18,9 +18,10 @@ interface Place<T> {
 }
 
 /**
- * Lets in those who bear each other: in the order of `compareRank`, each unless it meets one that came before. `sorted` is in the order of
- * {@link compareRanges}. `onRefused` hears of the others, with the one in the way. Takes time for those that overlap a claim alone: n log n, as
- * prefixes are nested no deeper than they have lengths.
+ * Lets in those who bear each other: in the order of `compareRank`, each unless it meets one that came
+ * before. `sorted` is in the order of {@link compareRanges}. `onRefused` hears of the others, with the one in
+ * the way. Takes time for those that overlap a claim alone: n log n, as prefixes are nested no deeper than
+ * they have lengths.
  */
 export function settleRanges<T extends Contender>(
   sorted: readonly T[],

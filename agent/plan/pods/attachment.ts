@@ -1,7 +1,10 @@
 import { CUT, formatPodName, parsePodName, type PodIdentity, readIdentity } from "./names/pod-identity.ts";
 import { NO_SETTINGS, parseAltNames, type PodSettings } from "./pod-settings.ts";
 
-/** What the kernel keeps of an attachment: written into the host link's alias and names when it is made, read back after a restart. */
+/**
+ * What the kernel keeps of an attachment: written into the host link's alias and names when it is made, read
+ * back after a restart.
+ */
 export interface Attachment {
   /** CNI network name of the conflist: GC of one network never touches another's. */
   readonly network: string;
@@ -9,7 +12,10 @@ export interface Attachment {
   /** Interface name in the pod. */
   readonly ifname: string;
   readonly addresses: readonly string[];
-  /** Undefined: the runtime did not pass one. Kept beside the alias where that has no room, see {@link readIdentity}. */
+  /**
+   * Undefined: the runtime did not pass one. Kept beside the alias where that has no room, see {@link
+   * readIdentity}.
+   */
   readonly pod?: PodIdentity | undefined;
   /** Kept beside the alias, see {@link formatAltNames}. */
   readonly settings?: PodSettings;
@@ -29,9 +35,11 @@ export const MAX_ALIAS_LENGTH = 255;
 const ALIAS_FORMAT = "1";
 
 /**
- * `causeway 1 NETWORK CONTAINER_ID IFNAME ADDRESS[,ADDRESS] [NAMESPACE/POD]`. No part holds a blank: the protocol has validated them. With an ID of 64
- * characters and two addresses there is room for some 120 characters of the pod's name, which is cut behind that; its whole is then in
- * alternative names (see {@link hasRoomForName}). The UID never is in the alias: agents of former releases take one with another word for foreign.
+ * `causeway 1 NETWORK CONTAINER_ID IFNAME ADDRESS[,ADDRESS] [NAMESPACE/POD]`. No part holds a blank: the
+ * protocol has validated them. With an ID of 64 characters and two addresses there is room for some 120
+ * characters of the pod's name, which is cut behind that; its whole is then in alternative names (see {@link
+ * hasRoomForName}). The UID never is in the alias: agents of former releases take one with another word for
+ * foreign.
  */
 export function formatAlias(attachment: Attachment): string {
   const { network, containerId, ifname, addresses, pod } = attachment;
@@ -48,7 +56,10 @@ export function hasRoomForName(alias: string, pod: PodIdentity): boolean {
   return alias.endsWith(` ${formatPodName(pod)}`);
 }
 
-/** The attachment of an alias, without what alternative names hold; undefined when the alias is not one of ours. */
+/**
+ * The attachment of an alias, without what alternative names hold; undefined when the alias is not one of
+ * ours.
+ */
 export function parseAlias(alias: string): Attachment | undefined {
   const [owner, format, network, containerId, ifname, addresses, podName, ...rest] = alias.split(" ");
   if (owner !== ALIAS_OWNER || format !== ALIAS_FORMAT || rest.length > 0) return undefined;
@@ -66,7 +77,10 @@ export interface AttachedLink {
   readonly altNames: readonly string[];
 }
 
-/** The attachment of a host link, from its alias and its alternative names; undefined for one that is half made, or foreign. */
+/**
+ * The attachment of a host link, from its alias and its alternative names; undefined for one that is half
+ * made, or foreign.
+ */
 export function parseAttachment({ name, alias, altNames }: AttachedLink): Attachment | undefined {
   const attachment = alias === undefined ? undefined : parseAlias(alias);
   if (attachment === undefined) return undefined;

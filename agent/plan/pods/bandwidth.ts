@@ -22,8 +22,9 @@ export interface Shaper {
 }
 
 /**
- * Kubelet has no setting for a burst, and container runtimes pass "no limit" for it: 2^32-1 bits of containerd, eight times that of CRI-O. Taken by
- * its word a pod with 1 Mbit/s would send half a gigabyte at full speed first. So a burst is bounded by what the rate gives in this time.
+ * Kubelet has no setting for a burst, and container runtimes pass "no limit" for it: 2^32-1 bits of
+ * containerd, eight times that of CRI-O. Taken by its word a pod with 1 Mbit/s would send half a gigabyte at
+ * full speed first. So a burst is bounded by what the rate gives in this time.
  */
 const MAX_BURST_S = 0.05;
 

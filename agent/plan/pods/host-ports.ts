@@ -5,7 +5,10 @@ export const PROTOCOLS = ["tcp", "udp", "sctp"] as const;
 
 export type Protocol = (typeof PROTOCOLS)[number];
 
-/** Numbers of the protocols (IPPROTO_* of netinet/in.h): a name is what some file of the machine makes of them. */
+/**
+ * Numbers of the protocols (IPPROTO_* of netinet/in.h): a name is what some file of the machine makes of
+ * them.
+ */
 export const PROTOCOL_NUMBERS: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17, sctp: 132 };
 
 /** One port of the node that leads to a port of a pod. */
@@ -58,7 +61,10 @@ export function overlaps(a: HostPort, b: HostPort): boolean {
   });
 }
 
-/** Whether one attachment cannot have both: some packet would be for both equally. One address goes before all of them. */
+/**
+ * Whether one attachment cannot have both: some packet would be for both equally. One address goes before all
+ * of them.
+ */
 export function clashes(a: HostPort, b: HostPort): boolean {
   return overlaps(a, b) && isAnyAddress(a.hostIp) === isAnyAddress(b.hostIp);
 }
@@ -75,8 +81,9 @@ export function describeHostPort({ protocol, hostIp, hostPort }: HostPort): stri
 }
 
 /**
- * What the maps hold for one attachment: for each port and family the pod's address, and for each address with a port the pair by which a pod
- * that reaches itself is known. The comment names the attachment, for people: `HOST_LINK CONTAINER_ID`.
+ * What the maps hold for one attachment: for each port and family the pod's address, and for each address
+ * with a port the pair by which a pod that reaches itself is known. The comment names the attachment, for
+ * people: `HOST_LINK CONTAINER_ID`.
  */
 export function planPortElements(binding: PortBinding): readonly PortElement[] {
   const { hostLink, containerId, addresses, hostPorts } = binding;
@@ -95,7 +102,10 @@ export function planPortElements(binding: PortBinding): readonly PortElement[] {
   });
 }
 
-/** As {@link formatFields} of netlink/nft-values.ts gives it back, and as nft reads it wherever it runs: protocols by number. */
+/**
+ * As {@link formatFields} of netlink/nft-values.ts gives it back, and as nft reads it wherever it runs:
+ * protocols by number.
+ */
 export function formatPortElement({ key, value, comment }: PortElement): string {
   const data = value.length === 0 ? "" : ` : ${formatPortKey(value)}`;
   return `${formatPortKey(key)} comment "${comment}"${data}`;

@@ -16,8 +16,9 @@ export interface PodAddressPlan {
 }
 
 /**
- * Everything that an attachment consists of, as plain data: the veth, and on both sides what keeps address resolution off the
- * path (design: layer 3 between pods, permanent neighbours). `agent/kernel/pod/attach-pod.ts` turns it into messages.
+ * Everything that an attachment consists of, as plain data: the veth, and on both sides what keeps address
+ * resolution off the path (design: layer 3 between pods, permanent neighbours).
+ * `agent/kernel/pod/attach-pod.ts` turns it into messages.
  */
 export interface PodPlan {
   readonly host: {
@@ -93,7 +94,10 @@ export function planPodNetwork(input: PodNetworkInput): PodPlan {
   };
 }
 
-/** The MAC of a pod follows its IPv4 address where it has one: those four bytes are unique on the node without a hash. */
+/**
+ * The MAC of a pod follows its IPv4 address where it has one: those four bytes are unique on the node without
+ * a hash.
+ */
 export function podMac(addresses: readonly string[]): string {
   const address = addresses.find((candidate) => !candidate.includes(":")) ?? addresses[0];
   if (address === undefined) throw new RangeError("Cannot derive a MAC address: the pod has no address");
@@ -101,8 +105,8 @@ export function podMac(addresses: readonly string[]): string {
 }
 
 /**
- * MAC of the other end of a veth: the same with the first four bits turned over. Set at creation, so that udev leaves it alone; and its own
- * inverse, so that the host end tells the pod's MAC.
+ * MAC of the other end of a veth: the same with the first four bits turned over. Set at creation, so that
+ * udev leaves it alone; and its own inverse, so that the host end tells the pod's MAC.
  */
 export function otherEndMac(mac: string): string {
   const [first = 0, ...rest] = macToBytes(mac);

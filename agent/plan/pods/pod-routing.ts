@@ -34,20 +34,24 @@ export interface PodRouting {
   /** Of the default route, so that it goes before others; undefined: the kernel's own. */
   readonly metric: number | undefined;
   /**
-   * Answers leave by a table of the interface's own: another one's routes would take them where their source is not known, and the node's guard
-   * against foreign sources drop them.
+   * Answers leave by a table of the interface's own: another one's routes would take them where their source
+   * is not known, and the node's guard against foreign sources drop them.
    */
   readonly hasOwnTable: boolean;
   /** Interfaces of ours whose default route no longer counts, and which need such a table now. */
   readonly displaced: readonly { readonly linkIndex: number; readonly gateway: string }[];
 }
 
-/** What the kernel takes for IPv6 where none is given (IP6_RT_PRIO_USER of linux/ipv6_route.h); for IPv4 it is 0. */
+/**
+ * What the kernel takes for IPv6 where none is given (IP6_RT_PRIO_USER of linux/ipv6_route.h); for IPv4 it is
+ * 0.
+ */
 const DEFAULT_METRIC = { 4: 0, 6: 1024 } as const;
 
 /**
- * Plans the routes of one family for an interface that may not be the pod's only one: the default route where it is wanted or none is there; else those
- * to the cluster's PodCIDRs, unless the default route leads there through another interface of ours. Throws when no metric goes before another's.
+ * Plans the routes of one family for an interface that may not be the pod's only one: the default route where
+ * it is wanted or none is there; else those to the cluster's PodCIDRs, unless the default route leads there
+ * through another interface of ours. Throws when no metric goes before another's.
  */
 export function planPodRouting(input: PodRoutingInput): PodRouting {
   const { family, gateway, wantsDefault, clusterCidrs } = input;

@@ -19,18 +19,19 @@ export const NO_SETTINGS: PodSettings = {
 const ANY_SOURCE = "anysource";
 
 /**
- * Name of a host link whose pod answers through a routing table of the interface's own in this family (plan/pod-routing.ts). The pod's namespace cannot be looked
- * into after the ADD: this tells a later CHECK what to look for.
+ * Name of a host link whose pod answers through a routing table of the interface's own in this family
+ * (plan/pod-routing.ts). The pod's namespace cannot be looked into after the ADD: this tells a later CHECK
+ * what to look for.
  */
 export function ownTableName(hostLink: string, family: Family): string {
   return `${hostLink}.owntable${family}`;
 }
 
 /**
- * Alternative names of a host link, in which the kernel keeps the settings of its pod: an alias has no room for them, and the elements of
- * nftables maps are gone when somebody flushes the rules while the agent is away. One name each (`ip link` shows them):
- * `HOST_LINK.tcp.8080.80[.HOST_IP]` with "-" for ":" in the address, `HOST_LINK.in.RATE.BURST` and `HOST_LINK.out.RATE.BURST` in bits,
- * `HOST_LINK.anysource`.
+ * Alternative names of a host link, in which the kernel keeps the settings of its pod: an alias has no room
+ * for them, and the elements of nftables maps are gone when somebody flushes the rules while the agent is
+ * away. One name each (`ip link` shows them): `HOST_LINK.tcp.8080.80[.HOST_IP]` with "-" for ":" in the
+ * address, `HOST_LINK.in.RATE.BURST` and `HOST_LINK.out.RATE.BURST` in bits, `HOST_LINK.anysource`.
  */
 export function formatAltNames(
   hostLink: string,
@@ -49,7 +50,10 @@ export function formatAltNames(
   ].map((setting) => `${hostLink}.${setting}`);
 }
 
-/** Inverse of {@link formatAltNames}, {@link NO_SETTINGS} itself where there are none; other names of the link are passed over. */
+/**
+ * Inverse of {@link formatAltNames}, {@link NO_SETTINGS} itself where there are none; other names of the link
+ * are passed over.
+ */
 export function parseAltNames(hostLink: string, names: readonly string[]): PodSettings {
   const hostPorts: HostPort[] = [];
   let { ingress, egress }: Bandwidth = NO_SETTINGS.bandwidth;

@@ -1,4 +1,7 @@
-/** Labels as a flat list of keys and values, sorted by key: a hundred bytes where a map takes four hundred. Equal ones are one object. */
+/**
+ * Labels as a flat list of keys and values, sorted by key: a hundred bytes where a map takes four hundred.
+ * Equal ones are one object.
+ */
 export type Labels = readonly string[];
 
 /** Keeps one object for all that have the same content, for as long as somebody uses it. */

@@ -30,8 +30,8 @@ export interface Pod {
   /** Canonical, of both families. */
   readonly addresses: readonly string[];
   /**
-   * Those of containers before those of restartable init containers: the first of a name and protocol counts. Those without a name are kept of this
-   * node's pods only.
+   * Those of containers before those of restartable init containers: the first of a name and protocol counts.
+   * Those without a name are kept of this node's pods only.
    */
   readonly ports: readonly ContainerPort[];
   /** Undefined: not scheduled yet. */
@@ -61,7 +61,9 @@ export interface Requirement {
   readonly values: readonly string[];
   /** As the API's `labelSelector` parameter writes it; the same text means the same requirement. */
   readonly text: string;
-  /** Whether the API server understands the text: it lets objects of old have values that no label can have. */
+  /**
+   * Whether the API server understands the text: it lets objects of old have values that no label can have.
+   */
   readonly isValid: boolean;
 }
 
@@ -145,10 +147,16 @@ export interface Policy {
   readonly name: string;
   /** Pods that it is about. */
   readonly subject: PodSelector;
-  /** Undefined: says nothing of that direction. A NetworkPolicy isolates in the directions that it has, be the list empty or not. */
+  /**
+   * Undefined: says nothing of that direction. A NetworkPolicy isolates in the directions that it has, be the
+   * list empty or not.
+   */
   readonly rules: Readonly<Record<Direction, readonly Rule[] | undefined>>;
   readonly faults: readonly Fault[];
-  /** The `spec` that it was read from, which takes less room; undefined where it has no text, such as an object of YAML that holds itself. */
+  /**
+   * The `spec` that it was read from, which takes less room; undefined where it has no text, such as an
+   * object of YAML that holds itself.
+   */
   readonly spec: string | undefined;
 }
 
@@ -171,8 +179,8 @@ export function policyTitle({ tier, namespace, name }: Pick<Policy, "tier" | "na
 }
 
 /**
- * Whether a pod is subject and peer of policies: not on the host's network, whose address is the node's, and not over, as its address may be
- * somebody else's by now. A terminating pod is both until it is gone.
+ * Whether a pod is subject and peer of policies: not on the host's network, whose address is the node's, and
+ * not over, as its address may be somebody else's by now. A terminating pod is both until it is gone.
  */
 export function takesPart({ hostNetwork, phase }: Pick<Pod, "hostNetwork" | "phase">): boolean {
   return !hostNetwork && phase !== "Succeeded" && phase !== "Failed";

@@ -25,7 +25,10 @@ function judge({ table }: PolicyEngine, vector: Vector, direction: Direction): n
   return verdicts;
 }
 
-/** Unit tests, which must be quick, take each tenth random cluster. The kernel has verdicts of its own (kernel/policy/vectors.netns.test.ts). */
+/**
+ * Unit tests, which must be quick, take each tenth random cluster. The kernel has verdicts of its own
+ * (kernel/policy/vectors.netns.test.ts).
+ */
 const STEP = isThorough ? 1 : 10;
 
 for (const { file, step, least } of [

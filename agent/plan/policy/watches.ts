@@ -9,7 +9,10 @@ export interface WatchNeeds {
   readonly nodes: boolean;
 }
 
-/** `labelSelector` as the API's parameter writes it: what all who ask have in common; undefined: pods of any labels. */
+/**
+ * `labelSelector` as the API's parameter writes it: what all who ask have in common; undefined: pods of any
+ * labels.
+ */
 export type PodWatches =
   | { readonly kind: "none" }
   | { readonly kind: "namespaces"; readonly namespaces: ReadonlyMap<string, string | undefined> }
@@ -18,7 +21,10 @@ export type PodWatches =
 /** More watches than these cost an API server more than one of everything. */
 export const MAX_NAMESPACES = 32;
 
-/** Finds what selectors of this node's groups ask for: no more is watched than they name, and nothing where they name nobody. */
+/**
+ * Finds what selectors of this node's groups ask for: no more is watched than they name, and nothing where
+ * they name nobody.
+ */
 export function planWatches({ lists, objects }: Pick<PolicyEngine, "lists" | "objects">): WatchNeeds {
   const selectors: PodSelector[] = [];
   let nodes = false;

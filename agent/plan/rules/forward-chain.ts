@@ -10,12 +10,15 @@ export interface ForwardChain extends ChainName {
 export type NftRule = readonly NftExpression[];
 export type NftExpression = Readonly<Record<string, unknown>>;
 
-/** What a chain does to pods' packets: lets all pass, takes some away by a rule of its own, or drops what none of its rules accepts. */
+/**
+ * What a chain does to pods' packets: lets all pass, takes some away by a rule of its own, or drops what none
+ * of its rules accepts.
+ */
 export type ChainEffect = "passes" | "drops pods" | "drops unknown";
 
 /**
- * Judges by the rules that speak of the bridge and nothing else, and by the end of the chain. Chains that it jumps to are not followed: what they
- * accept is not known.
+ * Judges by the rules that speak of the bridge and nothing else, and by the end of the chain. Chains that it
+ * jumps to are not followed: what they accept is not known.
  */
 export function effectOnPods({ policy, rules }: ForwardChain, bridge: string): ChainEffect {
   const accepted = new Set<string>();

@@ -4,15 +4,17 @@ import type { NftChain, NftSet } from "../nft/nft-table.ts";
 import type { RulesetInput } from "./ruleset-input.ts";
 
 /**
- * After kube-proxy, which translates destinations at NF_IP_PRI_NAT_DST (-100) with iptables and with nftables: what it has taken for a service
- * stays one, since a connection is translated once. docs/dataplane.md has the argument.
+ * After kube-proxy, which translates destinations at NF_IP_PRI_NAT_DST (-100) with iptables and with
+ * nftables: what it has taken for a service stays one, since a connection is translated once.
+ * docs/dataplane.md has the argument.
  */
 const PRIORITY_HOST_PORTS = -90;
 
 /**
- * A port of the node leads to a pod, whoever asks: another machine, a pod, or the node itself. One look-up for ports of one address and one for
- * those of all, however many there are. `fib daddr type local`: the same port of any other machine is none of ours (CVE-2025-67499), nor is one
- * of a service whose address IPVS has made local.
+ * A port of the node leads to a pod, whoever asks: another machine, a pod, or the node itself. One look-up
+ * for ports of one address and one for those of all, however many there are. `fib daddr type local`: the same
+ * port of any other machine is none of ours (CVE-2025-67499), nor is one of a service whose address IPVS has
+ * made local.
  */
 export function planHostPorts(families: readonly Family[]): readonly NftChain[] {
   return families.length === 0
@@ -44,7 +46,10 @@ function planChain(hook: "prerouting" | "output", families: readonly Family[]): 
   };
 }
 
-/** Nothing that goes to ::1 is forwarded: a port there is that of a program of the node, whatever pods have (containers/podman#12690). */
+/**
+ * Nothing that goes to ::1 is forwarded: a port there is that of a program of the node, whatever pods have
+ * (containers/podman#12690).
+ */
 const NEVER_HOST_PORTS: readonly string[] = ["::1"];
 
 /** Maps of host ports, whose elements are each attachment's own: see {@link withElements}. */

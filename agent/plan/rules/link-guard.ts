@@ -10,12 +10,16 @@ function drop(reason: PortDropReason): string {
 }
 
 /**
- * Link-layer business of pods that ends before the host's stack hears of it. Gateways and pods know each other by permanent entries, so nothing of
- * it is needed; and what the stack hears, it learns or answers: ARP and neighbour solicitations fill its neighbour table, advertisements of
- * routers and redirects change its routes, one setting away from the kernel's defaults. Each rule ends at its first expressions for most packets.
+ * Link-layer business of pods that ends before the host's stack hears of it. Gateways and pods know each
+ * other by permanent entries, so nothing of it is needed; and what the stack hears, it learns or answers: ARP
+ * and neighbour solicitations fill its neighbour table, advertisements of routers and redirects change its
+ * routes, one setting away from the kernel's defaults. Each rule ends at its first expressions for most
+ * packets.
  *
- * Numbers of protocols, since names are what a file of the machine makes of them (58: ICMPv6, 1: ICMP). Protocols are asked of the packet (`meta protocol`), not of the frame as nft would by itself: a VLAN tag of number 0 stands in the frame, and the
- * stack takes what it carries for untagged. No sets in braces: they are sets without a name, which our tables have none of.
+ * Numbers of protocols, since names are what a file of the machine makes of them (58: ICMPv6, 1: ICMP).
+ * Protocols are asked of the packet (`meta protocol`), not of the frame as nft would by itself: a VLAN tag of
+ * number 0 stands in the frame, and the stack takes what it carries for untagged. No sets in braces: they are
+ * sets without a name, which our tables have none of.
  */
 export const LINK_GUARD: NftChain["rules"] = [
   // ARP, and whatever else is no IP.

@@ -11,7 +11,10 @@ export interface OverlayBindingsInput {
   readonly nodes: readonly OverlayNode[];
 }
 
-/** Offsets in bits from the UDP header: it has 8 bytes, as has VXLAN's; the inner Ethernet header has 14 (RFC 7348 section 5). */
+/**
+ * Offsets in bits from the UDP header: it has 8 bytes, as has VXLAN's; the inner Ethernet header has 14 (RFC
+ * 7348 section 5).
+ */
 const INNER_ETHERTYPE = "@th,224,16";
 const INNER_SOURCE: Readonly<Record<Family, number>> = { 4: 336, 6: 304 };
 const ETHERTYPE: Readonly<Record<Family, string>> = { 4: "0x0800", 6: "0x86dd" };
@@ -28,13 +31,19 @@ interface BindingElement {
   readonly text: string;
 }
 
-/** Nodes are immutable, and thousands of them stay the same from one plan to the next: what is written for one is kept, by the outer family. */
+/**
+ * Nodes are immutable, and thousands of them stay the same from one plan to the next: what is written for one
+ * is kept, by the outer family.
+ */
 const known: Readonly<Record<Family, WeakMap<OverlayNode, readonly BindingElement[]>>> = {
   4: new WeakMap(),
   6: new WeakMap(),
 };
 
-/** Writes what the sets hold for a node, and remembers it: what {@link planOverlayBindings} takes most time for. */
+/**
+ * Writes what the sets hold for a node, and remembers it: what {@link planOverlayBindings} takes most time
+ * for.
+ */
 export function writeOverlayElements(
   node: OverlayNode,
   ownAddresses: readonly string[],
@@ -58,9 +67,10 @@ export function writeOverlayElements(
 }
 
 /**
- * Hash sets of whole addresses and leading bits: one look-up, and one element for each change, however many nodes there are. A set of intervals
- * would take 20 ms for a change among 1,000 (it is copied each time). A cluster has one length of PodCIDRs in each family, and one of addresses:
- * what a node itself sends may have its own address.
+ * Hash sets of whole addresses and leading bits: one look-up, and one element for each change, however many
+ * nodes there are. A set of intervals would take 20 ms for a change among 1,000 (it is copied each time). A
+ * cluster has one length of PodCIDRs in each family, and one of addresses: what a node itself sends may have
+ * its own address.
  */
 export function planOverlayBindings({
   ownAddresses,

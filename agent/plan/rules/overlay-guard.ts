@@ -26,7 +26,10 @@ export interface OverlayGuardInput {
 export const OVERLAY_COUNTERS = {
   /** A pod, or another node's pod, speaks to the overlay's port of a node. */
   pod: "overlay-pod",
-  /** The outer packet is not one that a node has sent to this node, or it arrives where that node is not reached. */
+  /**
+   * The outer packet is not one that a node has sent to this node, or it arrives where that node is not
+   * reached.
+   */
   outer: "overlay-outer",
   /** The inner source is none of the node that the outer source names. */
   inner: "overlay-inner",
@@ -38,7 +41,10 @@ export const RECEIVING_CHAIN = "overlay-input";
 export interface OverlayGuard {
   readonly counters: readonly string[];
   readonly sets: readonly NftSet[];
-  /** For the filter of prerouting, which looks at each packet of the node anyhow: a chain more costs more than a rule. */
+  /**
+   * For the filter of prerouting, which looks at each packet of the node anyhow: a chain more costs more than
+   * a rule.
+   */
   readonly arrivalRules: NftChain["rules"];
   readonly chains: readonly NftChain[];
 }
@@ -51,16 +57,20 @@ const PRIORITY_RAW = -300;
 /** After IPVS, which translates destinations at NF_IP_PRI_NAT_SRC - 1 of its input hook (ip_vs_core.c). */
 const PRIORITY_INPUT = 110;
 
-/** After all translation of destinations, also that of IPVS, whose packets come by the output hook; before that of sources, at 100. */
+/**
+ * After all translation of destinations, also that of IPVS, whose packets come by the output hook; before
+ * that of sources, at 100.
+ */
 const PRIORITY_POSTROUTING = 90;
 
 /** Of the VXLAN header, in bits from the UDP header (RFC 7348 section 5). */
 const VNI = "@th,96,24";
 
 /**
- * VXLAN knows no authentication: who can send UDP to a node can put packets into the pod network. So packets of our network are taken only from
- * addresses of nodes, sent to the address that nodes send to, arriving where the sender is reached, with an inner source that the sender's pods
- * have. Of other networks on the same port nothing is judged, but that pods send nothing to the port of a node.
+ * VXLAN knows no authentication: who can send UDP to a node can put packets into the pod network. So packets
+ * of our network are taken only from addresses of nodes, sent to the address that nodes send to, arriving
+ * where the sender is reached, with an inner source that the sender's pods have. Of other networks on the
+ * same port nothing is judged, but that pods send nothing to the port of a node.
  */
 export function planOverlayGuard(input: OverlayGuardInput | undefined): OverlayGuard {
   if (input === undefined) return NO_GUARD;
@@ -106,7 +116,10 @@ function planNodes(family: Family, { nodes }: Pick<OverlayGuardInput, "nodes">):
   };
 }
 
-/** Ends the chain for what does not go to the overlay's port: one comparison for nearly every packet, whatever its protocol. */
+/**
+ * Ends the chain for what does not go to the overlay's port: one comparison for nearly every packet, whatever
+ * its protocol.
+ */
 function otherPorts(port: number): NftChain["rules"] {
   return [
     { name: "other-port", text: `th dport != ${port} accept` },
@@ -115,8 +128,9 @@ function otherPorts(port: number): NftChain["rules"] {
 }
 
 /**
- * What is translated to a node's port came from somebody who is no node, and leaves under this node's address. Pods are known by the bridge: what
- * a VXLAN device has wrapped for the wire comes from that device here (ip_output of net/ipv4/ip_output.c), as if it had come in by it.
+ * What is translated to a node's port came from somebody who is no node, and leaves under this node's
+ * address. Pods are known by the bridge: what a VXLAN device has wrapped for the wire comes from that device
+ * here (ip_output of net/ipv4/ip_output.c), as if it had come in by it.
  */
 function planSending({ bridge, port }: OverlayGuardInput): NftChain {
   return {
@@ -138,9 +152,10 @@ function planSending({ bridge, port }: OverlayGuardInput): NftChain {
 }
 
 /**
- * A node is reached where a route leads back to it, or where this node's own address is: with several uplinks, packets may come in by the one
- * and answers go out by the other. Kernels before 5.19 look for a route back in prerouting only (be8be04e5ddb, netfilter: nft_fib: reverse path
- * filter for policy-based routing on iif).
+ * A node is reached where a route leads back to it, or where this node's own address is: with several
+ * uplinks, packets may come in by the one and answers go out by the other. Kernels before 5.19 look for a
+ * route back in prerouting only (be8be04e5ddb, netfilter: nft_fib: reverse path filter for policy-based
+ * routing on iif).
  */
 function planArrival({ port, vni }: OverlayGuardInput): NftChain["rules"][number] {
   const overlay = `th dport ${port} meta l4proto 17 ${VNI} ${vni}`;
@@ -149,8 +164,9 @@ function planArrival({ port, vni }: OverlayGuardInput): NftChain["rules"][number
 }
 
 /**
- * Packets between nodes of the overlay need no connection tracking: those in them are tracked when they come out. Without this, each connection of
- * a pod has two entries more in the tables of both nodes, since its packets go from a source port of their own each way (RFC 7348 section 5).
+ * Packets between nodes of the overlay need no connection tracking: those in them are tracked when they come
+ * out. Without this, each connection of a pod has two entries more in the tables of both nodes, since its
+ * packets go from a source port of their own each way (RFC 7348 section 5).
  */
 function planUntracked({ port, vni, ownAddresses }: OverlayGuardInput): NftChain["rules"] {
   return ownAddresses.map((address) => {
@@ -183,14 +199,15 @@ function planLeaving({ port, vni }: OverlayGuardInput): NftChain {
 }
 
 /**
- * Priority of packets that were let in, until they come out of a VXLAN device (a class of tc's, by our link group): that keeps the priority of a
- * packet, and nobody gives one to what arrives.
+ * Priority of packets that were let in, until they come out of a VXLAN device (a class of tc's, by our link
+ * group): that keeps the priority of a packet, and nobody gives one to what arrives.
  */
 const LET_IN = `${LINK_GROUP.toString(16)}:1`;
 
 /**
- * What comes out of a VXLAN device must have been let in. Links between virtual machines or containers hand several datagrams over as one, where
- * the sender has them cut (UDP segmentation): rules see the first alone, which may be of another network.
+ * What comes out of a VXLAN device must have been let in. Links between virtual machines or containers hand
+ * several datagrams over as one, where the sender has them cut (UDP segmentation): rules see the first alone,
+ * which may be of another network.
  */
 function planUnwrapped({ bridge, devices }: OverlayGuardInput): NftChain["rules"] {
   return [

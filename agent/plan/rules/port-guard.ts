@@ -15,12 +15,14 @@ export const PRIORITY_GUARD = -300;
 const DHCPV6_GROUP_MAC = "33:33:00:01:00:02";
 
 /**
- * The guard at pods' ports: a frame passes if it goes to the gateway and comes from an address that the pod's ADD gave it. Whatever else a pod
- * sends is dropped and counted: the list is of what passes, so that fragments, extension headers and tags need no rules of their own.
+ * The guard at pods' ports: a frame passes if it goes to the gateway and comes from an address that the pod's
+ * ADD gave it. Whatever else a pod sends is dropped and counted: the list is of what passes, so that
+ * fragments, extension headers and tags need no rules of their own.
  *
- * Isolated ports would keep pods apart on layer 2 as well, but for one case: with br_netfilter calling iptables the bridge itself translates the
- * destination of a service and forwards the frame to the pod's port (br_nf_pre_routing_finish of net/bridge/br_netfilter_hooks.c), and isolated
- * ports drop it (kubernetes/kubernetes#87426).
+ * Isolated ports would keep pods apart on layer 2 as well, but for one case: with br_netfilter calling
+ * iptables the bridge itself translates the destination of a service and forwards the frame to the pod's port
+ * (br_nf_pre_routing_finish of net/bridge/br_netfilter_hooks.c), and isolated ports drop it
+ * (kubernetes/kubernetes#87426).
  */
 export function planPortGuard(): NftTable {
   return {
@@ -53,7 +55,8 @@ function planGuardChain(): NftChain {
     hook: "prerouting",
     priority: PRIORITY_GUARD,
     rules: [
-      // Nearly every packet ends here, at one look-up, however many pods there are. The link guard judges nothing but what these leave to it.
+      // Nearly every packet ends here, at one look-up, however many pods there are. The link guard judges
+      // nothing but what these leave to it.
       { name: "source4", text: `${toGateway} meta l4proto != 1 ${own4}` },
       { name: "source6", text: `${toGateway} meta l4proto != 58 ip6 daddr != fe80::/10 ${own6}` },
       ...LINK_GUARD,

@@ -6,7 +6,10 @@ export interface RulesetInput {
   readonly bridge: string;
   /** PodCIDRs of this node: only their traffic is masqueraded, every node does its own. */
   readonly podCidrs: readonly Cidr[];
-  /** Destinations that pods reach under their own address: all PodCIDRs of the cluster and what the operator adds. */
+  /**
+   * Destinations that pods reach under their own address: all PodCIDRs of the cluster and what the operator
+   * adds.
+   */
   readonly insideCidrs: readonly Cidr[];
   readonly masquerade: MasqueradeInput;
   /** See {@link Underlay}. */

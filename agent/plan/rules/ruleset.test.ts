@@ -18,7 +18,9 @@ const own = cidrs("10.244.1.0/24", "fd00:10:244:1::/64");
 
 const masquerade: RulesetInput["masquerade"] = { families: [4, 6], randomPorts: true };
 
-/** Nodes of one family and both, with prefixes that end within a word of 32 bits, at its end, and beyond it. */
+/**
+ * Nodes of one family and both, with prefixes that end within a word of 32 bits, at its end, and beyond it.
+ */
 function overlay(isReceiver: boolean): RulesetInput["overlay"] {
   return {
     bridge: "cw0",

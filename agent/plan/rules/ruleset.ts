@@ -8,8 +8,9 @@ import type { RulesetInput } from "./ruleset-input.ts";
 import { planMasqueradeSets, planSourceNat } from "./source-nat.ts";
 
 /**
- * Plans all tables: what leaves the cluster's pod network is masqueraded, host ports lead to their pods, redirects about the bridge are dropped,
- * pods speak to nobody but their gateway on layer 2 and from their own addresses, and only nodes put packets into the overlay.
+ * Plans all tables: what leaves the cluster's pod network is masqueraded, host ports lead to their pods,
+ * redirects about the bridge are dropped, pods speak to nobody but their gateway on layer 2 and from their
+ * own addresses, and only nodes put packets into the overlay.
  */
 export function planRuleset(input: RulesetInput): Ruleset {
   const families = [...new Set(input.podCidrs.map((cidr) => cidr.family))].toSorted((a, b) => a - b);
@@ -42,7 +43,10 @@ export function servesHostPorts(ruleset: Ruleset): boolean {
   return ruleset.some(({ sets }) => sets.some(({ values }) => values !== undefined));
 }
 
-/** The same ruleset with what is each attachment's own: its host ports, and the addresses that it may send from. */
+/**
+ * The same ruleset with what is each attachment's own: its host ports, and the addresses that it may send
+ * from.
+ */
 export function withElements(
   ruleset: Ruleset,
   ports: readonly PortElement[],
@@ -64,8 +68,9 @@ export function withElements(
 }
 
 /**
- * With route_localnet on the bridge, which ports on 127.0.0.1 need for the answers, pods could reach whatever listens there on the node
- * (CVE-2020-8558). Answers to the node have the bridge's address here, which is translated back later.
+ * With route_localnet on the bridge, which ports on 127.0.0.1 need for the answers, pods could reach whatever
+ * listens there on the node (CVE-2020-8558). Answers to the node have the bridge's address here, which is
+ * translated back later.
  */
 function planLocalnetGuard(bridge: string, arrivalRules: NftChain["rules"]): NftChain {
   return {
@@ -83,9 +88,9 @@ function planLocalnetGuard(bridge: string, arrivalRules: NftChain["rules"]): Nft
 }
 
 /**
- * Pods of one node talk through the host's IP stack, so every packet leaves the bridge where it came in and the host would tell
- * the sender to take the short way, which the guard does not allow. send_redirects of one link cannot turn this off (it is
- * ORed with that of "all"), and IPv6 has no such switch.
+ * Pods of one node talk through the host's IP stack, so every packet leaves the bridge where it came in and
+ * the host would tell the sender to take the short way, which the guard does not allow. send_redirects of one
+ * link cannot turn this off (it is ORed with that of "all"), and IPv6 has no such switch.
  */
 function planRedirectDrop(bridge: string): NftChain {
   return {

@@ -5,7 +5,10 @@ import { addressType, keywordOf } from "../nft/nft-family.ts";
 import type { NftChain, NftSet } from "../nft/nft-table.ts";
 import type { RulesetInput } from "./ruleset-input.ts";
 
-/** Destinations that never leave through a router under another address: link-local and multicast (RFC 3927, 4291, 5771). */
+/**
+ * Destinations that never leave through a router under another address: link-local and multicast (RFC 3927,
+ * 4291, 5771).
+ */
 const NEVER_MASQUERADED: readonly Cidr[] = [
   cidrOf("169.254.0.0", 16),
   cidrOf("224.0.0.0", 4),
@@ -27,8 +30,8 @@ export function planMasqueradeSets(family: Family, { podCidrs, insideCidrs }: Ru
 }
 
 /**
- * The name of no link is empty and sorts before all others. `iif 0` says the same, but for the index of a link nft lists all links first, and does so
- * again and again while others' links come and go.
+ * The name of no link is empty and sorts before all others. `iif 0` says the same, but for the index of a
+ * link nft lists all links first, and does so again and again while others' links come and go.
  */
 const FROM_NO_LINK = 'iifname < "!"';
 
@@ -38,7 +41,8 @@ export function planSourceNat(
   masqueraded: readonly Family[],
   { bridge, masquerade }: RulesetInput,
 ): readonly NftChain[] {
-  // Who sends from a pod's address on another link is no pod, and does not get this node's name (Linux 5.7: iif in postrouting).
+  // Who sends from a pod's address on another link is no pod, and does not get this node's name (Linux 5.7:
+  // iif in postrouting).
   const fromPods = `iifname "${bridge}"`;
   const rules = [
     ...masqueraded.map((family) => {
@@ -57,7 +61,8 @@ export function planSourceNat(
       const text = `oifname "${bridge}" ${ip} saddr . ${ip} daddr @hairpin${family} masquerade`;
       return [
         { name: `hairpin${family}`, text: `${fromPods} ${text}` },
-        // What br_netfilter translates on the bridge comes from no link (br_nf_post_routing of net/bridge/br_netfilter_hooks.c).
+        // What br_netfilter translates on the bridge comes from no link (br_nf_post_routing of
+        // net/bridge/br_netfilter_hooks.c).
         { name: `hairpin${family}-bridged`, text: `${FROM_NO_LINK} ${text}` },
       ];
     }),

@@ -17,8 +17,8 @@ export type ApplyRules = (
 ) => Promise<{ readonly ruleset: Ruleset; readonly found: Faults }>;
 
 /**
- * Applies the rules of a node; where the kernel lacks what host ports need, and no pod has any, without theirs: the node is ready, and warns. With
- * `verify` it asks the kernel again.
+ * Applies the rules of a node; where the kernel lacks what host ports need, and no pod has any, without
+ * theirs: the node is ready, and warns. With `verify` it asks the kernel again.
  */
 export function createRules({ kernel, readiness }: RulesInput): ApplyRules {
   let missing: readonly KernelFeature[] = [];

@@ -59,7 +59,8 @@ export function createClusterRuleset(
   return async (task) => {
     const { local, claims, isReceiver, isComplete } = task;
     const podCidrs = livePrefixes(local);
-    // Until all nodes are known, those that were routed to before a restart are of the cluster as well: their traffic goes on.
+    // Until all nodes are known, those that were routed to before a restart are of the cluster as well: their
+    // traffic goes on.
     const remembered = isComplete ? [] : await kernel.listPeers();
     const nodes = overlayNodes({ claims, remembered, isOwn: ownClaims({ nodeName, ownCidrs: podCidrs }) });
     await inSlices(isReceiver ? nodes : [], (node) => writeOverlayElements(node, local.addresses));

@@ -1,7 +1,10 @@
 import type { Ipam } from "../../ipam/ipam.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 
-/** Keeps the addresses that were last given with the bridge: written only when they differ, since every pod that starts changes them. */
+/**
+ * Keeps the addresses that were last given with the bridge: written only when they differ, since every pod
+ * that starts changes them.
+ */
 export interface LastGiven {
   save(): Promise<void>;
   /** A new bridge has nothing of the old one's. */

@@ -40,7 +40,8 @@ export function createOwnPodCidrs(input: OwnPodCidrsInput): OwnPodCidrs {
     if (before !== after) log.info({ before, after }, "PodCIDRs of this node");
     current = assigned;
     ipam.setPodCidrs(assigned);
-    // Pods may be older than the pool: somebody deleted the bridge while the agent was away, so that it recovered them without PodCIDR.
+    // Pods may be older than the pool: somebody deleted the bridge while the agent was away, so that it
+    // recovered them without PodCIDR.
     for (const { addresses } of attachments.list()) ipam.claim(addresses);
   };
   return {
@@ -54,7 +55,8 @@ export function createOwnPodCidrs(input: OwnPodCidrsInput): OwnPodCidrs {
       for (const { cidr, isFormer } of gateways) if (isFormer) ipam.addFormerCidr(cidr);
     },
     learn({ podCidrs, reason }, refusal) {
-      // What is refused leaves the node with what it has: pods that run keep their network, and a node that has nothing waits.
+      // What is refused leaves the node with what it has: pods that run keep their network, and a node that
+      // has nothing waits.
       if (podCidrs.length > 0 && refusal === undefined) take(podCidrs);
       const missing = current.length === 0 ? (reason ?? "the node has no PodCIDR") : undefined;
       readiness.set("pod CIDRs", refusal ?? missing);

@@ -9,7 +9,10 @@ export interface ReloadInput {
   readonly nowMs: () => number;
 }
 
-/** Brings the table in step with the kernel: namespaces die without a DEL, and a shim deletes links while the agent is away. */
+/**
+ * Brings the table in step with the kernel: namespaces die without a DEL, and a shim deletes links while the
+ * agent is away.
+ */
 export async function reloadAttachments(input: ReloadInput): Promise<ReloadChanges> {
   const { kernel, attachments, policies, nowMs } = input;
   const finishReload = attachments.beginReload();

@@ -17,7 +17,10 @@ export interface EndForbiddenInput {
 
 /** Ends connections that policies forbid since a change, within a second of it. */
 export interface EndForbidden {
-  /** Judges all connections of pods: once the table is what all policies say, after a start. Nothing is judged before. */
+  /**
+   * Judges all connections of pods: once the table is what all policies say, after a start. Nothing is judged
+   * before.
+   */
   begin(): void;
   /** The kernel has these changes now. */
   changed(changes: readonly TableChange[]): void;

@@ -22,11 +22,14 @@ export interface PodAdmissionInput {
 /** What attachments mean to policies, by host link. Those of no Kubernetes pod have none. */
 export interface PodAdmission {
   /**
-   * Before the pod's link can send: resolves when the kernel has what policies say of it; with a sentence when the pod must not start. One whose
-   * labels are not known is waited for a moment, then isolated until they are.
+   * Before the pod's link can send: resolves when the kernel has what policies say of it; with a sentence
+   * when the pod must not start. One whose labels are not known is waited for a moment, then isolated until
+   * they are.
    */
   admit(hostLink: string, attachment: Attachment): Promise<string | undefined>;
-  /** After its link has gone, before its addresses are free: resolves when the kernel has nothing of the pod. */
+  /**
+   * After its link has gone, before its addresses are free: resolves when the kernel has nothing of the pod.
+   */
   release(hostLink: string): Promise<void>;
   /** Attachments that are older than the agent, or were made by somebody else. */
   adopt(attachments: Iterable<readonly [string, Attachment]>): void;
@@ -35,7 +38,10 @@ export interface PodAdmission {
   attachments(): ReadonlyMap<string, Attachment>;
 }
 
-/** How long an ADD waits for policies, and for its pod's labels: runtimes wait for it, and the kubelet tries again. */
+/**
+ * How long an ADD waits for policies, and for its pod's labels: runtimes wait for it, and the kubelet tries
+ * again.
+ */
 export const PATIENCE_MS = 5000;
 
 export function createPodAdmission(input: PodAdmissionInput): PodAdmission {
@@ -85,7 +91,8 @@ export function createPodAdmission(input: PodAdmissionInput): PodAdmission {
     async release(hostLink) {
       if (!attachments.delete(hostLink)) return;
       const change = changeOf(hostLink, undefined);
-      // What the table of an agent before says of it stays with that: until it can be read again nobody can change it.
+      // What the table of an agent before says of it stays with that: until it can be read again nobody can
+      // change it.
       if (queue.isOpen()) await queue.commit([change]);
       else queue.gather([change]);
     },

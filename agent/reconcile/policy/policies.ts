@@ -31,7 +31,10 @@ export interface FollowedObjects {
 
 export interface PoliciesInput extends Omit<PolicyProblemsInput, "readiness" | "log"> {
   readonly kernel: Pick<PolicyKernel, "ensure" | "apply" | "remove">;
-  /** Opens the source, which tells what becomes of objects by the function that it is given, and not before it has returned. */
+  /**
+   * Opens the source, which tells what becomes of objects by the function that it is given, and not before it
+   * has returned.
+   */
   readonly open: (hear: (changes: readonly ObjectChange[], isUrgent: boolean) => void) => FollowedObjects;
   readonly nodeName: string;
   /** Whether pods may start before policies are known. */
@@ -69,7 +72,10 @@ export interface Policies extends Omit<PodAdmission, "written" | "attachments"> 
   stop(): Promise<void>;
 }
 
-/** What a change needs from watches that have just begun is waited for no longer than this: it may forbid something. */
+/**
+ * What a change needs from watches that have just begun is waited for no longer than this: it may forbid
+ * something.
+ */
 const MAX_HOLD_MS = 1000;
 
 const PART = "network policies";
@@ -220,7 +226,9 @@ function describeNeeds({ pods, nodes }: WatchNeeds): string {
   return JSON.stringify([nodes, pods.kind === "namespaces" ? [...pods.namespaces] : pods]);
 }
 
-/** Goes on to what is possible by now: first the engine, which tells what else must be known, then the kernel. */
+/**
+ * Goes on to what is possible by now: first the engine, which tells what else must be known, then the kernel.
+ */
 function step(state: State): void {
   const { input, queue, admission, source, known } = state;
   if (state.engine === undefined) {

@@ -15,8 +15,8 @@ export interface PolicyQueueInput {
   /** The engine has taken changes, and the kernel has not yet. */
   readonly onPlanned: (changes: readonly ObjectChange[]) => void;
   /**
-   * The kernel has all that the engine knows; `changes`: what became of the table with it. `waitedMs`: the longest that one of the objects has waited
-   * for it, if they changed the table.
+   * The kernel has all that the engine knows; `changes`: what became of the table with it. `waitedMs`: the
+   * longest that one of the objects has waited for it, if they changed the table.
    */
   readonly onWritten: (changes: readonly TableChange[], waitedMs: number | undefined) => void;
   /** Hears what somebody else had changed, and was put right. */
@@ -25,7 +25,10 @@ export interface PolicyQueueInput {
   readonly onFault: (fault: string | undefined) => void;
 }
 
-/** One ordered queue from objects to the kernel: the engine takes what waits, and one transaction at a time brings what became of it. */
+/**
+ * One ordered queue from objects to the kernel: the engine takes what waits, and one transaction at a time
+ * brings what became of it.
+ */
 export interface PolicyQueue {
   /** Takes changes that may wait a moment for others. */
   gather(changes: readonly ObjectChange[]): void;
@@ -70,7 +73,10 @@ interface State {
   waiting: Waiting[];
   /** What the engine made of what it was given, not in the kernel: all of one time in a list. */
   backlog: (readonly TableChange[])[];
-  /** How the kernel's table came about: "kept" by this queue, "absent" because it is not needed, or by somebody. */
+  /**
+   * How the kernel's table came about: "kept" by this queue, "absent" because it is not needed, or by
+   * somebody.
+   */
   table: "unknown" | "kept" | "absent";
   isVerifying: boolean;
   running: Promise<void> | undefined;
@@ -228,7 +234,10 @@ async function write(state: State, table: PolicyTable): Promise<void> {
   state.table = "kept";
 }
 
-/** What the kernel refuses because somebody has changed the table meanwhile, it takes with the table as a whole. */
+/**
+ * What the kernel refuses because somebody has changed the table meanwhile, it takes with the table as a
+ * whole.
+ */
 async function apply(
   { input: { kernel, onRepair } }: State,
   changes: readonly TableChange[],

@@ -18,7 +18,10 @@ export interface PolicyProblemsInput {
 export interface PolicyProblems {
   /** Remembers what of policies cannot be read. */
   heard(changes: readonly ObjectChange[]): void;
-  /** `faults`: why following does not work, `notices`: what is there and not enforced, `strangers`: pods that have waited too long. */
+  /**
+   * `faults`: why following does not work, `notices`: what is there and not enforced, `strangers`: pods that
+   * have waited too long.
+   */
   report(now: {
     readonly faults: readonly string[];
     readonly notices: readonly string[];

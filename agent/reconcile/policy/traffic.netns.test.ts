@@ -1,4 +1,7 @@
-/** Policies and traffic on the real kernel: an engine, its table, real connections, and what the kernel tells of drops. */
+/**
+ * Policies and traffic on the real kernel: an engine, its table, real connections, and what the kernel tells
+ * of drops.
+ */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
@@ -96,7 +99,10 @@ async function commit(changes: readonly TableChange[]): Promise<void> {
   ender.changed(changes);
 }
 
-/** Resolves when nothing arrives any more at either end, though both go on to send; gives the milliseconds until then. */
+/**
+ * Resolves when nothing arrives any more at either end, though both go on to send; gives the milliseconds
+ * until then.
+ */
 async function whenEnded(flow: TickingFlow): Promise<number> {
   const startMs = performance.now();
   let lastMs = startMs;

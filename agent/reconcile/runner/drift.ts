@@ -14,7 +14,10 @@ export interface DriftInput {
   readonly trigger: () => void;
 }
 
-/** Follows the kernel's notifications: at once on a quiet node, a little later while pods come and go, since most of them are our own. */
+/**
+ * Follows the kernel's notifications: at once on a quiet node, a little later while pods come and go, since
+ * most of them are our own.
+ */
 export interface Drift {
   /** The kernel told of a change that may concern us. */
   noticed(): void;

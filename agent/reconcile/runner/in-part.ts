@@ -2,8 +2,8 @@ import { messageOf } from "../../lib/errors.ts";
 import type { Readiness, ReadinessPart } from "../../lib/readiness.ts";
 
 /**
- * Runs all that a part of readiness waits for: it is ready once this has succeeded, and tells why it has not. `work` answers what it still waits for,
- * so that a part is never called ready for a moment.
+ * Runs all that a part of readiness waits for: it is ready once this has succeeded, and tells why it has not.
+ * `work` answers what it still waits for, so that a part is never called ready for a moment.
  */
 export async function inPart(
   readiness: Pick<Readiness, "set">,

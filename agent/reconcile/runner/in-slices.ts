@@ -3,7 +3,10 @@ import { setImmediate } from "node:timers/promises";
 /** How long others wait at most: pods' requests, probes and the renewal of leases among them. */
 const SLICE_MS = 10;
 
-/** Does the work for all items, in turns of the event loop that are short however many there are; what follows has a turn of its own. */
+/**
+ * Does the work for all items, in turns of the event loop that are short however many there are; what follows
+ * has a turn of its own.
+ */
 export async function inSlices<Item>(items: readonly Item[], work: (item: Item) => void): Promise<void> {
   let startMs = performance.now();
   for (const item of items) {

@@ -12,10 +12,16 @@ export interface RunnerOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** Runs one piece of level-triggered work: at once when triggered, but bounded in frequency and never twice at the same time. */
+/**
+ * Runs one piece of level-triggered work: at once when triggered, but bounded in frequency and never twice at
+ * the same time.
+ */
 export interface Runner {
   trigger(): void;
-  /** Triggers, and settles like the first run that begins from now on; rejects when the runner is stopped before. */
+  /**
+   * Triggers, and settles like the first run that begins from now on; rejects when the runner is stopped
+   * before.
+   */
   run(): Promise<void>;
   /** Ends the timers and waits for a run that is under way. */
   stop(): Promise<void>;
@@ -23,7 +29,10 @@ export interface Runner {
 
 const STOPPED = "Cannot run: the runner is stopped";
 
-/** After a run the runner rests for this many times as long, up to a limit: a cluster in turmoil must not take the node's CPU. */
+/**
+ * After a run the runner rests for this many times as long, up to a limit: a cluster in turmoil must not take
+ * the node's CPU.
+ */
 const REST_FACTOR = 4;
 const MAX_REST_MS = 500;
 

@@ -14,8 +14,8 @@ export interface ScopedRunner {
 }
 
 /**
- * A runner whose work is told the widest scope that it was triggered for. A run that nobody has triggered, and one after a failure, looks at
- * everything.
+ * A runner whose work is told the widest scope that it was triggered for. A run that nobody has triggered,
+ * and one after a failure, looks at everything.
  */
 export function createScopedRunner(
   work: (scope: Scope) => Promise<"again" | undefined>,

@@ -18,7 +18,10 @@ const KEPT = 64;
 /** A client that tries again and again is logged once in this time. */
 const SILENCE_MS = 60_000;
 
-/** Lines a second, of all pods together, and how many may come at once: what scans thousands of ports must not fill the disk. */
+/**
+ * Lines a second, of all pods together, and how many may come at once: what scans thousands of ports must not
+ * fill the disk.
+ */
 const LINES_PER_SECOND = 10;
 const BURST = 50;
 

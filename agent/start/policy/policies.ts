@@ -30,7 +30,10 @@ const NO_POLICIES: WatchedPolicies = {
   stop: () => Promise.resolve(),
 };
 
-/** Opens what the configuration says; where policies are not wanted, or come from nowhere, what an agent before has enforced is removed. */
+/**
+ * Opens what the configuration says; where policies are not wanted, or come from nowhere, what an agent
+ * before has enforced is removed.
+ */
 export function openPolicies(base: Base, source: Source): WatchedPolicies {
   const { config, kernel, log, clock, metrics, repairs } = base;
   if (!config.policy.enabled || (source.client === undefined && config.objectsFile === undefined)) {

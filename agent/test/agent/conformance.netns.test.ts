@@ -145,7 +145,10 @@ for (const { name: family, podCIDRs, addresses } of FAMILIES) {
 
 type Keys = Readonly<Record<string, unknown>>;
 
-/** Calls the shim with the configuration that a runtime would send: the conflist's keys, and those of the verb. */
+/**
+ * Calls the shim with the configuration that a runtime would send: the conflist's keys, and those of the
+ * verb.
+ */
 function call(
   { node, pod, version, containerId, name = "causeway", netns = pod.path }: Cell,
   verb: Verb,
@@ -194,7 +197,10 @@ function isBefore(version: CniVersion, since: CniVersion): boolean {
   return SUPPORTED_VERSIONS.indexOf(version) < SUPPORTED_VERSIONS.indexOf(since);
 }
 
-/** What a plugin before ours may have made; results before 0.3.0 had no interfaces, and chains came with 0.3.0. */
+/**
+ * What a plugin before ours may have made; results before 0.3.0 had no interfaces, and chains came with
+ * 0.3.0.
+ */
 function earlierResult(
   version: CniVersion,
 ): { cniVersion: string; interfaces: readonly object[] } | undefined {

@@ -18,7 +18,10 @@ afterEach(async () => {
   await node.remove();
 });
 
-/** Reads the text format of Prometheus: type of each metric, and the labels of its samples; undefined where it has none. */
+/**
+ * Reads the text format of Prometheus: type of each metric, and the labels of its samples; undefined where it
+ * has none.
+ */
 function exposedMetrics(text: string): ReadonlyMap<string, { type: string; labels: string[] | undefined }> {
   const metrics = new Map<string, { type: string; labels: string[] | undefined }>();
   for (const [, name = "", type = ""] of text.matchAll(/^# TYPE (\w+) (\w+)$/gm))

@@ -1,4 +1,7 @@
-/** What operators read in the log and in `causeway status`: a problem is told once as a problem, and its end as its end. */
+/**
+ * What operators read in the log and in `causeway status`: a problem is told once as a problem, and its end
+ * as its end.
+ */
 import assert from "node:assert/strict";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -26,7 +26,10 @@ afterEach(async () => {
   await node.remove();
 });
 
-/** Starts the agent with the rights that it has elsewhere, and an empty /etc: no /etc/protocols, /etc/services, /etc/iproute2. */
+/**
+ * Starts the agent with the rights that it has elsewhere, and an empty /etc: no /etc/protocols,
+ * /etc/services, /etc/iproute2.
+ */
 async function startWithoutEtc(): Promise<number> {
   const flags = {
     "node-name": NODE_NAME,

@@ -1,6 +1,6 @@
 /**
- * From the release before and back to it, while pods run: the gateways' prefixes and the way to pods change, and no packet is lost, on the node
- * and to pods of other nodes.
+ * From the release before and back to it, while pods run: the gateways' prefixes and the way to pods change,
+ * and no packet is lost, on the node and to pods of other nodes.
  */
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -119,7 +119,8 @@ test("an upgrade from the release before, and a rollback to it, lose no packet b
   const pairs = [
     ...ofB.map((target) => ({ name: `pod to pod ${target}`, from: a, target })),
     ...GATEWAYS.map((target) => ({ name: `pod to gateway ${target}`, from: a, target })),
-    // From one address, as a connection is: without, the kernel chooses anew for each packet, and has nothing while IPv6 waits for its gateway.
+    // From one address, as a connection is: without, the kernel chooses anew for each packet, and has nothing
+    // while IPv6 waits for its gateway.
     ...ofA.map((target, index) => {
       return { name: `node to pod ${target}`, from: undefined, target: `-I ${GATEWAYS[index]} ${target}` };
     }),

@@ -1,4 +1,7 @@
-/** What pods send to become somebody else for the host, or to fill its tables: raw frames from inside pods, against a running agent. */
+/**
+ * What pods send to become somebody else for the host, or to fill its tables: raw frames from inside pods,
+ * against a running agent.
+ */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -226,7 +229,8 @@ test("packets to addresses that no pod has make the host ask no neighbour, and w
   await send(pod, "eth0", [...packets, ...linkLocal]);
   assert.equal(await learned(), "");
   for (const target of FREE) {
-    // The kernel bounds its errors to one receiver; asked every second, it never gets round to one (ip_error of net/ipv4/route.c).
+    // The kernel bounds its errors to one receiver; asked every second, it never gets round to one (ip_error
+    // of net/ipv4/route.c).
     await eventually("a sender is told", async () => {
       const said = await other.run("sh", "-c", `ping -n -c1 -W3 ${target}; true`);
       return /unreachable|No route/i.test(said);

@@ -13,7 +13,10 @@ let node: TestNode;
 let api: ApiServer;
 let agent: AgentProcess;
 
-/** A node at 192.0.2.10 with two networks; its router is 198.51.100.1, which lies in no prefix of a link, as clouds have it. */
+/**
+ * A node at 192.0.2.10 with two networks; its router is 198.51.100.1, which lies in no prefix of a link, as
+ * clouds have it.
+ */
 before(async () => {
   node = makeNode();
   api = await startApiServer();

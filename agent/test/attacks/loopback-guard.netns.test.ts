@@ -1,4 +1,7 @@
-/** The node's 127.0.0.1 stays closed to pods when the ruleset is gone and nobody is there to put it back (CVE-2020-8558). */
+/**
+ * The node's 127.0.0.1 stays closed to pods when the ruleset is gone and nobody is there to put it back
+ * (CVE-2020-8558).
+ */
 import assert from "node:assert/strict";
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";

@@ -1,6 +1,7 @@
 /**
- * What a service of the node leads through the overlay is masqueraded by whoever serves it, and for that the kernel takes an address of the device, or
- * any of the node: on a node with a virtual address it took that, which the guards of other nodes drop.
+ * What a service of the node leads through the overlay is masqueraded by whoever serves it, and for that the
+ * kernel takes an address of the device, or any of the node: on a node with a virtual address it took that,
+ * which the guards of other nodes drop.
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";

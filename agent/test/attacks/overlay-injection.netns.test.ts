@@ -1,6 +1,7 @@
 /**
- * Who is no node, or lies, puts nothing into the overlay: with plain UDP sockets, as a pod without any capability has them, over IPv4 and IPv6,
- * inside and outside. Each test ends with a packet of a node that does not lie: what has not arrived by then was dropped.
+ * Who is no node, or lies, puts nothing into the overlay: with plain UDP sockets, as a pod without any
+ * capability has them, over IPv4 and IPv6, inside and outside. Each test ends with a packet of a node that
+ * does not lie: what has not arrived by then was dropped.
  */
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";

@@ -1,4 +1,7 @@
-/** A pod speaks from the addresses that its ADD gave it, and from no other: attacks by raw frames from inside pods, through the real agent. */
+/**
+ * A pod speaks from the addresses that its ADD gave it, and from no other: attacks by raw frames from inside
+ * pods, through the real agent.
+ */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,7 @@
-/** `causeway doctor --before-install` on a node that another plugin serves, and on one that none serves: what it finds, and that it changes nothing. */
+/**
+ * `causeway doctor --before-install` on a node that another plugin serves, and on one that none serves: what
+ * it finds, and that it changes nothing.
+ */
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";

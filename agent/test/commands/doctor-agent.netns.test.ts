@@ -1,4 +1,7 @@
-/** `causeway doctor` beside a running agent, the API server, and what only the whole machine has: each broken, judged, and put right as printed. */
+/**
+ * `causeway doctor` beside a running agent, the API server, and what only the whole machine has: each broken,
+ * judged, and put right as printed.
+ */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -254,7 +257,9 @@ for (const { name, handler, evidence, remedy } of [
   });
 }
 
-/** A mount namespace in which files of /proc are others, as a machine would have them that cannot be had here. */
+/**
+ * A mount namespace in which files of /proc are others, as a machine would have them that cannot be had here.
+ */
 async function machineWith(files: Readonly<Record<string, string | Buffer>>): Promise<readonly string[]> {
   const folder = join(node.folder, "machine");
   mkdirSync(folder, { recursive: true });

@@ -1,6 +1,7 @@
 /**
- * Every check of `causeway doctor` is tried by breaking that very thing with the ordinary tools: it must name what was broken, and the remedy, run
- * as it is printed, must put it right. The agent is dead, so that nobody else does.
+ * Every check of `causeway doctor` is tried by breaking that very thing with the ordinary tools: it must name
+ * what was broken, and the remedy, run as it is printed, must put it right. The agent is dead, so that nobody
+ * else does.
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";

@@ -1,4 +1,7 @@
-/** `doctor` and `trace` on a large node: 250 pods, 5,000 other nodes, half of them behind VXLAN. Prints what it takes. */
+/**
+ * `doctor` and `trace` on a large node: 250 pods, 5,000 other nodes, half of them behind VXLAN. Prints what
+ * it takes.
+ */
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
@@ -11,7 +14,10 @@ const PODS = 250;
 const PEERS = 5000;
 const PREPARE = 16;
 const LIMIT_MS = 2000;
-/** The best of so many runs: a busy machine says nothing about the program. More of them while none was within the limit. */
+/**
+ * The best of so many runs: a busy machine says nothing about the program. More of them while none was within
+ * the limit.
+ */
 const RUNS = 5;
 const MAX_RUNS = 15;
 

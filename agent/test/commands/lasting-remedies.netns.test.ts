@@ -1,6 +1,7 @@
 /**
- * No remedy that doctor or trace prints is undone by the agent. Each is run as it is printed while the agent is stopped; then the agent goes on,
- * repairs what was broken afterwards, and verifies everything twice: the node is as the remedy has left it.
+ * No remedy that doctor or trace prints is undone by the agent. Each is run as it is printed while the agent
+ * is stopped; then the agent goes on, repairs what was broken afterwards, and verifies everything twice: the
+ * node is as the remedy has left it.
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";

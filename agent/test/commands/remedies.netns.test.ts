@@ -1,6 +1,7 @@
 /**
- * Whatever doctor and trace print as a remedy can be pasted as it is: each command of each remedy is read by a real shell, its program exists, and
- * that program itself, in a namespace that has nothing, understands the arguments.
+ * Whatever doctor and trace print as a remedy can be pasted as it is: each command of each remedy is read by
+ * a real shell, its program exists, and that program itself, in a namespace that has nothing, understands the
+ * arguments.
  */
 import assert from "node:assert/strict";
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -44,7 +45,8 @@ let netns: Netns;
 before(async () => {
   netns = await makeNetns();
   folder = mkdtempSync(join(tmpdir(), "remedies-"));
-  // Each of these tells with what it was called, and nothing else: so the shell itself takes the remedy apart.
+  // Each of these tells with what it was called, and nothing else: so the shell itself takes the remedy
+  // apart.
   for (const program of [...Object.keys(COMPLAINTS), ...Object.keys(UNRUN)]) {
     const path = join(folder, program);
     // One write: the programs of a pipe tell it at the same time.

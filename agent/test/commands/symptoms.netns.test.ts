@@ -1,4 +1,7 @@
-/** What docs/symptoms.md shows is what the commands print on a node with that fault: every line, but for numbers. */
+/**
+ * What docs/symptoms.md shows is what the commands print on a node with that fault: every line, but for
+ * numbers.
+ */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
@@ -37,7 +40,10 @@ after(async () => {
 
 const SERVICES = { family: 4, web: "10.96.0.20", mixed: "10.96.0.21", empty: "10.96.0.22" } as const;
 
-/** The faults in the order in which they are made; `line` of an output tells it from others of the same command. */
+/**
+ * The faults in the order in which they are made; `line` of an output tells it from others of the same
+ * command.
+ */
 const FAULTS: readonly {
   readonly command: string;
   readonly line: string;

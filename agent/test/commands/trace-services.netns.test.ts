@@ -1,4 +1,7 @@
-/** `causeway trace` to services, with rules as kube-proxy writes them in its modes. It must never take an address that is translated for one of the world. */
+/**
+ * `causeway trace` to services, with rules as kube-proxy writes them in its modes. It must never take an
+ * address that is translated for one of the world.
+ */
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 import type { AgentProcess } from "../../testing/agent/agent-process.ts";

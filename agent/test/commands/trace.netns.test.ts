@@ -1,6 +1,6 @@
 /**
- * `causeway trace` on every kind of path, whole and with every hop broken by the ordinary tools. It must name the hop; its remedy, run as it is
- * printed, must mend it. The agent is dead, so that nobody else does.
+ * `causeway trace` on every kind of path, whole and with every hop broken by the ordinary tools. It must name
+ * the hop; its remedy, run as it is printed, must mend it. The agent is dead, so that nobody else does.
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";

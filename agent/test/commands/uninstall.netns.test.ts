@@ -1,4 +1,7 @@
-/** The command "uninstall" of the shipped program, on nodes on which the shipped agent has done all that it can do. */
+/**
+ * The command "uninstall" of the shipped program, on nodes on which the shipped agent has done all that it
+ * can do.
+ */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";

@@ -53,7 +53,10 @@ async function setUp(t: TestContext): Promise<Setup> {
   return { node, pod, agent, clean: await dumpNodeState() };
 }
 
-/** Calls the shipped shim and kills it before its system call of this number; gives the call's name, or undefined when it ended before. */
+/**
+ * Calls the shipped shim and kills it before its system call of this number; gives the call's name, or
+ * undefined when it ended before.
+ */
 async function killedShim(
   { node, pod }: Pick<Setup, "node" | "pod">,
   command: "ADD" | "DEL",

@@ -1,4 +1,7 @@
-/** What distributions set before anything of ours runs, in the node's namespace and, as where namespaces inherit it, in those of pods. */
+/**
+ * What distributions set before anything of ours runs, in the node's namespace and, as where namespaces
+ * inherit it, in those of pods.
+ */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { makeNeighbourhood, type Neighbourhood } from "../../testing/machine/neighbourhood.ts";

@@ -1,4 +1,7 @@
-/** Cases from the field about what pods' packets meet on the node; docs/field-cases.md lists all of them with their tests. */
+/**
+ * Cases from the field about what pods' packets meet on the node; docs/field-cases.md lists all of them with
+ * their tests.
+ */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { hostLinkName } from "../../net/host-link.ts";
@@ -88,7 +91,10 @@ test("IPv6 forwarding goes on only after the uplink was told to go on accepting 
   await runOnHost("ip", "link", "del", "up0");
 });
 
-/** What a service proxy does: a virtual address leads to a pod, and what a pod sends to itself gets the node's address. */
+/**
+ * What a service proxy does: a virtual address leads to a pod, and what a pod sends to itself gets the node's
+ * address.
+ */
 const SERVICES = `table inet services {
   chain prerouting {
     type nat hook prerouting priority dstnat

@@ -45,7 +45,10 @@ async function readyAgent(): Promise<AgentProcess> {
   return agent;
 }
 
-/** Runs a script as root in a mount namespace of its own, in the node's folder; it calls the shim for an ADD, with its configuration on stdin. */
+/**
+ * Runs a script as root in a mount namespace of its own, in the node's folder; it calls the shim for an ADD,
+ * with its configuration on stdin.
+ */
 async function addIn(script: string, netns: string): Promise<unknown> {
   const { exitCode, stdout, stderr } = await privileged({
     command: ["unshare", "-m", "sh", "-ec", `cd ${node.folder}; ${script}`],

@@ -1,4 +1,6 @@
-/** Packet filters of others that drop what pods send: nothing of ours can overrule them, so they must be told. */
+/**
+ * Packet filters of others that drop what pods send: nothing of ours can overrule them, so they must be told.
+ */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";

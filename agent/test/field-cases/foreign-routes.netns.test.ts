@@ -56,7 +56,10 @@ after(async () => {
 const runs = async (): Promise<number> =>
   (await agent.metric('causeway_reconcile_runs_total{scope="all",outcome="ok"}')) ?? 0;
 
-/** What so many full runs and ADDs take: CPU time of the agent in seconds, and the slowest ADD but one in milliseconds, the shim's process included. */
+/**
+ * What so many full runs and ADDs take: CPU time of the agent in seconds, and the slowest ADD but one in
+ * milliseconds, the shim's process included.
+ */
 async function measure(
   disturb: () => Promise<unknown>,
 ): Promise<{ readonly cpuS: number; readonly slowMs: number }> {

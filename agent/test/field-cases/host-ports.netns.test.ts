@@ -1,4 +1,7 @@
-/** Host ports on the real kernel, through the real agent and shim: every way to a port, and every way to lose one. */
+/**
+ * Host ports on the real kernel, through the real agent and shim: every way to a port, and every way to lose
+ * one.
+ */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { hostLinkName } from "../../net/host-link.ts";
@@ -327,7 +330,10 @@ test("UDP that kept sending to a port before there was a pod, and to a pod that 
   await eventually("the sender comes to the second pod", async () => (await answers()).startsWith("second"));
 });
 
-/** What service proxies do for a service 10.96.0.10:8080 and a NodePort 30080, both of pod 10.244.1.3: at the hooks of kube-proxy. */
+/**
+ * What service proxies do for a service 10.96.0.10:8080 and a NodePort 30080, both of pod 10.244.1.3: at the
+ * hooks of kube-proxy.
+ */
 for (const { name, table } of [
   { name: "nftables", table: "services" },
   // As iptables-nft writes them.

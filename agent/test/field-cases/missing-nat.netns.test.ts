@@ -1,4 +1,7 @@
-/** A kernel without the module of nftables that host ports need, which is what an nft(8) that refuses their rules looks like. */
+/**
+ * A kernel without the module of nftables that host ports need, which is what an nft(8) that refuses their
+ * rules looks like.
+ */
 import assert from "node:assert/strict";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

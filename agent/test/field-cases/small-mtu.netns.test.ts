@@ -1,6 +1,7 @@
 /**
- * A node network that carries no more than 1280 bytes, as Tailscale's: what pods get, what is impossible, and that what doctor prints about it is not
- * undone by a running agent (tailscale/tailscale#16820, flannel-io/flannel PR#1736).
+ * A node network that carries no more than 1280 bytes, as Tailscale's: what pods get, what is impossible, and
+ * that what doctor prints about it is not undone by a running agent (tailscale/tailscale#16820,
+ * flannel-io/flannel PR#1736).
  */
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -69,7 +70,9 @@ async function doctor(): Promise<FindingsReport> {
   return JSON.parse(stdout) as FindingsReport;
 }
 
-/** The agent has looked at everything once more, as it does each minute, and has found nothing to put right. */
+/**
+ * The agent has looked at everything once more, as it does each minute, and has found nothing to put right.
+ */
 async function assertKept(): Promise<void> {
   const answer = await askForVerification(node.socket, 20_000);
   assert.ok(answer.kind === "answer", JSON.stringify(answer));

@@ -1,4 +1,7 @@
-/** From a release without network policies and back to it: pods that policies isolate are reached again, by the code of that release. */
+/**
+ * From a release without network policies and back to it: pods that policies isolate are reached again, by
+ * the code of that release.
+ */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import type { AgentProcess } from "../../testing/agent/agent-process.ts";

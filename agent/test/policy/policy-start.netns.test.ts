@@ -1,4 +1,7 @@
-/** How an agent with network policies starts: with and without the API server, without Kubernetes, and with policies switched off. */
+/**
+ * How an agent with network policies starts: with and without the API server, without Kubernetes, and with
+ * policies switched off.
+ */
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

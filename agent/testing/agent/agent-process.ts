@@ -10,7 +10,10 @@ import { fetchNew } from "./fetch-new.ts";
 import { type Netns, runOnHost, runShim } from "../machine/netns.ts";
 import { assertInsideTestNamespaces, type PrivilegedAnswer } from "../runner/privileged.ts";
 
-/** A node for tests: folders of its own, and the shipped agent as a process in the host's namespace of the test run. */
+/**
+ * A node for tests: folders of its own, and the shipped agent as a process in the host's namespace of the
+ * test run.
+ */
 export interface TestNode {
   readonly folder: string;
   readonly cniBinDir: string;

@@ -4,13 +4,18 @@ export const VERBS = ["ADD", "CHECK", "DEL", "GC", "STATUS", "VERSION"] as const
 
 export type Verb = (typeof VERBS)[number];
 
-/** What became of one cell: served, or refused because the specification of that version does not have the verb. */
+/**
+ * What became of one cell: served, or refused because the specification of that version does not have the
+ * verb.
+ */
 export type CellOutcome = "served" | "refused";
 
 /** What the suite saw, cell by cell; a cell that nobody has recorded has failed. */
 export interface ConformanceTable {
   record(cell: { verb: Verb; version: CniVersion; family: string }, outcome: CellOutcome): void;
-  /** One row for each verb, one column for each version; in a cell one sign for each family, in their order. */
+  /**
+   * One row for each verb, one column for each version; in a cell one sign for each family, in their order.
+   */
   format(): string;
 }
 

@@ -2,7 +2,10 @@ import { setTimeout as delay } from "node:timers/promises";
 
 const PAUSE_MS = 50;
 
-/** Asks until the answer was made for this request: what the agent collects is up to a second old, and says so. */
+/**
+ * Asks until the answer was made for this request: what the agent collects is up to a second old, and says
+ * so.
+ */
 export async function fetchNew(url: string, init: RequestInit = {}): Promise<Response> {
   for (;;) {
     const response = await fetch(url, init);

@@ -9,7 +9,9 @@ import { eventually } from "../machine/eventually.ts";
 /** The release before the one that gave pods routes of their own. */
 const COMMIT = "e8f3505";
 
-/** Builds the former release from the repository's history, once; gives its bundle. Needs a clone that has it. */
+/**
+ * Builds the former release from the repository's history, once; gives its bundle. Needs a clone that has it.
+ */
 function buildFormerRelease(): string {
   const root = join(import.meta.dirname, "../../..");
   const folder = join(process.env.CAUSEWAY_CACHE ?? tmpdir(), `release-${COMMIT}`);

@@ -1,5 +1,6 @@
 /**
- * Listens on a socket, answers nobody until its standard input ends, and everybody from then on. Prints what it holds and what was refused.
+ * Listens on a socket, answers nobody until its standard input ends, and everybody from then on. Prints what
+ * it holds and what was refused.
  * usage: node hold-requests.ts SOCKET
  */
 import { loadNative } from "../../kernel/socket/native.ts";

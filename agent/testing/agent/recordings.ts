@@ -3,7 +3,10 @@ import { join } from "node:path";
 
 /** One call of a plugin as a runtime made it. */
 export interface RecordedCall {
-  /** Name of the plugin that was called: "loopback", the main plugin of the network, or one that is chained to it. */
+  /**
+   * Name of the plugin that was called: "loopback", the main plugin of the network, or one that is chained to
+   * it.
+   */
   readonly plugin: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly stdin: string;
@@ -33,7 +36,10 @@ export function keptRecordings(): readonly Recording[] {
     }));
 }
 
-/** All scenarios of a folder `RUNTIME/SCENARIO/NUMBER-VERB-PLUGIN.json`; undefined when there is no such folder. */
+/**
+ * All scenarios of a folder `RUNTIME/SCENARIO/NUMBER-VERB-PLUGIN.json`; undefined when there is no such
+ * folder.
+ */
 export function readRecordings(folder: string): readonly Recording[] | undefined {
   if (!existsSync(folder)) return undefined;
   return foldersOf(folder).flatMap((runtime) =>

@@ -75,7 +75,10 @@ function remediesOf(findings: readonly Finding[]): readonly string[] {
   return findings.flatMap(({ remedy }) => remedy ?? []);
 }
 
-/** Every kind of command that a check or a hop prints. `agent/test/commands/remedies.netns.test.ts` proves that none is missing, and that each can be run. */
+/**
+ * Every kind of command that a check or a hop prints. `agent/test/commands/remedies.netns.test.ts` proves
+ * that none is missing, and that each can be run.
+ */
 export const REMEDIES: readonly string[] = [
   ...remediesOf([
     ...checkAgent({ nodeName: "n1", ownVersion: "1", agent: { kind: "silent", reason: "" } }),

@@ -9,9 +9,9 @@ import type { RecordedCall, Recording } from "./recordings.ts";
 const OTHERS = new Set(["host-local", "portmap", "bandwidth"]);
 
 /**
- * Replays the calls of one scenario through the shim: our plugin stands in for the network's main plugin, loopback for itself. A recorded
- * namespace becomes one of its own, which goes when the runtime no longer names it. Every call must succeed: a recorded plugin that failed
- * was told to.
+ * Replays the calls of one scenario through the shim: our plugin stands in for the network's main plugin,
+ * loopback for itself. A recorded namespace becomes one of its own, which goes when the runtime no longer
+ * names it. Every call must succeed: a recorded plugin that failed was told to.
  */
 export async function replay(
   recording: Recording,

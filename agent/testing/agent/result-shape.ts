@@ -48,8 +48,8 @@ export async function readPod(pod: Netns, ifname = "eth0"): Promise<PodFacts> {
 export const EARLIER_INTERFACE = { name: "earlier0", mac: "02:00:00:00:00:01" };
 
 /**
- * Asserts that what ADD printed is the result of its version (SPEC.md of 0.2.0, 0.3.1, 0.4.0, 1.0.0 and 1.1.0, "Result"), says what the
- * kernel has, and keeps the interfaces of earlier plugins.
+ * Asserts that what ADD printed is the result of its version (SPEC.md of 0.2.0, 0.3.1, 0.4.0, 1.0.0 and
+ * 1.1.0, "Result"), says what the kernel has, and keeps the interfaces of earlier plugins.
  */
 export function assertResult(
   stdout: string,

@@ -10,7 +10,10 @@ export interface CommandAnswer {
 
 const TIMEOUT_MS = 20_000;
 
-/** Runs the shipped program with the rights of the test, as `kubectl exec` in the agent's pod does. `around` is put before the command. */
+/**
+ * Runs the shipped program with the rights of the test, as `kubectl exec` in the agent's pod does. `around`
+ * is put before the command.
+ */
 export function runCauseway(args: readonly string[], around: readonly string[] = []): Promise<CommandAnswer> {
   const [program = "", ...rest] = [
     ...around,

@@ -71,7 +71,10 @@ export const COMMAND_PROOFS: readonly CommandProof[] = [
   { command: "rm /var/snap/microk8s", notRun: "MicroK8s is not on this machine" },
 ];
 
-/** Commands of the shell blocks of a document, one a line; continued lines are joined. A block that begins with a variable is one script. */
+/**
+ * Commands of the shell blocks of a document, one a line; continued lines are joined. A block that begins
+ * with a variable is one script.
+ */
 export function shellCommands(text: string): readonly string[] {
   return [...text.matchAll(/^ *```sh\n(.*?)^ *```$/gms)].flatMap(([, block = ""]) => {
     const lines = block
@@ -83,7 +86,10 @@ export function shellCommands(text: string): readonly string[] {
   });
 }
 
-/** The entry that says what runs a command, of one in the agent's container that behind `--`; undefined: none does. */
+/**
+ * The entry that says what runs a command, of one in the agent's container that behind `--`; undefined: none
+ * does.
+ */
 export function proofOf(line: string): CommandProof | undefined {
   const command = line.replace(/^kubectl -n \S+ exec \S+ -- /, "");
   return COMMAND_PROOFS.filter((proof) => command.startsWith(proof.command)).toSorted(

@@ -20,7 +20,10 @@ function proseOf(text: string): string {
   return text.replaceAll(/^```.*?^```$/gms, "").replaceAll(/`[^`\n]*`/g, "");
 }
 
-/** Targets of Markdown links and images, and of `href`, `src` and `srcset` in HTML; those of the web are left out. */
+/**
+ * Targets of Markdown links and images, and of `href`, `src` and `srcset` in HTML; those of the web are left
+ * out.
+ */
 function linksOf(document: string): readonly Link[] {
   const prose = proseOf(readFileSync(join(REPOSITORY, document), "utf8"));
   const markdown = [...prose.matchAll(/\]\(([^)\s]+)\)/g)];
@@ -30,7 +33,9 @@ function linksOf(document: string): readonly Link[] {
     .filter(({ target }) => !/^(?:https?|mailto):/.test(target));
 }
 
-/** The anchors that a Markdown renderer makes of headings: lower case, without punctuation, blanks as hyphens. */
+/**
+ * The anchors that a Markdown renderer makes of headings: lower case, without punctuation, blanks as hyphens.
+ */
 export function anchorsOf(text: string): ReadonlySet<string> {
   const counts = new Map<string, number>();
   const anchors = new Set<string>();

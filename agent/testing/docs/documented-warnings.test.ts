@@ -7,7 +7,10 @@ import { logMessages } from "./log-messages.ts";
 const AGENT = join(import.meta.dirname, "../..");
 const DOCUMENT = join(AGENT, "../docs/warnings.md");
 
-/** Where a message comes from elsewhere: what can stand there. Each must begin as some text of the source does. */
+/**
+ * Where a message comes from elsewhere: what can stand there. Each must begin as some text of the source
+ * does.
+ */
 const INDIRECT: Readonly<Record<string, readonly string[]>> = {
   // Faults of what follows the Kubernetes API, or writes to it.
   "fault.text": [

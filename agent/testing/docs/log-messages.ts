@@ -1,4 +1,7 @@
-/** Texts of the messages that a source may log as a warning or an error; `…` stands for what varies. What is no text in place is given as the expression. */
+/**
+ * Texts of the messages that a source may log as a warning or an error; `…` stands for what varies. What is
+ * no text in place is given as the expression.
+ */
 export function logMessages(source: string): readonly string[] {
   return [...source.matchAll(/\blog(?:\.(?:warn|error)|\[level\])\(/g)].flatMap((call) => {
     const expression = splitArguments(source, call.index + call[0].length).at(-1) ?? "";

@@ -19,7 +19,10 @@ const ENDS_PHRASE = /(?<=[.!?;][)"*_]*)\s+(?=\S)/;
 const OWN_BLOCK = /^\s*(?:[-*+]|\d+\.)\s+/;
 const ENDS_BLOCK = /^\s*$|^#{1,6} |^\s*<|^>|^---$/;
 
-/** The sentences of a Markdown text: paragraphs, list items and table cells, without headings, code blocks and HTML. */
+/**
+ * The sentences of a Markdown text: paragraphs, list items and table cells, without headings, code blocks and
+ * HTML.
+ */
 export function sentencesOf(markdown: string): readonly Sentence[] {
   return blocksOf(blankCode(markdown)).flatMap((block) =>
     readable(block.text)

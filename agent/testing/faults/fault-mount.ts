@@ -13,8 +13,9 @@ export interface FaultMount {
 const MOUNT_POINT = "/mnt";
 
 /**
- * Mounts a tmpfs in a mount namespace, which lives as long as a process in it. That process gives up all capabilities, so that the agent, which
- * has one, may look through /proc/PID/root (ptrace(2), "Ptrace access mode checking").
+ * Mounts a tmpfs in a mount namespace, which lives as long as a process in it. That process gives up all
+ * capabilities, so that the agent, which has one, may look through /proc/PID/root (ptrace(2), "Ptrace access
+ * mode checking").
  */
 export async function makeFaultMount(size: string): Promise<FaultMount> {
   const hold = "exec setpriv --bounding-set=-all --inh-caps=-all sh -c 'echo ready; exec sleep 1000000'";

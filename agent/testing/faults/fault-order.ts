@@ -1,6 +1,9 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 
-/** Environment variable of an agent under test: path of the file with the order. Only fault-preload.ts reads it. */
+/**
+ * Environment variable of an agent under test: path of the file with the order. Only fault-preload.ts reads
+ * it.
+ */
 export const FAULT_VARIABLE = "CAUSEWAY_FAULT_FILE";
 
 /** What is to happen to the agent, and when: at step `step` (from 0) of the request of one container. */

@@ -1,6 +1,7 @@
 /**
- * Loaded into an agent under test before its program (`NODE_OPTIONS=--import`): stops it at any step of a CNI request. It wraps the addon, through
- * which every frame, netlink message and reply passes, so that the shipped program is tested as it ships and knows nothing of faults.
+ * Loaded into an agent under test before its program (`NODE_OPTIONS=--import`): stops it at any step of a CNI
+ * request. It wraps the addon, through which every frame, netlink message and reply passes, so that the
+ * shipped program is tested as it ships and knows nothing of faults.
  */
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
@@ -91,8 +92,8 @@ async function holdIf(isMeant: boolean): Promise<void> {
 }
 
 /**
- * Whether a batch belongs to the request: an ADD's goes through the pod's socket too. What only reads is no step, and what the agent repairs
- * meanwhile is another matter.
+ * Whether a batch belongs to the request: an ADD's goes through the pod's socket too. What only reads is no
+ * step, and what the agent repairs meanwhile is another matter.
  */
 function isWatched(steps: Parameters<Addon["request"]>[0]): boolean {
   if (order === undefined) return false;
@@ -101,7 +102,9 @@ function isWatched(steps: Parameters<Addon["request"]>[0]): boolean {
   return steps.some(({ bytes }) => split(Buffer.from(bytes)).some(isChange));
 }
 
-/** Sends a batch message by message, with the answers and the end of the sequence as `Addon.request` has them. */
+/**
+ * Sends a batch message by message, with the answers and the end of the sequence as `Addon.request` has them.
+ */
 async function runStepwise(
   addon: Addon,
   steps: Parameters<Addon["request"]>[0],
@@ -140,7 +143,10 @@ function split(batch: Buffer): Buffer[] {
   return parts;
 }
 
-/** NFNL_MSG_BATCH_BEGIN has the number of RTM_NEWLINK, but a struct nfgenmsg with the number of nftables' subsystem, 10. */
+/**
+ * NFNL_MSG_BATCH_BEGIN has the number of RTM_NEWLINK, but a struct nfgenmsg with the number of nftables'
+ * subsystem, 10.
+ */
 function isTransaction(batch: Buffer): boolean {
   return batch.readUInt16LE(4) === 16 && batch.readUInt32LE(0) < 32 && batch[HEADER_LENGTH + 3] === 10;
 }

@@ -1,6 +1,9 @@
 import type { TestContext } from "node:test";
 
-/** What each fault does, as the tests of agent/faults*.netns.test.ts prove it. docs/reliability.md has the same table. */
+/**
+ * What each fault does, as the tests of agent/faults*.netns.test.ts prove it. docs/reliability.md has the
+ * same table.
+ */
 export const FAULTS = {
   "agent killed during ADD": {
     fault: "SIGKILL of the agent at every step of ADD",

@@ -34,8 +34,9 @@ export interface ApiServerOptions extends ListenOptions, ResourceServerOptions {
 }
 
 /**
- * A local Kubernetes API server: real HTTP, real list and watch semantics with selectors, faults on demand. Nodes, DaemonSets, definitions, pods, namespaces and
- * NetworkPolicies are there from the start. Where a resource can be named, it is the nodes that are meant by default.
+ * A local Kubernetes API server: real HTTP, real list and watch semantics with selectors, faults on demand.
+ * Nodes, DaemonSets, definitions, pods, namespaces and NetworkPolicies are there from the start. Where a
+ * resource can be named, it is the nodes that are meant by default.
  */
 export interface ApiServer extends Pick<Writes, "events" | "patches"> {
   readonly url: string;
@@ -49,7 +50,9 @@ export interface ApiServer extends Pick<Writes, "events" | "patches"> {
   serve(resource: Resource): ObjectStore;
   /** Serves a kind no more (404), ends its watches, and removes its definition. */
   withdraw(plural: string): void;
-  /** Sets what goes wrong with a verb; undefined ends it. A fault of "list" is one of streaming lists, too. */
+  /**
+   * Sets what goes wrong with a verb; undefined ends it. A fault of "list" is one of streaming lists, too.
+   */
   setFault(verb: ApiVerb, fault: ApiFault | undefined, plural?: string): void;
   /** Refuses all other tokens with 401; undefined lets everybody in. */
   requireToken(token: string | undefined): void;

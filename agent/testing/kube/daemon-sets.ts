@@ -3,7 +3,10 @@ import type { ResourceServer } from "./resources/resource-server.ts";
 
 /** DaemonSets of a local API server. */
 export interface DaemonSets {
-  /** Makes one, or marks it as being deleted, as propagation policy Foreground does; or changes its annotations. */
+  /**
+   * Makes one, or marks it as being deleted, as propagation policy Foreground does; or changes its
+   * annotations.
+   */
   put(name: string, options?: DaemonSetOptions): void;
   remove(name: string): void;
   /** Sets what goes wrong with new requests; watches that are open go on, as on real servers. */

@@ -1,4 +1,7 @@
-/** What a real API server refuses of an Event (kubernetes/kubernetes pkg/apis/core/validation/events.go); undefined when all is well. */
+/**
+ * What a real API server refuses of an Event (kubernetes/kubernetes pkg/apis/core/validation/events.go);
+ * undefined when all is well.
+ */
 export function eventFault(event: Readonly<Record<string, unknown>>): string | undefined {
   const {
     eventTime,

@@ -10,7 +10,9 @@ export interface KubeconfigInput {
   readonly cluster?: Readonly<Record<string, unknown>>;
 }
 
-/** Writes a kubeconfig for one server. Plain HTTP needs `insecure-skip-tls-verify`, or client-node refuses it. */
+/**
+ * Writes a kubeconfig for one server. Plain HTTP needs `insecure-skip-tls-verify`, or client-node refuses it.
+ */
 export function writeKubeconfig({ path, server, user = {}, cluster = {} }: KubeconfigInput): void {
   const insecure = server.startsWith("http:") ? { "insecure-skip-tls-verify": true } : {};
   writeFileSync(

@@ -12,7 +12,10 @@ export interface NodeSpec {
 
 /** The Node objects of an API server. */
 export interface NodeStore extends Omit<ObjectStore, "put"> {
-  /** Creates or replaces a node, from a spec or from a raw object, which may be as malformed as the test likes. */
+  /**
+   * Creates or replaces a node, from a spec or from a raw object, which may be as malformed as the test
+   * likes.
+   */
   put(node: NodeSpec | { readonly raw: JsonObject; readonly name: string }): void;
 }
 

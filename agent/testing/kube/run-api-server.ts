@@ -4,13 +4,17 @@ import { startApiServer } from "./api-server.ts";
 import { writeKubeconfig } from "./kubeconfig.ts";
 
 /**
- * Runs the local API server as a process of its own, so that its memory and time are not those of what is measured.
+ * Runs the local API server as a process of its own, so that its memory and time are not those of what is
+ * measured.
  *
- * usage: node agent/testing/kube/run-api-server.ts [--port N] [--nodes N] [--node-bytes N] [--kubeconfig PATH] [--streaming]
+ * usage: node agent/testing/kube/run-api-server.ts [--port N] [--nodes N] [--node-bytes N] [--kubeconfig
+ * PATH] [--streaming]
  *
- * Prints its URL when it is ready. Node `node-I` has the address 172.16.0.0 + I and the /24 at 11.0.0.0 + 256 I. With `--streaming` it has streaming lists, as API servers since Kubernetes 1.34. Takes commands from stdin, one
- * a line: "move I" moves the prefix of a node to 12.0.0.0 + 256 I, or back; "touch I" changes nothing of a node that matters, as heartbeats do;
- * "churn N" moves N nodes a second, one after the other, and "beat N" touches them; 0 ends both.
+ * Prints its URL when it is ready. Node `node-I` has the address 172.16.0.0 + I and the /24 at 11.0.0.0 + 256
+ * I. With `--streaming` it has streaming lists, as API servers since Kubernetes 1.34. Takes commands from
+ * stdin, one a line: "move I" moves the prefix of a node to 12.0.0.0 + 256 I, or back; "touch I" changes
+ * nothing of a node that matters, as heartbeats do; "churn N" moves N nodes a second, one after the other,
+ * and "beat N" touches them; 0 ends both.
  */
 const { values } = parseArgs({
   options: {

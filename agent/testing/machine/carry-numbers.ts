@@ -26,7 +26,10 @@ async function runSequence(
   return pid;
 }
 
-/** Carries numbers from a pod to these addresses and back, over TCP and UDP; what is returned ends it, and gives what became of them. */
+/**
+ * Carries numbers from a pod to these addresses and back, over TCP and UDP; what is returned ends it, and
+ * gives what became of them.
+ */
 export async function carryNumbers(
   context: TestContext,
   from: Netns,

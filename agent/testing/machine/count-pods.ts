@@ -6,7 +6,10 @@ export interface PodCounts {
   readonly attachments: number;
 }
 
-/** What the agent says it keeps for pods, of one answer: each new one may take a second, since metrics are collected once in that time. */
+/**
+ * What the agent says it keeps for pods, of one answer: each new one may take a second, since metrics are
+ * collected once in that time.
+ */
 export async function countPods(agent: Pick<AgentProcess, "get">): Promise<PodCounts> {
   const { text } = (await agent.get("/metrics")) ?? { text: "" };
   const taken = [...text.matchAll(/^causeway_addresses\{[^}]*state="taken"\} (\d+)$/gm)];

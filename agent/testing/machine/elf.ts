@@ -8,7 +8,10 @@ const E_PHOFF = 32;
 const E_PHENTSIZE = 54;
 const E_PHNUM = 56;
 
-/** Types of a program's segments, from its ELF header: 64 bits, little endian, like all machines that the agent runs on. */
+/**
+ * Types of a program's segments, from its ELF header: 64 bits, little endian, like all machines that the
+ * agent runs on.
+ */
 export function programHeaderTypes(file: Buffer): readonly number[] {
   const identification = file.toString("hex", 0, 6);
   if (identification !== "7f454c460201")

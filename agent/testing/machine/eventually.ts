@@ -5,8 +5,8 @@ const DEADLINE_MS = 60_000;
 const POLL_MS = 5;
 
 /**
- * Waits until `holds` gives something true. Throws, with `what` and what `describe` gives, once a deadline has passed in which that has not changed:
- * what goes on slowly is no failure.
+ * Waits until `holds` gives something true. Throws, with `what` and what `describe` gives, once a deadline
+ * has passed in which that has not changed: what goes on slowly is no failure.
  */
 export async function eventually(
   what: string,

@@ -1,6 +1,9 @@
 import { runOnHost } from "./netns.ts";
 
-/** Services of TCP port 80: one with a pod of this node and NodePort 30080, one with another pod too, and one without endpoints. */
+/**
+ * Services of TCP port 80: one with a pod of this node and NodePort 30080, one with another pod too, and one
+ * without endpoints.
+ */
 export interface Services {
   readonly family: 4 | 6;
   readonly web: string;

@@ -1,6 +1,7 @@
 /**
- * Receives what one TCP connection brings, and prints the rate at which it comes in through eth0 in bits a second, without the first SETTLE_MS, in
- * which the connection finds the limit. usage: node agent/testing/machine/measure-rate.ts receive PORT SETTLE_MS MS | send ADDRESS PORT
+ * Receives what one TCP connection brings, and prints the rate at which it comes in through eth0 in bits a
+ * second, without the first SETTLE_MS, in which the connection finds the limit. usage: node
+ * agent/testing/machine/measure-rate.ts receive PORT SETTLE_MS MS | send ADDRESS PORT
  */
 import { once } from "node:events";
 import { readFileSync } from "node:fs";

@@ -3,9 +3,11 @@ import { makeNode, NODE_NAME, type TestNode } from "../agent/agent-process.ts";
 import { makeNetns, type Netns, runOnHost } from "./netns.ts";
 
 /**
- * A node and the network around it: a router that is also the node "near" on its subnet, and the node "far" behind that router.
+ * A node and the network around it: a router that is also the node "near" on its subnet, and the node "far"
+ * behind that router.
  *
- *   node up0 192.0.2.10, 2001:db8::10 ── far0 192.0.2.1, 192.0.2.11, 2001:db8::1 · beyond0 203.0.113.1 ── far1 203.0.113.7
+ *   node up0 192.0.2.10, 2001:db8::10 ── far0 192.0.2.1, 192.0.2.11, 2001:db8::1
+ *                                        beyond0 203.0.113.1 ── far1 203.0.113.7
  */
 export interface Neighbourhood {
   readonly node: TestNode;

@@ -51,8 +51,8 @@ export function runShim(
 }
 
 /**
- * The descriptors of a namespace as the agent gets them: a real shim is called, and its frame is kept instead of answered. The caller
- * closes both.
+ * The descriptors of a namespace as the agent gets them: a real shim is called, and its frame is kept instead
+ * of answered. The caller closes both.
  */
 export async function openPod(native: Native, netns: Netns): Promise<PodSockets> {
   const folder = mkdtempSync(join(tmpdir(), "pod-"));

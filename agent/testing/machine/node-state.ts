@@ -15,8 +15,8 @@ const DUMPS = [
 ];
 
 /**
- * What follows from the presence of ports, which the bridge notices a moment later, the numbers that the kernel counts up, and the addresses last
- * given that the bridge's alias tells.
+ * What follows from the presence of ports, which the bridge notices a moment later, the numbers that the
+ * kernel counts up, and the addresses last given that the bridge's alias tells.
  */
 const CHANGING = [
   /^\d+: /gm,

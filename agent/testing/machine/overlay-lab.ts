@@ -2,7 +2,10 @@ import type { AgentProcess } from "../agent/agent-process.ts";
 import { makeNetns, type Netns } from "./netns.ts";
 import { makeOverlayNetwork, type OverlayNetwork } from "./overlay-network.ts";
 
-/** The network with an agent on the node, a pod of it, and ears in that pod and on the other nodes; foreign is no node. */
+/**
+ * The network with an agent on the node, a pod of it, and ears in that pod and on the other nodes; foreign is
+ * no node.
+ */
 export interface OverlayLab extends OverlayNetwork {
   readonly agent: AgentProcess;
   readonly pod: Netns;

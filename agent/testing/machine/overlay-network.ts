@@ -4,11 +4,13 @@ import { makeNode, NODE_NAME, type TestNode } from "../agent/agent-process.ts";
 import { makeNetns, type Netns, runOnHost } from "./netns.ts";
 
 /**
- * A node without an agent, with two nodes behind a router, of which one has IPv6 only, a host on its segment, and a host on another link of the
- * node. All speak to each other; the two nodes have ordinary VXLAN devices.
+ * A node without an agent, with two nodes behind a router, of which one has IPv6 only, a host on its segment,
+ * and a host on another link of the node. All speak to each other; the two nodes have ordinary VXLAN devices.
  *
- *   node up0 192.0.2.10, 2001:db8:2::10 ── router ── far 203.0.113.7 and 2001:db8:9::8 (pods 10.244.3.5, fd00:3::5, 10.244.4.5, fd00:4::5)
+ *   node up0 192.0.2.10, 2001:db8:2::10 ── router ── far 203.0.113.7 and 2001:db8:9::8
  *   node up1 198.51.100.10 ── side           └────── foreign 192.0.2.66, 2001:db8:2::66
+ *
+ * Pods of far: 10.244.3.5, fd00:3::5, 10.244.4.5 and fd00:4::5.
  */
 export interface OverlayNetwork {
   readonly node: TestNode;

@@ -1,5 +1,6 @@
 /**
- * A pod's program: answers on TCP and UDP, IPv4 and IPv6, with its name and the address that it was asked from.
+ * A pod's program: answers on TCP and UDP, IPv4 and IPv6, with its name and the address that it was asked
+ * from.
  * usage: node agent/testing/machine/serve-port.ts NAME PORT
  */
 import { createSocket } from "node:dgram";

@@ -25,7 +25,10 @@ export interface TickingFlow {
   received(): { readonly talker: Received; readonly listener: Received };
   /** Resolves when more has arrived at both ends, over TCP and over UDP. */
   goesOn(): Promise<void>;
-  /** Resolves when nothing has arrived at either end for some ticks, though both go on to send. What was on its way before may still arrive. */
+  /**
+   * Resolves when nothing has arrived at either end for some ticks, though both go on to send. What was on
+   * its way before may still arrive.
+   */
   stops(): Promise<void>;
 }
 

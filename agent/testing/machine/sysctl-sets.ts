@@ -1,7 +1,8 @@
 /**
- * What distributions and hardening guides set of net.ipv4 and net.ipv6, by who does: settings of the links "all" and "default", and LINK for those that
- * are there. From systemd's 50-default.conf and 50-redhat.conf, Ubuntu's procps, Flatcar's baselayout, Bottlerocket's release-sysctl.conf, and the
- * benchmarks of the Center for Internet Security for servers.
+ * What distributions and hardening guides set of net.ipv4 and net.ipv6, by who does: settings of the links
+ * "all" and "default", and LINK for those that are there. From systemd's 50-default.conf and 50-redhat.conf,
+ * Ubuntu's procps, Flatcar's baselayout, Bottlerocket's release-sysctl.conf, and the benchmarks of the Center
+ * for Internet Security for servers.
  */
 export const SYSCTL_SETS: Readonly<Record<string, readonly string[]>> = {
   "systemd before 245": ["net.ipv4.conf.all.rp_filter=1", "net.ipv4.conf.all.promote_secondaries=1"],

@@ -1,5 +1,6 @@
 /**
- * Sends datagrams to port 9 of all addresses, over and over, whether they get anywhere or not, until it is killed.
+ * Sends datagrams to port 9 of all addresses, over and over, whether they get anywhere or not, until it is
+ * killed.
  * usage: node agent/testing/packets/flood-udp.ts ADDRESS …
  */
 import { createSocket } from "node:dgram";

@@ -35,7 +35,10 @@ export interface Station {
   readonly ip: string;
 }
 
-/** An IPv6 packet with an ICMPv6 message in it, its checksum filled in; `fragment`: with a fragment header, though whole. */
+/**
+ * An IPv6 packet with an ICMPv6 message in it, its checksum filled in; `fragment`: with a fragment header,
+ * though whole.
+ */
 export function icmpv6(
   { from, to }: FrameEnds,
   { type, code = 0, body }: { readonly type: number; readonly code?: number; readonly body: Uint8Array },
@@ -74,7 +77,10 @@ export interface Advertised {
   readonly prefix: string;
 }
 
-/** A router advertisement of high preference (RFC 4861, 4191) to all nodes, with a prefix and a route to it through the router. */
+/**
+ * A router advertisement of high preference (RFC 4861, 4191) to all nodes, with a prefix and a route to it
+ * through the router.
+ */
 export function routerAdvertisement({ router, mac, prefix }: Advertised, fragment = false): Buffer {
   const lifetime = Buffer.concat([u32(86_400), u32(14_400), u32(0)]);
   const body = Buffer.concat([
@@ -88,7 +94,10 @@ export function routerAdvertisement({ router, mac, prefix }: Advertised, fragmen
   return icmpv6({ from: router, to: "ff02::1" }, { type: 134, body }, fragment);
 }
 
-/** A neighbour solicitation or advertisement (RFC 4861 section 4.3 and 4.4) about `target`, with the sender's MAC. */
+/**
+ * A neighbour solicitation or advertisement (RFC 4861 section 4.3 and 4.4) about `target`, with the sender's
+ * MAC.
+ */
 export function neighbour6(
   type: "solicitation" | "advertisement",
   ends: FrameEnds,

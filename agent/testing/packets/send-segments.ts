@@ -1,5 +1,6 @@
 /**
- * Sends datagrams of one size as one packet, for the network card to cut: UDP segmentation, which any program may ask for (udp(7)).
+ * Sends datagrams of one size as one packet, for the network card to cut: UDP segmentation, which any program
+ * may ask for (udp(7)).
  * usage: node agent/testing/packets/send-segments.ts DESTINATION PORT SIZE HEX
  */
 import { loadAddon } from "../../native/addon.ts";

@@ -1,8 +1,9 @@
 /**
  * Numbers that go to and fro: counts those that do not come back.
- * usage: node agent/testing/packets/sequence.ts echo PORT ADDRESS …   sends all back that comes, by TCP and UDP
- *        node agent/testing/packets/sequence.ts talk PORT ADDRESS …   one TCP connection and one UDP socket for each address, a number every 5 ms,
- *                                                                      until SIGINT; then prints Flow[] as JSON, once the last have come back
+ * usage: node agent/testing/packets/sequence.ts echo|talk PORT ADDRESS …
+ *   echo   sends all back that comes, by TCP and UDP
+ *   talk   one TCP connection and one UDP socket for each address, a number every 5 ms, until SIGINT; then
+ *          prints Flow[] as JSON, once the last have come back
  */
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
@@ -17,7 +18,9 @@ export interface Flow {
 }
 
 const PAUSE_MS = 5;
-/** So long after the last number that has come nothing more is expected; TCP repeats what is lost for longer. */
+/**
+ * So long after the last number that has come nothing more is expected; TCP repeats what is lost for longer.
+ */
 const SILENCE_MS = 5000;
 /** A program that does not run for two seconds loses nothing. */
 const BUFFER_BYTES = 200_000;

@@ -1,5 +1,6 @@
 /**
- * One end of a TCP connection and of a UDP flow, each of which sends a byte every 20 ms both ways: the file gets a "t" or a "u" for each byte that comes.
+ * One end of a TCP connection and of a UDP flow, each of which sends a byte every 20 ms both ways: the file
+ * gets a "t" or a "u" for each byte that comes.
  * usage: node agent/testing/packets/ticking-flow.ts listen|talk ADDRESS PORT FILE
  */
 import { createSocket, type Socket as DatagramSocket } from "node:dgram";

@@ -1,7 +1,10 @@
 import { addressToBytes, familyOf } from "../../net/address.ts";
 import { macToBytes } from "../../net/mac.ts";
 
-/** What a VXLAN device sends for one UDP datagram of a pod: VXLAN header, Ethernet, IP, UDP (RFC 7348 section 5). */
+/**
+ * What a VXLAN device sends for one UDP datagram of a pod: VXLAN header, Ethernet, IP, UDP (RFC 7348 section
+ * 5).
+ */
 export interface VxlanPacket {
   readonly vni: number;
   /** Of the VXLAN devices. */
@@ -13,7 +16,10 @@ export interface VxlanPacket {
   readonly port: number;
   /** Inner IEEE 802.1Q tag. */
   readonly vlan?: number;
-  /** Bytes behind the inner packet, as Ethernet pads short frames: no part of the packet, so that only the outer one needs fragments. */
+  /**
+   * Bytes behind the inner packet, as Ethernet pads short frames: no part of the packet, so that only the
+   * outer one needs fragments.
+   */
   readonly padding?: number;
 }
 

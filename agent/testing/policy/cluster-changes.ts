@@ -9,7 +9,10 @@ import { createPolicyEngine, type PolicyEngine } from "../../plan/policy/state/p
 import { GATEWAYS, HERE } from "./random-cluster.ts";
 import type { RawCluster } from "./raw-objects.ts";
 
-/** An engine of the node {@link HERE} that knows nothing yet. Without limits that depend on what was before, the same objects give the same table. */
+/**
+ * An engine of the node {@link HERE} that knows nothing yet. Without limits that depend on what was before,
+ * the same objects give the same table.
+ */
 export function createTestEngine(bigLimits: BigLimits = { shareAbove: 2, copyBelow: 3 }): PolicyEngine {
   const cidrs = [cidrOf("10.244.0.0", 16), cidrOf("fd00::", 16)];
   return createPolicyEngine({

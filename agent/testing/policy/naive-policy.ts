@@ -16,8 +16,8 @@ import type {
 type Direction = "ingress" | "egress";
 
 /**
- * Judges one packet as section 2 of the contract is written, sentence by sentence, with nothing of the agent's own but the arithmetic of prefixes.
- * Only the end in question is judged.
+ * Judges one packet as section 2 of the contract is written, sentence by sentence, with nothing of the
+ * agent's own but the arithmetic of prefixes. Only the end in question is judged.
  */
 export function judgeNaively(cluster: RawCluster, probe: Probe, direction: Direction): boolean {
   const { source, destination } = probe;

@@ -10,7 +10,10 @@ export interface ProbePacket {
   readonly port: number;
 }
 
-/** By which a frame that comes back is known: it goes into the source port (echo identifier) and the packet's number or flow label. */
+/**
+ * By which a frame that comes back is known: it goes into the source port (echo identifier) and the packet's
+ * number or flow label.
+ */
 export interface FrameId {
   /** 16 bits. */
   readonly chunk: number;

@@ -1,6 +1,7 @@
 /**
- * Sends first packets of connections out of one link, and tells which of them come in again by another; needs CAP_NET_RAW. Answers each line of JSON
- * (ProbeRequest) that comes through its socket with a line: a character for each probe, "1" if it came. On one processor packets keep their order.
+ * Sends first packets of connections out of one link, and tells which of them come in again by another; needs
+ * CAP_NET_RAW. Answers each line of JSON (ProbeRequest) that comes through its socket with a line: a
+ * character for each probe, "1" if it came. On one processor packets keep their order.
  * usage: taskset -c N node agent/testing/policy/prober.ts SOCKET OUT IN ROUTER_MAC
  */
 import { execFileSync } from "node:child_process";
@@ -46,7 +47,10 @@ const receiver = openLink(back, ETH_P_ALL);
 const frame = Buffer.alloc(2048);
 let chunks = 0;
 
-/** Takes one frame into `frame`; its size, or undefined where none has come. A packet socket refuses the flags of recvmsg that the addon gives. */
+/**
+ * Takes one frame into `frame`; its size, or undefined where none has come. A packet socket refuses the flags
+ * of recvmsg that the addon gives.
+ */
 function receive(): number | undefined {
   try {
     return readSync(receiver, frame);

@@ -58,7 +58,10 @@ const containerPort: fc.Arbitrary<RawContainerPort> = fc.record(
 
 const ports = fc.array(containerPort, { maxLength: 3 });
 
-/** Pods that are over keep their addresses in the status, whoever has them by now; those on the host's network have the node's. */
+/**
+ * Pods that are over keep their addresses in the status, whoever has them by now; those on the host's network
+ * have the node's.
+ */
 const pod = (number: number): fc.Arbitrary<RawPod> =>
   fc
     .record({

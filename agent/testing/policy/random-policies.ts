@@ -43,7 +43,9 @@ const selector: fc.Arbitrary<RawSelector> = fc.oneof(
   ),
 );
 
-/** Blocks that meet, with host bits, with holes inside, outside and over all of them, and of both families. */
+/**
+ * Blocks that meet, with host bits, with holes inside, outside and over all of them, and of both families.
+ */
 const ipBlock = fc.record(
   {
     cidr: fc.constantFrom(

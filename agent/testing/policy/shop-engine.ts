@@ -4,7 +4,10 @@ import { projectNamespace, projectPod } from "../../plan/policy/parse/project-po
 import { createPolicyEngine, type PolicyEngine } from "../../plan/policy/state/policy-engine.ts";
 import type { TableChange } from "../../plan/policy/state/table-change.ts";
 
-/** An engine of one node, fed by hand: all is in namespace "shop". Each call answers what becomes of the table. */
+/**
+ * An engine of one node, fed by hand: all is in namespace "shop". Each call answers what becomes of the
+ * table.
+ */
 export interface ShopEngine {
   readonly engine: PolicyEngine;
   addPolicy(name: string, spec: unknown): readonly TableChange[];

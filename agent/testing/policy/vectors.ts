@@ -12,8 +12,8 @@ const FOLDER =
   process.env["CAUSEWAY_POLICY_VECTORS"] ?? new URL("../../plan/policy/vectors", import.meta.url).pathname;
 
 /**
- * A cluster with the verdicts of an independent matcher (cyclonus 0.5.6, pkg/matcher), a line of JSON each: 300 random ones, and written scenarios
- * step by step.
+ * A cluster with the verdicts of an independent matcher (cyclonus 0.5.6, pkg/matcher), a line of JSON each:
+ * 300 random ones, and written scenarios step by step.
  */
 export interface Vector {
   readonly namespaces: Readonly<Record<string, Readonly<Record<string, string>>>>;
@@ -22,8 +22,8 @@ export interface Vector {
   readonly policies: readonly { readonly metadata: { readonly namespace: string; readonly name: string } }[];
   readonly ports: readonly (readonly [Protocol, number])[];
   /**
-   * A text for each port, of which character `from × N + to` (N = pods and addresses outside, pods first) says "1" allowed in that direction, "0"
-   * denied, "." not asked.
+   * A text for each port, of which character `from × N + to` (N = pods and addresses outside, pods first)
+   * says "1" allowed in that direction, "0" denied, "." not asked.
    */
   readonly ingress: readonly string[];
   readonly egress: readonly string[];
@@ -46,9 +46,10 @@ export function readVectors(name: string): readonly Vector[] {
 }
 
 /**
- * The matcher behind the tables takes `NotIn` for false where an object has no such label (IsMatchExpressionMatchForLabels of cyclonus 0.5.6,
- * pkg/kube/labelselector.go). For Kubernetes, and for us, it is true then (Requirement.Matches of apimachinery, pkg/labels/selector.go). So the tables
- * are those of policies that ask for the label, too.
+ * The matcher behind the tables takes `NotIn` for false where an object has no such label
+ * (IsMatchExpressionMatchForLabels of cyclonus 0.5.6, pkg/kube/labelselector.go). For Kubernetes, and for us,
+ * it is true then (Requirement.Matches of apimachinery, pkg/labels/selector.go). So the tables are those of
+ * policies that ask for the label, too.
  */
 function withMatchersNotIn(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withMatchersNotIn);

@@ -1,4 +1,7 @@
-/** Circles of a graph, each as the sorted names of those that reach one another (Tarjan's strongly connected components). */
+/**
+ * Circles of a graph, each as the sorted names of those that reach one another (Tarjan's strongly connected
+ * components).
+ */
 export function findCircles(graph: ReadonlyMap<string, readonly string[]>): readonly (readonly string[])[] {
   const circles: string[][] = [];
   const order = new Map<string, number>();

@@ -139,7 +139,10 @@ test("no folders beside one another import one another in a circle", (context) =
   assert.deepEqual(circles, []);
 });
 
-/** The folders beside one another that an import leads from and to; undefined: it stays in its folder, or leads to what stands above or below it. */
+/**
+ * The folders beside one another that an import leads from and to; undefined: it stays in its folder, or
+ * leads to what stands above or below it.
+ */
 function arrowBetween(
   source: string,
   target: string,
@@ -225,6 +228,28 @@ test(`no folder has more than ${MAX_FILES} files of its own, but for those with 
     [...counts].filter(([, count]) => count > MAX_FILES),
     [],
   );
+});
+
+const MAX_COMMENT_COLUMNS = 110;
+
+test(`no line of a comment is longer than ${MAX_COMMENT_COLUMNS} columns`, () => {
+  const root = new URL("../", AGENT);
+  const files = ["agent", "bench", "cni-shim", "e2e"].flatMap((folder) =>
+    readdirSync(new URL(folder, root), { recursive: true, encoding: "utf8" })
+      .filter((path) => /\.(?:ts|mts|c|h)$/.test(path))
+      .map((path) => `${folder}/${path}`),
+  );
+  assert.ok(files.length > sources.length, "tests and C are looked at");
+  const long = files.flatMap((path) =>
+    readFileSync(new URL(path, root), "utf8")
+      .split("\n")
+      .flatMap((line, index) =>
+        /^\s*(?:\/\/|\/\*| \*) /.test(line) && line.length > MAX_COMMENT_COLUMNS
+          ? [`${path}:${index + 1}`]
+          : [],
+      ),
+  );
+  assert.deepEqual(long, []);
 });
 
 const MAX_MEDIAN_LINES = 120;

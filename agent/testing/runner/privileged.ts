@@ -4,8 +4,9 @@ import { connect, createServer, type Server } from "node:net";
 import { createInterface } from "node:readline";
 
 /**
- * Kernel tests run with CAP_NET_ADMIN only, like the agent. What a runtime does as root (namespaces, the shim) they ask of a helper process
- * that was started before, through a unix socket named by this variable: one JSON request a connection, one JSON answer.
+ * Kernel tests run with CAP_NET_ADMIN only, like the agent. What a runtime does as root (namespaces, the
+ * shim) they ask of a helper process that was started before, through a unix socket named by this variable:
+ * one JSON request a connection, one JSON answer.
  */
 const SOCKET_VARIABLE = "CAUSEWAY_TEST_PRIVILEGED";
 
@@ -25,8 +26,8 @@ export interface PrivilegedAnswer {
 }
 
 /**
- * Throws unless the process was started by `npm run test:kernel`: outside its namespaces a kernel test would change the machine's own
- * network. Whatever starts an agent or opens rtnetlink in a test asks this first.
+ * Throws unless the process was started by `npm run test:kernel`: outside its namespaces a kernel test would
+ * change the machine's own network. Whatever starts an agent or opens rtnetlink in a test asks this first.
  */
 export function assertInsideTestNamespaces(): void {
   privilegedSocket();
@@ -38,7 +39,10 @@ function privilegedSocket(): string {
   return path;
 }
 
-/** Runs a command with all capabilities that the test run has; with `background` it lives until the run ends or it is killed. */
+/**
+ * Runs a command with all capabilities that the test run has; with `background` it lives until the run ends
+ * or it is killed.
+ */
 export async function privileged(request: PrivilegedRequest): Promise<PrivilegedAnswer> {
   const path = privilegedSocket();
   const socket = connect({ path, allowHalfOpen: true });
@@ -52,7 +56,10 @@ export async function privileged(request: PrivilegedRequest): Promise<Privileged
   return answer;
 }
 
-/** Serves privileged requests on `path`; gives the environment for the tests. Closing ends whatever still runs in the background. */
+/**
+ * Serves privileged requests on `path`; gives the environment for the tests. Closing ends whatever still runs
+ * in the background.
+ */
 export async function servePrivileged(
   path: string,
 ): Promise<{ environment: Record<string, string>; close: () => void }> {

@@ -36,7 +36,10 @@ export interface ProseFault {
 const LITERAL = /"(?:[^"\\\n]|\\.)*"|`(?:[^`\\\n]|\\.)*`/g;
 const NO_MESSAGE = /^\s*(?:import\b|export .* from|\*|\/\/|\/\*)|\bfrom "/;
 
-/** Faults in the texts of a TypeScript file: literals of several words, with what is filled in taken for one word. */
+/**
+ * Faults in the texts of a TypeScript file: literals of several words, with what is filled in taken for one
+ * word.
+ */
 export function findProseFaults(source: string): readonly ProseFault[] {
   return source.split("\n").flatMap((text, index) => {
     if (NO_MESSAGE.test(text)) return [];

@@ -1,7 +1,8 @@
 /**
- * Runs the tests against the real kernel: in a user namespace (no root needed, the machine's network is out of reach), each file in a network
- * namespace of its own and with CAP_NET_ADMIN as the only capability, as many files at a time as there are processors; those
- * that measure come last, alone. A file's output comes in one piece when it has ended; one summary is at the end.
+ * Runs the tests against the real kernel: in a user namespace (no root needed, the machine's network is out
+ * of reach), each file in a network namespace of its own and with CAP_NET_ADMIN as the only capability, as
+ * many files at a time as there are processors; those that measure come last, alone. A file's output comes in
+ * one piece when it has ended; one summary is at the end.
  * usage: node agent/testing/runner/run-kernel-tests.ts [FILE …]
  */
 import { spawnSync } from "node:child_process";

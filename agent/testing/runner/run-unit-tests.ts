@@ -1,6 +1,7 @@
 /**
- * Runs the unit tests: a few processes at a time, each with many files, so that what they import is loaded a few times instead of a hundred and
- * sixty. Files that measure have a process each, after the others. The output of a process comes in one piece; one summary is at the end.
+ * Runs the unit tests: a few processes at a time, each with many files, so that what they import is loaded a
+ * few times instead of a hundred and sixty. Files that measure have a process each, after the others. The
+ * output of a process comes in one piece; one summary is at the end.
  * usage: node agent/testing/runner/run-unit-tests.ts [FILE …]
  */
 import { spawn } from "node:child_process";

@@ -1,9 +1,15 @@
-/** Counts of one or more runs of Node's test runner, by their names in its summary (`tests`, `pass`, `fail`, …). */
+/**
+ * Counts of one or more runs of Node's test runner, by their names in its summary (`tests`, `pass`, `fail`,
+ * …).
+ */
 export type TestSummary = ReadonlyMap<string, number>;
 
 export const NO_TESTS: TestSummary = new Map();
 
-/** Takes the summary off what Node's spec reporter printed: lines such as "ℹ pass 12" and "ℹ duration_ms 34.5". */
+/**
+ * Takes the summary off what Node's spec reporter printed: lines such as "ℹ pass 12" and "ℹ duration_ms
+ * 34.5".
+ */
 export function splitSummary(output: string): { readonly told: string; readonly summary: TestSummary } {
   const summary = new Map<string, number>();
   const told = output.replaceAll(/^ℹ (\w+) ([\d.]+)\n/gm, (_line, name: string, value: string) => {

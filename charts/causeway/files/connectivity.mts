@@ -1,8 +1,9 @@
 /**
  * What `helm test` runs in pods, with the agent's image.
  * usage: node connectivity.mts serve | ask
- * `serve` tells every TCP client the address that it sees of it. `ask` takes the servers from the Kubernetes API, asks each, and connects to
- * the targets in EGRESS ("HOST:PORT …"); exit code 1 unless all answered within TIMEOUT_SECONDS.
+ * `serve` tells every TCP client the address that it sees of it. `ask` takes the servers from the Kubernetes
+ * API, asks each, and connects to the targets in EGRESS ("HOST:PORT …"); exit code 1 unless all answered
+ * within TIMEOUT_SECONDS.
  */
 import { readFileSync } from "node:fs";
 import { request } from "node:https";

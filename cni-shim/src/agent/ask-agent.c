@@ -28,8 +28,8 @@ static enum outcome fail_waiting(const struct request *request, const char *what
 }
 
 /*
- * How long to repeat a connect() that failed with `error`, or -1 for not at all. EAGAIN is a full queue: an agent is there but busy, which
- * even the impatient commands sit out for a moment.
+ * How long to repeat a connect() that failed with `error`, or -1 for not at all. EAGAIN is a full queue: an
+ * agent is there but busy, which even the impatient commands sit out for a moment.
  */
 static int64_t patience_ms(const struct verb *verb, int error)
 {
@@ -66,7 +66,10 @@ static int connect_agent(const struct request *request)
 	}
 }
 
-/* Sends the frame; the descriptors travel with its first bytes. When the agent closes early the reply may still be there to be read. */
+/*
+ * Sends the frame; the descriptors travel with its first bytes. When the agent closes early the reply may
+ * still be there to be read.
+ */
 static enum outcome send_request(int fd, const struct request *request)
 {
 	union {

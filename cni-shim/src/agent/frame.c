@@ -22,7 +22,10 @@ bool is_forwarded(const char *variable)
 	return strncmp(variable, "CNI_", 4) == 0 && strchr(variable, '=') != NULL;
 }
 
-/* Writes the environment block in front of `end`. Returns its length, 0 when it is larger than MAX_ENVIRONMENT (it is never empty). */
+/*
+ * Writes the environment block in front of `end`. Returns its length, 0 when it is larger than
+ * MAX_ENVIRONMENT (it is never empty).
+ */
 static size_t encode_environment(char *const *environment, unsigned char *end)
 {
 	static const char own[] = "CAUSEWAY_SHIM_VERSION=" CAUSEWAY_VERSION;

@@ -13,7 +13,10 @@
 
 enum { REQUEST_HEADER = 24, REPLY_HEADER = 12 };
 
-/* Stdin is read behind a gap in which environment and header find room in front of it, so that a frame is one piece without a copy. */
+/*
+ * Stdin is read behind a gap in which environment and header find room in front of it, so that a frame is one
+ * piece without a copy.
+ */
 #define STDIN_OFFSET (REQUEST_HEADER + MAX_ENVIRONMENT)
 extern unsigned char frame[STDIN_OFFSET + MAX_STDIN + 1];
 
@@ -31,5 +34,8 @@ struct reply {
 	size_t length;
 };
 
-/* The reason recorded is CODE_TRY_LATER for another protocol version (an upgrade is under way), CODE_IO for what is no reply. */
+/*
+ * The reason recorded is CODE_TRY_LATER for another protocol version (an upgrade is under way), CODE_IO for
+ * what is no reply.
+ */
 enum outcome decode_reply_header(const unsigned char header[REPLY_HEADER], struct reply *reply);

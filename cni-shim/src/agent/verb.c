@@ -3,7 +3,10 @@
 #include <stddef.h>
 #include <string.h>
 
-/* How long ADD and CHECK wait for an agent that is away, so that its upgrade fails no pod. A test build makes it shorter. */
+/*
+ * How long ADD and CHECK wait for an agent that is away, so that its upgrade fails no pod. A test build makes
+ * it shorter.
+ */
 #ifndef AGENT_WAIT_MS
 #define AGENT_WAIT_MS 20000
 #endif

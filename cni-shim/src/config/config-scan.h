@@ -10,7 +10,7 @@ struct config {
 };
 
 /*
- * Finds the top-level keys without building a tree. Any bytes are fine: what stands before the first fault is used, and `complete` stays
- * false. Of two equal keys the last counts, as in the runtimes' parser.
+ * Finds the top-level keys without building a tree. Any bytes are fine: what stands before the first fault is
+ * used, and `complete` stays false. Of two equal keys the last counts, as in the runtimes' parser.
  */
 void scan_config(const unsigned char *json, size_t length, struct config *config);

@@ -41,7 +41,10 @@ static enum outcome read_hex4(struct cursor *cursor, uint32_t *code)
 	return OK;
 }
 
-/* Reads what follows `\u`. A pair of surrogates is one character; half a pair is U+FFFD, as in the runtimes' parser. */
+/*
+ * Reads what follows `\u`. A pair of surrogates is one character; half a pair is U+FFFD, as in the runtimes'
+ * parser.
+ */
 static enum outcome read_unicode_escape(struct cursor *cursor, uint32_t *code)
 {
 	if (read_hex4(cursor, code) != OK) return FAILED;

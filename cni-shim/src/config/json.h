@@ -28,8 +28,14 @@ unsigned char peek(const struct cursor *cursor);
 bool take(struct cursor *cursor, unsigned char byte);
 void skip_blanks(struct cursor *cursor);
 
-/* Reads a string with its quotes and escapes into `value`. Fails, without a reason, when it is malformed or has no end. */
+/*
+ * Reads a string with its quotes and escapes into `value`. Fails, without a reason, when it is malformed or
+ * has no end.
+ */
 enum outcome read_string(struct cursor *cursor, struct value *value);
 
-/* Passes one value of any kind, counting brackets instead of recursing. Fails, without a reason, when it has no end. */
+/*
+ * Passes one value of any kind, counting brackets instead of recursing. Fails, without a reason, when it has
+ * no end.
+ */
 enum outcome skip_value(struct cursor *cursor);

@@ -7,10 +7,11 @@
 #include <unistd.h>
 
 /*
- * Name of an attachment's host link: "cw" and 13 base32 characters. The hash is the 64-bit FNV-1a (offset basis 0xcbf29ce484222325,
- * prime 0x100000001b3) of the bytes of the container ID, one NUL, and the bytes of the interface name without a NUL at the end. Characters
- * are a-z then 2-7 (RFC 4648, in lower case) and stand for 5 bits each, most significant first: twelve of them for the upper 60 bits; the
- * thirteenth holds the lowest 4 bits, shifted left by one. agent/net/host-link.ts is the same; test/vectors.json binds both.
+ * Name of an attachment's host link: "cw" and 13 base32 characters. The hash is the 64-bit FNV-1a (offset
+ * basis 0xcbf29ce484222325, prime 0x100000001b3) of the bytes of the container ID, one NUL, and the bytes of
+ * the interface name without a NUL at the end. Characters are a-z then 2-7 (RFC 4648, in lower case) and
+ * stand for 5 bits each, most significant first: twelve of them for the upper 60 bits; the thirteenth holds
+ * the lowest 4 bits, shifted left by one. agent/net/host-link.ts is the same; test/vectors.json binds both.
  */
 static void host_link_name(const char *container_id, const char *ifname, char name[IFNAMSIZ])
 {

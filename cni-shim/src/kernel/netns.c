@@ -9,7 +9,10 @@
 
 #define OWN_NETNS "/proc/self/ns/net"
 
-/* Opens the namespace that CNI_NETNS names, which must not be our own: the pod's routes would become the host's. */
+/*
+ * Opens the namespace that CNI_NETNS names, which must not be our own: the pod's routes would become the
+ * host's.
+ */
 static int open_netns(const char *path, int own)
 {
 	/* O_NONBLOCK: a fifo of that name must not hold us up. */

@@ -8,5 +8,7 @@ struct pod {
 	int rtnetlink;
 };
 
-/* Opens both in the namespace at `path`, which must not be our own: the pod's routes would become the host's. */
+/*
+ * Opens both in the namespace at `path`, which must not be our own: the pod's routes would become the host's.
+ */
 enum outcome open_pod(const char *path, struct pod *pod);

@@ -23,10 +23,16 @@ struct link_request {
 	char name[IFNAMSIZ];
 };
 
-/* Large enough for any single link: its alternative names, which tell a pod's host ports, may take 64 KiB alone. */
+/*
+ * Large enough for any single link: its alternative names, which tell a pod's host ports, may take 64 KiB
+ * alone.
+ */
 static unsigned char answer[80 * 1024];
 
-/* Length of attribute `type` among `length` bytes of attributes and its place in *value, or -1 when it is absent. */
+/*
+ * Length of attribute `type` among `length` bytes of attributes and its place in *value, or -1 when it is
+ * absent.
+ */
 static ssize_t find_attribute(const unsigned char *at, size_t length, uint16_t type, const unsigned char **value)
 {
 	struct rtattr attribute;
@@ -80,7 +86,10 @@ int parse_answer(const unsigned char *bytes, size_t length, struct link *link)
 	return 0;
 }
 
-/* Sends one request about a link, named by `name` or else by *link's index, and reads its answer. Returns 0 or an errno. */
+/*
+ * Sends one request about a link, named by `name` or else by *link's index, and reads its answer. Returns 0
+ * or an errno.
+ */
 static int talk(int fd, uint16_t type, const char *name, struct link_request request, struct link *link)
 {
 	request.header.nlmsg_len = sizeof request.header + sizeof request.link;

@@ -21,5 +21,8 @@ int set_link_up(int fd, const char *name, bool up);
 /* By index: the name could by now belong to a link that somebody else made. */
 int delete_link(int fd, int index);
 
-/* Reads the kernel's answer to one request. Returns 0 or an errno; fills *link, if it is wanted, from a description of a link. */
+/*
+ * Reads the kernel's answer to one request. Returns 0 or an errno; fills *link, if it is wanted, from a
+ * description of a link.
+ */
 int parse_answer(const unsigned char *bytes, size_t length, struct link *link);

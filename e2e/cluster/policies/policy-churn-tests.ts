@@ -29,7 +29,10 @@ export interface PolicyChurnInput {
   readonly podsPerKill: number;
 }
 
-/** No packet passes to or from a pod that a policy closes, in its first moments and its last, whatever happens to the agent. */
+/**
+ * No packet passes to or from a pod that a policy closes, in its first moments and its last, whatever happens
+ * to the agent.
+ */
 export function testPolicyChurn(getCluster: () => Cluster, { pods, podsPerKill }: PolicyChurnInput): void {
   const title = `no packet reaches or leaves any of ${pods} pods that come and go under a policy, while agents are killed`;
   test(title, { timeout: PATIENCE_MS + pods * PATIENCE_PER_POD_MS }, async (t) => {
@@ -131,7 +134,10 @@ async function removeAndWait(cluster: Cluster, namespace: string, name: string):
   await cluster.kubectl(["delete", "pod", name, `--namespace=${namespace}`, "--now"]);
 }
 
-/** For each watcher the addresses that it has heard, in this order; not its own, which it sends to like to all others. */
+/**
+ * For each watcher the addresses that it has heard, in this order; not its own, which it sends to like to all
+ * others.
+ */
 function listenTo(cluster: Cluster, watchers: readonly PolicyPod[]): Promise<readonly (readonly string[])[]> {
   const own = new Set(watchers.flatMap(({ addresses }) => addresses));
   return Promise.all(

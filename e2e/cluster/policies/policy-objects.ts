@@ -4,7 +4,10 @@ import type { Cluster } from "../cluster.ts";
 const pathOf = (namespace: string): string =>
   `/apis/networking.k8s.io/v1/namespaces/${namespace}/networkpolicies`;
 
-/** Creates a NetworkPolicy, or gives one another spec. The types of the client library do not have the API's `from`. */
+/**
+ * Creates a NetworkPolicy, or gives one another spec. The types of the client library do not have the API's
+ * `from`.
+ */
 export async function putPolicy(
   { api }: Cluster,
   namespace: string,

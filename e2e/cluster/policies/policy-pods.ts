@@ -25,7 +25,10 @@ export interface PolicyPodInput {
 /** Of pods' namespaces in a node: a containerd of CRI keeps them below its state. */
 const NETNS_PATHS = "/run/containerd/*/netns/*";
 
-/** Whoever is refused by a policy gets no answer; one that is allowed takes milliseconds, but the machine may be busy. */
+/**
+ * Whoever is refused by a policy gets no answer; one that is allowed takes milliseconds, but the machine may
+ * be busy.
+ */
 const PATIENCE_MS = 1500;
 
 /** Starts a pod, which the kubelet asks by a probe, and waits until it is Ready. */
@@ -89,7 +92,10 @@ export async function removeNamespaces({ api }: Cluster, names: readonly string[
   await waitFor(`the end of ${names.join(" and ")}`, areGone, { timeoutMs: 120_000, intervalMs: 200 });
 }
 
-/** Lets a pod's network namespace ask targets of peer.c, all at once, also while no API server is there; gives whether each one answered. */
+/**
+ * Lets a pod's network namespace ask targets of peer.c, all at once, also while no API server is there; gives
+ * whether each one answered.
+ */
 export async function ask(
   cluster: Cluster,
   { netns }: Pick<PolicyPod, "netns">,

@@ -8,7 +8,9 @@ import { FOLLOW, type Shop } from "./shop.ts";
 
 const FRIENDS_ALONE = { friends: true, strangers: false } as const;
 
-/** Pods, agents, the API server and a node end and come again, while a policy lets friends in and no one else. */
+/**
+ * Pods, agents, the API server and a node end and come again, while a policy lets friends in and no one else.
+ */
 export function testPolicyRestarts(getCluster: () => Cluster, getShop: () => Shop): void {
   const expectFriendsAlone = (): Promise<void> => getShop().expectReach(FRIENDS_ALONE);
 

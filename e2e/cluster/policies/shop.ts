@@ -31,16 +31,25 @@ export interface Reach {
   readonly strangers: boolean;
 }
 
-/** Servers behind a service, their friends, and strangers: one of each on every node. The servers have a policy, `server`, that lets no one in. */
+/**
+ * Servers behind a service, their friends, and strangers: one of each on every node. The servers have a
+ * policy, `server`, that lets no one in.
+ */
 export interface Shop {
   /** Whether clients reach all servers, and the addresses of the service, which lead to any of them. */
   expectReach(want: Reach): Promise<void>;
-  /** Whether a machine outside of the cluster reaches the servers through host ports and NodePorts of these nodes. */
+  /**
+   * Whether a machine outside of the cluster reaches the servers through host ports and NodePorts of these
+   * nodes.
+   */
   expectOutside(want: boolean, nodes?: readonly ClusterNode[]): Promise<void>;
   friends(): readonly PolicyPod[];
   /** Deletes a friend and starts another one in its place. */
   replaceFriend(): Promise<void>;
-  /** Cuts the power of a node and boots it again; ends when its pods have been started again. `meanwhile` runs until then, again and again. */
+  /**
+   * Cuts the power of a node and boots it again; ends when its pods have been started again. `meanwhile` runs
+   * until then, again and again.
+   */
   cyclePower(node: ClusterNode, meanwhile: () => Promise<void>): Promise<void>;
   close(): Promise<void>;
 }

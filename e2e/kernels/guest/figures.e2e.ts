@@ -1,4 +1,7 @@
-/** What an ADD takes on this kernel, next to the same work by raw netlink, and what the agent keeps in memory: ratios, since a guest is slow. */
+/**
+ * What an ADD takes on this kernel, next to the same work by raw netlink, and what the agent keeps in memory:
+ * ratios, since a guest is slow.
+ */
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { after, test } from "node:test";

@@ -1,6 +1,7 @@
 /**
- * A kernel some of whose modules are not installed, as where a distribution has them in a package of its own. nft says "No such file or directory"
- * whatever it is, and nothing in a container tells what the kernel was built with: readiness and doctor find out by trying.
+ * A kernel some of whose modules are not installed, as where a distribution has them in a package of its own.
+ * nft says "No such file or directory" whatever it is, and nothing in a container tells what the kernel was
+ * built with: readiness and doctor find out by trying.
  */
 import assert from "node:assert/strict";
 import { rmSync, writeFileSync } from "node:fs";

@@ -1,6 +1,7 @@
 /**
- * A node whose kernel has no IPv6 (ipv6.disable=1, or built without): the whole life of pods, over IPv4. What hurt: each DEL and GC failed for ever
- * over a neighbour of a family that the kernel does not have, and the address never became free (cilium/cilium#20672, #31944).
+ * A node whose kernel has no IPv6 (ipv6.disable=1, or built without): the whole life of pods, over IPv4. What
+ * hurt: each DEL and GC failed for ever over a neighbour of a family that the kernel does not have, and the
+ * address never became free (cilium/cilium#20672, #31944).
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";

@@ -1,6 +1,6 @@
 /**
- * What every kernel must do: three nodes in one guest, two on one segment and one behind a router, agents with CAP_NET_ADMIN as their only capability, both
- * families, from the start of an agent to its removal.
+ * What every kernel must do: three nodes in one guest, two on one segment and one behind a router, agents
+ * with CAP_NET_ADMIN as their only capability, both families, from the start of an agent to its removal.
  */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
@@ -63,7 +63,8 @@ for (const [direction, limits] of [
 ] as const) {
   test(`a limit of what a pod ${direction} holds`, async () => {
     const pod = await attachPod(n1, { name: `guest-${direction}`, runtimeConfig: { bandwidth: limits } });
-    // Beyond a bucket of 12 KB, 41 KB take 2.3 s, and nothing of it is lost; without a limit they take as long as it takes to send them.
+    // Beyond a bucket of 12 KB, 41 KB take 2.3 s, and nothing of it is lost; without a limit they take as
+    // long as it takes to send them.
     const [free, limited] = await Promise.all([flood(n1.pods[0]), flood(pod)]);
     assert.ok(limited >= 2000, `${limited} ms`);
     assert.ok(free < 1500, `${free} ms without a limit`);

@@ -1,6 +1,7 @@
 /**
- * What nodes have and the machines of other suites lack: an uplink that is a VLAN on a bond, services of IPVS, which take addresses of their own on
- * the node, SCTP by real sockets, fallback devices of tunnels in every namespace, and namespaces that inherit the node's sysctls.
+ * What nodes have and the machines of other suites lack: an uplink that is a VLAN on a bond, services of
+ * IPVS, which take addresses of their own on the node, SCTP by real sockets, fallback devices of tunnels in
+ * every namespace, and namespaces that inherit the node's sysctls.
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
@@ -13,7 +14,8 @@ const [NODE, OUTSIDE, SERVICE] = ["192.0.2.10", "192.0.2.1", "10.96.0.1"];
 /** Of a pod of the other node, which is all of the world here. */
 const PEER_POD = "10.244.2.1";
 
-// Two cables to one switch, of which the bond uses one; on both sides VLAN 7. Its module makes a bond0 that nobody uses.
+// Two cables to one switch, of which the bond uses one; on both sides VLAN 7. Its module makes a bond0 that
+// nobody uses.
 run(`
 for module in sit ipip ip_gre ip6_tunnel; do modprobe $module; done
 sysctl -qw net.core.devconf_inherit_init_net=1 net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.default.arp_ignore=1 net.ipv4.neigh.default.gc_thresh1=0

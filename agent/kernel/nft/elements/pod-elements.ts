@@ -17,7 +17,10 @@ import { sourceSetElement } from "./source-elements.ts";
 import { findMissingFeatures } from "../probe-features.ts";
 import type { TableLedger } from "../table-ledger.ts";
 
-/** How an attachment is let in: its first step goes to this socket, and whoever sends it tells when the kernel has made it so. */
+/**
+ * How an attachment is let in: its first step goes to this socket, and whoever sends it tells when the kernel
+ * has made it so.
+ */
 export interface Admission {
   readonly socket: number;
   readonly made: () => void;
@@ -38,7 +41,10 @@ export interface PodTables {
   readonly netfilter: Pick<NetlinkClient, "tryExecute" | "withSocket">;
   readonly pods: Map<string, PodElements>;
   readonly ledger: TableLedger;
-  /** Attachments come and go beside each other; who looks at the tables meanwhile would take what is half done for damage. */
+  /**
+   * Attachments come and go beside each other; who looks at the tables meanwhile would take what is half done
+   * for damage.
+   */
   readonly turns: SharedLock;
 }
 
@@ -168,7 +174,10 @@ async function change(
   await putRight(tables);
 }
 
-/** Removes the elements of a failed ADD; what cannot be removed now is unexpected to the next `ensure`, which removes it. */
+/**
+ * Removes the elements of a failed ADD; what cannot be removed now is unexpected to the next `ensure`, which
+ * removes it.
+ */
 async function dismiss(
   tables: PodTables,
   sources: SourceBinding,

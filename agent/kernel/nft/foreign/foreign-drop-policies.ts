@@ -3,7 +3,10 @@ import { describeHarm } from "../../../plan/rules/forward-chain.ts";
 import type { NetlinkClient } from "../../socket/netlink-client.ts";
 import { identifyForwardChains, listForwardChains } from "./forward-chains.ts";
 
-/** Chains of others that may cost pods traffic, in words; asked of nft only when they, or their rules, have changed. */
+/**
+ * Chains of others that may cost pods traffic, in words; asked of nft only when they, or their rules, have
+ * changed.
+ */
 export type ListForeignDropPolicies = (
   bridge: string,
   families: readonly Family[],

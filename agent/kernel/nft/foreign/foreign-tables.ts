@@ -17,7 +17,10 @@ interface ListedObject {
   readonly map?: Named & { readonly elem?: readonly unknown[] };
 }
 
-/** Tables of others that packets of a family pass, whole. Each is listed by itself: ours has the elements of thousands of nodes. */
+/**
+ * Tables of others that packets of a family pass, whole. Each is listed by itself: ours has the elements of
+ * thousands of nodes.
+ */
 export async function listForeignTables(family: Family): Promise<readonly ForeignTable[]> {
   const tables: ForeignTable[] = [];
   for (const { table } of await listNft<{ readonly table?: Named }>("tables")) {

@@ -24,8 +24,8 @@ interface ListedObject {
 }
 
 /**
- * Chains of others in hook forward that packets of these families pass, with their rules. That of family "bridge" is none: pods' frames go to
- * the host.
+ * Chains of others in hook forward that packets of these families pass, with their rules. That of family
+ * "bridge" is none: pods' frames go to the host.
  */
 export async function listForwardChains(families: readonly Family[]): Promise<readonly ForwardChain[]> {
   const passed = new Set(["inet", ...families.map((family) => (family === 4 ? "ip" : "ip6"))]);
@@ -39,8 +39,8 @@ export async function listForwardChains(families: readonly Family[]): Promise<re
 }
 
 /**
- * The same text as long as {@link listForwardChains} gives the same: nft has to say what rules mean, but the kernel knows whether they are those of
- * before.
+ * The same text as long as {@link listForwardChains} gives the same: nft has to say what rules mean, but the
+ * kernel knows whether they are those of before.
  */
 export async function identifyForwardChains(
   netfilter: Pick<NetlinkClient, "dump">,

@@ -12,7 +12,10 @@ const FAMILIES: ReadonlyMap<number, string> = new Map([
   [AF_INET6, "ip6"],
 ]);
 
-/** Chains of others that change connections' marks, or ask for some of their bits: those of nft, and of iptables where it works through nftables. */
+/**
+ * Chains of others that change connections' marks, or ask for some of their bits: those of nft, and of
+ * iptables where it works through nftables.
+ */
 export async function listMarkUsers(netfilter: Pick<NetlinkClient, "dump">): Promise<readonly MarkUser[]> {
   const users: MarkUser[] = [];
   for (const [family, familyName] of FAMILIES) {

@@ -35,7 +35,10 @@ import { markOf, type PolicyOptions } from "../policy-options.ts";
 /** Nobody lists it with nft: that would take a minute with all elements of a large cluster. */
 export const POLICY_TABLE: NftTableKey = { family: NFPROTO_INET, table: POLICY_TABLE_NAME };
 
-/** Behind every translation of destinations, before that of sources at 100; and behind what others filter at 0. */
+/**
+ * Behind every translation of destinations, before that of sources at 100; and behind what others filter at
+ * 0.
+ */
 const PRIORITY = 90;
 
 /** NF_CT_STATE_BIT of IP_CT_ESTABLISHED and IP_CT_RELATED (linux/netfilter/nf_conntrack_common.h). */
@@ -43,7 +46,10 @@ const ESTABLISHED_OR_RELATED = 0x2 | 0x4;
 
 const IPPROTO_ICMPV6 = 58;
 
-/** Multicast listeners (RFC 2710) and neighbour discovery (RFC 4861) have numbers in a row; the second version of the former (RFC 3810) has this. */
+/**
+ * Multicast listeners (RFC 2710) and neighbour discovery (RFC 4861) have numbers in a row; the second version
+ * of the former (RFC 3810) has this.
+ */
 const [FIRST_LOCAL_TYPE, LAST_LOCAL_TYPE, LISTENER_REPORT_V2] = [130, 137, 143] as const;
 
 /** Router solicitation: the first of neighbour discovery. */
@@ -70,7 +76,8 @@ export function baseChains(options: PolicyOptions): readonly ChainPlan[] {
   const all = (chain: string): readonly (readonly Attribute[])[] => [
     [ct(NFT_CT_MARK), maskBits(u32Bytes(markOf(options))), compare("!=", u32Bytes(0)), ...dropped()],
     [ct(NFT_CT_STATE), maskBits(u32Bytes(ESTABLISHED_OR_RELATED)), compare("!=", u32Bytes(0)), accept],
-    // From the node itself: by a socket of its own, which the user's load needs. br_netfilter hides the link of bridged packets of pods, too.
+    // From the node itself: by a socket of its own, which the user's load needs. br_netfilter hides the link
+    // of bridged packets of pods, too.
     ...(chain === "pods"
       ? [[meta(NFT_META_IIF), compare("==", u32Bytes(0)), meta(NFT_META_SKUID), accept]]
       : []),
@@ -132,8 +139,9 @@ function localRules(accept: Attribute): readonly (readonly Attribute[])[] {
 }
 
 /**
- * Neighbour discovery that the node itself sends: the kernel takes the link that it goes out by for one that it came in by (ip6_output of
- * net/ipv6/ip6_output.c). What another pod sends has been forwarded, and its hop limit is not 255 any more.
+ * Neighbour discovery that the node itself sends: the kernel takes the link that it goes out by for one that
+ * it came in by (ip6_output of net/ipv6/ip6_output.c). What another pod sends has been forwarded, and its hop
+ * limit is not 255 any more.
  */
 function ownDiscovery(): readonly Attribute[] {
   const hopLimit = payload({ base: NFT_PAYLOAD_NETWORK_HEADER, offset: HOP_LIMIT_OFFSET, length: 1 });

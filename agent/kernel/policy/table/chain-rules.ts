@@ -20,8 +20,8 @@ export function ruleOf(chain: string, expressions: readonly Attribute[]): RuleDe
 }
 
 /**
- * The chains of the kernel for one of the policies: those that drop for its rules, then itself. A drop is a chain, because what is logged is limited, and a limit
- * ends its rule.
+ * The chains of the kernel for one of the policies: those that drop for its rules, then itself. A drop is a
+ * chain, because what is logged is limited, and a limit ends its rule.
  */
 export function planChains(chain: PolicyChain): readonly ChainPlan[] {
   const { name, rules } = chain;

@@ -83,7 +83,10 @@ export function createKeptTable({ netfilter, generations, options }: KeptTableIn
   };
 }
 
-/** Changes a table that the kernel has as it is in the copy, which follows. Hears of the number of transactions that were made. */
+/**
+ * Changes a table that the kernel has as it is in the copy, which follows. Hears of the number of
+ * transactions that were made.
+ */
 async function sendChanges(
   netfilter: Pick<NetlinkClient, "execute">,
   copy: TableCopy,

@@ -22,8 +22,8 @@ export interface RestoreInput {
 const MAX_ATTEMPTS = 3;
 
 /**
- * Makes the kernel's table the wanted one, whatever it is: by what differs, or as a whole where that is refused. Tells what differed. The kernel refuses a
- * repair of a table that is not any more as it was read.
+ * Makes the kernel's table the wanted one, whatever it is: by what differs, or as a whole where that is
+ * refused. Tells what differed. The kernel refuses a repair of a table that is not any more as it was read.
  */
 export async function restoreTable(
   { netfilter, generations, known, options }: RestoreInput,

@@ -11,12 +11,15 @@ export interface SendInput {
   readonly generation?: number | undefined;
 }
 
-/** More than a transaction of any real table has. A socket that we may not give a large buffer takes some 400 KB. */
+/**
+ * More than a transaction of any real table has. A socket that we may not give a large buffer takes some 400
+ * KB.
+ */
 const MAX_BYTES = 32 * 1024 * 1024;
 
 /**
- * Sends steps in one transaction, or in as few as the socket takes, in their order. Gives the number of transactions. Throws NetlinkError for what the kernel refuses;
- * then the transactions before it were made.
+ * Sends steps in one transaction, or in as few as the socket takes, in their order. Gives the number of
+ * transactions. Throws NetlinkError for what the kernel refuses; then the transactions before it were made.
  */
 export async function sendSteps(
   { netfilter, what, generation }: SendInput,

@@ -1,9 +1,10 @@
 import type { TableChange } from "../../../plan/policy/state/table-change.ts";
 
 /**
- * The transactions that changes are made in, in their order. A chain must be there before a pod is led to it: a packet that is on its way through the table
- * while a transaction is made finds new elements, but the rules of before (nft_do_chain of net/netfilter/nf_tables_core.c takes their generation once), and
- * the rules of a chain of the same transaction are none. So what is new, which no packet meets yet, goes ahead.
+ * The transactions that changes are made in, in their order. A chain must be there before a pod is led to it:
+ * a packet that is on its way through the table while a transaction is made finds new elements, but the rules
+ * of before (nft_do_chain of net/netfilter/nf_tables_core.c takes their generation once), and the rules of a
+ * chain of the same transaction are none. So what is new, which no packet meets yet, goes ahead.
  */
 export function inTransactions(changes: readonly TableChange[]): readonly (readonly TableChange[])[] {
   return cutWhereNamesReturn(changes).flatMap((part) => {

@@ -36,8 +36,8 @@ export function followByte(nesting: JsonNesting, byte: number): void {
 }
 
 /**
- * Goes on from `start` until no more than `depth` brackets are open, or to the end of what is there; gives the index of what follows. `text`: bytes as
- * Latin-1.
+ * Goes on from `start` until no more than `depth` brackets are open, or to the end of what is there; gives
+ * the index of what follows. `text`: bytes as Latin-1.
  */
 export function skipDeeper(nesting: JsonNesting, depth: number, text: string, start: number): number {
   let index = start;

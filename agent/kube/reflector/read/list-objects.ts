@@ -15,18 +15,22 @@ export interface ListObjectsInput {
   readonly onObject: (raw: unknown) => void;
 }
 
-/** Largest object: etcd refuses values of more than 1.5 MiB by default, 4 MiB leaves room for larger settings. */
+/**
+ * Largest object: etcd refuses values of more than 1.5 MiB by default, 4 MiB leaves room for larger settings.
+ */
 export const MAX_OBJECT_BYTES = 4 * 1024 * 1024;
 
 /** Objects a page: the pace of client-go's pager. */
 const PAGE_SIZE = 500;
 
 /**
- * Lists all objects of a scope in pages (Kubernetes API concepts, "Retrieving large results sets in chunks"); answers the version from which a watch
- * goes on. Throws ApiError; one with status 410 says that the continue token is too old, and the list has to begin again.
+ * Lists all objects of a scope in pages (Kubernetes API concepts, "Retrieving large results sets in chunks");
+ * answers the version from which a watch goes on. Throws ApiError; one with status 410 says that the continue
+ * token is too old, and the list has to begin again.
  *
- * The first page asks for no version, so the list is consistent with the newest writes. `resourceVersion=0` would be cheaper for the
- * server but may lack objects that are there, and routes are removed because of what is not in the list.
+ * The first page asks for no version, so the list is consistent with the newest writes. `resourceVersion=0`
+ * would be cheaper for the server but may lack objects that are there, and routes are removed because of what
+ * is not in the list.
  */
 export async function listObjects(input: ListObjectsInput): Promise<string> {
   const { client, kind, scope, signal } = input;

@@ -1,8 +1,9 @@
 const NEWLINE = 0x0a;
 
 /**
- * Splits a stream of bytes into lines, without the newline. Memory stays within `maxLineBytes` plus one chunk: a longer line throws
- * what `tooLong` makes. A last line without newline is the sign of a cut connection; it is handed to `onPartial` if not blank.
+ * Splits a stream of bytes into lines, without the newline. Memory stays within `maxLineBytes` plus one
+ * chunk: a longer line throws what `tooLong` makes. A last line without newline is the sign of a cut
+ * connection; it is handed to `onPartial` if not blank.
  */
 export async function* readLines(
   chunks: AsyncIterable<Buffer>,

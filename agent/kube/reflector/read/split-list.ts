@@ -23,14 +23,17 @@ export interface ListSplitterOptions {
 export interface ListSplitter {
   /** Throws RangeError when a part grows beyond its bound, and whatever `onItem` throws. */
   push(chunk: Uint8Array): void;
-  /** JSON text of the document with `items` empty. Whether it is valid is for the JSON parser to say: a cut document is not. */
+  /**
+   * JSON text of the document with `items` empty. Whether it is valid is for the JSON parser to say: a cut
+   * document is not.
+   */
   end(): string;
 }
 
 /**
- * Splits the JSON of a Kubernetes list into its elements while it arrives. A list of 5,000 nodes is 75 MB of JSON, and a server may
- * ignore the `limit` of a request; this keeps one element in memory at a time. It is no JSON parser: it only follows strings and
- * brackets, and hands every part to one.
+ * Splits the JSON of a Kubernetes list into its elements while it arrives. A list of 5,000 nodes is 75 MB of
+ * JSON, and a server may ignore the `limit` of a request; this keeps one element in memory at a time. It is
+ * no JSON parser: it only follows strings and brackets, and hands every part to one.
  */
 export function createListSplitter({ onItem, maxItemBytes }: ListSplitterOptions): ListSplitter {
   const nesting = beginNesting();

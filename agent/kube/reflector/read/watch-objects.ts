@@ -20,7 +20,10 @@ export interface WatchObjectsInput {
   readonly client: ApiClient;
   readonly kind: WatchedKind<unknown>;
   readonly scope: Scope;
-  /** Where to go on; undefined for a streaming list: all objects that are there, a bookmark, then what changes. */
+  /**
+   * Where to go on; undefined for a streaming list: all objects that are there, a bookmark, then what
+   * changes.
+   */
   readonly resourceVersion: string | undefined;
   /** After this time the server ends the watch cleanly. */
   readonly timeoutS: number;
@@ -41,8 +44,9 @@ const STREAMING_LIST = { sendInitialEvents: "true", resourceVersionMatch: "NotOl
 const INITIAL_EVENTS_END = "k8s.io/initial-events-end";
 
 /**
- * Watches objects of a scope from a version on (Kubernetes API concepts, "Efficient detection of changes"). Ends when the server ends the watch
- * cleanly; throws ApiError when it was cut, refused, expired (410, as HTTP status or ERROR event) or not understood.
+ * Watches objects of a scope from a version on (Kubernetes API concepts, "Efficient detection of changes").
+ * Ends when the server ends the watch cleanly; throws ApiError when it was cut, refused, expired (410, as
+ * HTTP status or ERROR event) or not understood.
  */
 export async function* watchObjects(input: WatchObjectsInput): AsyncGenerator<WatchEvent> {
   const { client, kind, scope, resourceVersion, timeoutS, signal, onOpen, onProgress } = input;

@@ -53,7 +53,10 @@ import type { NftTableKey } from "../nft-objects.ts";
 import { keyFields, padded, parseType } from "../nft-values.ts";
 import { nftBody } from "./nft-transaction.ts";
 
-/** Parts of a transaction. What is created must not be there (EEXIST), what is deleted must (ENOENT), and nothing may use it (EBUSY). */
+/**
+ * Parts of a transaction. What is created must not be there (EEXIST), what is deleted must (ENOENT), and
+ * nothing may use it (EBUSY).
+ */
 
 /** Does nothing where the table is. */
 export function createTable({ family, table }: NftTableKey): MessageBody {
@@ -70,7 +73,9 @@ export function deleteTable({ family, table }: NftTableKey): MessageBody {
 
 export interface ChainDeclaration {
   readonly name: string;
-  /** Where packets meet it by itself (NF_INET_*), in a chain of type filter that accepts what no rule decides. */
+  /**
+   * Where packets meet it by itself (NF_INET_*), in a chain of type filter that accepts what no rule decides.
+   */
   readonly hook?: { readonly number: number; readonly priority: number } | undefined;
 }
 

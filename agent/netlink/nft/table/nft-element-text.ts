@@ -11,7 +11,10 @@ export interface ElementForm {
   readonly isInterval: boolean;
 }
 
-/** Elements as text: `10.244.1.7 . 6 . 80`; of intervals each field an address, a prefix, a number or `FIRST-LAST`. */
+/**
+ * Elements as text: `10.244.1.7 . 6 . 80`; of intervals each field an address, a prefix, a number or
+ * `FIRST-LAST`.
+ */
 export interface ElementCodec {
   /** One for the kernel, or two for an interval of one field. `text` is canonical. */
   parse(text: string): readonly NftElement[];

@@ -51,8 +51,8 @@ import {
 import { type NftVerdict, verdictAttribute } from "./nft-verdict.ts";
 
 /**
- * Expressions of a rule, in its order. Registers are of 32 bits and counted from 0; a value of more bytes takes those behind it, too. A rule ends
- * where an expression does not hold.
+ * Expressions of a rule, in its order. Registers are of 32 bits and counted from 0; a value of more bytes
+ * takes those behind it, too. A rule ends where an expression does not hold.
  */
 
 /** Reads a field of the packet's meta data (NFT_META_*). */

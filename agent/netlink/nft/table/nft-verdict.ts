@@ -39,7 +39,10 @@ export function verdictAttribute(verdict: NftVerdict): Attribute {
   );
 }
 
-/** As nft writes it: `jump CHAIN`, `drop`; `verdict NUMBER` for what no table of ours has. Throws {@link MalformedMessageError}. */
+/**
+ * As nft writes it: `jump CHAIN`, `drop`; `verdict NUMBER` for what no table of ours has. Throws {@link
+ * MalformedMessageError}.
+ */
 export function readVerdict(what: string, data: Buffer): string {
   const attributes = readAttributes(what, data);
   const code = (readNetworkU32(what, attributes, NFTA_VERDICT_CODE) ?? 0) | 0;

@@ -1,6 +1,7 @@
 /**
- * Alternative name of a host link that tells when it was made, in which the kernel keeps that for as long as the link lives, whatever is repaired:
- * `HOST_LINK.since.MS`, milliseconds of CLOCK_MONOTONIC. No clock that is set alters it, and neither it nor a link outlives a boot.
+ * Alternative name of a host link that tells when it was made, in which the kernel keeps that for as long as
+ * the link lives, whatever is repaired: `HOST_LINK.since.MS`, milliseconds of CLOCK_MONOTONIC. No clock that
+ * is set alters it, and neither it nor a link outlives a boot.
  */
 const INFIX = ".since.";
 

@@ -1,13 +1,18 @@
-/** Which object of the Kubernetes API a pod is, as the runtime says in CNI_ARGS. Exact: nothing is cut or normalized. */
+/**
+ * Which object of the Kubernetes API a pod is, as the runtime says in CNI_ARGS. Exact: nothing is cut or
+ * normalized.
+ */
 export interface PodIdentity {
   /** An RFC 1123 label, at most 63 characters. */
   readonly namespace: string;
   /**
-   * An RFC 1123 subdomain, at most 253 characters. Ends with {@link CUT}, which no pod's name does, where all that is left of a longer one is its beginning:
-   * on links of former releases, which kept no more.
+   * An RFC 1123 subdomain, at most 253 characters. Ends with {@link CUT}, which no pod's name does, where all
+   * that is left of a longer one is its beginning: on links of former releases, which kept no more.
    */
   readonly name: string;
-  /** Undefined: the runtime did not pass it. Of a static pod it is the kubelet's, not that of its mirror pod. */
+  /**
+   * Undefined: the runtime did not pass it. Of a static pod it is the kubelet's, not that of its mirror pod.
+   */
   readonly uid?: string | undefined;
 }
 
@@ -16,7 +21,9 @@ export const CUT = "~";
 
 const NAMESPACE = /^[a-z0-9-]{1,63}$/;
 const NAME = /^[a-z0-9.-]{1,253}~?$/;
-/** What Kubernetes generates has 32 or 36 characters; whatever a link's alternative name can hold is taken. */
+/**
+ * What Kubernetes generates has 32 or 36 characters; whatever a link's alternative name can hold is taken.
+ */
 const UID = /^[A-Za-z0-9_.-]{1,64}$/;
 
 interface UncheckedIdentity {
@@ -25,7 +32,10 @@ interface UncheckedIdentity {
   readonly uid?: string | undefined;
 }
 
-/** The identity, or undefined when namespace and name are not as Kubernetes allows them. A UID of another form is left out. */
+/**
+ * The identity, or undefined when namespace and name are not as Kubernetes allows them. A UID of another form
+ * is left out.
+ */
 export function podIdentity({ namespace, name, uid }: UncheckedIdentity): PodIdentity | undefined {
   if (namespace === undefined || name === undefined) return undefined;
   if (!NAMESPACE.test(namespace) || !NAME.test(name)) return undefined;
@@ -46,7 +56,10 @@ export function parsePodName(text: string): PodIdentity | undefined {
 const UID_INFIX = ".uid.";
 const PART_INFIX = ".pod.";
 
-/** ALTIFNAMSIZ of linux/if.h less the NUL, a link's name (15), the infix, and the part's number and count (`N.N.`). */
+/**
+ * ALTIFNAMSIZ of linux/if.h less the NUL, a link's name (15), the infix, and the part's number and count
+ * (`N.N.`).
+ */
 const PART_LENGTH = 127 - 15 - PART_INFIX.length - 4;
 
 /** Alternative name of a host link that holds its pod's UID: `HOST_LINK.uid.UID`. */
@@ -55,8 +68,9 @@ export function formatUidName(hostLink: string, uid: string): string {
 }
 
 /**
- * Alternative names of a host link that hold the pod's namespace and name where the alias has no room for them: `HOST_LINK.pod.N.COUNT.TEXT`, N from 0,
- * whose texts make `NAMESPACE.NAME` (a namespace has no dot, and a device name no slash). At most four.
+ * Alternative names of a host link that hold the pod's namespace and name where the alias has no room for
+ * them: `HOST_LINK.pod.N.COUNT.TEXT`, N from 0, whose texts make `NAMESPACE.NAME` (a namespace has no dot,
+ * and a device name no slash). At most four.
  */
 export function formatNameParts(hostLink: string, { namespace, name }: PodIdentity): readonly string[] {
   const text = `${namespace}.${name}`;

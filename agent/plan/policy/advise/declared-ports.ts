@@ -1,8 +1,9 @@
 import { type ContainerPort, objectKey, type Pod, type PortRange, type Rule } from "../model.ts";
 
 /**
- * An ingress rule whose ports no pod has that its policy selects here, all of which say what they have: as it is when somebody names the port of a
- * service, not that of its target. A sentence at most. Pods may listen on ports that they do not declare; one without any says nothing.
+ * An ingress rule whose ports no pod has that its policy selects here, all of which say what they have: as it
+ * is when somebody names the port of a service, not that of its target. A sentence at most. Pods may listen
+ * on ports that they do not declare; one without any says nothing.
  */
 export function undeclaredPorts({ ports }: Rule, pods: readonly Pod[]): readonly string[] {
   if (ports === undefined || ports.names.length > 0 || ports.ranges.length === 0) return [];

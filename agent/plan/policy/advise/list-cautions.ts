@@ -24,7 +24,10 @@ export interface CautionsInput {
   readonly known: KnownPods;
 }
 
-/** What policies do that their authors hardly meant, as sentences, as far as this node knows: each policy is taken at its word nevertheless. */
+/**
+ * What policies do that their authors hardly meant, as sentences, as far as this node knows: each policy is
+ * taken at its word nevertheless.
+ */
 export function listCautions(input: CautionsInput): readonly string[] {
   const found = new Set<string>();
   for (const caution of cautions(input)) {

@@ -4,12 +4,18 @@ import { findPods } from "../state/objects/object-store.ts";
 import type { PolicyEngine } from "../state/policy-engine.ts";
 import { planWatches } from "../watches.ts";
 
-/** Which pods are known besides this node's own: those of the whole cluster, those that {@link planWatches} asks for, or none for certain. */
+/**
+ * Which pods are known besides this node's own: those of the whole cluster, those that {@link planWatches}
+ * asks for, or none for certain.
+ */
 export type KnownPods = "all" | "watched" | "own";
 
 type Objects = Pick<PolicyEngine, "objects" | "policies" | "lists">;
 
-/** Policies that are known to select no pod of the whole cluster, in words. Where other nodes' pods are not watched, nobody knows. */
+/**
+ * Policies that are known to select no pod of the whole cluster, in words. Where other nodes' pods are not
+ * watched, nobody knows.
+ */
 export function* unselecting(engine: Objects, known: KnownPods): Generator<string> {
   const isKnown = createKnowledge(engine, known);
   for (const { policy, subject } of engine.policies.subjects()) {

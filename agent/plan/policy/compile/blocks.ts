@@ -13,7 +13,8 @@ export interface Block {
 const ALL_PROTOCOLS = "0-255 . 0-65535";
 
 /**
- * Elements `ADDRESSES . PROTOCOL . PORTS` that hold what any of the blocks does, of which no two overlap: the kernel refuses those (EEXIST).
+ * Elements `ADDRESSES . PROTOCOL . PORTS` that hold what any of the blocks does, of which no two overlap: the
+ * kernel refuses those (EEXIST).
  */
 export function planBlockElements(blocks: readonly Block[], family: Family): readonly string[] {
   const open = mergeSpans(blocks.flatMap(({ spans, ports }) => (ports === undefined ? spans : [])));
@@ -34,7 +35,10 @@ interface Side {
   readonly spans: readonly Span[];
 }
 
-/** Ranges of ports cut where one begins or ends, each with all addresses that have it; neighbours with the same addresses are one again. */
+/**
+ * Ranges of ports cut where one begins or ends, each with all addresses that have it; neighbours with the
+ * same addresses are one again.
+ */
 function cutSides(sides: readonly Side[], protocol: Protocol): readonly Side[] {
   const cuts = new Set(sides.flatMap(({ range: { first, last } }) => [first, last + 1]));
   const sorted = [...cuts].toSorted((a, b) => a - b);

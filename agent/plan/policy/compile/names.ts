@@ -9,7 +9,10 @@ export interface Names {
 
 const encoder = new TextEncoder();
 
-/** Short names are hashes, and a hash of what users write can be made to collide: a name that is taken gets another letter. */
+/**
+ * Short names are hashes, and a hash of what users write can be made to collide: a name that is taken gets
+ * another letter.
+ */
 export function createNames(): Names {
   const contents = new Map<string, string>();
   return {

@@ -6,7 +6,10 @@ import type { Denial, PolicyChain, PolicyRule, Verdict } from "./policy-table.ts
 import { contentText, type SetPlan } from "./set-plan.ts";
 import type { Run, Stages } from "./stages.ts";
 
-/** What pods with the same terms have in common: chains, of which the last has the group's name and is jumped to, and their sets. */
+/**
+ * What pods with the same terms have in common: chains, of which the last has the group's name and is jumped
+ * to, and their sets.
+ */
 export interface GroupPlan {
   readonly name: string;
   /** One that another leads to stands before it. */

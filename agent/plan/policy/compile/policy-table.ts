@@ -8,11 +8,17 @@ export interface SetSpec {
   readonly name: string;
   /** `ipv4_addr`, `ipv6_addr`, `inet_proto` and `inet_service`, joined by ` . ` where several are one key. */
   readonly type: string;
-  /** Its elements are intervals: with several fields the kernel keeps them in pipapo, where a change costs milliseconds. */
+  /**
+   * Its elements are intervals: with several fields the kernel keeps them in pipapo, where a change costs
+   * milliseconds.
+   */
   readonly isInterval: boolean;
 }
 
-/** What of a packet is looked up: `peer` is the source in a chain for ingress and the destination in one for egress, `port` is always the destination's. */
+/**
+ * What of a packet is looked up: `peer` is the source in a chain for ingress and the destination in one for
+ * egress, `port` is always the destination's.
+ */
 export type LookupKey = "peer" | "peer . protocol . port" | "protocol . port";
 
 export interface Lookup {
@@ -51,7 +57,10 @@ export interface PolicyChain {
   readonly rules: readonly PolicyRule[];
 }
 
-/** Verdict maps: the address of a pod of this node → `jump CHAIN`. The first packet of a connection meets the source's, then the destination's. */
+/**
+ * Verdict maps: the address of a pod of this node → `jump CHAIN`. The first packet of a connection meets the
+ * source's, then the destination's.
+ */
 export const POD_MAPS = ["pods-out4", "pods-out6", "pods-in4", "pods-in6"] as const;
 
 export type PodMap = (typeof POD_MAPS)[number];
@@ -62,13 +71,18 @@ export function podMapOf(direction: Direction, family: 4 | 6): PodMap {
 
 export interface PolicySet {
   readonly spec: SetSpec;
-  /** The keys are the elements, as nft writes them in numbers: `10.244.1.7 . 6 . 80`, `10.0.0.0/8 . 17 . 53-60`. */
+  /**
+   * The keys are the elements, as nft writes them in numbers: `10.244.1.7 . 6 . 80`, `10.0.0.0/8 . 17 .
+   * 53-60`.
+   */
   readonly elements: ReadonlyMap<string, unknown>;
   /** Another number when the elements are others. */
   readonly revision: number;
 }
 
-/** All of the table that policies decide about. What every table has, its base chains, is the kernel's side. */
+/**
+ * All of the table that policies decide about. What every table has, its base chains, is the kernel's side.
+ */
 export interface PolicyTable {
   readonly sets: ReadonlyMap<string, PolicySet>;
   readonly chains: ReadonlyMap<string, PolicyChain>;

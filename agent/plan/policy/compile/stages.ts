@@ -45,7 +45,9 @@ export function comparePolicies(a: Policy, b: Policy): number {
   return one < other ? -1 : one > other ? 1 : 0;
 }
 
-/** `policies` select the pod, whose ports are given. Undefined: none of them says anything of the direction. */
+/**
+ * `policies` select the pod, whose ports are given. Undefined: none of them says anything of the direction.
+ */
 export function planStages(
   policies: readonly Policy[],
   direction: Direction,

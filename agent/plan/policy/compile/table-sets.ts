@@ -8,7 +8,9 @@ import type { SetSpec } from "./policy-table.ts";
 export interface PodNetwork {
   /** PodCIDRs of all nodes. */
   readonly cidrs: readonly Cidr[];
-  /** Addresses in them that speak for nodes: what a node sends through the overlay comes from its gateway's. */
+  /**
+   * Addresses in them that speak for nodes: what a node sends through the overlay comes from its gateway's.
+   */
   readonly gateways: readonly string[];
 }
 
@@ -21,7 +23,10 @@ export function gatewaysSpec(family: Family): SetSpec {
   return { name: `gateways${family}`, type: addressType(family), isInterval: false };
 }
 
-/** Pairs `SOURCE . DESTINATION` that pass whatever policies say: a pod to itself, also through its own service. */
+/**
+ * Pairs `SOURCE . DESTINATION` that pass whatever policies say: a pod to itself, also through its own
+ * service.
+ */
 export function selfSpec(family: Family): SetSpec {
   return {
     name: `self${family}`,

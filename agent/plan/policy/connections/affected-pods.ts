@@ -1,12 +1,15 @@
 import { POD_MAPS, type PolicyRule, type PolicyTable } from "../compile/policy-table.ts";
 import type { TableChange } from "../state/table-change.ts";
 
-/** Collects which pods of this node are allowed more or less than before, so that no more connections than theirs have to be judged again. */
+/**
+ * Collects which pods of this node are allowed more or less than before, so that no more connections than
+ * theirs have to be judged again.
+ */
 export interface AffectedPods {
   note(changes: readonly TableChange[]): void;
   /**
-   * Addresses of these pods, each told once. `hasEnded`: there are connections that were ended, so that what is allowed more counts as well;
-   * without any, only what is allowed less.
+   * Addresses of these pods, each told once. `hasEnded`: there are connections that were ended, so that what
+   * is allowed more counts as well; without any, only what is allowed less.
    */
   take(table: PolicyTable, hasEnded: boolean): ReadonlySet<string>;
 }

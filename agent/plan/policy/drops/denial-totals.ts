@@ -15,8 +15,8 @@ export interface DenialTotal {
 /** Sums that only grow, although what counts in the kernel comes and goes with the policies. */
 export interface DenialTotals {
   /**
-   * Takes what has been counted by now, by the names of {@link findDenial}. To be called before the kernel's counters go, else what came since the
-   * last call is lost.
+   * Takes what has been counted by now, by the names of {@link findDenial}. To be called before the kernel's
+   * counters go, else what came since the last call is lost.
    */
   update(table: PolicyTable, counts: ReadonlyMap<string, number>): void;
   /** A packet that several policies isolate from counts for each of them. */
@@ -29,7 +29,9 @@ interface Counted {
 }
 
 export function createDenialTotals(): DenialTotals {
-  /** What the kernel counted last, and for whom: the table may have forgotten it by the time when it is read. */
+  /**
+   * What the kernel counted last, and for whom: the table may have forgotten it by the time when it is read.
+   */
   let last = new Map<string, Counted>();
   const totals = new Map<string, DenialTotal>();
   const add = ({ direction, policies }: Denial, packets: number): void => {

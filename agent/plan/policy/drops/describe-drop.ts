@@ -42,7 +42,10 @@ const NAMES: ReadonlyMap<number, string> = new Map<number, string>([
   [58, "ICMPv6"],
 ]);
 
-/** `name`: of what dropped it, see {@link findDenial}. Undefined: the table has that no more, so nothing is known of it. */
+/**
+ * `name`: of what dropped it, see {@link findDenial}. Undefined: the table has that no more, so nothing is
+ * known of it.
+ */
 export function describeDrop(context: DropContext, name: string, packet: PacketHeaders): Drop | undefined {
   const denial = findDenial(context.engine.table, name);
   if (denial === undefined) return undefined;

@@ -23,7 +23,9 @@ const BURST = 50;
 const KEPT_MS = 10_000;
 const KEPT = 256;
 
-/** The kernel may log thousands of packets a second, of all rules together: the limit comes before the work. */
+/**
+ * The kernel may log thousands of packets a second, of all rules together: the limit comes before the work.
+ */
 export function createDropDescriber({ describe, nowMs }: DropDescriberInput): DropDescriber {
   const known = new Map<string, { readonly drop: Drop | undefined; readonly atMs: number }>();
   let left = BURST;

@@ -23,7 +23,10 @@ export type Judgement =
 
 const PASSES: Judgement = { passes: true };
 
-/** As the kernel does it: the source's chain, then the destination's. What the node itself sends to a pod does not get this far: it always passes. */
+/**
+ * As the kernel does it: the source's chain, then the destination's. What the node itself sends to a pod does
+ * not get this far: it always passes.
+ */
 export function evaluate(table: PolicyTable, packet: Packet): Judgement {
   for (const direction of ["egress", "ingress"] as const) {
     const judgement = evaluateDirection(table, packet, direction);

@@ -24,7 +24,10 @@ export function matchesRule(end: End, { peers, ports }: Rule): boolean {
   });
 }
 
-/** Pods at the other end by which it is this peer; none where it is one by its address alone; undefined: it is not. */
+/**
+ * Pods at the other end by which it is this peer; none where it is one by its address alone; undefined: it is
+ * not.
+ */
 function podsOfPeer({ engine, other, peers }: End, peer: Peer): readonly Pod[] | undefined {
   const { namespaces, nodes } = engine.objects;
   switch (peer.kind) {

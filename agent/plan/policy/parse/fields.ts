@@ -31,7 +31,10 @@ export function memberOf({ path, value, faults }: Field, key: string): Field {
   return { path: path === "" ? key : `${path}.${key}`, value: inner, faults };
 }
 
-/** The named members of an object. Undefined when it is none, or has one that we do not know: then nobody can tell what it means. */
+/**
+ * The named members of an object. Undefined when it is none, or has one that we do not know: then nobody can
+ * tell what it means.
+ */
 export function readObject<Key extends string>(
   field: Field,
   keys: readonly Key[],

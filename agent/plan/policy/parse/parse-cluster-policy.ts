@@ -23,9 +23,10 @@ const ACTIONS = ["Accept", "Deny", "Pass"] as const;
 const MAX_PRIORITY = 1000;
 
 /**
- * Reads a ClusterNetworkPolicy (policy.networking.k8s.io/v1beta1, whose schema is that of v1alpha2). It fails closed as the API tells: a rule that
- * cannot be read matches nothing if it would accept, and denies everything of its direction otherwise. Where what goes wrong is the
- * policy's own, such as its priority, that holds for each of its rules; without a subject that can be read it is about all pods.
+ * Reads a ClusterNetworkPolicy (policy.networking.k8s.io/v1beta1, whose schema is that of v1alpha2). It fails
+ * closed as the API tells: a rule that cannot be read matches nothing if it would accept, and denies
+ * everything of its direction otherwise. Where what goes wrong is the policy's own, such as its priority,
+ * that holds for each of its rules; without a subject that can be read it is about all pods.
  */
 export function parseClusterPolicy(raw: unknown, name: string): Policy {
   const faults: Fault[] = [];

@@ -20,8 +20,9 @@ const TYPE_NAMES = ["Ingress", "Egress"] as const;
 const TYPES = { Ingress: "ingress", Egress: "egress" } as const;
 
 /**
- * Reads a NetworkPolicy (networking.k8s.io/v1) with the defaults of the API. What cannot be read allows nothing, and is named: a port, a peer, a rule.
- * Where nobody can tell which pods or directions are meant, all pods of the namespace, or both directions, are isolated.
+ * Reads a NetworkPolicy (networking.k8s.io/v1) with the defaults of the API. What cannot be read allows
+ * nothing, and is named: a port, a peer, a rule. Where nobody can tell which pods or directions are meant,
+ * all pods of the namespace, or both directions, are isolated.
  */
 export function parseNetworkPolicy(raw: unknown, namespace: string, name: string): Policy {
   const faults: Fault[] = [];

@@ -14,7 +14,10 @@ export function readPortName(field: Field, protocol: Protocol | undefined): Port
   return { name: value, protocol };
 }
 
-/** `ports` of a rule of a NetworkPolicy, of which there are some. What cannot be read is left out: it matches nothing. */
+/**
+ * `ports` of a rule of a NetworkPolicy, of which there are some. What cannot be read is left out: it matches
+ * nothing.
+ */
 export function parsePorts(fields: readonly Field[]): Ports {
   const ports = readEach(fields, parsePort);
   return {

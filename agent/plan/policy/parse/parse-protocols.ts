@@ -9,7 +9,10 @@ const PROTOCOL_KEYS: Readonly<Record<"tcp" | "udp" | "sctp", Protocol>> = {
 };
 const KEYS = ["tcp", "udp", "sctp", "destinationNamedPort"] as const;
 
-/** `protocols` of a rule of a ClusterNetworkPolicy; undefined when missing: everything. What cannot be read is noted, and the rule is none. */
+/**
+ * `protocols` of a rule of a ClusterNetworkPolicy; undefined when missing: everything. What cannot be read is
+ * noted, and the rule is none.
+ */
 export function parseProtocols(list: Field): Ports | undefined {
   if (isAbsent(list)) return undefined;
   const fields = readList(list) ?? [];

@@ -14,7 +14,10 @@ import {
 
 const OPERATORS = ["In", "NotIn", "Exists", "DoesNotExist"] as const;
 
-/** A label selector (meta/v1 LabelSelector). Undefined when any of it cannot be read: half a selector selects too much. */
+/**
+ * A label selector (meta/v1 LabelSelector). Undefined when any of it cannot be read: half a selector selects
+ * too much.
+ */
 export function parseSelector(field: Field): LabelSelector | undefined {
   const members = readObject(field, ["matchLabels", "matchExpressions"]);
   if (members === undefined) return undefined;

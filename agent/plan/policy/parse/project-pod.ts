@@ -10,9 +10,9 @@ const NO_PORTS: readonly ContainerPort[] = [];
 const portLists = createInterner<readonly ContainerPort[]>((ports) => JSON.stringify(ports));
 
 /**
- * Projects a Pod object (core/v1) to what policies ask; undefined: it has no name. Never throws. What cannot be read of it is as if it were not
- * there. Labels and ports are shared between pods that have the same ones. `keepsAll`: for pods of this node, what no
- * other node needs: the UID, and ports without names.
+ * Projects a Pod object (core/v1) to what policies ask; undefined: it has no name. Never throws. What cannot
+ * be read of it is as if it were not there. Labels and ports are shared between pods that have the same ones.
+ * `keepsAll`: for pods of this node, what no other node needs: the UID, and ports without names.
  */
 export function projectPod(raw: unknown, keepsAll: (node: string | undefined) => boolean): Pod | undefined {
   const pod = fieldOf(raw);
@@ -65,7 +65,10 @@ function textOf(field: Field): string | undefined {
   return isAbsent(field) ? undefined : readText(field);
 }
 
-/** A static pod's object has a UID of its own; runtimes know the one that the kubelet gave to the pod (pkg/kubelet/pod/mirror_client.go). */
+/**
+ * A static pod's object has a UID of its own; runtimes know the one that the kubelet gave to the pod
+ * (pkg/kubelet/pod/mirror_client.go).
+ */
 function mirroredUid(metadata: Field): string | undefined {
   return textOf(memberOf(memberOf(metadata, "annotations"), "kubernetes.io/config.mirror"));
 }

@@ -2,7 +2,10 @@ import { membersKey } from "../compile/sources.ts";
 import type { PodSelector } from "../model.ts";
 import type { MemberList, MemberLists } from "./members.ts";
 
-/** So many pods make a selector big, and so few make it small again: what lies between changes no chains back and forth. */
+/**
+ * So many pods make a selector big, and so few make it small again: what lies between changes no chains back
+ * and forth.
+ */
 export interface BigLimits {
   readonly shareAbove: number;
   readonly copyBelow: number;

@@ -2,8 +2,9 @@ import { POD_MAPS, type PolicySet, type PolicyTable } from "../compile/policy-ta
 import { inOrder, type TableChange } from "./table-change.ts";
 
 /**
- * What turns one table into another, such as one that was read back into the one that should be. Names tell content, but for the elements of sets;
- * a set or chain of the same name that is declared otherwise is not among ours.
+ * What turns one table into another, such as one that was read back into the one that should be. Names tell
+ * content, but for the elements of sets; a set or chain of the same name that is declared otherwise is not
+ * among ours.
  */
 export function diffTables(before: PolicyTable, after: PolicyTable): readonly TableChange[] {
   const chains = [...after.chains.values()].filter(({ name }) => !before.chains.has(name));

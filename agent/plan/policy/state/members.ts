@@ -164,7 +164,10 @@ function addFeed({ feeds, members }: Entry, set: LiveSet, feed: Feed): void {
     for (const element of elementsOf(feed.source, member, feed.family)) set.give(element);
 }
 
-/** `old` leaves the list, `next` joins it; either may be undefined. Tells whether the number of members changed. */
+/**
+ * `old` leaves the list, `next` joins it; either may be undefined. Tells whether the number of members
+ * changed.
+ */
 function exchange(entry: Entry, old: Member | undefined, next: Member | undefined): boolean {
   const was = old !== undefined && entry.members.delete(old);
   if (next !== undefined) entry.members.add(next);

@@ -19,7 +19,10 @@ export interface PlacerInput {
 
 /** Finds the groups of pods of this node. */
 export interface Placer {
-  /** An attachment that comes or goes costs no plan: what was found for the pod before holds until it is another object, or is forgotten. */
+  /**
+   * An attachment that comes or goes costs no plan: what was found for the pod before holds until it is
+   * another object, or is forgotten.
+   */
   place(key: string): readonly Membership[];
   /** What selects the pod may be other policies, or be planned in another way. */
   forget(key: string): void;
@@ -67,7 +70,9 @@ export function createPlacer({ families, store, own, policies, names, isBig }: P
     groups.set(key, group);
     return group;
   };
-  /** Groups of both families, whatever addresses it has by now: ADD and DEL change elements and nothing else. */
+  /**
+   * Groups of both families, whatever addresses it has by now: ADD and DEL change elements and nothing else.
+   */
   const ofPod = (key: string, pod: Pod, addresses: readonly string[]): readonly Membership[] => {
     const all = findOf(key, pod);
     return DIRECTIONS.flatMap((direction) =>

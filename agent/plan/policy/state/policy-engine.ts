@@ -1,9 +1,12 @@
 /**
  * Network policies of one node, pure: objects go in, changes of the table come out.
  *
- * - `parse/`: objects as the API has them → what is asked of them (parse-network-policy, parse-cluster-policy, project-pod).
- * - `createPolicyEngine()` here: {@link PolicyEngine.apply} takes {@link ObjectChange}s (objects/object-change.ts), answers {@link TableChange}s (table-change.ts).
- * - `evaluate/evaluate.ts`: what the table does with a packet; `evaluate/explain.ts`: which rule of which policy says so.
+ * - `parse/`: objects as the API has them → what is asked of them (parse-network-policy,
+ *   parse-cluster-policy, project-pod).
+ * - `createPolicyEngine()` here: {@link PolicyEngine.apply} takes {@link ObjectChange}s
+ *   (objects/object-change.ts), answers {@link TableChange}s (table-change.ts).
+ * - `evaluate/evaluate.ts`: what the table does with a packet; `evaluate/explain.ts`: which rule of which
+ *   policy says so.
  * - `watches.ts`: which objects the API server must be asked for.
  * - `state/diff-tables.ts`: from a table that was read back to the one that should be.
  */
@@ -33,8 +36,8 @@ export interface PolicyEngineInput {
 
 export interface PolicyEngine {
   /**
-   * Takes changes, which may be many, and answers what becomes of the table: valid in this order and in one transaction. They are in {@link table}
-   * from then on, whatever the kernel says of them.
+   * Takes changes, which may be many, and answers what becomes of the table: valid in this order and in one
+   * transaction. They are in {@link table} from then on, whatever the kernel says of them.
    */
   apply(changes: readonly ObjectChange[]): readonly TableChange[];
   readonly table: PolicyTable;

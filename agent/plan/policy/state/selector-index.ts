@@ -19,8 +19,8 @@ const CLUSTER = "";
 const NO_ANCHOR = "";
 
 /**
- * A selector lies at one thing that a pod must have to match: its namespace by name, and one label of the pod, else one of the namespace. So a pod
- * meets those that name what it has, and those that name nothing.
+ * A selector lies at one thing that a pod must have to match: its namespace by name, and one label of the
+ * pod, else one of the namespace. So a pod meets those that name what it has, and those that name nothing.
  */
 export function createSelectorIndex<Item extends object>(): SelectorIndex<Item> {
   const scopes = new Map<string, Map<string, Item | Set<Item>>>();

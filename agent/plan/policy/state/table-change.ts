@@ -20,8 +20,9 @@ export type TableChange =
   | { readonly kind: "remove set"; readonly name: string };
 
 /**
- * Removals before additions; then new sets and chains, which no packet meets yet; then pods, which are switched one by one; then what nobody uses any
- * more. In this order they are valid in one transaction. New sets and chains may also go ahead in others, as long as no packet meets them.
+ * Removals before additions; then new sets and chains, which no packet meets yet; then pods, which are
+ * switched one by one; then what nobody uses any more. In this order they are valid in one transaction. New
+ * sets and chains may also go ahead in others, as long as no packet meets them.
  */
 const ORDER = [
   "remove elements",

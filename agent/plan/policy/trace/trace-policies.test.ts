@@ -32,7 +32,10 @@ const attached = (name: string, address: string) => {
   };
 };
 
-/** default/web may be asked on port 8080 alone; default/db may ask nobody, but administrators let it reach this node. */
+/**
+ * default/web may be asked on port 8080 alone; default/db may ask nobody, but administrators let it reach
+ * this node.
+ */
 function engine(): PolicyEngine {
   const made = createTestEngine();
   made.apply([

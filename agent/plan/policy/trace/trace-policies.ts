@@ -29,7 +29,10 @@ export interface TraceContext extends NodeSide {
   readonly nodeName: string;
 }
 
-/** `packet`: after translations of the destination. A source that is not a pod of this node is judged where it is one. */
+/**
+ * `packet`: after translations of the destination. A source that is not a pod of this node is judged where it
+ * is one.
+ */
 export function tracePolicies(context: TraceContext, packet: Packet): PolicyTrace {
   const { port } = packet;
   const protocol = typeof packet.protocol === "number" ? protocolOf(packet.protocol) : packet.protocol;

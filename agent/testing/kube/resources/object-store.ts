@@ -21,7 +21,10 @@ export interface JournalEntry {
 
 /** Versioned objects of one kind with a journal, as etcd has them. */
 export interface ObjectStore {
-  /** Creates or replaces an object, which may be as malformed as the test likes. Version and, where it has none, UID are filled in. */
+  /**
+   * Creates or replaces an object, which may be as malformed as the test likes. Version and, where it has
+   * none, UID are filled in.
+   */
   put(key: string, object: JsonObject): void;
   remove(key: string): void;
   /** Ordered by key. The array is a snapshot. */

@@ -10,7 +10,10 @@ export interface ResourceServerOptions {
   readonly goneBy?: "status" | "event";
   /** Like the cache of old API servers, which answers with everything. */
   readonly ignoresLimit?: boolean;
-  /** Streaming lists: of servers that have them (since Kubernetes 1.34), that do not, or that take the parameters and heed them not. */
+  /**
+   * Streaming lists: of servers that have them (since Kubernetes 1.34), that do not, or that take the
+   * parameters and heed them not.
+   */
   readonly streaming?: "served" | "refused" | "ignored";
 }
 

@@ -5,7 +5,10 @@ export type Selector = (object: JsonObject) => boolean;
 
 const REQUIREMENT = /^(!)?([\w./-]+)(?:\s*(=|==|!=)\s*([\w./-]*)|\s+(in|notin)\s+\(([^)]*)\))?$/;
 
-/** Parses the parameter `labelSelector` as API servers do (Kubernetes documentation, "Labels and Selectors"). Throws where it is malformed. */
+/**
+ * Parses the parameter `labelSelector` as API servers do (Kubernetes documentation, "Labels and Selectors").
+ * Throws where it is malformed.
+ */
 export function parseLabelSelector(text: string): Selector {
   const requirements = splitOutsideBrackets(text).map(parseRequirement);
   return (object) => {

@@ -22,7 +22,10 @@ export interface OwnPods {
   podOf(key: string): Pod | undefined;
   /** Whether the API has the pod, and it is not another one of that name. */
   knows(key: string, uid: string | undefined): boolean;
-  /** Addresses of the pod that the API has; `strangers`: of one that has its name, and of which nothing else is known. */
+  /**
+   * Addresses of the pod that the API has; `strangers`: of one that has its name, and of which nothing else
+   * is known.
+   */
   addressesOf(key: string): { readonly known: readonly string[]; readonly strangers: readonly string[] };
 }
 

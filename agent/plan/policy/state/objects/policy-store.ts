@@ -10,7 +10,10 @@ import { parseAgain } from "../../parse/parse-policy.ts";
 import { matchesNamespace, matchesPod } from "../../selectors.ts";
 import { createSelectorIndex } from "../selector-index.ts";
 
-/** Policies by what they are about. Those that select no pod of this node are kept as text: there may be ten thousand. */
+/**
+ * Policies by what they are about. Those that select no pod of this node are kept as text: there may be ten
+ * thousand.
+ */
 export interface PolicyStore {
   readonly size: number;
   /** What each is about. */

@@ -61,7 +61,10 @@ interface Pods {
   takeAttachment(id: string, attachment: Attachment | undefined): void;
 }
 
-/** Keeps pods with the addresses that count: of this node's those that are attached, of others' those that the API has. */
+/**
+ * Keeps pods with the addresses that count: of this node's those that are attached, of others' those that the
+ * API has.
+ */
 function createPods(input: PodsInput): Pods {
   const { nodeName, store, own, lists } = input;
   /** In the place of what was known of it. */
