@@ -1,5 +1,6 @@
 import type { Link } from "../netlink/link/parse-link.ts";
 import type { Route } from "../netlink/route/route.ts";
+import type { RouteLookup } from "../netlink/route/route-lookup.ts";
 import type { Observed } from "./finding.ts";
 import type { PodIdentity } from "../plan/pods/names/pod-identity.ts";
 import type { ObservedTable } from "../plan/nft/diff-table.ts";
@@ -68,24 +69,6 @@ export interface Gateway {
   readonly address: string;
   readonly prefixLength: number;
 }
-
-/** The kernel's answer to a question about a route. */
-export type RouteLookup =
-  | {
-      readonly kind: "route";
-      /** RTN_* of linux/rtnetlink.h. */
-      readonly type: number;
-      readonly linkIndex: number | undefined;
-      readonly gateway: string | undefined;
-      readonly mtu: number | undefined;
-    }
-  | {
-      readonly kind: "refused";
-      /** As in "ENETUNREACH". */
-      readonly code: string;
-      /** A route that leads nowhere, as `blackhole 192.0.2.0/24`. */
-      readonly blockedBy: string | undefined;
-    };
 
 /** A pod of this node as the host sees it. */
 export interface PodEnd {

@@ -25,7 +25,7 @@ import { type ApiTarget, observeApi } from "./observe/observe-api.ts";
 import { type HostPaths, observeShim, observeStaleFiles } from "./observe/observe-files.ts";
 import { observeForwardChains } from "./observe/observe-forward-chains.ts";
 import { observeKernel } from "./observe/observe-kernel.ts";
-import { type Datapath, observeDatapath } from "./observe/observe-datapath.ts";
+import { type Datapath, observeDatapath } from "../kernel/read/observe-datapath.ts";
 import { observePaths, type PathSockets } from "./observe/observe-paths.ts";
 import { observed } from "./observed.ts";
 import { observeMarks } from "./observe/observe-policies.ts";

@@ -4,9 +4,9 @@ import { allOf, shellWord } from "../diagnosis/shell.ts";
 import { familyOf } from "../net/address.ts";
 import { addressAt, addressBits, cidrOf, formatCidr } from "../net/cidr.ts";
 import type { NodeReport, PeerReport } from "../report/node-report.ts";
-import type { KernelQuestions } from "./kernel-questions.ts";
-import type { Datapath } from "./observe/observe-datapath.ts";
-import type { TableQuestions } from "./table-questions.ts";
+import type { KernelQuestions } from "../kernel/read/kernel-questions.ts";
+import type { Datapath } from "../kernel/read/observe-datapath.ts";
+import type { TableQuestions } from "../kernel/read/table-questions.ts";
 
 /**
  * The other node that holds an address by its PodCIDR: as the agent knows it; else as the set of the

@@ -3,7 +3,7 @@ import type { NetlinkClient } from "../kernel/socket/netlink-client.ts";
 import { type Family, familyOf, parseAddress } from "../net/address.ts";
 import { parseAttachment } from "../plan/pods/attachment.ts";
 import { CUT, formatPodName } from "../plan/pods/names/pod-identity.ts";
-import { observeDatapath } from "./observe/observe-datapath.ts";
+import { observeDatapath } from "../kernel/read/observe-datapath.ts";
 import { parseNamedTarget, resolveHost } from "./resolve-host.ts";
 
 /** Both ends of a way as addresses of one family. */

@@ -1,9 +1,7 @@
 import * as v from "valibot";
 import { formatFindings } from "../diagnosis/format-findings.ts";
 import { exitCodeOf, worstOf } from "../diagnosis/finding.ts";
-import { loadNative } from "../kernel/socket/native.ts";
-import { createNetlinkClient } from "../kernel/socket/netlink-client.ts";
-import { NETLINK_NETFILTER } from "../netlink/nft/nft-generation.ts";
+import { openReader } from "../kernel/read/open-reader.ts";
 import { loadAddon } from "../native/addon.ts";
 import { ASK_TIMEOUT_MS, askAgent, askForCautions, BUSY_TIMEOUT_MS } from "../report/ask-agent.ts";
 import {
@@ -50,11 +48,7 @@ export async function runDoctor(input: CommandInput): Promise<CommandResult> {
   const read = readCommandLine(DOCTOR, input.args);
   if (isResult(read)) return read;
   const { settings: flags, switches } = read;
-  const native = loadNative();
-  const [rtnetlink, netfilter] = [
-    createNetlinkClient(native),
-    createNetlinkClient(native, NETLINK_NETFILTER),
-  ];
+  const { rtnetlink, netfilter, close } = openReader();
   try {
     const findings = switches["before-install"]
       ? await examineBeforeInstall(rtnetlink, {
@@ -73,8 +67,7 @@ export async function runDoctor(input: CommandInput): Promise<CommandResult> {
       : formatFindings(findings, { colours });
     return { exitCode: exitCodeOf(verdict), stdout, stderr: "" };
   } finally {
-    netfilter.close();
-    rtnetlink.close();
+    close();
   }
 }
 

@@ -3,9 +3,7 @@ import { isTranslationUnknown } from "../diagnosis/path/explain-translation.ts";
 import { exitCodeOf, type Finding, worstOf } from "../diagnosis/finding.ts";
 import { formatFindings } from "../diagnosis/format-findings.ts";
 import { formatTarget, parseTarget } from "../diagnosis/target.ts";
-import { loadNative } from "../kernel/socket/native.ts";
-import { createNetlinkClient } from "../kernel/socket/netlink-client.ts";
-import { NETLINK_NETFILTER } from "../netlink/nft/nft-generation.ts";
+import { openReader } from "../kernel/read/open-reader.ts";
 import { ASK_TIMEOUT_MS, askAgent, askForPolicies, BUSY_TIMEOUT_MS } from "../report/ask-agent.ts";
 import {
   type CommandInput,
@@ -35,11 +33,7 @@ export async function runTrace(input: CommandInput): Promise<CommandResult> {
   if (isResult(read)) return read;
   const { settings: flags, switches, operands } = read;
   const [sourceText = "", targetText = ""] = operands;
-  const native = loadNative();
-  const [rtnetlink, netfilter] = [
-    createNetlinkClient(native),
-    createNetlinkClient(native, NETLINK_NETFILTER),
-  ];
+  const { rtnetlink, netfilter, close } = openReader();
   try {
     const ends = await resolveEnds(rtnetlink, sourceText, targetText);
     if (typeof ends === "string") return usageError(TRACE, ends);
@@ -79,8 +73,7 @@ export async function runTrace(input: CommandInput): Promise<CommandResult> {
       json: switches.json,
     });
   } finally {
-    netfilter.close();
-    rtnetlink.close();
+    close();
   }
 }
 

@@ -1,5 +1,5 @@
 import { createIpam } from "../ipam/ipam.ts";
-import type { ObservedNode } from "../kernel/observe-node.ts";
+import type { ObservedNode } from "../kernel/read/observe-node.ts";
 import { type Cidr, formatCidr } from "../net/cidr.ts";
 import type { NodeReport } from "./node-report.ts";
 import { reportAttachments } from "./reporter.ts";

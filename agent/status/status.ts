@@ -1,5 +1,5 @@
 import { loadNative } from "../kernel/socket/native.ts";
-import { observeNode } from "../kernel/observe-node.ts";
+import { observeNode } from "../kernel/read/observe-node.ts";
 import {
   type CommandInput,
   type CommandResult,

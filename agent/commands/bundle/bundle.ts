@@ -1,6 +1,5 @@
 import { DOCTOR, runDoctor } from "../../inspect/run-doctor.ts";
-import { createNetlinkClient } from "../../kernel/socket/netlink-client.ts";
-import { loadNative } from "../../kernel/socket/native.ts";
+import { openReader } from "../../kernel/read/open-reader.ts";
 import { messageOf } from "../../lib/errors.ts";
 import {
   type CommandInput,
@@ -47,7 +46,7 @@ export async function runBundle(input: CommandInput): Promise<CommandResult> {
     const { stdout, stderr } = await command({ ...input, args, colours: false });
     return `${stdout}${stderr}`;
   };
-  const rtnetlink = createNetlinkClient(loadNative());
+  const { rtnetlink, close } = openReader();
   try {
     const files: Files = new Map([
       ["README.txt", async () => README],
@@ -64,7 +63,7 @@ export async function runBundle(input: CommandInput): Promise<CommandResult> {
     for (const [name, readLog] of await readLogs()) files.set(name, readLog);
     return { exitCode: 0, stdout: await pack(files), stderr: "" };
   } finally {
-    rtnetlink.close();
+    close();
   }
 }
 

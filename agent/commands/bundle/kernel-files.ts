@@ -1,4 +1,4 @@
-import { observeDatapath } from "../../inspect/observe/observe-datapath.ts";
+import { observeDatapath } from "../../kernel/read/observe-datapath.ts";
 import { readText } from "../../inspect/read-proc.ts";
 import { listNft, runNft } from "../../kernel/nft/run-nft.ts";
 import { isOurs } from "../../kernel/link/ownership.ts";

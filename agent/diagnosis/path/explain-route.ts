@@ -2,7 +2,8 @@ import { cidrContains, cidrOf, formatCidr } from "../../net/cidr.ts";
 import type { Route } from "../../netlink/route/route.ts";
 import { agentRemedy } from "../agent/check-agent.ts";
 import type { Finding } from "../finding.ts";
-import type { PathObservation, PeerKnowledge, RouteLookup } from "../path-observation.ts";
+import type { RouteLookup } from "../../netlink/route/route-lookup.ts";
+import type { PathObservation, PeerKnowledge } from "../path-observation.ts";
 
 const NAME = "route";
 

@@ -15,7 +15,7 @@ import { cidrOf, parseCidr } from "../../net/cidr.ts";
 import type { DoctorInput } from "../doctor.ts";
 import { observeApi } from "../observe/observe-api.ts";
 import { observeConnections } from "../observe/observe-connections.ts";
-import { type Datapath, observeDatapath } from "../observe/observe-datapath.ts";
+import { type Datapath, observeDatapath } from "../../kernel/read/observe-datapath.ts";
 import { observeForwardChains } from "../observe/observe-forward-chains.ts";
 import { observeKernel } from "../observe/observe-kernel.ts";
 import { observeForwarding } from "../observe/observe-sysctls.ts";

@@ -4,7 +4,7 @@ import { asApiError } from "../../kube/api/api-error.ts";
 import type { ApiObservation } from "../../diagnosis/agent/check-api.ts";
 import { isIP } from "node:net";
 import type { NetlinkClient } from "../../kernel/socket/netlink-client.ts";
-import { findBlockingRoute } from "../find-blocking-route.ts";
+import { findBlockingRoute } from "../../kernel/read/find-blocking-route.ts";
 
 export interface ApiTarget {
   readonly kubeconfig: string | undefined;

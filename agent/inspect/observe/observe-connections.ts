@@ -1,12 +1,12 @@
 import type { OverlayRoute } from "../../diagnosis/checks/check-peers.ts";
 import { listPeerRoutes } from "../../kernel/peer/observe-peers.ts";
+import { listFdb, listNeighbours } from "../../kernel/read/list-neighbours.ts";
 import type { NetlinkClient } from "../../kernel/socket/netlink-client.ts";
 import { createUnderlayObserver } from "../../kernel/uplink/underlay.ts";
 import { formatCidr } from "../../net/cidr.ts";
-import { dumpFdb, dumpNeighbours, parseFdbEntry, parseNeighbour } from "../../netlink/route/neighbour.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
 import type { Route } from "../../netlink/route/route.ts";
-import type { Datapath, Tunnel } from "./observe-datapath.ts";
+import type { Datapath, Tunnel } from "../../kernel/read/observe-datapath.ts";
 
 /** How this node is connected to others, and what it has to reach each of them. */
 export interface ConnectionObservation {
@@ -63,11 +63,11 @@ async function observeTunnel(
   routes: readonly Route[],
 ): Promise<readonly OverlayRoute[]> {
   const [neighbours, entries] = await Promise.all([
-    rtnetlink.dump(dumpNeighbours({ linkIndex })),
-    rtnetlink.dump(dumpFdb({ linkIndex })),
+    listNeighbours(rtnetlink, linkIndex),
+    listFdb(rtnetlink, { linkIndex }),
   ]);
-  const macs = new Map(neighbours.map(parseNeighbour).map(({ address, mac }) => [address, mac]));
-  const remotes = new Map(entries.map(parseFdbEntry).map(({ mac, destination }) => [mac, destination]));
+  const macs = new Map(neighbours.map(({ address, mac }) => [address, mac]));
+  const remotes = new Map(entries.map(({ mac, destination }) => [mac, destination]));
   return routes.flatMap(({ destination, gateway, linkIndex: via }) => {
     if (via !== linkIndex || gateway === undefined) return [];
     const mac = macs.get(gateway);

@@ -5,7 +5,7 @@ import { familyOf } from "../../net/address.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
 import { parseAttachment } from "../../plan/pods/attachment.ts";
 import { formatPortKey, hasFamily, type HostPort, isAnyAddress } from "../../plan/pods/host-ports.ts";
-import type { TableQuestions } from "../table-questions.ts";
+import type { TableQuestions } from "../../kernel/read/table-questions.ts";
 
 /** What the kernel holds about a port of this node, in the names of pods' links and in the maps. */
 export async function observeHostPort(

@@ -2,7 +2,7 @@ import type { Masquerade } from "../../diagnosis/path-observation.ts";
 import { messageOf } from "../../lib/errors.ts";
 import { familyOf } from "../../net/address.ts";
 import { TABLE_NAME } from "../../plan/nft/nft-table.ts";
-import type { TableQuestions } from "../table-questions.ts";
+import type { TableQuestions } from "../../kernel/read/table-questions.ts";
 
 interface Translated {
   readonly source: string;

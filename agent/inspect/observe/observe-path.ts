@@ -7,30 +7,30 @@ import type {
   OverlayObservation,
   PathObservation,
   PodEnd,
-  RouteLookup,
 } from "../../diagnosis/path-observation.ts";
 import { type Family, familyOf } from "../../net/address.ts";
 import { type Cidr, cidrContains, cidrOf } from "../../net/cidr.ts";
 import { listTable } from "../../kernel/nft/list-table.ts";
 import { isPeerRoute } from "../../kernel/peer/peer-shape.ts";
+import { listFdb, listNeighbours } from "../../kernel/read/list-neighbours.ts";
 import type { NetlinkClient } from "../../kernel/socket/netlink-client.ts";
-import { dumpFdb, dumpNeighbours, parseFdbEntry, parseNeighbour } from "../../netlink/route/neighbour.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
 import type { Route } from "../../netlink/route/route.ts";
+import type { RouteLookup } from "../../netlink/route/route-lookup.ts";
 import { listOverlayElements } from "../../plan/rules/overlay-guard.ts";
 import type { NodeReport } from "../../report/node-report.ts";
 import { findPeer } from "../find-peer.ts";
-import { createKernelQuestions, type KernelQuestions } from "../kernel-questions.ts";
+import { createKernelQuestions, type KernelQuestions } from "../../kernel/read/kernel-questions.ts";
 import { observeForwardChains } from "./observe-forward-chains.ts";
 import { observeHostPort } from "./observe-host-port.ts";
 import { observeMasquerade } from "./observe-masquerade.ts";
 import { observed } from "../observed.ts";
-import { type Datapath, observeDatapath } from "./observe-datapath.ts";
+import { type Datapath, observeDatapath } from "../../kernel/read/observe-datapath.ts";
 import { observePods } from "./observe-pods.ts";
 import { type AskedPath, observePolicies } from "./observe-policies.ts";
 import { observeTranslation } from "./observe-translation.ts";
 import { readSysctl } from "../read-proc.ts";
-import { createTableQuestions, type TableQuestions } from "../table-questions.ts";
+import { createTableQuestions, type TableQuestions } from "../../kernel/read/table-questions.ts";
 
 export interface PathQuestion extends AskedPath {
   readonly nodeName: string;
@@ -238,9 +238,8 @@ async function findLacking(
 
 /** MACs of other nodes whose gateway is missing. */
 async function findOrphans(rtnetlink: NetlinkClient, { index: linkIndex }: Link): Promise<readonly string[]> {
-  const neighbours = (await rtnetlink.dump(dumpNeighbours({ linkIndex }))).map(parseNeighbour);
-  const known = new Set(neighbours.map(({ mac }) => mac));
-  const entries = (await rtnetlink.dump(dumpFdb({ linkIndex }))).map(parseFdbEntry);
+  const known = new Set((await listNeighbours(rtnetlink, linkIndex)).map(({ mac }) => mac));
+  const entries = await listFdb(rtnetlink, { linkIndex });
   return entries.flatMap(({ mac, destination }) =>
     destination === undefined || known.has(mac) ? [] : [mac],
   );

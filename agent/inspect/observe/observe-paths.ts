@@ -1,13 +1,12 @@
 import type { ProbeResult, ProbeTarget } from "../../diagnosis/checks/check-mtu.ts";
-import { readOne } from "../../kernel/socket/read-one.ts";
+import { findRoute } from "../../kernel/read/find-route.ts";
 import type { NetlinkClient } from "../../kernel/socket/netlink-client.ts";
 import type { Addon } from "../../native/addon.ts";
 import { type PathAnswer, type PathProbe, probePaths } from "../../native/socket/path-probe.ts";
 import { addressToBytes } from "../../net/address.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
-import { getRoute, parseRoute, type Route } from "../../netlink/route/route.ts";
 import { VXLAN_OVERHEAD } from "../../plan/peers/peers.ts";
-import type { Datapath } from "./observe-datapath.ts";
+import type { Datapath } from "../../kernel/read/observe-datapath.ts";
 import type { ConnectionObservation } from "./observe-connections.ts";
 
 /** Of how many nodes of each kind the paths are tried. */
@@ -112,9 +111,4 @@ export function sample<Item>(items: readonly Item[]): Item[] {
     { length: SAMPLE },
     (_, index) => items[Math.floor((index * items.length) / SAMPLE)] as Item,
   );
-}
-
-/** The way that the host's own packets take; undefined when there is none. */
-async function findRoute(rtnetlink: NetlinkClient, destination: string): Promise<Route | undefined> {
-  return readOne(rtnetlink, getRoute({ destination }), parseRoute).catch(() => undefined);
 }

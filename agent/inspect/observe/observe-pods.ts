@@ -1,12 +1,12 @@
 import type { PodEnd } from "../../diagnosis/path-observation.ts";
 import { attachmentOf } from "../../kernel/pod/pod-links.ts";
 import { listPodRoutes } from "../../kernel/pod/pod-routes.ts";
+import { listFdb, listNeighbours } from "../../kernel/read/list-neighbours.ts";
 import type { NetlinkClient } from "../../kernel/socket/netlink-client.ts";
-import { dumpFdb, dumpNeighbours, parseFdbEntry, parseNeighbour } from "../../netlink/route/neighbour.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
 import { parseAttachment } from "../../plan/pods/attachment.ts";
 import type { SourceBinding } from "../../plan/pods/sources.ts";
-import type { Datapath } from "./observe-datapath.ts";
+import type { Datapath } from "../../kernel/read/observe-datapath.ts";
 
 /**
  * Every address of every pod as the host sees it, from one dump of each: routes to pods, neighbours and
@@ -19,13 +19,13 @@ export async function observePods(
   if (bridge === undefined) return [];
   const [routes, neighbours, entries] = await Promise.all([
     listPodRoutes(rtnetlink, bridge.index),
-    rtnetlink.dump(dumpNeighbours({ linkIndex: bridge.index })),
-    rtnetlink.dump(dumpFdb({ masterIndex: bridge.index })),
+    listNeighbours(rtnetlink, bridge.index),
+    listFdb(rtnetlink, { masterIndex: bridge.index }),
   ]);
   const routed = new Set(routes.map(({ destination }) => destination.base));
-  const byAddress = new Map(neighbours.map(parseNeighbour).map((entry) => [entry.address, entry]));
+  const byAddress = new Map(neighbours.map((entry) => [entry.address, entry]));
   const byPort = Map.groupBy(
-    entries.map(parseFdbEntry).filter(({ fixed, owner }) => fixed && owner === "master"),
+    entries.filter(({ fixed, owner }) => fixed && owner === "master"),
     ({ linkIndex }) => linkIndex,
   );
   return hostLinks.flatMap((hostLink) => {

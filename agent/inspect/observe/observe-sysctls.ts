@@ -2,7 +2,7 @@ import type { BridgeNetfilterObservation } from "../../diagnosis/checks/check-br
 import type { ConntrackObservation } from "../../diagnosis/checks/check-conntrack.ts";
 import type { ForwardingObservation } from "../../diagnosis/checks/check-forwarding.ts";
 import type { ReversePathObservation } from "../../diagnosis/checks/check-reverse-path.ts";
-import type { Datapath } from "./observe-datapath.ts";
+import type { Datapath } from "../../kernel/read/observe-datapath.ts";
 import type { ConnectionObservation } from "./observe-connections.ts";
 import { readSysctl, readText } from "../read-proc.ts";
 

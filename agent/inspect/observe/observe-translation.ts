@@ -6,7 +6,7 @@ import { familyOf } from "../../net/address.ts";
 import { translateTarget } from "../../plan/foreign/translate-target.ts";
 import { formatPodName } from "../../plan/pods/names/pod-identity.ts";
 import { readText } from "../read-proc.ts";
-import type { Datapath } from "./observe-datapath.ts";
+import type { Datapath } from "../../kernel/read/observe-datapath.ts";
 
 /** The link on which kube-proxy in IPVS mode makes services' addresses local. */
 const IPVS_LINK = "kube-ipvs0";

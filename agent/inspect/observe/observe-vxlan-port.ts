@@ -1,6 +1,6 @@
 import { readdir, readlink } from "node:fs/promises";
 import type { PortHolder, VxlanPortObservation } from "../../diagnosis/checks/check-vxlan-port.ts";
-import type { Datapath } from "./observe-datapath.ts";
+import type { Datapath } from "../../kernel/read/observe-datapath.ts";
 import { readText } from "../read-proc.ts";
 
 /** Who has the UDP port of the overlay. `planned`: as the agent is set, where no device tells. */

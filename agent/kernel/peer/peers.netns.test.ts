@@ -12,7 +12,7 @@ import { assertInsideTestNamespaces } from "../../testing/runner/privileged.ts";
 import type { Kernel } from "../kernel.ts";
 import { openLinuxKernel } from "../linux-kernel.ts";
 import { loadNative } from "../socket/native.ts";
-import { observeNode } from "../observe-node.ts";
+import { observeNode } from "../read/observe-node.ts";
 import { cidr } from "../../testing/cidr.ts";
 
 assertInsideTestNamespaces();

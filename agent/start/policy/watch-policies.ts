@@ -40,7 +40,7 @@ export function watchPolicies(
   const totals = createDenialTotals();
   const own = createOwnAddresses(base);
   let ender: EndForbidden | undefined;
-  const drops = tellDrops(base, engine, own);
+  const drops = reportDrops(base, engine, own);
   return {
     begin(known) {
       if (existingConnections === "keep") return;
@@ -86,7 +86,7 @@ export function watchPolicies(
   };
 }
 
-function tellDrops(
+function reportDrops(
   { kernel, log, clock, denied }: Base,
   engine: () => PolicyEngine | undefined,
   own: OwnAddresses,

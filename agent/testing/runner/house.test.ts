@@ -100,6 +100,17 @@ test("imports point down: main → cni, reconcile, http → kernel, kube, ipam �
   assert.deepEqual(wrong, []);
 });
 
+test("who examines a node asks the kernel by kernel/: of netlink they import nothing but types", () => {
+  const wrong = sources
+    .filter(({ folder }) => ["commands", "inspect", "status"].includes(folder))
+    .flatMap(({ path, text }) =>
+      [...text.matchAll(/import (?!type )([^;]*) from "[./]+\/netlink\/[^"]+"/g)]
+        .filter(([, names = ""]) => !/^\{(?:\s*type [^,]+,?)+\s*\}$/.test(names))
+        .map(([statement]) => `${path}: ${statement}`),
+    );
+  assert.deepEqual(wrong, []);
+});
+
 test("no files import one another in a circle, types included", (context) => {
   const graph = new Map(
     sources.map((source) => [

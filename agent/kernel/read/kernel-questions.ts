@@ -1,6 +1,6 @@
-import type { RouteLookup } from "../diagnosis/path-observation.ts";
-import { readOne } from "../kernel/socket/read-one.ts";
-import type { NetlinkClient } from "../kernel/socket/netlink-client.ts";
+import type { RouteLookup } from "../../netlink/route/route-lookup.ts";
+import { readOne } from "../socket/read-one.ts";
+import type { NetlinkClient } from "../socket/netlink-client.ts";
 import {
   type FdbEntry,
   getFdbEntry,
@@ -9,9 +9,9 @@ import {
   type ObservedNeighbour,
   parseFdbEntry,
   parseNeighbour,
-} from "../netlink/route/neighbour.ts";
-import { NetlinkError } from "../netlink/message/netlink-error.ts";
-import { getRoute, parseRoute, type Route, type RouteQuestion } from "../netlink/route/route.ts";
+} from "../../netlink/route/neighbour.ts";
+import { NetlinkError } from "../../netlink/message/netlink-error.ts";
+import { getRoute, parseRoute, type Route, type RouteQuestion } from "../../netlink/route/route.ts";
 import { findBlockingRoute } from "./find-blocking-route.ts";
 
 /** Questions about single things, which cost the same on a node with thousands of them. */

@@ -1,15 +1,15 @@
-import { type Cidr, cidrOf } from "../net/cidr.ts";
-import type { Link } from "../netlink/link/parse-link.ts";
-import { countPeers } from "./peer/count-peers.ts";
-import { isWide, listPodGateways } from "./node/ensure-gateways.ts";
-import { observePeers } from "./peer/observe-peers.ts";
-import type { PodLink } from "./types.ts";
-import type { Native } from "./socket/native.ts";
-import { isHostLink, isOwnBridge, TUNNEL_ALIAS } from "./link/ownership.ts";
-import { fdbKey, neighbourKey } from "./peer/peer-entries.ts";
-import { listPodLinks } from "./pod/pod-links.ts";
-import { createNetlinkClient, type NetlinkClient } from "./socket/netlink-client.ts";
-import { listLinks } from "./uplink/underlay.ts";
+import { type Cidr, cidrOf } from "../../net/cidr.ts";
+import type { Link } from "../../netlink/link/parse-link.ts";
+import { countPeers } from "../peer/count-peers.ts";
+import { isWide, listPodGateways } from "../node/ensure-gateways.ts";
+import { observePeers } from "../peer/observe-peers.ts";
+import type { PodLink } from "../types.ts";
+import type { Native } from "../socket/native.ts";
+import { isHostLink, isOwnBridge, TUNNEL_ALIAS } from "../link/ownership.ts";
+import { fdbKey, neighbourKey } from "../peer/peer-entries.ts";
+import { listPodLinks } from "../pod/pod-links.ts";
+import { createNetlinkClient, type NetlinkClient } from "../socket/netlink-client.ts";
+import { listLinks } from "../uplink/underlay.ts";
 
 /** A route of ours to another node's pods. */
 export interface ObservedPeer {

@@ -1,8 +1,8 @@
-import { listPodGateways, type PodGateway } from "../../kernel/node/ensure-gateways.ts";
-import { listAddresses } from "../../kernel/link/list-addresses.ts";
-import { isHostLink, isOurs, isOwnBridge } from "../../kernel/link/ownership.ts";
-import type { NetlinkClient } from "../../kernel/socket/netlink-client.ts";
-import { listLinks } from "../../kernel/uplink/underlay.ts";
+import { listPodGateways, type PodGateway } from "../node/ensure-gateways.ts";
+import { listAddresses } from "../link/list-addresses.ts";
+import { isHostLink, isOurs, isOwnBridge } from "../link/ownership.ts";
+import type { NetlinkClient } from "../socket/netlink-client.ts";
+import { listLinks } from "../uplink/underlay.ts";
 import { type Family, familyOf } from "../../net/address.ts";
 import type { ObservedAddress } from "../../netlink/route/address.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";

@@ -1,10 +1,10 @@
-import { listRuleComments, tableKey } from "../kernel/nft/list-table.ts";
-import { toFields } from "../kernel/nft/elements/port-elements.ts";
-import type { NetlinkClient } from "../kernel/socket/netlink-client.ts";
-import { dumpSets, parseSet } from "../netlink/nft/nft-objects.ts";
-import { getElement, parseElements } from "../netlink/nft/nft-listed-elements.ts";
-import { formatFields } from "../netlink/nft/nft-values.ts";
-import type { PortElement } from "../plan/pods/host-ports.ts";
+import { listRuleComments, tableKey } from "../nft/list-table.ts";
+import { toFields } from "../nft/elements/port-elements.ts";
+import type { NetlinkClient } from "../socket/netlink-client.ts";
+import { dumpSets, parseSet } from "../../netlink/nft/nft-objects.ts";
+import { getElement, parseElements } from "../../netlink/nft/nft-listed-elements.ts";
+import { formatFields } from "../../netlink/nft/nft-values.ts";
+import type { PortElement } from "../../plan/pods/host-ports.ts";
 
 /** What a set or map of ours holds for a key. */
 export type ElementAnswer =

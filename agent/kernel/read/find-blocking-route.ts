@@ -1,9 +1,9 @@
-import { POD_ROUTE_PROTOCOL } from "../kernel/link/ownership.ts";
-import type { NetlinkClient } from "../kernel/socket/netlink-client.ts";
-import { familyOf } from "../net/address.ts";
-import { cidrContains, formatCidr } from "../net/cidr.ts";
-import { RT_TABLE_MAIN } from "../netlink/constants.ts";
-import { dumpRoutes, parseRoute } from "../netlink/route/route.ts";
+import { POD_ROUTE_PROTOCOL } from "../link/ownership.ts";
+import type { NetlinkClient } from "../socket/netlink-client.ts";
+import { familyOf } from "../../net/address.ts";
+import { cidrContains, formatCidr } from "../../net/cidr.ts";
+import { RT_TABLE_MAIN } from "../../netlink/constants.ts";
+import { dumpRoutes, parseRoute } from "../../netlink/route/route.ts";
 
 /** Types of routes that lead nowhere, as ip(8) calls them (RTN_* of linux/rtnetlink.h). */
 const NOWHERE: ReadonlyMap<number, string> = new Map([
