@@ -2,6 +2,17 @@
 export const TABLE_NAME = "causeway";
 
 /**
+ * Name of the table of network policies, of family inet. It is not listed with nft: that takes a minute in a
+ * large cluster.
+ */
+export const POLICY_TABLE_NAME = "causeway-policy";
+
+/** Whether a table is ours, by its name. */
+export function isOwnTable(name: string): boolean {
+  return name === TABLE_NAME || name === POLICY_TABLE_NAME;
+}
+
+/**
  * A set or map with its elements, as they are written: {@link formatFields} of netlink/nft-values.ts gives
  * the same back, so values are in numbers.
  */

@@ -1,6 +1,6 @@
 import type { Family } from "../../../net/address.ts";
 import type { NftRule } from "../../../plan/rules/forward-chain.ts";
-import { TABLE_NAME } from "../../../plan/nft/nft-table.ts";
+import { isOwnTable } from "../../../plan/nft/nft-table.ts";
 import type { ForeignChain, ForeignTable } from "../../../plan/foreign/walk-rules.ts";
 import { listNft } from "../run-nft.ts";
 
@@ -18,13 +18,13 @@ interface ListedObject {
 }
 
 /**
- * Tables of others that packets of a family pass, whole. Each is listed by itself: ours has the elements of
- * thousands of nodes.
+ * Tables of others that packets of a family pass, whole. Each is listed by itself: ours have the elements of
+ * thousands of nodes and pods.
  */
 export async function listForeignTables(family: Family): Promise<readonly ForeignTable[]> {
   const tables: ForeignTable[] = [];
   for (const { table } of await listNft<{ readonly table?: Named }>("tables")) {
-    if (table === undefined || table.name === TABLE_NAME) continue;
+    if (table === undefined || isOwnTable(table.name)) continue;
     if (table.family !== "inet" && table.family !== (family === 4 ? "ip" : "ip6")) continue;
     tables.push(readTable(table, await listNft<ListedObject>("table", table.family, table.name)));
   }

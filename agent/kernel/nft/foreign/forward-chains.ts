@@ -8,7 +8,7 @@ import {
   readRuleHandle,
 } from "../../../netlink/nft/nft-objects.ts";
 import type { ForwardChain, NftRule } from "../../../plan/rules/forward-chain.ts";
-import { TABLE_NAME } from "../../../plan/nft/nft-table.ts";
+import { isOwnTable } from "../../../plan/nft/nft-table.ts";
 import type { NetlinkClient } from "../../socket/netlink-client.ts";
 import { listNft } from "../run-nft.ts";
 
@@ -31,7 +31,7 @@ export async function listForwardChains(families: readonly Family[]): Promise<re
   const passed = new Set(["inet", ...families.map((family) => (family === 4 ? "ip" : "ip6"))]);
   const chains: ForwardChain[] = [];
   for (const { chain } of await listNft<ListedObject>("chains")) {
-    if (chain?.hook !== "forward" || chain.table === TABLE_NAME || !passed.has(chain.family)) continue;
+    if (chain?.hook !== "forward" || isOwnTable(chain.table) || !passed.has(chain.family)) continue;
     const { family, table, name, policy = "accept" } = chain;
     chains.push({ family, table, name, policy, rules: await listRules([family, table, name]) });
   }
@@ -50,7 +50,7 @@ export async function identifyForwardChains(
   for (const family of [NFPROTO_INET, ...families.map((each) => (each === 4 ? AF_INET : AF_INET6))]) {
     const chains = (await netfilter.dump(dumpChains(family))).filter(isBaseChain).map(parseChain);
     for (const { table, name, hook, policy } of chains) {
-      if (hook !== NF_INET_FORWARD || table === TABLE_NAME) continue;
+      if (hook !== NF_INET_FORWARD || isOwnTable(table)) continue;
       const rules = await netfilter.dump(dumpRules({ family, table, chain: name }));
       found.push(JSON.stringify([family, table, name, policy, rules.map(readRuleHandle)]));
     }

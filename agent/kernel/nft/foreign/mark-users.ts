@@ -2,8 +2,7 @@ import { AF_INET, AF_INET6, NFPROTO_INET } from "../../../netlink/constants.ts";
 import { readMarkUse } from "../../../netlink/nft/connection-marks.ts";
 import { dumpChains, dumpRules, parseChain, parseRule } from "../../../netlink/nft/nft-objects.ts";
 import type { MarkUser } from "../../../plan/foreign/mark-conflicts.ts";
-import { TABLE_NAME } from "../../../plan/nft/nft-table.ts";
-import { POLICY_TABLE_NAME } from "../../../plan/policy/compile/policy-table.ts";
+import { isOwnTable } from "../../../plan/nft/nft-table.ts";
 import type { NetlinkClient } from "../../socket/netlink-client.ts";
 
 const FAMILIES: ReadonlyMap<number, string> = new Map([
@@ -21,7 +20,7 @@ export async function listMarkUsers(netfilter: Pick<NetlinkClient, "dump">): Pro
   for (const [family, familyName] of FAMILIES) {
     const chains = (await netfilter.dump(dumpChains(family))).map(parseChain);
     for (const table of new Set(chains.map((chain) => chain.table))) {
-      if (table === TABLE_NAME || table === POLICY_TABLE_NAME) continue;
+      if (isOwnTable(table)) continue;
       const uses = new Map<string, MarkUser>();
       for (const payload of await netfilter.dump(dumpRules({ family, table }))) {
         const { writes, reads } = readMarkUse(payload);

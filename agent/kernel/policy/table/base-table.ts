@@ -26,7 +26,8 @@ import {
   verdict,
 } from "../../../netlink/nft/table/nft-expressions.ts";
 import { addressType } from "../../../plan/nft/nft-family.ts";
-import { POD_MAPS, podMapOf, POLICY_TABLE_NAME } from "../../../plan/policy/compile/policy-table.ts";
+import { POLICY_TABLE_NAME } from "../../../plan/nft/nft-table.ts";
+import { POD_MAPS, podMapOf } from "../../../plan/policy/compile/policy-table.ts";
 import { selfSpec } from "../../../plan/policy/compile/table-sets.ts";
 import { type ChainPlan, ruleOf } from "./chain-rules.ts";
 import { address, addressPair, isOfFamily } from "./packet-fields.ts";

@@ -1,8 +1,5 @@
 import type { Direction, Tier } from "../model.ts";
 
-/** Of family inet. */
-export const POLICY_TABLE_NAME = "causeway-policy";
-
 /** A set of the table, as nft declares it. */
 export interface SetSpec {
   readonly name: string;
