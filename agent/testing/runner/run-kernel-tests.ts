@@ -1,12 +1,12 @@
 /**
  * Runs the tests against the real kernel: in a user namespace (no root needed, the machine's network is out
- * of reach), each file in a network namespace of its own and with CAP_NET_ADMIN as the only capability, as
- * many files at a time as there are processors; those that measure come last, alone. A file's output comes in
- * one piece when it has ended; one summary is at the end.
+ * of reach), each file in a network namespace of its own and with CAP_NET_ADMIN as the only capability. Two
+ * files for each processor run at a time, large ones first; those that measure come last, alone. A file's
+ * output comes in one piece when it has ended; one summary is at the end.
  * usage: node agent/testing/runner/run-kernel-tests.ts [FILE …]
  */
 import { spawnSync } from "node:child_process";
-import { globSync } from "node:fs";
+import { globSync, statSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { inParallel } from "./in-parallel.ts";
 import { runKernelTestFile } from "./kernel-test-file.ts";
@@ -29,13 +29,22 @@ function enterUserNamespace(): number {
 /** Files that measure rates, CPU or times: they run after all others, one at a time. */
 const MEASURING = /(?:bandwidth|foreign-routes|inspect-scale|status|load)\.netns\.test\.ts$/;
 
+/** Half of their time tests wait: for the kernel, timers and other processes. */
+const FILES_PER_PROCESSOR = 2;
+
+/** A long one that came last would run alone in the end. */
+function largeFirst(paths: readonly string[]): readonly string[] {
+  const sizes = new Map(paths.map((path) => [path, statSync(path).size]));
+  return paths.toSorted((a, b) => (sizes.get(b) ?? 0) - (sizes.get(a) ?? 0));
+}
+
 async function runFiles(): Promise<number> {
-  const tests = files.length > 0 ? files : globSync("agent/**/*.netns.test.ts").toSorted();
+  const tests = files.length > 0 ? files : largeFirst(globSync("agent/**/*.netns.test.ts"));
   if (tests.length === 0) throw new Error("no kernel tests found: run from the repository's folder");
   const outcomes = [
     ...(await inParallel(
       tests.filter((file) => !MEASURING.test(file)),
-      availableParallelism(),
+      FILES_PER_PROCESSOR * availableParallelism(),
       runFile,
     )),
     ...(await inParallel(
