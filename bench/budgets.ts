@@ -13,7 +13,7 @@ const DEL = "DEL, one by one";
  * The agent's JavaScript, which V8 only interprets in an agent that starts a pod now and then, is half of an
  * ADD.
  */
-const ADD_EXCEPTION: Exception = { atMost: 4, why: "2.96 and 3.61 measured, of which half is JavaScript" };
+const ADD_EXCEPTION: Exception = { atMost: 4, why: "2.51 to 3.61 measured, of which half is JavaScript" };
 
 const FULL_NODE_EXCEPTION: Exception = {
   atMost: 1.5,
@@ -77,7 +77,10 @@ const ROUTED_ON_A_BRIDGE: Exception = {
   why: "0.68 to 0.89 of the traffic measured, of a bridge and routed",
 };
 
-const TRAFFIC_BUDGETS: readonly Budget[] = KINDS.flatMap(({ text }) => [
+/** Of the smallest frames each is judged twice on its way in: outside, and when it comes out of the device. */
+const GUARDED_OVERLAY: Exception = { atMost: 1.5, why: "1.30 and 1.31 measured, with the overlay's guard" };
+
+const TRAFFIC_BUDGETS: readonly Budget[] = KINDS.flatMap(({ kind, text }) => [
   sameNode(text, "ptp"),
   sameNode(text, "bridge"),
   { row: rowName("across nodes", text), program: CAUSEWAY, of: "bridge", atMost: NEARLY_AS_MUCH },
@@ -87,6 +90,7 @@ const TRAFFIC_BUDGETS: readonly Budget[] = KINDS.flatMap(({ text }) => [
     program: "causeway-vxlan",
     of: "bridge-vxlan",
     atMost: NEARLY_AS_MUCH,
+    ...(kind === "udp" && { exception: GUARDED_OVERLAY }),
   },
   { row: rowName("across nodes", text), program: "causeway-5000", of: CAUSEWAY, atMost: NEARLY_AS_MUCH },
   { row: rowName("across nodes", text), program: "causeway-ports", of: CAUSEWAY, atMost: NEARLY_AS_MUCH },
