@@ -6,6 +6,7 @@ import { describeMachine, enterMachine } from "../machine.ts";
 import { runBench, showProgress, showVerdicts } from "../run-bench.ts";
 import { formatTable, summarizeRows } from "../table.ts";
 import { measureNodes } from "./measure-node.ts";
+import { measureStart } from "./measure-start.ts";
 import { makePolicyNode, type PolicyNode, type PolicyNodeInput } from "./nodes.ts";
 
 const POLICIES = 1000;
@@ -45,14 +46,16 @@ async function main(args: readonly string[]): Promise<number> {
     nodes.push(await makePolicyNode({ ...input, number }));
     showProgress(`Made: ${input.name}`);
   }
-  const rows = measureNodes({ nodes, rounds: Number(values.rounds), onProgress: showProgress });
+  const input = { rounds: Number(values.rounds), onProgress: showProgress };
+  const traffic = measureNodes({ ...input, nodes });
   for (const { program } of nodes) await program.close();
+  const rows = [...traffic, await measureStart({ ...input, number: NODES.length })];
   const summaries = summarizeRows(rows);
   const verdicts = judge(rows, POLICY_BUDGETS);
   const machine = describeMachine();
   writeFileSync(values.json, `${JSON.stringify({ machine, summaries, verdicts, rows }, undefined, 1)}\n`);
   console.log(`${formatTable(summaries)}\n`);
-  console.log("Traffic in nanoseconds, ADD and DEL in milliseconds.");
+  console.log("Traffic in nanoseconds, ADD, DEL and start in milliseconds.");
   console.log(`${values.rounds} rounds, all nodes in turn in each. Machine: ${machine}.\n`);
   return showVerdicts(verdicts, values.gate);
 }

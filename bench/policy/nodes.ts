@@ -47,7 +47,7 @@ export async function makePolicyNode(input: PolicyNodeInput): Promise<PolicyNode
 }
 
 /** A folder of its own, because the agent watches it. */
-function writeObjects(id: string, objects: readonly object[]): string {
+export function writeObjects(id: string, objects: readonly object[]): string {
   run(["mkdir", "-p", `/run/bench/${id}-objects`]);
   return writeWork(`${id}-objects/objects.yaml`, formatObjects(objects));
 }
