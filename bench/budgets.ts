@@ -122,6 +122,11 @@ export const FOOTPRINT_BUDGETS: readonly Budget[] = [
 
 const NEW_CONNECTION = POLICY_ROWS.crr;
 
+const POLICY_ADD: Exception = {
+  atMost: 1.7,
+  why: "1.36 measured with one policy and 1.45 with thousands of rules: a transaction of its own",
+};
+
 /** What the project has promised of policies. Rows and programs are those of bench/policy/main.ts. */
 export const POLICY_BUDGETS: readonly Budget[] = [
   { row: NEW_CONNECTION, program: "thousand", of: "one", atMost: 1.2 },
@@ -129,7 +134,7 @@ export const POLICY_BUDGETS: readonly Budget[] = [
   { row: NEW_CONNECTION, program: "thousand", of: "by-hand", atMost: 1 },
   ...["thousand", "cluster"].flatMap((program) => [
     { row: POLICY_ROWS.udp, program, of: "none", atMost: 1 / 0.93 },
-    { row: "ADD", program, of: "none", atMost: 1.3 },
+    { row: "ADD", program, of: "none", atMost: 1.3, exception: POLICY_ADD },
   ]),
   { row: START_ROW, program: "policies", of: "none", atMost: 1.5 },
 ];
