@@ -21,13 +21,14 @@ import { type Finding, judging } from "../diagnosis/finding.ts";
 import { listTable } from "../kernel/nft/list-table.ts";
 import type { AgentAnswer } from "../report/ask-agent.ts";
 import { listRivals } from "../host/rival-conflists.ts";
-import { type ApiTarget, observeApi } from "./observe/observe-api.ts";
+import { observeApi } from "./observe/observe-api.ts";
+import type { ApiTarget } from "./open-api.ts";
 import { type HostPaths, observeShim, observeStaleFiles } from "./observe/observe-files.ts";
 import { observeForwardChains } from "./observe/observe-forward-chains.ts";
 import { observeKernel } from "./observe/observe-kernel.ts";
 import { type Datapath, observeDatapath } from "../kernel/read/observe-datapath.ts";
 import { observePaths, type PathSockets } from "./observe/observe-paths.ts";
-import { observed } from "./observed.ts";
+import { check, observed } from "./observed.ts";
 import { observeMarks } from "./observe/observe-policies.ts";
 import { observePods, observeSources } from "./observe/observe-pods.ts";
 import {
@@ -176,14 +177,6 @@ function agentState(answer: AgentAnswer): AgentState {
   if (answer.kind === "silent") return answer;
   const { agent, readiness } = answer.report;
   return { kind: "answer", version: agent?.version ?? "unknown", reasons: readiness?.reasons ?? [] };
-}
-
-async function check<Value>(
-  name: string,
-  observe: () => Promise<Value>,
-  judge: (value: Value) => readonly Finding[],
-): Promise<readonly Finding[]> {
-  return judging(name, await observed(observe), judge);
 }
 
 function bridgeOf({ bridge, gateways, tunnels }: Datapath) {

@@ -1,4 +1,4 @@
-import type { Observed } from "../diagnosis/finding.ts";
+import { type Finding, judging, type Observed } from "../diagnosis/finding.ts";
 import { messageOf } from "../lib/errors.ts";
 
 /** What was observed, or why it could not be. */
@@ -7,4 +7,13 @@ export async function observed<Value>(observe: () => Promise<Value>): Promise<Ob
     (value) => ({ value }),
     (error: unknown) => ({ error: messageOf(error) }),
   );
+}
+
+/** Observes and judges; what cannot be observed is told in the place of findings. */
+export async function check<Value>(
+  name: string,
+  observe: () => Promise<Value>,
+  judge: (value: Value) => readonly Finding[],
+): Promise<readonly Finding[]> {
+  return judging(name, await observed(observe), judge);
 }

@@ -16,6 +16,7 @@ import { isThorough } from "../testing/thorough.ts";
 import { createClusterReconciler } from "./cluster.ts";
 import { createSettleClaims } from "./settle-claims.ts";
 import { cidr } from "../testing/cidr.ts";
+import { createTurnClock } from "../testing/turn-clock.ts";
 
 const NODES = isThorough ? 5000 : 1500;
 const MAX_TURN_MS = 100;
@@ -107,20 +108,17 @@ function setUp(overlay: OverlayMode) {
 
 /** Milliseconds of CPU of the longest turn of the event loop while `work` goes on. */
 async function longestTurnMs(work: () => Promise<unknown>): Promise<number> {
-  let longest = 0;
+  const { breathe, longestMs } = createTurnClock();
   let isOver = false;
-  let before = process.threadCpuUsage();
   const look = (): void => {
-    const { user, system } = process.threadCpuUsage(before);
-    longest = Math.max(longest, (user + system) / 1000);
-    before = process.threadCpuUsage();
+    void breathe();
     if (!isOver) void setImmediate().then(look);
   };
   void setImmediate().then(look);
   await work();
   isOver = true;
   look();
-  return longest;
+  return longestMs();
 }
 
 // As the agent has them.

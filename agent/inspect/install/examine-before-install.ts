@@ -3,7 +3,7 @@ import { checkForwardChains } from "../../diagnosis/checks/check-forward-chains.
 import { checkForwarding } from "../../diagnosis/checks/check-forwarding.ts";
 import { checkKernel } from "../../diagnosis/checks/check-kernel.ts";
 import { checkVxlanPort } from "../../diagnosis/checks/check-vxlan-port.ts";
-import { type Finding, judging } from "../../diagnosis/finding.ts";
+import type { Finding } from "../../diagnosis/finding.ts";
 import { checkConfigurations } from "../../diagnosis/install/check-configurations.ts";
 import { checkFolders } from "../../diagnosis/install/check-folders.ts";
 import { checkListeners } from "../../diagnosis/install/check-listeners.ts";
@@ -20,7 +20,7 @@ import { observeForwardChains } from "../observe/observe-forward-chains.ts";
 import { observeKernel } from "../observe/observe-kernel.ts";
 import { observeForwarding } from "../observe/observe-sysctls.ts";
 import { observeVxlanPort } from "../observe/observe-vxlan-port.ts";
-import { observed } from "../observed.ts";
+import { check } from "../observed.ts";
 import { observeConfigurations } from "./observe-configurations.ts";
 import { observeFolders } from "./observe-folders.ts";
 import { observeListeners } from "./observe-listeners.ts";
@@ -72,14 +72,6 @@ export async function examineBeforeInstall(
     ),
   ];
   return (await Promise.all(checks)).flat();
-}
-
-async function check<Value>(
-  name: string,
-  observe: () => Promise<Value>,
-  judge: (value: Value) => readonly Finding[],
-): Promise<readonly Finding[]> {
-  return judging(name, await observed(observe), judge);
 }
 
 function checkAbsence({ bridge }: Datapath): readonly Finding[] {

@@ -1,4 +1,4 @@
-import { readText } from "../read-proc.ts";
+import { readText, splitSockets } from "../read-proc.ts";
 
 /** TCP ports on which programs of this network namespace listen, by /proc/net/tcp and tcp6. */
 export async function observeListeners(): Promise<ReadonlySet<number>> {
@@ -11,9 +11,7 @@ const LISTEN = "0A";
 
 /** Ports of a table: `sl local_address rem_address st …`, addresses and ports in hexadecimal. */
 export function listeningPorts(text: string): readonly number[] {
-  return text
-    .split("\n")
-    .map((line) => line.trim().split(/\s+/))
+  return splitSockets(text)
     .filter((fields) => fields[3] === LISTEN)
     .map((fields) => Number.parseInt(fields[1]?.split(":")[1] ?? "", 16));
 }

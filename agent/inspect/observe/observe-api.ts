@@ -1,18 +1,10 @@
-import { createCredentials } from "../../kube/api/credentials.ts";
-import { createApiClient, drain } from "../../kube/api/api-client.ts";
+import { drain, readJson } from "../../kube/api/api-client.ts";
 import { asApiError } from "../../kube/api/api-error.ts";
 import type { ApiObservation } from "../../diagnosis/agent/check-api.ts";
 import { isIP } from "node:net";
 import type { NetlinkClient } from "../../kernel/socket/netlink-client.ts";
 import { findBlockingRoute } from "../../kernel/read/find-blocking-route.ts";
-
-export interface ApiTarget {
-  readonly kubeconfig: string | undefined;
-  readonly apiServer: string | undefined;
-  /** Whether the environment tells where the API server is, as in a pod. */
-  readonly isInCluster: boolean;
-  readonly version: string;
-}
+import { type ApiTarget, NOT_ASKED, openApi } from "../open-api.ts";
 
 const TIMEOUT_MS = 1000;
 
@@ -21,23 +13,16 @@ const TIMEOUT_MS = 1000;
  * credentials.
  */
 export async function observeApi(rtnetlink: NetlinkClient, target: ApiTarget): Promise<ApiObservation> {
-  const { kubeconfig, apiServer, isInCluster, version } = target;
-  if (kubeconfig === undefined && !isInCluster)
-    return {
-      kind: "not asked",
-      reason: "this process does not run in a cluster, and --kubeconfig is not given",
-    };
-  const credentials = createCredentials({ kubeconfig, apiServer });
-  const client = createApiClient({ credentials, userAgent: `causeway/${version}` });
+  const api = openApi(target);
+  if (api === undefined) return { kind: "not asked", reason: NOT_ASKED };
+  const { credentials, client } = api;
   let server: string | undefined;
   const startMs = performance.now();
   try {
     ({ server } = await credentials.forRequest());
     const signal = AbortSignal.timeout(TIMEOUT_MS);
     const body = await client.send({ method: "GET", path: "/version", signal });
-    const chunks: Buffer[] = [];
-    for await (const chunk of body) chunks.push(chunk);
-    const { gitVersion } = JSON.parse(Buffer.concat(chunks).toString("utf8")) as { gitVersion?: string };
+    const { gitVersion } = (await readJson(body)) as { gitVersion?: string };
     const ms = performance.now() - startMs;
     await drain(await client.send({ method: "GET", path: "/api/v1/nodes?limit=1", signal }));
     return { kind: "answered", server, ms, version: gitVersion ?? "unknown version" };

@@ -1,6 +1,6 @@
 import type { OverlayRoute } from "../../diagnosis/checks/check-peers.ts";
 import { listPeerRoutes } from "../../kernel/peer/observe-peers.ts";
-import { listFdb, listNeighbours } from "../../kernel/read/list-neighbours.ts";
+import { listFdb, listNeighbours } from "../../kernel/link/list-neighbours.ts";
 import type { NetlinkClient } from "../../kernel/socket/netlink-client.ts";
 import { createUnderlayObserver } from "../../kernel/uplink/underlay.ts";
 import { formatCidr } from "../../net/cidr.ts";

@@ -12,7 +12,7 @@ import { type Family, familyOf } from "../../net/address.ts";
 import { type Cidr, cidrContains, cidrOf } from "../../net/cidr.ts";
 import { listTable } from "../../kernel/nft/list-table.ts";
 import { isPeerRoute } from "../../kernel/peer/peer-shape.ts";
-import { listFdb, listNeighbours } from "../../kernel/read/list-neighbours.ts";
+import { listFdb, listNeighbours } from "../../kernel/link/list-neighbours.ts";
 import type { NetlinkClient } from "../../kernel/socket/netlink-client.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
 import type { Route } from "../../netlink/route/route.ts";

@@ -1,7 +1,7 @@
 import type { PodEnd } from "../../diagnosis/path-observation.ts";
 import { attachmentOf } from "../../kernel/pod/pod-links.ts";
 import { listPodRoutes } from "../../kernel/pod/pod-routes.ts";
-import { listFdb, listNeighbours } from "../../kernel/read/list-neighbours.ts";
+import { listFdb, listNeighbours } from "../../kernel/link/list-neighbours.ts";
 import type { NetlinkClient } from "../../kernel/socket/netlink-client.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
 import { parseAttachment } from "../../plan/pods/attachment.ts";

@@ -1,7 +1,7 @@
 import { readdir, readlink } from "node:fs/promises";
 import type { PortHolder, VxlanPortObservation } from "../../diagnosis/checks/check-vxlan-port.ts";
 import type { Datapath } from "../../kernel/read/observe-datapath.ts";
-import { readText } from "../read-proc.ts";
+import { readText, splitSockets } from "../read-proc.ts";
 
 /** Who has the UDP port of the overlay. `planned`: as the agent is set, where no device tells. */
 export async function observeVxlanPort(
@@ -24,15 +24,10 @@ export async function observeVxlanPort(
   };
 }
 
-/**
- * Inodes of the sockets bound to a port, of /proc/net/udp: `sl local_address rem_address st queues tr:when
- * retrnsmt uid timeout inode …`.
- */
+/** Inodes of the sockets bound to a port, of /proc/net/udp. */
 export function socketsOn(text: string, port: number): string[] {
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
-  return text
-    .split("\n")
-    .map((line) => line.trim().split(/\s+/))
+  return splitSockets(text)
     .filter((fields) => fields[1]?.endsWith(suffix) === true)
     .map((fields) => fields[9] ?? "");
 }

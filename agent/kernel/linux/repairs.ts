@@ -1,9 +1,9 @@
 import { deleteLink } from "../../netlink/link/link.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
-import { dumpNeighbours, parseNeighbour } from "../../netlink/route/neighbour.ts";
 import { parseAlias } from "../../plan/pods/attachment.ts";
 import { ifbName } from "../../plan/pods/ifb.ts";
 import type { Kernel } from "../kernel.ts";
+import { listNeighbours } from "../link/list-neighbours.ts";
 import { isHostLink, isOurs } from "../link/ownership.ts";
 import { removeAll } from "../socket/remove-all.ts";
 import { addressRemovals, listPodRoutes } from "../pod/pod-routes.ts";
@@ -72,7 +72,7 @@ async function listStaleAddresses(
   const kept = new Set(
     hostLinks.flatMap(({ alias }) => (alias === undefined ? [] : (parseAlias(alias)?.addresses ?? []))),
   );
-  const neighbours = (await rtnetlink.dump(dumpNeighbours({ linkIndex: bridge.index }))).map(parseNeighbour);
+  const neighbours = await listNeighbours(rtnetlink, bridge.index);
   const routes = await listPodRoutes(rtnetlink, bridge.index);
   const known = new Set([
     ...routes.map(({ destination }) => destination.base),

@@ -1,16 +1,12 @@
 import { isMulticast } from "../../net/address.ts";
 import { formatCidr, cidrOf } from "../../net/cidr.ts";
 import { RT_TABLE_MAIN, RTPROT_KERNEL, RTPROT_RA } from "../../netlink/constants.ts";
-import {
-  deleteNeighbour,
-  dumpNeighbours,
-  type ObservedNeighbour,
-  parseNeighbour,
-} from "../../netlink/route/neighbour.ts";
+import { deleteNeighbour, type ObservedNeighbour } from "../../netlink/route/neighbour.ts";
 import { deleteRoute, dumpRoutes, parseRoute, type Route } from "../../netlink/route/route.ts";
 import { removeAll } from "../socket/remove-all.ts";
 import type { Change } from "../types.ts";
 import { listAddresses } from "../link/list-addresses.ts";
+import { listNeighbours } from "../link/list-neighbours.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 
 /**
@@ -20,7 +16,7 @@ import type { NetlinkClient } from "../socket/netlink-client.ts";
  * through; so it is of an earlier release, or of a time without rules.
  */
 export async function removeLearned(rtnetlink: NetlinkClient, linkIndex: number): Promise<readonly Change[]> {
-  const neighbours = (await rtnetlink.dump(dumpNeighbours({ linkIndex }))).map(parseNeighbour);
+  const neighbours = await listNeighbours(rtnetlink, linkIndex);
   const batches = [
     { kind: "learned route", requests: (await listLearnedRoutes(rtnetlink, linkIndex)).map(deleteRoute) },
     {

@@ -1,7 +1,7 @@
 import { addressBits, type Cidr, formatCidr } from "../../net/cidr.ts";
 import { dumpAddresses, parseAddress } from "../../netlink/route/address.ts";
 import { RT_TABLE_MAIN } from "../../netlink/constants.ts";
-import { dumpFdb, getNeighbour, parseFdbEntry, parseNeighbour } from "../../netlink/route/neighbour.ts";
+import { getNeighbour, parseNeighbour } from "../../netlink/route/neighbour.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
 import { dumpRoutes, parseRoute } from "../../netlink/route/route.ts";
 import { dumpRules, parseRule } from "../../netlink/route/rule.ts";
@@ -13,6 +13,7 @@ import type { Faults } from "../types.ts";
 import { namesOf, PORT_FLAGS } from "./pod-requests.ts";
 import { observeShaping, planShapingRepairs } from "./shaping.ts";
 import { listPodRoutes } from "./pod-routes.ts";
+import { listFdb } from "../link/list-neighbours.ts";
 import { findLink, readOne } from "../socket/read-one.ts";
 import { sourceRule } from "./route-pod.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
@@ -61,7 +62,7 @@ async function checkHost(
 ): Promise<Faults> {
   const name = `host link "${link.name}"`;
   const faults = diffPort(link, bridgeIndex).map((fault) => `${name} ${fault}`);
-  const entries = (await rtnetlink.dump(dumpFdb({ linkIndex: link.index }))).map(parseFdbEntry);
+  const entries = await listFdb(rtnetlink, { linkIndex: link.index });
   if (!entries.some(({ mac, fixed }) => mac === plan.pod.mac && fixed)) {
     faults.push(`forwarding entry ${plan.pod.mac} of ${name} is missing`);
   }

@@ -2,12 +2,8 @@ import { IN6_ADDR_GEN_MODE_NONE } from "../../netlink/constants.ts";
 import { setLink } from "../../netlink/link/link.ts";
 import type { NetlinkRequest } from "../../netlink/message/message.ts";
 import {
-  dumpFdb,
-  dumpNeighbours,
   type ObservedFdbEntry,
   type ObservedNeighbour,
-  parseFdbEntry,
-  parseNeighbour,
   replaceFdbEntry,
   replaceNeighbour,
 } from "../../netlink/route/neighbour.ts";
@@ -16,6 +12,7 @@ import { deleteRoute, replaceRoute, type Route } from "../../netlink/route/route
 import { describePod, parseAlias, parseAttachment } from "../../plan/pods/attachment.ts";
 import { otherEndMac } from "../../plan/pods/pod-network.ts";
 import { parseAltNames } from "../../plan/pods/pod-settings.ts";
+import { listFdb, listNeighbours } from "../link/list-neighbours.ts";
 import { diffPort } from "./check-pod.ts";
 import { PORT_FLAGS } from "./pod-requests.ts";
 import { listPodRoutes, podRoute } from "./pod-routes.ts";
@@ -47,8 +44,8 @@ export async function observeHost(
   bridge: Link,
   { links, hostLinks }: { readonly links: readonly Link[]; readonly hostLinks: readonly Link[] },
 ): Promise<ObservedHost> {
-  const entries = (await rtnetlink.dump(dumpFdb({ masterIndex: bridge.index }))).map(parseFdbEntry);
-  const neighbours = (await rtnetlink.dump(dumpNeighbours({ linkIndex: bridge.index }))).map(parseNeighbour);
+  const entries = await listFdb(rtnetlink, { masterIndex: bridge.index });
+  const neighbours = await listNeighbours(rtnetlink, bridge.index);
   const routes = await listPodRoutes(rtnetlink, bridge.index);
   const limited = hostLinks.flatMap((link) => {
     const { bandwidth } = parseAltNames(link.name, link.altNames);

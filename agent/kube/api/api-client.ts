@@ -127,6 +127,13 @@ export async function drain(body: AsyncIterable<Buffer>): Promise<void> {
   for await (const _ of body); // nothing to do with the bytes
 }
 
+/** Reads a whole answer; throws a SyntaxError if it is not JSON. */
+export async function readJson(body: AsyncIterable<Buffer>): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  return JSON.parse(Buffer.concat(chunks).toString("utf8"));
+}
+
 async function readError(response: IncomingMessage, status: number): Promise<Error> {
   const text = await readStart(response, MAX_ERROR_BYTES);
   const seconds = Number(response.headers["retry-after"]);

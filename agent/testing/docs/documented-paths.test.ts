@@ -3,7 +3,7 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
-const REPOSITORY = join(import.meta.dirname, "../..");
+const REPOSITORY = join(import.meta.dirname, "../../..");
 
 /** Where a path of the docs may begin: at the repository's root, or inside agent/. */
 const ROOTS = ["", "agent/"];
