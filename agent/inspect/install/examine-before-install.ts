@@ -11,7 +11,7 @@ import { checkPodCidrs, type PodCidrsObservation } from "../../diagnosis/install
 import { checkUplinkMtu } from "../../diagnosis/install/check-uplink-mtu.ts";
 import type { NetlinkClient } from "../../kernel/socket/netlink-client.ts";
 import { type Family, familyOf } from "../../net/address.ts";
-import { cidrOf, parseCidr } from "../../net/cidr.ts";
+import { type Cidr, cidrOf, parseCidr } from "../../net/cidr.ts";
 import type { DoctorInput } from "../doctor.ts";
 import { observeApi } from "../observe/observe-api.ts";
 import { observeConnections } from "../observe/observe-connections.ts";
@@ -43,14 +43,15 @@ export async function examineBeforeInstall(
   const own = await observeOwnNode(api, nodeName);
   const node = await observeDatapath(rtnetlink);
   const known = "name" in own ? own : undefined;
-  const families = [...new Set((known?.podCIDRs ?? []).map((cidr) => familyOf(cidr.split("/")[0] ?? "")))];
+  const podCidrs = (known?.podCIDRs ?? []).flatMap((text) => parseCidr(text) ?? []);
+  const families = [...new Set(podCidrs.map(({ family }) => family))];
   const { uplinks } = await observeConnections(rtnetlink, node, known?.addresses ?? []);
   const checks = [
     check("installation", async () => node, checkAbsence),
     check("CNI configurations", () => observeConfigurations(paths), checkConfigurations),
     check("folders", () => observeFolders([paths.cniBinDir, paths.cniConfDir]), checkFolders),
     check("kernel", observeKernel, checkKernel),
-    check("PodCIDRs", async () => podCidrsOf(own, node), checkPodCidrs),
+    check("PodCIDRs", async () => podCidrsOf(own, podCidrs, node), checkPodCidrs),
     check(
       "VXLAN port",
       () => observeVxlanPort(node, vxlan),
@@ -86,13 +87,17 @@ function asWarning({ name, verdict, evidence }: Finding): Finding {
   return { name, verdict, evidence };
 }
 
-function podCidrsOf(own: Own, { links, addresses }: Datapath): PodCidrsObservation {
+function podCidrsOf(
+  own: Own,
+  podCIDRs: readonly Cidr[],
+  { links, addresses }: Datapath,
+): PodCidrsObservation {
   if ("reason" in own) return { kind: "not asked", reason: own.reason };
   const names = new Map(links.map(({ index, name }) => [index, name]));
   return {
     kind: "known",
     nodeName: own.name,
-    podCIDRs: own.podCIDRs.flatMap((text) => parseCidr(text) ?? []),
+    podCIDRs,
     prefixes: addresses.map(({ linkIndex, address, prefixLength }) => ({
       link: names.get(linkIndex) ?? String(linkIndex),
       address,

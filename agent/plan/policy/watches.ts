@@ -1,5 +1,5 @@
-import type { LabelSelector, PodSelector, Requirement } from "./model.ts";
-import { matchesNamespace } from "./selectors.ts";
+import type { PodSelector, Requirement } from "./model.ts";
+import { namespacesOf } from "./state/objects/object-store.ts";
 import type { PolicyEngine } from "./state/policy-engine.ts";
 
 /** What the API server must be asked for besides this node's own pods, namespaces and policies. */
@@ -34,16 +34,11 @@ export function planWatches({ lists, objects }: Pick<PolicyEngine, "lists" | "ob
   return { pods: planPodWatches(selectors, objects), nodes };
 }
 
-function planPodWatches(
-  selectors: readonly PodSelector[],
-  { namespaces }: PolicyEngine["objects"],
-): PodWatches {
+function planPodWatches(selectors: readonly PodSelector[], objects: PolicyEngine["objects"]): PodWatches {
   const byNamespace = new Map<string, PodSelector[]>();
   for (const selector of selectors) {
-    const names =
-      typeof selector.namespaces === "string" ? [selector.namespaces] : matching(selector, namespaces);
-    if (names === "all" || byNamespace.size > MAX_NAMESPACES) return inCluster(selectors);
-    for (const name of names) {
+    if (isOverAll(selector) || byNamespace.size > MAX_NAMESPACES) return inCluster(selectors);
+    for (const name of namespacesOf(selector, objects)) {
       const asking = byNamespace.get(name);
       if (asking === undefined) byNamespace.set(name, [selector]);
       else asking.push(selector);
@@ -55,15 +50,9 @@ function planPodWatches(
   return { kind: "namespaces", namespaces: new Map(watches) };
 }
 
-/** Namespaces that a selector holds for at present. One over all of them is for those to come, too. */
-function matching(
-  selector: PodSelector & { readonly namespaces: string | LabelSelector },
-  namespaces: PolicyEngine["objects"]["namespaces"],
-): readonly string[] | "all" {
-  if (typeof selector.namespaces !== "string" && selector.namespaces.requirements.length === 0) return "all";
-  return [...namespaces.values()]
-    .filter((namespace) => matchesNamespace(selector, namespace.name, namespace))
-    .map(({ name }) => name);
+/** One over all namespaces is for those to come, too. */
+function isOverAll({ namespaces }: PodSelector): boolean {
+  return typeof namespaces !== "string" && namespaces.requirements.length === 0;
 }
 
 function inCluster(selectors: readonly PodSelector[]): PodWatches {

@@ -39,6 +39,12 @@ function overlay(isReceiver: boolean): RulesetInput["overlay"] {
   };
 }
 
+type Given = Pick<RulesetInput, "podCidrs" | "insideCidrs" | "masquerade"> & Partial<RulesetInput>;
+
+function textOf(input: Given): string {
+  return formatRuleset(planRuleset({ bridge: "cw0", serviceAddresses: [], overlay: undefined, ...input }));
+}
+
 for (const { name, input } of [
   { name: "dual-stack", input: { podCidrs: own, insideCidrs: [], masquerade } },
   { name: "ipv4", input: { podCidrs: own.slice(0, 1), insideCidrs: [], masquerade } },
@@ -81,38 +87,22 @@ for (const { name, input } of [
   },
 ]) {
   test(`formatRuleset() writes the table: ${name}`, () => {
-    const text = formatRuleset(
-      planRuleset({ bridge: "cw0", serviceAddresses: [], overlay: undefined, ...input }),
-    );
+    const text = textOf(input);
     assertGolden(text, new URL(`golden/ruleset-${name}.nft`, import.meta.url));
   });
 }
 
 test("without masquerade and host ports nothing asks for a module of NAT", () => {
-  const text = formatRuleset(
-    planRuleset({
-      bridge: "cw0",
-      serviceAddresses: [],
-      podCidrs: own,
-      insideCidrs: [],
-      masquerade: { ...masquerade, families: [] },
-      lacksHostPorts: true,
-      overlay: undefined,
-    }),
-  );
+  const text = textOf({
+    podCidrs: own,
+    insideCidrs: [],
+    masquerade: { ...masquerade, families: [] },
+    lacksHostPorts: true,
+  });
   assert.doesNotMatch(text, /type nat|masquerade|dnat|fib/);
 });
 
 test("planRuleset() names no protocol: nft looks names up in /etc/protocols, which the image does not have", () => {
-  const text = formatRuleset(
-    planRuleset({
-      bridge: "cw0",
-      serviceAddresses: [],
-      podCidrs: own,
-      insideCidrs: [],
-      masquerade,
-      overlay: overlay(true),
-    }),
-  );
+  const text = textOf({ podCidrs: own, insideCidrs: [], masquerade, overlay: overlay(true) });
   assert.deepEqual(text.match(/l4proto (?:!= )?[a-z]+/g) ?? [], []);
 });

@@ -1,3 +1,4 @@
+import { createTokenBucket } from "../../lib/token-bucket.ts";
 import type { Log } from "../../log/log.ts";
 import type { Drop, DropEnd } from "../../plan/policy/drops/describe-drop.ts";
 import type { DeniedRecord } from "../node-report.ts";
@@ -34,17 +35,8 @@ interface Entry {
 export function createDenied(log: Pick<Log, "info">, dateMs: () => number): Denied {
   /** By what makes two packets one; the newest last. */
   const entries = new Map<string, Entry>();
-  let lines = BURST;
-  let countedMs = dateMs();
+  const lines = createTokenBucket({ perSecond: LINES_PER_SECOND, burst: BURST, startMs: dateMs() });
   let untold = 0;
-
-  const mayLog = (atMs: number): boolean => {
-    lines = Math.min(BURST, lines + (Math.max(0, atMs - countedMs) * LINES_PER_SECOND) / 1000);
-    countedMs = atMs;
-    if (lines < 1) return false;
-    lines--;
-    return true;
-  };
 
   return {
     leaveOut() {
@@ -64,7 +56,7 @@ export function createDenied(log: Pick<Log, "info">, dateMs: () => number): Deni
       const before = entries.get(key);
       const packets = (before?.record.packets ?? 0) + 1;
       const isDue = before === undefined || atMs - before.loggedMs >= SILENCE_MS;
-      const isLogged = isDue && mayLog(atMs);
+      const isLogged = isDue && lines.take(atMs);
       if (isDue && !isLogged) untold++;
       if (isLogged) {
         log.info({ ...fields, ...(hint && { hint }), ...(untold > 0 && { untold }) }, "Denied by policy");

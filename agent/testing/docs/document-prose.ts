@@ -1,4 +1,4 @@
-import { BANNED_PHRASES, type BannedPhrase, type ProseFault } from "../runner/prose.ts";
+import { BANNED_PHRASES, bannedIn, type BannedPhrase, type ProseFault } from "../runner/prose.ts";
 import { countWords, proseLines, sentencesOf } from "./sentences.ts";
 
 /** Phrases that documents must do without, beside those that messages do. */
@@ -61,9 +61,7 @@ export function findDocumentFaults(markdown: string): readonly ProseFault[] {
 function judge(sentence: string): readonly string[] {
   const words = countWords(sentence);
   return [
-    ...BANNED_IN_DOCUMENTS.filter(({ pattern }) => pattern.test(sentence)).map(
-      ({ pattern, instead }) => `"${sentence.match(pattern)?.[0]}": write ${instead}`,
-    ),
+    ...bannedIn(sentence, BANNED_IN_DOCUMENTS),
     ...(words > MAX_WORDS ? [`a sentence of ${words} words, at most ${MAX_WORDS}: ${sentence}`] : []),
   ];
 }

@@ -48,16 +48,22 @@ export function findProseFaults(source: string): readonly ProseFault[] {
   });
 }
 
+/** What to write in the place of each phrase of a text that is banned. */
+export function bannedIn(text: string, phrases: readonly BannedPhrase[]): readonly string[] {
+  return phrases
+    .filter(({ pattern }) => pattern.test(text))
+    .map(({ pattern, instead }) => `"${text.match(pattern)?.[0]}": write ${instead}`);
+}
+
 function isMessage(text: string): boolean {
   return / \S+ /.test(text);
 }
 
 function judge(message: string): readonly string[] {
   const text = message.replaceAll(/\$\{[^}]*\}/g, "X");
-  const banned = BANNED_PHRASES.filter(({ pattern }) => pattern.test(text));
   const longest = Math.max(...text.split(/[.;:] /).map((sentence) => sentence.split(/\s+/).length));
   return [
-    ...banned.map(({ pattern, instead }) => `"${text.match(pattern)?.[0]}": write ${instead}`),
+    ...bannedIn(text, BANNED_PHRASES),
     ...(longest > MAX_WORDS ? [`a sentence of ${longest} words: at most ${MAX_WORDS}`] : []),
   ];
 }

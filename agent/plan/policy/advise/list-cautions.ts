@@ -39,12 +39,16 @@ export function listCautions(input: CautionsInput): readonly string[] {
 
 function* cautions({ engine, nodeName, known }: CautionsInput): Generator<string> {
   const selected = new Map<Policy, Pod[]>();
-  for (const pods of engine.objects.podsByNamespace.values())
-    for (const pod of pods.values()) {
+  for (const all of engine.objects.podsByNamespace.values())
+    for (const pod of all.values()) {
       if (pod.node !== nodeName) continue;
       const policies = engine.policies.selecting(pod, engine.objects.namespaces.get(pod.namespace));
       yield* cautionsOfDns(policies);
-      for (const policy of policies) selected.set(policy, [...(selected.get(policy) ?? []), pod]);
+      for (const policy of policies) {
+        const pods = selected.get(policy);
+        if (pods === undefined) selected.set(policy, [pod]);
+        else pods.push(pod);
+      }
     }
   for (const [policy, pods] of selected)
     for (const direction of DIRECTIONS)

@@ -1,6 +1,5 @@
-import { type PolicyName, type PodSelector, objectKey, type Rule } from "../model.ts";
-import { matchesNamespace } from "../selectors.ts";
-import { findPods } from "../state/objects/object-store.ts";
+import { objectKey, type PolicyName, type Rule } from "../model.ts";
+import { findPods, namespacesOf } from "../state/objects/object-store.ts";
 import type { PolicyEngine } from "../state/policy-engine.ts";
 import { planWatches } from "../watches.ts";
 
@@ -38,14 +37,6 @@ function createKnowledge(engine: Objects, known: KnownPods): (namespace: string)
 /** Whether a peer of a rule chooses namespaces by label, and no namespace has it. */
 export function selectsNoNamespace({ peers = [] }: Rule, objects: Objects["objects"]): boolean {
   return peers.some((peer) => peer.kind === "pods" && namespacesOf(peer.selector, objects).length === 0);
-}
-
-/** Namespaces that a selector holds for; one that it has by name may be unknown. */
-function namespacesOf(selector: PodSelector, { namespaces }: Objects["objects"]): readonly string[] {
-  if (typeof selector.namespaces === "string") return [selector.namespaces];
-  return [...namespaces.values()]
-    .filter((namespace) => matchesNamespace(selector, namespace.name, namespace))
-    .map(({ name }) => name);
 }
 
 function titleOf({ kind, namespace, name }: PolicyName): string {

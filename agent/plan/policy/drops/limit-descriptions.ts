@@ -1,3 +1,4 @@
+import { createTokenBucket } from "../../../lib/token-bucket.ts";
 import type { PacketHeaders } from "../../../net/read-packet.ts";
 import type { Drop } from "./describe-drop.ts";
 
@@ -28,18 +29,14 @@ const KEPT = 256;
  */
 export function createDropDescriber({ describe, nowMs }: DropDescriberInput): DropDescriber {
   const known = new Map<string, { readonly drop: Drop | undefined; readonly atMs: number }>();
-  let left = BURST;
-  let countedMs = nowMs();
+  const descriptions = createTokenBucket({ perSecond: PER_SECOND, burst: BURST, startMs: nowMs() });
   return {
     describe(name, packet) {
       const atMs = nowMs();
       const key = keyOf(name, packet);
       const before = known.get(key);
       if (before !== undefined && atMs - before.atMs < KEPT_MS) return before.drop;
-      left = Math.min(BURST, left + (Math.max(0, atMs - countedMs) * PER_SECOND) / 1000);
-      countedMs = atMs;
-      if (left < 1) return "left out";
-      left--;
+      if (!descriptions.take(atMs)) return "left out";
       const drop = describe(name, packet);
       known.delete(key);
       known.set(key, { drop, atMs });

@@ -59,6 +59,17 @@ export function findPodAt(
   return undefined;
 }
 
+/** Namespaces that a selector holds for at present; one that it has by name may be unknown. */
+export function namespacesOf(
+  selector: PodSelector,
+  { namespaces }: Pick<ObjectStore, "namespaces">,
+): readonly string[] {
+  if (typeof selector.namespaces === "string") return [selector.namespaces];
+  return [...namespaces.values()]
+    .filter((namespace) => matchesNamespace(selector, namespace.name, namespace))
+    .map(({ name }) => name);
+}
+
 export function findPods(
   store: Pick<ObjectStore, "namespaces" | "podsByNamespace">,
   selector: PodSelector,
