@@ -1,5 +1,4 @@
-import { isObject } from "../../lib/json.ts";
-import type { WatchedKind } from "../reflector/kind.ts";
+import { metadataOf, type WatchedKind } from "../reflector/kind.ts";
 import { createReflector } from "../reflector/reflector.ts";
 import type { ReflectorOptions } from "../reflector/run.ts";
 import { CLUSTER_POLICIES } from "./kinds.ts";
@@ -23,13 +22,7 @@ const DEFINITIONS: WatchedKind<Definition> = {
   noun: "definition",
   isMetadataOnly: true,
   mayBeAbsent: true,
-  project(raw) {
-    const metadata = isObject(raw) ? raw["metadata"] : undefined;
-    return {
-      kind: "usable",
-      object: { generation: isObject(metadata) ? metadata["generation"] : undefined },
-    };
-  },
+  project: (raw) => ({ kind: "usable", object: { generation: metadataOf(raw)["generation"] } }),
   isSame: (a, b) => a.generation === b.generation,
 };
 

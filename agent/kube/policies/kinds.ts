@@ -2,7 +2,7 @@ import { isObject } from "../../lib/json.ts";
 import type { Namespace, PeerNode, Pod, PolicyName } from "../../plan/policy/model.ts";
 import { projectNamespace, projectPeerNode, projectPod } from "../../plan/policy/parse/project-pod.ts";
 import { isSamePod } from "../../plan/policy/state/objects/object-store.ts";
-import type { Projection, WatchedKind } from "../reflector/kind.ts";
+import { metadataOf, type Projection, type WatchedKind } from "../reflector/kind.ts";
 
 /** A policy as it came, which takes less room than what is read from it: there may be ten thousand. */
 export interface PolicyObject {
@@ -86,8 +86,7 @@ export function formerKind(kind: "AdminNetworkPolicy" | "BaselineAdminNetworkPol
 }
 
 function projectPolicy(kind: PolicyName["kind"], raw: unknown): Projection<PolicyObject> {
-  const metadata = isObject(raw) ? raw["metadata"] : undefined;
-  const { name, namespace } = isObject(metadata) ? metadata : {};
+  const { name, namespace } = metadataOf(raw);
   const isNamespaced = kind === "NetworkPolicy";
   if (typeof name !== "string" || (isNamespaced && typeof namespace !== "string")) return NAMELESS;
   return {

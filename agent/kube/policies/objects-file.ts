@@ -3,7 +3,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { isObject } from "../../lib/json.ts";
 import type { ObjectChange as EngineChange } from "../../plan/policy/state/objects/object-change.ts";
 import type { Log } from "../log.ts";
-import type { WatchedKind } from "../reflector/kind.ts";
+import { metadataOf, type WatchedKind } from "../reflector/kind.ts";
 import {
   createObjectStore,
   diffStores,
@@ -152,7 +152,7 @@ function putInKind(raw: unknown, kinds: readonly FileKind[]): string | undefined
   const kind = kinds.find((candidate) => candidate.kind === raw["kind"]);
   if (kind === undefined)
     return `kind ${JSON.stringify(raw["kind"])} is not one of ${kinds.map((each) => each.kind).join(", ")}`;
-  const metadata = isObject(raw["metadata"]) ? raw["metadata"] : {};
+  const metadata = metadataOf(raw);
   // As kubectl does it.
   const namespaced = kind.isNamespaced ? { namespace: "default", ...metadata } : metadata;
   return kind.put({ ...raw, metadata: namespaced });

@@ -1,4 +1,4 @@
-import { isObject } from "../../lib/json.ts";
+import { isObject, type JsonObject } from "../../lib/json.ts";
 import { isDnsSubdomain } from "../../net/dns-name.ts";
 
 /** A raw object as the agent understands it. */
@@ -54,12 +54,17 @@ export function acceptOf({ isMetadataOnly }: WatchedKind<unknown>, form: "" | "L
   return `application/json;as=PartialObjectMetadata${form};g=meta.k8s.io;v=v1, application/json`;
 }
 
+/** What an object of the API says of itself; empty where it has no metadata. */
+export function metadataOf(raw: unknown): JsonObject {
+  const metadata = isObject(raw) ? raw["metadata"] : undefined;
+  return isObject(metadata) ? metadata : {};
+}
+
 /**
  * `NAME`, or `NAMESPACE/NAME` of an object in a namespace; undefined when it has no name that the API allows.
  */
 export function objectKey(raw: unknown): string | undefined {
-  const metadata = isObject(raw) ? raw["metadata"] : undefined;
-  const { name, namespace } = isObject(metadata) ? metadata : {};
+  const { name, namespace } = metadataOf(raw);
   if (!isDnsSubdomain(name)) return undefined;
   if (namespace === undefined || namespace === "") return name;
   return isDnsSubdomain(namespace) ? `${namespace}/${name}` : undefined;

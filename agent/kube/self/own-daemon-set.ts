@@ -2,7 +2,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { isObject } from "../../lib/json.ts";
 import type { ApiClient } from "../api/api-client.ts";
 import type { Log } from "../log.ts";
-import type { Scope, WatchedKind } from "../reflector/kind.ts";
+import { metadataOf, type Scope, type WatchedKind } from "../reflector/kind.ts";
 import { listObjects } from "../reflector/read/list-objects.ts";
 import { createReflector } from "../reflector/reflector.ts";
 import { guarded } from "../reflector/read/watchdog.ts";
@@ -153,12 +153,10 @@ async function isThereNow({
 }
 
 function enforcesPolicies(object: unknown): boolean {
-  const metadata = isObject(object) ? object["metadata"] : undefined;
-  const annotations = isObject(metadata) ? metadata["annotations"] : undefined;
+  const { annotations } = metadataOf(object);
   return isObject(annotations) && annotations[POLICIES_ANNOTATION] === "enforced";
 }
 
 function isLeaving(object: unknown): boolean {
-  const metadata = isObject(object) ? object["metadata"] : undefined;
-  return isObject(metadata) && typeof metadata["deletionTimestamp"] === "string";
+  return typeof metadataOf(object)["deletionTimestamp"] === "string";
 }

@@ -1,7 +1,7 @@
 import { isObject, type JsonObject } from "../../../lib/json.ts";
 import type { ApiClient } from "../../api/api-client.ts";
 import { ApiError, garbageError, statusError } from "../../api/api-error.ts";
-import { acceptOf, type Scope, selectorsOf, type WatchedKind } from "../kind.ts";
+import { acceptOf, metadataOf, type Scope, selectorsOf, type WatchedKind } from "../kind.ts";
 import { MAX_OBJECT_BYTES } from "./list-objects.ts";
 import { readLines } from "./read-lines.ts";
 
@@ -90,7 +90,7 @@ function readEvent(line: string): WatchEvent {
   if (type === "ERROR") throw statusError(object, { text: "error event" });
   if (!isEventType(type) || !isObject(object))
     throw garbageError("a watch event has no known type or no object");
-  const { resourceVersion, annotations } = isObject(object["metadata"]) ? object["metadata"] : {};
+  const { resourceVersion, annotations } = metadataOf(object);
   return {
     type,
     object,
