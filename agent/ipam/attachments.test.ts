@@ -55,6 +55,18 @@ test("beginReload() does not revive an attachment that was removed after the dum
   assert.deepEqual(taken(ipam), [0]);
 });
 
+test("beginReload() leaves an attachment alone whose ADD or DEL overlaps with it", async () => {
+  const attachments = createAttachments(ipamOf("10.244.1.0/24"), createHostPortTable());
+  const observed = new Map([["cwa", attachment("a", "10.244.1.2")]]);
+  const before = attachments.beginReload();
+  const during = await attachments.changing("cwa", () => {
+    assert.deepEqual(attachments.beginReload()(observed), { adopted: [], vanished: [] });
+    return Promise.resolve(attachments.beginReload());
+  });
+  for (const finish of [before, during]) assert.deepEqual(finish(observed), { adopted: [], vanished: [] });
+  assert.deepEqual(attachments.beginReload()(observed).adopted, ["cwa"]);
+});
+
 test("setPodCidrs() of a re-created Node: new pods from the new CIDR, old attachments live on until they go", () => {
   const ipam = ipamOf("10.244.1.0/24");
   const attachments = createAttachments(ipam, createHostPortTable());

@@ -11,6 +11,11 @@ export interface Attachments {
   /** Forgets an attachment and frees its addresses and host ports; an unknown one is ignored. */
   remove(hostLink: string, nowMs: number): void;
   /**
+   * Runs work that makes or deletes the links of an attachment. Comparisons with the kernel that overlap with
+   * it leave the attachment alone: what they see of it may be gone a moment later.
+   */
+  changing<T>(hostLink: string, work: () => Promise<T>): Promise<T>;
+  /**
    * Begins a comparison with the kernel: call it before the dump, and the function that it returns with the
    * dump's answer. What was added or removed in between is left alone, since the dump may be older.
    */
@@ -30,6 +35,7 @@ export function createAttachments(
 ): Attachments {
   const table = new Map<string, Attachment>();
   const reloads = new Set<Set<string>>();
+  const changing = new Set<string>();
   const touch = (hostLink: string): void => {
     for (const touched of reloads) touched.add(hostLink);
   };
@@ -48,8 +54,17 @@ export function createAttachments(
       ipam.release(attachment.addresses, nowMs);
       hostPorts.release(hostLink);
     },
+    async changing(hostLink, work) {
+      touch(hostLink);
+      changing.add(hostLink);
+      try {
+        return await work();
+      } finally {
+        changing.delete(hostLink);
+      }
+    },
     beginReload() {
-      const touched = new Set<string>();
+      const touched = new Set(changing);
       reloads.add(touched);
       return (observed) => {
         reloads.delete(touched);

@@ -51,7 +51,8 @@ export async function add(context: CommandsContext, request: Add, caller: Caller
     if (settings.hostPorts.length > 0) await requireUnhidden(kernel, settings.hostPorts, pod);
     reservePorts(context, hostLink, settings.hostPorts);
     await admit(context, hostLink, plan, request);
-    routes = await attach(context, plan, request);
+    // A failure deletes the link again, which nobody may take for a pod meanwhile.
+    routes = await attachments.changing(hostLink, () => attach(context, plan, request));
   } catch (error) {
     // Of a pod that was refused the kernel has nothing, or nothing that lasts: the first error is the one to
     // tell.

@@ -212,6 +212,33 @@ test("ADD that the kernel refuses frees the address and answers with the first c
   assert.deepEqual(attachments.list(), []);
 });
 
+test("ADD that fails after a look at the kernel saw its link leaves nothing: the next one of the container succeeds", async () => {
+  const { commands, kernel, attachments } = setUp("10.244.1.0/24");
+  const attachPod = kernel.attachPod.bind(kernel);
+  kernel.attachPod = ({ host, attachment }) => {
+    attachments.beginReload()(new Map([[host.link, attachment]]));
+    return Promise.reject(new Error("Cannot serve host ports: no module"));
+  };
+  await assert.rejects(commands(addRequest("a"), never), /no module/);
+  kernel.attachPod = attachPod;
+  await commands(addRequest("a"), never);
+  assert.deepEqual(
+    attachments.list().map(({ containerId }) => containerId),
+    ["a"],
+  );
+});
+
+test("DEL is not taken for the end of a pod's namespace by a look at the kernel meanwhile", async () => {
+  const { commands, attachments, policies } = setUp("10.244.1.0/24");
+  await commands(addRequest("a"), never);
+  policies.onRelease = () => {
+    assert.deepEqual(attachments.beginReload()(new Map()), { adopted: [], vanished: [] });
+    return Promise.resolve();
+  };
+  await commands(delRequest("a"), never);
+  assert.deepEqual(attachments.list(), []);
+});
+
 test("ADD of a runtime that was killed meanwhile is rolled back", async () => {
   const { commands, kernel, ipam, attachments } = setUp("10.244.1.0/24");
   let isGone = false;

@@ -15,7 +15,7 @@ export interface CommandsContext {
   >;
   readonly ipam: Pick<Ipam, "reserve" | "release" | "use" | "gatewayOf">;
   readonly hostPorts: HostPortTable;
-  readonly attachments: Pick<Attachments, "get" | "add" | "remove" | "list">;
+  readonly attachments: Pick<Attachments, "get" | "add" | "remove" | "list" | "changing">;
   readonly policies: PodPolicies;
   readonly readiness: Pick<Readiness, "reasons">;
   readonly bridge: string;

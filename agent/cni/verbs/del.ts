@@ -12,8 +12,10 @@ export async function detach(
   { kernel, attachments, policies, nowMs }: CommandsContext,
   hostLink: string,
 ): Promise<void> {
-  await kernel.detachPod(hostLink, attachments.get(hostLink));
-  await policies.release(hostLink);
+  await attachments.changing(hostLink, async () => {
+    await kernel.detachPod(hostLink, attachments.get(hostLink));
+    await policies.release(hostLink);
+  });
   // Only now: an address whose link still exists, or that policies still know as this pod's, must not be
   // given to another pod.
   attachments.remove(hostLink, nowMs());
