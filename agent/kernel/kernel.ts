@@ -16,6 +16,7 @@ import type { PeersOptions, PeersOutcome } from "./peer/ensure-peers.ts";
 import type { UnderlayScope } from "./uplink/underlay.ts";
 import type { PolicyKernel } from "./policy/policy-kernel.ts";
 import type { PolicyTraffic } from "./policy/policy-traffic.ts";
+import type { WireGuardKernel } from "./wireguard/wireguard-kernel.ts";
 import type { KernelWatch } from "./link/watch-kernel.ts";
 import type {
   AttachOutcome,
@@ -129,6 +130,8 @@ export interface Kernel {
   readonly policy: PolicyKernel;
   /** What it does to connections. */
   readonly policyTraffic: PolicyTraffic;
+  /** Tunnels that encrypt. */
+  readonly wireguard: WireGuardKernel;
   /** Where programs of the node take what comes by a transport protocol, the agent itself included. */
   listListeners(protocol: Protocol): Promise<readonly NodeListener[]>;
   /** Frames of pods that were dropped at their ports, by reason, since the table was made. */

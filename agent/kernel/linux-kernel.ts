@@ -1,3 +1,4 @@
+import { NETLINK_GENERIC } from "../netlink/generic/generic-family.ts";
 import { NETLINK_NETFILTER } from "../netlink/nft/nft-generation.ts";
 import { NETLINK_SOCK_DIAG } from "../netlink/state/sock-diag.ts";
 import { NETLINK_XFRM } from "../netlink/state/xfrm.ts";
@@ -24,9 +25,7 @@ import { removeDatapath } from "./remove-datapath.ts";
 import type { Native } from "./socket/native.ts";
 import { createNetlinkClient } from "./socket/netlink-client.ts";
 import { createUnderlayObserver } from "./uplink/underlay.ts";
-
-/** NETLINK_GENERIC of linux/netlink.h. */
-const NETLINK_GENERIC = 16;
+import { createWireGuardKernel } from "./wireguard/linux-wireguard-kernel.ts";
 
 export interface LinuxKernelInput extends LinuxKernelOptions, NetlinkClients {
   readonly native: Pick<Native, "openNetlink" | "watch" | "close">;
@@ -65,6 +64,7 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
   const policy = createPolicyKernel({ netfilter, generations, options: input.policy });
   const peers = createPeers({ rtnetlink, generic });
   const underlay = createUnderlayObserver(rtnetlink);
+  const wireguard = createWireGuardKernel({ rtnetlink, generic }, () => Date.now() / 1000);
   const context: LinuxContext = {
     rtnetlink,
     netfilter,
@@ -83,7 +83,7 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
     ...createOwnBridge(context),
     ...createNode({ ...context, onError }),
     ...createReads(context),
-    watch: createWatch({ ...context, native, generations, policy, peers, underlay }),
+    watch: createWatch({ ...context, native, generations, policy, peers, wireguard, underlay }),
     trackUnderlay: underlay.observe,
     ensurePeers: peers.ensure,
     listPeers: () => listPeers(rtnetlink),
@@ -93,6 +93,7 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
     findMissingFeatures: async () => (await findMissingFeatures()) ?? [],
     policy,
     policyTraffic: createPolicyTraffic({ ...input, options: input.policy }),
+    wireguard,
     removeDatapath: () => removeDatapath({ rtnetlink, xfrm }),
     close() {
       connections.stop();

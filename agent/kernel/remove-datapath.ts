@@ -60,6 +60,7 @@ function roleOf(link: Link): string | undefined {
   if (!isOurs(link)) return undefined;
   if (link.kind === "bridge") return "bridge";
   if (link.kind === "vxlan") return "VXLAN device";
+  if (link.kind === "wireguard") return "WireGuard device";
   return link.kind === "ifb" && link.name.startsWith(IFB_PREFIX) ? "ifb" : undefined;
 }
 

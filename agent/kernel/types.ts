@@ -44,6 +44,8 @@ export interface Change {
     | "address"
     | "bandwidth"
     | "bridge"
+    | "encryption device"
+    | "encryption peer"
     | "forwarding"
     | "forwarding entry"
     | "learned neighbour"

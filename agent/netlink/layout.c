@@ -651,6 +651,88 @@ static void connections(void)
 	end("bindLogGroup");
 }
 
+static void put_u16(int type, unsigned short value)
+{
+	put(type, &value, sizeof value);
+}
+
+enum { GENERIC_FAMILY = 31 };
+
+static void begin_generic(int family, int flags, int command)
+{
+	struct genlmsghdr *head = begin(family, flags, sizeof *head);
+	*head = (struct genlmsghdr){.cmd = (unsigned char)command, .version = WG_GENL_VERSION};
+}
+
+static void put_key(int type, int first)
+{
+	unsigned char key[WG_KEY_LEN];
+	for (int i = 0; i < WG_KEY_LEN; i++) key[i] = (unsigned char)(first + i);
+	put(type, key, sizeof key);
+}
+
+static void put_allowed_ip(int family, const char *base, int length)
+{
+	struct rtattr *item = open_nest(0);
+	put_u16(WGALLOWEDIP_A_FAMILY, (unsigned short)family);
+	put_address(WGALLOWEDIP_A_IPADDR, family, base);
+	put_u8(WGALLOWEDIP_A_CIDR_MASK, (unsigned char)length);
+	close_nest(item);
+}
+
+static void wireguard_peers(void)
+{
+	struct sockaddr_in endpoint = {.sin_family = AF_INET, .sin_port = htons(51820)};
+	struct sockaddr_in6 endpoint6 = {.sin6_family = AF_INET6, .sin6_port = htons(51821)};
+	inet_pton(AF_INET, "192.0.2.7", &endpoint.sin_addr);
+	inet_pton(AF_INET6, "2001:db8::7", &endpoint6.sin6_addr);
+	begin_generic(GENERIC_FAMILY, NLM_F_ACK, WG_CMD_SET_DEVICE);
+	put_text(WGDEVICE_A_IFNAME, "cw-wg");
+	struct rtattr *peers = open_nest(WGDEVICE_A_PEERS), *peer = open_nest(0);
+	put_key(WGPEER_A_PUBLIC_KEY, 1);
+	put_u32(WGPEER_A_FLAGS, WGPEER_F_REPLACE_ALLOWEDIPS);
+	put(WGPEER_A_ENDPOINT, &endpoint, sizeof endpoint);
+	struct rtattr *prefixes = open_nest(WGPEER_A_ALLOWEDIPS);
+	put_allowed_ip(AF_INET, "10.244.2.0", 24);
+	put_allowed_ip(AF_INET6, "fd00:2::", 64);
+	close_nest(prefixes);
+	close_nest(peer);
+	peer = open_nest(0);
+	put_key(WGPEER_A_PUBLIC_KEY, 2);
+	put(WGPEER_A_ENDPOINT, &endpoint6, sizeof endpoint6);
+	close_nest(peer);
+	peer = open_nest(0);
+	put_key(WGPEER_A_PUBLIC_KEY, 3);
+	put_u32(WGPEER_A_FLAGS, WGPEER_F_REMOVE_ME);
+	close_nest(peer);
+	close_nest(peers);
+	end("wireguardPeers");
+}
+
+static void wireguard(void)
+{
+	begin_generic(GENL_ID_CTRL, NLM_F_ACK, CTRL_CMD_GETFAMILY);
+	put_text(CTRL_ATTR_FAMILY_NAME, WG_GENL_NAME);
+	end("wireguardFamily");
+	begin(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, sizeof(struct ifinfomsg));
+	put_text(IFLA_IFNAME, "cw-wg");
+	put_u32(IFLA_MTU, 1440);
+	put_u32(IFLA_GROUP, 99);
+	struct rtattr *info = open_nest(IFLA_LINKINFO);
+	put_text(IFLA_INFO_KIND, "wireguard");
+	close_nest(info);
+	end("wireguardLink");
+	begin_generic(GENERIC_FAMILY, NLM_F_ACK, WG_CMD_SET_DEVICE);
+	put_text(WGDEVICE_A_IFNAME, "cw-wg");
+	put_key(WGDEVICE_A_PRIVATE_KEY, 9);
+	put_u16(WGDEVICE_A_LISTEN_PORT, 51820);
+	end("wireguardDevice");
+	begin_generic(GENERIC_FAMILY, NLM_F_DUMP, WG_CMD_GET_DEVICE);
+	put_text(WGDEVICE_A_IFNAME, "cw-wg");
+	end("dumpWireguard");
+	wireguard_peers();
+}
+
 static void fill_selector(struct xfrm_selector *selector)
 {
 	selector->family = AF_INET;
@@ -677,6 +759,7 @@ int main(void)
 {
 	print_constants();
 	policies();
+	wireguard();
 	shaping();
 	names();
 	elements();

@@ -18,7 +18,8 @@ import { dumpConnections, markConnection } from "./state/conntrack.ts";
 import { bindLogGroup } from "./state/packet-log.ts";
 import * as constants from "./constants.ts";
 import { ERRNO } from "./message/errno.ts";
-import { createIfb } from "./link/ifb.ts";
+import { GENERIC_HEADER_BYTES, getFamily } from "./generic/generic-family.ts";
+import { createPlainLink } from "./link/plain-link.ts";
 import { addAltNames, deleteLinkGroup, dumpLinks, setLink } from "./link/link.ts";
 import { u32Bytes } from "./message/host-order.ts";
 import { encodeBatch, type NetlinkRequest } from "./message/message.ts";
@@ -37,6 +38,7 @@ import { TC_HEADER_BYTES } from "./route/tc-header.ts";
 import { createVeth } from "./link/veth.ts";
 import { addInboundBlock, deleteInboundBlock } from "./state/xfrm.ts";
 import { createVxlan } from "./link/vxlan.ts";
+import { dumpDevice, setDevice, setPeers, WIREGUARD_FAMILY } from "./wireguard/set-device.ts";
 
 /** net/if.h, for IFF_UP, stands before the kernel's headers, which then do not define it again. */
 const HEADERS = [
@@ -67,6 +69,7 @@ const HEADERS = [
   "linux/rtnetlink.h",
   "linux/tc_act/tc_mirred.h",
   "linux/veth.h",
+  "linux/wireguard.h",
   "linux/xfrm.h",
 ];
 
@@ -83,6 +86,7 @@ const WANT: Readonly<Record<string, number>> = {
   "sizeof(struct fib_rule_hdr)": RULE_HEADER_BYTES,
   "sizeof(struct tcmsg)": TC_HEADER_BYTES,
   "sizeof(struct nfgenmsg)": NFGENMSG_BYTES,
+  "sizeof(struct genlmsghdr)": GENERIC_HEADER_BYTES,
   "offsetof(struct ifaddrmsg, ifa_flags)": 2,
   "offsetof(struct rtmsg, rtm_src_len)": 2,
   "offsetof(struct rtmsg, rtm_protocol)": 5,
@@ -96,6 +100,15 @@ const podMac = "0a:58:0a:f4:01:07";
 
 /** The messages of layout.c. */
 const block = { source: cidrOf("0.0.0.0", 0), destination: cidrOf("127.0.0.0", 8), priority: 42 };
+
+const wireguard = { family: 31, name: "cw-wg" };
+
+/** 32 bytes that count up. */
+function wireguardKey(first: number): Buffer {
+  return Buffer.from(Array.from({ length: constants.WG_KEY_LEN }, (_, index) => first + index));
+}
+
+const peerKey = (first: number): string => wireguardKey(first).toString("base64");
 
 const table = { family: constants.NFPROTO_INET, table: "t" };
 
@@ -224,7 +237,7 @@ const MESSAGES: Readonly<Record<string, NetlinkRequest>> = {
   dumpFdb: dumpFdb({ linkIndex: 42, masterIndex: 3 }),
   getFdbSelf: getFdbEntry({ linkIndex: 42, mac: podMac, owner: "self" }),
   getFdbMaster: getFdbEntry({ linkIndex: 3, mac: podMac, owner: "master" }),
-  ifb: createIfb({ name: "cihost", index: 44, mtu: 1450, group: 99 }),
+  ifb: createPlainLink({ kind: "ifb", name: "cihost", index: 44, mtu: 1450, group: 99 }),
   tbf: replaceTokenBucket(44, { rate: 12_500_000_000, burst: 20_000, limit: 70_000 }),
   ingress: addIngress(42),
   redirect: addRedirect(42, 44),
@@ -259,9 +272,31 @@ const MESSAGES: Readonly<Record<string, NetlinkRequest>> = {
     { value: 0x08000000, mask: 0x08000000 },
   ),
   bindLogGroup: bindLogGroup(6371, { copyBytes: 64, delayMs: 200 }),
+  wireguardFamily: getFamily(WIREGUARD_FAMILY),
+  wireguardLink: createPlainLink({ kind: "wireguard", name: "cw-wg", mtu: 1440, group: 99 }),
+  wireguardDevice: setDevice(wireguard, { privateKey: wireguardKey(9), port: 51_820 }),
+  wireguardPeers: onlyOne(
+    setPeers(wireguard, [
+      {
+        publicKey: peerKey(1),
+        endpoint: { address: "192.0.2.7", port: 51_820 },
+        replaceAllowedIps: true,
+        allowedIps: [cidrOf("10.244.2.0", 24), cidrOf("fd00:2::", 64)],
+      },
+      { publicKey: peerKey(2), endpoint: { address: "2001:db8::7", port: 51_821 } },
+      { publicKey: peerKey(3), remove: true },
+    ]),
+  ),
+  dumpWireguard: dumpDevice(wireguard),
   addInboundBlock: addInboundBlock(block),
   deleteInboundBlock: deleteInboundBlock(block),
 };
+
+function onlyOne(requests: readonly NetlinkRequest[]): NetlinkRequest {
+  const [request] = requests;
+  assert.ok(request !== undefined && requests.length === 1);
+  return request;
+}
 
 function source(): string {
   const includes = HEADERS.map((header) => `#include <${header}>`);

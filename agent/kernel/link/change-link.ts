@@ -40,10 +40,11 @@ export async function changeLink(
   return { link: current, changed: [...changed] };
 }
 
-/** What a link has that the host routes through: the bridge, a VXLAN device. */
+/** What a link has that the host routes through: the bridge, a VXLAN or WireGuard device. */
 export interface RoutedLink {
   readonly alias: string;
-  readonly mac: string;
+  /** Undefined where the kind has none. */
+  readonly mac?: string | undefined;
   readonly mtu: number;
 }
 
@@ -74,7 +75,7 @@ export function isRouter(conf: InetConf | undefined): boolean {
 export function diffRoutedLink({ alias, mac, mtu }: RoutedLink, link: Link): LinkChange {
   return {
     ...(link.alias === alias ? {} : { alias }),
-    ...(link.mac === mac ? {} : { mac }),
+    ...(mac === undefined || link.mac === mac ? {} : { mac }),
     ...(link.mtu === mtu ? {} : { mtu }),
     // Absent on a kernel without IPv6.
     ...(link.addrGenMode === undefined || link.addrGenMode === IN6_ADDR_GEN_MODE_NONE

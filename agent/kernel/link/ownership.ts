@@ -16,6 +16,9 @@ export const POD_ROUTE_PROTOCOL = 98;
 /** Alias of a VXLAN device. */
 export const TUNNEL_ALIAS = `${ALIAS_OWNER} vxlan`;
 
+/** Alias of a WireGuard device. */
+export const WIREGUARD_ALIAS = `${ALIAS_OWNER} wireguard`;
+
 /**
  * Links that are deleted together are put into one of 65,536 groups from this number on, which nobody else
  * has: "cw" in ASCII, and a count so that a group that could not be deleted is not mixed with the next.

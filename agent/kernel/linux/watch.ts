@@ -8,6 +8,7 @@ import { POLICY_TABLE } from "../policy/table/base-table.ts";
 import type { Native } from "../socket/native.ts";
 import { type LinkRole, watchKernel } from "../link/watch-kernel.ts";
 import type { UnderlayObserver } from "../uplink/underlay.ts";
+import type { WireGuardKernel } from "../wireguard/wireguard-kernel.ts";
 import type { LinuxContext } from "./context.ts";
 
 export interface WatchInput extends Pick<LinuxContext, "bridge" | "hostLinks" | "nftables"> {
@@ -15,16 +16,17 @@ export interface WatchInput extends Pick<LinuxContext, "bridge" | "hostLinks" | 
   readonly generations: Generations;
   readonly policy: PolicyKernel;
   readonly peers: Peers;
+  readonly wireguard: Pick<WireGuardKernel, "hasDevice">;
   readonly underlay: UnderlayObserver;
 }
 
 /** Listens to what the kernel tells of links, routes and tables. */
 export function createWatch(input: WatchInput): Kernel["watch"] {
-  const { native, bridge, hostLinks, nftables, generations, policy, peers, underlay } = input;
+  const { native, bridge, hostLinks, nftables, generations, policy, peers, wireguard, underlay } = input;
   const roleOf = (index: number): LinkRole => {
     if (hostLinks.isPodIndex(index)) return "pod";
     if (index === bridge.link?.index) return "bridge";
-    if (peers.hasTunnel(index)) return "tunnel";
+    if (peers.hasTunnel(index) || wireguard.hasDevice(index)) return "tunnel";
     return underlay.concerns(index) ? "uplink" : "foreign";
   };
   return (onChange) => {

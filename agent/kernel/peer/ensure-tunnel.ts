@@ -1,19 +1,16 @@
-import { familyOf } from "../../net/address.ts";
-import { addressBits } from "../../net/cidr.ts";
 import { LINK_GROUP } from "../../net/host-link.ts";
-import { type AddressSpec, deleteAddress, replaceAddress } from "../../netlink/route/address.ts";
-import { disableFeature, getEthtoolFamily, parseFamily } from "../../netlink/link/ethtool.ts";
+import { getFamily, parseFamily } from "../../netlink/generic/generic-family.ts";
+import { disableFeature } from "../../netlink/link/ethtool.ts";
 import { deleteLink } from "../../netlink/link/link.ts";
 import { isNotSupported } from "../../netlink/message/netlink-error.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
 import { createVxlan } from "../../netlink/link/vxlan.ts";
 import type { TunnelPlan } from "../../plan/peers/peers.ts";
 import { changeLink, diffRoutedLink, existingLink } from "../link/change-link.ts";
+import { ensureHostAddresses } from "../link/ensure-host-addresses.ts";
 import { isOurs, TUNNEL_ALIAS } from "../link/ownership.ts";
-import { removeAll } from "../socket/remove-all.ts";
 import { findLink, readOne } from "../socket/read-one.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
-import { listAddresses } from "../link/list-addresses.ts";
 
 export interface TunnelSockets {
   readonly rtnetlink: NetlinkClient;
@@ -56,7 +53,9 @@ export async function ensureTunnel(sockets: TunnelSockets, plan: TunnelPlan): Pr
   );
   if (changes.length === 0 && changed.length > 0)
     changes.push(`VXLAN device "${plan.name}" has an unexpected ${changed.join(", ")}`);
-  changes.push(...(await ensureAddresses(rtnetlink, plan, link.index)));
+  const device = `VXLAN device "${plan.name}"`;
+  const { addresses } = plan;
+  changes.push(...(await ensureHostAddresses(rtnetlink, { device, linkIndex: link.index, addresses })));
   if (!plan.txChecksum) await disableTxChecksum(sockets.generic, link.index);
   return { index: link.index, changes };
 }
@@ -83,36 +82,8 @@ function noVxlanError(name: string, cause: unknown): Error {
   return new Error(`Cannot create VXLAN device "${name}": this kernel has no VXLAN; ${remedy}`, { cause });
 }
 
-/** Host prefixes: nobody is asked for on the device, and its routes are the agent's own. */
-async function ensureAddresses(
-  rtnetlink: NetlinkClient,
-  { name, addresses }: TunnelPlan,
-  linkIndex: number,
-): Promise<readonly string[]> {
-  const observed = (await listAddresses(rtnetlink, linkIndex)).filter(({ scope }) => scope === "global");
-  const wanted = addresses.map((address) => {
-    return {
-      linkIndex,
-      address,
-      prefixLength: addressBits(familyOf(address)),
-      noDad: true,
-      noPrefixRoute: true,
-    };
-  });
-  const isSame = (a: AddressSpec, b: AddressSpec): boolean =>
-    a.address === b.address && a.prefixLength === b.prefixLength;
-  const missing = wanted.filter((spec) => !observed.some((found) => isSame(spec, found)));
-  const surplus = observed.filter((found) => !wanted.some((spec) => isSame(spec, found)));
-  if (missing.length > 0) await rtnetlink.execute([{ requests: missing.map(replaceAddress) }]);
-  await removeAll(rtnetlink, surplus.map(deleteAddress));
-  return [
-    ...missing.map(({ address }) => `VXLAN device "${name}" lacks address ${address}`),
-    ...surplus.map(({ address }) => `VXLAN device "${name}" has unexpected address ${address}`),
-  ];
-}
-
 async function disableTxChecksum(generic: NetlinkClient, linkIndex: number): Promise<void> {
-  const family = await readOne(generic, getEthtoolFamily(), parseFamily);
+  const family = await readOne(generic, getFamily("ethtool"), parseFamily);
   if (family === undefined)
     throw new Error('Cannot turn checksum offload off: this kernel has no generic netlink family "ethtool"');
   await generic.execute([{ requests: [disableFeature(family, linkIndex, TX_CHECKSUM)] }]);

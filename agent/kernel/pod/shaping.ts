@@ -1,5 +1,5 @@
 import { LINK_GROUP } from "../../net/host-link.ts";
-import { createIfb } from "../../netlink/link/ifb.ts";
+import { createPlainLink } from "../../netlink/link/plain-link.ts";
 import { deleteLink, setLink } from "../../netlink/link/link.ts";
 import type { NetlinkRequest } from "../../netlink/message/message.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
@@ -45,7 +45,7 @@ export function shapingRequests({
     ...(egress === undefined
       ? []
       : [
-          createIfb({ name: ifbName(hostLink), index: ifbIndex, mtu, group: LINK_GROUP }),
+          createPlainLink({ kind: "ifb", name: ifbName(hostLink), index: ifbIndex, mtu, group: LINK_GROUP }),
           replaceTokenBucket(ifbIndex, planShaper(egress, mtu)),
           ...(hasIpv6 ? [setLink(ifbIndex, { addrGenMode: IN6_ADDR_GEN_MODE_NONE })] : []),
           setLink(ifbIndex, { up: true }),

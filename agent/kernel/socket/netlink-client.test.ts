@@ -258,3 +258,21 @@ test("execute() does not use a socket again whose request failed: answers may be
   await rtnetlink.execute([{ requests: [set] }]);
   assert.deepEqual(native.sends, [{ fd: 12, count: 1 }]);
 });
+
+test("execute() leaves no byte of a secret in the request or in the batch", async () => {
+  const sent: Uint8Array[] = [];
+  const native = createFakeNative(() => ({}));
+  const client = createNetlinkClient({
+    ...native,
+    request(steps) {
+      sent.push(...steps.map(({ bytes }) => bytes));
+      assert.ok(sent.at(-1)?.includes(0xab), "it is sent");
+      return native.request(steps);
+    },
+  });
+  const secret = Buffer.alloc(32, 0xab);
+  await client.execute([{ requests: [{ ...set, payload: [secret], isSecret: true }] }]);
+  assert.ok(![secret, ...sent].some((bytes) => bytes.includes(0xab)));
+  await client.execute([{ requests: [{ ...set, payload: [Buffer.alloc(32, 0xab)] }] }]);
+  assert.ok(sent.at(-1)?.includes(0xab), "of other requests nothing is overwritten");
+});

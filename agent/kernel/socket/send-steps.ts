@@ -48,7 +48,9 @@ export function createSender(native: Pick<Native, "request">): SendSteps {
   }
 
   async function send(batches: readonly Batch[]): Promise<Outcome[][]> {
-    const answers = await native.request(batches);
+    const answering = native.request(batches);
+    for (const batch of batches) wipeSecrets(batch);
+    const answers = await answering;
     return batches.map(({ requests, firstSeq }, index) => {
       if (index >= answers.length) return allOf(requests, skipped);
       const answer = answers[index];
@@ -88,6 +90,14 @@ export function createSender(native: Pick<Native, "request">): SendSteps {
   }
 
   return run;
+}
+
+/** What held a key holds it no longer: the call has copied the bytes, and wipes its copy itself. */
+function wipeSecrets({ requests, bytes }: Batch): void {
+  if (isEncoded(requests)) return;
+  const secrets = requests.filter(({ isSecret }) => isSecret === true);
+  if (secrets.length > 0) bytes.fill(0);
+  for (const { payload } of secrets) for (const piece of payload) piece.fill(0);
 }
 
 function isEncoded(requests: Requests): requests is EncodedRequests {

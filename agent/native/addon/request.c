@@ -64,8 +64,12 @@ static void on_answered(napi_env env, napi_status status, void *data)
 	settle(env, status, request);
 	napi_delete_async_work(env, request->work);
 	for (size_t i = 0; i < request->count; i++) {
-		free(request->steps[i].batch);
-		free(request->steps[i].answer);
+		struct step *step = &request->steps[i];
+		/* A key may have been in either: that of a WireGuard device. */
+		explicit_bzero(step->batch, step->size);
+		if (step->answer_size > 0) explicit_bzero(step->answer, step->answer_size);
+		free(step->batch);
+		free(step->answer);
 	}
 	free(request);
 }

@@ -1,5 +1,5 @@
-import { align, getS32, getString, getU32, getU64, getU8, putU64 } from "../package.ts";
-import { readU16, writeU16, writeU32 } from "./host-order.ts";
+import { align, getS32, getString, getU16, getU32, getU64, getU8, putU64 } from "../package.ts";
+import { readU16 as readU16At, writeU16, writeU32 } from "./host-order.ts";
 import { MalformedMessageError } from "./malformed-message-error.ts";
 
 /** Attributes as they go on the wire, each padded to 4 bytes. No piece at all: attribute left out. */
@@ -37,6 +37,12 @@ export function attribute(type: number, data: Uint8Array): Attribute {
 export function u8Attribute(type: number, value: number): Attribute {
   const bytes = frame(type, 1);
   bytes[HEADER_BYTES] = value;
+  return [bytes];
+}
+
+export function u16Attribute(type: number, value: number): Attribute {
+  const bytes = frame(type, 2);
+  writeU16(bytes, HEADER_BYTES, value);
   return [bytes];
 }
 
@@ -136,19 +142,19 @@ const TYPE_MASK = 0x3fff;
 /** The package's own loop takes several times as long, which counts with thousands of links or routes. */
 function forEachAttribute(what: string, bytes: Buffer, each: (type: number, offset: number) => void): void {
   for (let offset = 0; offset < bytes.length; ) {
-    const length = offset + HEADER_BYTES > bytes.length ? 0 : readU16(bytes, offset);
+    const length = offset + HEADER_BYTES > bytes.length ? 0 : readU16At(bytes, offset);
     if (length < HEADER_BYTES || offset + length > bytes.length) {
       const place = `at byte ${offset} of ${bytes.length}`;
       throw new MalformedMessageError(`Cannot read ${what}: attribute of ${length} bytes ${place}`);
     }
-    each(readU16(bytes, offset + 2) & TYPE_MASK, offset);
+    each(readU16At(bytes, offset + 2) & TYPE_MASK, offset);
     offset += align(length);
   }
 }
 
 /** The data of the attribute whose header is there. */
 function dataAt(bytes: Buffer, offset: number): Buffer {
-  return bytes.subarray(offset + HEADER_BYTES, offset + readU16(bytes, offset));
+  return bytes.subarray(offset + HEADER_BYTES, offset + readU16At(bytes, offset));
 }
 
 /**
@@ -157,8 +163,8 @@ function dataAt(bytes: Buffer, offset: number): Buffer {
  */
 export function findAttribute(bytes: Uint8Array, start: number, type: number): number {
   for (let offset = start; offset + HEADER_BYTES <= bytes.length; ) {
-    if ((readU16(bytes, offset + 2) & TYPE_MASK) === type) return offset + HEADER_BYTES;
-    offset += Math.max(HEADER_BYTES, (readU16(bytes, offset) + 3) & ~3);
+    if ((readU16At(bytes, offset + 2) & TYPE_MASK) === type) return offset + HEADER_BYTES;
+    offset += Math.max(HEADER_BYTES, (readU16At(bytes, offset) + 3) & ~3);
   }
   return -1;
 }
@@ -182,6 +188,7 @@ function readWith<Value>(get: (data: Buffer) => Value) {
 }
 
 export const readU8 = readWith(getU8);
+export const readU16 = readWith(getU16);
 export const readU32 = readWith(getU32);
 /** 32 bits in network order. */
 export const readNetworkU32 = readWith((data) => data.readUInt32BE(0));

@@ -29,6 +29,8 @@ export interface NetlinkRequest {
   readonly what: string;
   /** A dump that fails with this code has no entries: a routing table that was never used answers ENOENT. */
   readonly emptyOn?: string;
+  /** Holds a key: its bytes are overwritten once it is sent. */
+  readonly isSecret?: boolean;
   /** Of a dump that changes of others' things interrupt all the time: how two of them are made one. */
   readonly parts?: DumpParts;
   /**

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  isAddressInUse,
   isAlreadyExists,
   isNotFound,
   isNotPermitted,
@@ -41,6 +42,7 @@ for (const { predicate, yes, no } of [
   { predicate: isAlreadyExists, yes: [17], no: [2, 1] },
   { predicate: isNotFound, yes: [19, 2, 3, 6, 99], no: [17, 22] },
   { predicate: isNotSupported, yes: [95, 97, 93], no: [22] },
+  { predicate: isAddressInUse, yes: [98], no: [99] },
   { predicate: isNotPermitted, yes: [1], no: [13] },
 ]) {
   test(`${predicate.name}() knows its error numbers and nothing else`, () => {

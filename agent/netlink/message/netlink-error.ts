@@ -59,6 +59,11 @@ export function isNotSupported(error: unknown): boolean {
   return hasCode(error, ["EOPNOTSUPP", "EAFNOSUPPORT", "EPROTONOSUPPORT"]);
 }
 
+/** Another socket has the port. */
+export function isAddressInUse(error: unknown): boolean {
+  return hasCode(error, ["EADDRINUSE"]);
+}
+
 /** CAP_NET_ADMIN is missing in the network namespace's user namespace. */
 export function isNotPermitted(error: unknown): boolean {
   return hasCode(error, ["EPERM"]);

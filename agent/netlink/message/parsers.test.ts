@@ -9,6 +9,7 @@ import {
   attribute,
   nested,
   textAttribute,
+  u16Attribute,
   u16NetworkAttribute,
   u32NetworkAttribute,
   u8Attribute,
@@ -17,6 +18,7 @@ import { endKeys, hasEndIn, parseConnection, readMark } from "../state/connectio
 import { readLoggedPacket } from "../state/packet-log.ts";
 import {
   AF_INET,
+  CTRL_ATTR_FAMILY_ID,
   CTA_ID,
   CTA_IP_V4_DST,
   CTA_IP_V4_SRC,
@@ -64,6 +66,9 @@ import {
 import { parseLink } from "../link/parse-link.ts";
 import { addRoute, parseRoute } from "../route/route.ts";
 import { createVeth } from "../link/veth.ts";
+import { genericHeader, parseFamily } from "../generic/generic-family.ts";
+import { parseDevice } from "../wireguard/parse-device.ts";
+import { setPeers } from "../wireguard/set-device.ts";
 
 const mac = "0a:58:0a:f4:01:07";
 const end = { name: "eth0", mac, mtu: 1500, index: 9 };
@@ -109,6 +114,17 @@ const cases: readonly {
     parse: parseQdisc,
     good: [replaceTokenBucket(1, { rate: 12_500_000_000, burst: 9000, limit: 9000 }).payload],
   },
+  {
+    parse: (payload: Buffer) => parseDevice([payload]),
+    good: setPeers({ family: 31, name: "cw-wg" }, [
+      {
+        publicKey: Buffer.alloc(32, 7).toString("base64"),
+        endpoint: { address: "192.0.2.1", port: 51_820 },
+        allowedIps: [cidrOf("10.0.0.0", 8)],
+      },
+    ]).map(({ payload }) => payload),
+  },
+  { parse: parseFamily, good: [[genericHeader(3), ...u16Attribute(CTRL_ATTR_FAMILY_ID, 31)]] },
   { parse: parseRedirect, good: [addRedirect(1, 2).payload] },
   {
     parse: (payload: Buffer) => [

@@ -12,7 +12,15 @@ import {
 import { linkHeader } from "./link-header.ts";
 import type { NetlinkRequest } from "../message/message.ts";
 
-export interface IfbSpec {
+/**
+ * Kinds of link that are made without settings of their own. ifb: an intermediate functional block
+ * (drivers/net/ifb.c), where what is redirected to it passes its queue and goes on where it came from.
+ * wireguard: an encrypted tunnel (drivers/net/wireguard), which gets keys and peers afterwards.
+ */
+export type PlainKind = "ifb" | "wireguard";
+
+export interface PlainLinkSpec {
+  readonly kind: PlainKind;
   readonly name: string;
   /** As in {@link VethEnd}. */
   readonly index?: number | undefined;
@@ -20,11 +28,8 @@ export interface IfbSpec {
   readonly group?: number | undefined;
 }
 
-/**
- * An intermediate functional block (drivers/net/ifb.c): what is redirected to it passes its queue and goes on
- * where it came from. It is down. EEXIST if the name is taken, EOPNOTSUPP if the kernel has none.
- */
-export function createIfb({ name, index, mtu, group }: IfbSpec): NetlinkRequest {
+/** It is down. EEXIST if the name is taken, EOPNOTSUPP if the kernel has no such kind. */
+export function createPlainLink({ kind, name, index, mtu, group }: PlainLinkSpec): NetlinkRequest {
   return {
     type: RTM_NEWLINK,
     flags: NLM_F_CREATE | NLM_F_EXCL,
@@ -33,8 +38,8 @@ export function createIfb({ name, index, mtu, group }: IfbSpec): NetlinkRequest 
       ...textAttribute(IFLA_IFNAME, name),
       ...u32Attribute(IFLA_MTU, mtu),
       ...optional(group, (number) => u32Attribute(IFLA_GROUP, number)),
-      ...nested(IFLA_LINKINFO, textAttribute(IFLA_INFO_KIND, "ifb")),
+      ...nested(IFLA_LINKINFO, textAttribute(IFLA_INFO_KIND, kind)),
     ],
-    what: `create ifb "${name}"`,
+    what: `create ${kind} link "${name}"`,
   };
 }

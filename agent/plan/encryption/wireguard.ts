@@ -1,0 +1,47 @@
+import type { Cidr } from "../../net/cidr.ts";
+
+/** A link of kind `wireguard`, as it must be. */
+export interface WireGuardDevicePlan {
+  readonly name: string;
+  readonly mtu: number;
+  /** UDP port on which it listens, on all addresses of the node. */
+  readonly port: number;
+  /** Its addresses, each a host prefix. */
+  readonly addresses: readonly string[];
+}
+
+/** Where the packets for a peer go. */
+export interface WireGuardEndpoint {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Another node, as the device must know it. */
+export interface WireGuardPeerPlan {
+  /** 32 bytes in base64. */
+  readonly publicKey: string;
+  readonly endpoint: WireGuardEndpoint;
+  /** What is sent to it, and what it may send from. A prefix belongs to one peer of a device. */
+  readonly allowedIps: readonly Cidr[];
+}
+
+/** A peer as the kernel has it. */
+export interface WireGuardPeerState {
+  readonly publicKey: string;
+  /** The last one that the peer has authenticated, or else the configured one. */
+  readonly endpoint: WireGuardEndpoint | undefined;
+  readonly allowedIps: readonly Cidr[];
+  /** Seconds of Unix time; 0: there was none yet. */
+  readonly lastHandshake: number;
+  /** Bytes of UDP payload. */
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+}
+
+/** A device as the kernel has it. */
+export interface WireGuardState {
+  /** Undefined until the device has a private key. */
+  readonly publicKey: string | undefined;
+  readonly port: number;
+  readonly peers: readonly WireGuardPeerState[];
+}
