@@ -3,13 +3,16 @@
  * with CAP_NET_ADMIN as their only capability, both families, from the start of an agent to its removal.
  */
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { after, test } from "node:test";
+import { formatObjects } from "../../../agent/testing/kube/format-objects.ts";
 import { askMirror, MIRROR_PORT, startMirror } from "../../lib/mirror.ts";
 import { waitFor, waitUntilHolds } from "../../lib/wait-for.ts";
 import { createClusterLab, type LabNode } from "../../nodes/cluster-lab.ts";
 import { PLACES, WORLD } from "../../nodes/cluster-network.ts";
 import { attachPod, type LabPod } from "../../nodes/lab-pod.ts";
 import { findUnreachable, reachAll } from "../../nodes/reach.ts";
+import { testPolicies } from "./policy-tests.ts";
 
 const BUSYBOX = "/usr/bin/busybox";
 const FLOOD = "ping -q -c 40 -w 10 -i 0.01 -s 1000 10.244.1.1".split(" ");
@@ -19,6 +22,7 @@ const lab = await createClusterLab({ places: PLACES.slice(0, 3), servers: false 
 after(() => lab.close());
 const [n1, n2, n3] = [lab.node("n1"), lab.node("n2"), lab.node("n3")];
 const folder = `${process.env["CAUSEWAY_E2E_FOLDER"]}/servers`;
+const objectsFile = `${process.env["CAUSEWAY_E2E_FOLDER"]}/objects.yaml`;
 
 const others = (): readonly string[] => [n1, n2, n3].flatMap(({ pods: [, pod] }) => pod.addresses);
 
@@ -91,12 +95,15 @@ for (const [name, shell] of [
 test("an agent that is killed loses nothing, and pods talk meanwhile", async () => {
   await n1.stopAgent("SIGKILL");
   await reachAll(n1, others());
-  await n1.startAgent();
+  writeFileSync(objectsFile, formatObjects([{ kind: "Namespace", metadata: { name: "default" } }]));
+  await n1.startAgent("--objects-file", objectsFile);
   assert.equal(await n1.agent().metric("causeway_attachments"), 2);
   const pod = await attachPod(n1, { name: "guest-later" });
   await reachAll(n1, [...others(), ...pod.addresses]);
   await pod.remove();
 });
+
+testPolicies({ node: n1, objectsFile, others: [n2, n3], folder });
 
 test("nothing is left of pods that are gone, and nothing at all after uninstall", async () => {
   for (const pod of n1.pods) await pod.detach();
