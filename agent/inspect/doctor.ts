@@ -99,7 +99,7 @@ function checkInstallation({ paths, nodeName, version, agent }: DoctorInput): Ch
       (files) => checkStaleFiles(files, nodeName),
     ),
     check("rival conflists", () => listRivals(paths), checkRivals),
-    check("kernel", observeKernel, checkKernel),
+    check("kernel", () => observeKernel(masquerades(agent)), checkKernel),
   ];
 }
 
@@ -167,6 +167,11 @@ function checkSurroundings(
 
 function isReady(agent: AgentAnswer): boolean {
   return agent.kind === "answer" && agent.report.readiness?.isReady === true;
+}
+
+/** An agent that does not answer may masquerade. */
+function masquerades(agent: AgentAnswer): boolean {
+  return agent.kind !== "answer" || agent.report.agent?.settings.masquerade.length !== 0;
 }
 
 function versionOf(answer: AgentAnswer): string | undefined {

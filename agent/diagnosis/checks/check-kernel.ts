@@ -1,5 +1,6 @@
 import {
   describeFeature,
+  isNeeded,
   KERNEL_FEATURES,
   type KernelFeature,
   modulesCommand,
@@ -17,6 +18,8 @@ export interface KernelObservation {
   readonly modules: string | undefined;
   /** What of nftables it did not accept when it was tried; undefined: it could not be tried here. */
   readonly refused: readonly KernelFeature[] | undefined;
+  /** Whether the agent masquerades what pods send out of the cluster, or may, where it does not tell. */
+  readonly masquerades: boolean;
 }
 
 const NAME = "kernel";
@@ -24,7 +27,7 @@ const OLDEST: readonly [number, number] = [5, 10];
 
 /** Whether the kernel is new enough and has what the agent asks of it. */
 export function checkKernel(observation: KernelObservation): readonly Finding[] {
-  const { release, config, refused } = observation;
+  const { release, config, refused, masquerades } = observation;
   const [major = 0, minor = 0] = release.split(".").map((part) => Number.parseInt(part, 10));
   if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1]))
     return [{ name: NAME, verdict: "fail", evidence: `Linux ${release} is older than ${OLDEST.join(".")}` }];
@@ -36,7 +39,7 @@ export function checkKernel(observation: KernelObservation): readonly Finding[] 
   if (refused !== undefined && refused.length > 0)
     return refused.map((feature) => ({
       name: NAME,
-      verdict: feature.isOptional === true ? "warn" : "fail",
+      verdict: isNeeded(feature, masquerades) ? "fail" : "warn",
       evidence: `Linux ${release} has no ${describeFeature(feature)}: it was tried`,
       remedy: modulesCommand(release),
     }));
@@ -51,12 +54,13 @@ export function checkKernel(observation: KernelObservation): readonly Finding[] 
 }
 
 function checkFeature(
-  { option, module, use, isOptional }: KernelFeature,
+  feature: KernelFeature,
   config: string,
-  { release, loaded, modules }: KernelObservation,
+  { release, loaded, modules, masquerades }: KernelObservation,
 ): Finding[] {
+  const { option, module, use } = feature;
   const setting = new RegExp(`^CONFIG_${option}=([ym])$`, "m").exec(config)?.[1];
-  const verdict = isOptional === true ? "warn" : "fail";
+  const verdict = isNeeded(feature, masquerades) ? "fail" : "warn";
   if (setting === undefined)
     return [
       {

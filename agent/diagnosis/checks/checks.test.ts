@@ -69,7 +69,9 @@ const KERNEL = {
   loaded: new Set<string>(),
   modules: undefined,
   refused: [],
+  masquerades: true,
 };
+const NAT = KERNEL_FEATURES.filter(({ module }) => module === "nft_chain_nat" || module === "nft_masq");
 
 const API = {
   kind: "failed",
@@ -206,7 +208,21 @@ const CASES: readonly {
       refused: KERNEL_FEATURES.filter(({ module }) => module === "nft_masq"),
     }),
     want: [
-      "fail Linux 6.8.0-31-generic has no module nft_masq (CONFIG_NFT_MASQ), which is needed for masquerade: it was tried | apt-get install --yes linux-modules-extra-6.8.0-31-generic",
+      "fail Linux 6.8.0-31-generic has no module nft_masq (CONFIG_NFT_MASQ), which is needed for masquerade and host ports: it was tried | apt-get install --yes linux-modules-extra-6.8.0-31-generic",
+    ],
+  },
+  {
+    name: "checkKernel() only warns of modules of masquerade where the agent does not masquerade, tried or read",
+    found: [
+      { ...KERNEL, masquerades: false, config: undefined, refused: NAT },
+      { ...KERNEL, masquerades: false, config: CONFIG.replace(/^CONFIG_NFT_MASQ=y$/m, "") },
+      { ...KERNEL, masquerades: true, config: CONFIG.replace(/^CONFIG_NFT_MASQ=y$/m, "") },
+    ].flatMap(checkKernel),
+    want: [
+      "warn Linux 6.1.0-9-amd64 has no module nft_chain_nat (CONFIG_NFT_NAT), which is needed for masquerade and host ports: it was tried",
+      "warn Linux 6.1.0-9-amd64 has no module nft_masq (CONFIG_NFT_MASQ), which is needed for masquerade and host ports: it was tried",
+      "warn Linux 6.1.0-9-amd64 was built without CONFIG_NFT_MASQ, which is needed for masquerade and host ports",
+      "fail Linux 6.1.0-9-amd64 was built without CONFIG_NFT_MASQ, which is needed for masquerade and host ports",
     ],
   },
   {

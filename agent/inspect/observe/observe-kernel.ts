@@ -9,7 +9,7 @@ import { readText } from "../read-proc.ts";
  * What the running kernel was built with, from where the kernel or the distribution tells it, and what of
  * nftables it refuses when it is tried.
  */
-export async function observeKernel(): Promise<KernelObservation> {
+export async function observeKernel(masquerades: boolean): Promise<KernelObservation> {
   const name = release();
   const packed = await readFile("/proc/config.gz").catch(() => undefined);
   const config =
@@ -22,5 +22,6 @@ export async function observeKernel(): Promise<KernelObservation> {
     loaded: new Set(await readdir("/sys/module").catch(() => [])),
     modules: await readText(`/lib/modules/${name}/modules.dep`),
     refused: await findMissingFeatures(),
+    masquerades,
   };
 }

@@ -353,7 +353,7 @@ test("ensure() names what the kernel lacks, and what for, by trying it: nft's wo
 echo "$input" | nft "$@"`);
   await assert.rejects(
     nftables.ensure(inside()),
-    /: Linux \S+ has no CONFIG_NF_TABLES_BRIDGE, which is needed for the bridge guard, no module nft_masq \(CONFIG_NFT_MASQ\), which is needed for masquerade/,
+    /: Linux \S+ has no CONFIG_NF_TABLES_BRIDGE, which is needed for the bridge guard, no module nft_masq \(CONFIG_NFT_MASQ\), which is needed for masquerade and host ports/,
   );
 });
 

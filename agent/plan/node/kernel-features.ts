@@ -7,7 +7,7 @@ export interface KernelFeature {
   /** What it is needed for. */
   readonly use: string;
   /** Not everybody needs it. */
-  readonly isOptional?: true;
+  readonly isOptional?: true | "without masquerade";
   /**
    * Commands of nft that the kernel accepts only if it has this, all that come before in {@link
    * KERNEL_FEATURES}, and no more.
@@ -44,6 +44,7 @@ export const KERNEL_FEATURES: readonly KernelFeature[] = [
     option: "NFT_NAT",
     module: "nft_chain_nat",
     use: "masquerade and host ports",
+    isOptional: "without masquerade",
     probe: probeOf("nat", "prerouting", "accept"),
   },
   {
@@ -56,7 +57,8 @@ export const KERNEL_FEATURES: readonly KernelFeature[] = [
   {
     option: "NFT_MASQ",
     module: "nft_masq",
-    use: "masquerade",
+    use: "masquerade and host ports",
+    isOptional: "without masquerade",
     probe: probeOf("nat", "postrouting", "masquerade"),
   },
   {
@@ -79,7 +81,12 @@ export const KERNEL_FEATURES: readonly KernelFeature[] = [
   { option: "NET_ACT_MIRRED", module: "act_mirred", use: LIMITS, isOptional: true },
 ];
 
-/** As in "module nft_masq (CONFIG_NFT_MASQ), which is needed for masquerade". */
+/** Whether a node whose kernel lacks the feature has no network. */
+export function isNeeded({ isOptional }: KernelFeature, masquerades: boolean): boolean {
+  return isOptional === undefined || (isOptional === "without masquerade" && masquerades);
+}
+
+/** As in "module nft_nat (CONFIG_NFT_NAT), which is needed for host ports". */
 export function describeFeature({ option, module, use }: KernelFeature): string {
   const name = module === undefined ? `CONFIG_${option}` : `module ${module} (CONFIG_${option})`;
   return `${name}, which is needed for ${use}`;

@@ -107,7 +107,14 @@ export const REMEDIES: readonly string[] = [
       acceptRa: new Map([[LINK, 1]]),
     }),
     ...["6.8.0-31-generic", "5.14.0-427.el9.x86_64"].flatMap((release) =>
-      checkKernel({ release, config: "CONFIG_BRIDGE=m\n", loaded: new Set(), modules: "", refused: [] }),
+      checkKernel({
+        release,
+        config: "CONFIG_BRIDGE=m\n",
+        loaded: new Set(),
+        modules: "",
+        refused: [],
+        masquerades: true,
+      }),
     ),
     ...checkMtu({
       bridge: { name: "cw0", mtu: 1500 },

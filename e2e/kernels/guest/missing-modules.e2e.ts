@@ -34,7 +34,7 @@ function hide(...modules: readonly string[]): void {
 
 for (const [module, use] of [
   ["nft_chain_nat", "masquerade and host ports"],
-  ["nft_masq", "masquerade"],
+  ["nft_masq", "masquerade and host ports"],
 ] as const) {
   test(`without ${module} readiness and doctor name it, and the node heals by itself once it is there`, async () => {
     hide(module);
