@@ -229,6 +229,32 @@ test("a big selector is a set that groups share, and small again does not flap",
   assert.equal(shared().length, 0);
 });
 
+test("selectors over all namespaces look at all pods once each, which keeps the agent from all else: once for all of them", () => {
+  const engine = createTestEngine();
+  const apps = Array.from({ length: 200 }, (_, index) => `app-${index}`);
+  let looks = 0;
+  const pods = apps.map((app, index): ObjectChange => {
+    const change = pod("a", app, { labels: { app }, node: "elsewhere", ip: `10.9.0.${index}` });
+    assert.ok(change.kind === "pod" && change.pod !== undefined);
+    const { labels, ...rest } = change.pod;
+    const counted = Object.defineProperty(rest, "labels", { get: () => (looks++, labels), enumerable: true });
+    return { ...change, pod: counted as typeof change.pod };
+  });
+  engine.apply([namespaceObject("a"), namespaceObject("b"), ...pods]);
+  looks = 0;
+  const from = apps.map((app) => ({ namespaceSelector: {}, podSelector: { matchLabels: { app } } }));
+  engine.apply([
+    pod("b", "server"),
+    attach("b", "server", "10.1.0.9"),
+    networkPolicy("b", "all", { podSelector: {}, ingress: [{ from }] }),
+  ]);
+  assert.ok(looks <= 4 * pods.length, `${looks} looks at ${pods.length} pods`);
+  assert.deepEqual(
+    [passes(engine, "10.9.0.7", "10.1.0.9"), passes(engine, "10.9.1.7", "10.1.0.9")],
+    [true, false],
+  );
+});
+
 test("a group looks into as few sets with a thousand policies as with one", () => {
   const policies = Array.from({ length: 1000 }, (_, index) =>
     networkPolicy("x", `p${index}`, {

@@ -1,9 +1,10 @@
 import type { Family } from "../../../net/address.ts";
 import { elementsOf, type Member, type Members, membersKey, type Source } from "../compile/sources.ts";
-import type { Namespace, PeerNode, Pod } from "../model.ts";
+import type { Namespace, PeerNode, Pod, PodSelector } from "../model.ts";
 import { matchesLabels, matchesPod } from "../selectors.ts";
 import type { LiveSet } from "./live-sets.ts";
 import { findNodes, findPods, type ObjectStore } from "./objects/object-store.ts";
+import { findPodsOfMany } from "./find-pods-of-many.ts";
 import { createSelectorIndex, type SelectorIndex } from "./selector-index.ts";
 
 /** Who matches a selector, and the sets that have something of each. */
@@ -18,6 +19,11 @@ export interface MemberLists {
   /** Another number after each list that came or went. */
   version(): number;
   list(of: Members): MemberList;
+  /**
+   * Makes the lists of many selectors in one pass over all pods, where one after the other would take a pass
+   * each.
+   */
+  prepare(selectors: Iterable<PodSelector>): void;
   /** The set gets elements of the source's members from now on. */
   feed(set: LiveSet, source: Source, family: Family): void;
   /** The set is gone. */
@@ -35,6 +41,9 @@ export interface MemberLists {
   sweep(): void;
 }
 
+/** Of so few selectors each is looked up alone: an index of them costs more than it saves. */
+const MANY = 8;
+
 interface Feed {
   readonly source: Source;
   readonly family: Family;
@@ -46,7 +55,7 @@ interface Entry extends MemberList {
 }
 
 export function createMemberLists(store: ObjectStore): MemberLists {
-  const entries = createEntries(store);
+  const entries = createEntries();
   const { lists, index } = entries;
   /** Those that no set is fed from. */
   const unused = new Set<Entry>();
@@ -54,7 +63,8 @@ export function createMemberLists(store: ObjectStore): MemberLists {
   const list = (of: Members): Entry => {
     const known = lists.get(membersKey(of));
     if (known !== undefined) return known;
-    const entry = entries.add(of);
+    const members = of.kind === "pods" ? findPods(store, of.selector) : findNodes(store, of.selector);
+    const entry = entries.add(of, members);
     unused.add(entry);
     return entry;
   };
@@ -63,6 +73,9 @@ export function createMemberLists(store: ObjectStore): MemberLists {
     lists,
     version: entries.version,
     list,
+    prepare(selectors) {
+      for (const entry of addMany(entries, store, selectors)) unused.add(entry);
+    },
     feed(set, source, family) {
       const entry = list(source.members);
       unused.delete(entry);
@@ -103,12 +116,13 @@ interface Entries {
   version(): number;
   readonly index: SelectorIndex<Entry>;
   readonly ofNodes: ReadonlySet<Entry>;
-  add(of: Members): Entry;
+  /** `members`: those that match now. */
+  add(of: Members, members: Set<Member>): Entry;
   remove(entry: Entry): void;
 }
 
 /** All lists, so that those that a pod or a node may be in are found. */
-function createEntries(store: ObjectStore): Entries {
+function createEntries(): Entries {
   const lists = new Map<string, Entry>();
   const index = createSelectorIndex<Entry>();
   const ofNodes = new Set<Entry>();
@@ -118,10 +132,8 @@ function createEntries(store: ObjectStore): Entries {
     version: () => version,
     index,
     ofNodes,
-    add(of) {
+    add(of, members) {
       version++;
-      const members: Set<Member> =
-        of.kind === "pods" ? findPods(store, of.selector) : findNodes(store, of.selector);
       const entry: Entry = { of, members, feeds: new Map() };
       lists.set(membersKey(of), entry);
       if (of.kind === "pods") index.add(of.selector, entry);
@@ -135,6 +147,21 @@ function createEntries(store: ObjectStore): Entries {
       else ofNodes.delete(entry);
     },
   };
+}
+
+/** Adds lists that are not there yet, if there are many. */
+function addMany(
+  { lists, add }: Entries,
+  store: ObjectStore,
+  selectors: Iterable<PodSelector>,
+): readonly Entry[] {
+  const fresh = new Map<string, PodSelector>();
+  for (const selector of selectors)
+    if (typeof selector.namespaces !== "string" && !lists.has(selector.key))
+      fresh.set(selector.key, selector);
+  if (fresh.size < MANY) return [];
+  const found = findPodsOfMany(store, fresh.values());
+  return [...found].map(([selector, members]) => add({ kind: "pods", selector }, members));
 }
 
 function changePod(

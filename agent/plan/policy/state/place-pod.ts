@@ -24,6 +24,8 @@ export interface Placer {
    * another object, or is forgotten.
    */
   place(key: string): readonly Membership[];
+  /** Selectors of peers that {@link place} is going to ask for, some more than once; none where a plan holds. */
+  newPeersOf(key: string): readonly PodSelector[];
   /** What selects the pod may be other policies, or be planned in another way. */
   forget(key: string): void;
   /** What was planned holds no longer: policies, pods or sizes may be others. */
@@ -40,22 +42,7 @@ interface Found {
 
 export function createPlacer({ families, store, own, policies, names, isBig }: PlacerInput): Placer {
   const found = new Map<string, Found>();
-  /** By policies, ports, direction and family: pods of one deployment have the same. */
-  const plans = new Map<string, GroupPlan | undefined>();
-  const idOf = createNumbers();
-  const plan = (
-    selecting: readonly Policy[],
-    pod: Pod,
-    direction: Direction,
-    family: Family,
-  ): GroupPlan | undefined => {
-    const key = [direction, family, idOf(pod.ports), ...selecting.map(idOf).toSorted((a, b) => a - b)].join();
-    if (plans.has(key)) return plans.get(key);
-    const stages = planStages(selecting, direction, pod.ports);
-    const group = stages && planGroup({ stages, family, names, isBig });
-    plans.set(key, group);
-    return group;
-  };
+  const plans = createGroupPlans({ names, isBig });
   const findOf = (key: string, pod: Pod): Found => {
     const known = found.get(key);
     if (known?.pod === pod) return known;
@@ -66,7 +53,7 @@ export function createPlacer({ families, store, own, policies, names, isBig }: P
   };
   const groupOf = ({ pod, selecting, groups }: Found, direction: Direction, family: Family) => {
     const key = `${direction} ${family}`;
-    const group = groups.has(key) ? groups.get(key) : plan(selecting, pod, direction, family);
+    const group = groups.has(key) ? groups.get(key) : plans.plan(selecting, pod, direction, family);
     groups.set(key, group);
     return group;
   };
@@ -94,9 +81,44 @@ export function createPlacer({ families, store, own, policies, names, isBig }: P
       const ofKnown = isSubject ? ofPod(key, pod, known) : [];
       return [...ofKnown, ...ofStranger(key.slice(0, key.indexOf("/")), strangers)];
     },
+    newPeersOf(key) {
+      const pod = own.podOf(key);
+      if (pod === undefined || !takesPart(pod) || found.get(key)?.pod === pod) return [];
+      return findOf(key, pod).selecting.flatMap(selectorsOf);
+    },
     forget: (key) => void found.delete(key),
-    forgetPlans: () => plans.clear(),
+    forgetPlans: plans.forget,
   };
+}
+
+function createGroupPlans({ names, isBig }: Pick<PlacerInput, "names" | "isBig">) {
+  /** By policies, ports, direction and family: pods of one deployment have the same. */
+  const plans = new Map<string, GroupPlan | undefined>();
+  const idOf = createNumbers();
+  return {
+    forget: () => plans.clear(),
+    plan(
+      selecting: readonly Policy[],
+      { ports }: Pod,
+      direction: Direction,
+      family: Family,
+    ): GroupPlan | undefined {
+      const key = [direction, family, idOf(ports), ...selecting.map(idOf).toSorted((a, b) => a - b)].join();
+      if (plans.has(key)) return plans.get(key);
+      const stages = planStages(selecting, direction, ports);
+      const group = stages && planGroup({ stages, family, names, isBig });
+      plans.set(key, group);
+      return group;
+    },
+  };
+}
+
+function selectorsOf({ rules }: Policy): readonly PodSelector[] {
+  return DIRECTIONS.flatMap((direction) =>
+    (rules[direction] ?? []).flatMap(({ peers = [] }) =>
+      peers.flatMap((peer) => (peer.kind === "pods" ? [peer.selector] : [])),
+    ),
+  );
 }
 
 /** Of pods whose labels nobody knows. */

@@ -99,6 +99,7 @@ export function createPolicyEngine(input: PolicyEngineInput): PolicyEngine {
     apply(changes) {
       for (const change of changes) take(change);
       if (isLayoutOld) soil(undefined);
+      lists.prepare([...dirty].flatMap(placer.newPeersOf));
       for (const key of dirty) builder.place(key, placer.place(key));
       placer.forgetPlans();
       isLayoutOld = false;
