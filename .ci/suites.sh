@@ -34,6 +34,7 @@ run_suites() {
   suite "containerd" npm run e2e:containerd
   suite "libcni" npm run e2e:libcni
   suite "nodes" npm run e2e:nodes
+  suite "encryption" npm run e2e:encryption
   suite "attack" npm run e2e:attack
   suite "kernels" npm run e2e:kernels
   suite "page" npm run e2e:page

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Encryption between nodes on a kernel that has no WireGuard: the agent's netlink messages drive WireGuard in userspace, built once from its Go module, so that
+# real packets flow between network namespaces.
+# usage: e2e/encryption/run.sh
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+PATH=$PWD/node_modules/.bin:$PATH
+CAUSEWAY_WIREGUARD_PROGRAM=$(e2e/encryption/build.sh)
+CAUSEWAY_WIREGUARD_FOLDER=$(mktemp -d)
+export CAUSEWAY_WIREGUARD_PROGRAM CAUSEWAY_WIREGUARD_FOLDER
+trap 'rm -r "$CAUSEWAY_WIREGUARD_FOLDER"' EXIT
+NODE_OPTIONS="--import=$PWD/e2e/encryption/userspace/preload.ts" \
+  node agent/testing/runner/run-kernel-tests.ts e2e/encryption/devices.netns.test.ts
