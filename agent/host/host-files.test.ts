@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -92,6 +93,8 @@ for (const { name, damage } of [
     name: "pointed at another socket",
     damage: (path: string) => writeFileSync(path, planConflist({ socket: "/other" })),
   },
+  { name: "masked with /dev/null", damage: (path: string) => replaceBy(path, "ln", "-s", "/dev/null") },
+  { name: "replaced by a FIFO", damage: (path: string) => replaceBy(path, "mkfifo") },
 ]) {
   test(`ensureHostFiles() restores a conflist that someone ${name}`, async () => {
     await withHost(async (input) => {
@@ -102,6 +105,11 @@ for (const { name, damage } of [
       assert.equal(readFileSync(path, "utf8"), conflist);
     });
   });
+}
+
+function replaceBy(path: string, command: string, ...args: readonly string[]): void {
+  rmSync(path);
+  execFileSync(command, [...args, path]);
 }
 
 test("servesConflist() tolerates plugins that others appended to the chain (istio/istio#32809)", () => {

@@ -1,8 +1,7 @@
 import { type FSWatcher, watch } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Clock } from "../lib/clock.ts";
-import { describeSystemError } from "../lib/files.ts";
+import { describeSystemError, readRegularFile } from "../lib/files.ts";
 import type { Log } from "./log.ts";
 import { createFaultState } from "./reflector/fault-state.ts";
 
@@ -41,6 +40,8 @@ const MAX_SETTLE_MS = 250;
  * be replaced.
  */
 const POLL_MS = 10_000;
+/** The objects of a cluster of 20,000 pods have some 20 MB; memory is taken for several times as much. */
+const MAX_BYTES = 64 * 1024 * 1024;
 
 /**
  * Watches a file for changes. The folder is watched, not the file: editors and ConfigMap mounts replace it. A
@@ -60,13 +61,15 @@ export function watchFile({ path, noun, take, onChange, log, clock }: WatchFileO
   const faults = createFaultState({ log, recovered: `${title} is good again`, onChange: notify });
 
   const read = async (): Promise<void> => {
-    const text = await readFile(path, "utf8").catch((error: unknown) => {
-      faults.set({ key: "read", text: `Cannot read ${noun} "${path}": ${describeSystemError(error)}` });
+    const bytes = await readRegularFile(path, MAX_BYTES).catch((error: unknown) => {
+      const reason = describeSystemError(error);
+      faults.set({ key: reason, text: `Cannot read ${noun} "${path}": ${reason}` });
     });
-    if (text === undefined) {
+    if (bytes === undefined) {
       content = undefined;
       return;
     }
+    const text = bytes.toString("utf8");
     if (text === content) {
       if (faults.current() === undefined) lastGoodMs = clock.nowMs();
       return;

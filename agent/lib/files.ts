@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { type FileHandle, mkdir, open, readFile, rename, unlink } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
 /** What a file must be. */
@@ -60,12 +60,37 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** The file's content, or undefined when there is none. */
+class NotRegularError extends Error {
+  constructor() {
+    super("not a regular file");
+  }
+}
+
+/**
+ * The content of a regular file of at most so many bytes. Opening anything else could wait forever, such as
+ * for the writer of a FIFO, and keep one of the few threads that all files share; a device may have no end.
+ */
+export async function readRegularFile(path: string, maxBytes: number): Promise<Buffer> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const stat = await file.stat();
+    if (!stat.isFile()) throw new NotRegularError();
+    if (stat.size > maxBytes) throw new Error(`${stat.size} bytes are more than ${maxBytes}`);
+    return await file.readFile();
+  } finally {
+    await file.close();
+  }
+}
+
+/** More than any file has that the agent installs. */
+const MAX_INSTALLED_BYTES = 64 * 1024 * 1024;
+
+/** The file's content, or undefined when there is none, or what is there is no regular file. */
 export async function readFileIfThere(path: string): Promise<Buffer | undefined> {
   try {
-    return await readFile(path);
+    return await readRegularFile(path, MAX_INSTALLED_BYTES);
   } catch (cause) {
-    if (isNotFound(cause)) return undefined;
+    if (isNotFound(cause) || cause instanceof NotRegularError) return undefined;
     throw new Error(`Cannot read "${path}": ${describeSystemError(cause)}`, { cause });
   }
 }
@@ -75,7 +100,9 @@ export async function readFileIfThere(path: string): Promise<Buffer | undefined>
  * link to another file, is left alone.
  */
 export async function tightenMode(path: string, mode: number): Promise<boolean> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch(() => undefined);
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(
+    () => undefined,
+  );
   if (file === undefined) return false;
   try {
     const current = (await file.stat()).mode & 0o7777;

@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -103,6 +112,42 @@ test("watchNodesFile() keeps the last good state through a malformed or missing 
   writeFileSync(path, file("z"));
   await setup.heard("a good file again", () => names(setup) === "z" && view.fault() === undefined);
 });
+
+for (const { what, put, says } of [
+  { what: "a FIFO", put: makeFifo, says: "not a regular file" },
+  { what: "a folder", put: (path: string) => mkdirSync(path), says: "not a regular file" },
+  { what: "a device without end", put: linkTo("/dev/zero"), says: "not a regular file" },
+  { what: "a dangling link", put: linkTo("nowhere"), says: "ENOENT: no such file or directory" },
+  { what: "a link to itself", put: linkTo("nodes.yaml"), says: "ELOOP: too many symbolic links encountered" },
+  { what: "a gigabyte", put: makeLarge, says: "1073741824 bytes are more than 67108864" },
+]) {
+  test(`watchNodesFile() keeps the last good state when the file becomes ${what}, says so, and goes on`, async (t) => {
+    const setup = setUp(t, file("a"));
+    const { path, view } = setup;
+    await setup.heard("the first content", () => view.isComplete());
+    rmSync(path);
+    put(path);
+    const fault = `Cannot read nodes file "${path}": ${says}`;
+    await setup.heard("the fault", () => view.fault() === fault);
+    assert.equal(names(setup), "a");
+    rmSync(path, { recursive: true });
+    writeFileSync(path, file("z"));
+    await setup.heard("a good file again", () => names(setup) === "z" && view.fault() === undefined);
+  });
+}
+
+function makeFifo(path: string): void {
+  execFileSync("mkfifo", [path]);
+}
+
+function linkTo(target: string): (path: string) => void {
+  return (path) => symlinkSync(target, path);
+}
+
+function makeLarge(path: string): void {
+  writeFileSync(path, "");
+  truncateSync(path, 2 ** 30);
+}
 
 test("watchNodesFile() waits for a file that is not there at the start", async (t) => {
   const setup = setUp(t);
