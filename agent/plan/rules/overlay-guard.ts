@@ -164,19 +164,16 @@ function planArrival({ port, vni }: OverlayGuardInput): NftChain["rules"][number
 }
 
 /**
- * Packets between nodes of the overlay need no connection tracking: those in them are tracked when they come
- * out. Without this, each connection of a pod has two entries more in the tables of both nodes, since its
- * packets go from a source port of their own each way (RFC 7348 section 5).
+ * The overlay needs no connection tracking: packets in it are tracked when they come out. Without this, each
+ * connection of a pod has two entries more in the tables of both nodes, since its packets go from a source
+ * port of their own each way (RFC 7348 section 5). Nobody asks here whether the other side is a node: what
+ * comes in is asked once, with its inner source, by {@link planReceiving}.
  */
 function planUntracked({ port, vni, ownAddresses }: OverlayGuardInput): NftChain["rules"] {
+  const overlay = `th dport ${port} meta l4proto 17 ${VNI} ${vni}`;
   return ownAddresses.map((address) => {
-    const family = familyOf(address);
-    const keyword = keywordOf(family);
-    const between = `${keyword} daddr ${address} ${keyword} saddr @nodes${family}`;
-    return {
-      name: `untracked-${address}`,
-      text: `th dport ${port} meta l4proto 17 ${VNI} ${vni} ${between} notrack`,
-    };
+    const text = `${overlay} ${keywordOf(familyOf(address))} daddr ${address} notrack`;
+    return { name: `untracked-${address}`, text };
   });
 }
 
@@ -187,14 +184,7 @@ function planLeaving({ port, vni }: OverlayGuardInput): NftChain {
     type: "filter",
     hook: "output",
     priority: PRIORITY_RAW,
-    rules: [
-      ...otherPorts(port),
-      { name: "other-network", text: `${VNI} != ${vni} accept` },
-      ...FAMILIES.map((family) => ({
-        name: `untracked${family}`,
-        text: `${keywordOf(family)} daddr @nodes${family} notrack`,
-      })),
-    ],
+    rules: [...otherPorts(port), { name: "untracked", text: `${VNI} ${vni} notrack` }],
   };
 }
 
