@@ -9,7 +9,7 @@ import { summarizeRows } from "../table.ts";
 import { measureDatapath } from "./measure.ts";
 import { makeCauseway, makeRaw, makeReference, type Network } from "./networks.ts";
 import { formatRates } from "./table.ts";
-import { KINDS } from "./traffic.ts";
+import { KINDS, MEASURES } from "./traffic.ts";
 
 await runBench(main);
 
@@ -18,7 +18,7 @@ async function main([plugins = "", ...args]: readonly string[]): Promise<number>
   const { values } = parseArgs({
     args: [...args],
     options: {
-      rounds: { type: "string", default: "6" },
+      rounds: { type: "string", default: "20" },
       json: { type: "string", default: "bench/datapath-results.json" },
       gate: { type: "boolean", default: false },
     },
@@ -35,7 +35,8 @@ async function main([plugins = "", ...args]: readonly string[]): Promise<number>
   const verdicts = judge(rows, DATAPATH_BUDGETS);
   const machine = describeMachine();
   writeFileSync(values.json, `${JSON.stringify({ machine, summaries, verdicts, rows }, undefined, 1)}\n`);
-  const rateOf = (ns: number, row: number): number => KINDS[row % KINDS.length]?.rateOf(ns) ?? Number.NaN;
+  const kindOf = (row: number) => KINDS[Math.floor(row / MEASURES.length) % KINDS.length];
+  const rateOf = (ns: number, row: number): number => kindOf(row)?.rateOf(ns) ?? Number.NaN;
   console.log(`${formatRates(summaries, rateOf)}\n`);
   console.log(`${values.rounds} rounds, all networks in turn in each; (lowest–highest ratio of a round).`);
   console.log(`Machine: ${machine}.\n`);

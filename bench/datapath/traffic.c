@@ -8,9 +8,10 @@
  *                 udp     datagrams that make the smallest frames
  *   SERVER,CLIENT paths of the network namespaces
  *   ADDRESS       IPv4 address at which the client reaches the server
- * Prints how many bytes, round trips or datagrams arrived, and in how many nanoseconds. What comes before,
- * while caches fill and windows open, is not counted. Each side has a CPU of its own where there are two, so
- * that the scheduler's choice is not measured.
+ * Prints how many bytes, round trips or datagrams arrived, in how many nanoseconds, and how many
+ * nanoseconds of CPU both sides took: what the kernel does for a packet on its way counts for the side that
+ * it interrupts. What comes before, while caches fill and windows open, is not counted. Each side has a CPU
+ * of its own where there are two, so that the scheduler's choice is not measured.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -50,6 +51,21 @@ static unsigned long long now_ns(void)
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (unsigned long long)now.tv_sec * 1000000000ULL + (unsigned long long)now.tv_nsec;
+}
+
+/* Of both sides, since they began. */
+static unsigned long long cpu_ns(pid_t server)
+{
+	clockid_t of_server;
+	need(clock_getcpuclockid(server, &of_server) == 0, "find the server's CPU clock");
+	clockid_t clocks[] = {CLOCK_PROCESS_CPUTIME_ID, of_server};
+	unsigned long long sum = 0;
+	for (int i = 0; i < 2; i++) {
+		struct timespec used;
+		need(clock_gettime(clocks[i], &used) == 0, "read a CPU clock");
+		sum += (unsigned long long)used.tv_sec * 1000000000ULL + (unsigned long long)used.tv_nsec;
+	}
+	return sum;
 }
 
 static void enter(const char *path, size_t cpu)
@@ -231,8 +247,9 @@ int main(int argc, char **argv)
 		? -1
 		: connect_to(&traffic.to, strcmp(traffic.kind, "udp") == 0 ? SOCK_DGRAM : SOCK_STREAM);
 	unsigned long long start_ns = run_until(&traffic, now_ns() + WARM_UP_MS * 1000000ULL), before = atomic_load(arrived);
+	unsigned long long cpu_before_ns = cpu_ns(server);
 	unsigned long long end_ns = run_until(&traffic, start_ns + strtoull(argv[6], NULL, 10) * 1000000ULL);
-	printf("%llu %llu\n", atomic_load(arrived) - before, end_ns - start_ns);
+	printf("%llu %llu %llu\n", atomic_load(arrived) - before, end_ns - start_ns, cpu_ns(server) - cpu_before_ns);
 	kill(server, SIGKILL);
 	waitpid(server, NULL, 0);
 	return 0;

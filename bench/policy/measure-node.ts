@@ -34,7 +34,7 @@ export function measureNodes({ nodes, rounds, onProgress }: NodesInput): Row[] {
     onProgress(`Round ${round + 1} of ${rounds}`);
     for (const [kind, values] of traffic)
       for (const { id, path } of inTurn(nodes, round))
-        values.set(id, [...(values.get(id) ?? []), [measureTraffic(kind, path, MEASURE_MS)]]);
+        values.set(id, [...(values.get(id) ?? []), [measureTraffic(kind, path, MEASURE_MS).time]]);
     for (const node of inTurn(nodes, round)) measureCommands(collector, node, round);
   }
   const ours = nodes[0]?.id ?? "";
