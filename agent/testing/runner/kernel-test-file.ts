@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { servePrivileged } from "./privileged.ts";
 
+const CACHE = new URL("compile-cache.ts", import.meta.url).pathname;
+
 /** What a file of tests printed, and its exit code. */
 export interface TestFileOutcome {
   readonly output: string;
@@ -30,7 +32,7 @@ async function runHere(file: string): Promise<number> {
     const capabilities = ["--bounding-set=-all,+net_admin", "--inh-caps=-all,+net_admin"];
     const tests = spawn(
       "setpriv",
-      [...capabilities, process.execPath, "--test", "--test-timeout=600000", file],
+      [...capabilities, process.execPath, "--import", CACHE, "--test", "--test-timeout=600000", file],
       { stdio: "inherit", env: { ...process.env, ...environment, TMPDIR: folder } },
     );
     const [code] = (await once(tests, "close")) as [number | null];
