@@ -31,7 +31,7 @@ async function main([plugins = "", ...args]: readonly string[]): Promise<number>
   try {
     rows = await measure(programs, options);
   } finally {
-    for (const program of allOf(programs)) await program.close();
+    for (const program of [...allOf(programs), ...programs.idle]) await program.close();
   }
   const summaries = summarizeRows(rows);
   const verdicts = options.pods === BUDGET_PODS ? judge(rows, COMMAND_BUDGETS) : [];
@@ -49,7 +49,7 @@ async function main([plugins = "", ...args]: readonly string[]): Promise<number>
  * number of links.
  */
 async function measure(
-  { compared, filled, startCold }: Programs,
+  { compared, filled, idle, startCold }: Programs,
   { pods, rounds, bursts }: Options,
 ): Promise<Row[]> {
   const common = {
@@ -73,7 +73,14 @@ async function measure(
     ...single,
     ...measureAtOnce({ ...common, concurrency: Math.min(SMALL_BURST, pods), rounds: 2 * bursts }),
     ...measureAtOnce({ ...common, concurrency: pods, rounds: bursts }),
-    await measureColdStart({ floor: program("floor"), rounds, start: startCold, onProgress: showProgress }),
+    ...(await measureColdStart({
+      floor: program("floor"),
+      pods,
+      rounds,
+      start: startCold,
+      idle,
+      onProgress: showProgress,
+    })),
     ...measureFullNodes({ filled, rounds, onProgress: showProgress }),
   ];
 }

@@ -1,6 +1,6 @@
 import { type Cidr, parseCidr } from "../agent/net/cidr.ts";
 import { startCauseway } from "./causeway.ts";
-import { COLD_PODS } from "./cold-start.ts";
+import { FEW } from "./cold-start.ts";
 import { createFloor } from "./floor.ts";
 import { EXTRA_PODS, type FilledProgram } from "./full-node.ts";
 import { type Host, makeHost } from "./machine.ts";
@@ -22,6 +22,8 @@ export interface Programs {
   readonly filled: readonly FilledProgram[];
   /** Starts an agent on a host of its own, the same each time. */
   readonly startCold: () => Promise<Program>;
+  /** Agents that are asked for little, and have to wait. */
+  readonly idle: readonly Program[];
 }
 
 const IPV4 = ["10.244.0.0/22"] as const;
@@ -32,6 +34,9 @@ const PORTS = 2;
 
 /** The part of pods and bursts that slow programs and variants are measured with. */
 const SOME = 0.3;
+
+/** Agents that wait. */
+const IDLE_AGENTS = [1, 2, 3, 4, 5, 6, 7, 8].map((number) => `causeway-idle-${number}`);
 
 /** For `plugins` see {@link parseReleases}. */
 export async function startPrograms(pods: number, plugins: string): Promise<Programs> {
@@ -63,7 +68,9 @@ export async function startPrograms(pods: number, plugins: string): Promise<Prog
     }),
   ];
   const theirs = [...releases].flatMap(([name, release]) => referencesOf({ name, release, hostOf, pods }));
-  const coldHost = hostOf("causeway-cold", COLD_PODS);
+  const coldHost = hostOf("causeway-cold", pods);
+  const idle: Program[] = [];
+  for (const id of IDLE_AGENTS) idle.push(await startCauseway({ id, host: hostOf(id, FEW), podCIDRs: IPV4 }));
   return {
     compared: [
       ...ours,
@@ -77,6 +84,7 @@ export async function startPrograms(pods: number, plugins: string): Promise<Prog
     ],
     filled: await startFilled(hostOf, pods, newest),
     startCold: () => startCauseway({ id: "causeway-cold", host: coldHost, podCIDRs: IPV4 }),
+    idle,
   };
 }
 
