@@ -18,8 +18,10 @@ export interface ServeNodeInput {
   readonly readiness: Pick<Readiness, "warn">;
   /** For machines: served everywhere. */
   readonly routes: Routes;
-  /** For people: served to the node itself, unless the configuration says otherwise. */
-  readonly pages: Routes;
+  /** For people, at a loopback address: for programs of the node alone. */
+  readonly localPages: Routes;
+  /** For people, where the configuration has pages served to all that reach the node. */
+  readonly openPages: Routes;
   /** Addresses of the node, canonical. */
   readonly addresses: () => readonly string[];
 }
@@ -50,7 +52,7 @@ export function serveNode(input: ServeNodeInput): {
   ports(): Readonly<Record<HttpPart, number | undefined>>;
   close(): void;
 } {
-  const { addon, config, clock, readiness, routes, pages, addresses } = input;
+  const { addon, config, clock, readiness, routes, localPages, openPages, addresses } = input;
   const hosts = { added: [config.nodeName, ...config.httpHosts], addresses };
   const listen = (part: HttpPart, address: ListenAddress, served: Routes) => {
     const limits = isLoopback(address.address) ? LOOPBACK_LIMITS : NODE_LIMITS;
@@ -60,10 +62,12 @@ export function serveNode(input: ServeNodeInput): {
       onFault: (reason) => readiness.warn(part, reason),
     });
   };
-  const all = { ...pages, ...routes };
-  const isOpen = config.httpPage === "node" || isLoopback(config.http.address);
-  const probes = listen("probes", config.probes, all);
-  const http = listen("http", config.http, isOpen ? all : routes);
+  const pagesAt = ({ address }: ListenAddress): Routes => {
+    if (isLoopback(address)) return localPages;
+    return config.httpPage === "node" ? openPages : {};
+  };
+  const probes = listen("probes", config.probes, { ...localPages, ...routes });
+  const http = listen("http", config.http, { ...pagesAt(config.http), ...routes });
   return {
     ports: () => ({ http: http.port(), probes: probes.port() }),
     close() {

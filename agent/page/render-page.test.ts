@@ -30,6 +30,11 @@ function crowded(): NodeReport {
     calls: fill({ ...call, pod: long(400), error: long(400) }, 64),
     repairs: fill({ ...repair, fault: long(400) }, 32),
     problems: fill({ ...problem, message: long(400) }, 32),
+    doctor: {
+      kind: "findings",
+      atMs: 0,
+      findings: fill({ name: long(40), verdict: "fail", evidence: long(400), remedy: long(600) }, 200),
+    },
   };
 }
 
@@ -55,6 +60,41 @@ test("renderPage() shows how many packets each policy has dropped, and no table 
   assert.match(page, /<td>shop\/db<td>ingress<td class=n>1,204/);
   assert.match(page, /<td>no-dns<td>egress<td class=n>1\n/);
   assert.doesNotMatch(renderPage({ ...SAMPLE_REPORT, denials: [] }), /Drops by policy/);
+});
+
+test("renderPage() shows what doctor has found in its order, counts what is ok, and cuts no remedy", () => {
+  const remedy = `nft insert rule ${"x".repeat(700)}`;
+  const shown = renderPage({
+    ...SAMPLE_REPORT,
+    doctor: {
+      kind: "findings",
+      atMs: SAMPLE_REPORT.atMs,
+      findings: [
+        { name: "kernel", verdict: "ok", evidence: "Linux has all" },
+        { name: "MTU", verdict: "warn", evidence: "too small", remedy: "ip link set cw0 mtu 1400" },
+        { name: "pods", verdict: "fail", evidence: "no link", remedy },
+      ],
+    },
+  });
+  assert.match(shown, /<small>1 fault, 1 warning, at /);
+  assert.match(
+    shown,
+    /<td class="warn">WARN<td>MTU<td class=x>too small<br>remedy: <code>ip link set cw0 mtu 1400<\/code>\n/,
+  );
+  assert.match(
+    shown,
+    /<td class="bad">FAIL<td>pods<td class=x>no link<br>remedy: <code>causeway doctor<\/code> prints it/,
+  );
+  assert.match(shown, /1 check is ok/);
+  assert.doesNotMatch(shown, /Linux has all|xxx/);
+});
+
+test("renderPage() tells what keeps doctor's findings away", () => {
+  const section = (doctor: NodeReport["doctor"]): string =>
+    /<section id="doctor"[^]*?<\/section>/.exec(renderPage({ ...SAMPLE_REPORT, doctor }))?.[0] ?? "";
+  assert.match(section(undefined), /<code>causeway doctor<\/code> on this node/);
+  assert.match(section({ kind: "running" }), /The node is being examined/);
+  assert.match(section({ kind: "failed", atMs: 0, reason: "no memory" }), /class="bad">.*no memory/);
 });
 
 test("renderPage() escapes what comes from outside", () => {

@@ -14,6 +14,7 @@ import {
 } from "../report/words.ts";
 import { abridge } from "../text/abridge.ts";
 import { deniedSection, dropsSection } from "./denied-section.ts";
+import { doctorSection } from "./doctor-section.ts";
 import { type Html, html } from "./html.ts";
 import { PAGE_SCRIPT } from "./page-script.ts";
 import { PAGE_STYLE } from "./page-style.ts";
@@ -24,7 +25,15 @@ import { type Column, tableSection } from "./table-section.ts";
  * Bytes of the whole page, whatever is on the node; `causeway status` has all. Pods get what the rest leaves.
  */
 const MAX_BYTES = 60_000;
-const ROOM = { peers: 5000, calls: 5000, repairs: 3000, problems: 4000, denied: 4000, drops: 2000 } as const;
+const ROOM = {
+  peers: 5000,
+  calls: 5000,
+  repairs: 3000,
+  problems: 4000,
+  denied: 4000,
+  drops: 2000,
+  doctor: 6000,
+} as const;
 
 /** Rows of what one looks at for the last few. */
 const MAX_ROWS = 8;
@@ -66,6 +75,7 @@ function page(report: NodeReport, podSection: Html, isLive: boolean): Html {
 <main>
 <div id="reasons" data-live>${reasons(report)}</div>
 <dl id="tiles" class="tiles" data-live>${tiles(report)}</dl>
+${doctorSection(report, { room: ROOM.doctor })}
 ${calls(report)}
 <div class="pair">${repairs(report)}${problems(report)}</div>
 ${deniedSection(report.denied ?? [], { maxRows: MAX_ROWS, room: ROOM.denied })}
@@ -98,7 +108,7 @@ function reasons({ readiness, rivals }: NodeReport): Html {
       ),
   ];
   if (rows.length === 0) return html``;
-  return html`<ul class="reasons">${rows}<li><code>causeway doctor</code> on this node names causes, and commands that fix them</li></ul>`;
+  return html`<ul class="reasons">${rows}</ul>`;
 }
 
 function tiles({ attachments, pools, peers: others, calls: recent }: NodeReport): readonly Html[] {

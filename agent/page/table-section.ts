@@ -20,14 +20,18 @@ export interface TableSection<Row> {
   readonly total: number;
   /** Characters that the rows may take. */
   readonly room: number;
+  /** What has those that are left out. */
+  readonly more?: Html;
   readonly after?: readonly Html[];
 }
 
+const STATUS = html`<code>causeway status --all</code> lists them`;
+
 /** A heading and a table; what there is no room for is counted. */
 export function tableSection<Row>(input: TableSection<Row>): Html {
-  const { id, title, note, none, columns, rows, total, room, after = [] } = input;
+  const { id, title, note, none, columns, rows, total, room, more = STATUS, after = [] } = input;
   const shown = takeWhileFits(rows, (row) => html`<tr>${columns.map(({ cell }) => cell(row))}\n`, room);
-  const more = total - shown.length;
+  const left = total - shown.length;
   const heads = columns.map(({ head, isNumber }) =>
     isNumber === true ? html`<th scope=col class=n>${head}` : html`<th scope=col>${head}`,
   );
@@ -37,7 +41,7 @@ export function tableSection<Row>(input: TableSection<Row>): Html {
       : html`<div class="scroll" tabindex="0" role="group" aria-labelledby="${id}-title"><table>
 <thead><tr>${heads}</thead>
 <tbody>
-${shown}</tbody></table></div>${more > 0 ? html`<p class="more">and ${formatCount(more)} more: <code>causeway status --all</code> lists them</p>` : ""}`;
+${shown}</tbody></table></div>${left > 0 ? html`<p class="more">and ${formatCount(left)} more: ${more}</p>` : ""}`;
   return html`<section id="${id}" data-live aria-labelledby="${id}-title"><h2 id="${id}-title">${title}<small>${note}</small></h2>${body}${after}</section>`;
 }
 

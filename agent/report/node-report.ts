@@ -35,6 +35,26 @@ export interface NodeReport {
   readonly denials?: readonly DenialTotal[] | undefined;
   /** Configurations that runtimes load instead of ours. */
   readonly rivals: readonly string[];
+  /**
+   * What `causeway doctor` says: for the page at a loopback address alone, while somebody looks at it; agents
+   * before 0.2 do not tell.
+   */
+  readonly doctor?: DoctorReport | undefined;
+}
+
+/** "running": no examination has ended yet, or only one of too long ago. */
+export type DoctorReport =
+  | { readonly kind: "running" }
+  | { readonly kind: "findings"; readonly atMs: number; readonly findings: readonly FindingRecord[] }
+  | { readonly kind: "failed"; readonly atMs: number; readonly reason: string };
+
+/** A finding as `causeway doctor --json` prints it. */
+export interface FindingRecord {
+  readonly name: string;
+  readonly verdict: "ok" | "info" | "warn" | "fail";
+  readonly evidence: string;
+  /** A command for a root shell on the node. */
+  readonly remedy?: string | undefined;
 }
 
 export interface AgentReport {

@@ -1,8 +1,11 @@
+import { collectOnce } from "../http/collect-once.ts";
 import { nodeRoutes } from "../http/node-routes.ts";
-import { serveNode } from "../http/serve-node.ts";
+import { type ServeNodeInput, serveNode } from "../http/serve-node.ts";
 import { loadAddon } from "../native/addon.ts";
+import { createExamination } from "../page/examination.ts";
 import { createNodePage } from "../page/node-page.ts";
 import { verifyNode } from "../reconcile/verify-node.ts";
+import type { NodeReport } from "../report/node-report.ts";
 import { type PolicyAnswer, type PolicyQuestion, querySocket } from "../report/query.ts";
 import { createQueryServer, type QueryServer } from "../report/query-server.ts";
 import { createReporter, SHOWN_PEERS } from "../report/reporter.ts";
@@ -11,6 +14,7 @@ import type { FilterRunner } from "./filter-runner.ts";
 import type { Rivals } from "./host-file-runner.ts";
 import type { PodService } from "./pod-service.ts";
 import type { Reconcilers } from "./reconcilers.ts";
+import { runDoctor } from "./run-doctor.ts";
 import type { Source } from "./source.ts";
 
 /** What the report is about. */
@@ -54,7 +58,7 @@ export function startReporting(base: Base, reported: Reported): Reporting {
     clock,
     readiness,
     routes: nodeRoutes({ readiness, metrics, nowMs: clock.nowMs }),
-    pages: createNodePage({ report: async () => report({ maxPeers: SHOWN_PEERS }), nowMs: clock.nowMs }),
+    ...pagesOf(() => report({ maxPeers: SHOWN_PEERS }), base),
     addresses: () => source.ownAddresses() ?? [],
   });
   log.info({ version, node: config.nodeName, ...http.ports() }, "Started");
@@ -74,6 +78,20 @@ export function startReporting(base: Base, reported: Reported): Reporting {
   return {
     queries,
     close: http.close,
+  };
+}
+
+/** What doctor says is for the node itself: nobody else has it examined. */
+function pagesOf(
+  report: () => Promise<NodeReport>,
+  { config, clock: { nowMs } }: Base,
+): Pick<ServeNodeInput, "localPages" | "openPages"> {
+  const once = collectOnce(report, nowMs);
+  const read = async (): Promise<NodeReport> => (await once()).value;
+  const look = createExamination({ examine: () => runDoctor(config), nowMs, dateMs: Date.now });
+  return {
+    localPages: createNodePage({ report: async () => ({ ...(await read()), doctor: look() }), nowMs }),
+    openPages: createNodePage({ report: read, nowMs }),
   };
 }
 
