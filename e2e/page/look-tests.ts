@@ -130,7 +130,7 @@ export function testLook(getLab: () => PageLab): void {
     }
 
     test("the picture in the docs", async () => {
-      const page = await open({ colorScheme: "light", viewport: { width: 1160, height: 1420 } });
+      const page = await open({ colorScheme: "light", viewport: { width: 1160, height: 1300 } });
       await page.getByText("Live", { exact: true }).waitFor();
       const picture = await page.screenshot();
       await page.context().close();
