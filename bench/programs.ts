@@ -7,6 +7,8 @@ import { type Host, makeHost } from "./machine.ts";
 import type { Program } from "./program.ts";
 import {
   type Backend,
+  createFlannel,
+  createKindnet,
   createReference,
   createReferenceWithPorts,
   newestOf,
@@ -75,6 +77,20 @@ export async function startPrograms(pods: number, plugins: string): Promise<Prog
     compared: [
       ...ours,
       ...theirs,
+      createFlannel({
+        id: "flannel",
+        release: newest,
+        host: hostOf("flannel", pods),
+        share: SOME,
+        podCIDR: IPV4[0],
+      }),
+      createKindnet({
+        id: "kindnet",
+        release: newest,
+        host: hostOf("kindnet", pods),
+        share: SOME,
+        podCIDR: IPV4[0],
+      }),
       ...oursDualStack,
       ...[...releases].map(([name, release]) => {
         const id = `${name}-dual`;

@@ -78,14 +78,103 @@ export interface ReferenceWithPortsInput extends Omit<ReferenceInput, "plugin"> 
 /** Bridge with ipMasq and portmap behind it. */
 export function createReferenceWithPorts(input: ReferenceWithPortsInput): Program {
   const { id, release, ipMasq: backend, host, share, ports } = input;
-  const { folder, version } = release;
-  const name = `bridge ${version} + portmap, ${ports} host ports (${backend})`;
-  const environmentOf = createEnvironment(host, folder, backend === "nftables" ? nftablesOnly() : undefined);
-  const bridgeConfig = referenceConfig({ ...input, plugin: "bridge" });
-  const bridgeFile = writeWork(`${id}.conf`, JSON.stringify(bridgeConfig));
-  const common = { cniVersion: "1.0.0", name: "bench", type: "portmap", backend, snat: true };
+  return createChain({
+    id,
+    release,
+    host,
+    share,
+    name: `bridge ${release.version} + portmap, ${ports} host ports (${backend})`,
+    plugin: "bridge",
+    config: referenceConfig({ ...input, plugin: "bridge" }),
+    portmap: { cniVersion: "1.0.0", name: "bench", type: "portmap", backend, snat: true },
+    ports,
+    path: backend === "nftables" ? nftablesOnly() : undefined,
+  });
+}
+
+/** All nodes' pods: flannel gives its pods a route there, and bridge a default route. */
+const CLUSTER_CIDR = "10.244.0.0/16";
+
+type ConflistInput = Pick<ReferenceInput, "id" | "release" | "host" | "share"> & { readonly podCIDR: string };
+
+/**
+ * What flannel's conflist comes to: its plugin has bridge make the pod's network, with these keys, and
+ * portmap runs behind it. Its daemon masquerades. The process of its own plugin is missing, since no registry
+ * has it: so this is faster than flannel.
+ */
+export function createFlannel({ podCIDR, ...input }: ConflistInput): Program {
+  const { release } = input;
+  return createChain({
+    ...input,
+    name: `flannel's conflist (bridge ${release.version} + portmap)`,
+    plugin: "bridge",
+    config: {
+      ...conflistOf({ type: "bridge", id: input.id, podCIDR, route: CLUSTER_CIDR }),
+      hairpinMode: true,
+      isDefaultGateway: true,
+      isGateway: true,
+      mtu: 1450,
+    },
+    portmap: { cniVersion: "0.3.1", name: "bench", type: "portmap" },
+  });
+}
+
+/** What the conflist of kindnet's daemon comes to: ptp, and portmap behind it. The daemon masquerades. */
+export function createKindnet({ podCIDR, ...input }: ConflistInput): Program {
+  const { release } = input;
+  return createChain({
+    ...input,
+    name: `kindnet's conflist (ptp ${release.version} + portmap)`,
+    plugin: "ptp",
+    config: { ...conflistOf({ type: "ptp", id: input.id, podCIDR, route: "0.0.0.0/0" }), mtu: 1500 },
+    portmap: { cniVersion: "0.3.1", name: "bench", type: "portmap" },
+  });
+}
+
+interface PluginConfigInput {
+  readonly type: "bridge" | "ptp";
+  readonly id: string;
+  readonly podCIDR: string;
+  /** Destination of the route that host-local gives. */
+  readonly route: string;
+}
+
+/** What both have in common. */
+function conflistOf({ type, id, podCIDR, route }: PluginConfigInput): Readonly<Record<string, unknown>> {
+  return {
+    cniVersion: "0.3.1",
+    name: "bench",
+    type,
+    ipMasq: false,
+    ipam: {
+      type: "host-local",
+      ranges: [[{ subnet: podCIDR }]],
+      routes: [{ dst: route }],
+      dataDir: `${WORK_FOLDER}/host-local-${id}`,
+    },
+  };
+}
+
+interface ChainInput extends Pick<ReferenceInput, "id" | "release" | "host" | "share"> {
+  readonly name: string;
+  readonly plugin: "bridge" | "ptp";
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly portmap: Readonly<Record<string, unknown>>;
+  /** How many host ports each pod has; portmap runs without, too. */
+  readonly ports?: number;
+  readonly path?: string | undefined;
+}
+
+/** A plugin, and portmap with its result. */
+function createChain(input: ChainInput): Program {
+  const { id, release, host, share, name, plugin, config, portmap, ports = 0, path } = input;
+  const environmentOf = createEnvironment(host, release.folder, path);
+  const file = writeWork(`${id}.conf`, JSON.stringify(config));
   const portmapFiles = host.podNetns.map((_, pod) =>
-    writeWork(`${id}-${pod}.conf`, JSON.stringify({ ...common, ...portsOf(pod, ports) }).slice(0, -1)),
+    writeWork(
+      `${id}-${pod}.conf`,
+      JSON.stringify({ ...portmap, ...(ports > 0 ? portsOf(pod, ports) : {}) }).slice(0, -1),
+    ),
   );
   return {
     id,
@@ -99,12 +188,13 @@ export function createReferenceWithPorts(input: ReferenceWithPortsInput): Progra
       program: new URL("chain.sh", import.meta.url).pathname,
       environment: {
         ...environmentOf(command, pod),
-        CHAIN_FOLDER: folder,
-        CHAIN_BRIDGE: bridgeFile,
+        CHAIN_FOLDER: release.folder,
+        CHAIN_PLUGIN: plugin,
+        CHAIN_CONFIG: file,
         CHAIN_PORTMAP: portmapFiles[pod] ?? "",
         CHAIN_RESULT: `${WORK_FOLDER}/${id}-${pod}.result`,
       },
-      stdin: bridgeFile,
+      stdin: file,
       stdout: outputPath(id, command, pod),
     }),
     close: async () => undefined,
