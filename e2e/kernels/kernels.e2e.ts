@@ -6,7 +6,7 @@ import { REPOSITORY } from "../lib/tools.ts";
 import { runGuest } from "./guest.ts";
 import { type GuestReport, isGreen } from "./guest-report.ts";
 import { KERNELS, type KernelName, prepareBoot } from "./kernels.ts";
-import { updateTable } from "./support-document.ts";
+import { updateTable } from "../lib/support-document.ts";
 import { allGuests, type GuestPlan, SOME_GUESTS } from "./suites.ts";
 import { formatSupportTable } from "./support-table.ts";
 

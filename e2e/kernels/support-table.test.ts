@@ -6,7 +6,7 @@ import { REPOSITORY } from "../lib/tools.ts";
 import { addLine, type GuestReport, newReport } from "./guest-report.ts";
 import { KERNELS } from "./kernels.ts";
 import { SUITES } from "./suites.ts";
-import { updateTable } from "./support-document.ts";
+import { updateTable } from "../lib/support-document.ts";
 import { formatSupportTable } from "./support-table.ts";
 
 function guestOf(...lines: readonly string[]): GuestReport {

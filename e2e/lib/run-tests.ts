@@ -6,19 +6,24 @@
  */
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
+import { createTally, recordTried } from "./tried-versions.ts";
 
 let passed = 0;
 let failed = 0;
+const tally = createTally();
 
 const files = process.argv.slice(2);
 const events = run({ files, isolation: "none", timeout: 600_000 });
-events.on("test:pass", ({ name, details, skip, todo }) => {
+events.on("test:pass", ({ name, nesting, details, skip, todo }) => {
   // A file without a test passes as if it were one.
+  const isPassed = skip === undefined && todo === undefined;
+  tally.add({ name, nesting, isSuite: details.type === "suite", isPassed });
   if (details.type === "suite" || files.includes(name)) return;
-  if (skip === undefined && todo === undefined) passed += 1;
+  if (isPassed) passed += 1;
   else failed += 1;
 });
-events.on("test:fail", ({ details }) => {
+events.on("test:fail", ({ name, nesting, details }) => {
+  tally.add({ name, nesting, isSuite: details.type === "suite", isPassed: false });
   // A suite fails with its tests, which are counted, or in a hook of its own.
   if (details.type !== "suite" || !hasFailedTests(details.error)) failed += 1;
 });
@@ -26,6 +31,7 @@ const report = events.compose(new spec());
 report.pipe(process.stdout);
 report.once("end", () => {
   process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
+  recordTried(tally.tried());
   console.log(`${passed} passed, ${failed} failed`);
 });
 

@@ -1,11 +1,14 @@
 import { after, before, describe } from "node:test";
+import { runCommand } from "../lib/command.ts";
 import { createNodeLab } from "../libcni/node-lab.ts";
 import { testLifecycle } from "./lifecycle-tests.ts";
 import { testNetwork } from "./network-tests.ts";
 import type { PodmanLab } from "./podman-lab.ts";
 import { startPodman } from "./podman.ts";
 
-describe("podman", () => {
+const [version = "podman"] = /\d+\.\d+\.\d+/.exec(await runCommand(["podman", "--version"])) ?? [];
+
+describe(`podman ${version}`, () => {
   let lab: PodmanLab | undefined;
   const getLab = (): PodmanLab => {
     if (lab === undefined) throw new Error("The lab could not be made");

@@ -30,6 +30,7 @@ surrounding() {
   bad=$(awk '/^ℹ (fail|cancelled)/ { n += $3 } END { print n + 0 }' "$work/log")
   if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi
   passed=$((passed + ok)) failed=$((failed + bad))
+  case $name in "nftables v"*) node e2e/lib/record-tried.ts "$(sed 's/nftables v\([0-9.]*\)[^,]*/nft \1/' <<<"$name")" "$ok" "$bad" ;; esac
 }
 without_etc=(unshare -rm bash -c "$hide_etc" "$work")
 german=(env "LOCPATH=$cache/locales" LC_ALL=de_DE.UTF-8 LANGUAGE=de)
