@@ -10,6 +10,7 @@ svg{font:13px/1.4 system-ui,sans-serif}
 .back{fill:var(--back)}
 text{fill:var(--text)}.soft{fill:var(--soft);font-size:12px}.head{font-weight:600}
 .card{fill:var(--card);stroke:var(--line)}.own{fill:var(--ownback);stroke:var(--own)}.frame{fill:none;stroke:var(--line);stroke-dasharray:6 4}
+.bar{fill:var(--line)}.bar.own{fill:var(--own);stroke:none}
 .way{fill:none;stroke-width:2.5;stroke-linejoin:round}.thin{fill:none;stroke:var(--soft);stroke-width:1.5}
 `;
 
@@ -71,6 +72,15 @@ export function box({
 
 export function label([x, y]: Point, text: string, anchor: "start" | "middle" | "end" = "start"): string {
   return `<text class="soft" x="${x}" y="${y}" text-anchor="${anchor}">${escape(text)}</text>`;
+}
+
+/** A bar of a chart, with its value behind it. */
+export function bar(
+  [x, y]: Point,
+  { width, text, isOwn }: { readonly width: number; readonly text: string; readonly isOwn: boolean },
+): string {
+  const drawn = `<rect class="bar${isOwn ? " own" : ""}" x="${x}" y="${y}" width="${width.toFixed(1)}" height="14" rx="2"/>`;
+  return `${drawn}${label([x + Math.round(width) + 8, y + 11], text)}`;
 }
 
 /** An arrow along the points: a packet's way by number, or a thin one. */
