@@ -1,6 +1,6 @@
 /**
- * Keeps in docs/figures what the charts of docs/benchmarks.md show of the benches' last results; `npm run docs`
- * draws them. A bench that has not run keeps its figures.
+ * Keeps in docs/figures what the charts of docs/benchmarks.md show of the benches' last results.
+ * `npm run docs` draws them. A bench that has not run keeps its figures.
  * usage: npm run bench:keep
  */
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";

@@ -9,7 +9,7 @@ export const PAGE_STYLE = `
 body{margin:0;background:var(--back);color:var(--text);font:15px/1.5 system-ui,sans-serif;font-variant-numeric:tabular-nums}
 main,header{max-width:1180px;margin:0 auto;padding:0 24px}
 header{display:flex;align-items:baseline;justify-content:space-between;gap:8px 24px;flex-wrap:wrap;padding-top:32px}
-h1{font-size:26px;font-weight:650;letter-spacing:-.01em;margin:0;display:flex;align-items:center;gap:12px}
+h1{font-size:26px;font-weight:650;letter-spacing:-.01em;margin:0;display:flex;flex-wrap:wrap;align-items:center;gap:0 12px}
 h2{font-size:15px;font-weight:650;margin:0;padding:16px 20px 12px}
 h2 small{font-size:inherit;font-weight:400;color:var(--soft);margin-left:8px}
 p{margin:0}
