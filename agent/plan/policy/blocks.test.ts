@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { addressFromNumber, addressToNumber, type Family } from "../../net/address.ts";
 import { addressBits, type Cidr, cidrContains, cidrOf } from "../../net/cidr.ts";
 import { formatSpan, parseSpan, spansOfNetworks } from "./compile/address-spans.ts";
-import { planBlockElements } from "./compile/blocks.ts";
+import { planBlockElements, planBlockSets } from "./compile/blocks.ts";
 import type { Network, PortRange } from "./model.ts";
 
 /** Prefixes and addresses that often meet: all in the first or the last few of a family. */
@@ -88,6 +88,47 @@ test("elements of blocks hold what the blocks do, and no two of them overlap (ca
         assert.equal(holding.length, want ? 1 : 0);
       }
     }),
+  );
+});
+
+test("sets of blocks hold what the blocks do, be it one set or one for each list of ports", () => {
+  const end = fc
+    .constantFrom<Family>(4, 6)
+    .chain((family) => fc.tuple(fc.constant(family), addressOf(family)));
+  fc.assert(
+    fc.property(
+      terms,
+      end,
+      fc.nat(22),
+      fc.constantFrom(0, 2, 1000),
+      (given, [family, address], port, max) => {
+        const blocks = given.map((term) => ({
+          spans: spansOfNetworks(term.networks, family),
+          ports: term.ports,
+        }));
+        const sets = planBlockSets(blocks, family, max);
+        const key = [addressToNumber(address), 6n, BigInt(port)];
+        const isInRanges = (list: readonly PortRange[]): boolean =>
+          list.some(({ protocol, first, last }) => protocol === "TCP" && first <= port && port <= last);
+        const isHeld = sets.some(
+          ({ elements, ports }) =>
+            (ports === undefined || isInRanges(ports)) &&
+            elements
+              .map(readElement)
+              .some((element) =>
+                element.every(
+                  ({ first, last }, index) => first <= (key[index] ?? -1n) && (key[index] ?? -1n) <= last,
+                ),
+              ),
+        );
+        const want = given.some(
+          (term) =>
+            term.networks.some((block) => holds(block, address)) &&
+            (term.ports === undefined || isInRanges(term.ports)),
+        );
+        assert.equal(isHeld, want);
+      },
+    ),
   );
 });
 

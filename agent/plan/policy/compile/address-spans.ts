@@ -26,11 +26,14 @@ export function mergeSpans(spans: readonly Span[]): readonly Span[] {
 
 /** What is left of merged spans without the addresses of other merged ones. */
 export function subtractSpans(spans: readonly Span[], holes: readonly Span[]): readonly Span[] {
+  let next = 0;
   return spans.flatMap((span) => {
     const rest: Span[] = [];
     let { first } = span;
-    for (const hole of holes) {
-      if (hole.last < first || hole.first > span.last) continue;
+    while ((holes[next]?.last ?? first) < first) next++;
+    for (let index = next; index < holes.length; index++) {
+      const hole = holes[index];
+      if (hole === undefined || hole.first > span.last) break;
       if (hole.first > first) rest.push({ first, last: hole.first - 1n });
       first = hole.last + 1n;
     }
@@ -50,7 +53,15 @@ export function spansOfNetworks(networks: readonly Network[], family: Family): r
 /** Whether a canonical address of the family is in one of the merged spans. */
 export function spansHold(spans: readonly Span[], address: string): boolean {
   const value = addressToNumber(address);
-  return spans.some(({ first, last }) => first <= value && value <= last);
+  let [low, high] = [0, spans.length - 1];
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    const { first, last } = spans[middle] ?? { first: 0n, last: 0n };
+    if (value < first) high = middle - 1;
+    else if (value > last) low = middle + 1;
+    else return true;
+  }
+  return false;
 }
 
 /** An address, a prefix where it is one, else `FIRST-LAST`: as intervals are read back from the kernel. */

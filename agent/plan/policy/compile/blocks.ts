@@ -9,8 +9,73 @@ export interface Block {
   readonly ports: readonly PortRange[] | undefined;
 }
 
+/** Elements of a set, with the ports beside which they count; undefined: they have ports of their own. */
+export interface BlockSet {
+  readonly elements: readonly string[];
+  readonly ports: readonly PortRange[] | undefined;
+}
+
 /** Every protocol and, where it has any, every port. */
 const ALL_PROTOCOLS = "0-255 . 0-65535";
+
+/**
+ * A thousand blocks with ranges of ports of their own would have a million elements between them, of 1 KB of
+ * the kernel's memory each.
+ */
+const MAX_ELEMENTS = 16_384;
+
+/**
+ * One set where few elements hold what any of the blocks does; else one for each list of ports, so that there
+ * are never more elements than blocks and excepts.
+ */
+export function planBlockSets(
+  blocks: readonly Block[],
+  family: Family,
+  maxElements = MAX_ELEMENTS,
+): readonly BlockSet[] {
+  const joined = joinBlocks(blocks);
+  if (joined.length === 0) return [];
+  if (countElements(joined) <= maxElements)
+    return [{ elements: planBlockElements(joined, family), ports: undefined }];
+  return joined.map(({ spans, ports }) => {
+    return { elements: planBlockElements([{ spans, ports: undefined }], family), ports };
+  });
+}
+
+/** Those with the same ports are one; none is without addresses. */
+function joinBlocks(blocks: readonly Block[]): readonly Block[] {
+  const byPorts = new Map<string, { readonly ports: Block["ports"]; readonly spans: Span[] }>();
+  for (const { spans, ports } of blocks) {
+    const key = ports?.map(formatPorts).join() ?? "";
+    const same = byPorts.get(key) ?? { ports, spans: [] };
+    byPorts.set(key, same);
+    for (const span of spans) same.spans.push(span);
+  }
+  return [...byPorts.values()]
+    .map(({ ports, spans }) => ({ ports, spans: mergeSpans(spans) }))
+    .filter(({ spans }) => spans.length > 0);
+}
+
+/** At most so many, as each end of a range of ports cuts all others that hold it. */
+function countElements(blocks: readonly Block[]): number {
+  let count = 0;
+  for (const protocol of ["TCP", "UDP", "SCTP"] as const) {
+    /** By port: so many spans more, or fewer, have it than the one before. */
+    const steps = new Map<number, number>();
+    for (const { spans, ports = [] } of blocks)
+      for (const range of ports) {
+        if (range.protocol !== protocol) continue;
+        steps.set(range.first, (steps.get(range.first) ?? 0) + spans.length);
+        steps.set(range.last + 1, (steps.get(range.last + 1) ?? 0) - spans.length);
+      }
+    let holding = 0;
+    for (const [, step] of [...steps].toSorted(([a], [b]) => a - b)) {
+      holding += step;
+      count += holding;
+    }
+  }
+  return count;
+}
 
 /**
  * Elements `ADDRESSES . PROTOCOL . PORTS` that hold what any of the blocks does, of which no two overlap: the

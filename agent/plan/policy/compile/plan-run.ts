@@ -1,8 +1,8 @@
 import type { Family } from "../../../net/address.ts";
-import type { PodSelector } from "../model.ts";
+import type { PodSelector, PortName } from "../model.ts";
 import { ALL_PODS } from "../selectors.ts";
-import { spansOfNetworks } from "./address-spans.ts";
-import { type Block, planBlockElements } from "./blocks.ts";
+import { mergeSpans, type Span, spansOfNetworks } from "./address-spans.ts";
+import { type Block, planBlockSets } from "./blocks.ts";
 import { type Grants, sortTerms } from "./grants.ts";
 import type { Names } from "./names.ts";
 import { mergePorts } from "./port-sets.ts";
@@ -61,11 +61,19 @@ function letNames(sets: RunSets, members: Members, names: Grants["anybody"]["nam
 
 function letNetworks(sets: RunSets, { networks }: Grants, family: Family): void {
   const blocks: Block[] = [];
+  /** By names of ports: addresses at which they are looked up. */
+  const named = new Map<string, { readonly names: readonly PortName[]; readonly spans: Span[] }>();
   for (const { who, all, ranges, names } of networks) {
     const spans = spansOfNetworks(who, family);
     if (spans.length === 0) continue;
     if (all || ranges.length > 0) blocks.push({ spans, ports: all ? undefined : mergePorts(ranges) });
-    if (!all && names.length > 0) sets.letNamed({ members: EVERY_POD, ports: [], names, within: spans });
+    if (all || names.length === 0) continue;
+    const key = JSON.stringify(names);
+    const same = named.get(key) ?? { names, spans: [] };
+    named.set(key, same);
+    for (const span of spans) same.spans.push(span);
   }
-  sets.letBlocks(planBlockElements(blocks, family));
+  for (const { names, spans } of named.values())
+    sets.letNamed({ members: EVERY_POD, ports: [], names, within: mergeSpans(spans) });
+  sets.letBlocks(planBlockSets(blocks, family));
 }

@@ -1,6 +1,7 @@
 import type { Family } from "../../../net/address.ts";
 import { addressType } from "../../nft/nft-family.ts";
 import type { PodSelector, PortRange } from "../model.ts";
+import type { BlockSet } from "./blocks.ts";
 import type { Grant, PeerGrant } from "./grants.ts";
 import type { Names } from "./names.ts";
 import type { Lookup, LookupKey, SetSpec } from "./policy-table.ts";
@@ -24,7 +25,7 @@ export interface RunSets {
   letShared(grant: PeerGrant<PodSelector>): void;
   letMembers(members: Members, grant: Grant): void;
   letNamed(source: Source): void;
-  letBlocks(elements: readonly string[]): void;
+  letBlocks(sets: readonly BlockSet[]): void;
   finish(): RunPlan;
 }
 
@@ -80,9 +81,12 @@ export function createRunSets({ family, prefix, names }: RunSetsInput): RunSets 
     letNamed(source) {
       exact.push(source);
     },
-    letBlocks(elements) {
-      if (elements.length > 0)
-        alternatives.push([own("ranges", { fixed: elements, sources: [] }, "peer . protocol . port", true)]);
+    letBlocks(blockSets) {
+      for (const [index, { elements, ports }] of blockSets.entries()) {
+        const suffix = index === 0 ? "ranges" : `ranges${index}`;
+        const set = own(suffix, { fixed: elements, sources: [] }, "peer . protocol . port", true);
+        alternatives.push(ports === undefined ? [set] : [set, lookUpPorts(ports)]);
+      }
     },
     finish() {
       const hashed: Lookup[][] = [];
