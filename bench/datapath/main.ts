@@ -6,10 +6,9 @@ import { describeMachine, enterMachine } from "../machine.ts";
 import { newestOf, parseReleases, type Release } from "../reference.ts";
 import { runBench, showProgress, showVerdicts } from "../run-bench.ts";
 import { summarizeRows } from "../table.ts";
-import { measureDatapath } from "./measure.ts";
+import { measureDatapath, rateOf } from "./measure.ts";
 import { makeCauseway, makeRaw, makeReference, type Network } from "./networks.ts";
 import { formatRates } from "./table.ts";
-import { KINDS, MEASURES } from "./traffic.ts";
 
 await runBench(main);
 
@@ -35,8 +34,6 @@ async function main([plugins = "", ...args]: readonly string[]): Promise<number>
   const verdicts = judge(rows, DATAPATH_BUDGETS);
   const machine = describeMachine();
   writeFileSync(values.json, `${JSON.stringify({ machine, summaries, verdicts, rows }, undefined, 1)}\n`);
-  const kindOf = (row: number) => KINDS[Math.floor(row / MEASURES.length) % KINDS.length];
-  const rateOf = (ns: number, row: number): number => kindOf(row)?.rateOf(ns) ?? Number.NaN;
   console.log(`${formatRates(summaries, rateOf)}\n`);
   console.log(`${values.rounds} rounds, all networks in turn in each; (lowest–highest ratio of a round).`);
   console.log(`Machine: ${machine}.\n`);

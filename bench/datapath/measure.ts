@@ -42,3 +42,8 @@ export function measureDatapath({ networks, rounds, onProgress }: DatapathInput)
     })),
   );
 }
+
+/** The rate of what took so long in a row of {@link measureDatapath}, or of some ways of it. */
+export function rateOf(nanoseconds: number, row: number): number {
+  return KINDS[Math.floor(row / MEASURES.length) % KINDS.length]?.rateOf(nanoseconds) ?? Number.NaN;
+}

@@ -1,5 +1,5 @@
 import { startCauseway } from "../causeway.ts";
-import { ip, run, show } from "../machine.ts";
+import { type Host, ip, run, show } from "../machine.ts";
 import type { Program } from "../program.ts";
 import {
   createReference,
@@ -8,6 +8,7 @@ import {
   type Release,
 } from "../reference.ts";
 import { run as runProgram } from "../run-program.ts";
+import { addFlowTable, type FlowTablePlace } from "./flow-table.ts";
 import {
   CABLE,
   CLUSTER_CIDR,
@@ -26,6 +27,8 @@ export interface Network {
   readonly id: string;
   readonly name: string;
   readonly paths: Partial<Record<Way, Path>>;
+  /** The first node. */
+  readonly near: Host;
   readonly close: () => Promise<void>;
 }
 
@@ -39,6 +42,8 @@ export interface NetworkInput {
   readonly hostPorts?: number;
   /** Ours without its packet filters: what they cost is what the other has less. */
   readonly isUnguarded?: boolean;
+  /** Where connections of ours leave the usual path, if they do. */
+  readonly flowTable?: FlowTablePlace;
 }
 
 /** Less than the cable's by the headers of VXLAN over IPv4. */
@@ -52,7 +57,7 @@ const PODS = 2;
 
 /** Causeway on both nodes. */
 export async function makeCauseway(input: NetworkInput): Promise<Network> {
-  const { id, name, peers = 0, isVxlan = false, hostPorts = 0, isUnguarded = false } = input;
+  const { id, name, peers = 0, isVxlan = false, hostPorts = 0, isUnguarded = false, flowTable } = input;
   const site = makeSite(id, Math.max(PODS, hostPorts / PORTS_PER_POD));
   const [near, far] = site.nodes;
   const others = Array.from({ length: peers }, (_, index) => ({
@@ -81,11 +86,13 @@ export async function makeCauseway(input: NetworkInput): Promise<Network> {
       await programs.pop()?.close();
       removeGuards(own.host);
     }
+    if (flowTable !== undefined) addFlowTable(own.host, flowTable);
   }
   return {
     id,
     name,
     paths: pathsOf(site, isVxlan, peers > 0),
+    near: near.host,
     close: async () => {
       for (const program of programs) await program.close();
     },
@@ -109,7 +116,8 @@ export function makeReference(input: ReferenceNetworkInput): Network {
     );
   }
   connectByHand(site, peers, isVxlan);
-  return { id, name, paths: pathsOf(site, isVxlan, peers > 0), close: async () => undefined };
+  const [{ host: near }] = site.nodes;
+  return { id, name, paths: pathsOf(site, isVxlan, peers > 0), near, close: async () => undefined };
 }
 
 const RAW_GATEWAY = "169.254.1.1";
@@ -155,6 +163,7 @@ export function makeRaw({ id, name, isVxlan = false }: NetworkInput): Network {
     id,
     name,
     paths: isVxlan ? paths : { ...paths, "same node": direct },
+    near: near.host,
     close: async () => undefined,
   };
 }
