@@ -147,7 +147,8 @@ for (const { name, damage, want } of [
   },
   {
     name: "whose interface is gone",
-    damage: "ip link set eth0 name eth9",
+    // Before Linux 6.2 a link that is up keeps its name.
+    damage: "ip link set eth0 down; ip link set eth0 name eth9",
     want: ['pod interface "eth0" is missing'],
   },
 ]) {
