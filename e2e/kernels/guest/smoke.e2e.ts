@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { after, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { formatObjects } from "../../../agent/testing/kube/format-objects.ts";
 import { askMirror, MIRROR_PORT, startMirror } from "../../lib/mirror.ts";
 import { waitFor, waitUntilHolds } from "../../lib/wait-for.ts";
@@ -75,6 +76,23 @@ for (const [direction, limits] of [
     await pod.remove();
   });
 }
+
+test("an agent does not take its own changes for drift, also where the kernel does not tell who made them", async () => {
+  const limits = { ingressRate: 100_000, ingressBurst: 80_000, egressRate: 100_000, egressBurst: 80_000 };
+  const pod = await attachPod(n2, { name: "guest-own", runtimeConfig: { bandwidth: limits } });
+  await pod.remove();
+  const runs = (): Promise<number> => n2.agent().metric("causeway_reconcile_runs_total", { scope: "all" });
+  await waitUntilHolds(
+    "the agent rests",
+    async () => {
+      const before = await runs();
+      await delay(3000);
+      assert.equal(await runs(), before);
+    },
+    { timeoutMs: 60_000 },
+  );
+  assert.equal(await n2.agent().metric("causeway_drift_repairs_total"), 0);
+});
 
 for (const [name, shell] of [
   ["a route to a neighbour", "ip route del 10.244.2.0/24"],
