@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { runCommand } from "../lib/command.ts";
 import {
   type ContainerdTools,
@@ -16,13 +17,16 @@ export interface ClusterTools {
   readonly etcd: string;
   readonly prometheus: string;
   readonly kubernetes: string;
+  /** Such as 1.34.4. */
+  readonly kubernetesVersion: string;
   readonly helm: string;
   readonly kubectl: string;
 }
 
 export async function findClusterTools(): Promise<ClusterTools> {
   const find = (path: string): string => findPackaged("cluster", path);
-  const kubernetes = await runCommand([`${REPOSITORY}/e2e/cluster/kubernetes/build.sh`]);
+  const kubernetes = (await runCommand([`${REPOSITORY}/e2e/cluster/kubernetes/build.sh`])).trim();
+  const said = await runCommand([join(kubernetes, "kubelet"), "--version"]);
   return {
     containerd: await inspectContainerd(find("containerd-newest/usr/bin")),
     runc: find("runc/usr/sbin/runc"),
@@ -30,7 +34,8 @@ export async function findClusterTools(): Promise<ClusterTools> {
     criApi: find("cri-api"),
     etcd: find("etcd/usr/bin/etcd"),
     prometheus: find("prometheus/usr/bin/prometheus"),
-    kubernetes: kubernetes.trim(),
+    kubernetes,
+    kubernetesVersion: said.trim().replace("Kubernetes v", ""),
     helm: findCached("cluster", "helm-4/helm"),
     kubectl: findCached("cluster", "helm-4/kubectl"),
   };

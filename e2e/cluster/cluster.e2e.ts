@@ -5,6 +5,7 @@ import { testMetrics } from "./metrics-tests.ts";
 import { testOutage } from "./outage-tests.ts";
 import { testPolicyIsolation } from "./policies/policy-isolation-tests.ts";
 import { testReach } from "./reach-tests.ts";
+import { installByReadme, testHelmTest } from "./readme-tests.ts";
 import { testReadiness } from "./readiness-tests.ts";
 import { testRestarts } from "./restart-tests.ts";
 import { testServices } from "./service-tests.ts";
@@ -30,14 +31,16 @@ describeCluster("a dual-stack cluster", { tools, proxyModes, families: [4, 6] },
 
 describeCluster("a control plane without nodes", { tools, proxyModes: [], families: [4] }, testValues);
 
-for (const family of [4, 6] as const) {
-  describeCluster(
-    `a cluster of IPv${family} alone`,
-    { tools, proxyModes, families: [family] },
-    (getCluster) => {
-      testReadiness(getCluster);
-      testReach(getCluster, { replicas: 8 });
-      testServices(getCluster, { brNetfilters: ["0"] });
-    },
-  );
-}
+describeCluster("a cluster of IPv4 alone", { tools, proxyModes, families: [4] }, (getCluster) => {
+  const title = "the commands of README.md, typed as they are there, make every node Ready";
+  testReadiness(getCluster, { title, install: installByReadme });
+  testHelmTest(getCluster);
+  testReach(getCluster, { replicas: 8 });
+  testServices(getCluster, { brNetfilters: ["0"] });
+});
+
+describeCluster("a cluster of IPv6 alone", { tools, proxyModes, families: [6] }, (getCluster) => {
+  testReadiness(getCluster);
+  testReach(getCluster, { replicas: 8 });
+  testServices(getCluster, { brNetfilters: ["0"] });
+});

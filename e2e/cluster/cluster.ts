@@ -1,5 +1,5 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { runCommand } from "../lib/command.ts";
 import { removeCgroup } from "../lib/containerd.ts";
 import { compileStatic } from "../lib/image.ts";
@@ -29,6 +29,8 @@ export interface Cluster {
   kubectlCommand(args: readonly string[]): readonly string[];
   kubectl(args: readonly string[]): Promise<string>;
   helm(...args: readonly string[]): Promise<string>;
+  /** Runs a line of a document in the repository's folder, as the administrator who has helm and kubectl. */
+  type(line: string): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -89,6 +91,11 @@ export async function createCluster({ tools, families, proxyModes }: ClusterInpu
     kubectlCommand,
     kubectl: (args) => runCommand(kubectlCommand(args), { timeoutMs: 120_000 }),
     helm: (...args) => runCommand([...enter, tools.helm, ...args], { timeoutMs: 180_000 }),
+    type(line) {
+      const path = [dirname(tools.helm), dirname(tools.kubectl), process.env["PATH"]].join(":");
+      const shell = ["sh", "-euc", `cd '${REPOSITORY}'; ${line}`];
+      return runCommand([...enter, `PATH=${path}`, ...shell], { timeoutMs: 300_000 });
+    },
     close: () => finish.disposeAsync(),
   };
 }

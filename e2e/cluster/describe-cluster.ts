@@ -9,7 +9,7 @@ export function describeCluster(
   input: ClusterInput,
   suite: (getCluster: () => Cluster) => void,
 ): void {
-  describe(name, () => {
+  describe(`Kubernetes ${input.tools.kubernetesVersion}: ${name}`, () => {
     let cluster: Cluster | undefined;
     before(async () => {
       cluster = await createCluster(input);

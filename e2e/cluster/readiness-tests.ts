@@ -8,8 +8,20 @@ import { installCauseway } from "./causeway.ts";
 import { readyCondition, waitForNodes } from "./cluster-nodes.ts";
 import { PATHS } from "./node-config.ts";
 
+/** A way to install Causeway, which ends when all agents are ready. */
+interface Installation {
+  /** Of the test. */
+  readonly title: string;
+  readonly install: (cluster: Cluster) => Promise<void>;
+}
+
+const HELM: Installation = {
+  title: "helm installs Causeway, and every node becomes Ready",
+  install: installCauseway,
+};
+
 /** Nodes become Ready through Causeway, and only through it. */
-export function testReadiness(getCluster: () => Cluster): void {
+export function testReadiness(getCluster: () => Cluster, { title, install }: Installation = HELM): void {
   test("without a network plugin no node is Ready, and the reason is the network", async () => {
     const cluster = getCluster();
     await waitForNodes(cluster, "False");
@@ -18,12 +30,12 @@ export function testReadiness(getCluster: () => Cluster): void {
     }
   });
 
-  test("helm installs Causeway, and every node becomes Ready", async (t) => {
+  test(title, async (t) => {
     const cluster = getCluster();
     const startMs = performance.now();
-    await installCauseway(cluster);
+    await install(cluster);
     await waitForNodes(cluster, "True");
-    t.diagnostic(`helm install to all nodes Ready: ${Math.round(performance.now() - startMs)} ms`);
+    t.diagnostic(`installation to all nodes Ready: ${Math.round(performance.now() - startMs)} ms`);
     for (const { name, root } of cluster.nodes) {
       const conflists = readdirSync(join(root, PATHS.cniConfDir));
       assert.deepEqual(conflists, ["10-causeway.conflist"], name);
