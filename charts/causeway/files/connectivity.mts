@@ -62,9 +62,9 @@ function talk(host: string, port: number, isSilent: boolean): Promise<string> {
 async function findServers(): Promise<{ servers: Server[]; wanted: number }> {
   const namespace = readFileSync(`${ACCOUNT}/namespace`, "utf8");
   const daemonSet = await get(`/apis/apps/v1/namespaces/${namespace}/daemonsets/${setting("SERVERS")}`);
-  const pods = await get(
-    `/api/v1/namespaces/${namespace}/pods?labelSelector=app.kubernetes.io%2Fname%3D${setting("SERVERS")}`,
-  );
+  const labels = encodeURIComponent(setting("SELECTOR"));
+  const path = `/api/v1/namespaces/${namespace}/pods?labelSelector=${labels}`;
+  const pods = await get(path);
   const servers = pods.items.flatMap(({ spec, status }) =>
     (status.podIPs ?? []).map(({ ip }) => ({ node: spec.nodeName, address: ip })),
   );
