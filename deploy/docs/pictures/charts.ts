@@ -31,6 +31,28 @@ const LEFT = 330;
 const LINE = 22;
 const HEAD = 34;
 
+/** How long pods wait for their network, and for its end. */
+export function drawCommandsChart(): string {
+  return drawChart({
+    title: "How long ADD and DEL take with Causeway and with other plugins, in milliseconds",
+    figures: readFigures("commands"),
+    rows: [
+      { name: "ADD, one by one", head: "One pod starts" },
+      { name: "ADD, 100 at once, total", head: "100 pods start at once" },
+      { name: "DEL, 100 at once, total", head: "100 pods end at once" },
+    ],
+    programs: {
+      causeway: "Causeway",
+      kindnet: "kindnet's conflist",
+      flannel: "flannel's conflist",
+      "newest-masq": "bridge 1.9.1, host-local, ipMasq",
+      floor: "raw netlink: the kernel's work alone",
+    },
+    value: ({ median }) => median,
+    format: (value) => `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ms`,
+  });
+}
+
 /** What network policies cost packets. */
 export function drawPolicyChart(): string {
   return drawChart({

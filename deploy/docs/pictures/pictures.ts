@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { drawAdd } from "./add-picture.ts";
 import { drawChange } from "./change-picture.ts";
-import { drawPolicyChart } from "./charts.ts";
+import { drawCommandsChart, drawPolicyChart } from "./charts.ts";
 import { drawNode } from "./node-picture.ts";
 import { drawPolicyTable } from "./policy-picture.ts";
 import { arrow, box, drawing } from "./svg.ts";
@@ -16,6 +16,7 @@ export const PICTURES: Readonly<Record<string, () => string>> = {
   [join(FOLDER, "add.svg")]: drawAdd,
   [join(FOLDER, "change.svg")]: drawChange,
   [join(FOLDER, "policy.svg")]: drawPolicyTable,
+  [join(FOLDER, "bench-commands.svg")]: drawCommandsChart,
   [join(FOLDER, "bench-policy.svg")]: drawPolicyChart,
   [join(FOLDER, "icon.svg")]: drawIcon,
 };
