@@ -59,8 +59,10 @@ const CONTAINER_ID = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 
 /**
  * dev_valid_name() of net/core/dev.c: IFNAMSIZ less NUL, no slash, no colon, no white space, not "." or "..".
+ * Nor "%", for which the kernel puts a number of its own choice (dev_prep_valid_name()), or anything beyond
+ * printable ASCII.
  */
-const IFNAME = /^(?!\.{1,2}$)[^/:\s]{1,15}$/;
+const IFNAME = /^(?!\.{1,2}$)[!-$&-.0-9;-~]{1,15}$/;
 
 /** Longest container ID whose alias fits: runtimes use 64 characters. */
 const MAX_CONTAINER_ID = 100;
