@@ -1,3 +1,4 @@
+import type { EncryptedObservation } from "./encryption/explain-encrypted.ts";
 import type { Link } from "../netlink/link/parse-link.ts";
 import type { Route } from "../netlink/route/route.ts";
 import type { RouteLookup } from "../netlink/route/route-lookup.ts";
@@ -162,6 +163,7 @@ export type Delivery =
   | { readonly kind: "pod"; readonly end: PodEnd | undefined }
   | { readonly kind: "direct"; readonly hop: NextHop }
   | { readonly kind: "overlay"; readonly overlay: OverlayObservation }
+  | { readonly kind: "encrypted"; readonly encrypted: EncryptedObservation }
   | { readonly kind: "egress"; readonly hop: NextHop; readonly masquerade: Masquerade }
   | { readonly kind: "nowhere" };
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createMetrics } from "../metrics/metrics.ts";
+import type { WireGuardState } from "../plan/encryption/wireguard.ts";
 import { countRefusals } from "../plan/peers/refusal.ts";
 import { createReadiness } from "../lib/readiness.ts";
 import type { Answer } from "./server/answer.ts";
@@ -12,6 +13,17 @@ interface Setup {
   readonly metrics: ReturnType<typeof createMetrics>;
   nowMs: number;
 }
+
+const NOW_SECONDS = Date.now() / 1000;
+
+const PEERS: WireGuardState["peers"] = [
+  { lastHandshake: NOW_SECONDS, receivedBytes: 10, sentBytes: 100 },
+  { lastHandshake: NOW_SECONDS - 3600, receivedBytes: 20, sentBytes: 200 },
+  { lastHandshake: 0, receivedBytes: 0, sentBytes: 400 },
+  { lastHandshake: 0, receivedBytes: 0, sentBytes: 0 },
+].map((counts, index) =>
+  Object.assign(counts, { publicKey: `${index}`, endpoint: undefined, allowedIps: [] }),
+);
 
 function setUp(): Setup {
   const readiness = createReadiness(() => undefined);
@@ -28,9 +40,10 @@ function setUp(): Setup {
     requests: () => ({ inWork: 2, waiting: 1 }),
     nodes: () => ({ known: 3, malformed: 1 }),
     peers: () => ({
-      podCidrs: { direct: 4, overlay: 1, held: 0, unreachable: 0 },
-      nodes: { direct: 2, overlay: 1, held: 0, unreachable: 0 },
+      podCidrs: { encrypted: 6, direct: 4, overlay: 1, held: 0, unreachable: 0 },
+      nodes: { encrypted: 5, direct: 2, overlay: 1, held: 0, unreachable: 0 },
       refused: { ...countRefusals([]), conflict: 4, reserved: 1, gateway: 2 },
+      inClear: 4,
       desired: 3,
       programmed: 2,
     }),
@@ -46,7 +59,9 @@ function setUp(): Setup {
         "overlay-pod": 0,
         "overlay-outer": 5,
         "overlay-inner": 0,
+        unencrypted: 8,
       }),
+    encryption: () => Promise.resolve({ publicKey: "own", port: 51_820, peers: PEERS }),
     policies: () => ({
       policies: 4,
       unread: 1,
@@ -118,6 +133,12 @@ test("/metrics shows requests, latency, addresses, readiness, build and process"
     'causeway_nodes_skipped{reason="refused"} 3',
     'causeway_peers_refused{reason="gateway"} 2',
     'causeway_peers{route="direct"} 2',
+    "causeway_peers_in_clear 4",
+    'causeway_encryption_peers{session="live"} 1',
+    'causeway_encryption_peers{session="idle"} 2',
+    'causeway_encryption_peers{session="unanswered"} 1',
+    'causeway_encryption_bytes_total{direction="received"} 30',
+    'causeway_encryption_bytes_total{direction="sent"} 700',
     'causeway_peer_pod_cidrs{route="direct"} 4',
     'causeway_routes{state="desired"} 3',
     'causeway_routes{state="programmed"} 2',

@@ -4,6 +4,7 @@ import { checkBridge } from "../diagnosis/checks/check-bridge.ts";
 import { checkBridgeNetfilter } from "../diagnosis/checks/check-bridge-netfilter.ts";
 import { checkConntrack } from "../diagnosis/checks/check-conntrack.ts";
 import { checkForwardChains } from "../diagnosis/checks/check-forward-chains.ts";
+import { checkEncryption } from "../diagnosis/encryption/check-encryption.ts";
 import { checkForwarding } from "../diagnosis/checks/check-forwarding.ts";
 import { checkKernel } from "../diagnosis/checks/check-kernel.ts";
 import { checkMtu, type MtuObservation } from "../diagnosis/checks/check-mtu.ts";
@@ -38,6 +39,7 @@ import {
   observeReversePath,
 } from "./observe/observe-sysctls.ts";
 import { observeConnections, type ConnectionObservation } from "./observe/observe-connections.ts";
+import { observeEncryption } from "./observe/observe-encryption.ts";
 import { observeVxlanPort } from "./observe/observe-vxlan-port.ts";
 
 export interface DoctorInput {
@@ -129,6 +131,7 @@ function checkDatapath(
       checkSources,
     ),
     ofMachine("other nodes", (node) => peersOf(node, input), checkPeers),
+    ofMachine("encryption", observeEncryption, checkEncryption),
     ofMachine(
       "overlay guard",
       async ({ overlays }) => ({ nodeName, overlays, table: await listTable(netfilter, "inet") }),
@@ -190,13 +193,14 @@ function bridgeOf({ bridge, gateways, tunnels }: Datapath) {
 }
 
 function peersOf(
-  { directRoutes, overlays }: ConnectionObservation,
+  { directRoutes, encryptedRoutes, overlays }: ConnectionObservation,
   { nodeName, agent }: Pick<DoctorInput, "nodeName" | "agent">,
 ): PeersObservation {
   const known = agent.kind === "answer" ? agent.report.peers.list : undefined;
   return {
     nodeName,
     direct: directRoutes,
+    encrypted: encryptedRoutes,
     overlays,
     unreachable: known?.flatMap(({ node, podCIDR, reason }) =>
       reason === undefined ? [] : [{ node: node ?? podCIDR, reason }],

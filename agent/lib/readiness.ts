@@ -4,13 +4,20 @@ export type ReadinessPart =
   | "node network"
   | "masquerade"
   | "routes"
+  | "encryption"
   | "network policies"
   | "socket"
   | "installation"
   | "shutdown";
 
 /** What does not keep pods from starting, and should be put right all the same. */
-export type WarningPart = HttpPart | "packet filters" | "MTU" | "host ports" | "network policies";
+export type WarningPart =
+  | HttpPart
+  | "packet filters"
+  | "MTU"
+  | "host ports"
+  | "network policies"
+  | "encryption";
 
 /** Listeners of HTTP. */
 export type HttpPart = "http" | "probes";

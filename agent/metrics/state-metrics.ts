@@ -1,4 +1,5 @@
 import { Counter, Gauge, type Registry } from "prom-client";
+import { type ReadEncryption, registerEncryption } from "./encryption-metrics.ts";
 import { type PolicyCounts, registerDenials, showPolicies } from "./policy-metrics.ts";
 import { createStateGauges, type StateGauges } from "./state-gauges.ts";
 import type { PoolUse } from "../ipam/ipam.ts";
@@ -27,6 +28,7 @@ export interface AgentState {
   readonly peers: () => PeerCounts;
   /** Frames of pods that the guard at their ports has dropped since its table was made, by reason. */
   readonly drops: () => Promise<Readonly<Record<DropReason, number>>>;
+  readonly encryption: ReadEncryption;
   readonly policies: () => PolicyCounts;
   /** Packets that policies have dropped. */
   readonly denials: () => Promise<readonly DenialTotal[]>;
@@ -40,6 +42,8 @@ export interface PeerCounts {
   readonly nodes: RouteCounts;
   /** PodCIDRs and addresses of nodes that do not count, by reason. */
   readonly refused: RefusalCounts;
+  /** Nodes that are reached in clear although this one encrypts. */
+  readonly inClear: number;
   /** Routes that are wanted: direct ones and those through the overlay, also to nodes that are cut off. */
   readonly desired: number;
   /** Those of them that are in the kernel. */
@@ -60,6 +64,7 @@ export function registerStateMetrics(register: Registry, state: AgentState, code
   showPolicies(show, state.policies);
   registerDenials(register, state.denials);
   registerDrops(register, state.drops);
+  registerEncryption(register, state.encryption, () => Date.now() / 1000);
   showHealth(show, state);
 }
 
@@ -153,7 +158,7 @@ function showPeers(show: StateGauges, state: AgentState): void {
   show.gaugeBy(
     "route",
     "causeway_peers",
-    "Other nodes by kind of route; a node with several PodCIDRs counts by the worst: unreachable, held, overlay, direct.",
+    "Other nodes by kind of route; a node with several PodCIDRs counts by the worst: unreachable, held, overlay, direct, encrypted.",
     () => state.peers().nodes,
   );
   show.gaugeBy(
@@ -161,6 +166,11 @@ function showPeers(show: StateGauges, state: AgentState): void {
     "causeway_peer_pod_cidrs",
     "PodCIDRs of other nodes by kind of route; held ones keep the route that they have until a new one is known, unreachable ones may have one that waits for an underlay route.",
     () => state.peers().podCidrs,
+  );
+  show.gauge(
+    "causeway_peers_in_clear",
+    "Other nodes that are reached in clear although this node encrypts.",
+    () => state.peers().inClear,
   );
   show.gaugeBy(
     "state",
@@ -204,7 +214,7 @@ function showHealth(show: StateGauges, state: AgentState): void {
 function registerDrops(register: Registry, drops: AgentState["drops"]): void {
   new Counter({
     name: "causeway_dropped_packets_total",
-    help: "Packets that our guards dropped, by reason. Frames of pods: source (not from an address of the pod), destination (not to the gateway), group (to everybody), protocol (neither IPv4 nor IPv6), discovery (of neighbours, routers and listeners, as kernels do at their start), redirect, link-local (to such an address); and packets of the overlay: overlay-pod (of a pod, to the overlay's port of a node), overlay-outer (not from a node of the cluster, or not from where it is reached), overlay-inner (under an inner source that the sending node does not have).",
+    help: "Packets that our guards dropped, by reason. Frames of pods: source (not from an address of the pod), destination (not to the gateway), group (to everybody), protocol (neither IPv4 nor IPv6), discovery (of neighbours, routers and listeners, as kernels do at their start), redirect, link-local (to such an address); and packets of the overlay: overlay-pod (of a pod, to the overlay's port of a node), overlay-outer (not from a node of the cluster, or not from where it is reached), overlay-inner (under an inner source that the sending node does not have); and unencrypted (between pods of different nodes in clear, where encryption is required).",
     labelNames: ["reason"] as const,
     registers: [register],
     async collect() {

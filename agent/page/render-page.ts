@@ -275,8 +275,12 @@ function problems(report: NodeReport): Html {
 function footer({ node, agent, atMs }: NodeReport, isLive: boolean): Html {
   const source = agent?.source;
   const nodes = source === undefined ? "" : `${formatCount(source.nodes)} nodes known from ${source.kind}`;
+  const key =
+    node.wireguard === undefined
+      ? ""
+      : html` &middot; WireGuard key <span class=mono>${node.wireguard.publicKey}</span>`;
   const fault = source?.fault === undefined ? "" : html` <span class="bad">${cut(source.fault)}</span>`;
-  return html`<p>${(node.addresses ?? []).join(", ")} &middot; bridge ${node.bridge} &middot; MTU of pods ${node.mtu} &middot; ${nodes}${fault}</p>
+  return html`<p>${(node.addresses ?? []).join(", ")} &middot; bridge ${node.bridge} &middot; MTU of pods ${node.mtu}${key} &middot; ${nodes}${fault}</p>
 <p>Causeway ${agent?.version} for ${formatAge(atMs - (agent?.startedMs ?? atMs))}${isLive ? html` &middot; <a href="metrics" class="soft">metrics</a> &middot; <a href="report.json" class="soft">report</a>` : ""}</p>`;
 }
 

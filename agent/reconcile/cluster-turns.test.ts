@@ -11,6 +11,7 @@ import type { Ruleset } from "../plan/nft/nft-table.ts";
 import { NO_SURROUNDINGS } from "../plan/node/surroundings.ts";
 import { createReadiness } from "../lib/readiness.ts";
 import { V8_FLAGS } from "../start/v8-flags.ts";
+import { createFakeWireGuard } from "../testing/cluster/fake-wireguard.ts";
 import { silentLog } from "../testing/silent-log.ts";
 import { isThorough } from "../testing/thorough.ts";
 import { createClusterReconciler } from "./cluster.ts";
@@ -46,6 +47,7 @@ function setUp(overlay: OverlayMode) {
   let ruleset: Ruleset = [];
   const reconciler = createClusterReconciler({
     kernel: {
+      wireguard: createFakeWireGuard(),
       ensurePeers(plan) {
         routes.push(plan.routes.size);
         return Promise.resolve({ changes: [], conflicts: [], refusals: [] });
@@ -78,6 +80,9 @@ function setUp(overlay: OverlayMode) {
     masqueradeRandomPorts: true,
     nonMasqueradeCIDRs: [],
     clusterCIDRs: [],
+    encryption: { type: "none", require: false, port: 51_820 },
+    publishKey: () => undefined,
+    hasPublishedKey: () => false,
     isComplete: () => true,
     settleClaims: createSettleClaims({
       nodeName: own.name,

@@ -1,131 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Change } from "../kernel/types.ts";
-import type { ClusterMember } from "../plan/peers/claim.ts";
-import type { OverlayMode } from "../plan/peers/peer-routes.ts";
-import type { PeersPlan } from "../plan/peers/peers.ts";
 import { countRefusals } from "../plan/peers/refusal.ts";
-import type { Ruleset } from "../plan/nft/nft-table.ts";
-import { NO_SURROUNDINGS } from "../plan/node/surroundings.ts";
-import type { UnderlayRoute } from "../plan/node/underlay.ts";
-import { createReadiness } from "../lib/readiness.ts";
-import { silentLog } from "../testing/silent-log.ts";
-import { createClusterReconciler } from "./cluster.ts";
-import { createSettleClaims } from "./settle-claims.ts";
-import { cidr } from "../testing/cidr.ts";
-
-function node(name: string, address: string, ...podCIDRs: readonly string[]): ClusterMember {
-  return { name, createdMs: 1, addresses: [address], podCIDRs };
-}
-
-const OWN = node("own", "192.0.2.10", "10.244.1.0/24");
-const NEAR = node("near", "192.0.2.11", "10.244.2.0/24");
-const FAR = node("far", "203.0.113.7", "10.244.3.0/24");
-
-const SEGMENT = { kind: "segment", links: [2] } as const;
-const NOWHERE = { kind: "none", links: [], fault: "the kernel has no route to it (ENETUNREACH)" } as const;
-
-function routeTo(address: string): UnderlayRoute {
-  return address.startsWith("192.0.2.") ? SEGMENT : NOWHERE;
-}
-
-function view(isComplete: boolean, ...nodes: readonly ClusterMember[]): ClusterView {
-  return { nodes: new Map(nodes.map((member) => [member.name, member])), isComplete };
-}
-
-interface ClusterView {
-  readonly nodes: ReadonlyMap<string, ClusterMember>;
-  readonly isComplete: boolean;
-}
-
-/** A reconciler over a kernel that notes what it is told, and answers what the test wants. */
-function setUp(overlay: OverlayMode = "never") {
-  const seen: { plan: PeersPlan; prune: boolean; verify: boolean }[] = [];
-  const rulesets: Ruleset[] = [];
-  const told = { repairs: [] as string[], notes: [] as string[], refusals: [] as string[] };
-  const setup = {
-    seen,
-    rulesets,
-    ...told,
-    view: view(true, OWN, NEAR, FAR),
-    addresses: OWN.addresses,
-    changes: [] as Change[],
-    kernelRefusals: [] as string[],
-    rulesetFault: undefined as Error | undefined,
-    rulesetErrors: 0,
-    ownRefusals: 0,
-    readiness: createReadiness(() => undefined),
-    run: (verify = false) => reconciler.run({ verify }),
-    counts: () => reconciler.counts(),
-  };
-  const reconciler = createClusterReconciler({
-    kernel: {
-      ensurePeers(plan, options) {
-        seen.push({ plan, ...options });
-        return Promise.resolve({ changes: setup.changes, conflicts: [], refusals: setup.kernelRefusals });
-      },
-      findMissingFeatures: () => Promise.resolve([]),
-      listPeers: () => Promise.resolve([{ destination: cidr("10.244.77.0/24"), node: "203.0.113.77" }]),
-      ensureRuleset(ruleset) {
-        rulesets.push(ruleset);
-        return setup.rulesetFault === undefined ? Promise.resolve([]) : Promise.reject(setup.rulesetFault);
-      },
-    },
-    readiness: setup.readiness,
-    log: silentLog,
-    nodeName: "own",
-    bridge: "cw0",
-    overlay,
-    vxlanDevice: "cw-vx",
-    vxlanVni: 4096,
-    vxlanPort: 4789,
-    vxlanTxChecksum: true,
-    masquerade: [4, 6],
-    masqueradeRandomPorts: true,
-    nonMasqueradeCIDRs: [cidr("172.16.0.0/12")],
-    clusterCIDRs: [],
-    isComplete: () => setup.view.isComplete,
-    settleClaims: createSettleClaims({
-      nodeName: "own",
-      clusterCIDRs: [],
-      nodes: () => setup.view.nodes.values(),
-      apiServer: () => undefined,
-    }),
-    local: () => ({
-      addresses: setup.addresses,
-      podCidrs: [cidr("10.244.1.0/24")],
-      formerCidrs: [],
-      underlay: {
-        uplinks: [{ name: "up0", mtu: 1500 }],
-        routes: new Map(
-          [...setup.view.nodes.values()].flatMap(({ addresses: [address = ""] }) => [
-            [address, routeTo(address)],
-          ]),
-        ),
-        addresses: new Map([["192.0.2.10", 1500]]),
-        serviceAddresses: [],
-        surroundings: NO_SURROUNDINGS,
-      },
-    }),
-    onRepair: (kind) => told.repairs.push(kind),
-    onRulesetError: () => setup.rulesetErrors++,
-    onProblem: (note) => told.notes.push(note),
-    onRefusal: (note) => told.refusals.push(note),
-    onOwnRefusal: () => setup.ownRefusals++,
-  });
-  return setup;
-}
-
-const routed = ({ plan }: { plan: PeersPlan }): string[] => [...plan.routes.keys()];
+import { elementsOf, FAR, NEAR, node, OWN, routed, setUp, view } from "../testing/cluster/cluster-setup.ts";
 
 test("run() routes to all nodes but this one, and masquerades nothing that stays in the cluster", async () => {
   const { run, seen, rulesets, counts } = setUp();
   await run();
   assert.deepEqual(seen.map(routed), [["10.244.2.0/24"]]);
   const expected = {
-    podCidrs: { direct: 1, overlay: 0, held: 0, unreachable: 1 },
-    nodes: { direct: 1, overlay: 0, held: 0, unreachable: 1 },
+    podCidrs: { encrypted: 0, direct: 1, overlay: 0, held: 0, unreachable: 1 },
+    nodes: { encrypted: 0, direct: 1, overlay: 0, held: 0, unreachable: 1 },
     refused: countRefusals([]),
+    inClear: 0,
     desired: 1,
     programmed: 1,
   };
@@ -163,11 +49,6 @@ test("run() masquerades nothing to nodes that were routed to before a restart, u
   await setup.run();
   assert.ok(!inside()?.includes("10.244.77.0/24"));
 });
-
-/** Elements of a set by its name; undefined where there is no such set. */
-function elementsOf(ruleset: Ruleset | undefined, name: string): readonly string[] | undefined {
-  return ruleset?.[0]?.sets.find((set) => set.name === name)?.elements;
-}
 
 test("run() guards the overlay before it makes a device, and still while one may be left", async () => {
   const setup = setUp("auto");

@@ -4,12 +4,17 @@ import { rememberLast } from "../lib/remember-last.ts";
 import type { PeerCounts } from "../metrics/state-metrics.ts";
 import { type Cidr, formatCidr } from "../net/cidr.ts";
 import { mergeCidrs } from "../net/merge-cidrs.ts";
-import type { Claim } from "../plan/peers/claim.ts";
+import type { Claim, NodeKey } from "../plan/peers/claim.ts";
 import type { Claims } from "../plan/peers/cluster-claims.ts";
 import type { PeerPlan } from "../plan/peers/peer-routes.ts";
 import { describeCut, ownClaims, type PeersPlan } from "../plan/peers/peers.ts";
 import { ownRefusal } from "../plan/peers/refusal.ts";
 import type { PodNetwork } from "../plan/policy/compile/table-sets.ts";
+import {
+  type ClusterEncryptionInput,
+  createClusterEncryption,
+  type RouteEncryption,
+} from "./cluster/cluster-encryption.ts";
 import { type ClusterRoutesInput, createClusterRoutes } from "./cluster/cluster-routes.ts";
 import { type ClusterRulesetInput, createClusterRuleset } from "./cluster/cluster-ruleset.ts";
 import { gatewaysOf, livePrefixes, type LocalNetwork } from "./cluster/local-network.ts";
@@ -20,12 +25,13 @@ import { inTurn } from "./runner/in-turn.ts";
 import type { SettleClaims } from "./settle-claims.ts";
 
 type PartsInput = Omit<
-  ClusterRulesetInput & ClusterRoutesInput & ClusterPlannerInput,
+  ClusterRulesetInput & ClusterRoutesInput & ClusterPlannerInput & ClusterEncryptionInput,
   "kernel" | "reportChanges"
 >;
 
 export interface ClusterReconcilerInput extends PartsInput {
-  readonly kernel: Pick<Kernel, "ensurePeers" | "ensureRuleset" | "findMissingFeatures" | "listPeers">;
+  readonly kernel: Pick<Kernel, "ensurePeers" | "ensureRuleset" | "findMissingFeatures" | "listPeers"> &
+    ClusterEncryptionInput["kernel"];
   readonly readiness: Pick<Readiness, "set" | "warn">;
   /** The space of all PodCIDRs, where it is set. */
   readonly clusterCIDRs: readonly Cidr[];
@@ -60,6 +66,8 @@ export interface ClusterReconciler {
   podNetwork(): PodNetwork | undefined;
   /** What an operator must know of other nodes, as sentences, from the last run. */
   problems(): readonly string[];
+  /** This node's key; undefined while it has none. */
+  ownKey(): NodeKey | undefined;
 }
 
 /** What a run knew of all nodes. */
@@ -74,30 +82,25 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
   const planner = createClusterPlanner(input);
   const applyRuleset = createClusterRuleset(parts);
   const routes = createClusterRoutes(parts);
+  const encryption = createClusterEncryption(parts);
   const podNetworkOf = createPodNetwork();
   let settled: Claims["claims"] = new Map();
+  let used: RouteEncryption | undefined;
   /** The last one that knew all. */
   let complete: KnownNodes | undefined;
   let lastRefusal: string | undefined;
 
-  /** Also as long as a device that is not needed any more may still be there. */
-  const isReceiver = (peers: PeersPlan, isComplete: boolean): boolean =>
-    !isComplete || peers.held.size > 0 || [peers, routes.lastPlan()].some((plan) => plan?.tunnels.length);
-
   return {
     counts: routes.counts,
+    ownKey: encryption.ownKey,
     problems: routes.problems,
-    clusterCidrs() {
-      const local = input.local();
-      const own = local === undefined ? [] : livePrefixes(local);
-      return mergeCidrs([...input.clusterCIDRs, ...own, ...[...settled.values()].map(({ cidr }) => cidr)]);
-    },
+    clusterCidrs: () => mergeCidrs([...input.clusterCIDRs, ...podCidrsOf(input.local(), settled)]),
     podNetwork: () => complete && podNetworkOf(complete),
     peers() {
       const local = input.local();
       if (local === undefined) return [];
       const isOwn = ownClaims({ nodeName, ownCidrs: livePrefixes(local) });
-      const planPeer = planner.planPeer(local);
+      const planPeer = planner.planPeer(local, used);
       const others = [...settled.values()].filter((claim) => !isOwn(claim));
       return others.map((claim) => ({ claim, plan: planPeer(claim) }));
     },
@@ -113,23 +116,40 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
       const refusal = ownRefusal(found, nodeName);
       if (refusal !== lastRefusal) input.onOwnRefusal();
       lastRefusal = refusal;
-      const peers = await planner.plan(local, claims);
+      used = await encryption.begin({ local, claims, verify });
+      const peers = await planner.plan(local, claims, used);
       readiness.warn("MTU", describeCut(peers.tunnels));
       const { tunnelNames } = peers;
       const common = { local, claims, tunnelNames, isComplete, verify };
-      const rules = { ...common, isReceiver: isReceiver(peers, isComplete) };
+      const rules = { ...common, isReceiver: isReceiver([peers, routes.lastPlan()], isComplete) };
       let isDone = false;
       // The ruleset first: no connection to a new node's pods is to begin under this node's address.
       await inTurn([
         () => inPart(readiness, "masquerade", () => applyRuleset(rules)),
+        // A node whose packets are understood is routed to, and told how to send its own.
+        () =>
+          inPart(readiness, "encryption", () => encryption.applyPeers(peers, { prune: isComplete, verify })),
         () =>
           inPart(readiness, "routes", async () => {
-            isDone = await routes.apply(peers, refusals, { prune: isComplete, verify });
+            const refused = [...refusals, ...(used?.refusals ?? [])];
+            isDone = await routes.apply(peers, refused, { prune: isComplete, verify });
           }),
+        () => encryption.clearUp(isComplete),
       ]);
       return isDone ? undefined : "again";
     },
   };
+}
+
+/** Also as long as a device that is not needed any more may still be there. */
+function isReceiver(plans: readonly (PeersPlan | undefined)[], isComplete: boolean): boolean {
+  return !isComplete || plans[0]?.held.size !== 0 || plans.some((plan) => plan?.tunnels.length);
+}
+
+/** PodCIDRs of this node, as far as it is known, and of all others. */
+function podCidrsOf(local: LocalNetwork | undefined, claims: Claims["claims"]): readonly Cidr[] {
+  const own = local === undefined ? [] : livePrefixes(local);
+  return [...own, ...[...claims.values()].map(({ cidr }) => cidr)];
 }
 
 /** PodCIDRs of all nodes: the same object for as long as none changes. */
@@ -139,8 +159,6 @@ function createPodNetwork(): (known: KnownNodes) => PodNetwork {
   });
   return ({ local, claims }) => {
     const own = livePrefixes(local);
-    return once([claims, own.map(formatCidr).join()], () => {
-      return [...own, ...[...claims.values()].map(({ cidr }) => cidr)];
-    });
+    return once([claims, own.map(formatCidr).join()], () => podCidrsOf(local, claims));
   };
 }

@@ -4,7 +4,7 @@ import type { Kernel } from "../kernel/kernel.ts";
 import type { Log } from "../log/log.ts";
 import { formatCidr } from "../net/cidr.ts";
 import { type Attachment, describePod } from "../plan/pods/attachment.ts";
-import type { OverlayMode } from "../plan/peers/peer-routes.ts";
+import type { EncryptionType, OverlayMode } from "../plan/peers/peer-routes.ts";
 import { DEFAULT_MTU, mtuFault } from "../plan/peers/pod-mtu.ts";
 import type { Surroundings } from "../plan/node/surroundings.ts";
 import type { Underlay } from "../plan/node/underlay.ts";
@@ -44,6 +44,7 @@ export interface NodeReconcilerInput {
   /** 0 takes the uplink's. */
   readonly mtu: number;
   readonly overlay: OverlayMode;
+  readonly encryption: { readonly type: EncryptionType };
   readonly ownNode: () => OwnNode;
   /**
    * Why what the node is told to have is refused, on a machine with these surroundings; undefined when it is

@@ -104,6 +104,8 @@ export interface OwnNodeReport {
   readonly bridge?: string | undefined;
   /** MTU of new pods. */
   readonly mtu?: number | undefined;
+  /** What other nodes must know to encrypt what they send here; undefined where nothing is encrypted. */
+  readonly wireguard?: { readonly publicKey: string; readonly port: number } | undefined;
 }
 
 export interface ReadinessReport {

@@ -114,7 +114,7 @@ test("the report has the node, its pods with names, ports, limits and age, other
     bandwidth: { ingress: { rate: 10_000_000, burst: 1_000_000 } },
     createdMs: web?.createdMs,
   });
-  assert.deepEqual(report.peers.counts, { direct: 1, overlay: 1, held: 0, unreachable: 1 });
+  assert.deepEqual(report.peers.counts, { encrypted: 0, direct: 1, overlay: 1, held: 0, unreachable: 1 });
   assert.deepEqual(
     report.peers.list.map(({ node: name, podCIDR, route, via }) => [name, podCIDR, route, via]),
     [

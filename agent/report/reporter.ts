@@ -3,9 +3,10 @@ import type { Ipam } from "../ipam/ipam.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { PodLink } from "../kernel/types.ts";
 import type { NodeView } from "../kube/nodes/node-view.ts";
-import type { Claim } from "../plan/peers/claim.ts";
+import type { Claim, NodeKey } from "../plan/peers/claim.ts";
 import type { RouteCounts } from "../plan/peers/count-routes.ts";
 import type { PeerPlan } from "../plan/peers/peer-routes.ts";
+import { isCutOff } from "../plan/peers/peers.ts";
 import type { DenialTotal } from "../plan/policy/drops/denial-totals.ts";
 import { formatPodName } from "../plan/pods/names/pod-identity.ts";
 import { NO_SETTINGS } from "../plan/pods/pod-settings.ts";
@@ -40,6 +41,7 @@ export interface ReporterInput {
     counts(): { readonly podCidrs: RouteCounts };
     peers(): readonly PlannedPeer[];
     problems(): readonly string[];
+    ownKey(): NodeKey | undefined;
   };
   /** What policies have dropped, the newest first. */
   readonly denied: () => readonly DeniedRecord[];
@@ -81,6 +83,7 @@ export function createReporter(input: ReporterInput): Reporter {
         podCIDRs: node?.podCIDRs ?? [],
         bridge: config.bridge,
         mtu: input.mtu(),
+        wireguard: cluster.ownKey(),
       },
       readiness: {
         isReady: readiness.isReady(),
@@ -163,7 +166,7 @@ export function reportAttachments(links: readonly PodLink[], atMs: number): read
     );
 }
 
-const BY_URGENCY: readonly PeerReport["route"][] = ["unreachable", "held", "overlay", "direct"];
+const BY_URGENCY: readonly PeerReport["route"][] = ["unreachable", "held", "overlay", "direct", "encrypted"];
 
 /** Those that cannot be reached first, then by name; cut before anything is made of the rest. */
 export function reportPeers(peers: readonly PlannedPeer[], maxPeers: number): readonly PeerReport[] {
@@ -174,7 +177,7 @@ export function reportPeers(peers: readonly PlannedPeer[], maxPeers: number): re
 
 /** A node to which no packet gets cannot be reached, whatever is there for the moment when one does. */
 function routeOf(plan: PeerPlan): PeerReport["route"] {
-  return plan.kind === "overlay" && plan.fault !== undefined ? "unreachable" : plan.kind;
+  return isCutOff(plan) ? "unreachable" : plan.kind;
 }
 
 function describePeer({ claim, plan }: PlannedPeer): PeerReport {
@@ -183,6 +186,7 @@ function describePeer({ claim, plan }: PlannedPeer): PeerReport {
     case "direct":
       return { ...peer, route: plan.kind, via: plan.gateway };
     case "overlay":
+    case "encrypted":
       return { ...peer, route: routeOf(plan), via: plan.remote, reason: plan.fault };
     case "held":
     case "unreachable":

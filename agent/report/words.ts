@@ -70,11 +70,12 @@ export function describeLimits({ ingress, egress }: AttachmentReport["bandwidth"
 export const ROUTE_WORDS: Readonly<Record<RouteKind, string>> = {
   direct: "direct",
   overlay: "VXLAN",
+  encrypted: "WireGuard",
   held: "held",
   unreachable: "unreachable",
 };
 
-const COUNTED: readonly RouteKind[] = ["unreachable", "held", "direct", "overlay"];
+const COUNTED: readonly RouteKind[] = ["unreachable", "held", "direct", "overlay", "encrypted"];
 
 /** "1 unreachable, 4,998 direct": kinds that there are. */
 export function describePeerCounts({ counts }: NodeReport["peers"]): string {

@@ -63,6 +63,7 @@ test("loadConfig() has the defaults of the design", () => {
     nodeCondition: false,
     logLevel: "info",
     logFormat: "json",
+    encryption: { type: "none", require: false, port: 51_820 },
     policy: {
       enabled: true,
       toOwnNode: "enforce",
@@ -96,6 +97,16 @@ test("loadConfig() takes settings of policies from a mapping of the file, single
     assert.deepEqual(faultsOf(["--policy-mark-bit", bit]), [
       `policy.markBit ${bit} is kube-proxy's: its marks are 0x4000 and 0x8000`,
     ]);
+});
+
+test("loadConfig() takes settings of encryption from a mapping of the file, single ones from flags", () => {
+  withFile("encryption: {type: wireguard, require: true}\n", (path) =>
+    assert.deepEqual(load(["--config", path, "--encryption-port", "51821"]).encryption, {
+      type: "wireguard",
+      require: true,
+      port: 51_821,
+    }),
+  );
 });
 
 test("loadConfig() takes the node name from the flag, then NODE_NAME, then the host name", () => {
@@ -147,6 +158,18 @@ for (const { args, want } of [
   {
     args: ["--nodes-file", "/n.yaml"],
     want: 'nodesFile "/n.yaml" has no effect because standalone is false',
+  },
+  {
+    args: ["--encryption-type", "ipsec"],
+    want: 'encryption.type "ipsec" must be none or wireguard',
+  },
+  {
+    args: ["--encryption-require", "true"],
+    want: "encryption.require true has no effect because encryption.type is none",
+  },
+  {
+    args: ["--encryption-type", "wireguard", "--encryption-port", "4789"],
+    want: "encryption.port 4789 is also vxlanPort",
   },
   { args: ["--overlay", "yes"], want: 'overlay "yes" must be auto, never or always' },
   { args: ["--vxlan-vni", "0"], want: "vxlanVni 0 must be 1 to 16777215" },

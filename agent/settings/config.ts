@@ -5,6 +5,7 @@ import { parse as parseYaml } from "yaml";
 import { isLoopback } from "../net/address.ts";
 import { DNS_SUBDOMAIN } from "../net/dns-name.ts";
 import { type Flag, settingFlag } from "./command-help.ts";
+import { ENCRYPTION_OPTIONS } from "./encryption-options.ts";
 import { ALL_OPTIONS, OPTIONS } from "./options.ts";
 import { POLICY_OPTIONS } from "./policy-options.ts";
 import type { ListenAddress, Option } from "./schemas.ts";
@@ -33,6 +34,7 @@ function schemasOf<Options extends Readonly<Record<string, Option>>>(options: Op
 const SCHEMA = v.strictObject({
   ...schemasOf(OPTIONS),
   policy: v.optional(v.strictObject(schemasOf(POLICY_OPTIONS), "must be a mapping of settings"), {}),
+  encryption: v.optional(v.strictObject(schemasOf(ENCRYPTION_OPTIONS), "must be a mapping of settings"), {}),
 });
 
 type Settings = v.InferOutput<typeof SCHEMA>;
@@ -70,6 +72,10 @@ export function loadConfig({ args, environment, hostName }: ConfigInput): Config
     faults.push(`daemonSet "${config.daemonSet}" has no effect because standalone is true`);
   if (config.bridge === config.vxlanDevice)
     faults.push(`vxlanDevice "${config.vxlanDevice}" is also the name of the bridge`);
+  if (config.encryption.require && config.encryption.type === "none")
+    faults.push("encryption.require true has no effect because encryption.type is none");
+  if (config.encryption.type !== "none" && config.encryption.port === config.vxlanPort)
+    faults.push(`encryption.port ${config.encryption.port} is also vxlanPort`);
   const probes = JSON.stringify(`${config.probes.address}:${config.probes.port}`);
   if (!isLoopback(config.probes.address)) faults.push(`probes ${probes} must be on a loopback address`);
   if (isSamePort(config.http, config.probes)) faults.push(`probes ${probes} is also what http listens on`);

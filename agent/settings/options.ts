@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { DNS_SUBDOMAIN } from "../net/dns-name.ts";
 import { CONFLIST_NAME } from "../plan/node/conflist.ts";
+import { ENCRYPTION_OPTIONS } from "./encryption-options.ts";
 import { POLICY_OPTIONS } from "./policy-options.ts";
 import {
   between,
@@ -25,8 +26,8 @@ const HOST_NAME = /^[a-z0-9_][a-z0-9_.:-]{0,252}$/;
 const MAX_SOCKET_PATH = 101;
 
 /**
- * Every setting but those of {@link POLICY_OPTIONS}: key of the YAML file, flag of the command line, what it
- * takes and what it does.
+ * Every setting but those of {@link POLICY_OPTIONS} and {@link ENCRYPTION_OPTIONS}: key of the YAML file,
+ * flag of the command line, what it takes and what it does.
  */
 export const OPTIONS = {
   standalone: {
@@ -267,7 +268,13 @@ export const OPTIONS = {
 /** Every setting by its path in the YAML file, in the order of the help. */
 export const ALL_OPTIONS: Readonly<Record<string, Option>> = {
   ...OPTIONS,
-  ...Object.fromEntries(
-    Object.entries<Option>(POLICY_OPTIONS).map(([key, option]) => [`policy.${key}`, option]),
-  ),
+  ...inMapping("policy", POLICY_OPTIONS),
+  ...inMapping("encryption", ENCRYPTION_OPTIONS),
 };
+
+function inMapping(
+  mapping: string,
+  options: Readonly<Record<string, Option>>,
+): Readonly<Record<string, Option>> {
+  return Object.fromEntries(Object.entries(options).map(([key, option]) => [`${mapping}.${key}`, option]));
+}

@@ -37,6 +37,8 @@ export function createReconcilers(base: Base, source: Source): Reconcilers {
     // A change of this node itself is followed by a run of its own: before that nothing is removed for it.
     isComplete: () => source.view.isComplete() && isCurrent(),
     settleClaims: source.settleClaims,
+    publishKey: source.publishKey,
+    hasPublishedKey: () => source.view.nodes().get(config.nodeName)?.wireguard !== undefined,
     onRepair: repairs.tell,
     onRulesetError: metrics.countNftError,
     onProblem: source.warn("NodesUnreachable", "RouteToNodes"),

@@ -37,7 +37,7 @@ test("formatStatus() without the agent says what is not known, and makes nothing
       bridge: { name: "cw0", mtu: 1430, up: true },
       podCidrs: [cidr("10.244.1.0/24")],
       pods: [{ ...link, pod, settings: { ...NO_SETTINGS, hostPorts, bandwidth }, ageMs: 300_000 }],
-      peerCounts: { direct: 3, overlay: 0 },
+      peerCounts: { encrypted: 0, direct: 3, overlay: 0 },
       peers: [],
     },
     SAMPLE_REPORT.atMs,

@@ -104,6 +104,9 @@ function facts({ node, agent, pools, rivals }: NodeReport): readonly string[] {
     ...fact("bridge", [
       node.bridge === undefined ? "none" : `${node.bridge}, MTU of pods ${node.mtu ?? "unknown"}`,
     ]),
+    ...fact("WireGuard", [
+      node.wireguard && `public key ${node.wireguard.publicKey}, port ${node.wireguard.port}`,
+    ]),
     ...fact("pool", pools.length === 0 ? ["no PodCIDR"] : pools.map(describePool)),
     ...fact("nodes", [describeSource()]),
     ...fact(

@@ -47,7 +47,7 @@ export function testConfig(helm: Helm): void {
     const { config } = parse(readFileSync(join(CHART, "values.yaml"), "utf8")) as { config: object };
     assert.deepEqual(
       Object.keys(config).toSorted(),
-      [...Object.keys(OPTIONS).filter((key) => !SET_BY_CHART.has(key)), "policy"].toSorted(),
+      [...Object.keys(OPTIONS).filter((key) => !SET_BY_CHART.has(key)), "encryption", "policy"].toSorted(),
     );
     const defaults = read("", []);
     assert.deepEqual(read(JSON.stringify(config), []), defaults);
@@ -101,6 +101,7 @@ export function testConfig(helm: Helm): void {
       allowSourceSpoofing: true,
       nodeEvents: false,
       nodeCondition: true,
+      encryption: { type: "wireguard", require: true, port: 51_821 },
       policy: {
         enabled: false,
         toOwnNode: "allow",

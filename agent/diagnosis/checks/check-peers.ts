@@ -17,6 +17,8 @@ export interface PeersObservation {
   readonly nodeName: string;
   /** Routes that need no VXLAN. */
   readonly direct: number;
+  /** Routes through the WireGuard device. */
+  readonly encrypted?: number;
   readonly overlays: readonly OverlayRoute[];
   /** Nodes to which there is no way, and why; undefined: only the agent could tell, and does not answer. */
   readonly unreachable: readonly { readonly node: string; readonly reason: string }[] | undefined;
@@ -26,7 +28,7 @@ const NAME = "other nodes";
 
 /** Whether every route to another node has all that carries its packets, and every node has a route. */
 export function checkPeers(observation: PeersObservation): readonly Finding[] {
-  const { direct, overlays, unreachable, nodeName } = observation;
+  const { direct, encrypted = 0, overlays, unreachable, nodeName } = observation;
   const faults: Finding[] = [
     ...overlays.flatMap((route) => checkOverlay(route, nodeName)),
     ...(unreachable ?? []).map(({ node, reason }): Finding => {
@@ -34,7 +36,7 @@ export function checkPeers(observation: PeersObservation): readonly Finding[] {
     }),
   ];
   if (faults.length > 0) return limitFindings(NAME, faults);
-  const routes = `${direct} PodCIDRs routed directly, ${overlays.length} through VXLAN`;
+  const routes = `${direct} PodCIDRs routed directly, ${overlays.length} through VXLAN${encrypted === 0 ? "" : `, ${encrypted} through WireGuard`}`;
   if (unreachable === undefined)
     return [
       {

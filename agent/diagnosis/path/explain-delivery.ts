@@ -1,6 +1,7 @@
 import { agentRemedy } from "../agent/check-agent.ts";
 import { explainSourceCheck } from "../checks/check-sources.ts";
 import { explainEntries, explainLink, whoseIs } from "../explain-pod.ts";
+import { explainEncrypted } from "../encryption/explain-encrypted.ts";
 import { describeRefusal } from "./explain-route.ts";
 import type { Finding } from "../finding.ts";
 import type { NextHop, OverlayObservation, PathObservation } from "../path-observation.ts";
@@ -35,6 +36,12 @@ export function explainDelivery(observation: PathObservation): readonly Finding[
       return [...explainHop("", delivery.hop), nextNode(delivery.hop.address, destination, source)];
     case "overlay":
       return explainOverlay(observation, delivery.overlay);
+    case "encrypted": {
+      const { peer } = delivery.encrypted;
+      const findings = explainEncrypted(delivery.encrypted, observation);
+      const remote = peer?.endpoint?.address;
+      return remote === undefined ? findings : [...findings, nextNode(remote, destination, source)];
+    }
     case "egress":
       return [explainMasquerade(observation, delivery.masquerade), ...explainHop("", delivery.hop)];
   }

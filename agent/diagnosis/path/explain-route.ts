@@ -26,6 +26,7 @@ const KINDS: Readonly<Record<string, string>> = {
   pod: "this node's pods",
   direct: "direct to another node",
   overlay: "VXLAN to another node",
+  encrypted: "WireGuard to another node",
   egress: "leaves the cluster",
   nowhere: "nowhere",
 };

@@ -21,6 +21,8 @@ export interface ConnectionObservation {
   readonly direct: ReadonlyMap<string, number>;
   /** Number of plain routes. */
   readonly directRoutes: number;
+  /** Number of routes through the WireGuard device. */
+  readonly encryptedRoutes: number;
   readonly overlays: readonly OverlayRoute[];
 }
 
@@ -33,7 +35,8 @@ export async function observeConnections(
   node: Datapath,
   nodeAddresses: readonly string[],
 ): Promise<ConnectionObservation> {
-  const ours = await listPeerRoutes(rtnetlink);
+  const routes = await listPeerRoutes(rtnetlink);
+  const ours = routes.filter(({ linkIndex }) => linkIndex !== node.wireguard?.index);
   const tunnelled = new Set(node.tunnels.map(({ index }) => index));
   const plain = ours.filter(({ linkIndex }) => linkIndex !== undefined && !tunnelled.has(linkIndex));
   const direct = new Map(
@@ -53,6 +56,7 @@ export async function observeConnections(
     carries: addresses.size === 0 ? undefined : Math.min(...addresses.values()),
     direct,
     directRoutes: plain.length,
+    encryptedRoutes: routes.length - ours.length,
     overlays,
   };
 }

@@ -21,6 +21,7 @@ import { listOverlayElements } from "../../plan/rules/overlay-guard.ts";
 import type { NodeReport } from "../../report/node-report.ts";
 import { findPeer } from "../find-peer.ts";
 import { createKernelQuestions, type KernelQuestions } from "../../kernel/read/kernel-questions.ts";
+import { observeEncrypted } from "./observe-encryption.ts";
 import { observeForwardChains } from "./observe-forward-chains.ts";
 import { observeHostPort } from "./observe-host-port.ts";
 import { observeMasquerade } from "./observe-masquerade.ts";
@@ -169,6 +170,8 @@ async function observeDelivery(context: Context, packet: Packet): Promise<Delive
       kind: "overlay",
       overlay: await observeOverlay(context, tunnel, { gateway: lookup.gateway ?? destination, entry }),
     };
+  if (node.wireguard !== undefined && lookup.linkIndex === node.wireguard.index)
+    return { kind: "encrypted", encrypted: await observeEncrypted(node.wireguard, destination) };
   const hop = await observeHop(context, lookup, destination);
   if (entry !== undefined && isPeerRoute(entry)) return { kind: "direct", hop };
   return {

@@ -4,6 +4,7 @@ import { PROTOCOL_NUMBERS } from "../../plan/pods/host-ports.ts";
 import {
   dropCounter,
   type DropReason,
+  ENCRYPTION_DROP_REASONS,
   OVERLAY_DROP_REASONS,
   PORT_DROP_REASONS,
 } from "../../plan/rules/drop-reasons.ts";
@@ -27,10 +28,13 @@ export function createReads({
     },
     async countDrops() {
       const ports = await readCounters(netfilter, tableKey("bridge"));
-      const overlay = await readCounters(netfilter, tableKey("inet"));
+      const inet = await readCounters(netfilter, tableKey("inet"));
       return Object.fromEntries([
         ...PORT_DROP_REASONS.map((reason) => [reason, ports.get(dropCounter(reason)) ?? 0]),
-        ...OVERLAY_DROP_REASONS.map((reason) => [reason, overlay.get(reason) ?? 0]),
+        ...[...OVERLAY_DROP_REASONS, ...ENCRYPTION_DROP_REASONS].map((reason) => [
+          reason,
+          inet.get(reason) ?? 0,
+        ]),
       ]) as Record<DropReason, number>;
     },
   };

@@ -11,10 +11,13 @@ import { listLinks } from "../uplink/underlay.ts";
  */
 export async function listPeers(rtnetlink: NetlinkClient): Promise<readonly RememberedPeer[]> {
   const links = await listLinks(rtnetlink, { kind: "vxlan" });
+  const encrypting = await listLinks(rtnetlink, { kind: "wireguard" });
+  const wireguard = encrypting.find((link) => link.kind === "wireguard" && isOurs(link))?.index;
   const tunnels = links.filter((link) => link.kind === "vxlan" && isOurs(link)).map(({ index }) => index);
   const { routes, neighbours, fdb } = await observePeers(rtnetlink, tunnels);
   return [...routes.values()].map(({ destination, gateway, linkIndex }) => {
     if (gateway === undefined || linkIndex === undefined) return { destination, node: undefined };
+    if (linkIndex === wireguard) return { destination, node: undefined };
     if (!tunnels.includes(linkIndex)) return { destination, node: gateway };
     const mac = neighbours.get(neighbourKey({ linkIndex, address: gateway }))?.mac;
     const entry = mac === undefined ? undefined : fdb.get(fdbKey({ linkIndex, mac }));

@@ -59,6 +59,10 @@ function entriesOf(planned: PeerRoute, tunnels: TunnelIndices): RouteEntries | u
   const protocol = ROUTE_PROTOCOL;
   if (planned.kind === "direct")
     return { route: { destination, gateway, linkIndex: planned.linkIndex, protocol } };
+  if (planned.kind === "encrypted") {
+    const { source, linkIndex } = planned;
+    return { route: { destination, gateway, linkIndex, protocol, source, onlink: true } };
+  }
   const linkIndex = tunnels.get(planned.underlay);
   if (linkIndex === undefined) return undefined;
   const { source, mac, remote } = planned;

@@ -87,6 +87,8 @@ function peers(planned: readonly PeerRoute[], change: Partial<PeersPlan> = {}): 
     podCidrs: noRoutes(),
     nodes: noRoutes(),
     problems: [],
+    inClear: new Map(),
+    encrypted: [],
     ...change,
   };
 }
@@ -355,8 +357,8 @@ test("observeNode() counts the routes to other nodes as it lists them, also wher
     await kernel.ensurePeers(peers([...DIRECT(), ...OVERLAY()]), PRUNE);
     const { peerCounts, peers: listed } = await observeNode(native, { listPeers: true });
     const tunnelled = listed.filter(({ route }) => route === "overlay").length;
-    assert.deepEqual(peerCounts, { direct: listed.length - tunnelled, overlay: tunnelled });
-    assert.deepEqual(peerCounts, { direct: DIRECT().length, overlay: OVERLAY().length });
+    assert.deepEqual(peerCounts, { encrypted: 0, direct: listed.length - tunnelled, overlay: tunnelled });
+    assert.deepEqual(peerCounts, { encrypted: 0, direct: DIRECT().length, overlay: OVERLAY().length });
   };
   await compare();
   await kernel.ensurePeers(peers([]), PRUNE);

@@ -26,6 +26,8 @@ export interface Datapath {
   readonly families: readonly Family[];
   readonly hostLinks: readonly Link[];
   readonly tunnels: readonly Tunnel[];
+  /** The device that encrypts what goes to other nodes. */
+  readonly wireguard: Link | undefined;
   /** VXLAN devices of others. */
   readonly foreignTunnels: readonly Link[];
 }
@@ -43,6 +45,7 @@ export async function observeDatapath(rtnetlink: NetlinkClient): Promise<Datapat
     families: [...new Set(gateways.map(({ address }) => familyOf(address)))],
     hostLinks: links.filter(isHostLink),
     tunnels: devices.filter(isOurs).map(tunnelOf),
+    wireguard: links.find((link) => link.kind === "wireguard" && isOurs(link)),
     foreignTunnels: devices.filter((link) => !isOurs(link)),
   };
 }

@@ -5,7 +5,7 @@ import { isWide, listPodGateways } from "../node/ensure-gateways.ts";
 import { observePeers } from "../peer/observe-peers.ts";
 import type { PodLink } from "../types.ts";
 import type { Native } from "../socket/native.ts";
-import { isHostLink, isOwnBridge, TUNNEL_ALIAS } from "../link/ownership.ts";
+import { isHostLink, isOwnBridge, TUNNEL_ALIAS, WIREGUARD_ALIAS } from "../link/ownership.ts";
 import { fdbKey, neighbourKey } from "../peer/peer-entries.ts";
 import { listPodLinks } from "../pod/pod-links.ts";
 import { createNetlinkClient, type NetlinkClient } from "../socket/netlink-client.ts";
@@ -14,8 +14,8 @@ import { listLinks } from "../uplink/underlay.ts";
 /** A route of ours to another node's pods. */
 export interface ObservedPeer {
   readonly podCIDR: string;
-  readonly route: "direct" | "overlay";
-  /** The node's address; undefined when an entry that tells it is missing. */
+  readonly route: "encrypted" | "direct" | "overlay";
+  /** The node's address; undefined when an entry that tells it is missing, and of an encrypted route. */
   readonly via: string | undefined;
 }
 
@@ -42,13 +42,16 @@ export async function observeNode(native: Native, options: { listPeers: boolean 
     const links = await listLinks(rtnetlink);
     const bridge = links.find(isOwnBridge);
     const tunnels = links.filter(({ kind, alias }) => kind === "vxlan" && alias === TUNNEL_ALIAS);
-    const indices = tunnels.map(({ index }) => index);
+    const devices: Devices = {
+      tunnels: tunnels.map(({ index }) => index),
+      wireguard: links.find(({ kind, alias }) => kind === "wireguard" && alias === WIREGUARD_ALIAS)?.index,
+    };
     return {
       bridge,
       podCidrs: bridge === undefined ? [] : await listPodCidrs(rtnetlink, bridge.index),
       pods: await listPodLinks(rtnetlink, links.filter(isHostLink)),
-      peerCounts: countByRoute(await countPeers(rtnetlink), indices),
-      peers: options.listPeers ? await listPeers(rtnetlink, indices) : [],
+      peerCounts: countByRoute(await countPeers(rtnetlink), devices),
+      peers: options.listPeers ? await listPeers(rtnetlink, devices) : [],
     };
   } finally {
     rtnetlink.close();
@@ -61,23 +64,29 @@ async function listPodCidrs(rtnetlink: NetlinkClient, linkIndex: number): Promis
     .map(({ address, prefixLength }) => cidrOf(address, prefixLength));
 }
 
-function countByRoute(
-  counts: ReadonlyMap<number, number>,
-  tunnels: readonly number[],
-): ObservedNode["peerCounts"] {
-  const sum = { direct: 0, overlay: 0 };
-  for (const [linkIndex, count] of counts) sum[tunnels.includes(linkIndex) ? "overlay" : "direct"] += count;
+/** Indices of the links that routes to other nodes go through, besides uplinks. */
+interface Devices {
+  readonly tunnels: readonly number[];
+  readonly wireguard: number | undefined;
+}
+
+function kindOf(linkIndex: number, { tunnels, wireguard }: Devices): ObservedPeer["route"] {
+  if (linkIndex === wireguard) return "encrypted";
+  return tunnels.includes(linkIndex) ? "overlay" : "direct";
+}
+
+function countByRoute(counts: ReadonlyMap<number, number>, devices: Devices): ObservedNode["peerCounts"] {
+  const sum = { encrypted: 0, direct: 0, overlay: 0 };
+  for (const [linkIndex, count] of counts) sum[kindOf(linkIndex, devices)] += count;
   return sum;
 }
 
-async function listPeers(
-  rtnetlink: NetlinkClient,
-  tunnels: readonly number[],
-): Promise<readonly ObservedPeer[]> {
-  const { routes, neighbours, fdb } = await observePeers(rtnetlink, tunnels);
+async function listPeers(rtnetlink: NetlinkClient, devices: Devices): Promise<readonly ObservedPeer[]> {
+  const { routes, neighbours, fdb } = await observePeers(rtnetlink, devices.tunnels);
   return [...routes].map(([podCIDR, { gateway, linkIndex }]) => {
-    if (gateway === undefined || linkIndex === undefined || !tunnels.includes(linkIndex))
-      return { podCIDR, route: "direct", via: gateway };
+    if (gateway === undefined || linkIndex === undefined) return { podCIDR, route: "direct", via: gateway };
+    const route = kindOf(linkIndex, devices);
+    if (route !== "overlay") return { podCIDR, route, via: route === "direct" ? gateway : undefined };
     const mac = neighbours.get(neighbourKey({ linkIndex, address: gateway }))?.mac ?? "";
     return { podCIDR, route: "overlay", via: fdb.get(fdbKey({ linkIndex, mac }))?.destination };
   });

@@ -5,8 +5,8 @@ import { asApiError, garbageError, statusError } from "./api-error.ts";
 import type { Credentials } from "./credentials.ts";
 
 export interface ApiRequest {
-  /** PATCH is a strategic merge patch. */
-  readonly method: "GET" | "POST" | "PATCH";
+  /** PATCH is a strategic merge patch, APPLY a server-side apply. */
+  readonly method: "GET" | "POST" | "PATCH" | "APPLY";
   /** Below the server's base URL, beginning with a slash. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
@@ -38,6 +38,8 @@ const CONTENT_TYPES: Readonly<Record<ApiRequest["method"], string>> = {
   GET: "application/json",
   POST: "application/json",
   PATCH: "application/strategic-merge-patch+json",
+  // JSON is YAML, too; the type with "+json" in its place is not known to all servers.
+  APPLY: "application/apply-patch+yaml",
 };
 
 /**
@@ -106,7 +108,7 @@ async function open(
   const isTls = url.protocol === "https:";
   const options = {
     ...tls,
-    method,
+    method: method === "APPLY" ? "PATCH" : method,
     signal,
     agent: proxyAgent ?? (isTls ? agents.https : agents.http),
     headers: {

@@ -1,5 +1,5 @@
-import { inspect } from "node:util";
 import { parseAddress } from "../../net/address.ts";
+import { showValue } from "../show-value.ts";
 import { type Cidr, cidrContains, formatCidr, parseCidr } from "../../net/cidr.ts";
 
 /** A checked list, or what is wrong with it: each fault names key and value. */
@@ -7,9 +7,6 @@ export interface CheckedList {
   readonly values: readonly string[];
   readonly faults: readonly string[];
 }
-
-/** Longest value shown in a fault: a hostile object must not fill the log. */
-const MAX_SHOWN_LENGTH = 80;
 
 /**
  * An object may hold tens of thousands of addresses; no node has more than a few, and the first ones are
@@ -22,17 +19,6 @@ const MAX_ELEMENTS = 32;
  * two.
  */
 const MAX_PREFIXES_PER_FAMILY = 2;
-
-/**
- * `value` for a message, cut to a bearable length. YAML values may be circular, so this is not simply JSON.
- */
-export function showValue(value: unknown): string {
-  const text =
-    typeof value === "string"
-      ? JSON.stringify(value)
-      : inspect(value, { breakLength: Number.POSITIVE_INFINITY, depth: 2, maxArrayLength: 8 });
-  return text.length <= MAX_SHOWN_LENGTH ? text : `${text.slice(0, MAX_SHOWN_LENGTH)}…`;
-}
 
 /** Checks a list of addresses; repeated ones are kept once. Undefined and null count as empty. */
 export function checkAddresses(key: string, list: unknown): CheckedList {

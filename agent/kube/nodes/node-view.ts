@@ -1,3 +1,5 @@
+import type { PublishedKey } from "../../plan/peers/claim.ts";
+
 /** What the agent keeps of a node. Addresses and prefixes are canonical text. */
 export interface ClusterNode {
   readonly name: string;
@@ -8,6 +10,8 @@ export interface ClusterNode {
   readonly addresses: readonly string[];
   /** In the order of the source; empty while none are assigned. */
   readonly podCIDRs: readonly string[];
+  /** Undefined: the node publishes none. */
+  readonly wireguard?: PublishedKey | undefined;
 }
 
 export interface NodeViewStats {

@@ -3,6 +3,7 @@ import { type ApiClient, createApiClient } from "../api/api-client.ts";
 import { createCredentials } from "../api/credentials.ts";
 import { createNodeEvents, type NodeEvents } from "../self/events.ts";
 import { createNodeCondition } from "../self/node-condition.ts";
+import { createKeyPublisher, type KeyPublisher } from "../keys/key-publisher.ts";
 import { createNodeReflector } from "./node-reflector.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../log.ts";
@@ -40,6 +41,8 @@ export interface OpenedNodeView {
    * Nobody listens in standalone mode, or where the configuration says so: the log and /readyz say the same.
    */
   readonly report: NodeEvents["report"];
+  /** What our own Node is to say of its WireGuard key; of no effect in standalone mode. */
+  readonly publishKey: KeyPublisher["publish"];
   /** The node serves pods: where the configuration says so, its Node object is told. */
   readonly ready: () => void;
   /**
@@ -66,6 +69,7 @@ export function openNodeView(input: OpenNodeViewInput): OpenedNodeView {
       client: undefined,
       apiServer: () => undefined,
       report: () => undefined,
+      publishKey: () => undefined,
       ready: () => undefined,
       isUninstalled: () => Promise.resolve(false),
       endsPolicies: () => false,
@@ -83,6 +87,15 @@ export function openNodeView(input: OpenNodeViewInput): OpenedNodeView {
   const condition = config.nodeCondition
     ? createNodeCondition({ client, nodeName, nodeUid, clock, dateMs: Date.now, log, random: Math.random })
     : undefined;
+  const key = createKeyPublisher({
+    client,
+    nodeName,
+    nodeUid,
+    published: () => view.nodes().get(nodeName)?.wireguard,
+    clock,
+    log,
+    random: Math.random,
+  });
   const own =
     daemonSet === undefined
       ? undefined
@@ -94,9 +107,10 @@ export function openNodeView(input: OpenNodeViewInput): OpenedNodeView {
     isUninstalled: () => own?.isDeleted() ?? Promise.resolve(false),
     endsPolicies: () => own?.endsPolicies() ?? false,
     report: (event) => events?.report(event),
+    publishKey: key.publish,
     ready: () => condition?.ready(),
     async close() {
-      await Promise.all([view.close(), events?.close(), condition?.close(), own?.close()]);
+      await Promise.all([view.close(), events?.close(), condition?.close(), key.close(), own?.close()]);
       client.close();
     },
   };

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { fakeKey } from "../../testing/cluster/fake-wireguard.ts";
 import fc from "fast-check";
 import { stringify } from "yaml";
 import { anyText } from "../../testing/any-text.ts";
@@ -43,6 +44,14 @@ test("parseNodesFile() reads nodes in canonical text; lists may be left out", as
       ["b", { name: "b", uid: "b", createdMs: 0, addresses: [], podCIDRs: [] }],
     ]),
   });
+});
+
+test("parseNodesFile() reads a node's WireGuard key, and says what is wrong with it", async () => {
+  const publicKey = fakeKey("a");
+  const read = await parseNodesFile(`- {name: a, wireguard: {publicKey: "${publicKey}", port: 51820}}`);
+  assert.deepEqual(read.kind === "valid" && read.nodes.get("a")?.wireguard, { publicKey, port: 51_820 });
+  const { faults } = (await parseNodesFile("- {name: a, wireguard: yes}")) as { faults?: string[] };
+  assert.deepEqual(faults, ['[0].wireguard: "yes" is not an object']);
 });
 
 const cases: readonly { readonly name: string; readonly text: string; readonly faults: readonly string[] }[] =

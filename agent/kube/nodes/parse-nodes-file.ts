@@ -2,8 +2,10 @@ import { inspect } from "node:util";
 import { parseDocument } from "yaml";
 import { isObject } from "../../lib/json.ts";
 import { isDnsSubdomain } from "../../net/dns-name.ts";
-import { checkAddresses, checkPodCIDRs, showValue } from "./node-fields.ts";
+import { checkAddresses, checkPodCIDRs } from "./node-fields.ts";
+import { showValue } from "../show-value.ts";
 import type { ClusterNode } from "./node-view.ts";
+import { checkKey } from "../keys/published-key.ts";
 import { splitYamlList, type YamlElement } from "./split-yaml-list.ts";
 
 /** The nodes of a file by name, or all that is wrong with it: each fault names key and value. */
@@ -11,7 +13,7 @@ export type NodesFile =
   | { readonly kind: "valid"; readonly nodes: ReadonlyMap<string, ClusterNode> }
   | { readonly kind: "faulty"; readonly faults: readonly string[] };
 
-const KEYS: ReadonlySet<string> = new Set(["name", "addresses", "podCIDRs"]);
+const KEYS: ReadonlySet<string> = new Set(["name", "addresses", "podCIDRs", "wireguard"]);
 
 /**
  * Nodes of the last reading by the text of their entry: what stays the same is not read again, and stays the
@@ -142,6 +144,8 @@ function readEntry(key: string, entry: unknown, faults: string[]): ClusterNode |
   const { name } = entry;
   const addresses = checkAddresses(`${key}.addresses`, entry["addresses"]);
   const podCIDRs = checkPodCIDRs(`${key}.podCIDRs`, entry["podCIDRs"]);
+  const wireguard = entry["wireguard"] === undefined ? undefined : checkKey(entry["wireguard"]);
+  if (wireguard !== undefined && "fault" in wireguard) faults.push(`${key}.wireguard: ${wireguard.fault}`);
   faults.push(...addresses.faults, ...podCIDRs.faults);
   if (!isDnsSubdomain(name)) {
     faults.push(`${key}.name ${showValue(name)} is not a node name`);
@@ -149,7 +153,8 @@ function readEntry(key: string, entry: unknown, faults: string[]): ClusterNode |
   }
   // A file has no identity beyond the name; all its nodes are of one age, so that the name decides between
   // them.
-  return { name, uid: name, createdMs: 0, addresses: addresses.values, podCIDRs: podCIDRs.values };
+  const node = { name, uid: name, createdMs: 0, addresses: addresses.values, podCIDRs: podCIDRs.values };
+  return wireguard === undefined ? node : { ...node, wireguard };
 }
 
 /** YAML errors go on with an excerpt of the text. */

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { parseAddress } from "../../net/address.ts";
+import { fakeKey } from "../../testing/cluster/fake-wireguard.ts";
 import { formatCidr, parseCidr } from "../../net/cidr.ts";
 import type { Projection } from "../reflector/kind.ts";
 import type { ClusterNode } from "./node-view.ts";
@@ -169,6 +170,21 @@ test("projectNode() answers any JSON with a node in canonical form or a reason",
   );
 });
 
+test("projectNode() keeps the WireGuard key, and the node also where its key is none", () => {
+  const raw = (text: string) => ({
+    metadata: { ...METADATA, annotations: { "causeway.io/wireguard": text } },
+  });
+  const key = { publicKey: fakeKey("a"), port: 51_820 };
+  assert.deepEqual(projectNode(raw(JSON.stringify(key))), {
+    kind: "usable",
+    object: { ...NODE, wireguard: key },
+  });
+  assert.deepEqual(projectNode(raw("none")), {
+    kind: "usable",
+    object: { ...NODE, wireguard: { fault: '"none" is not JSON' } },
+  });
+});
+
 test("isSameNode() compares all that the agent uses", () => {
   const node = { ...NODE, addresses: ["192.0.2.7"], podCIDRs: ["10.1.0.0/24"] };
   assert.equal(isSameNode(node, { ...node, addresses: [...node.addresses] }), true);
@@ -178,6 +194,7 @@ test("isSameNode() compares all that the agent uses", () => {
     { addresses: [] },
     { addresses: ["192.0.2.8"] },
     { podCIDRs: ["10.2.0.0/24"] },
+    { wireguard: { publicKey: "key", port: 1 } },
   ];
   for (const other of others)
     assert.equal(isSameNode(node, { ...node, ...other }), false, JSON.stringify(other));

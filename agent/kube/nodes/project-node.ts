@@ -1,8 +1,10 @@
 import { isObject, type JsonObject } from "../../lib/json.ts";
 import { isDnsSubdomain } from "../../net/dns-name.ts";
 import type { Projection } from "../reflector/kind.ts";
-import { checkAddresses, checkPodCIDRs, showValue } from "./node-fields.ts";
+import { checkAddresses, checkPodCIDRs } from "./node-fields.ts";
+import { showValue } from "../show-value.ts";
 import type { ClusterNode } from "./node-view.ts";
+import { isSameKey, KEY_ANNOTATION, parseKey } from "../keys/published-key.ts";
 
 /**
  * Addresses of other types are of no use here: names need DNS, external ones may not reach the node from
@@ -18,7 +20,7 @@ export function projectNode(raw: unknown): Projection<ClusterNode> {
   const metadata = isObject(raw) ? raw["metadata"] : undefined;
   if (!isObject(raw) || !isObject(metadata))
     return { kind: "malformed", reason: `${showValue(raw)} is not a Node object` };
-  const { name, uid, creationTimestamp } = metadata;
+  const { name, uid, creationTimestamp, annotations } = metadata;
   if (!isDnsSubdomain(name)) {
     const reason = `metadata.name ${showValue(name)} is not a node name`;
     return { kind: "malformed", reason };
@@ -32,7 +34,9 @@ export function projectNode(raw: unknown): Projection<ClusterNode> {
   const addresses = internalAddresses(member(raw, "status", "addresses", faults), faults);
   faults.push(...podCIDRs.faults);
   if (faults.length > 0 || typeof uid !== "string") return { kind: "malformed", reason: faults.join("; ") };
-  return { kind: "usable", object: { name, uid, createdMs, addresses, podCIDRs: podCIDRs.values } };
+  const wireguard = parseKey(isObject(annotations) ? annotations[KEY_ANNOTATION] : undefined);
+  const node = { name, uid, createdMs, addresses, podCIDRs: podCIDRs.values };
+  return { kind: "usable", object: wireguard === undefined ? node : { ...node, wireguard } };
 }
 
 /** Whether two projections of one name differ in nothing that the agent uses. */
@@ -41,7 +45,8 @@ export function isSameNode(a: ClusterNode, b: ClusterNode): boolean {
     a.uid === b.uid &&
     a.createdMs === b.createdMs &&
     isSameList(a.addresses, b.addresses) &&
-    isSameList(a.podCIDRs, b.podCIDRs)
+    isSameList(a.podCIDRs, b.podCIDRs) &&
+    isSameKey(a.wireguard, b.wireguard)
   );
 }
 

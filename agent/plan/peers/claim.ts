@@ -1,6 +1,17 @@
 import type { AddressRange } from "../../net/address-range.ts";
 import type { Cidr } from "../../net/cidr.ts";
 
+/** What a node publishes so that others encrypt what they send to its pods. */
+export interface NodeKey {
+  /** Of WireGuard: X25519, 32 bytes in base64. */
+  readonly publicKey: string;
+  /** UDP port of its WireGuard device. */
+  readonly port: number;
+}
+
+/** A key, or why what a node publishes is none, as in "its key …". */
+export type PublishedKey = NodeKey | { readonly fault: string };
+
 /** A node of the cluster, as far as its pods' traffic is concerned. */
 export interface ClusterMember {
   readonly name: string;
@@ -9,6 +20,8 @@ export interface ClusterMember {
   readonly addresses: readonly string[];
   /** Canonical prefixes. */
   readonly podCIDRs: readonly string[];
+  /** Undefined: the node publishes none. */
+  readonly wireguard?: PublishedKey | undefined;
 }
 
 /** A PodCIDR with the node that has it. */

@@ -10,6 +10,8 @@ test("createRouteCounter() counts a dual-stack node once, by the worst of its ro
   counter.add("b", "unreachable");
   counter.add("c", "held");
   counter.add("c", "overlay");
-  assert.deepEqual(counter.podCidrs(), { direct: 2, overlay: 2, held: 1, unreachable: 1 });
-  assert.deepEqual(counter.nodes(), { direct: 1, overlay: 0, held: 1, unreachable: 1 });
+  counter.add("d", "encrypted");
+  counter.add("d", "direct");
+  assert.deepEqual(counter.podCidrs(), { encrypted: 1, direct: 3, overlay: 2, held: 1, unreachable: 1 });
+  assert.deepEqual(counter.nodes(), { encrypted: 0, direct: 2, overlay: 0, held: 1, unreachable: 1 });
 });

@@ -1,5 +1,5 @@
 /** How another node is reached, from the best to the worst. */
-export const ROUTE_KINDS = ["direct", "overlay", "held", "unreachable"] as const;
+export const ROUTE_KINDS = ["encrypted", "direct", "overlay", "held", "unreachable"] as const;
 
 export type RouteKind = (typeof ROUTE_KINDS)[number];
 
@@ -35,5 +35,5 @@ export function createRouteCounter(): RouteCounter {
 }
 
 export function noRoutes(): Record<RouteKind, number> {
-  return { direct: 0, overlay: 0, held: 0, unreachable: 0 };
+  return { encrypted: 0, direct: 0, overlay: 0, held: 0, unreachable: 0 };
 }

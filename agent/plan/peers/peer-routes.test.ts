@@ -44,6 +44,81 @@ interface Setting {
   readonly isOff?: boolean;
 }
 
+const KEY = { publicKey: "key", port: 51_820 };
+
+test("createPeerPlanner() encrypts to a node with a key, also to a neighbour, and whatever the overlay is", () => {
+  const target = claim("10.244.2.0/24", "192.0.2.11");
+  for (const overlay of ["auto", "never", "always"] as const) {
+    const encryption = { linkIndex: 7, isRequired: false, fault: undefined };
+    const planner = createPeerPlanner({ overlay, ownAddresses, ownGateways, underlay, encryption });
+    assert.deepEqual(
+      planner(target, routeTo, () => KEY),
+      {
+        kind: "encrypted",
+        node: "peer",
+        destination: target.cidr,
+        source: "10.244.1.1",
+        gateway: "10.244.2.1",
+        linkIndex: 7,
+        remote: "192.0.2.11",
+        addresses: ["192.0.2.11"],
+        fault: undefined,
+        ...KEY,
+      },
+    );
+  }
+});
+
+test("createPeerPlanner() encrypts IPv6 through a gateway that no route leads to by another link", () => {
+  const encryption = { linkIndex: 7, isRequired: false, fault: undefined };
+  const planner = createPeerPlanner({ overlay: "auto", ownAddresses, ownGateways, underlay, encryption });
+  const found = planner(claim("fd00:2::/64", "192.0.2.11"), routeTo, () => KEY);
+  assert.equal(found.kind === "encrypted" && found.gateway, "fe80::1");
+});
+
+test("createPeerPlanner() reaches a node without a key in clear, and not at all where encryption is required", () => {
+  const target = claim("10.244.2.0/24", "192.0.2.11");
+  const kinds = [false, true].map((isRequired) => {
+    const input = { overlay: "auto" as const, ownAddresses, ownGateways, underlay };
+    const encryption = { linkIndex: 7, isRequired, fault: undefined };
+    return createPeerPlanner({ ...input, encryption })(
+      target,
+      routeTo,
+      () => "it publishes no WireGuard key",
+    );
+  });
+  assert.deepEqual(kinds, [
+    { kind: "direct", destination: target.cidr, gateway: "192.0.2.11", linkIndex: 2 },
+    { kind: "unreachable", reason: "it publishes no WireGuard key, and encryption is required" },
+  ]);
+});
+
+test("createPeerPlanner() sends a node nothing encrypted before that knows this node's key, but lets it in", () => {
+  const target = claim("10.244.2.0/24", "192.0.2.11");
+  for (const [isRequired, kind] of [
+    [false, "direct"],
+    [true, "unreachable"],
+  ] as const) {
+    const encryption = { linkIndex: 7, isRequired, fault: "this node's WireGuard key is not published yet" };
+    const planner = createPeerPlanner({ overlay: "auto", ownAddresses, ownGateways, underlay, encryption });
+    const found = planner(target, routeTo, () => KEY);
+    assert.deepEqual([found.kind, found.awaited?.publicKey], [kind, KEY.publicKey]);
+  }
+});
+
+test("createPeerPlanner() plans anew when the key of a node changes, and not before", () => {
+  const target = claim("10.244.2.0/24", "192.0.2.11");
+  const encryption = { linkIndex: 7, isRequired: false, fault: undefined };
+  const planner = createPeerPlanner({ overlay: "auto", ownAddresses, ownGateways, underlay, encryption });
+  const first = planner(target, routeTo, () => KEY);
+  assert.equal(
+    planner(target, routeTo, () => KEY),
+    first,
+  );
+  const second = planner(target, routeTo, () => ({ ...KEY, publicKey: "new" }));
+  assert.equal(second.kind === "encrypted" && second.publicKey, "new");
+});
+
 function plan(
   target: Claim,
   { overlay = "auto", own = ownAddresses, isOff = false }: Setting = {},

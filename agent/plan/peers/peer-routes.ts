@@ -1,13 +1,16 @@
 import { type Family, familyOf } from "../../net/address.ts";
 import { addressAt, type Cidr } from "../../net/cidr.ts";
 import { macOf } from "../../net/mac.ts";
-import type { Claim, ClusterMember } from "./claim.ts";
+import type { Claim, ClusterMember, NodeKey } from "./claim.ts";
 import type { Underlay, UnderlayRoute } from "../node/underlay.ts";
+
+/** How what goes between nodes is encrypted. */
+export type EncryptionType = "none" | "wireguard";
 
 export type OverlayMode = "auto" | "never" | "always";
 
 /** The route to the pods of another node. */
-export type PeerRoute = DirectRoute | OverlayRoute;
+export type PeerRoute = DirectRoute | OverlayRoute | EncryptedRoute;
 
 export interface DirectRoute {
   readonly kind: "direct";
@@ -37,7 +40,32 @@ export interface OverlayRoute {
   readonly fault: string | undefined;
 }
 
-export type PeerPlan =
+/** Through the WireGuard device, whatever lies between both nodes. */
+export interface EncryptedRoute extends NodeKey {
+  readonly kind: "encrypted";
+  readonly destination: Cidr;
+  /** Name of the node. */
+  readonly node: string;
+  /** This node's gateway of the same family: what other nodes take from this one. */
+  readonly source: string | undefined;
+  /** Nobody asks who has it, on a device without neighbours: the key tells where a packet goes. */
+  readonly gateway: string;
+  /** The WireGuard device. */
+  readonly linkIndex: number;
+  /** The node's address. */
+  readonly remote: string;
+  /** What the node may send from: its own addresses. */
+  readonly addresses: readonly string[];
+  /** Why no packet gets to the node at present. */
+  readonly fault: string | undefined;
+}
+
+export type PeerPlan = AnyPlan & {
+  /** The route as it will be once this node's own key is known to others: its peer is let in until then. */
+  readonly awaited?: EncryptedRoute;
+};
+
+type AnyPlan =
   | PeerRoute
   /** Nothing better is known at present: what is in the kernel stays as it is. */
   | { readonly kind: "held"; readonly reason: string }
@@ -50,7 +78,21 @@ export interface PeerPlannerInput {
   /** Gateways of this node's pods. */
   readonly ownGateways: readonly string[];
   readonly underlay: Pick<Underlay, "addresses">;
+  /** Undefined where nothing is encrypted. */
+  readonly encryption?: PeerEncryption | undefined;
 }
+
+export interface PeerEncryption {
+  /** The WireGuard device; undefined while there is none. */
+  readonly linkIndex: number | undefined;
+  /** Why no node is sent encrypted packets yet; undefined: all that have a key are. */
+  readonly fault: string | undefined;
+  /** Whether a node is not to be reached in clear. */
+  readonly isRequired: boolean;
+}
+
+/** The key that a node is reached with, or why there is none, as in "it publishes no key". */
+export type KeyOf = (node: ClusterMember) => NodeKey | string;
 
 /** The kernel's route to an address of another node. */
 export type RouteTo = (address: string) => UnderlayRoute | undefined;
@@ -69,16 +111,21 @@ export function addressOf(family: Family, addresses: readonly string[]): string 
 interface KnownPlan {
   readonly route4: UnderlayRoute | undefined;
   readonly route6: UnderlayRoute | undefined;
+  readonly key: NodeKey | string;
   readonly plan: PeerPlan;
 }
+
+const noKey: KeyOf = () => "nothing is encrypted";
 
 /**
  * Plans the routes to other nodes' pods, one claim at a time, and remembers them: of thousands of nodes one
  * or two change at once, and the same answer for the others is recognised as the same object.
  */
-export function createPeerPlanner(input: PeerPlannerInput): (claim: Claim, routeTo: RouteTo) => PeerPlan {
+export function createPeerPlanner(
+  input: PeerPlannerInput,
+): (claim: Claim, routeTo: RouteTo, keyOf?: KeyOf) => PeerPlan {
   const known = new WeakMap<Claim, KnownPlan>();
-  return (claim, routeTo) => {
+  return (claim, routeTo, keyOf = noKey) => {
     const { addresses } = claim.node;
     const routeOf = (family: Family): UnderlayRoute | undefined => {
       const address = addressOf(family, addresses);
@@ -86,14 +133,37 @@ export function createPeerPlanner(input: PeerPlannerInput): (claim: Claim, route
     };
     const [route4, route6] = [routeOf(4), routeOf(6)];
     const before = known.get(claim);
-    if (before !== undefined && before.route4 === route4 && before.route6 === route6) return before.plan;
-    const plan = planPeer(claim, input, routeTo);
-    known.set(claim, { route4, route6, plan });
+    const key = keyOf(claim.node);
+    const isSame = before?.route4 === route4 && before?.route6 === route6 && before?.key === key;
+    if (before !== undefined && isSame) return before.plan;
+    const plan = planPeer(claim, { node: claim.node, input, routeTo, key });
+    known.set(claim, { route4, route6, key, plan });
     return plan;
   };
 }
 
-function planPeer({ cidr, node }: Claim, input: PeerPlannerInput, routeTo: RouteTo): PeerPlan {
+interface PeerTarget {
+  readonly node: ClusterMember;
+  readonly input: PeerPlannerInput;
+  readonly routeTo: RouteTo;
+  readonly key: NodeKey | string;
+}
+
+function planPeer(claim: Claim, target: PeerTarget): PeerPlan {
+  const { encryption } = target.input;
+  if (encryption === undefined) return planClear(claim, target);
+  const { key } = target;
+  const encrypted = typeof key === "string" ? undefined : planEncrypted(claim.cidr, target, key);
+  if (encrypted !== undefined && encryption.fault === undefined) return encrypted;
+  const why = typeof key === "string" ? key : encryption.fault;
+  const clear: PeerPlan = encryption.isRequired
+    ? { kind: "unreachable", reason: `${why}, and encryption is required` }
+    : planClear(claim, target);
+  return encrypted?.kind === "encrypted" ? { ...clear, awaited: encrypted } : clear;
+}
+
+function planClear({ cidr, node }: Claim, target: PeerTarget): PeerPlan {
+  const { input, routeTo } = target;
   const { overlay, ownAddresses, underlay } = input;
   const sameFamily = addressOf(cidr.family, node.addresses);
   const route = sameFamily === undefined ? undefined : routeTo(sameFamily);
@@ -103,7 +173,7 @@ function planPeer({ cidr, node }: Claim, input: PeerPlannerInput, routeTo: Route
   const [first] = ownAddresses;
   if (first !== undefined && !ownAddresses.some((address) => underlay.addresses.has(address)))
     return held(first);
-  if (overlay !== "never") return planOverlay(cidr, { node, input, routeTo });
+  if (overlay !== "never") return planOverlay(cidr, target);
   if (sameFamily === undefined)
     return { kind: "unreachable", reason: `it has no IPv${cidr.family} address, and the overlay is off` };
   return { kind: "unreachable", reason: `${describeRoute(sameFamily, route)}, and the overlay is off` };
@@ -136,14 +206,57 @@ function describeRoute(address: string, route: UnderlayRoute | undefined): strin
   }
 }
 
-interface OverlayTarget {
-  readonly node: ClusterMember;
-  readonly input: PeerPlannerInput;
-  readonly routeTo: RouteTo;
+function planOverlay(destination: Cidr, target: PeerTarget): PeerPlan {
+  const way = findWay(target);
+  if ("kind" in way) return way;
+  return {
+    kind: "overlay",
+    destination,
+    source: addressOf(destination.family, target.input.ownGateways),
+    gateway: addressAt(destination, 1n),
+    underlay: way.family,
+    remote: way.remote,
+    mac: macOf(way.remote),
+    fault: way.fault,
+  };
 }
 
-function planOverlay(destination: Cidr, { node, input, routeTo }: OverlayTarget): PeerPlan {
-  const { ownAddresses, ownGateways, underlay } = input;
+/**
+ * Linux refuses a gateway of IPv6 that the route which is to be replaced leads to by another link
+ * (ip6_route_check_nh_onlink of net/ipv6/route.c), and takes any link-local one.
+ */
+const LINK_LOCAL_GATEWAY = "fe80::1";
+
+function planEncrypted(destination: Cidr, target: PeerTarget, key: NodeKey): PeerPlan {
+  const { node, input } = target;
+  const linkIndex = input.encryption?.linkIndex;
+  if (linkIndex === undefined) return { kind: "held", reason: "this node has no WireGuard device yet" };
+  const way = findWay(target);
+  if ("kind" in way) return way;
+  return {
+    kind: "encrypted",
+    destination,
+    node: node.name,
+    source: addressOf(destination.family, input.ownGateways),
+    gateway: destination.family === 6 ? LINK_LOCAL_GATEWAY : addressAt(destination, 1n),
+    linkIndex,
+    remote: way.remote,
+    addresses: node.addresses,
+    fault: way.fault,
+    publicKey: key.publicKey,
+    port: key.port,
+  };
+}
+
+/** Between which addresses outer packets go. */
+interface Way {
+  readonly family: Family;
+  readonly remote: string;
+  readonly fault: string | undefined;
+}
+
+function findWay({ node, input, routeTo }: PeerTarget): Way | PeerPlan {
+  const { ownAddresses, underlay } = input;
   for (const family of FAMILIES) {
     const local = addressOf(family, ownAddresses);
     const remote = addressOf(family, node.addresses);
@@ -152,16 +265,7 @@ function planOverlay(destination: Cidr, { node, input, routeTo }: OverlayTarget)
     const route = routeTo(remote);
     if (route === undefined) return unasked(remote);
     if (route.kind === "inside") return { kind: "held", reason: describeRoute(remote, route) };
-    return {
-      kind: "overlay",
-      destination,
-      source: addressOf(destination.family, ownGateways),
-      gateway: addressAt(destination, 1n),
-      underlay: family,
-      remote,
-      mac: macOf(remote),
-      fault: route.kind === "none" ? describeRoute(remote, route) : undefined,
-    };
+    return { family, remote, fault: route.kind === "none" ? describeRoute(remote, route) : undefined };
   }
   const addresses = node.addresses.length === 0 ? "none" : node.addresses.join(", ");
   return { kind: "unreachable", reason: `it shares no address family with this node (it has ${addresses})` };

@@ -3,10 +3,17 @@ import type { Family } from "../../net/address.ts";
 import type { Cidr } from "../../net/cidr.ts";
 import { macOf } from "../../net/mac.ts";
 import type { Claims } from "./cluster-claims.ts";
-import type { Claim } from "./claim.ts";
+import type { Claim, ClusterMember } from "./claim.ts";
 import { createRouteCounter, type RouteCounts } from "./count-routes.ts";
 import { minMtu } from "../node/node-network.ts";
-import { addressOf, FAMILIES, type PeerPlan, type PeerRoute } from "./peer-routes.ts";
+import {
+  addressOf,
+  type DirectRoute,
+  type EncryptedRoute,
+  FAMILIES,
+  type PeerPlan,
+  type PeerRoute,
+} from "./peer-routes.ts";
 import type { Underlay } from "../node/underlay.ts";
 
 /**
@@ -60,6 +67,10 @@ export interface PeersPlan {
   readonly nodes: RouteCounts;
   /** Nodes to which there is no route, as sentences. */
   readonly problems: readonly string[];
+  /** Nodes that are reached in clear although this one encrypts, by name with the reason. */
+  readonly inClear: ReadonlyMap<string, string>;
+  /** Routes to nodes that may send encrypted packets, also those that are not made yet. */
+  readonly encrypted: readonly EncryptedRoute[];
 }
 
 export interface PeersInput {
@@ -71,35 +82,17 @@ export interface PeersInput {
   /** Gateways of this node's pods. */
   readonly ownGateways: readonly string[];
   readonly planPeer: (claim: Claim) => PeerPlan;
+  /** Why a node is reached in clear; undefined where nothing is encrypted. */
+  readonly whyClear?: ((node: ClusterMember) => string) | undefined;
   readonly underlay: Pick<Underlay, "addresses">;
   readonly settings: VxlanSettings;
 }
 
 /** Plans routes and tunnels to all nodes but this one. */
 export function planPeers(input: PeersInput): PeersPlan {
-  const { claims, ownAddresses, ownCidrs, ownGateways, planPeer, underlay, settings } = input;
+  const { ownAddresses, ownCidrs, ownGateways, underlay, settings } = input;
   const least = minMtu(ownCidrs.map(({ family }) => family));
-  const isOwn = ownClaims(input);
-  const routes = new Map<string, PeerRoute>();
-  const held = new Set<string>();
-  const problems = new Set<string>();
-  const families = new Set<Family>();
-  const counter = createRouteCounter();
-  for (const [key, claim] of claims) {
-    if (isOwn(claim)) continue;
-    const plan = planPeer(claim);
-    const isCutOff = plan.kind === "overlay" && plan.fault !== undefined;
-    counter.add(claim.node.name, isCutOff ? "unreachable" : plan.kind);
-    if (plan.kind === "direct" || plan.kind === "overlay") routes.set(key, plan);
-    else {
-      if (plan.kind === "held") held.add(key);
-      problems.add(`node "${claim.node.name}" cannot be reached at ${key}: ${plan.reason}`);
-    }
-    if (plan.kind !== "overlay") continue;
-    families.add(plan.underlay);
-    if (plan.fault === undefined) continue;
-    problems.add(`node "${claim.node.name}" cannot be reached at ${key}: ${plan.fault}`);
-  }
+  const { families, ...planned } = planRoutes(input);
   const tunnels = FAMILIES.filter((family) => families.has(family)).flatMap((family) => {
     const local = addressOf(family, ownAddresses);
     const mtu = local === undefined ? undefined : underlay.addresses.get(local);
@@ -108,8 +101,48 @@ export function planPeers(input: PeersInput): PeersPlan {
       : [planTunnel(family, { local, mtu, least, addresses: ownGateways, settings })];
   });
   const tunnelNames = FAMILIES.map((family) => tunnelName(settings.vxlanDevice, family));
+  return { ...planned, tunnels, tunnelNames };
+}
+
+type PlannedRoutes = Omit<PeersPlan, "tunnels" | "tunnelNames"> & {
+  /** Families of tunnels that routes go through. */
+  readonly families: ReadonlySet<Family>;
+};
+
+function planRoutes(input: PeersInput): PlannedRoutes {
+  const isOwn = ownClaims(input);
+  const routes = new Map<string, PeerRoute>();
+  const held = new Set<string>();
+  const problems = new Set<string>();
+  const inClear = new Map<string, string>();
+  const encrypted: EncryptedRoute[] = [];
+  const families = new Set<Family>();
+  const counter = createRouteCounter();
+  for (const [key, claim] of input.claims) {
+    if (isOwn(claim)) continue;
+    const plan = input.planPeer(claim);
+    const { name } = claim.node;
+    const peer = plan.kind === "encrypted" ? plan : plan.awaited;
+    if (peer !== undefined) encrypted.push(peer);
+    counter.add(name, isCutOff(plan) ? "unreachable" : plan.kind);
+    if (plan.kind === "held" || plan.kind === "unreachable") {
+      if (plan.kind === "held") held.add(key);
+      problems.add(`node "${name}" cannot be reached at ${key}: ${plan.reason}`);
+      continue;
+    }
+    routes.set(key, plan);
+    if (plan.kind === "overlay") families.add(plan.underlay);
+    if (isCutOff(plan)) problems.add(`node "${name}" cannot be reached at ${key}: ${plan.fault}`);
+    if (plan.kind !== "encrypted" && input.whyClear !== undefined)
+      inClear.set(name, input.whyClear(claim.node));
+  }
   const counts = { podCidrs: counter.podCidrs(), nodes: counter.nodes() };
-  return { routes, held, tunnels, tunnelNames, ...counts, problems: [...problems] };
+  return { routes, held, families, ...counts, problems: [...problems], inClear, encrypted };
+}
+
+/** Whether the node's address is unreachable, whatever route there is for the moment when it is not. */
+export function isCutOff(plan: PeerPlan): plan is Exclude<PeerRoute, DirectRoute> & { fault: string } {
+  return (plan.kind === "overlay" || plan.kind === "encrypted") && plan.fault !== undefined;
 }
 
 /**

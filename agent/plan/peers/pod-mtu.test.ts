@@ -5,6 +5,7 @@ import { mtuFault, type PodMtuInput, planMtu } from "./pod-mtu.ts";
 const input: PodMtuInput = {
   mtu: 0,
   overlay: "auto",
+  encryption: "none",
   families: [4, 6],
   ownAddresses: ["192.0.2.10"],
   underlay: { uplinks: [{ name: "wan0", mtu: 1500 }], addresses: new Map([["192.0.2.10", 9000]]) },
@@ -15,6 +16,16 @@ const off = { uplinks: [{ name: "wan0", mtu: 1500 }], addresses: new Map<string,
 for (const { name, change, want } of [
   { name: "follows the link of the node's address, not that of the default route", change: {}, want: 8950 },
   { name: "is the link's own where the overlay is never used", change: { overlay: "never" }, want: 9000 },
+  {
+    name: "leaves room for what WireGuard puts around a packet, also where the overlay is never used",
+    change: { encryption: "wireguard", overlay: "never" },
+    want: 8940,
+  },
+  {
+    name: "leaves room for WireGuard in outer IPv6 where the node has an IPv6 address",
+    change: { encryption: "wireguard", ownAddresses: ["192.0.2.10", "2001:db8::10"] },
+    want: 8920,
+  },
   { name: "is what the operator says", change: { mtu: 1284 }, want: 1284 },
   {
     name: "leaves room for an outer IPv6 header where the node has an IPv6 address: a peer may have nothing else",

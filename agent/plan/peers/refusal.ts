@@ -12,6 +12,7 @@ export const REFUSAL_REASONS = [
   "dns_server",
   "api_server",
   "node_address",
+  "wireguard_key",
 ] as const;
 
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];

@@ -12,11 +12,19 @@ export const PORT_DROP_REASONS = [
 /** Why a packet of the overlay was dropped: see {@link OVERLAY_COUNTERS}. */
 export const OVERLAY_DROP_REASONS = ["overlay-pod", "overlay-outer", "overlay-inner"] as const;
 
-export const DROP_REASONS = [...PORT_DROP_REASONS, ...OVERLAY_DROP_REASONS] as const;
+/** Why a packet between nodes was dropped where encryption is required. */
+export const ENCRYPTION_DROP_REASONS = ["unencrypted"] as const;
+
+export const DROP_REASONS = [
+  ...PORT_DROP_REASONS,
+  ...OVERLAY_DROP_REASONS,
+  ...ENCRYPTION_DROP_REASONS,
+] as const;
 
 export type PortDropReason = (typeof PORT_DROP_REASONS)[number];
 export type OverlayDropReason = (typeof OVERLAY_DROP_REASONS)[number];
-export type DropReason = PortDropReason | OverlayDropReason;
+export type EncryptionDropReason = (typeof ENCRYPTION_DROP_REASONS)[number];
+export type DropReason = PortDropReason | OverlayDropReason | EncryptionDropReason;
 
 /** The named counter of the bridge's table that says how often. */
 export function dropCounter(reason: PortDropReason): string {

@@ -74,6 +74,15 @@ for (const { name, input } of [
     input: { podCidrs: own, insideCidrs: [], masquerade, overlay: overlay(true) },
   },
   {
+    name: "encrypted",
+    input: {
+      podCidrs: own,
+      insideCidrs: [],
+      masquerade,
+      encryption: { device: "cw-wg", cidrs: cidrs("10.244.0.0/24", "10.244.2.0/23", "fd00:10:244:2::/64") },
+    },
+  },
+  {
     name: "without-host-ports",
     input: { podCidrs: own, insideCidrs: [], masquerade, lacksHostPorts: true },
   },

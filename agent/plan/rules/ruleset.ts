@@ -1,6 +1,7 @@
 import { formatPortElement, type PortElement } from "../pods/host-ports.ts";
 import { formatSourceElement, type SourceElement } from "../pods/sources.ts";
 import type { NftChain, Ruleset } from "../nft/nft-table.ts";
+import { planEncryptionGuard } from "./encryption-guard.ts";
 import { planHostPorts, planPortSets } from "./host-port-rules.ts";
 import { planOverlayGuard } from "./overlay-guard.ts";
 import { PRIORITY_GUARD, planPortGuard } from "./port-guard.ts";
@@ -16,22 +17,25 @@ export function planRuleset(input: RulesetInput): Ruleset {
   const families = [...new Set(input.podCidrs.map((cidr) => cidr.family))].toSorted((a, b) => a - b);
   const masqueraded = families.filter((family) => input.masquerade.families.includes(family));
   const overlay = planOverlayGuard(input.overlay);
+  const encryption = planEncryptionGuard(input.encryption);
   const withPorts = input.lacksHostPorts === true ? [] : families;
   return [
     {
       family: "inet",
-      counters: overlay.counters,
+      counters: [...overlay.counters, ...encryption.counters],
       sets: [
         ...masqueraded.flatMap((family) => planMasqueradeSets(family, input)),
         ...withPorts.flatMap((family) => planPortSets(family, input)),
         ...overlay.sets,
+        ...encryption.sets,
       ],
       chains: [
         ...planSourceNat(withPorts, masqueraded, input),
         planRedirectDrop(input.bridge),
-        planLocalnetGuard(input.bridge, overlay.arrivalRules),
+        planLocalnetGuard(input.bridge, [...encryption.arrivalRules, ...overlay.arrivalRules]),
         ...planHostPorts(withPorts),
         ...overlay.chains,
+        ...encryption.chains,
       ],
     },
     planPortGuard(),

@@ -34,6 +34,7 @@ const NO_PEERS: PeerCounts = {
   podCidrs: noRoutes(),
   nodes: noRoutes(),
   refused: countRefusals([]),
+  inClear: 0,
   desired: 0,
   programmed: 0,
 };
@@ -66,7 +67,15 @@ export function createClusterRoutes(input: ClusterRoutesInput): ClusterRoutes {
       const refusalTexts = refusals.map(({ text }) => text);
       reportRefusals(refusalTexts);
       // What a failure leaves unknown is no more than there was.
-      counts = { podCidrs, nodes, refused, desired: size, programmed: Math.min(counts.programmed, size) };
+      const inClear = peers.inClear.size;
+      counts = {
+        podCidrs,
+        nodes,
+        refused,
+        inClear,
+        desired: size,
+        programmed: Math.min(counts.programmed, size),
+      };
       const outcome = await kernel.ensurePeers(peers, options);
       reportChanges(outcome.changes, { isRepair: isSamePlan(applied, peers) });
       applied = peers;

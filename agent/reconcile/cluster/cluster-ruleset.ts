@@ -4,16 +4,20 @@ import type { Readiness } from "../../lib/readiness.ts";
 import { rememberLast } from "../../lib/remember-last.ts";
 import type { Family } from "../../net/address.ts";
 import { type Cidr, formatCidr } from "../../net/cidr.ts";
+import { subtractCidrs } from "../../plan/encryption/subtract-cidrs.ts";
 import type { Ruleset } from "../../plan/nft/nft-table.ts";
 import type { Claims } from "../../plan/peers/cluster-claims.ts";
 import { overlayNodes, type RememberedPeer } from "../../plan/peers/overlay-nodes.ts";
 import type { OverlayMode } from "../../plan/peers/peer-routes.ts";
 import { ownClaims, type VxlanSettings } from "../../plan/peers/peers.ts";
+import { WIREGUARD_DEVICE } from "../../plan/encryption/plan-device.ts";
+import type { EncryptionGuardInput } from "../../plan/rules/encryption-guard.ts";
 import { writeOverlayElements } from "../../plan/rules/overlay-bindings.ts";
 import { planRuleset } from "../../plan/rules/ruleset.ts";
 import type { ReportChanges } from "../report-changes.ts";
 import { inSlices } from "../runner/in-slices.ts";
 import { createRules } from "./apply-rules.ts";
+import type { EncryptionSettings } from "./cluster-encryption.ts";
 import { type LocalNetwork, livePrefixes } from "./local-network.ts";
 
 export interface ClusterRulesetInput extends VxlanSettings {
@@ -25,6 +29,9 @@ export interface ClusterRulesetInput extends VxlanSettings {
   readonly masquerade: readonly Family[];
   readonly masqueradeRandomPorts: boolean;
   readonly nonMasqueradeCIDRs: readonly Cidr[];
+  /** The space of all PodCIDRs, where it is set. */
+  readonly clusterCIDRs: readonly Cidr[];
+  readonly encryption: EncryptionSettings;
   readonly reportChanges: ReportChanges;
   /** The ruleset could not be applied or verified. */
   readonly onRulesetError: () => void;
@@ -94,16 +101,26 @@ function rulesetInput(input: ClusterRulesetInput, parts: Parts): Parameters<type
     ownAddresses: local.addresses,
     nodes,
   };
+  const others = [
+    ...[...claims.values()].map(({ cidr }) => cidr),
+    ...remembered.map(({ destination }) => destination),
+  ];
   return {
     bridge: input.bridge,
     podCidrs: livePrefixes(local),
     serviceAddresses: local.underlay.serviceAddresses,
-    insideCidrs: [
-      ...input.nonMasqueradeCIDRs,
-      ...[...claims.values()].map(({ cidr }) => cidr),
-      ...remembered.map(({ destination }) => destination),
-    ],
+    insideCidrs: [...input.nonMasqueradeCIDRs, ...others],
     masquerade: { families: input.masquerade, randomPorts: input.masqueradeRandomPorts },
     overlay: input.overlay === "never" && !isReceiver ? undefined : overlay,
+    encryption: guardOf(input, others, livePrefixes(local)),
   };
+}
+
+function guardOf(
+  { encryption, clusterCIDRs }: ClusterRulesetInput,
+  others: readonly Cidr[],
+  own: readonly Cidr[],
+): EncryptionGuardInput | undefined {
+  if (encryption.type === "none" || !encryption.require) return undefined;
+  return { device: WIREGUARD_DEVICE, cidrs: subtractCidrs([...clusterCIDRs, ...others], own) };
 }

@@ -6,7 +6,7 @@ import { planNodeNetwork } from "../../plan/node/node-network.ts";
 import { planMtu } from "../../plan/peers/pod-mtu.ts";
 import type { Underlay } from "../../plan/node/underlay.ts";
 import type { Family } from "../../net/address.ts";
-import type { OverlayMode } from "../../plan/peers/peer-routes.ts";
+import type { EncryptionType, OverlayMode } from "../../plan/peers/peer-routes.ts";
 import type { ReportChanges } from "../report-changes.ts";
 
 export interface NodeNetworkInput {
@@ -16,6 +16,7 @@ export interface NodeNetworkInput {
   /** 0 takes the uplink's. */
   readonly mtu: number;
   readonly overlay: OverlayMode;
+  readonly encryption: { readonly type: EncryptionType };
   readonly reportChanges: ReportChanges;
 }
 
@@ -47,7 +48,14 @@ export function createNodeNetwork(input: NodeNetworkInput): NodeNetwork {
     mtu: () => mtu,
     async apply({ podCidrs, underlay, ownAddresses }) {
       const before = mtu ?? (await kernel.readMtu(bridge));
-      mtu = planMtu({ ...input, families: families(podCidrs), underlay, ownAddresses, before });
+      mtu = planMtu({
+        ...input,
+        encryption: input.encryption.type,
+        families: families(podCidrs),
+        underlay,
+        ownAddresses,
+        before,
+      });
       const plan = planNodeNetwork({
         bridge,
         mtu,

@@ -18,6 +18,8 @@ const INDIRECT: Readonly<Record<string, readonly string[]>> = {
     "Cannot watch …",
     "Cannot create event: …",
     "Cannot set the Node's condition NetworkUnavailable: …",
+    "Cannot publish the WireGuard key of this Node: …",
+    "Cannot withdraw the WireGuard key of this Node: …",
   ],
   // Subjects of lists of problems.
   "…: …": [

@@ -150,6 +150,7 @@ function createHandler(state: State): RequestListener {
     const fault = faultOf(state, seen);
     if (fault !== undefined && fault.kind !== "expire") return misbehave(fault, request, response);
     if (verb === "patch") return void writes.patchStatus(path, request, response);
+    if (verb === "apply") return void writes.applyNode(seen, request, response);
     if (verb === "create") return void writes.createEvent(request, response);
     const server = servers.get(collection?.plural ?? "");
     if (verb === "other" || server === undefined || server.resource.apiVersion !== collection?.apiVersion)

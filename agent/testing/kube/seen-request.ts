@@ -1,10 +1,10 @@
 import type { IncomingMessage } from "node:http";
 import { DAEMON_SETS, DEFINITIONS, parseResourcePath, type ResourcePath } from "./resources/resource.ts";
 import type { ReadVerb } from "./resources/resource-server.ts";
-import { EVENTS_PATH, STATUS_PATH } from "./writes.ts";
+import { EVENTS_PATH, NODE_PATH, STATUS_PATH } from "./writes.ts";
 
 /** "stream" is a watch that begins with all objects. */
-export type ApiVerb = ReadVerb | "create" | "patch";
+export type ApiVerb = ReadVerb | "create" | "patch" | "apply";
 
 export interface SeenRequest {
   readonly verb: ApiVerb | "other";
@@ -48,6 +48,7 @@ export function namesAsked(requests: readonly SeenRequest[]): readonly string[] 
 function verbOf(method: string | undefined, { pathname, searchParams }: URL): SeenRequest["verb"] {
   if (method === "POST" && pathname === EVENTS_PATH) return "create";
   if (method === "PATCH" && STATUS_PATH.test(pathname)) return "patch";
+  if (method === "PATCH" && NODE_PATH.test(pathname)) return "apply";
   if (method !== "GET" || parseResourcePath(pathname) === undefined) return "other";
   if (!["true", "1"].includes(searchParams.get("watch") ?? "")) return "list";
   return searchParams.get("sendInitialEvents") === "true" ? "stream" : "watch";

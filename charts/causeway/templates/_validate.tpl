@@ -11,6 +11,12 @@
 {{- if eq .bridge .vxlanDevice -}}
 {{- $faults = append $faults (printf "config.vxlanDevice %q is also the name of the bridge" .vxlanDevice) -}}
 {{- end -}}
+{{- if and .encryption.require (eq .encryption.type "none") -}}
+{{- $faults = append $faults "config.encryption.require has no effect because config.encryption.type is none" -}}
+{{- end -}}
+{{- if and (ne .encryption.type "none") (eq (int .encryption.port) (int .vxlanPort)) -}}
+{{- $faults = append $faults (printf "config.encryption.port %d is also config.vxlanPort" (int .encryption.port)) -}}
+{{- end -}}
 {{- end -}}
 {{- /* Mounted under the same path, so they must not cover what the image needs. */ -}}
 {{- range $name, $path := .Values.hostPaths -}}

@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { WireGuardPeerState } from "../../plan/encryption/wireguard.ts";
+import { cidr } from "../../testing/cidr.ts";
+import { checkEncryption } from "./check-encryption.ts";
+import { explainEncrypted } from "./explain-encrypted.ts";
+
+const NOW = 1_800_000_000;
+const device = { name: "cw-wg", up: true, mtu: 1420 };
+
+function peer(change: Partial<WireGuardPeerState> = {}): WireGuardPeerState {
+  return {
+    publicKey: "key",
+    endpoint: { address: "192.0.2.11", port: 51_820 },
+    allowedIps: [cidr("10.244.2.0/24")],
+    lastHandshake: NOW - 10,
+    receivedBytes: 1,
+    sentBytes: 1,
+    ...change,
+  };
+}
+
+function check(...peers: readonly WireGuardPeerState[]) {
+  return checkEncryption({ device, state: { publicKey: "own", port: 51_820, peers }, nowSeconds: NOW });
+}
+
+test("checkEncryption() says nothing where nothing is encrypted", () => {
+  assert.deepEqual(checkEncryption({ device: undefined, state: undefined, nowSeconds: NOW }), []);
+});
+
+test("checkEncryption() brings a device up that somebody took down", () => {
+  const [finding] = checkEncryption({ device: { ...device, up: false }, state: undefined, nowSeconds: NOW });
+  assert.deepEqual([finding?.verdict, finding?.remedy], ["fail", "ip link set dev cw-wg up"]);
+});
+
+test("checkEncryption() names a node that was called and has never answered", () => {
+  const findings = check(peer(), peer({ lastHandshake: 0 }));
+  assert.deepEqual(
+    findings.map(({ verdict }) => verdict),
+    ["fail"],
+  );
+  assert.match(findings[0]?.evidence ?? "", /192\.0\.2\.11, UDP port 51820 has never answered a handshake/);
+});
+
+test("checkEncryption() takes a node for well that has nothing to send", () => {
+  const findings = check(
+    peer(),
+    peer({ lastHandshake: NOW - 86_400 }),
+    peer({ lastHandshake: 0, sentBytes: 0 }),
+  );
+  assert.deepEqual(findings, [
+    {
+      name: "encryption",
+      verdict: "ok",
+      evidence:
+        "cw-wg: 3 nodes with a key, 1 with a handshake in the last 3 minutes; others have nothing to send",
+    },
+  ]);
+});
+
+for (const { name, observed, verdicts, evidence } of [
+  {
+    name: "shows who gets the packet",
+    observed: { peer: peer() },
+    verdicts: ["ok", "ok"],
+    evidence: /10 s ago/,
+  },
+  {
+    name: "says that a device without the peer drops the packet",
+    observed: { peer: undefined },
+    verdicts: ["ok", "fail"],
+    evidence: /cw-wg has no peer for 10\.244\.2\.7, and drops what goes there/,
+  },
+  {
+    name: "says that the node has never answered",
+    observed: { peer: peer({ lastHandshake: 0 }) },
+    verdicts: ["ok", "fail"],
+    evidence: /never answered/,
+  },
+  {
+    name: "says that the device is down",
+    observed: { device: { ...device, up: false }, peer: peer() },
+    verdicts: ["fail"],
+    evidence: /cw-wg is down/,
+  },
+])
+  test(`explainEncrypted() ${name}`, () => {
+    const findings = explainEncrypted(
+      { device, nowSeconds: NOW, ...observed },
+      { destination: "10.244.2.7", nodeName: "node-1" },
+    );
+    assert.deepEqual(
+      findings.map(({ verdict }) => verdict),
+      verdicts,
+    );
+    assert.match(findings.at(-1)?.evidence ?? "", evidence);
+  });

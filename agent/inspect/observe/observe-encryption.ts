@@ -1,0 +1,21 @@
+import type { EncryptionObservation } from "../../diagnosis/encryption/check-encryption.ts";
+import type { EncryptedObservation } from "../../diagnosis/encryption/explain-encrypted.ts";
+import type { Datapath } from "../../kernel/read/observe-datapath.ts";
+import { readWireGuard } from "../../kernel/read/read-wireguard.ts";
+import { cidrContains } from "../../net/cidr.ts";
+import type { Link } from "../../netlink/link/parse-link.ts";
+
+/** The WireGuard device with its peers; reading it needs CAP_NET_ADMIN. */
+export async function observeEncryption({
+  wireguard: device,
+}: Pick<Datapath, "wireguard">): Promise<EncryptionObservation> {
+  const state = device === undefined ? undefined : await readWireGuard(device.name);
+  return { device, state, nowSeconds: Date.now() / 1000 };
+}
+
+/** The device, and its peer for an address. */
+export async function observeEncrypted(device: Link, address: string): Promise<EncryptedObservation> {
+  const state = await readWireGuard(device.name);
+  const peer = state?.peers.find(({ allowedIps }) => allowedIps.some((cidr) => cidrContains(cidr, address)));
+  return { device, peer, nowSeconds: Date.now() / 1000 };
+}

@@ -1,0 +1,68 @@
+import type { ClusterMember, NodeKey } from "../peers/claim.ts";
+import type { KeyOf } from "../peers/peer-routes.ts";
+import type { Refusal } from "../peers/refusal.ts";
+
+export interface KeyInput {
+  readonly nodeName: string;
+  /** This node's public key; or why there is none, as in "this kernel has no WireGuard". */
+  readonly own: { readonly publicKey: string } | { readonly fault: string };
+  /** Nodes whose PodCIDRs count, this one included. */
+  readonly nodes: Iterable<ClusterMember>;
+}
+
+export interface JudgedKeys {
+  readonly keyOf: KeyOf;
+  /** Why this node does not encrypt yet. */
+  readonly fault: string | undefined;
+  /** Keys that are not used, of all nodes. */
+  readonly refusals: readonly Refusal[];
+}
+
+/**
+ * Decides which node a key belongs to, as with a PodCIDR: this node's own is nobody else's, and of nodes with
+ * one key the older has it, of two of one moment the one whose name sorts first. Until this node's own key is
+ * where others read it, it sends nothing encrypted: they would drop what comes under a key that they do not
+ * know.
+ */
+export function judgeKeys({ nodeName, own, nodes }: KeyInput): JudgedKeys {
+  const byName = new Map(Array.from(nodes, (node) => [node.name, node]));
+  const self = byName.get(nodeName);
+  byName.delete(nodeName);
+  const fault = "fault" in own ? own.fault : unpublished(own.publicKey, self);
+  const owners = new Map("publicKey" in own ? [[own.publicKey, nodeName]] : []);
+  const keys = new Map<string, NodeKey | string>();
+  const refusals: Refusal[] = [];
+  for (const { name, wireguard } of [...byName.values()].toSorted(compareAge)) {
+    if (wireguard === undefined) continue;
+    const wrong = "fault" in wireguard ? wireguard.fault : describeOwner(owners.get(wireguard.publicKey));
+    if (wrong !== undefined) {
+      refusals.push({
+        node: name,
+        reason: "wireguard_key",
+        text: `WireGuard key of node "${name}" is refused: ${wrong}`,
+      });
+      keys.set(name, `its WireGuard key is refused: ${wrong}`);
+    } else if (!("fault" in wireguard)) {
+      owners.set(wireguard.publicKey, name);
+      keys.set(name, wireguard);
+    }
+  }
+  return { keyOf: ({ name }) => keys.get(name) ?? "it publishes no WireGuard key", fault, refusals };
+}
+
+function unpublished(publicKey: string, self: ClusterMember | undefined): string | undefined {
+  const published = self?.wireguard;
+  const isPublished = published !== undefined && "publicKey" in published;
+  return isPublished && published.publicKey === publicKey
+    ? undefined
+    : "this node's WireGuard key is not published yet";
+}
+
+function describeOwner(owner: string | undefined): string | undefined {
+  return owner === undefined ? undefined : `it belongs to node "${owner}"`;
+}
+
+function compareAge(a: ClusterMember, b: ClusterMember): number {
+  if (a.createdMs !== b.createdMs) return a.createdMs - b.createdMs;
+  return a.name < b.name ? -1 : 1;
+}

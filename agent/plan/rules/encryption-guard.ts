@@ -1,0 +1,71 @@
+import type { Cidr } from "../../net/cidr.ts";
+import { formatNftPrefix, mergeCidrs } from "../../net/merge-cidrs.ts";
+import { addressType, keywordOf } from "../nft/nft-family.ts";
+import type { NftChain, NftSet } from "../nft/nft-table.ts";
+import { FAMILIES } from "../peers/peer-routes.ts";
+import type { EncryptionDropReason } from "./drop-reasons.ts";
+
+export interface EncryptionGuardInput {
+  /** Name of the WireGuard device. */
+  readonly device: string;
+  /** Where pods of other nodes are, or may be; nothing of this node's. */
+  readonly cidrs: readonly Cidr[];
+}
+
+export interface EncryptionGuard {
+  readonly counters: readonly string[];
+  readonly sets: readonly NftSet[];
+  /** For the filter of prerouting. */
+  readonly arrivalRules: NftChain["rules"];
+  readonly chains: readonly NftChain[];
+}
+
+const NO_GUARD: EncryptionGuard = { counters: [], sets: [], arrivalRules: [], chains: [] };
+
+const COUNTER: EncryptionDropReason = "unencrypted";
+
+/**
+ * After all translation of destinations, also that of IPVS, whose packets come by the output hook; before
+ * that of sources, at 100.
+ */
+const PRIORITY_POSTROUTING = 90;
+
+/**
+ * Nothing goes to pods of other nodes, or comes from them, by another link than the WireGuard device:
+ * whatever routes there are, and also before there are any.
+ */
+export function planEncryptionGuard(input: EncryptionGuardInput | undefined): EncryptionGuard {
+  if (input === undefined) return NO_GUARD;
+  const { device, cidrs } = input;
+  const drop = `counter name "${COUNTER}" drop`;
+  return {
+    counters: [COUNTER],
+    sets: FAMILIES.map((family) => ({
+      name: remotePods(family),
+      type: addressType(family),
+      values: undefined,
+      isInterval: true,
+      elements: mergeCidrs(cidrs.filter((cidr) => cidr.family === family)).map(formatNftPrefix),
+    })),
+    arrivalRules: FAMILIES.map((family) => ({
+      name: `unencrypted${family}`,
+      text: `${keywordOf(family)} saddr @${remotePods(family)} iifname != "${device}" ${drop}`,
+    })),
+    chains: [
+      {
+        name: "encryption-postrouting",
+        type: "filter",
+        hook: "postrouting",
+        priority: PRIORITY_POSTROUTING,
+        rules: FAMILIES.map((family) => ({
+          name: `unencrypted${family}`,
+          text: `${keywordOf(family)} daddr @${remotePods(family)} oifname != "${device}" ${drop}`,
+        })),
+      },
+    ],
+  };
+}
+
+function remotePods(family: Cidr["family"]): string {
+  return `remote-pods${family}`;
+}

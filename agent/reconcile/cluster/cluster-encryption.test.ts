@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { ClusterMember } from "../../plan/peers/claim.ts";
+import { elementsOf, FAR, NEAR, OWN, setUp, view } from "../../testing/cluster/cluster-setup.ts";
+import { fakeKey } from "../../testing/cluster/fake-wireguard.ts";
+
+const WIREGUARD = { type: "wireguard", require: false, port: 51_820 } as const;
+const REQUIRED = { ...WIREGUARD, require: true };
+
+function withKey(node: ClusterMember, publicKey = fakeKey(node.name)): ClusterMember {
+  return { ...node, wireguard: { publicKey, port: 51_820 } };
+}
+
+type Setup = ReturnType<typeof setUp>;
+
+const kinds = ({ seen }: Setup): (readonly string[])[] =>
+  [...(seen.at(-1)?.plan.routes ?? [])].map(([key, { kind }]) => [key, kind]);
+const device = ({ wireguard }: Setup) => wireguard.devices.get("cw-wg");
+const ownKey = (setup: Setup): string => device(setup)?.publicKey ?? "none";
+
+/** This node after it has published its key, with others. */
+async function published(setup: Setup, ...others: readonly ClusterMember[]): Promise<void> {
+  setup.view = view(true, OWN, ...others);
+  await setup.run();
+  setup.view = view(true, withKey(OWN, ownKey(setup)), ...others);
+  await setup.run();
+}
+
+test("run() without encryption makes no device, and publishes and removes nothing of others", async () => {
+  const setup = setUp("auto");
+  setup.view = view(true, OWN, withKey(NEAR));
+  await setup.run(true);
+  assert.equal(setup.wireguard.devices.size, 0);
+  assert.deepEqual(kinds(setup), [["10.244.2.0/24", "direct"]]);
+  assert.equal(elementsOf(setup.rulesets.at(-1), "remote-pods4"), undefined);
+  assert.deepEqual(setup.readiness.warnings(), []);
+});
+
+test("run() lets a node in before it publishes the key by which that sends, and sends itself when others can know it", async () => {
+  const setup = setUp("auto", WIREGUARD);
+  setup.view = view(true, OWN, withKey(NEAR));
+  await setup.run();
+  assert.deepEqual([...(device(setup)?.peers.keys() ?? [])], ["near"]);
+  assert.deepEqual(setup.published, [{ publicKey: ownKey(setup), port: 51_820 }]);
+  assert.deepEqual(kinds(setup), [["10.244.2.0/24", "direct"]]);
+  setup.view = view(true, withKey(OWN, ownKey(setup)), withKey(NEAR));
+  await setup.run();
+  assert.deepEqual(kinds(setup), [["10.244.2.0/24", "encrypted"]]);
+  assert.deepEqual(device(setup)?.peers.get("near")?.endpoint, { address: "192.0.2.11", port: 51_820 });
+  assert.deepEqual(setup.readiness.warnings(), []);
+});
+
+test("run() reaches a node without a key in clear, counts it and says so", async () => {
+  const setup = setUp("auto", WIREGUARD);
+  await published(setup, withKey(NEAR), FAR);
+  assert.deepEqual(kinds(setup), [
+    ["10.244.2.0/24", "encrypted"],
+    ["10.244.3.0/24", "overlay"],
+  ]);
+  assert.equal(setup.counts().inClear, 1);
+  assert.deepEqual(setup.readiness.warnings(), [
+    {
+      part: "encryption",
+      reason: 'traffic of pods is in clear to node "far" (it publishes no WireGuard key)',
+    },
+  ]);
+});
+
+test("run() reaches no node in clear where encryption is required, and drops what would go to one before any route", async () => {
+  const setup = setUp("auto", REQUIRED);
+  const order: string[] = [];
+  setup.hear = (what) => order.push(what);
+  setup.view = view(true, OWN, withKey(NEAR), FAR);
+  await setup.run();
+  assert.deepEqual(kinds(setup), []);
+  assert.deepEqual(elementsOf(setup.rulesets.at(-1), "remote-pods4"), ["10.244.2.0/23"]);
+  await published(setup, withKey(NEAR), FAR);
+  assert.deepEqual(kinds(setup), [["10.244.2.0/24", "encrypted"]]);
+  assert.deepEqual(order.slice(0, 2), ["ruleset", "routes"]);
+  assert.match(
+    setup.notes.join(),
+    /node "far" cannot be reached at 10.244.3.0\/24: it publishes no WireGuard key, and encryption is required/,
+  );
+});
+
+test("run() drops clear traffic of nodes that were routed to before a restart, until all nodes are known", async () => {
+  const setup = setUp("auto", REQUIRED);
+  setup.view = view(false, OWN);
+  await setup.run(true);
+  assert.deepEqual(elementsOf(setup.rulesets.at(-1), "remote-pods4"), ["10.244.77.0/24"]);
+});
+
+test("run() is not ready without WireGuard in the kernel, reaches nodes as before, and recovers with it", async () => {
+  const setup = setUp("auto", WIREGUARD);
+  setup.wireguard.isThere = false;
+  setup.view = view(true, OWN, withKey(NEAR));
+  await assert.rejects(setup.run(), /this kernel has no WireGuard; load the module "wireguard"/);
+  assert.match(
+    setup.readiness.reasons().find(({ part }) => part === "encryption")?.reason ?? "",
+    /this kernel has no WireGuard/,
+  );
+  assert.deepEqual(kinds(setup), [["10.244.2.0/24", "direct"]]);
+  assert.deepEqual(setup.published, []);
+  setup.wireguard.isThere = true;
+  await published(setup, withKey(NEAR));
+  assert.deepEqual(kinds(setup), [["10.244.2.0/24", "encrypted"]]);
+  assert.ok(setup.readiness.reasons().every(({ part }) => part !== "encryption"));
+});
+
+test("run() sends nothing without WireGuard in the kernel where encryption is required", async () => {
+  const setup = setUp("auto", REQUIRED);
+  setup.wireguard.isThere = false;
+  setup.view = view(true, OWN, withKey(NEAR));
+  await assert.rejects(setup.run(), /this kernel has no WireGuard/);
+  assert.deepEqual(kinds(setup), []);
+});
+
+test("run() gives a node that claims another's PodCIDR nothing that the other has, whatever its key", async () => {
+  const setup = setUp("auto", WIREGUARD);
+  const thief = { ...withKey(FAR, fakeKey("thief")), createdMs: 9, podCIDRs: NEAR.podCIDRs };
+  await published(setup, withKey(NEAR), thief);
+  assert.deepEqual([...(device(setup)?.peers.keys() ?? [])], ["near"]);
+});
+
+test("run() refuses a key that an older node has, and says so", async () => {
+  const setup = setUp("auto", WIREGUARD);
+  await published(setup, withKey(NEAR), { ...withKey(FAR, fakeKey("near")), createdMs: 9 });
+  assert.match(setup.refusals.join(), /WireGuard key of node "far" is refused: it belongs to node "near"/);
+  assert.equal(setup.counts().refused.wireguard_key, 1);
+});
+
+test("run() keeps the peers of before a restart until all nodes are known", async () => {
+  const setup = setUp("auto", WIREGUARD);
+  await published(setup, withKey(NEAR));
+  setup.view = view(false, withKey(OWN, ownKey(setup)));
+  await setup.run();
+  assert.deepEqual([...(device(setup)?.peers.keys() ?? [])], ["near"]);
+  setup.view = view(true, withKey(OWN, ownKey(setup)));
+  await setup.run();
+  assert.deepEqual([...(device(setup)?.peers.keys() ?? [])], []);
+});
+
+test("run() keeps the device of before it was told to encrypt nothing, until no node can use its key", async () => {
+  const setup = setUp("auto");
+  await setup.wireguard.ensureDevice({ name: "cw-wg", mtu: 1440, port: 51_820, addresses: [] });
+  setup.view = view(true, withKey(OWN), withKey(NEAR));
+  await setup.run();
+  assert.deepEqual([setup.published, setup.wireguard.devices.size], [[undefined], 1]);
+  setup.view = view(true, OWN, withKey(NEAR));
+  await setup.run();
+  assert.equal(setup.wireguard.devices.size, 0);
+});

@@ -1,0 +1,24 @@
+import * as v from "valibot";
+import { between, flag, type Option } from "./schemas.ts";
+
+/** Settings of encryption between nodes: the mapping `encryption` of the YAML file. */
+export const ENCRYPTION_OPTIONS = {
+  type: {
+    flag: "encryption-type",
+    schema: v.optional(v.picklist(["none", "wireguard"], "must be none or wireguard"), "none"),
+    value: "none|wireguard",
+    help: "how traffic between pods of different nodes is encrypted",
+  },
+  require: {
+    flag: "encryption-require",
+    schema: v.optional(flag, false),
+    value: "true|false",
+    help: "drop what would go between pods of different nodes in clear; false reaches nodes without a key in clear",
+  },
+  port: {
+    flag: "encryption-port",
+    schema: v.optional(between(1, 65_535), 51_820),
+    value: "PORT",
+    help: "UDP port of WireGuard on this node, which other nodes learn with its key",
+  },
+} as const satisfies Readonly<Record<string, Option>>;
