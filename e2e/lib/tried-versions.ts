@@ -13,7 +13,7 @@ export interface Tried {
 }
 
 /** What suites and tests name that are about a version: "containerd 1.6.20", "Kubernetes 1.30, API objects: …". */
-const VERSION = /^(?:containerd|helm|Kubernetes|nft|podman) v?\d+\.\d[^:]*/;
+const VERSION = /^(?:containerd|helm|Kubernetes|nft|podman) v?\d+\.\d[\w.+-]*(?:, [^:]*)?(?=:|$)/;
 
 /** The end of a test or suite, as node:test reports it: of a suite after its tests. */
 export interface TestEnd {
