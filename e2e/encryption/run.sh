@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Encryption between nodes on a kernel that has no WireGuard: the agent's netlink messages drive WireGuard in userspace, built once from its Go module, so that
-# real packets flow between network namespaces.
+# real packets flow between network namespaces. As root.
 # usage: e2e/encryption/run.sh
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -9,5 +9,6 @@ CAUSEWAY_WIREGUARD_PROGRAM=$(e2e/encryption/build.sh)
 CAUSEWAY_WIREGUARD_FOLDER=$(mktemp -d)
 export CAUSEWAY_WIREGUARD_PROGRAM CAUSEWAY_WIREGUARD_FOLDER
 trap 'rm -r "$CAUSEWAY_WIREGUARD_FOLDER"' EXIT
-NODE_OPTIONS="--import=$PWD/e2e/encryption/userspace/preload.ts" \
-  node agent/testing/runner/run-kernel-tests.ts e2e/encryption/devices.netns.test.ts
+export NODE_OPTIONS="--import=$PWD/e2e/encryption/userspace/preload.ts"
+node agent/testing/runner/run-kernel-tests.ts e2e/encryption/devices.netns.test.ts
+e2e/lib/suite.sh nodes e2e/encryption/nodes.e2e.ts

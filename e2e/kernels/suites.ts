@@ -7,6 +7,7 @@ export const SUITES = {
   smoke: ["e2e/lib/run-tests.ts", "e2e/kernels/guest/smoke.e2e.ts"],
   "missing modules": ["e2e/lib/run-tests.ts", "e2e/kernels/guest/missing-modules.e2e.ts"],
   surroundings: ["e2e/lib/run-tests.ts", "e2e/kernels/guest/surroundings.e2e.ts"],
+  encryption: ["e2e/lib/run-tests.ts", "e2e/kernels/guest/encryption.e2e.ts"],
   figures: ["e2e/lib/run-tests.ts", "e2e/kernels/guest/figures.e2e.ts"],
   "no IPv6": ["e2e/lib/run-tests.ts", "e2e/kernels/guest/no-ipv6.e2e.ts"],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
@@ -33,6 +34,7 @@ export function allGuests(kernels: readonly KernelName[]): readonly GuestPlan[] 
   return kernels.flatMap((kernel) => [
     { kernel, suites: ["smoke", "missing modules", "figures"], append: [] },
     { kernel, suites: ["surroundings"], append: [] },
+    { kernel, suites: ["encryption"], append: [] },
     { kernel, suites: ["no IPv6"], append: ["ipv6.disable=1"] },
   ]);
 }

@@ -24,6 +24,8 @@ export interface AgentInput {
   readonly kubeconfig?: string | undefined;
   /** A file for what it says, instead of the log of the test: a FIFO that nobody reads, for one. */
   readonly stderr?: string | undefined;
+  /** Environment variables. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
   /** Added to those that follow from the above. */
   readonly flags?: readonly string[];
 }
@@ -64,6 +66,7 @@ export async function startAgent(input: AgentInput): Promise<Agent> {
     cniBinDir,
     cniConfDir,
     httpRelay,
+    env = {},
     flags: more = [],
   } = input;
   const flags = {
@@ -90,7 +93,7 @@ export async function startAgent(input: AgentInput): Promise<Agent> {
     ...flagArguments,
     ...more,
   ];
-  const agent = await startProcess({ name: "agent", command, folder });
+  const agent = await startProcess({ name: "agent", command, folder, env });
   const readyz = (): Promise<HttpAnswer> => getThrough(httpRelay, "/readyz");
   watchAgent({
     name: nodeName,

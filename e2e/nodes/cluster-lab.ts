@@ -8,7 +8,7 @@ import { REPOSITORY } from "../lib/tools.ts";
 import { type ClusterNetwork, createClusterNetwork, type NodePlace, PLACES } from "./cluster-network.ts";
 import { attachPod, type LabPod } from "./lab-pod.ts";
 
-export type AgentOptions = Pick<AgentInput, "kubeconfig" | "stderr" | "flags">;
+export type AgentOptions = Pick<AgentInput, "kubeconfig" | "stderr" | "flags" | "env">;
 
 export interface LabNode {
   readonly name: string;
@@ -49,13 +49,15 @@ export interface ClusterOptions {
   readonly places: readonly NodePlace[];
   /** False: first pods serve nothing. */
   readonly servers?: boolean;
+  /** What agents start with. */
+  readonly agents?: AgentOptions;
   /** Called before the agent of a node starts. */
   readonly prepare?: (node: Netns, place: NodePlace) => Promise<void>;
 }
 
 /** Makes the network, starts all agents, and two pods on each node. */
 export async function createClusterLab(options: ClusterOptions = { places: PLACES }): Promise<ClusterLab> {
-  const { places, prepare, servers = true } = options;
+  const { places, prepare, servers = true, agents = {} } = options;
   const { CAUSEWAY_E2E_FOLDER: runFolder, CAUSEWAY_E2E_TAG: tag } = process.env;
   if (runFolder === undefined || tag === undefined)
     throw new Error("Cannot run the e2e tests: start them with their run.sh, which cleans up after them");
@@ -69,7 +71,7 @@ export async function createClusterLab(options: ClusterOptions = { places: PLACE
     await prepare?.(network.node(place.name), place);
     const base = await createNode({ place, netns: network.node(place.name), folder, cleanUps });
     base.writeNodes(nodesYaml(places));
-    await base.startAgent();
+    await base.startAgentWith(agents);
     const first = await addPod(base, `${tag}-${place.name}-a`, cleanUps);
     const second = await addPod(base, `${tag}-${place.name}-b`, cleanUps);
     if (servers) {
@@ -101,7 +103,9 @@ function unknown(name: string): never {
 }
 
 function nodesYaml(places: readonly NodePlace[]): string {
-  return JSON.stringify(places.map(({ name, addresses, podCIDRs }) => ({ name, addresses, podCIDRs })));
+  return JSON.stringify(
+    places.map(({ name, addresses, podCIDRs, wireguard }) => ({ name, addresses, podCIDRs, wireguard })),
+  );
 }
 
 interface NodeInput {

@@ -8,6 +8,8 @@ export interface NodePlace {
   /** IPv4 first where the node has it; none of one family for a node that has only the other. */
   readonly addresses: readonly string[];
   readonly podCIDRs: readonly string[];
+  /** Its key for encryption, where it has published one. */
+  readonly wireguard?: { readonly publicKey: string; readonly port: number };
 }
 
 /**

@@ -229,6 +229,35 @@ test("ensurePeers() brings routes back that went with a device that somebody set
   assert.deepEqual((await kernel.ensurePeers(plan, PRUNE)).changes, []);
 });
 
+test("ensurePeers() moves routes of both families from a neighbour to a device that encrypts, and back", async () => {
+  await host("ip link add wg0 type veth peer name wg1; ip link set wg1 up; ip link set wg0 up");
+  const linkIndex = Number.parseInt(await host("ip -o link show wg0"), 10);
+  const encrypted = DIRECT().map(
+    ({ destination }): PeerRoute => ({
+      kind: "encrypted",
+      node: "b",
+      destination,
+      source: destination.family === 4 ? "10.244.1.1" : "fd00:1::1",
+      gateway: destination.family === 4 ? "10.244.2.1" : "fe80::1",
+      linkIndex,
+      remote: "192.0.2.11",
+      addresses: ["192.0.2.11"],
+      fault: undefined,
+      publicKey: "key",
+      port: 51_820,
+    }),
+  );
+  for (const planned of [DIRECT(), encrypted, DIRECT(), encrypted]) {
+    const { conflicts, refusals } = await kernel.ensurePeers(peers(planned), PRUNE);
+    assert.deepEqual([conflicts, refusals], [[], []]);
+  }
+  assert.deepEqual(await routes(), [
+    "10.244.2.0/24 via 10.244.2.1 dev wg0 src 10.244.1.1 onlink",
+    "fd00:2::/64 via fe80::1 dev wg0 src fd00:1::1 onlink",
+  ]);
+  await host("ip link del wg0");
+});
+
 test("ensurePeers() removes what is not planned only once all nodes are known", async () => {
   await kernel.ensurePeers(peers([...DIRECT(), ...OVERLAY()]), PRUNE);
   const before = await routes();

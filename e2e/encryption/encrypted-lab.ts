@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+import type { WireGuardState } from "../../agent/plan/encryption/wireguard.ts";
+import { type ManagedProcess, startProcess } from "../lib/process.ts";
+import { waitFor, waitUntilHolds } from "../lib/wait-for.ts";
+import type { Netns } from "../lib/netns.ts";
+import { type AgentOptions, type ClusterLab, createClusterLab, type LabNode } from "../nodes/cluster-lab.ts";
+import { type NodePlace, PLACES } from "../nodes/cluster-network.ts";
+import type { FrameCounts } from "./sniffer.ts";
+import { USERSPACE_FOLDER, USERSPACE_PROGRAM } from "./userspace/device.ts";
+
+export const PORT = 51_820;
+export const DEVICE = "cw-wg";
+
+/** What only packets of tests hold, at most 16 bytes: ping(8) repeats it in its data. */
+export const MARKER = "causeway-in-text";
+
+const WITHIN = { timeoutMs: 20_000, intervalMs: 100 };
+
+const script = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+
+/** How agents start that encrypt; `require`: and send nothing in clear. */
+export function encrypting(require = false): AgentOptions {
+  const names = ["NODE_OPTIONS", USERSPACE_PROGRAM, USERSPACE_FOLDER];
+  const env = names.flatMap((name) => {
+    const value = process.env[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return {
+    flags: ["--encryption-type", "wireguard", "--encryption-require", String(require)],
+    env: Object.fromEntries(env),
+  };
+}
+
+/** Two nodes on one segment and one behind a router, whose agents encrypt and know one another's keys. */
+export async function createEncryptedLab(): Promise<ClusterLab> {
+  const lab = await createClusterLab({ places: PLACES.slice(0, 3), agents: encrypting() });
+  try {
+    await publishKeys(lab);
+  } catch (error) {
+    await lab.close();
+    throw error;
+  }
+  return lab;
+}
+
+/** Tells all nodes the key that each has now, and gives the places with them. */
+export async function publishKeys(lab: ClusterLab): Promise<readonly NodePlace[]> {
+  const places = await Promise.all(
+    lab.nodes.map(async (node) => {
+      const { publicKey } = await readDevice(node);
+      return { ...node.place, wireguard: { publicKey, port: PORT } };
+    }),
+  );
+  lab.setCluster(places);
+  await waitForPeers(lab.nodes, lab.nodes.length - 1);
+  return places;
+}
+
+export interface KeyedDevice extends WireGuardState {
+  readonly publicKey: string;
+}
+
+/** The device of a node, once it is there with its key. */
+export function readDevice(node: Pick<LabNode, "name" | "run">): Promise<KeyedDevice> {
+  return waitFor(
+    `the WireGuard device of ${node.name}`,
+    async () => {
+      const said = await node.run(process.execPath, script("read-device.ts"), DEVICE);
+      const state = JSON.parse(said) as WireGuardState | null;
+      return state?.publicKey === undefined ? undefined : (state as KeyedDevice);
+    },
+    WITHIN,
+  );
+}
+
+/** Waits until nodes know so many others' keys, and send what is for their pods through the device. */
+export async function waitForPeers(nodes: readonly LabNode[], count: number): Promise<void> {
+  for (const node of nodes)
+    await waitUntilHolds(
+      `${count} peers of ${node.name}`,
+      async () => {
+        const show = `ip route show dev ${DEVICE}; ip -6 route show dev ${DEVICE}`;
+        const routes = (await node.run("sh", "-c", show)).match(/^(?:10\.244|fd00:10:244)\S+/gm) ?? [];
+        const { peers } = await readDevice(node);
+        assert.deepEqual([peers.length, routes.length], [count, 2 * count], routes.join());
+      },
+      WITHIN,
+    );
+}
+
+/** What went over the links of a namespace while something was done. */
+export interface Sniffer extends AsyncDisposable {
+  stop(): Promise<FrameCounts>;
+}
+
+export async function startSniffer(netns: Netns): Promise<Sniffer> {
+  const folder = mkdtempSync(join(process.env["CAUSEWAY_E2E_FOLDER"] ?? "", "sniffer-"));
+  const command = [...netns.enter, process.execPath, script("sniffer.ts"), String(PORT), MARKER];
+  const sniffer: ManagedProcess = await startProcess({ name: "sniffer", command, folder });
+  await sniffer.waitForLine(/^listening$/, 10_000);
+  return {
+    async stop() {
+      await sniffer.stop();
+      return JSON.parse(sniffer.output().trim().split("\n").at(-1) ?? "") as FrameCounts;
+    },
+    async [Symbol.asyncDispose]() {
+      await sniffer.stop();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
