@@ -116,7 +116,7 @@ test("status without an agent tells the same of pods and routes from the kernel,
   });
   assert.deepEqual(bare(alone), bare(whole));
   assert.equal(alone.readiness, undefined);
-  assert.deepEqual(alone.peers.counts, { direct: 19, overlay: 1 });
+  assert.deepEqual(alone.peers.counts, { encrypted: 0, direct: 19, overlay: 1 });
 });
 
 test("status waits no longer than two seconds for an agent that hangs", async () => {
