@@ -29,7 +29,7 @@ for tool in bridge ethtool ip kmod ping sysctl tc xtables-nft-multi; do with_lib
 with_libraries "$tools"/sbin/ipvsadm "$tools"/usr/bin/socat
 ln -sf ../bin/kmod "$root/usr/sbin/modprobe"
 cp "$cache/packages/busybox/bin/busybox" "$root/usr/bin/busybox"
-for name in nc pgrep ps; do [ -e "$root/usr/bin/$name" ] || ln -s busybox "$root/usr/bin/$name"; done
+for name in kill nc pgrep ps; do [ -e "$root/usr/bin/$name" ] || ln -s busybox "$root/usr/bin/$name"; done
 
 # The image's Node runs the tests as well; of the packages, only what they import.
 mkdir -p "$root/causeway"
