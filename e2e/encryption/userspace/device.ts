@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, openSync, readlinkSync } from "node:fs";
+import { existsSync, openSync, readlinkSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -28,6 +28,7 @@ export async function startDevice(name: string, mtu: number): Promise<boolean> {
     stdio: ["ignore", "pipe", log],
     detached: true,
   });
+  writeFileSync(`${socket}.pid`, String(child.pid));
   const { stdout } = child;
   if (stdout === null) throw new Error("Cannot hear the device's program");
   const exited = once(child, "exit").then(() => false);
