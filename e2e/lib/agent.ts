@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { cpuMs } from "../../bench/usage.ts";
 import { verifyThrough } from "./ask-agent.ts";
 import { newErrorsOf, watchAgent } from "./end-of-test.ts";
 import type { Netns } from "./netns.ts";
@@ -121,15 +122,26 @@ export async function startAgent(input: AgentInput): Promise<Agent> {
   };
 }
 
+/**
+ * An agent hangs when it is not ready after so much of its own CPU time, or, asleep, after so long: on a busy
+ * machine it may not get a second of CPU in half a minute.
+ */
+const MAX_START = { cpuMs: 10_000, ms: 300_000 };
+
 async function waitUntilReady(agent: ManagedProcess, httpRelay: string): Promise<void> {
+  let startCpuMs: number | undefined;
   let last = "no answer";
   const probe = async (): Promise<boolean | undefined> => {
     if (!agent.isRunning()) return false;
+    startCpuMs ??= cpuMs(agent.pid);
+    if (cpuMs(agent.pid) - startCpuMs > MAX_START.cpuMs) return false;
     const { status, body } = await getThrough(httpRelay, "/readyz");
     last = `${status} ${body.trim()}`;
     return status === 200 ? true : undefined;
   };
-  const isReady = await waitFor("the agent's readiness", probe, { timeoutMs: 15_000 }).catch(() => false);
+  const isReady = await waitFor("the agent's readiness", probe, { timeoutMs: MAX_START.ms }).catch(
+    () => false,
+  );
   if (!isReady) throw new Error(`The agent did not become ready (${last}): ${agent.output()}`);
 }
 
