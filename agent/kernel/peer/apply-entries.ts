@@ -1,3 +1,4 @@
+import { cidrContains } from "../../net/cidr.ts";
 import { isAlreadyExists } from "../../netlink/message/netlink-error.ts";
 import type { NetlinkRequest } from "../../netlink/message/message.ts";
 import {
@@ -13,7 +14,7 @@ import { removeAll } from "../socket/remove-all.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 import type { Change } from "../types.ts";
 import type { KnownEntries } from "./observe-peers.ts";
-import { diffEntries, type EntryDiff, type PeerEntries } from "./peer-entries.ts";
+import { diffEntries, type EntryDiff, type PeerEntries, routeKey } from "./peer-entries.ts";
 
 export interface ApplyOptions {
   readonly planned: PeerEntries;
@@ -46,6 +47,8 @@ export async function applyEntries(
   const conflicts: string[] = [];
   const refusals: string[] = [];
   const changes: Change[] = [];
+  for (const { requests } of batchesOf("route", routesInTheWay(diffs.routes, seen), deleteRoute))
+    await removeAll(rtnetlink, requests);
   for (const { kind, requests } of additionsOf(diffs)) {
     for (const [index, outcome] of (await rtnetlink.tryExecute([{ requests }])).flat().entries()) {
       if (outcome.status !== "failed") changes.push({ kind, fault: requests[index]?.what ?? "" });
@@ -59,6 +62,19 @@ export async function applyEntries(
   }
   if (conflicts.length + refusals.length === 0) follow(seen, planned, diffs);
   return { changes, conflicts, refusals };
+}
+
+/**
+ * Linux refuses a gateway of IPv6 that the route itself leads to by another link (ip6_route_check_nh_onlink
+ * of net/ipv6/route.c): a direct route goes before that of the overlay, whose gateway is a pod's, comes.
+ */
+function routesInTheWay({ wrong }: EntryDiff<RouteSpec>, { routes }: KnownEntries): readonly RouteSpec[] {
+  return wrong.flatMap((planned) => {
+    const { destination, gateway, linkIndex } = planned;
+    if (destination.family !== 6 || gateway === undefined || !cidrContains(destination, gateway)) return [];
+    const found = routes.get(routeKey(planned));
+    return found === undefined || found.linkIndex === linkIndex ? [] : [found];
+  });
 }
 
 /** Requests that are sent together. */

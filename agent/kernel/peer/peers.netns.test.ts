@@ -120,6 +120,14 @@ async function tunnelState(): Promise<string[]> {
     .toSorted();
 }
 
+test("a route of IPv6 stayed with the neighbour when its node moved to the overlay: routes of both families move there, and back", async () => {
+  const near = [direct("10.244.3.0/24", "192.0.2.11"), direct("fd00:3::/64", "2001:db8:2::11")];
+  for (const planned of [near, OVERLAY().slice(0, 2), near, OVERLAY().slice(0, 2)]) {
+    const { conflicts, refusals } = await kernel.ensurePeers(peers(planned), PRUNE);
+    assert.deepEqual([conflicts, refusals], [[], []]);
+  }
+});
+
 test("ensurePeers() makes a direct route of each family, as ip shows them", async () => {
   const { changes, conflicts, refusals } = await kernel.ensurePeers(peers(DIRECT()), PRUNE);
   assert.deepEqual([changes.length, conflicts, refusals], [2, [], []]);
