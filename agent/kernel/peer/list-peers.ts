@@ -1,7 +1,9 @@
+import { WIREGUARD_DEVICE } from "../../plan/encryption/plan-device.ts";
 import type { RememberedPeer } from "../../plan/peers/overlay-nodes.ts";
 import { observePeers } from "./observe-peers.ts";
 import { isOurs } from "../link/ownership.ts";
 import { fdbKey, neighbourKey } from "./peer-entries.ts";
+import { findLink } from "../socket/read-one.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 import { listLinks } from "../uplink/underlay.ts";
 
@@ -11,8 +13,8 @@ import { listLinks } from "../uplink/underlay.ts";
  */
 export async function listPeers(rtnetlink: NetlinkClient): Promise<readonly RememberedPeer[]> {
   const links = await listLinks(rtnetlink, { kind: "vxlan" });
-  const encrypting = await listLinks(rtnetlink, { kind: "wireguard" });
-  const wireguard = encrypting.find((link) => link.kind === "wireguard" && isOurs(link))?.index;
+  // By name: a kernel that has not loaded WireGuard answers a dump of that kind with all links.
+  const wireguard = (await findLink(rtnetlink, WIREGUARD_DEVICE))?.index;
   const tunnels = links.filter((link) => link.kind === "vxlan" && isOurs(link)).map(({ index }) => index);
   const { routes, neighbours, fdb } = await observePeers(rtnetlink, tunnels);
   return [...routes.values()].map(({ destination, gateway, linkIndex }) => {
