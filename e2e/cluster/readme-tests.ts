@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { REPOSITORY } from "../lib/tools.ts";
+import { waitUntilHolds } from "../lib/wait-for.ts";
 import type { Cluster } from "./cluster.ts";
 import { AGENT_IMAGE } from "./images.ts";
 import { PATHS } from "./node-config.ts";
@@ -50,7 +51,11 @@ export function testHelmTest(getCluster: () => Cluster): void {
     const said = await cluster.type(`${readmeCommands().test} --logs`);
     assert.match(said, /^Phase: +Succeeded$/m);
     for (const { name } of cluster.nodes) assert.match(said, new RegExp(`\\b${name}\\b`), said);
-    const left = await cluster.kubectl(["get", "pods", "--all-namespaces", "--output=name"]);
-    assert.doesNotMatch(left, /causeway-test/);
+    // Helm has deleted their DaemonSet, and does not wait for the pods to end.
+    const assertNothingLeft = async (): Promise<void> => {
+      const left = await cluster.kubectl(["get", "pods", "--all-namespaces", "--output=name"]);
+      assert.doesNotMatch(left, /causeway-test/);
+    };
+    await waitUntilHolds("the end of the test's pods", assertNothingLeft, { timeoutMs: 60_000 });
   });
 }
