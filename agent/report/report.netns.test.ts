@@ -48,6 +48,11 @@ async function ask(): Promise<NodeReport> {
   return answer.report;
 }
 
+/** Between bind() and listen() the socket's file is there, and nobody answers. */
+async function answers(): Promise<boolean> {
+  return (await askAgent(node.socket, { query: "report", timeoutMs: 5000 })).kind === "answer";
+}
+
 const WEB = { containerId: "c1", args: "K8S_POD_NAMESPACE=team;K8S_POD_NAME=web-0;IgnoreUnknown=1" };
 
 async function addWeb(): Promise<void> {
@@ -63,7 +68,7 @@ async function addWeb(): Promise<void> {
 
 test("the agent tells why it is not ready, before it listens for the shim", async () => {
   start();
-  await eventually("the query socket is there", () => existsSync(querySocket(node.socket)));
+  await eventually("the query socket answers", answers);
   const isTold = async (): Promise<boolean> =>
     (await ask()).readiness?.reasons.some(({ part }) => part === "pod CIDRs") === true;
   await eventually("the reason is told", isTold);
@@ -209,7 +214,7 @@ test("drift that the agent repaired is in the report", async () => {
 test("a query socket that somebody removed is back", async () => {
   await start("10.244.1.0/24").waitUntilReady();
   rmSync(querySocket(node.socket));
-  await eventually("the socket is there again", () => existsSync(querySocket(node.socket)));
+  await eventually("the query socket answers again", answers);
   await ask();
 });
 
