@@ -1,16 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { PublishedKey } from "../../plan/peers/claim.ts";
-import { createFakeClock, type FakeClock } from "../../testing/fake-clock.ts";
-import { type ApiServer, startApiServer } from "../../testing/kube/api-server.ts";
-import { writeKubeconfig } from "../../testing/kube/kubeconfig.ts";
+import type { FakeClock } from "../../testing/fake-clock.ts";
+import type { ApiServer } from "../../testing/kube/api-server.ts";
+import { startTestApi } from "../../testing/kube/set-up/test-api.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
-import { createRecordingLog, type RecordingLog } from "../../testing/recording-log.ts";
-import { createApiClient } from "../api/api-client.ts";
-import { createCredentials } from "../api/credentials.ts";
+import type { RecordingLog } from "../../testing/recording-log.ts";
 import { projectNode } from "../nodes/project-node.ts";
 import { createKeyPublisher, type KeyPublisher } from "./key-publisher.ts";
 
@@ -34,17 +29,9 @@ interface Stored {
 }
 
 async function setUp(t: TestContext): Promise<Setup> {
-  const server = await startApiServer();
+  const api = await startTestApi();
+  const { server, client, clock, log } = api;
   server.store.put({ name: "node-1" });
-  const folder = mkdtempSync(join(tmpdir(), "causeway-key-"));
-  const kubeconfig = join(folder, "kubeconfig");
-  writeKubeconfig({ path: kubeconfig, server: server.url, user: { token: "secret" } });
-  const client = createApiClient({
-    credentials: createCredentials({ kubeconfig }),
-    userAgent: "causeway/test",
-  });
-  const clock = createFakeClock();
-  const log = createRecordingLog();
   const object = (): Stored => JSON.parse(server.store.list()[0]?.json.toString("utf8") ?? "{}") as Stored;
   const published = (): PublishedKey | undefined => {
     const projected = projectNode(object());
@@ -71,9 +58,7 @@ async function setUp(t: TestContext): Promise<Setup> {
   t.after(async () => {
     await setup.keys.close();
     assert.equal(clock.pending(), 0);
-    client.close();
-    await server.close();
-    rmSync(folder, { recursive: true });
+    await api.close();
   });
   return setup;
 }

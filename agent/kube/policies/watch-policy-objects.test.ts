@@ -3,7 +3,7 @@ import { type TestContext, test } from "node:test";
 import { objectKey } from "../../plan/policy/model.ts";
 import type { ObjectChange } from "../../plan/policy/state/objects/object-change.ts";
 import type { PodWatches } from "../../plan/policy/watches.ts";
-import { type KindSetup, putPod, setUpKind } from "../../testing/kube/kind-setup.ts";
+import { type KindSetup, putPod, setUpKind } from "../../testing/kube/set-up/kind-setup.ts";
 import type { ObjectStore } from "../../testing/kube/resources/object-store.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import type { PolicySource } from "./policy-source.ts";

@@ -4,7 +4,13 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { ApiFault } from "../../testing/kube/api-faults.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
-import { lists, node, putNodes, setUpReflector, watching } from "../../testing/kube/reflector-setup.ts";
+import {
+  lists,
+  node,
+  putNodes,
+  setUpReflector,
+  watching,
+} from "../../testing/kube/set-up/reflector-setup.ts";
 
 test("createNodeReflector() goes on after a connection that was cut in the middle of an event, without a list", async (t) => {
   const setup = await setUpReflector(t, { prepare: putNodes(1) });

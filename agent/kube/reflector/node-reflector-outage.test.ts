@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ApiFault } from "../../testing/kube/api-faults.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
-import { node, putNodes, setUpReflector, watching } from "../../testing/kube/reflector-setup.ts";
+import { node, putNodes, setUpReflector, watching } from "../../testing/kube/set-up/reflector-setup.ts";
 import { isThorough } from "../../testing/thorough.ts";
 
 const HOUR_MS = 3_600_000;

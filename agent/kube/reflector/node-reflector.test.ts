@@ -9,7 +9,7 @@ import {
   type ReflectorSetup,
   setUpReflector,
   watching,
-} from "../../testing/kube/reflector-setup.ts";
+} from "../../testing/kube/set-up/reflector-setup.ts";
 
 test("createNodeReflector() lists in pages, then watches with bookmarks from the version of the list", async (t) => {
   const setup = await setUpReflector(t, { prepare: putNodes(1201) });

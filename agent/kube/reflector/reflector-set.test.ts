@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { type KindSetup, putPod, setUpKind, type TestPod } from "../../testing/kube/kind-setup.ts";
+import { type KindSetup, putPod, setUpKind, type TestPod } from "../../testing/kube/set-up/kind-setup.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { createReflectorSet, type NamedScope, type ReflectorSet } from "./reflector-set.ts";
 

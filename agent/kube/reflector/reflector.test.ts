@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import type { ApiServerOptions } from "../../testing/kube/api-server.ts";
-import { type KindSetup, POD_KIND, putPod, setUpKind, type TestPod } from "../../testing/kube/kind-setup.ts";
+import {
+  type KindSetup,
+  POD_KIND,
+  putPod,
+  setUpKind,
+  type TestPod,
+} from "../../testing/kube/set-up/kind-setup.ts";
 import { PODS } from "../../testing/kube/resources/resource.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import type { Scope } from "./kind.ts";

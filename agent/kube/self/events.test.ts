@@ -1,15 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { type ApiServer, startApiServer } from "../../testing/kube/api-server.ts";
+import type { ApiServer } from "../../testing/kube/api-server.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
-import { createFakeClock, type FakeClock } from "../../testing/fake-clock.ts";
-import { writeKubeconfig } from "../../testing/kube/kubeconfig.ts";
-import { createRecordingLog, type RecordingLog } from "../../testing/recording-log.ts";
-import { createApiClient } from "../api/api-client.ts";
-import { createCredentials } from "../api/credentials.ts";
+import type { FakeClock } from "../../testing/fake-clock.ts";
+import { startTestApi } from "../../testing/kube/set-up/test-api.ts";
+import type { RecordingLog } from "../../testing/recording-log.ts";
 import { createNodeEvents, type NodeEventReport, type NodeEvents } from "./events.ts";
 
 const REPORT: NodeEventReport = {
@@ -27,16 +22,8 @@ interface Setup {
 }
 
 async function setUp(t: TestContext, nodeUid?: string): Promise<Setup> {
-  const server = await startApiServer();
-  const folder = mkdtempSync(join(tmpdir(), "causeway-events-"));
-  const kubeconfig = join(folder, "kubeconfig");
-  writeKubeconfig({ path: kubeconfig, server: server.url, user: { token: "secret" } });
-  const client = createApiClient({
-    credentials: createCredentials({ kubeconfig }),
-    userAgent: "causeway/test",
-  });
-  const clock = createFakeClock();
-  const log = createRecordingLog();
+  const api = await startTestApi();
+  const { server, client, clock, log } = api;
   const dateMs = (): number => Date.UTC(2026, 0, 2, 3, 4, 5, 678);
   const events = createNodeEvents({
     client,
@@ -48,9 +35,7 @@ async function setUp(t: TestContext, nodeUid?: string): Promise<Setup> {
   });
   t.after(async () => {
     await events.close();
-    client.close();
-    await server.close();
-    rmSync(folder, { recursive: true });
+    await api.close();
   });
   return { server, clock, log, events };
 }

@@ -1,15 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { type ApiServer, startApiServer } from "../../testing/kube/api-server.ts";
+import type { ApiServer } from "../../testing/kube/api-server.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
-import { createFakeClock, type FakeClock } from "../../testing/fake-clock.ts";
-import { writeKubeconfig } from "../../testing/kube/kubeconfig.ts";
-import { createRecordingLog, type RecordingLog } from "../../testing/recording-log.ts";
-import { createApiClient } from "../api/api-client.ts";
-import { createCredentials } from "../api/credentials.ts";
+import type { FakeClock } from "../../testing/fake-clock.ts";
+import { startTestApi } from "../../testing/kube/set-up/test-api.ts";
+import type { RecordingLog } from "../../testing/recording-log.ts";
 import { type OwnDaemonSet, watchOwnDaemonSet } from "./own-daemon-set.ts";
 
 interface Setup {
@@ -25,24 +20,13 @@ const UNAUTHORIZED = { kind: "status", code: 401, reason: "Unauthorized", messag
 const NOT_FOUND = { kind: "status", code: 404, reason: "NotFound", message: "no" } as const;
 
 async function setUp(t: TestContext, prepare: (server: ApiServer) => void): Promise<Setup> {
-  const server = await startApiServer();
-  prepare(server);
-  const folder = mkdtempSync(join(tmpdir(), "causeway-daemon-set-"));
-  const kubeconfig = join(folder, "kubeconfig");
-  writeKubeconfig({ path: kubeconfig, server: server.url, user: { token: "secret" } });
-  const client = createApiClient({
-    credentials: createCredentials({ kubeconfig }),
-    userAgent: "causeway/test",
-  });
-  const clock = createFakeClock();
-  const log = createRecordingLog();
+  const api = await startTestApi({ prepare });
+  const { server, client, clock, log } = api;
   const own = watchOwnDaemonSet({ client, daemonSet: `kube-system/${NAME}`, clock, log, random: () => 0.5 });
   t.after(async () => {
     await own.close();
     assert.equal(clock.pending(), 0);
-    client.close();
-    await server.close();
-    rmSync(folder, { recursive: true });
+    await api.close();
   });
   return { server, clock, log, own };
 }

@@ -1,16 +1,11 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { createApiClient } from "../../kube/api/api-client.ts";
-import { createCredentials } from "../../kube/api/credentials.ts";
-import { createNodeReflector } from "../../kube/nodes/node-reflector.ts";
-import type { NodeView } from "../../kube/nodes/node-view.ts";
-import { type ApiServer, type ApiServerOptions, startApiServer } from "./api-server.ts";
-import { eventually } from "../machine/eventually.ts";
-import { createFakeClock, type FakeClock } from "../fake-clock.ts";
-import { writeKubeconfig } from "./kubeconfig.ts";
-import { createRecordingLog, type RecordingLog } from "../recording-log.ts";
+import { createNodeReflector } from "../../../kube/nodes/node-reflector.ts";
+import type { NodeView } from "../../../kube/nodes/node-view.ts";
+import type { ApiServer } from "../api-server.ts";
+import { eventually } from "../../machine/eventually.ts";
+import type { FakeClock } from "../../fake-clock.ts";
+import { startTestApi, type TestApiOptions } from "./test-api.ts";
+import type { RecordingLog } from "../../recording-log.ts";
 
 /** A reflector of a local API server, on a clock that only moves when told. */
 export interface ReflectorSetup {
@@ -26,10 +21,7 @@ export interface ReflectorSetup {
   retry(): Promise<void>;
 }
 
-export interface ReflectorSetupOptions extends ApiServerOptions {
-  /** Before the view opens. */
-  readonly prepare?: (server: ApiServer, folder: string) => void;
-  readonly user?: Readonly<Record<string, unknown>>;
+export interface ReflectorSetupOptions extends TestApiOptions {
   readonly onChange?: (view: NodeView) => void;
 }
 
@@ -38,25 +30,16 @@ const LONGEST_WAIT_MS = 30_000;
 /** Starts both; the test ends them. */
 export async function setUpReflector(
   t: TestContext,
-  options: ReflectorSetupOptions = {},
+  { onChange, ...options }: ReflectorSetupOptions = {},
 ): Promise<ReflectorSetup> {
-  const server = await startApiServer(options);
-  const folder = mkdtempSync(join(tmpdir(), "causeway-kube-"));
-  options.prepare?.(server, folder);
-  const kubeconfig = join(folder, "kubeconfig");
-  writeKubeconfig({ path: kubeconfig, server: server.url, user: options.user ?? { token: "secret" } });
-  const client = createApiClient({
-    credentials: createCredentials({ kubeconfig }),
-    userAgent: "causeway/test",
-  });
-  const clock = createFakeClock();
-  const log = createRecordingLog();
+  const api = await startTestApi(options);
+  const { server, client, clock, log, folder } = api;
   const setup = { server, clock, log, folder, changes: 0, attemptEnd, retry };
   const view = createNodeReflector({
     client,
     onChange() {
       setup.changes++;
-      options.onChange?.(view);
+      onChange?.(view);
     },
     log,
     clock,
@@ -73,9 +56,7 @@ export async function setUpReflector(
   }
   t.after(async () => {
     await view.close();
-    client.close();
-    await server.close();
-    rmSync(folder, { recursive: true });
+    await api.close();
   });
   return Object.assign(setup, { view });
 }

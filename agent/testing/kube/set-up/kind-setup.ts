@@ -1,18 +1,14 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { isObject } from "../../lib/json.ts";
-import { type ApiClient, createApiClient } from "../../kube/api/api-client.ts";
-import { createCredentials } from "../../kube/api/credentials.ts";
-import { objectKey, type WatchedKind } from "../../kube/reflector/kind.ts";
-import type { ObjectChange } from "../../kube/reflector/object-store.ts";
-import { createFakeClock, type FakeClock } from "../fake-clock.ts";
-import { createRecordingLog, type RecordingLog } from "../recording-log.ts";
-import { type ApiServer, type ApiServerOptions, startApiServer } from "./api-server.ts";
-import { writeKubeconfig } from "./kubeconfig.ts";
-import type { ObjectStore } from "./resources/object-store.ts";
-import { PODS } from "./resources/resource.ts";
+import { isObject } from "../../../lib/json.ts";
+import type { ApiClient } from "../../../kube/api/api-client.ts";
+import { objectKey, type WatchedKind } from "../../../kube/reflector/kind.ts";
+import type { ObjectChange } from "../../../kube/reflector/object-store.ts";
+import type { FakeClock } from "../../fake-clock.ts";
+import type { RecordingLog } from "../../recording-log.ts";
+import type { ApiServer, ApiServerOptions } from "../api-server.ts";
+import type { ObjectStore } from "../resources/object-store.ts";
+import { PODS } from "../resources/resource.ts";
+import { startTestApi } from "./test-api.ts";
 
 /** What tests keep of a Pod. */
 export interface TestPod {
@@ -52,29 +48,21 @@ export interface KindSetup {
 }
 
 export async function setUpKind(t: TestContext, options: ApiServerOptions = {}): Promise<KindSetup> {
-  const server = await startApiServer(options);
-  const folder = mkdtempSync(join(tmpdir(), "causeway-kind-"));
-  const kubeconfig = join(folder, "kubeconfig");
-  writeKubeconfig({ path: kubeconfig, server: server.url, user: { token: "secret" } });
-  const client = createApiClient({
-    credentials: createCredentials({ kubeconfig }),
-    userAgent: "causeway/test",
-  });
+  const api = await startTestApi(options);
+  const { server, client, clock, log } = api;
   const heard: string[] = [];
   const followed: { close(): Promise<void> }[] = [];
   t.after(async () => {
     await Promise.all(followed.map((each) => each.close()));
-    client.close();
-    await server.close();
-    rmSync(folder, { recursive: true });
+    await api.close();
   });
   return {
     server,
     pods: server.serve(PODS),
     options: {
       client,
-      clock: createFakeClock(),
-      log: createRecordingLog(),
+      clock,
+      log,
       random: () => 0.5,
       kind: POD_KIND,
       onChange: (changes) => heard.push(...changes.map(describe)),
