@@ -1,4 +1,4 @@
-import type { ClusterMember, NodeKey } from "../peers/claim.ts";
+import { type ClusterMember, compareAge, type NodeKey } from "../peers/claim.ts";
 import type { KeyOf } from "../peers/peer-routes.ts";
 import type { Refusal } from "../peers/refusal.ts";
 
@@ -60,9 +60,4 @@ function unpublished(publicKey: string, self: ClusterMember | undefined): string
 
 function describeOwner(owner: string | undefined): string | undefined {
   return owner === undefined ? undefined : `it belongs to node "${owner}"`;
-}
-
-function compareAge(a: ClusterMember, b: ClusterMember): number {
-  if (a.createdMs !== b.createdMs) return a.createdMs - b.createdMs;
-  return a.name < b.name ? -1 : 1;
 }

@@ -24,6 +24,13 @@ export interface ClusterMember {
   readonly wireguard?: PublishedKey | undefined;
 }
 
+/** Orders nodes by age, those of one moment by their names: whoever comes first keeps what two claim. */
+export function compareAge(a: ClusterMember, b: ClusterMember): number {
+  if (a.createdMs !== b.createdMs) return a.createdMs - b.createdMs;
+  if (a.name === b.name) return 0;
+  return a.name < b.name ? -1 : 1;
+}
+
 /** A PodCIDR with the node that has it. */
 export interface Claim {
   /** The prefix as text: nodes are compared by it. */

@@ -1,6 +1,6 @@
 import { type AddressRange, pointOf, rangeHolds, rangeOf } from "../../net/address-range.ts";
 import { type Cidr, formatCidr } from "../../net/cidr.ts";
-import type { Claim, ClusterMember } from "./claim.ts";
+import { type Claim, type ClusterMember, compareAge } from "./claim.ts";
 import type { Refusal, RefusalReason } from "./refusal.ts";
 import type { AddressRole, Surroundings } from "../node/surroundings.ts";
 
@@ -73,9 +73,7 @@ export function compareRank(a: Contender, b: Contender): number {
   const nodeB = nodeOf(b);
   if (nodeA === undefined || nodeB === undefined)
     return Number(nodeA !== undefined) - Number(nodeB !== undefined);
-  if (nodeA.createdMs !== nodeB.createdMs) return nodeA.createdMs - nodeB.createdMs;
-  if (nodeA.name !== nodeB.name) return nodeA.name < nodeB.name ? -1 : 1;
-  return Number(a.isClaim) - Number(b.isClaim);
+  return compareAge(nodeA, nodeB) || Number(a.isClaim) - Number(b.isClaim);
 }
 
 /** Says why a contender does not count, given who came before it. */
