@@ -1,5 +1,6 @@
 import { formatCidr } from "../../net/cidr.ts";
 import type { WireGuardPeerChange } from "../../netlink/wireguard/set-device.ts";
+import { sessionOf } from "../../plan/encryption/peer-session.ts";
 import type {
   WireGuardEndpoint,
   WireGuardPeerPlan,
@@ -14,12 +15,6 @@ export interface PeersDiff {
   /** What is not as planned, in words. */
   readonly faults: readonly string[];
 }
-
-/**
- * After this time without a handshake no packet of a session is accepted any more: REJECT_AFTER_TIME of the
- * WireGuard paper, section 6.2.
- */
-const SESSION_SECONDS = 180;
 
 export interface PeersDiffInput {
   /** Device name. */
@@ -114,6 +109,6 @@ function hasMovedItself(
   seen: SeenPeer,
   { given, nowSeconds }: Pick<PeersDiffInput, "given" | "nowSeconds">,
 ): boolean {
-  const isAlive = "lastHandshake" in seen && nowSeconds - seen.lastHandshake < SESSION_SECONDS;
+  const isAlive = "lastHandshake" in seen && sessionOf(seen, nowSeconds) === "live";
   return isAlive && isSameEndpoint(endpoint, given.get(publicKey));
 }
