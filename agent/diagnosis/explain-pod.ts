@@ -4,7 +4,7 @@ import { describePod } from "../plan/pods/attachment.ts";
 import type { Link } from "../netlink/link/parse-link.ts";
 import type { Finding } from "./finding.ts";
 import type { Gateway, PathObservation, PodEnd } from "./path-observation.ts";
-import { allOf, shellWord } from "./shell.ts";
+import { allOf, shellWord, upCommand } from "./shell.ts";
 
 /** The pod that sends. */
 export function explainSource(observation: PathObservation): readonly Finding[] {
@@ -44,17 +44,14 @@ export function explainLink(
   const link = shellWord(hostLink.name);
   const what = `${hostLink.name} of ${describePod({ pod, containerId })} (${ifname})`;
   const fail = (evidence: string, remedy?: string): Finding => ({ name, verdict: "fail", evidence, remedy });
-  if (!hostLink.up) return fail(`link ${what} is down`, `ip link set dev ${link} up`);
+  if (!hostLink.up) return fail(`link ${what} is down`, upCommand(hostLink.name));
   if (hostLink.masterIndex !== bridge.index)
     return fail(
       `link ${what} is not a port of the bridge`,
       allOf(`ip link set dev ${link} master ${shellWord(bridge.name)}`, portCommand(link)),
     );
   if (!hostLink.lowerUp)
-    return fail(
-      `the pod's end of link ${what} is down`,
-      insidePod(hostLink.netnsId, `ip link set dev ${shellWord(ifname)} up`),
-    );
+    return fail(`the pod's end of link ${what} is down`, insidePod(hostLink.netnsId, upCommand(ifname)));
   return { name, verdict: "ok", evidence: `link ${what}, MTU ${hostLink.mtu}` };
 }
 

@@ -5,6 +5,11 @@ export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
+/** Sets a link up. */
+export function upCommand(link: string): string {
+  return `ip link set dev ${shellWord(link)} up`;
+}
+
 /** Adds an element, as nft writes it, to a set of our tables. */
 export function elementCommand(family: "inet" | "bridge", set: string, element: string): string {
   return `nft add element ${family} ${TABLE_NAME} ${set} ${shellWord(`{ ${element} }`)}`;

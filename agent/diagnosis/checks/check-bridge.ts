@@ -1,6 +1,6 @@
 import type { Link } from "../../netlink/link/parse-link.ts";
 import type { Finding } from "../finding.ts";
-import { shellWord } from "../shell.ts";
+import { upCommand } from "../shell.ts";
 
 export interface BridgeObservation {
   /** Undefined: there is none of Causeway's. */
@@ -22,8 +22,7 @@ export function checkBridge({ bridge, gateways, tunnels }: BridgeObservation): r
   });
   if (bridge === undefined) return [fail("there is no Causeway bridge: the agent has not created it yet")];
   const down = [bridge, ...tunnels].filter((link) => !link.up);
-  if (down.length > 0)
-    return down.map(({ name }) => fail(`link ${name} is down`, `ip link set dev ${shellWord(name)} up`));
+  if (down.length > 0) return down.map(({ name }) => fail(`link ${name} is down`, upCommand(name)));
   if (gateways.length === 0) return [fail(`bridge ${bridge.name} has no gateway address`)];
   const names = [bridge, ...tunnels].map(({ name }) => name).join(", ");
   return [{ name: NAME, verdict: "ok", evidence: `${names} up, gateways ${gateways.join(", ")}` }];

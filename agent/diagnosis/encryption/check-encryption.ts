@@ -3,7 +3,7 @@ import { sessionOf } from "../../plan/encryption/peer-session.ts";
 import type { WireGuardState } from "../../plan/encryption/wireguard.ts";
 import type { Finding } from "../finding.ts";
 import { limitFindings } from "../limit-findings.ts";
-import { shellWord } from "../shell.ts";
+import { upCommand } from "../shell.ts";
 import { describeUnanswered } from "./describe-peer.ts";
 
 export interface EncryptionObservation {
@@ -24,7 +24,7 @@ export function checkEncryption({ device, state, nowSeconds }: EncryptionObserva
         name: NAME,
         verdict: "fail",
         evidence: `WireGuard device ${device.name} is down`,
-        remedy: `ip link set dev ${shellWord(device.name)} up`,
+        remedy: upCommand(device.name),
       },
     ];
   const peers = state?.peers ?? [];

@@ -3,7 +3,7 @@ import { sessionOf } from "../../plan/encryption/peer-session.ts";
 import type { WireGuardPeerState } from "../../plan/encryption/wireguard.ts";
 import { agentRemedy } from "../agent/check-agent.ts";
 import type { Finding } from "../finding.ts";
-import { shellWord } from "../shell.ts";
+import { upCommand } from "../shell.ts";
 import { describeHandshake, describeUnanswered } from "./describe-peer.ts";
 
 /** The WireGuard device that a packet leaves by, and who gets it. */
@@ -21,7 +21,7 @@ export function explainEncrypted(
 ): readonly Finding[] {
   const name = "WireGuard device";
   if (!device.up) {
-    const remedy = `ip link set dev ${shellWord(device.name)} up`;
+    const remedy = upCommand(device.name);
     return [{ name, verdict: "fail", evidence: `${device.name} is down`, remedy }];
   }
   const up: Finding = { name, verdict: "ok", evidence: `${device.name}, MTU ${device.mtu}` };

@@ -2,7 +2,7 @@ import { familyOf } from "../../net/address.ts";
 import { cidrContains, cidrOf } from "../../net/cidr.ts";
 import type { Finding } from "../finding.ts";
 import type { PathObservation } from "../path-observation.ts";
-import { shellWord, sysctlCommand } from "../shell.ts";
+import { sysctlCommand, upCommand } from "../shell.ts";
 
 const NAME = "bridge";
 
@@ -16,7 +16,7 @@ export function explainBridge(observation: PathObservation): Finding {
     remedy,
   });
   if (bridge === undefined) return fail("there is no Causeway bridge on this node");
-  if (!bridge.up) return fail(`${bridge.name} is down`, `ip link set dev ${shellWord(bridge.name)} up`);
+  if (!bridge.up) return fail(`${bridge.name} is down`, upCommand(bridge.name));
   const gateway = gateways.find(({ address, prefixLength }) =>
     cidrContains(cidrOf(address, prefixLength), source),
   );

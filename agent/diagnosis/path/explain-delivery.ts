@@ -7,7 +7,7 @@ import type { Finding } from "../finding.ts";
 import type { NextHop, OverlayObservation, PathObservation } from "../path-observation.ts";
 import { explainOverlayGuard } from "../checks/check-overlay-guard.ts";
 import { addressBehind, forwardingCommand, neighbourCommand } from "../overlay-remedies.ts";
-import { shellWord } from "../shell.ts";
+import { shellWord, upCommand } from "../shell.ts";
 
 /** What comes after the route, to where this node can see. */
 export function explainDelivery(observation: PathObservation): readonly Finding[] {
@@ -65,7 +65,7 @@ function explainHop(prefix: string, { address, link, state }: NextHop): readonly
         name,
         verdict: "fail",
         evidence: `${link.name} is down`,
-        remedy: `ip link set dev ${shellWord(link.name)} up`,
+        remedy: upCommand(link.name),
       },
     ];
   if (!link.lowerUp)
@@ -94,14 +94,13 @@ function explainHop(prefix: string, { address, link, state }: NextHop): readonly
 function explainOverlay(observation: PathObservation, overlay: OverlayObservation): readonly Finding[] {
   const { destination, source, nodeName } = observation;
   const { tunnel, gateway, mac, remote, orphans, outer, hop } = overlay;
-  const device = shellWord(tunnel.name);
   const fail = (name: string, evidence: string, remedy?: string): Finding => ({
     name,
     verdict: "fail",
     evidence,
     remedy,
   });
-  if (!tunnel.up) return [fail("VXLAN device", `${tunnel.name} is down`, `ip link set dev ${device} up`)];
+  if (!tunnel.up) return [fail("VXLAN device", `${tunnel.name} is down`, upCommand(tunnel.name))];
   const findings: Finding[] = [
     {
       name: "VXLAN device",
