@@ -11,6 +11,7 @@ import type { Ruleset } from "../plan/nft/nft-table.ts";
 import { NO_SURROUNDINGS } from "../plan/node/surroundings.ts";
 import { createReadiness } from "../lib/readiness.ts";
 import { V8_FLAGS } from "../start/v8-flags.ts";
+import { CLUSTER_SETTINGS, IN_CLEAR } from "../testing/cluster/cluster-setup.ts";
 import { createFakeWireGuard } from "../testing/cluster/fake-wireguard.ts";
 import { silentLog } from "../testing/silent-log.ts";
 import { isThorough } from "../testing/thorough.ts";
@@ -70,17 +71,10 @@ function setUp(overlay: OverlayMode) {
     readiness: createReadiness(() => undefined),
     log: silentLog,
     nodeName: own.name,
-    bridge: "cw0",
+    ...CLUSTER_SETTINGS,
     overlay,
-    vxlanDevice: "cw-vx",
-    vxlanVni: 4096,
-    vxlanPort: 4789,
-    vxlanTxChecksum: true,
-    masquerade: [4, 6],
-    masqueradeRandomPorts: true,
     nonMasqueradeCIDRs: [],
-    clusterCIDRs: [],
-    encryption: { type: "none", require: false, port: 51_820 },
+    encryption: IN_CLEAR,
     publishKey: () => undefined,
     hasPublishedKey: () => false,
     isComplete: () => true,

@@ -37,7 +37,19 @@ export interface ClusterView {
   readonly isComplete: boolean;
 }
 
-const IN_CLEAR: EncryptionSettings = { type: "none", require: false, port: 51_820 };
+export const IN_CLEAR: EncryptionSettings = { type: "none", require: false, port: 51_820 };
+
+/** Settings of the agent that tests of the cluster do not vary. */
+export const CLUSTER_SETTINGS = {
+  bridge: "cw0",
+  vxlanDevice: "cw-vx",
+  vxlanVni: 4096,
+  vxlanPort: 4789,
+  vxlanTxChecksum: true,
+  masquerade: [4, 6],
+  masqueradeRandomPorts: true,
+  clusterCIDRs: [],
+} as const;
 
 /** A reconciler over a kernel that notes what it is told, and answers what the test wants. */
 export function setUp(overlay: OverlayMode = "never", encryption: EncryptionSettings = IN_CLEAR) {
@@ -80,16 +92,9 @@ export function setUp(overlay: OverlayMode = "never", encryption: EncryptionSett
     readiness: setup.readiness,
     log: silentLog,
     nodeName: "own",
-    bridge: "cw0",
+    ...CLUSTER_SETTINGS,
     overlay,
-    vxlanDevice: "cw-vx",
-    vxlanVni: 4096,
-    vxlanPort: 4789,
-    vxlanTxChecksum: true,
-    masquerade: [4, 6],
-    masqueradeRandomPorts: true,
     nonMasqueradeCIDRs: [cidr("172.16.0.0/12")],
-    clusterCIDRs: [],
     encryption,
     publishKey: (key) => published.push(key),
     hasPublishedKey: () => setup.view.nodes.get("own")?.wireguard !== undefined,
