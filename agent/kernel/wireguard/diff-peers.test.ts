@@ -123,3 +123,30 @@ for (const { name, planned = onlyB, seen, given, prune = true, want } of cases) 
     assert.deepEqual(diffPeers(input), want);
   });
 }
+
+for (const count of [1000, 5000]) {
+  test(`diffPeers() looks at the one of ${count} peers that is another object, and at no prefix of the others`, () => {
+    const looked: string[] = [];
+    const watched = (publicKey: string, prefix: string): WireGuardPeerPlan => ({
+      publicKey,
+      endpoint,
+      get allowedIps() {
+        looked.push(publicKey);
+        return [cidr(prefix)];
+      },
+    });
+    const planned = new Map(
+      Array.from({ length: count }, (_, index) => [
+        `node-${index}`,
+        watched(`key ${index}`, "10.244.2.0/24"),
+      ]),
+    );
+    const seen = new Map([...planned.values()].map((peer) => [peer.publicKey, peer]));
+    const input = { name: "cw-wg", seen, given: new Map(), prune: true, nowSeconds: NOW };
+    assert.deepEqual(diffPeers({ ...input, planned }), nothing);
+    assert.deepEqual(looked, []);
+    planned.set("node-7", watched("key 7", "10.244.3.0/24"));
+    assert.equal(diffPeers({ ...input, planned }).changes.length, 1);
+    assert.deepEqual([...new Set(looked)], ["key 7"]);
+  });
+}

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { cidr } from "../../testing/cidr.ts";
 import type { EncryptedRoute } from "../peers/peer-routes.ts";
 import { planWireGuardDevice } from "./plan-device.ts";
-import { planWireGuardPeers } from "./plan-peers.ts";
+import { createWireGuardPeerPlanner } from "./plan-peers.ts";
 
 const device = {
   port: 51_820,
@@ -58,8 +58,8 @@ function route(node: string, destination: string, ...addresses: readonly string[
   };
 }
 
-test("planWireGuardPeers() lets a node send from its PodCIDRs and its own addresses, and from nothing else", () => {
-  const peers = planWireGuardPeers([
+test("a WireGuard peer plan lets a node send from its PodCIDRs and its own addresses, and from nothing else", () => {
+  const peers = createWireGuardPeerPlanner()([
     route("a", "10.244.2.0/24", "192.0.2.11", "2001:db8::11"),
     route("a", "fd00:2::/64", "192.0.2.11", "2001:db8::11"),
   ]);
@@ -78,10 +78,27 @@ test("planWireGuardPeers() lets a node send from its PodCIDRs and its own addres
   );
 });
 
-test("planWireGuardPeers() gives an address that two nodes claim to one of them", () => {
-  const peers = planWireGuardPeers([
+test("an address that two nodes claim belongs to one WireGuard peer", () => {
+  const peers = createWireGuardPeerPlanner()([
     route("a", "10.244.2.0/24", "192.0.2.11"),
     route("b", "10.244.3.0/24", "192.0.2.11"),
   ]);
   assert.deepEqual(peers.get("b")?.allowedIps, [cidr("10.244.3.0/24")]);
+});
+
+test("a WireGuard peer is the same object until a route or an address of its node changes", () => {
+  const plan = createWireGuardPeerPlanner();
+  const [a4, a6] = [route("a", "10.244.2.0/24", "192.0.2.11"), route("a", "fd00:2::/64", "192.0.2.11")];
+  const b = route("b", "10.244.3.0/24", "192.0.2.12");
+  const before = plan([a4, a6, b]);
+  assert.equal(plan([b, a4, a6]).get("a"), before.get("a"));
+  const fewer = plan([a4, b]);
+  assert.deepEqual(fewer.get("a")?.allowedIps, ["10.244.2.0/24", "192.0.2.11/32"].map(cidr));
+  assert.equal(fewer.get("b"), before.get("b"));
+  const moved = plan([{ ...a4, remote: "192.0.2.99" }, b]);
+  assert.equal(moved.get("a")?.endpoint.address, "192.0.2.99");
+  assert.equal(moved.get("b"), before.get("b"));
+  const thief = plan([route("c", "10.244.4.0/24", "192.0.2.12"), b]);
+  assert.deepEqual(thief.get("b")?.allowedIps, [cidr("10.244.3.0/24")], "its address is another's now");
+  assert.equal(plan([a4, b]).get("b")?.allowedIps.length, 2);
 });

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ClusterMember } from "../../plan/peers/claim.ts";
-import { elementsOf, FAR, NEAR, OWN, setUp, view } from "../../testing/cluster/cluster-setup.ts";
+import { elementsOf, FAR, NEAR, node, OWN, setUp, view } from "../../testing/cluster/cluster-setup.ts";
 import { fakeKey } from "../../testing/cluster/fake-wireguard.ts";
 
 const WIREGUARD = { type: "wireguard", require: false, port: 51_820 } as const;
 const REQUIRED = { ...WIREGUARD, require: true };
 
-function withKey(node: ClusterMember, publicKey = fakeKey(node.name)): ClusterMember {
-  return { ...node, wireguard: { publicKey, port: 51_820 } };
+function withKey(member: ClusterMember, publicKey = fakeKey(member.name)): ClusterMember {
+  return { ...member, wireguard: { publicKey, port: 51_820 } };
 }
 
 type Setup = ReturnType<typeof setUp>;
@@ -150,3 +150,26 @@ test("run() keeps the device of before it was told to encrypt nothing, until no 
   await setup.run();
   assert.equal(setup.wireguard.devices.size, 0);
 });
+
+for (const count of [1000, 5000]) {
+  test(`run() among ${count} nodes hands the kernel one new peer when one node changes, and the same object for all others`, async () => {
+    const setup = setUp("auto", WIREGUARD);
+    const others = Array.from({ length: count }, (_, index) => {
+      const [high, low] = [index >> 8, index & 255];
+      return withKey(node(`n${index}`, `192.0.2.${2 + (index % 200)}`, `10.${100 + high}.${low}.0/24`));
+    });
+    await published(setup, ...others);
+    const before = device(setup)?.peers ?? new Map();
+    const changed = async (...nodes: readonly ClusterMember[]): Promise<readonly string[]> => {
+      setup.view = view(true, withKey(OWN, ownKey(setup)), ...nodes);
+      await setup.run(true);
+      const after = [...(device(setup)?.peers ?? [])];
+      assert.equal(after.length, count);
+      return after.filter(([name, peer]) => before.get(name) !== peer).map(([name]) => name);
+    };
+    assert.deepEqual(await changed(...others), []);
+    const [first, ...rest] = others;
+    assert.ok(first !== undefined);
+    assert.deepEqual(await changed(withKey(first, fakeKey("another")), ...rest), ["n0"]);
+  });
+}

@@ -4,8 +4,8 @@ import type { Readiness } from "../../lib/readiness.ts";
 import { rememberLast } from "../../lib/remember-last.ts";
 import { type JudgedKeys, judgeKeys } from "../../plan/encryption/judge-keys.ts";
 import { planWireGuardDevice, WIREGUARD_DEVICE } from "../../plan/encryption/plan-device.ts";
-import { planWireGuardPeers } from "../../plan/encryption/plan-peers.ts";
-import type { WireGuardDevicePlan } from "../../plan/encryption/wireguard.ts";
+import { createWireGuardPeerPlanner } from "../../plan/encryption/plan-peers.ts";
+import type { WireGuardDevicePlan, WireGuardPeerPlan } from "../../plan/encryption/wireguard.ts";
 import type { NodeKey } from "../../plan/peers/claim.ts";
 import type { Claims } from "../../plan/peers/cluster-claims.ts";
 import type { EncryptionType, PeerEncryption } from "../../plan/peers/peer-routes.ts";
@@ -73,7 +73,8 @@ export function createClusterEncryption(input: ClusterEncryptionInput): ClusterE
     const made = device.current();
     return made && { publicKey: made.publicKey, port: encryption.port };
   };
-  let peersText = "";
+  const planPeers = createWireGuardPeerPlanner();
+  let planned: ReadonlyMap<string, WireGuardPeerPlan> = new Map();
   let isCleared = false;
   return {
     ownKey,
@@ -93,16 +94,15 @@ export function createClusterEncryption(input: ClusterEncryptionInput): ClusterE
       const fault = device.fault();
       if (fault !== undefined) throw new Error(fault);
       if (device.current() === undefined) return;
-      const peers = planWireGuardPeers(plan.encrypted);
+      const peers = planPeers(plan.encrypted);
       const prune = options.prune && plan.held.size === 0;
-      const text = JSON.stringify([...peers]);
-      const isSame = text === peersText;
+      const isSame = isSameMap(peers, planned);
       const changes = await input.kernel.wireguard.ensurePeers(WIREGUARD_DEVICE, peers, {
         prune,
         verify: options.verify,
       });
       input.reportChanges(changes, { isRepair: isSame });
-      peersText = text;
+      planned = peers;
       // Who reads the key sends at once: what comes is understood from here on.
       input.publishKey(ownKey());
       readiness.warn("encryption", describeClear(plan));
@@ -116,6 +116,11 @@ export function createClusterEncryption(input: ClusterEncryptionInput): ClusterE
       isCleared = true;
     },
   };
+}
+
+/** Compares by identity. */
+function isSameMap<Value>(a: ReadonlyMap<string, Value>, b: ReadonlyMap<string, Value>): boolean {
+  return a.size === b.size && [...a].every(([key, value]) => b.get(key) === value);
 }
 
 /** Makes the device when there is a reason to look at it. */
