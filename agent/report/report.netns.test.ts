@@ -1,4 +1,4 @@
-import { runCauseway } from "../testing/agent/run-causeway.ts";
+import { runShipped } from "../testing/agent/run-causeway.ts";
 import assert from "node:assert/strict";
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, test } from "node:test";
@@ -199,7 +199,7 @@ test("of a pod whose link tells no time, only the least age is told, and it come
   await runOnHost("ip", "link", "property", "del", "dev", link, "altname", since);
   const [web] = (await ask()).attachments;
   assert.equal(web?.isOlder, true);
-  const { stdout } = await runCauseway(["status", "--socket", node.socket]);
+  const { stdout } = await runShipped(["status", "--socket", node.socket]);
   assert.match(stdout, /team\/web-0 .* at least \d+ s/);
 });
 

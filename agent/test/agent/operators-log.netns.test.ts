@@ -10,7 +10,7 @@ import type { NodeReport } from "../../report/node-report.ts";
 import { type AgentProcess, makeNode, type TestNode } from "../../testing/agent/agent-process.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
-import { runCauseway } from "../../testing/agent/run-causeway.ts";
+import { runShipped } from "../../testing/agent/run-causeway.ts";
 
 interface Line {
   readonly level: number;
@@ -112,7 +112,7 @@ test("every warning of the log is in the status a moment later, and errors name 
     () => warnings().filter(({ fault }) => fault).length >= 2,
     agent.log,
   );
-  const { stdout } = await runCauseway(["status", "--json", "--socket", node.socket]);
+  const { stdout } = await runShipped(["status", "--json", "--socket", node.socket]);
   const { calls, repairs, problems } = JSON.parse(stdout) as NodeReport;
   const shown = [
     ...calls.flatMap(({ error }) => error ?? []),
@@ -126,6 +126,6 @@ test("every warning of the log is in the status a moment later, and errors name 
   });
   assert.deepEqual(missing, []);
   assert.doesNotMatch(shown, /[0-9a-f]{64}/);
-  const text = (await runCauseway(["status", "--socket", node.socket])).stdout;
+  const text = (await runShipped(["status", "--socket", node.socket])).stdout;
   assert.match(text, /^ {2}\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z {2}neighbour /m);
 });

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import { type AgentProcess, makeNode, type TestNode } from "../../testing/agent/agent-process.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
-import { runCauseway } from "../../testing/agent/run-causeway.ts";
+import { runShipped } from "../../testing/agent/run-causeway.ts";
 
 /** An address of the node that is no loopback. */
 const NODE = "192.0.2.10";
@@ -95,11 +95,11 @@ test("a pod reads metrics and probes at the node's address, and neither page nor
 
 test("causeway page prints the page as it is, without a script, and says so when nobody answers", async () => {
   await becomesReady(start());
-  const printed = await runCauseway(["page", "--socket", node.socket]);
+  const printed = await runShipped(["page", "--socket", node.socket]);
   assert.equal(printed.exitCode, 0, printed.stderr);
   assert.match(printed.stdout, /^<!doctype html>[^]*<title>node-1: ready<\/title>[^]*<\/html>\n$/);
   assert.doesNotMatch(printed.stdout, /<script/);
-  const silent = await runCauseway(["page", "--socket", `${node.socket}.gone`]);
+  const silent = await runShipped(["page", "--socket", `${node.socket}.gone`]);
   assert.deepEqual([silent.exitCode, silent.stdout], [1, ""]);
   assert.match(silent.stderr, /^causeway: Cannot print the page: .*causeway status/);
 });

@@ -9,7 +9,8 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { NODE_NAME } from "../../testing/agent/agent-process.ts";
-import { type CommandAnswer, type FindingsReport, runCauseway } from "../../testing/agent/run-causeway.ts";
+import type { CommandResult } from "../../settings/command-line.ts";
+import { type FindingsReport, runCauseway } from "../../testing/agent/run-causeway.ts";
 import { type ApiServer, startApiServer } from "../../testing/kube/api-server.ts";
 import { writeKubeconfig } from "../../testing/kube/kubeconfig.ts";
 import { makeNeighbourhood, type Neighbourhood } from "../../testing/machine/neighbourhood.ts";
@@ -37,7 +38,7 @@ afterEach(async () => {
   await lab.remove();
 });
 
-function preflight(...flags: readonly string[]): Promise<CommandAnswer> {
+function preflight(...flags: readonly string[]): Promise<CommandResult> {
   const { socket, cniBinDir, cniConfDir } = lab.node;
   const place = ["--socket", socket, "--cni-bin-dir", cniBinDir, "--cni-conf-dir", cniConfDir];
   const node = ["--node-name", NODE_NAME, "--kubeconfig", kubeconfig];

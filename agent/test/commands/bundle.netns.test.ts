@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { type AgentProcess, makeNode, NODE_NAME, type TestNode } from "../../testing/agent/agent-process.ts";
-import { runCauseway } from "../../testing/agent/run-causeway.ts";
+import { runShipped } from "../../testing/agent/run-causeway.ts";
 import { type ApiServer, startApiServer } from "../../testing/kube/api-server.ts";
 import { writeKubeconfig } from "../../testing/kube/kubeconfig.ts";
 import { makeNetns, type Netns } from "../../testing/machine/netns.ts";
@@ -52,7 +52,7 @@ async function unpack(): Promise<ReadonlyMap<string, string>> {
     "node-name": NODE_NAME,
     probes: "127.0.0.1:1",
   };
-  const { exitCode, stdout, stderr } = await runCauseway([
+  const { exitCode, stdout, stderr } = await runShipped([
     "bundle",
     ...Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`),
   ]);

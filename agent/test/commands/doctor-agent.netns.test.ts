@@ -10,6 +10,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { afterEach, beforeEach, test } from "node:test";
+import type { CommandResult } from "../../settings/command-line.ts";
 import { type AgentProcess, NODE_NAME, type TestNode } from "../../testing/agent/agent-process.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { writeKubeconfig } from "../../testing/kube/kubeconfig.ts";
@@ -18,10 +19,10 @@ import { makeNetns, runOnHost } from "../../testing/machine/netns.ts";
 import { assertNodeState, dumpNodeState } from "../../testing/machine/node-state.ts";
 import { privileged } from "../../testing/runner/privileged.ts";
 import {
-  type CommandAnswer,
   type FindingsReport,
   findingsOf,
   runCauseway,
+  runShipped,
 } from "../../testing/agent/run-causeway.ts";
 
 let lab: Neighbourhood;
@@ -44,15 +45,12 @@ afterEach(async () => {
   await lab.remove();
 });
 
-function runDoctor(flags: readonly string[] = [], around: readonly string[] = []): Promise<CommandAnswer> {
-  return runCauseway(["doctor", "--socket", node.socket, "--node-name", NODE_NAME, ...flags], around);
+function runDoctor(flags: readonly string[] = []): Promise<CommandResult> {
+  return runCauseway(["doctor", "--socket", node.socket, "--node-name", NODE_NAME, ...flags]);
 }
 
-async function doctor(
-  flags: readonly string[] = [],
-  around: readonly string[] = [],
-): Promise<FindingsReport> {
-  const { stdout, stderr } = await runDoctor(["--json", ...flags], around);
+async function doctor(flags: readonly string[] = []): Promise<FindingsReport> {
+  const { stdout, stderr } = await runDoctor(["--json", ...flags]);
   assert.equal(stderr, "");
   return JSON.parse(stdout) as FindingsReport;
 }
@@ -86,7 +84,13 @@ test("a node on which all is well has no warning, and is as it was before; the a
     );
     await assertNodeState(before.state);
     assert.equal(agent.log(), log);
-    const { exitCode, stdout } = await runDoctor();
+    const { exitCode, stdout } = await runShipped([
+      "doctor",
+      "--socket",
+      node.socket,
+      "--node-name",
+      NODE_NAME,
+    ]);
     assert.equal(exitCode, 0);
     assert.match(stdout, /^ok {4}agent {12}version 0\.1\.0, ready$/m);
     assert.ok(!stdout.includes("\u001b"), "no colours where no terminal is");
@@ -131,7 +135,8 @@ test("an agent that is not ready says why", async () => {
 
 for (const signal of ["SIGKILL", "SIGSTOP"] as const) {
   test(`an agent that was ended by ${signal} is started anew by the remedy`, async () => {
-    process.kill(agent.pid, signal);
+    if (signal === "SIGKILL") await agent.end(signal);
+    else process.kill(agent.pid, signal);
     const report = await doctor();
     const [found] = findingsOf(report, "agent");
     assert.equal(found?.verdict, "fail");

@@ -43,10 +43,10 @@ after(async () => {
   await lab.remove();
 });
 
-async function doctor(around: readonly string[] = []): Promise<FindingsReport> {
+async function doctor(): Promise<FindingsReport> {
   const { socket, cniBinDir, cniConfDir } = node;
   const paths = ["--socket", socket, "--cni-bin-dir", cniBinDir, "--cni-conf-dir", cniConfDir];
-  const { stdout, stderr } = await runCauseway(["doctor", "--json", ...paths], around);
+  const { stdout, stderr } = await runCauseway(["doctor", "--json", ...paths]);
   assert.equal(stderr, "");
   return JSON.parse(stdout) as FindingsReport;
 }

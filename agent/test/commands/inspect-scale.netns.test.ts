@@ -8,7 +8,7 @@ import { after, before, test } from "node:test";
 import { type AgentProcess, makeNode, NODE_NAME, type TestNode } from "../../testing/agent/agent-process.ts";
 import { inParallel } from "../../testing/runner/in-parallel.ts";
 import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
-import { type FindingsReport, findingsOf, runCauseway } from "../../testing/agent/run-causeway.ts";
+import { type FindingsReport, findingsOf, runShipped } from "../../testing/agent/run-causeway.ts";
 
 const PODS = 250;
 const PEERS = 5000;
@@ -59,7 +59,7 @@ async function timed(...args: readonly string[]): Promise<{ report: FindingsRepo
   let stdout = "";
   for (let run = 0; run < RUNS || (run < MAX_RUNS && bestMs >= LIMIT_MS); run++) {
     const startMs = performance.now();
-    ({ stdout } = await runCauseway([...args, "--json", "--socket", node.socket]));
+    ({ stdout } = await runShipped([...args, "--json", "--socket", node.socket]));
     bestMs = Math.min(bestMs, performance.now() - startMs);
   }
   return { report: JSON.parse(stdout) as FindingsReport, bestMs };

@@ -3,7 +3,7 @@ import { request } from "node:http";
 import { afterEach, beforeEach, test } from "node:test";
 import type { DoctorReport, NodeReport } from "../../report/node-report.ts";
 import { makeNode, type TestNode } from "../../testing/agent/agent-process.ts";
-import { runCauseway } from "../../testing/agent/run-causeway.ts";
+import { runShipped } from "../../testing/agent/run-causeway.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { runOnHost } from "../../testing/machine/netns.ts";
 
@@ -61,7 +61,7 @@ test("the page and its report have what causeway doctor finds, with the remedy a
   const chain = "{ type filter hook forward priority 0; policy drop; }";
   await runOnHost("nft", `add chain inet firewall forwarding ${chain}`);
   const { findings } = await findingsOf("the node is examined");
-  const printed = await runCauseway(["doctor", "--json", "--socket", node.socket]);
+  const printed = await runShipped(["doctor", "--json", "--socket", node.socket]);
   const told = JSON.parse(printed.stdout) as { readonly findings: typeof findings };
   assert.deepEqual(
     findings.map(({ name, verdict }) => [name, verdict]),

@@ -82,7 +82,7 @@ const FAULTS: readonly {
       const waiting = lab.node.start("--standalone", "--nodes-file", lab.node.nodesFile);
       await eventually(
         "the reason is told",
-        async () => /! pod CIDRs: /.test(await run("status")) && waiting.pid > 0,
+        async () => /! pod CIDRs: Node /.test(await run("status")) && waiting.pid > 0,
       );
     },
   },

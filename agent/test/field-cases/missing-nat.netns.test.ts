@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { type AgentProcess, makeNode, type TestNode } from "../../testing/agent/agent-process.ts";
-import { type FindingsReport, findingsOf, runCauseway } from "../../testing/agent/run-causeway.ts";
+import { type FindingsReport, findingsOf, runShipped } from "../../testing/agent/run-causeway.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { makeNetns } from "../../testing/machine/netns.ts";
 
@@ -66,7 +66,7 @@ test("a kernel without nft_nat leaves its node ready: a warning names the module
 
 test("a kernel without modules of NAT leaves a node ready that does not masquerade, and doctor only warns", async () => {
   await startWithout("type nat", "--masquerade", "false");
-  const { stdout } = await runCauseway(["doctor", "--json", "--socket", node.socket]);
+  const { stdout } = await runShipped(["doctor", "--json", "--socket", node.socket]);
   const found = findingsOf(JSON.parse(stdout) as FindingsReport, "kernel");
   assert.deepEqual(new Set(found.map(({ verdict }) => verdict)), new Set(["warn"]));
   assert.match(JSON.stringify(found), /no module nft_masq /);

@@ -11,7 +11,7 @@ import { eventually } from "../../testing/machine/eventually.ts";
 import { makeNeighbourhood, type Neighbourhood } from "../../testing/machine/neighbourhood.ts";
 import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
 import { askForVerification } from "../../report/ask-agent.ts";
-import { findingsOf, type FindingsReport, runCauseway } from "../../testing/agent/run-causeway.ts";
+import { findingsOf, type FindingsReport, runShipped } from "../../testing/agent/run-causeway.ts";
 
 let lab: Neighbourhood;
 let node: TestNode;
@@ -58,7 +58,7 @@ async function mtuOf(link: string): Promise<number> {
 }
 
 async function doctor(): Promise<FindingsReport> {
-  const { stdout, stderr } = await runCauseway([
+  const { stdout, stderr } = await runShipped([
     "doctor",
     "--socket",
     node.socket,

@@ -6,7 +6,7 @@ import { type ApiServer, startApiServer } from "../../testing/kube/api-server.ts
 import { eventually } from "../../testing/machine/eventually.ts";
 import { writeKubeconfig } from "../../testing/kube/kubeconfig.ts";
 import { runOnHost } from "../../testing/machine/netns.ts";
-import { runCauseway } from "../../testing/agent/run-causeway.ts";
+import { runShipped } from "../../testing/agent/run-causeway.ts";
 
 let node: TestNode;
 let api: ApiServer;
@@ -165,7 +165,7 @@ test("an agent on a node that is itself a pod keeps the pod's own routes, which 
   await eventuallyRoute(agent, "10.244.2.0/24", /^$/);
   assert.equal(await own(), before);
   await agent.end("SIGTERM");
-  await runCauseway([
+  await runShipped([
     "uninstall",
     "--all",
     "--socket",

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import type { NodeReport } from "../../report/node-report.ts";
 import type { AgentProcess } from "../../testing/agent/agent-process.ts";
-import { findingsOf, type FindingsReport, runCauseway } from "../../testing/agent/run-causeway.ts";
+import { findingsOf, type FindingsReport, runShipped } from "../../testing/agent/run-causeway.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { runOnHost } from "../../testing/machine/netns.ts";
 import { startFlow } from "../../testing/machine/start-flow.ts";
@@ -32,7 +32,7 @@ beforeEach(async () => {
 afterEach(() => cluster.remove());
 
 async function causeway(...args: readonly string[]): Promise<string> {
-  return (await runCauseway([...args, "--socket", cluster.node.socket])).stdout;
+  return (await runShipped([...args, "--socket", cluster.node.socket])).stdout;
 }
 
 test("a denied packet is in the log, the report, status --denied and the metrics, with both pods and the policy", async () => {

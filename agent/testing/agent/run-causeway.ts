@@ -1,20 +1,45 @@
 import { execFile } from "node:child_process";
+import { hostname } from "node:os";
+import packageJson from "../../../package.json" with { type: "json" };
 import type { Finding } from "../../diagnosis/finding.ts";
 import { shippedFile } from "../../lib/shipped.ts";
-
-export interface CommandAnswer {
-  readonly exitCode: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+import type { CommandInput, CommandResult } from "../../settings/command-line.ts";
 
 const TIMEOUT_MS = 20_000;
+
+type Run = (input: CommandInput) => Promise<CommandResult>;
+
+/** Loaded when they are asked for: most tests ask one of them. */
+const COMMANDS: Readonly<Record<string, () => Promise<Run>>> = {
+  doctor: async () => (await import("../../inspect/run-doctor.ts")).runDoctor,
+  status: async () => (await import("../../status/status.ts")).status,
+  trace: async () => (await import("../../inspect/run-trace.ts")).runTrace,
+};
+
+/**
+ * Runs a command in the process of the test, with its rights, as often as a test likes: a process of its own
+ * takes a tenth of a second of CPU to start.
+ */
+export async function runCauseway([name = "", ...args]: readonly string[]): Promise<CommandResult> {
+  const load = COMMANDS[name];
+  if (load === undefined) throw new Error(`no command "${name}" for tests`);
+  process.env["LC_ALL"] = "C"; // as main.ts does
+  const { version } = packageJson;
+  return (await load())({
+    args,
+    environment: process.env,
+    hostName: hostname().toLowerCase(),
+    version,
+    colours: false,
+    dateMs: Date.now,
+  });
+}
 
 /**
  * Runs the shipped program with the rights of the test, as `kubectl exec` in the agent's pod does. `around`
  * is put before the command.
  */
-export function runCauseway(args: readonly string[], around: readonly string[] = []): Promise<CommandAnswer> {
+export function runShipped(args: readonly string[], around: readonly string[] = []): Promise<CommandResult> {
   const [program = "", ...rest] = [
     ...around,
     process.execPath,
