@@ -9,6 +9,8 @@ export interface GuestNode {
   get(path: string): Promise<string>;
   /** What readiness says; "" while nobody listens. Throws when the agent has ended. */
   readiness(): Promise<string>;
+  /** What `causeway doctor` says of the node. */
+  doctor(): string;
   /** Lines of the agent's log with the given level or above. */
   logged(level: number): readonly string[];
   stop(): Promise<number | null>;
@@ -108,6 +110,7 @@ export function launchNode(flags: readonly string[]): GuestNode {
       });
       return { exitCode: status, stdout };
     },
+    doctor: () => run(`node ${PROGRAM} doctor --socket ${SOCKET} || true`),
     logged: (level) =>
       readFileSync(LOG, "utf8")
         .split("\n")

@@ -4,7 +4,7 @@
  * built with: readiness and doctor find out by trying.
  */
 import assert from "node:assert/strict";
-import { rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { afterEach, test } from "node:test";
 import { type GuestNode, launchNode, run, startNode, until } from "./guest-node.ts";
 
@@ -25,10 +25,14 @@ afterEach(async () => {
 });
 
 /** As if they were not installed: the kernel asks modprobe(8) for them. */
-function hide(...modules: readonly string[]): void {
-  run(
-    `mkdir -p /etc/modprobe.d; nft flush ruleset; for module in ${modules.join(" ")}; do modprobe -r $module 2>/dev/null || true; done`,
-  );
+async function hide(...modules: readonly string[]): Promise<void> {
+  run("mkdir -p /etc/modprobe.d; nft flush ruleset");
+  // What rules used, the kernel lets go of a moment after the rules have gone.
+  await until(`nothing uses ${modules.join(", ")}`, () => {
+    for (const name of modules) run(`modprobe -r ${name} 2>/dev/null || true`);
+    const loaded = readFileSync("/proc/modules", "utf8").split("\n");
+    return !loaded.some((line) => modules.includes(line.split(" ")[0] ?? ""));
+  });
   writeFileSync(MODPROBE, modules.map((name) => `install ${name} /bin/false\n`).join(""));
 }
 
@@ -37,19 +41,37 @@ for (const [module, use] of [
   ["nft_masq", "masquerade and host ports"],
 ] as const) {
   test(`without ${module} readiness and doctor name it, and the node heals by itself once it is there`, async () => {
-    hide(module);
+    await hide(module);
     const started = launchNode(FLAGS);
     node = started;
     const named = new RegExp(`no module ${module} \\(CONFIG_\\w+\\), which is needed for ${use}`);
     await until("readiness names it", async () => named.test(await started.readiness()));
-    assert.match(run("node dist/causeway.mjs doctor || true"), new RegExp(`FAIL +kernel .*${named.source}`));
+    assert.match(started.doctor(), new RegExp(`FAIL +kernel .*${named.source}`));
     rmSync(MODPROBE);
     await until("the agent is ready", async () => (await started.readiness()) === "ok\n");
   });
 }
 
+test("without nft_chain_nat a node that does not masquerade is ready, doctor warns, and only host ports are refused", async () => {
+  await hide("nft_chain_nat");
+  const started = launchNode([...FLAGS, "--masquerade", "false"]);
+  node = started;
+  const warned = /^ok\nwarning: host ports: unavailable: .*nft_chain_nat/;
+  await until("readiness warns", async () => warned.test(await started.readiness()));
+  const doctor = started.doctor();
+  assert.match(doctor, /WARN +kernel .*nft_chain_nat/);
+  assert.doesNotMatch(doctor, /FAIL +kernel /);
+  const portMappings = [{ hostPort: 8080, containerPort: 80, protocol: "tcp" }];
+  const refused = started.call("ADD", { netns: "a", config: { runtimeConfig: { portMappings } } });
+  assert.match(refused.stdout, /Cannot serve host ports: .*nft_chain_nat/);
+  // Without a DEL between: what was refused has left nothing.
+  const { exitCode, stdout } = started.call("ADD", { netns: "a" });
+  assert.equal(exitCode, 0, stdout);
+  assert.equal(started.call("DEL", { netns: "a" }).exitCode, 0);
+});
+
 test("without what is not used the agent is ready, and refuses a pod that asks for it by name", async () => {
-  hide("vxlan", "sch_tbf", "ifb");
+  await hide("vxlan", "sch_tbf", "ifb");
   const started = await startNode(FLAGS);
   node = started;
   const limited = { runtimeConfig: { bandwidth: { ingressRate: 1_000_000, ingressBurst: 1_000_000 } } };
