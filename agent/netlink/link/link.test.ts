@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { macFromBytes } from "../../net/mac.ts";
 import { attribute, nested, readAttributes, textAttribute, u32Attribute } from "../message/attributes.ts";
 import { type BridgePort, createBridge } from "./bridge.ts";
-import { AF_INET, IFLA_AF_SPEC, IFLA_IFNAME, IFLA_INET_CONF, NLM_F_CREATE } from "../constants.ts";
+import { AF_BRIDGE, AF_INET, IFLA_AF_SPEC, IFLA_IFNAME, IFLA_INET_CONF, NLM_F_CREATE } from "../constants.ts";
 import { deleteLink, deleteLinkGroup, getLink, setLink } from "./link.ts";
 import type { NetlinkRequest } from "../message/message.ts";
 import { type Link, parseLink } from "./parse-link.ts";
@@ -164,6 +164,17 @@ test("parseLink() reads IPv4 settings from the kernel's array, also from a short
     send_redirects: 0,
     rp_filter: -1,
   });
+});
+
+test("parseLink() takes the VLANs in a bridge's message about its port for no IPv4 settings", () => {
+  // struct bridge_vlan_info of VLAN 1, untagged and the port's own. IFLA_BRIDGE_VLAN_INFO has the number of
+  // AF_INET.
+  const vlan = attribute(2, Buffer.from([6, 0, 1, 0]));
+  const header = Buffer.concat(setLink(7, {}).payload);
+  header[0] = AF_BRIDGE;
+  const message = [header, ...textAttribute(IFLA_IFNAME, "x"), ...nested(IFLA_AF_SPEC, vlan)];
+  const link = parseLink(Buffer.concat(message));
+  assert.deepEqual([link.index, link.name, link.inetConf], [7, "x", undefined]);
 });
 
 test("deleteLinkGroup() refuses group 0, in which every link of the machine is", () => {

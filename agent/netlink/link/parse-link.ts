@@ -14,6 +14,7 @@ import { type BridgePort, parseBridgePort, parseForwardDelay } from "./bridge.ts
 import {
   AF_INET,
   AF_INET6,
+  AF_UNSPEC,
   IFF_RUNNING,
   IFLA_ADDRESS,
   IFLA_AF_SPEC,
@@ -132,7 +133,8 @@ export function parseLink(payload: Buffer): Link {
     peerIndex: readU32("link", attributes, IFLA_LINK),
     netnsId: readS32("link", attributes, IFLA_LINK_NETNSID),
     ...parseLinkInfo(attributes.get(IFLA_LINKINFO)),
-    ...parseAfSpec(attributes.get(IFLA_AF_SPEC)),
+    // With a bridge's own view of its ports come other attributes of that name, such as VLANs.
+    ...parseAfSpec(payload[0] === AF_UNSPEC ? attributes.get(IFLA_AF_SPEC) : undefined),
   };
 }
 
