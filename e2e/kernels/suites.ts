@@ -9,6 +9,7 @@ export const SUITES = {
   surroundings: ["e2e/lib/run-tests.ts", "e2e/kernels/guest/surroundings.e2e.ts"],
   encryption: ["e2e/lib/run-tests.ts", "e2e/kernels/guest/encryption.e2e.ts"],
   figures: ["e2e/lib/run-tests.ts", "e2e/kernels/guest/figures.e2e.ts"],
+  "kernel tests": ["e2e/kernels/guest/kernel-tests.ts"],
   "no IPv6": ["e2e/lib/run-tests.ts", "e2e/kernels/guest/no-ipv6.e2e.ts"],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
@@ -35,6 +36,7 @@ export function allGuests(kernels: readonly KernelName[]): readonly GuestPlan[] 
     { kernel, suites: ["smoke", "missing modules", "figures"], append: [] },
     { kernel, suites: ["surroundings"], append: [] },
     { kernel, suites: ["encryption"], append: [] },
+    { kernel, suites: ["kernel tests"], append: [] },
     { kernel, suites: ["no IPv6"], append: ["ipv6.disable=1"] },
   ]);
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { release, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { after, afterEach, beforeEach, test } from "node:test";
 import fc from "fast-check";
@@ -269,6 +269,8 @@ test("ensure() takes out of its tables what somebody has put there, and replaces
   }
 });
 
+const CATCH_ALL = "an element for all other keys";
+
 /** Nothing of these can be mistaken for what is planned, or keeps the tables from being read. */
 const FOREIGN: Readonly<Record<string, readonly string[]>> = {
   "an interval that is no prefix": ["add element inet causeway inside4 { 192.0.2.1-192.0.2.6 }"],
@@ -277,7 +279,7 @@ const FOREIGN: Readonly<Record<string, readonly string[]>> = {
     "add element inet causeway pods4 { 0.0.0.0-0.0.0.9 }",
   ],
   "an element with a comment": ['add element inet causeway services4 { 192.0.2.1 comment "theirs" }'],
-  "an element for all other keys": ["add element inet causeway services4 { * }"],
+  [CATCH_ALL]: ["add element inet causeway services4 { * }"],
   "a set of other types": [
     "add set inet causeway theirs { type mark . iface_index . ether_addr; }",
     "add element inet causeway theirs { 1 . lo . 0a:58:00:00:00:01 }",
@@ -322,8 +324,12 @@ const FOREIGN: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
+const [major = 0, minor = 0] = release().split(".").map(Number);
+const hasCatchAll = major > 5 || (major === 5 && minor >= 13);
+
 for (const [name, theirs] of Object.entries(FOREIGN)) {
-  test(`ensure() reads a table that has ${name}, and takes that away`, async () => {
+  const skip = name === CATCH_ALL && !hasCatchAll && "Linux has such elements since 5.13";
+  test(`ensure() reads a table that has ${name}, and takes that away`, { skip }, async () => {
     const ruleset = inside();
     await nftables.ensure(ruleset);
     const { exitCode, stderr } = await privileged({

@@ -148,10 +148,13 @@ for (const { name, command } of [
     await runOnHost("sh", "-ec", command);
     const said = check();
     process.kill(agent.pid, "SIGCONT");
-    assert.match((await said).stdout, /the limit on traffic (from|to) host link/);
+    const repairs = () => agent.metric('causeway_drift_repairs_total{kind="bandwidth"}');
+    const { stdout } = await said;
+    // On a machine that is slow enough the repair comes first.
+    if (stdout !== "" || (await repairs()) === 0)
+      assert.match(stdout, /the limit on traffic (from|to) host link/);
     await eventually("the limit is back", async () => (await describeLimits()) === before, describeLimits);
     assert.equal((await check()).stdout, "");
-    const repairs = () => agent.metric('causeway_drift_repairs_total{kind="bandwidth"}');
     await eventually(
       "the repair is counted",
       async () => (await repairs()) === 1,
@@ -176,19 +179,37 @@ for (const { name, rate, settleMs, ms } of [
     ]) {
       const measured = await measure(from, to, { address, settleMs, ms });
       context.diagnostic(`${direction} ${((measured / rate) * 100).toFixed(1)} % of ${name}`);
-      assert.ok(Math.abs(measured / rate - 1) < 0.1, `${direction} ${measured} bit/s instead of ${rate}`);
+      const said = `${direction} ${measured} bit/s instead of ${rate}`;
+      assert.ok(measured < 1.1 * rate, said);
+      if (measured > 0.9 * rate) continue;
+      // An emulated machine may be too slow to come near a limit, which costs as much as the way without.
+      const unlimited = await measureUnlimited(free, { settleMs, ms });
+      context.diagnostic(`${unlimited} bit/s without a limit`);
+      assert.ok(unlimited < 2 * rate, said);
     }
   });
 }
 
 const PROGRAM = new URL("../../testing/machine/measure-rate.ts", import.meta.url).pathname;
 
-interface Measurement {
-  readonly address: string;
+interface Duration {
   readonly settleMs: number;
   readonly ms: number;
 }
 
+interface Measurement extends Duration {
+  readonly address: string;
+}
+
+/** What a pod without limits sends to another, the third that an ADD made, in bit/s. */
+async function measureUnlimited(from: Netns, duration: Duration): Promise<number> {
+  const { pod: to } = await addPod("free-too", {});
+  const measured = await measure(from, to, { address: "10.244.1.4", ...duration });
+  await node.del("free-too");
+  return measured;
+}
+
+/** What arrives, in bit/s. */
 async function measure(from: Netns, to: Netns, { address, settleMs, ms }: Measurement): Promise<number> {
   const received = to.run(process.execPath, PROGRAM, "receive", "5000", String(settleMs), String(ms));
   await eventually("the receiver listens", async () => (await to.run("ss", "-Hltn")).includes(":5000"));
