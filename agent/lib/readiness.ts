@@ -14,6 +14,7 @@ export type ReadinessPart =
 export type WarningPart =
   | HttpPart
   | "packet filters"
+  | "VRF"
   | "MTU"
   | "host ports"
   | "network policies"

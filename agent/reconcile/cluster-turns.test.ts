@@ -93,6 +93,7 @@ function setUp(overlay: OverlayMode) {
         routes: routesByAddress,
         addresses: new Map(own.addresses.map((address) => [address, 1500])),
         serviceAddresses: [],
+        vrfAddresses: [],
         surroundings: NO_SURROUNDINGS,
       },
     }),

@@ -7,7 +7,7 @@ import { type Attachment, describePod } from "../plan/pods/attachment.ts";
 import type { EncryptionType, OverlayMode } from "../plan/peers/peer-routes.ts";
 import { DEFAULT_MTU, mtuFault } from "../plan/peers/pod-mtu.ts";
 import type { Surroundings } from "../plan/node/surroundings.ts";
-import type { Underlay } from "../plan/node/underlay.ts";
+import { describeVrf, type Underlay } from "../plan/node/underlay.ts";
 import type { Readiness } from "../lib/readiness.ts";
 import type { LocalNetwork } from "./cluster/local-network.ts";
 import type { PodAdmission } from "./policy/pod-admission.ts";
@@ -38,7 +38,7 @@ export interface NodeReconcilerInput {
   readonly ipam: Ipam;
   readonly attachments: Attachments;
   readonly policies: Pick<PodAdmission, "adopt" | "release">;
-  readonly readiness: Pick<Readiness, "set">;
+  readonly readiness: Pick<Readiness, "set" | "warn">;
   readonly log: Log;
   readonly bridge: string;
   /** 0 takes the uplink's. */
@@ -122,6 +122,7 @@ export function createNodeReconciler(input: NodeReconcilerInput): NodeReconciler
       isRecovered = true;
       const node = input.ownNode();
       const underlay = await kernel.trackUnderlay(node.addresses, input.peerAddresses(), "all");
+      readiness.warn("VRF", describeVrf(underlay.vrfAddresses));
       refusal = await input.refusal(underlay.surroundings);
       podCidrs.learn(node, refusal);
       if (podCidrs.current().length === 0) return NOT_APPLIED;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, afterEach, beforeEach, test } from "node:test";
+import { describeVrf } from "../../plan/node/underlay.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { runOnHost } from "../../testing/machine/netns.ts";
 import { assertInsideTestNamespaces } from "../../testing/runner/privileged.ts";
@@ -27,7 +28,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await host(`for link in $(ip -o link | cut -d: -f2 | cut -d@ -f1); do [ $link = lo ] || ip link del $link 2>/dev/null || true; done
     ip address flush dev lo scope global; ip nexthop flush >/dev/null; sysctl -qw net.ipv4.nexthop_compat_mode=1
-    sysctl -qw net.ipv4.conf.all.ignore_routes_with_linkdown=0 net.ipv6.conf.all.ignore_routes_with_linkdown=0
+    sysctl -qw net.ipv6.conf.all.ignore_routes_with_linkdown=0
     ip rule del pref 77 2>/dev/null || true`);
 });
 
@@ -163,7 +164,8 @@ const chosen = async (address: string): Promise<string | undefined> =>
 for (const { name, command, link } of [
   {
     name: "of which one has no carrier, and routes over such are ignored",
-    command: `sysctl -qw net.ipv4.conf.all.ignore_routes_with_linkdown=1 net.ipv6.conf.all.ignore_routes_with_linkdown=1
+    // Before Linux 5.11 the links of IPv4 do not follow "all".
+    command: `sysctl -qw net.ipv4.conf.up0.ignore_routes_with_linkdown=1 net.ipv6.conf.all.ignore_routes_with_linkdown=1
       ip address add 192.0.2.12/24 dev up1; ip address add 2001:db8:2::12/64 dev up1 nodad; ip link set far-up0 down`,
     link: "up1",
   },
@@ -200,6 +202,24 @@ async function chosenOnce(peer: string, link: string): Promise<string | undefine
   await eventually(`the kernel takes ${link} to ${peer}`, async () => (await chosen(peer)) === link);
   return chosen(peer);
 }
+
+test("observe() tells which of the node's addresses only a VRF uses: on a port of it, and on its own link", async (context) => {
+  const hasVrf = await host("ip link add blue type vrf table 77").then(
+    () => true,
+    () => false,
+  );
+  if (!hasVrf) return context.skip("this kernel has no VRF");
+  await host(`ip link set blue up; ip link set up1 master blue; ip address add 198.51.100.10/24 dev up1
+    ip address add 203.0.113.1/32 dev blue`);
+  const own = ["192.0.2.10", "198.51.100.10", "203.0.113.1"];
+  const { vrfAddresses, routes } = await observe(own, "198.51.100.11");
+  assert.deepEqual(vrfAddresses, [
+    { address: "198.51.100.10", link: "up1", vrf: "blue" },
+    { address: "203.0.113.1", link: "blue", vrf: "blue" },
+  ]);
+  assert.equal(routes.get("198.51.100.11")?.kind, "none");
+  assert.match(describeVrf(vrfAddresses) ?? "", /198\.51\.100\.10 \(link "up1", VRF "blue"\)/);
+});
 
 test("observe() counts every link that a neighbour is on among those that must forward", async () => {
   await host(GATEWAYS);

@@ -30,6 +30,9 @@ import type { PrefixQuestion } from "../link/watch-kernel.ts";
  */
 const ASKED_AGAIN = 500;
 
+/** The kind of a link that stands for a table of routes, which its ports alone use. */
+const VRF = "vrf";
+
 const ALL_OUTSIDE = FAMILIES.flatMap((family) => OUTSIDE[family]);
 
 /** How this node is connected to others, as the kernel's own route lookup has it. */
@@ -118,6 +121,11 @@ async function observeOwnSide(rtnetlink: NetlinkClient): Promise<OwnSide> {
   ]);
   const links: OwnSide["links"] = new Map();
   await readLinks(rtnetlink, links, [...addresses.map(({ linkIndex }) => linkIndex), ...advertised]);
+  await readLinks(
+    rtnetlink,
+    links,
+    [...links.values()].flatMap((link) => link?.masterIndex ?? []),
+  );
   return { links, addresses, nameServers, advertised };
 }
 
@@ -194,6 +202,11 @@ function describeUnderlay(
     serviceAddresses: addresses
       .filter(({ linkIndex }) => links.get(linkIndex)?.name === SERVICE_LINK)
       .map(({ address }) => address),
+    vrfAddresses: carried.flatMap(({ address, linkIndex }) => {
+      const link = links.get(linkIndex);
+      const vrf = link?.kind === VRF ? link : links.get(link?.masterIndex ?? 0);
+      return link === undefined || vrf?.kind !== VRF ? [] : [{ address, link: link.name, vrf: vrf.name }];
+    }),
     surroundings: surroundingsOf({
       links: [...links.values()].filter((link) => link !== undefined),
       addresses,
@@ -204,7 +217,7 @@ function describeUnderlay(
 }
 
 /** Links for addresses alone. */
-const NO_WAY: ReadonlySet<string | undefined> = new Set(["dummy", "vrf"]);
+const NO_WAY: ReadonlySet<string | undefined> = new Set(["dummy", VRF]);
 
 function leadsOn({ loopback, kind }: Link): boolean {
   return !loopback && !NO_WAY.has(kind);

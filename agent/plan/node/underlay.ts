@@ -29,7 +29,26 @@ export interface Underlay {
    * the node's, and they are not (kubernetes/kubernetes#131765).
    */
   readonly serviceAddresses: readonly string[];
+  /** Those of the node's addresses that only a VRF uses. */
+  readonly vrfAddresses: readonly VrfAddress[];
   readonly surroundings: Surroundings;
+}
+
+/** An address on a port of a VRF, or on the VRF's own link (Documentation/networking/vrf.rst of the kernel). */
+export interface VrfAddress {
+  readonly address: string;
+  readonly link: string;
+  readonly vrf: string;
+}
+
+/** Why pods do not reach other nodes over the node's addresses; undefined where none is in a VRF. */
+export function describeVrf(addresses: readonly VrfAddress[]): string | undefined {
+  if (addresses.length === 0) return undefined;
+  const places = addresses.map(({ address, link, vrf }) => `${address} (link "${link}", VRF "${vrf}")`);
+  return (
+    `addresses of this node are in a VRF, and pods, which are in none, do not use its routes: ${places.join(", ")}; ` +
+    "give the node addresses outside of VRFs (--node-ip of the kubelet), or take the link out of the VRF"
+  );
 }
 
 /** The link of kube-proxy in IPVS mode (DefaultDummyDevice of pkg/proxy/ipvs). */

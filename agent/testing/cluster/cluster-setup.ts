@@ -118,6 +118,7 @@ export function setUp(overlay: OverlayMode = "never", encryption: EncryptionSett
         ),
         addresses: new Map([["192.0.2.10", 1500]]),
         serviceAddresses: [],
+        vrfAddresses: [],
         surroundings: NO_SURROUNDINGS,
       },
     }),

@@ -117,6 +117,15 @@ test("a host port of SCTP leads to its pod", async () => {
   assert.equal(ask("a", `SCTP:${NODE}:3868`), "diameter");
 });
 
+test("an uplink that is put into a VRF is told with the way out of it, and works again once it is out", async () => {
+  const told = `warning: VRF: addresses of this node are in a VRF, .*${NODE} \\(link "bond1.7", VRF "blue"\\); give the node`;
+  run("ip link add blue type vrf table 77; ip link set blue up; ip link set bond1.7 master blue");
+  await until("readiness warns", async () => new RegExp(told).test(await node.readiness()));
+  run(`ip link set bond1.7 nomaster; ip link del blue; ip route replace default via ${OUTSIDE}`);
+  await until("the warning is over", async () => (await node.readiness()) === "ok\n");
+  for (const target of [OUTSIDE, PEER_POD]) await until(`pod a reaches ${target}`, () => pings(target));
+});
+
 test("nothing of it is left behind a pod's end", () => {
   assert.equal(node.call("DEL", { containerId: "b", netns: "b" }).exitCode, 0);
   for (const target of [`TCP:${NODE}:80`, `SCTP:${NODE}:3868`])
