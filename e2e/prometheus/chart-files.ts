@@ -28,6 +28,7 @@ export interface Panel {
   readonly fieldConfig?: {
     readonly defaults: {
       readonly unit: string;
+      readonly max?: number;
       readonly thresholds?: {
         readonly steps: readonly { readonly color: string; readonly value: number | null }[];
       };

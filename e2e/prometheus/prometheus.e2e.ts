@@ -5,9 +5,9 @@ import { observeCommand, runCommand } from "../lib/command.ts";
 import { REPOSITORY } from "../lib/tools.ts";
 import { testAlerts } from "./alert-tests.ts";
 import { readAlerts, readPanels, RULES_FILE } from "./chart-files.ts";
+import { dashboardFigures } from "./dashboard-figures.ts";
 import { prometheusTool } from "./prometheus.ts";
 import { replaceMacros } from "./promql.ts";
-import { drawDashboard } from "./draw-dashboard.ts";
 import { createWatchedLab, type WatchedLab } from "./watched-lab.ts";
 
 describe("promtool", () => {
@@ -60,7 +60,8 @@ describe("prometheus", () => {
       .filter(({ targets = [] }) => targets.every(({ expr }) => (answers.get(expr) ?? []).length === 0))
       .map(({ title }) => title);
     assert.deepEqual(empty, []);
-    const drawing = drawDashboard(readPanels(), (expr) => answers.get(expr) ?? [], range);
-    if (process.env["UPDATE_DASHBOARD"] === "1") writeFileSync(`${REPOSITORY}/docs/dashboard.svg`, drawing);
+    const figures = dashboardFigures(readPanels(), (expr) => answers.get(expr) ?? [], range);
+    if (process.env["UPDATE_DASHBOARD"] === "1")
+      writeFileSync(`${REPOSITORY}/docs/figures/dashboard.json`, `${JSON.stringify(figures)}\n`);
   });
 });

@@ -3,15 +3,18 @@
 /** Colours follow the reader's scheme, also where the file is shown by an `img` element. */
 const STYLE = `
 :root{--back:#fff;--card:#f6f7f5;--line:#b9c2bd;--text:#1d2427;--soft:#5a6669;
---own:#1a7f5a;--ownback:#e7f4ee;--w1:#1a7f5a;--w2:#2458b8;--w3:#8a3fb0;--w4:#b3541e;--w5:#9a7400}
+--own:#1a7f5a;--ownback:#e7f4ee;--w1:#1a7f5a;--w2:#2458b8;--w3:#8a3fb0;--w4:#b3541e;--w5:#9a7400;--w6:#0a7a86;--w7:#b3261e;--w8:#5a6669}
 @media (prefers-color-scheme:dark){:root{--back:#14181a;--card:#1b2124;--line:#46535a;--text:#dde4e3;--soft:#9aa8a9;
---own:#4cc38f;--ownback:#16302a;--w1:#4cc38f;--w2:#7aa7ff;--w3:#cf96ee;--w4:#f0955c;--w5:#e3bd4d}}
+--own:#4cc38f;--ownback:#16302a;--w1:#4cc38f;--w2:#7aa7ff;--w3:#cf96ee;--w4:#f0955c;--w5:#e3bd4d;--w6:#56c7d3;--w7:#ff8a80;--w8:#9aa8a9}}
 svg{font:13px/1.4 system-ui,sans-serif}
 .back{fill:var(--back)}
 text{fill:var(--text)}.soft{fill:var(--soft);font-size:12px}.head{font-weight:600}
 .card{fill:var(--card);stroke:var(--line)}.own{fill:var(--ownback);stroke:var(--own)}.frame{fill:none;stroke:var(--line);stroke-dasharray:6 4}
 .bar{fill:var(--line)}.bar.own{fill:var(--own);stroke:none}
 .way{fill:none;stroke-width:2.5;stroke-linejoin:round}.thin{fill:none;stroke:var(--soft);stroke-width:1.5}
+.grid{stroke:var(--line);stroke-opacity:.5}.curve{fill:none;stroke:var(--c);stroke-width:1.5}.sign{fill:var(--c)}
+.c0{--c:var(--w2)}.c1{--c:var(--w4)}.c2{--c:var(--w1)}.c3{--c:var(--w7)}.c4{--c:var(--w3)}.c5{--c:var(--w5)}.c6{--c:var(--w6)}.c7{--c:var(--w8)}
+.stat{font-weight:600}.stat.green{fill:var(--w1)}.stat.orange{fill:var(--w4)}.stat.red{fill:var(--w7)}
 `;
 
 const WAYS = [1, 2, 3, 4, 5] as const;
@@ -100,6 +103,7 @@ function marker(id: string, colour: string): string {
   return `<marker id="${id}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" markerUnits="userSpaceOnUse" orient="auto-start-reverse"><path d="M0,0 L8,4 L0,8 z" style="fill:${colour}"/></marker>`;
 }
 
-function escape(text: string): string {
+/** Text as it may stand in an element or an attribute. */
+export function escape(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
 }
