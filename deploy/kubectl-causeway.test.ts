@@ -85,6 +85,7 @@ test("status of all nodes is one table, with nodes that do not answer, and the w
 
 test("status of a node runs in that node's agent", () => {
   assert.equal(run(["status", "n2"]).stdout, "cw-b ran status\n");
+  assert.equal(run(["status", "n2", "--json"]).stdout, "cw-b ran status --json\n");
 });
 
 test("a node without an agent is told by name", () => {
@@ -164,6 +165,17 @@ test("wrong usage ends with 2", () => {
     ["exec", "n1"],
   ])
     assert.equal(run(args).code, 2, args.join(" "));
+});
+
+test("an unknown command, and a flag without its node, are named and not answered with the help", () => {
+  assert.equal(
+    run(["frobnicate"]).stderr,
+    'kubectl causeway: unknown command "frobnicate"; kubectl causeway help lists the commands\n',
+  );
+  assert.equal(
+    run(["status", "--json"]).stderr,
+    'kubectl causeway: "--json" comes behind the name of a node: kubectl causeway status NODE --json\n',
+  );
 });
 
 function isHere(program: string): string | false {

@@ -38,6 +38,11 @@ export function settingFlag({ flag, value, help, schema }: Option): Flag {
   return { name: flag, value, help: isShown ? `${help}; default: ${standard}` : help };
 }
 
+/** How a command is called, in one line. */
+export function describeCall({ name, operands = [] }: Pick<CommandHelp, "name" | "operands">): string {
+  return ["usage: causeway", name, "[flags]", ...operands].join(" ");
+}
+
 /** The text of `causeway NAME --help`. */
 export function describeUsage({
   name,
@@ -51,7 +56,7 @@ export function describeUsage({
     value === undefined ? `--${flag}` : `--${flag} ${value}`,
     help,
   ]);
-  const usage = ["usage: causeway", name, "[flags]", ...operands].join(" ");
+  const usage = describeCall({ name, operands });
   const more = about === undefined ? "" : `\n${about}\n`;
   const table = formatRows([...rows, ["-h, --help", "this help"]]);
   return `${usage}\n\n${summary}.\n${more}\n${table}\nexit code: ${exitCodes}\n`;

@@ -3,12 +3,14 @@ import * as v from "valibot";
 import { printable, printableJson } from "../text/printable.ts";
 import {
   type CommandHelp,
+  describeCall,
   describeUsage,
   type SettingKey,
   settingFlag,
   switchFlags,
 } from "./command-help.ts";
 import { OPTIONS } from "./options.ts";
+import { describeParseFault } from "./parse-fault.ts";
 import type { Option } from "./schemas.ts";
 
 /**
@@ -82,8 +84,10 @@ export function isResult(read: object): read is CommandResult {
   return "exitCode" in read;
 }
 
+/** The whole help would push the fault off the screen, so it is only named. */
 export function usageError(spec: CommandSpec<SettingKey, string>, fault: string): CommandResult {
-  const stderr = `causeway ${spec.name}: ${printable(fault)}\n\n${describeUsage(helpOf(spec))}`;
+  const { name } = spec;
+  const stderr = `causeway ${name}: ${printable(fault)}\n${describeCall(spec)}; causeway help ${name} explains it\n`;
   return { exitCode: 2, stdout: "", stderr };
 }
 
@@ -116,7 +120,7 @@ function parse(
       allowPositionals: true,
     });
   } catch (error) {
-    faults.push((error as Error).message.replace(/\. To specify.*$/s, ""));
+    faults.push(describeParseFault(error, [...flags.map(([flag]) => flag), "help"]));
     return { values: {}, positionals: [] };
   }
 }

@@ -7,6 +7,7 @@ import { DNS_SUBDOMAIN } from "../net/dns-name.ts";
 import { type Flag, settingFlag } from "./command-help.ts";
 import { ENCRYPTION_OPTIONS } from "./encryption-options.ts";
 import { ALL_OPTIONS, OPTIONS } from "./options.ts";
+import { describeParseFault } from "./parse-fault.ts";
 import { POLICY_OPTIONS } from "./policy-options.ts";
 import type { ListenAddress, Option } from "./schemas.ts";
 
@@ -133,7 +134,7 @@ function readFlags(
       flags: Object.fromEntries(flags.filter(([, value]) => value !== undefined)),
     };
   } catch (error) {
-    faults.push((error as Error).message.replace(/\. To specify.*$/s, ""));
+    faults.push(describeParseFault(error, [...Object.keys(options), "config", "help"]));
     return { file: undefined, flags: {} };
   }
 }

@@ -132,7 +132,7 @@ test("status waits no longer than two seconds for an agent that hangs", async ()
 test("status of an unknown flag: exit code 2, and the usage", async () => {
   const { code, stderr } = await run("--frobnicate");
   assert.equal(code, 2);
-  assert.match(stderr, /^causeway status: Unknown option '--frobnicate'\n\nusage: causeway status /);
+  assert.match(stderr, /^causeway status: unknown flag "--frobnicate"\nusage: causeway status \[flags\]; /);
 });
 
 test("status of 250 pods and 5,000 nodes costs less than the start of the program once more, with and without the agent", async () => {
