@@ -61,7 +61,7 @@ const foreign = (vni: number, receives: readonly string[] = []) => ({
   vxlan: { vni, port: 4789, local: undefined, learning: true, receives },
 });
 const OPTIONS =
-  "VETH NF_TABLES NF_TABLES_INET NF_TABLES_BRIDGE NFT_NAT NFT_MASQ NFT_FIB_INET NFT_CT VXLAN NET_SCH_TBF NET_SCH_INGRESS IFB NET_CLS_U32 NET_ACT_MIRRED";
+  "VETH NF_TABLES NF_TABLES_INET NF_TABLES_BRIDGE NFT_NAT NFT_MASQ NFT_FIB_INET NFT_CT VXLAN NET_SCH_TBF NET_SCH_INGRESS IFB NET_CLS_U32 NET_ACT_MIRRED INET_TCP_DIAG INET_UDP_DIAG XFRM_USER";
 const CONFIG = ["CONFIG_BRIDGE=m\n", ...OPTIONS.split(" ").map((option) => `CONFIG_${option}=y\n`)].join("");
 const KERNEL = {
   release: "6.1.0-9-amd64",
@@ -223,6 +223,16 @@ const CASES: readonly {
       "warn Linux 6.1.0-9-amd64 has no module nft_masq (CONFIG_NFT_MASQ), which is needed for masquerade and host ports: it was tried",
       "warn Linux 6.1.0-9-amd64 was built without CONFIG_NFT_MASQ, which is needed for masquerade and host ports",
       "fail Linux 6.1.0-9-amd64 was built without CONFIG_NFT_MASQ, which is needed for masquerade and host ports",
+    ],
+  },
+  {
+    name: "checkKernel() warns of what host ports miss: the node's listeners (udp_diag), and a guard of 127.0.0.1 (XFRM)",
+    found: ["INET_UDP_DIAG", "XFRM_USER"].flatMap((option) =>
+      checkKernel({ ...KERNEL, config: CONFIG.replace(`CONFIG_${option}=y\n`, "") }),
+    ),
+    want: [
+      "warn Linux 6.1.0-9-amd64 was built without CONFIG_INET_UDP_DIAG, which is needed for refusing a host port that a program of the node has",
+      "warn Linux 6.1.0-9-amd64 was built without CONFIG_XFRM_USER, which is needed for host ports at 127.0.0.1",
     ],
   },
   {

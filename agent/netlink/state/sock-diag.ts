@@ -49,7 +49,8 @@ export function dumpListeningSockets(family: Family, protocol: number): NetlinkR
     flags: NLM_F_DUMP,
     payload: [request],
     what: `list listening sockets of protocol ${protocol}`,
-    // The kernel knows no such protocol, so that nothing listens.
+    // The kernel knows no such protocol, so that nothing listens, or lacks the module that tells (tcp_diag,
+    // udp_diag), which doctor warns of.
     emptyOn: "ENOENT",
   };
 }

@@ -16,6 +16,7 @@ export interface KernelFeature {
 }
 
 const LIMITS = "bandwidth limits";
+const LISTENERS = "refusing a host port that a program of the node has";
 
 const INET = "add table inet causeway-probe";
 
@@ -79,6 +80,9 @@ export const KERNEL_FEATURES: readonly KernelFeature[] = [
   { option: "IFB", module: "ifb", use: LIMITS, isOptional: true },
   { option: "NET_CLS_U32", module: "cls_u32", use: LIMITS, isOptional: true },
   { option: "NET_ACT_MIRRED", module: "act_mirred", use: LIMITS, isOptional: true },
+  { option: "INET_TCP_DIAG", module: "tcp_diag", use: LISTENERS, isOptional: true },
+  { option: "INET_UDP_DIAG", module: "udp_diag", use: LISTENERS, isOptional: true },
+  { option: "XFRM_USER", module: "xfrm_user", use: "host ports at 127.0.0.1", isOptional: true },
 ];
 
 /** Whether a node whose kernel lacks the feature has no network. */
