@@ -74,6 +74,46 @@ test("objects that come, change and go in any order lead to the table of a fresh
   );
 });
 
+test("what is done bit by bit, held or not, leads there, too, by steps that the kernel takes", () => {
+  const bits = fc.array(fc.record({ looks: fc.integer({ min: 1, max: 40 }), isHeld: fc.boolean() }), {
+    minLength: 1,
+    maxLength: 9,
+  });
+  fc.assert(
+    fc.property(clusters, bits, fc.integer({ min: 1, max: 60 }), (states, turns, size) => {
+      const engine = createTestEngine();
+      const mirror = createTableMirror();
+      let turn = 0;
+      const advance = (isHeld?: boolean): void => {
+        const { looks, isHeld: mayBeHeld } = turns[turn++ % turns.length] ?? { looks: 1, isHeld: false };
+        engine.advance(looks);
+        mirror.apply(engine.collect(isHeld ?? mayBeHeld));
+        assert.deepEqual(contentOf(mirror.table), contentOf(engine.table));
+      };
+      const settle = (): void => {
+        while (!engine.isSettled()) advance(false);
+      };
+      let before: ReadonlyMap<string, ObjectChange> = new Map();
+      for (const [index, cluster] of states.entries()) {
+        const after = changesOf(cluster);
+        for (const lot of lots(steps(before, after), [index], [size])) {
+          engine.take(lot);
+          advance();
+        }
+        if (index % 2 === 0) settle();
+        before = after;
+      }
+      settle();
+      assert.deepEqual(contentOf(engine.table), contentOf(engineOf(states.at(-1) ?? assert.fail()).table));
+      engine.take([...before.values()].map(removalOf));
+      settle();
+      assert.deepEqual(contentOf(engine.table), contentOf(createTestEngine().table), "nothing stays");
+      assert.equal(engine.lists.size, 0);
+    }),
+    { numRuns: RUNS },
+  );
+});
+
 test("diffTables() leads from any table to any other by steps that the kernel takes", () => {
   fc.assert(
     fc.property(randomCluster(3), randomCluster(3), (a, b) => {

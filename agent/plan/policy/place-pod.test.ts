@@ -4,7 +4,7 @@ import { parseNetworkPolicy } from "./parse/parse-network-policy.ts";
 import { projectNamespace, projectPod } from "./parse/project-pod.ts";
 import { createNames } from "./compile/names.ts";
 import { createOwnPods } from "./state/objects/own-pods.ts";
-import { createPlacer } from "./state/place-pod.ts";
+import { createPlacer } from "./state/places/place-pod.ts";
 import { createPolicyStore } from "./state/objects/policy-store.ts";
 
 const NAMESPACE = "shop";

@@ -141,7 +141,11 @@ function createState(input: PoliciesInput): State {
     clock,
     start,
     reason: () => unknownReason(state()),
-    onStranger: (title) => log.info({}, `The API has not told of ${title} yet: it is isolated until then`),
+    onStranger: (title) =>
+      log.info(
+        {},
+        `What policies say of ${title} is not known, or not in the kernel yet: it is isolated until then`,
+      ),
   });
   const made: State = {
     input,

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { PolicyKernel } from "../../kernel/policy/policy-kernel.ts";
 import { backOffMs } from "../../lib/back-off.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -26,20 +27,23 @@ export interface PolicyQueueInput {
 }
 
 /**
- * One ordered queue from objects to the kernel: the engine takes what waits, and one transaction at a time
- * brings what became of it.
+ * One queue from objects to the kernel: the engine takes what waits, works on it in turns that let the event
+ * loop go on, and one transaction at a time brings what became of it. Attachments, policies and namespaces
+ * never wait behind other objects.
  */
 export interface PolicyQueue {
   /** Takes changes that may wait a moment for others. */
   gather(changes: readonly ObjectChange[]): void;
-  /** Takes changes now; resolves when the kernel has them, rejects when it refuses them. */
+  /**
+   * Takes changes now; resolves when the kernel has what became of attachments, rejects when it refuses that.
+   */
   commit(changes: readonly ObjectChange[]): Promise<void>;
   /** From here on changes go through the engine, and not to the kernel before `open`: what that has stays. */
   begin(engine: PolicyEngine): void;
   /** From here on the kernel has what the engine says, whatever it had before. */
   open(): void;
   isOpen(): boolean;
-  /** Holds transactions back until `release`. */
+  /** Leads no pod to chains that look for pods which are not known yet, until `release`. */
   hold(): void;
   release(): void;
   /** Has the table put right, if somebody else has changed it; resolves, or rejects, when that is done. */
@@ -52,6 +56,9 @@ export interface PolicyQueue {
 const GATHER_MS = 5;
 const RETRY = { baseMs: 200, maxMs: 10_000 };
 
+/** Elements in a turn: some 20 ms of the event loop, and as much of the kernel. */
+const LOOKS_PER_TURN = 2048;
+
 interface Waiting {
   readonly resolve: () => void;
   readonly reject: (cause: unknown) => void;
@@ -62,6 +69,8 @@ interface State {
   engine: PolicyEngine | undefined;
   /** Whether the engine has been asked, were there objects or not. */
   isPlanned: boolean;
+  /** Whether the kernel has had all that the engine knew. */
+  isBegun: boolean;
   isOpen: boolean;
   isHeld: boolean;
   isStopped: boolean;
@@ -71,8 +80,8 @@ interface State {
   sinceMs: number | undefined;
   /** Who waits for what the kernel does not have. */
   waiting: Waiting[];
-  /** What the engine made of what it was given, not in the kernel: all of one time in a list. */
-  backlog: (readonly TableChange[])[];
+  /** What became of the table since `onWritten` was told. */
+  untold: TableChange[];
   /**
    * How the kernel's table came about: "kept" by this queue, "absent" because it is not needed, or by
    * somebody.
@@ -139,13 +148,14 @@ function createState(input: PolicyQueueInput): State {
     input,
     engine: undefined,
     isPlanned: false,
+    isBegun: false,
     isOpen: false,
     isHeld: false,
     isStopped: false,
     pending: [],
     sinceMs: undefined,
     waiting: [],
-    backlog: [],
+    untold: [],
     table: "unknown",
     isVerifying: false,
     running: undefined,
@@ -165,16 +175,17 @@ function run(state: State): void {
   // Whoever has something for the queue in the same turn of the event loop goes along.
   state.running = Promise.resolve()
     .then(() => work(state))
+    .then(() => (state.engine?.isBusy() === true ? setImmediate() : undefined))
     .finally(() => {
       state.running = undefined;
       if (hasWork(state) && state.cancelRetry === undefined) run(state);
     });
 }
 
-function hasWork({ engine, isOpen, isHeld, pending, waiting, cancelGather }: State): boolean {
+function hasWork({ engine, isBegun, isOpen, isHeld, pending, waiting, cancelGather }: State): boolean {
   if (engine === undefined) return false;
-  if (pending.length > 0 && cancelGather === undefined) return true;
-  return isOpen && !isHeld && waiting.length > 0;
+  if (engine.isBusy() || (pending.length > 0 && cancelGather === undefined)) return true;
+  return isOpen && waiting.length > 0 && (isBegun || !isHeld);
 }
 
 async function work(state: State): Promise<void> {
@@ -182,23 +193,16 @@ async function work(state: State): Promise<void> {
   state.cancelGather?.();
   state.cancelGather = undefined;
   if (engine === undefined) return;
-  const objects = state.pending;
-  state.pending = [];
-  if (objects.length > 0 || !state.isPlanned) {
-    const planned = engine.apply(objects);
-    if (planned.length > 0) state.backlog.push(planned);
-    state.isPlanned = true;
-    input.onPlanned(objects);
-  }
-  if (!state.isOpen || state.isHeld) return;
+  const changes = plan(state, engine);
+  // A table that an agent before has left stays until this one is whole.
+  if (!state.isOpen || (!state.isBegun && !engine.isSettled())) return;
   const { waiting, sinceMs } = state;
-  const changes = state.backlog.flat();
   state.waiting = [];
   state.sinceMs = undefined;
   state.cancelRetry?.();
   state.cancelRetry = undefined;
   try {
-    await write(state, engine.table);
+    await write(state, engine.table, changes);
   } catch (error) {
     fail(state, error);
     state.sinceMs ??= sinceMs;
@@ -207,16 +211,34 @@ async function work(state: State): Promise<void> {
   }
   if (state.failures > 0) input.onFault(undefined);
   state.failures = 0;
-  const isTimed = sinceMs !== undefined && changes.length > 0;
-  input.onWritten(changes, isTimed ? input.clock.nowMs() - sinceMs : undefined);
+  state.isBegun = true;
+  const isWhole = engine.isSettled();
+  if (!isWhole) state.sinceMs ??= sinceMs;
+  const told = state.untold.splice(0);
+  const isTimed = isWhole && sinceMs !== undefined && told.length > 0;
+  input.onWritten(told, isTimed ? input.clock.nowMs() - sinceMs : undefined);
   for (const { resolve } of waiting) resolve();
 }
 
+/** Lets the engine do a turn's work, and answers what became of the table. */
+function plan(state: State, engine: PolicyEngine): readonly TableChange[] {
+  const objects = state.pending;
+  state.pending = [];
+  if (objects.length > 0 || !state.isPlanned || engine.isBusy()) {
+    engine.take(objects);
+    engine.advance(LOOKS_PER_TURN);
+    state.isPlanned = true;
+    state.input.onPlanned(objects);
+  }
+  const changes = engine.collect(state.isHeld);
+  for (const change of changes) state.untold.push(change);
+  return changes;
+}
+
 /** Brings the kernel's table from what it is, as far as that is known, to what the engine says. */
-async function write(state: State, table: PolicyTable): Promise<void> {
+async function write(state: State, table: PolicyTable, changes: readonly TableChange[]): Promise<void> {
   const { kernel, onRepair } = state.input;
-  const { backlog, table: before, isVerifying } = state;
-  state.backlog = [];
+  const { table: before, isVerifying } = state;
   state.isVerifying = false;
   // Until it has succeeded nobody knows what the kernel has.
   state.table = "unknown";
@@ -225,11 +247,10 @@ async function write(state: State, table: PolicyTable): Promise<void> {
     state.table = "absent";
     return;
   }
-  const [changes = [], ...others] = backlog;
-  if (before === "kept" && !isVerifying && others.length === 0) await apply(state, changes, table);
+  if (before === "kept" && !isVerifying) await apply(state, changes, table);
   else {
     const faults = await kernel.ensure(table);
-    if (before === "kept" && backlog.length === 0) for (const fault of faults) onRepair(fault);
+    if (before === "kept" && changes.length === 0) for (const fault of faults) onRepair(fault);
   }
   state.table = "kept";
 }

@@ -3,13 +3,17 @@ import type { PolicyChain } from "../compile/policy-table.ts";
 import type { SetPlan } from "../compile/set-plan.ts";
 import type { TableChange } from "./table-change.ts";
 
-/** Groups that pods are in. */
+/** Groups that pods are in, or are going to be. */
 export interface LiveGroups {
-  readonly groups: ReadonlyMap<string, GroupPlan>;
+  /** Of groups that stand. */
   readonly chains: ReadonlyMap<string, PolicyChain>;
-  /** One more pod is in the group. */
+  /** One more pod is in the group, or waits for it. */
   acquire(plan: GroupPlan): void;
   release(name: string): void;
+  /** The table gets the chains of groups whose sets are full. */
+  raise(isFull: (plan: GroupPlan) => boolean): void;
+  /** Whether the table has the group's chains. */
+  stands(name: string): boolean;
   collect(): readonly TableChange[];
 }
 
@@ -23,20 +27,18 @@ export function createLiveGroups({ onSet, onSetGone, onGone }: LiveGroupsInput):
   const groups = new Map<string, GroupPlan>();
   const users = new Map<string, number>();
   const chains = new Map<string, PolicyChain>();
+  /** Not in the table. */
+  const rising = new Set<GroupPlan>();
   const added = new Set<GroupPlan>();
   const removed = new Set<GroupPlan>();
   return {
-    groups,
     chains,
     acquire(plan) {
       const { name } = plan;
       users.set(name, (users.get(name) ?? 0) + 1);
       if (groups.has(name)) return;
       groups.set(name, plan);
-      added.add(plan);
-      for (const chain of plan.chains) {
-        chains.set(chain.name, chain);
-      }
+      rising.add(plan);
       for (const set of plan.sets) onSet(set, plan.chains[0]?.family ?? 4);
     },
     release(name) {
@@ -48,10 +50,22 @@ export function createLiveGroups({ onSet, onSetGone, onGone }: LiveGroupsInput):
       }
       users.delete(name);
       groups.delete(name);
-      if (!added.delete(plan)) removed.add(plan);
+      if (!rising.delete(plan) && !added.delete(plan)) removed.add(plan);
       for (const chain of plan.chains) chains.delete(chain.name);
       for (const set of plan.sets) onSetGone(set);
       onGone(name);
+    },
+    raise(isFull) {
+      for (const plan of rising) {
+        if (!isFull(plan)) continue;
+        rising.delete(plan);
+        added.add(plan);
+        for (const chain of plan.chains) chains.set(chain.name, chain);
+      }
+    },
+    stands(name) {
+      const plan = groups.get(name);
+      return plan !== undefined && !rising.has(plan);
     },
     collect() {
       const changes: TableChange[] = [

@@ -10,11 +10,14 @@ export interface LiveSet extends PolicySet {
 }
 
 export interface LiveSets {
+  /** Those that the table has: once they are published. */
   readonly sets: ReadonlyMap<string, LiveSet>;
-  /** The set of that name for one more user; `isNew`: nothing is in it yet. */
+  /** The set of that name for one more user; `isNew`: nothing is in it yet, and it is not published. */
   acquire(spec: SetSpec): { readonly set: LiveSet; readonly isNew: boolean };
-  /** True: that was the last user, and the set is gone. */
-  release(name: string): boolean;
+  /** The table has the set from now on. */
+  publish(set: LiveSet): void;
+  /** The set, if that was its last user: it is gone. */
+  release(name: string): LiveSet | undefined;
   /** What became of the sets since it was last asked. */
   collect(): readonly TableChange[];
 }
@@ -52,20 +55,22 @@ export function createLiveSets(): LiveSets {
       if (entry === undefined) {
         entry = create(spec);
         entries.set(spec.name, entry);
-        sets.set(spec.name, entry.set);
-        added.add(spec.name);
       }
       entry.users += 1;
       return { set: entry.set, isNew };
     },
+    publish(set) {
+      if (sets.has(set.spec.name)) return;
+      sets.set(set.spec.name, set);
+      added.add(set.spec.name);
+    },
     release(name) {
       const entry = entries.get(name);
-      if (entry === undefined || --entry.users > 0) return false;
+      if (entry === undefined || --entry.users > 0) return undefined;
       entries.delete(name);
-      sets.delete(name);
       dirty.delete(entry);
-      if (!added.delete(name)) removed.add(name);
-      return true;
+      if (sets.delete(name) && !added.delete(name)) removed.add(name);
+      return entry.set;
     },
     collect() {
       const changes: TableChange[] = [];

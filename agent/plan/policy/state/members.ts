@@ -24,8 +24,12 @@ export interface MemberLists {
    * each.
    */
   prepare(selectors: Iterable<PodSelector>): void;
-  /** The set gets elements of the source's members from now on. */
-  feed(set: LiveSet, source: Source, family: Family): void;
+  /**
+   * The set follows the source's members from now on. It gets elements of those that are there one member
+   * after the other, as the answer is iterated, which gives numbers of elements; to the end, or until the set
+   * is gone.
+   */
+  feed(set: LiveSet, source: Source, family: Family): Iterable<number>;
   /** The set is gone. */
   stop(set: LiveSet, sources: readonly Source[]): void;
   /** A pod came, went, or is another object; answers the lists whose number of members changed. */
@@ -39,6 +43,8 @@ export interface MemberLists {
   ): readonly MemberList[];
   /** Forgets lists that no set is fed from. */
   sweep(): void;
+  /** Elements that changes of objects have given and taken so far: what they have cost. */
+  looks(): number;
 }
 
 /** Of so few selectors each is looked up alone: an index of them costs more than it saves. */
@@ -47,6 +53,8 @@ const MANY = 8;
 interface Feed {
   readonly source: Source;
   readonly family: Family;
+  /** Members that the set has elements of; undefined: all. */
+  given: Set<Member> | undefined;
 }
 
 interface Entry extends MemberList {
@@ -79,7 +87,7 @@ export function createMemberLists(store: ObjectStore): MemberLists {
     feed(set, source, family) {
       const entry = list(source.members);
       unused.delete(entry);
-      addFeed(entry, set, { source, family });
+      return addFeed(entry, set, { source, family, given: new Set() });
     },
     stop(set, sources) {
       for (const { members } of sources) {
@@ -89,7 +97,8 @@ export function createMemberLists(store: ObjectStore): MemberLists {
     },
     changePod: (old, next) => changePod(entries, store, old, next),
     changeNode(old, next) {
-      for (const entry of entries.ofNodes) exchange(entry, old, selectsNode(entry, next) ? next : undefined);
+      for (const entry of entries.ofNodes)
+        entries.exchange(entry, old, selectsNode(entry, next) ? next : undefined);
     },
     changeNamespace(old, next, pods) {
       const changed = new Set<Entry>();
@@ -98,7 +107,7 @@ export function createMemberLists(store: ObjectStore): MemberLists {
         for (const entry of concerned) {
           const joins = selectsPod(entry, pod, next);
           if (joins === entry.members.has(pod)) continue;
-          exchange(entry, pod, joins ? pod : undefined);
+          entries.exchange(entry, pod, joins ? pod : undefined);
           changed.add(entry);
         }
       }
@@ -108,6 +117,7 @@ export function createMemberLists(store: ObjectStore): MemberLists {
       for (const entry of unused) entries.remove(entry);
       unused.clear();
     },
+    looks: entries.looks,
   };
 }
 
@@ -119,6 +129,12 @@ interface Entries {
   /** `members`: those that match now. */
   add(of: Members, members: Set<Member>): Entry;
   remove(entry: Entry): void;
+  /**
+   * `old` leaves the list, `next` joins it; either may be undefined. Tells whether the number of members
+   * changed.
+   */
+  exchange(entry: Entry, old: Member | undefined, next: Member | undefined): boolean;
+  looks(): number;
 }
 
 /** All lists, so that those that a pod or a node may be in are found. */
@@ -127,9 +143,22 @@ function createEntries(): Entries {
   const index = createSelectorIndex<Entry>();
   const ofNodes = new Set<Entry>();
   let version = 0;
+  let looks = 0;
   return {
     lists,
     version: () => version,
+    looks: () => looks,
+    exchange(entry, old, next) {
+      const was = old !== undefined && entry.members.delete(old);
+      if (next !== undefined) entry.members.add(next);
+      for (const [set, feeds] of entry.feeds)
+        for (const feed of feeds) {
+          if (was && old !== undefined) looks += takeElements(set, feed, old);
+          // Who joins a list that is still gone through comes last there.
+          if (next !== undefined && feed.given === undefined) looks += giveElements(set, feed, next);
+        }
+      return was !== (next !== undefined);
+    },
     index,
     ofNodes,
     add(of, members) {
@@ -165,7 +194,7 @@ function addMany(
 }
 
 function changePod(
-  { index }: Entries,
+  { index, exchange }: Entries,
   { namespaces }: ObjectStore,
   old: Pod | undefined,
   next: Pod | undefined,
@@ -182,28 +211,35 @@ function changePod(
   });
 }
 
-/** The set gets the elements of all members, from now on. */
-function addFeed({ feeds, members }: Entry, set: LiveSet, feed: Feed): void {
+/** Registers the feed; the answer gives the set what the members have. */
+function addFeed({ feeds, members }: Entry, set: LiveSet, feed: Feed): Iterable<number> {
   const others = feeds.get(set);
   if (others === undefined) feeds.set(set, [feed]);
   else others.push(feed);
-  for (const member of members)
-    for (const element of elementsOf(feed.source, member, feed.family)) set.give(element);
+  return giveAll(members, set, feed);
 }
 
-/**
- * `old` leaves the list, `next` joins it; either may be undefined. Tells whether the number of members
- * changed.
- */
-function exchange(entry: Entry, old: Member | undefined, next: Member | undefined): boolean {
-  const was = old !== undefined && entry.members.delete(old);
-  if (next !== undefined) entry.members.add(next);
-  for (const [set, feeds] of entry.feeds)
-    for (const { source, family } of feeds) {
-      if (was && old !== undefined) for (const element of elementsOf(source, old, family)) set.take(element);
-      if (next !== undefined) for (const element of elementsOf(source, next, family)) set.give(element);
-    }
-  return was !== (next !== undefined);
+/** A `Set` that changes while it is gone through gives each member that stays once, and new ones last. */
+function* giveAll(members: ReadonlySet<Member>, set: LiveSet, feed: Feed): Iterable<number> {
+  for (const member of members) {
+    feed.given?.add(member);
+    yield giveElements(set, feed, member);
+  }
+  feed.given = undefined;
+}
+
+function giveElements(set: LiveSet, { source, family }: Feed, member: Member): number {
+  const elements = elementsOf(source, member, family);
+  for (const element of elements) set.give(element);
+  return elements.length;
+}
+
+/** A member that has given nothing yet has nothing to take. */
+function takeElements(set: LiveSet, { source, family, given }: Feed, member: Member): number {
+  if (given?.delete(member) === false) return 0;
+  const elements = elementsOf(source, member, family);
+  for (const element of elements) set.take(element);
+  return elements.length;
 }
 
 function selectsNode({ of }: Entry, node: PeerNode | undefined): boolean {

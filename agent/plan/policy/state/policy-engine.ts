@@ -3,8 +3,8 @@
  *
  * - `parse/`: objects as the API has them → what is asked of them (parse-network-policy,
  *   parse-cluster-policy, project-pod).
- * - `createPolicyEngine()` here: {@link PolicyEngine.apply} takes {@link ObjectChange}s
- *   (objects/object-change.ts), answers {@link TableChange}s (table-change.ts).
+ * - `createPolicyEngine()` here: {@link PolicyEngine.take} takes {@link ObjectChange}s
+ *   (objects/object-change.ts), {@link PolicyEngine.collect} answers {@link TableChange}s (table-change.ts).
  * - `evaluate/evaluate.ts`: what the table does with a packet; `evaluate/explain.ts`: which rule of which
  *   policy says so.
  * - `watches.ts`: which objects the API server must be asked for.
@@ -17,13 +17,15 @@ import type { PodNetwork } from "../compile/table-sets.ts";
 import { objectKey } from "../model.ts";
 import { type BigLimits, createBigSelectors } from "./big-selectors.ts";
 import { createMemberLists, type MemberLists } from "./members.ts";
+import { createBacklog } from "./objects/backlog.ts";
 import type { ObjectChange } from "./objects/object-change.ts";
 import { createObjectStore, type ObjectStore } from "./objects/object-store.ts";
 import { createOwnPods, type OwnPods } from "./objects/own-pods.ts";
 import { createTakeObjects } from "./objects/take-objects.ts";
-import { createPlacer } from "./place-pod.ts";
+import { createPlacer } from "./places/place-pod.ts";
+import { createPlacing, type Placing } from "./places/placing.ts";
 import { createPolicyStore, type PolicyStore } from "./objects/policy-store.ts";
-import { createTableBuilder } from "./table-builder.ts";
+import { createTableBuilder, type TableBuilder } from "./table-builder.ts";
 import type { TableChange } from "./table-change.ts";
 
 export interface PolicyEngineInput {
@@ -35,10 +37,25 @@ export interface PolicyEngineInput {
 }
 
 export interface PolicyEngine {
+  /** Takes changes, which may be many; what becomes of them is for {@link advance} to find. */
+  take(changes: readonly ObjectChange[]): void;
   /**
-   * Takes changes, which may be many, and answers what becomes of the table: valid in this order and in one
-   * transaction. They are in {@link table} from then on, whatever the kernel says of them.
+   * Does a part of what is to be done: what attachments, policies and namespaces ask for at once, then as
+   * much as about so many elements of sets cost, since a turn of the event loop must be short.
    */
+  advance(looks: number): void;
+  /** Whether there is more to {@link advance}. */
+  isBusy(): boolean;
+  /** Whether all that was taken is in {@link table}. */
+  isSettled(): boolean;
+  /**
+   * What became of the table since it was last asked: valid in this order and in one transaction. It is in
+   * {@link table} from then on, whatever the kernel says of it. A pod whose policies have changed is led to
+   * other chains when all of their sets are full; `isHeld`: and not to those that look for pods, of which not
+   * all are known.
+   */
+  collect(isHeld: boolean): readonly TableChange[];
+  /** All of that at once. */
   apply(changes: readonly ObjectChange[]): readonly TableChange[];
   readonly table: PolicyTable;
   readonly objects: Pick<ObjectStore, "namespaces" | "nodes" | "podsByNamespace">;
@@ -53,7 +70,7 @@ export interface PolicyEngine {
   listsVersion(): number;
   /** Whether a pod of the namespace may be under a policy: ADD waits for the labels of such pods only. */
   concerns(namespace: string): boolean;
-  /** Whether what the API says of a pod of this node is known, and its chains stand. */
+  /** Whether what the API says of a pod of this node is known, and its addresses lead to its chains. */
   knows(namespace: string, name: string, uid: string | undefined): boolean;
 }
 
@@ -61,29 +78,72 @@ export interface PolicyEngine {
 const BIG_LIMITS: BigLimits = { shareAbove: 256, copyBelow: 128 };
 
 export function createPolicyEngine(input: PolicyEngineInput): PolicyEngine {
-  const { nodeName, families, bigLimits = BIG_LIMITS } = input;
-  let { network } = input;
-  const known = createKnown(bigLimits);
+  const known = createKnown(input.bigLimits ?? BIG_LIMITS);
   const { store, own, policies, lists, big } = known;
-  const names = createNames();
-  const builder = createTableBuilder(lists, names, network);
-  const placer = createPlacer({ families, store, own, policies, names, isBig: big.isBig });
-  /** Pods of this node whose groups are to be found anew. */
-  const dirty = new Set<string>();
-  let isLayoutOld = false;
-
-  const soil = (namespace: string | undefined): void => {
-    for (const key of own.keys) {
-      if (namespace !== undefined && !key.startsWith(`${namespace}/`)) continue;
-      placer.forget(key);
-      dirty.add(key);
-    }
+  const builder = createTableBuilder(lists, known.names, input.network);
+  const placer = createPlacer({ ...known, families: input.families, isBig: big.isBig });
+  const placing = createPlacing({ own, placer, builder, lists });
+  const objects = createObjects(input, { ...known, builder, placing });
+  const concerns = (namespace: string): boolean =>
+    policies.concerns(namespace, store.namespaces.get(namespace));
+  const isBusy = (): boolean => objects.isBusy() || placing.isDue() || builder.isFilling();
+  const work: Pick<PolicyEngine, "take" | "advance" | "collect"> = {
+    take: objects.take,
+    advance(looks) {
+      const rest = objects.advance(looks);
+      placing.place();
+      builder.fill(rest);
+    },
+    collect(isHeld) {
+      const changed = builder.collect(isHeld);
+      placing.settled();
+      lists.sweep();
+      big.sweep();
+      return changed;
+    },
   };
+
+  return {
+    ...work,
+    isBusy,
+    isSettled: () => !isBusy() && !placing.isWaiting(),
+    apply(changes) {
+      work.take(changes);
+      work.advance(Infinity);
+      return work.collect(false);
+    },
+    table: builder.table,
+    get network() {
+      return objects.network();
+    },
+    objects: store,
+    policies,
+    lists: lists.lists,
+    listsVersion: lists.version,
+    strangers: () => strangersOf(own, concerns),
+    concerns,
+    knows(namespace, name, uid) {
+      const key = objectKey(namespace, name);
+      return own.knows(key, uid) && placing.isPlaced(key);
+    },
+  };
+}
+
+interface Parts extends ReturnType<typeof createKnown> {
+  readonly builder: TableBuilder;
+  readonly placing: Placing;
+}
+
+/** Objects on their way to what is known. */
+function createObjects({ nodeName, network: initial }: PolicyEngineInput, parts: Parts) {
+  const { lists, big, builder, placing } = parts;
+  let network = initial;
+  let isLayoutOld = false;
   const take = createTakeObjects({
-    ...known,
+    ...parts,
     nodeName,
-    onOwnPod: (key) => dirty.add(key),
-    onNamespace: soil,
+    onOwnPod: placing.note,
+    onNamespace: placing.soil,
     onResized(changed) {
       isLayoutOld ||= big.notice(changed);
     },
@@ -92,34 +152,23 @@ export function createPolicyEngine(input: PolicyEngineInput): PolicyEngine {
       builder.setNetwork(next);
     },
   });
-  const concerns = (namespace: string): boolean =>
-    policies.concerns(namespace, store.namespaces.get(namespace));
-
+  const backlog = createBacklog({ take, looks: lists.looks });
   return {
-    apply(changes) {
-      for (const change of changes) take(change);
-      if (isLayoutOld) soil(undefined);
-      lists.prepare([...dirty].flatMap(placer.newPeersOf));
-      for (const key of dirty) builder.place(key, placer.place(key));
-      placer.forgetPlans();
+    network: () => network,
+    take(changes: readonly ObjectChange[]): void {
+      for (const change of changes) {
+        if (change.kind === "attachment") placing.attached(change);
+        backlog.take(change);
+      }
+    },
+    /** Answers how many looks are left. */
+    advance(looks: number): number {
+      const rest = backlog.advance(looks);
+      if (isLayoutOld) placing.soil(undefined);
       isLayoutOld = false;
-      dirty.clear();
-      const changed = builder.collect();
-      lists.sweep();
-      big.sweep();
-      return changed;
+      return rest;
     },
-    table: builder.table,
-    get network() {
-      return network;
-    },
-    objects: store,
-    policies,
-    lists: lists.lists,
-    listsVersion: lists.version,
-    strangers: () => strangersOf(own, concerns),
-    concerns,
-    knows: (namespace, name, uid) => own.knows(objectKey(namespace, name), uid),
+    isBusy: () => !backlog.isEmpty(),
   };
 }
 
@@ -128,7 +177,7 @@ function createKnown(bigLimits: BigLimits) {
   const store = createObjectStore();
   const lists = createMemberLists(store);
   const big = createBigSelectors(lists, bigLimits);
-  return { store, own: createOwnPods(), policies: createPolicyStore(), lists, big };
+  return { store, own: createOwnPods(), policies: createPolicyStore(), names: createNames(), lists, big };
 }
 
 function strangersOf(own: OwnPods, concerns: PolicyEngine["concerns"]): ReadonlySet<string> {

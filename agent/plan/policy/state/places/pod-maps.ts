@@ -1,5 +1,5 @@
-import { POD_MAPS, type PodMap, type PolicyTable } from "../compile/policy-table.ts";
-import type { TableChange } from "./table-change.ts";
+import { POD_MAPS, type PodMap, type PolicyTable } from "../../compile/policy-table.ts";
+import type { TableChange } from "../table-change.ts";
 
 /** Which chain each address of a pod of this node leads to. */
 export interface PodMaps {

@@ -1,12 +1,19 @@
-import { type Family, familyOf } from "../../../net/address.ts";
-import type { Names } from "../compile/names.ts";
-import { type GroupPlan, planClosedGroup, planGroup } from "../compile/plan-group.ts";
-import { planStages } from "../compile/stages.ts";
-import { DIRECTIONS, type Direction, type Pod, type PodSelector, type Policy, takesPart } from "../model.ts";
-import type { ObjectStore } from "./objects/object-store.ts";
-import type { OwnPods } from "./objects/own-pods.ts";
-import type { PolicyStore } from "./objects/policy-store.ts";
-import type { Membership } from "./table-builder.ts";
+import { type Family, familyOf } from "../../../../net/address.ts";
+import type { Names } from "../../compile/names.ts";
+import { type GroupPlan, planClosedGroup, planGroup } from "../../compile/plan-group.ts";
+import { planStages } from "../../compile/stages.ts";
+import {
+  DIRECTIONS,
+  type Direction,
+  type Pod,
+  type PodSelector,
+  type Policy,
+  takesPart,
+} from "../../model.ts";
+import type { ObjectStore } from "../objects/object-store.ts";
+import type { OwnPods } from "../objects/own-pods.ts";
+import type { PolicyStore } from "../objects/policy-store.ts";
+import type { Membership } from "./placement.ts";
 
 export interface PlacerInput {
   readonly families: readonly Family[];
@@ -21,9 +28,9 @@ export interface PlacerInput {
 export interface Placer {
   /**
    * An attachment that comes or goes costs no plan: what was found for the pod before holds until it is
-   * another object, or is forgotten.
+   * another object, or is forgotten. `keepsPlan`: until the pod is another one.
    */
-  place(key: string): readonly Membership[];
+  place(key: string, keepsPlan?: boolean): readonly Membership[];
   /** Selectors of peers that {@link place} is going to ask for, some more than once; none where a plan holds. */
   newPeersOf(key: string): readonly PodSelector[];
   /** What selects the pod may be other policies, or be planned in another way. */
@@ -43,9 +50,9 @@ interface Found {
 export function createPlacer({ families, store, own, policies, names, isBig }: PlacerInput): Placer {
   const found = new Map<string, Found>();
   const plans = createGroupPlans({ names, isBig });
-  const findOf = (key: string, pod: Pod): Found => {
+  const findOf = (key: string, pod: Pod, keepsPlan: boolean): Found => {
     const known = found.get(key);
-    if (known?.pod === pod) return known;
+    if (known?.pod === pod || (keepsPlan && known !== undefined && known.pod.uid === pod.uid)) return known;
     const selecting = policies.selecting(pod, store.namespaces.get(pod.namespace));
     const next: Found = { pod, selecting, groups: new Map() };
     found.set(key, next);
@@ -60,31 +67,29 @@ export function createPlacer({ families, store, own, policies, names, isBig }: P
   /**
    * Groups of both families, whatever addresses it has by now: ADD and DEL change elements and nothing else.
    */
-  const ofPod = (key: string, pod: Pod, addresses: readonly string[]): readonly Membership[] => {
-    const all = findOf(key, pod);
-    return DIRECTIONS.flatMap((direction) =>
+  const ofPod = (all: Found, addresses: readonly string[]): readonly Membership[] =>
+    DIRECTIONS.flatMap((direction) =>
       [...new Set([...families, ...addresses.map(familyOf)])].flatMap((family): readonly Membership[] => {
         const group = groupOf(all, direction, family);
         const ofFamily = addresses.filter((address) => familyOf(address) === family);
         return group === undefined ? [] : [{ group, direction, family, addresses: ofFamily }];
       }),
     );
-  };
   const ofStranger = (namespace: string, addresses: readonly string[]): readonly Membership[] =>
     policies.concerns(namespace, store.namespaces.get(namespace)) ? closeAddresses(addresses, names) : [];
   return {
-    place(key) {
+    place(key, keepsPlan = false) {
       const pod = own.podOf(key);
       const { known, strangers } = own.addressesOf(key);
       const isSubject = pod !== undefined && takesPart(pod);
       if (!isSubject) found.delete(key);
-      const ofKnown = isSubject ? ofPod(key, pod, known) : [];
+      const ofKnown = isSubject ? ofPod(findOf(key, pod, keepsPlan), known) : [];
       return [...ofKnown, ...ofStranger(key.slice(0, key.indexOf("/")), strangers)];
     },
     newPeersOf(key) {
       const pod = own.podOf(key);
       if (pod === undefined || !takesPart(pod) || found.get(key)?.pod === pod) return [];
-      return findOf(key, pod).selecting.flatMap(selectorsOf);
+      return findOf(key, pod, false).selecting.flatMap(selectorsOf);
     },
     forget: (key) => void found.delete(key),
     forgetPlans: plans.forget,
