@@ -8,7 +8,7 @@ import { formatFault } from "./parse/fields.ts";
 import { parseClusterPolicy } from "./parse/parse-cluster-policy.ts";
 import { parseNetworkPolicy } from "./parse/parse-network-policy.ts";
 import { projectPod } from "./parse/project-pod.ts";
-import { ALL_PODS } from "./selectors.ts";
+import { ALL_PODS, matchesPod } from "./selectors.ts";
 
 function parse(spec: unknown) {
   const policy = parseNetworkPolicy({ spec }, "x", "np");
@@ -267,6 +267,48 @@ test("a static pod has the UID of its mirror: the runtime knows the other one", 
   const annotations = { "kubernetes.io/config.mirror": "hash" };
   const raw = { metadata: { namespace: "x", name: "p", uid: "u", annotations }, spec: { nodeName: "n" } };
   assert.equal(projectPod(raw, () => true)?.uid, "hash");
+});
+
+// The path had the key as it was: a line of the log, and an Event, of 1 MB, or with bytes for a terminal.
+test("a field with an absurd name is shown cut and quoted", () => {
+  for (const key of ["k".repeat(1 << 20), "line\nbreak \u001b[31m", "\u{1f600}".repeat(100), ""]) {
+    const { faults } = parse({ ...web, ingress: [{ [key]: 1 }] });
+    assert.equal(faults.length, 1);
+    assert.match(faults.join(), /^spec\.ingress\[0\]\["[^\p{Cc}]*\] 1 is not a known field$/u);
+    assert.ok(faults.join().length < 300);
+  }
+});
+
+test("keys that objects of JavaScript have by themselves are labels and fields like any other", () => {
+  const labels = JSON.parse('{"__proto__":"a","constructor":"b","toString":"c"}') as object;
+  const pod = projectPod({ metadata: { namespace: "x", name: "p", labels } }, () => true);
+  assert.deepEqual(pod?.labels, ["__proto__", "a", "constructor", "b", "toString", "c"]);
+  const policy = parseNetworkPolicy({ spec: { podSelector: { matchLabels: labels } } }, "x", "np");
+  assert.deepEqual(policy.faults, []);
+  assert.ok(matchesPod(policy.subject, pod ?? assert.fail(), undefined));
+  const other = projectPod({ metadata: { namespace: "x", name: "q", labels: {} } }, () => true);
+  assert.ok(!matchesPod(policy.subject, other ?? assert.fail(), undefined));
+  for (const key of ["__proto__", "constructor"]) {
+    const spec = JSON.parse(`{"podSelector":{},"ingress":[{"${key}":{"from":[]}}]}`) as object;
+    assert.equal(parse(spec).faults.length, 1, key);
+  }
+});
+
+// They were joined by that byte to find equal ones: one pod had the labels of another.
+test("a label with a zero byte is none, and makes no two pods' labels the same", () => {
+  const labelsIn = (labels: object) =>
+    projectPod({ metadata: { namespace: "x", name: "p", labels } }, () => true)?.labels;
+  assert.deepEqual(labelsIn({ a: "b", c: "d" }), ["a", "b", "c", "d"]);
+  assert.deepEqual(labelsIn({ a: "b\0c\0d", "e\0f": "g", h: "i" }), ["h", "i"]);
+});
+
+// The kernel's side could not write the port, and with it none of the node's policies.
+test("a declared port that is no whole number of the range is none", () => {
+  for (const containerPort of [80.5, 0, -1, 65_536, NaN, Infinity, "80", null, {}, [80], true]) {
+    const spec = { nodeName: "n", containers: [{ ports: [{ name: "http", containerPort }] }] };
+    const pod = projectPod({ metadata: { namespace: "x", name: "p" }, spec }, () => true);
+    assert.deepEqual(pod?.ports, [], JSON.stringify(containerPort));
+  }
 });
 
 test("parsers read any JSON without throwing", () => {

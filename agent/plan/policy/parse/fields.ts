@@ -11,6 +11,9 @@ export interface Field {
 /** Longest value that is shown: a hostile object must not fill the log. */
 const MAX_SHOWN_LENGTH = 80;
 
+/** Keys that stand in a path as they are; others might fill the log, or say something to a terminal. */
+const PLAIN_KEY = /^[A-Za-z0-9_./-]{1,80}$/;
+
 /** Notes that a value cannot be read. `problem`: such as `is not a list`. */
 export function refuse({ path, value, faults }: Field, problem: string): undefined {
   faults.push({ path, value: showJson(value), problem });
@@ -28,7 +31,12 @@ export function isAbsent({ value }: Field): boolean {
 /** `field[key]`, undefined where the field is no object. */
 export function memberOf({ path, value, faults }: Field, key: string): Field {
   const inner = isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
-  return { path: path === "" ? key : `${path}.${key}`, value: inner, faults };
+  const dot = path === "" ? "" : ".";
+  return {
+    path: PLAIN_KEY.test(key) ? `${path}${dot}${key}` : `${path}[${showJson(key)}]`,
+    value: inner,
+    faults,
+  };
 }
 
 /**

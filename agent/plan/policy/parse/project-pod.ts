@@ -73,11 +73,13 @@ function mirroredUid(metadata: Field): string | undefined {
   return textOf(memberOf(memberOf(metadata, "annotations"), "kubernetes.io/config.mirror"));
 }
 
+/** No label has a zero byte: it parts them where equal ones are found. */
 function labelsIn(metadata: Field): Labels {
   const { value } = memberOf(metadata, "labels");
   if (!isObject(value)) return NO_LABELS;
   const texts = Object.entries(value).filter(
-    (entry): entry is [string, string] => typeof entry[1] === "string",
+    (entry): entry is [string, string] =>
+      typeof entry[1] === "string" && !entry.some((text) => String(text).includes("\0")),
   );
   return texts.length === 0 ? NO_LABELS : labelsOf(Object.fromEntries(texts));
 }
@@ -113,5 +115,7 @@ function declaredPort(field: Field): ContainerPort | undefined {
   const asked = memberOf(field, "protocol");
   const protocol = isAbsent(asked) ? "TCP" : PROTOCOLS.find((known) => known === asked.value);
   if (protocol === undefined) return undefined;
-  return typeof port === "number" && port >= 1 && port <= MAX_PORT ? { name, protocol, port } : undefined;
+  return typeof port === "number" && Number.isInteger(port) && port >= 1 && port <= MAX_PORT
+    ? { name, protocol, port }
+    : undefined;
 }
