@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { sample } from "./observe/observe-paths.ts";
 import { readCounter, readDropped } from "./observe/observe-sysctls.ts";
-import { socketsOn } from "./observe/observe-vxlan-port.ts";
+import { socketsOn } from "./udp-port.ts";
 
 test("readCounter() finds a counter of /proc/net/netstat by its name", () => {
   const text =

@@ -1,24 +1,15 @@
 import type { Link } from "../../netlink/link/parse-link.ts";
 import type { Finding } from "../finding.ts";
 import { shellWord } from "../shell.ts";
+import { explainHeldPort, type UdpPort } from "../udp-port.ts";
 
-export interface VxlanPortObservation {
-  /** Port and number that the agent uses, or would use. */
-  readonly port: number;
+export interface VxlanPortObservation extends UdpPort {
+  /** Number that the agent uses, or would use, on its port. */
   readonly vni: number;
   /** VXLAN devices that are ours. */
   readonly tunnels: readonly Pick<Link, "name" | "up">[];
   /** VXLAN devices of others. */
   readonly foreign: readonly Pick<Link, "name" | "up" | "vxlan">[];
-  /** Programs with a UDP socket on the port, where they can be seen. */
-  readonly holders: readonly PortHolder[];
-  /** Whether there are UDP sockets on the port; the kernel's own for VXLAN devices count. */
-  readonly isBound: boolean;
-}
-
-export interface PortHolder {
-  readonly pid: number;
-  readonly name: string;
 }
 
 const NAME = "VXLAN port";
@@ -28,7 +19,7 @@ const NAME = "VXLAN port";
  * devices of one number, nor of different ways to receive.
  */
 export function checkVxlanPort(observation: VxlanPortObservation): readonly Finding[] {
-  const { port, vni, tunnels, foreign, holders, isBound } = observation;
+  const { port, vni, tunnels, foreign, holders } = observation;
   const devices = foreign.filter(({ vxlan }) => vxlan?.port === port);
   const rivals = devices.filter(({ vxlan }) => vxlan?.vni === vni);
   const lacking = tunnels.every(({ up }) => !up);
@@ -47,24 +38,11 @@ export function checkVxlanPort(observation: VxlanPortObservation): readonly Find
       evidence: `foreign VXLAN device ${name} uses UDP port ${port} alone (${vxlan?.receives.join(", ")}), so Causeway's cannot come up`,
       remedy: `ip link delete dev ${shellWord(name)}`,
     }));
-  if (lacking && holders.length > 0)
-    return holders.map(({ pid, name }) => ({
-      name: NAME,
-      verdict: verdictFor(tunnels),
-      evidence: `process ${pid} (${name}) uses UDP port ${port}, so Causeway's VXLAN device cannot come up`,
-      remedy: `kill ${pid}`,
-    }));
-  if (lacking && isBound && devices.length === 0)
-    return [
-      {
-        name: NAME,
-        verdict: verdictFor(tunnels),
-        evidence: `a process not visible from here uses UDP port ${port}, so Causeway's VXLAN device cannot come up; to find it:`,
-        remedy: `ss --udp --listening --numeric --processes 'sport = :${port}'`,
-      },
-    ];
-  const device = tunnels.map(({ name, up }) => `${name} ${up ? "has it" : "is down"}`).join(", ");
-  const own = device === "" ? "free; there is no Causeway VXLAN device" : device;
+  const device = "Causeway's VXLAN device";
+  const held = explainHeldPort(observation, { name: NAME, verdict: verdictFor(tunnels), device });
+  if (lacking && held.length > 0 && (holders.length > 0 || devices.length === 0)) return held;
+  const states = tunnels.map(({ name, up }) => `${name} ${up ? "has it" : "is down"}`).join(", ");
+  const own = states === "" ? "free; there is no Causeway VXLAN device" : states;
   const sharing = devices.filter(({ vxlan }) => vxlan?.receives.length === 0);
   const shared = sharing.map(({ name, vxlan }) => `; ${name} shares it with VNI ${vxlan?.vni}`).join("");
   return [{ name: NAME, verdict: "ok", evidence: `UDP port ${port}: ${own}${shared}` }];

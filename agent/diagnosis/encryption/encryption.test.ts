@@ -6,6 +6,8 @@ import { checkEncryption } from "./check-encryption.ts";
 import { explainEncrypted } from "./explain-encrypted.ts";
 
 const NOW = 1_800_000_000;
+/** The device's own socket has the port. */
+const PORT = { port: 51_820, isBound: true, holders: [] };
 const device = { name: "cw-wg", up: true, mtu: 1420 };
 
 function peer(change: Partial<WireGuardPeerState> = {}): WireGuardPeerState {
@@ -21,16 +23,52 @@ function peer(change: Partial<WireGuardPeerState> = {}): WireGuardPeerState {
 }
 
 function check(...peers: readonly WireGuardPeerState[]) {
-  return checkEncryption({ device, state: { publicKey: "own", port: 51_820, peers }, nowSeconds: NOW });
+  return checkEncryption({
+    device,
+    state: { publicKey: "own", port: 51_820, peers },
+    udp: PORT,
+    nowSeconds: NOW,
+  });
 }
 
 test("checkEncryption() says nothing where nothing is encrypted", () => {
-  assert.deepEqual(checkEncryption({ device: undefined, state: undefined, nowSeconds: NOW }), []);
+  assert.deepEqual(
+    checkEncryption({ device: undefined, state: undefined, udp: undefined, nowSeconds: NOW }),
+    [],
+  );
 });
 
-test("checkEncryption() brings a device up that somebody took down", () => {
-  const [finding] = checkEncryption({ device: { ...device, up: false }, state: undefined, nowSeconds: NOW });
-  assert.deepEqual([finding?.verdict, finding?.remedy], ["fail", "ip link set dev cw-wg up"]);
+for (const { name, udp, evidence, remedy } of [
+  {
+    name: "brings a device up that somebody took down",
+    udp: { ...PORT, isBound: false },
+    evidence: "WireGuard device cw-wg is down",
+    remedy: "ip link set dev cw-wg up",
+  },
+  {
+    name: "names the program that has the port of a device that is down",
+    udp: { ...PORT, holders: [{ pid: 77, name: "tunneld" }] },
+    evidence: "process 77 (tunneld) uses UDP port 51820, so WireGuard device cw-wg cannot come up",
+    remedy: "kill 77",
+  },
+  {
+    name: "says that a program which it does not see has the port",
+    udp: PORT,
+    evidence:
+      "a process not visible from here uses UDP port 51820, so WireGuard device cw-wg cannot come up; to find it:",
+    remedy: "ss --udp --listening --numeric --processes 'sport = :51820'",
+  },
+])
+  test(`checkEncryption() ${name}`, () => {
+    const down = { device: { ...device, up: false }, state: undefined, udp, nowSeconds: NOW };
+    assert.deepEqual(checkEncryption(down), [{ name: "encryption", verdict: "fail", evidence, remedy }]);
+  });
+
+test("checkEncryption() says that the clock went back, and not within the second of a handshake", () => {
+  assert.equal(check(peer({ lastHandshake: NOW + 1 }))[0]?.verdict, "ok");
+  const [finding] = check(peer(), peer({ lastHandshake: NOW + 3600 }), peer({ lastHandshake: 0 }));
+  assert.match(finding?.evidence ?? "", /the clock was set back after a handshake, which was 3600 s ahead/);
+  assert.deepEqual([finding?.verdict, finding?.remedy], ["fail", "ip link delete dev cw-wg"]);
 });
 
 test("checkEncryption() names a node that was called and has never answered", () => {

@@ -4,13 +4,15 @@ import type { Datapath } from "../../kernel/read/observe-datapath.ts";
 import { readWireGuard } from "../../kernel/read/read-wireguard.ts";
 import { cidrContains } from "../../net/cidr.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
+import { observeUdpPort } from "../udp-port.ts";
 
-/** The WireGuard device with its peers; reading it needs CAP_NET_ADMIN. */
+/** The WireGuard device with its port and peers; reading it needs CAP_NET_ADMIN. */
 export async function observeEncryption({
   wireguard: device,
 }: Pick<Datapath, "wireguard">): Promise<EncryptionObservation> {
   const state = device === undefined ? undefined : await readWireGuard(device.name);
-  return { device, state, nowSeconds: Date.now() / 1000 };
+  const udp = state && (await observeUdpPort(state.port, { isWhole: device?.up === true }));
+  return { device, state, udp, nowSeconds: Date.now() / 1000 };
 }
 
 /** The device, and its peer for an address. */

@@ -107,6 +107,27 @@ test("run() is not ready without WireGuard in the kernel, reaches nodes as befor
   assert.ok(setup.readiness.reasons().every(({ part }) => part !== "encryption"));
 });
 
+test("run() is not ready while another program has the port, at the start and later, and recovers when it is free", async () => {
+  const setup = setUp("auto", WIREGUARD);
+  const reasons = () => setup.readiness.reasons().filter(({ part }) => part === "encryption");
+  const refused = async (): Promise<void> => {
+    setup.wireguard.isPortTaken = true;
+    await assert.rejects(setup.run(true), /UDP port 51820 is in use/);
+    assert.deepEqual(reasons(), [
+      { part: "encryption", reason: 'Cannot use WireGuard device "cw-wg": UDP port 51820 is in use' },
+    ]);
+    setup.wireguard.isPortTaken = false;
+  };
+  setup.view = view(true, OWN, withKey(NEAR));
+  await refused();
+  assert.deepEqual(kinds(setup), [["10.244.2.0/24", "direct"]]);
+  await published(setup, withKey(NEAR));
+  assert.deepEqual([kinds(setup), reasons()], [[["10.244.2.0/24", "encrypted"]], []]);
+  await refused();
+  await setup.run();
+  assert.deepEqual([kinds(setup), reasons()], [[["10.244.2.0/24", "encrypted"]], []]);
+});
+
 test("run() sends nothing without WireGuard in the kernel where encryption is required", async () => {
   const setup = setUp("auto", REQUIRED);
   setup.wireguard.isThere = false;

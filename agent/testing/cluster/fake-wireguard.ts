@@ -1,5 +1,9 @@
 import { createHash } from "node:crypto";
-import { type WireGuardKernel, WireGuardMissingError } from "../../kernel/wireguard/wireguard-kernel.ts";
+import {
+  type WireGuardKernel,
+  WireGuardMissingError,
+  WireGuardPortError,
+} from "../../kernel/wireguard/wireguard-kernel.ts";
 import type { WireGuardDevicePlan, WireGuardPeerPlan } from "../../plan/encryption/wireguard.ts";
 
 interface Device {
@@ -13,6 +17,8 @@ interface Device {
 export interface FakeWireGuard extends WireGuardKernel {
   /** Whether the kernel has WireGuard. */
   isThere: boolean;
+  /** Whether another program has every port. */
+  isPortTaken: boolean;
   readonly devices: Map<string, Device>;
 }
 
@@ -26,10 +32,12 @@ export function createFakeWireGuard(): FakeWireGuard {
   const devices = new Map<string, Device>();
   const fake: FakeWireGuard = {
     isThere: true,
+    isPortTaken: false,
     devices,
     ensureDevice(plan) {
       if (!fake.isThere)
         return Promise.reject(new WireGuardMissingError(`create WireGuard device "${plan.name}"`));
+      if (fake.isPortTaken) return Promise.reject(new WireGuardPortError(plan.name, plan.port));
       const known = devices.get(plan.name);
       made += known === undefined ? 1 : 0;
       const { publicKey, index, peers } = known ?? {
