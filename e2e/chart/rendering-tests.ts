@@ -18,6 +18,16 @@ export function testRendering(helm: Helm): void {
     assert.equal(await differenceTo(join(DEPLOY, "causeway.yaml"), await runCommand(render)), "");
   });
 
+  test("the admission policy comes with encryption, names the agent's account, and can be left out", async () => {
+    const encrypt = 'config.encryption.type="wireguard"';
+    const render = (...set: readonly string[]): Promise<string> => helm.template({ set });
+    assert.doesNotMatch(await render(), /ValidatingAdmissionPolicy/);
+    assert.doesNotMatch(await render(encrypt, "admissionPolicy.enabled=false"), /ValidatingAdmissionPolicy/);
+    const text = await render(encrypt, 'serviceAccount={"create":false,"name":"own"}');
+    assert.match(text, /kind: ValidatingAdmissionPolicyBinding/);
+    assert.match(text, /request\.userInfo\.username == "system:serviceaccount:kube-system:own"/);
+  });
+
   for (const { name, files } of VALUES_FILES) {
     test(`lint accepts the values "${name}"`, async () => {
       assert.match(await helm.lint({ files }), /1 chart\(s\) linted, 0 chart\(s\) failed/);

@@ -11,7 +11,7 @@ import { testRestarts } from "./restart-tests.ts";
 import { testServices } from "./service-tests.ts";
 import { testBurstAndUninstall } from "./uninstall-tests.ts";
 import { testUpgrade } from "./upgrade-tests.ts";
-import { testValues } from "./values-tests.ts";
+import { testAdmission, testValues } from "./values-tests.ts";
 
 const tools = await findClusterTools();
 const proxyModes = ["iptables", "nftables"] as const;
@@ -29,7 +29,10 @@ describeCluster("a dual-stack cluster", { tools, proxyModes, families: [4, 6] },
   testBurstAndUninstall(getCluster);
 });
 
-describeCluster("a control plane without nodes", { tools, proxyModes: [], families: [4] }, testValues);
+describeCluster("a control plane without nodes", { tools, proxyModes: [], families: [4] }, (getCluster) => {
+  testValues(getCluster);
+  testAdmission(getCluster);
+});
 
 describeCluster("a cluster of IPv4 alone", { tools, proxyModes, families: [4] }, (getCluster) => {
   const title = "the commands of README.md, typed as they are there, make every node Ready";

@@ -13,6 +13,8 @@ import type { Pki } from "./pki.ts";
 /** etcd, API server, controller manager and scheduler. */
 export interface ControlPlane {
   readonly api: KubeApi;
+  /** As whoever has the token; to be closed. */
+  connectAs(token: string): KubeApi;
   /** Of the administrator. */
   readonly kubeconfig: string;
   stopApiServer(): Promise<void>;
@@ -65,7 +67,8 @@ export async function startControlPlane(input: ControlPlaneInput): Promise<Contr
   await startUntilEnd("etcd", tools.etcd, etcdFlags(join(folder, "etcd")));
   writeFileSync(join(folder, "tokens.csv"), planTokenFile(plan));
   const authority = readFileSync(pki.authority, "utf8");
-  const api = connectKubeApi({ socketPath, authority, token: plan.tokens["admin"] ?? "" });
+  const connectAs = (token: string): KubeApi => connectKubeApi({ socketPath, authority, token });
+  const api = connectAs(plan.tokens["admin"] ?? "");
   cleanUps.defer(() => api.close());
   let apiServer: ManagedProcess | undefined;
   const startApiServer = async (): Promise<void> => {
@@ -102,6 +105,7 @@ export async function startControlPlane(input: ControlPlaneInput): Promise<Contr
   const finish = cleanUps.move();
   return {
     api,
+    connectAs,
     kubeconfig: kubeconfigOf("admin"),
     stopApiServer,
     startApiServer,
