@@ -64,7 +64,7 @@ function setUp(overlay: OverlayMode) {
         });
         ruleset = planned;
         const written = formatUpdate(pairs).join("");
-        elements.push(written.split(" . 0x").length - 1);
+        elements.push(written.match(/[0-9a-f]{4}:[0-9a-f]{4} \. /g)?.length ?? 0);
         return pairs.flatMap(diffTable);
       },
     },

@@ -55,15 +55,12 @@ test("run() guards the overlay before it makes a device, and still while one may
   const last = () => setup.rulesets.at(-1);
   await setup.run();
   assert.deepEqual(elementsOf(last(), "nodes4"), ["192.0.2.11", "203.0.113.7"]);
-  assert.deepEqual(elementsOf(last(), "overlay4-4-24"), [
-    "192.0.2.11 . 0x0af40200",
-    "203.0.113.7 . 0x0af40300",
-  ]);
+  assert.deepEqual(elementsOf(last(), "inner4-24"), ["c000:020b . 10.244.2.0", "cb00:7107 . 10.244.3.0"]);
   setup.view = view(true, OWN, NEAR);
   await setup.run();
-  assert.deepEqual(elementsOf(last(), "overlay4-4-24"), ["192.0.2.11 . 0x0af40200"]);
+  assert.deepEqual(elementsOf(last(), "inner4-24"), ["c000:020b . 10.244.2.0"]);
   await setup.run();
-  assert.equal(elementsOf(last(), "overlay4-4-24"), undefined);
+  assert.equal(elementsOf(last(), "inner4-24"), undefined);
   assert.deepEqual(elementsOf(last(), "nodes4"), ["192.0.2.11"]);
 });
 
@@ -71,10 +68,10 @@ test("run() lets nodes into the overlay that were routed to before a restart, un
   const setup = setUp("auto");
   setup.view = view(false, OWN);
   await setup.run();
-  assert.deepEqual(elementsOf(setup.rulesets.at(-1), "overlay4-4-24"), ["203.0.113.77 . 0x0af44d00"]);
+  assert.deepEqual(elementsOf(setup.rulesets.at(-1), "inner4-24"), ["cb00:714d . 10.244.77.0"]);
   setup.view = view(true, OWN, FAR);
   await setup.run();
-  assert.deepEqual(elementsOf(setup.rulesets.at(-1), "overlay4-4-24"), ["203.0.113.7 . 0x0af40300"]);
+  assert.deepEqual(elementsOf(setup.rulesets.at(-1), "inner4-24"), ["cb00:7107 . 10.244.3.0"]);
 });
 
 test("run() lets the same nodes into the overlay while not even this node's own addresses are known", async () => {
@@ -83,7 +80,7 @@ test("run() lets the same nodes into the overlay while not even this node's own 
   setup.addresses = [];
   await setup.run();
   const ruleset = setup.rulesets.at(-1);
-  assert.deepEqual(elementsOf(ruleset, "overlay4-4-24"), ["203.0.113.77 . 0x0af44d00"]);
+  assert.deepEqual(elementsOf(ruleset, "inner4-24"), ["cb00:714d . 10.244.77.0"]);
   assert.doesNotMatch(JSON.stringify(ruleset), /"own4"/);
 });
 

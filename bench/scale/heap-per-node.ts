@@ -78,7 +78,7 @@ function know(cluster: Cluster) {
     ]),
   );
   const others = overlayNodes({ claims, remembered: [], isOwn: () => false });
-  const sets = overlay === "auto" ? [] : planOverlayBindings({ ownAddresses: OWN, nodes: others });
+  const sets = overlay === "auto" ? undefined : planOverlayBindings({ ownAddresses: OWN, nodes: others });
   return { nodes, settler, claims, plan, routes, planEntries, entries: planEntries(routes), others, sets };
 }
 

@@ -59,6 +59,7 @@ export function explainOverlayGuard(remote: string, { lacking }: OverlayObservat
 }
 
 function explainLack({ set, element }: GuardElement): Finding {
-  const evidence = `set ${set} lacks ${element}: what the node sends from there is dropped`;
+  const kind = element.includes(" : ") ? "map" : "set";
+  const evidence = `${kind} ${set} lacks ${element}: what the node sends from there is dropped`;
   return { name: NAME, verdict: "fail", evidence, remedy: elementCommand("inet", set, element) };
 }

@@ -233,7 +233,8 @@ async function findLacking(
 ): Promise<readonly GuardElement[]> {
   const lacking: GuardElement[] = [];
   for (const own of listOverlayElements({ addresses: [remote], cidrs: [podCidr] })) {
-    const answer = await tables.element(own.set, own.element.split(" . "));
+    const [key = ""] = own.element.split(" : ");
+    const answer = await tables.element(own.set, key.split(" . "));
     if (answer.kind === "absent") lacking.push(own);
   }
   return lacking;

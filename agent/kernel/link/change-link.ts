@@ -46,6 +46,8 @@ export interface RoutedLink {
   /** Undefined where the kind has none. */
   readonly mac?: string | undefined;
   readonly mtu: number;
+  /** IPv4 settings beside {@link ROUTER_CONF}. */
+  readonly conf?: InetConf;
 }
 
 /**
@@ -59,20 +61,21 @@ export const ROUTER_CONF = {
   secure_redirects: 0,
 } as const satisfies InetConf;
 
-const ROUTER_ENTRIES = Object.entries(ROUTER_CONF) as readonly (readonly [
-  keyof typeof ROUTER_CONF,
-  number,
-])[];
-
 export function isRouter(conf: InetConf | undefined): boolean {
-  return conf !== undefined && ROUTER_ENTRIES.every(([name, value]) => conf[name] === value);
+  return hasConf(conf, ROUTER_CONF);
+}
+
+function hasConf(conf: InetConf | undefined, wanted: InetConf): boolean {
+  const entries = Object.entries(wanted) as readonly (readonly [keyof InetConf, number])[];
+  return conf !== undefined && entries.every(([name, value]) => conf[name] === value);
 }
 
 /**
  * What must change of a link so that it is up, forwards, and has no address of the kernel's making. Empty
  * when all is as planned.
  */
-export function diffRoutedLink({ alias, mac, mtu }: RoutedLink, link: Link): LinkChange {
+export function diffRoutedLink({ alias, mac, mtu, conf }: RoutedLink, link: Link): LinkChange {
+  const inetConf = { ...ROUTER_CONF, ...conf };
   return {
     ...(link.alias === alias ? {} : { alias }),
     ...(mac === undefined || link.mac === mac ? {} : { mac }),
@@ -81,7 +84,7 @@ export function diffRoutedLink({ alias, mac, mtu }: RoutedLink, link: Link): Lin
     ...(link.addrGenMode === undefined || link.addrGenMode === IN6_ADDR_GEN_MODE_NONE
       ? {}
       : { addrGenMode: IN6_ADDR_GEN_MODE_NONE }),
-    ...(isRouter(link.inetConf) ? {} : { inetConf: ROUTER_CONF }),
+    ...(hasConf(link.inetConf, inetConf) ? {} : { inetConf }),
     ...(link.up ? {} : { up: true }),
   };
 }

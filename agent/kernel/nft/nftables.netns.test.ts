@@ -230,8 +230,9 @@ test("ensure() follows nodes of the overlay by elements alone, and takes a set o
       "-f -",
       "add table inet causeway",
       "add element inet causeway nodes4 { 192.0.2.13 }",
-      "add element inet causeway overlay4-4-24 { 192.0.2.13 . 0x0af40400 }",
-      "add element inet causeway overlay4-4-32 { 192.0.2.13 . 0xc000020d }",
+      "add element inet causeway overlay4 { 192.0.2.13 : c000:020d }",
+      "add element inet causeway inner4-24 { c000:020d . 10.244.4.0 }",
+      "add element inet causeway inner4-32 { c000:020d . 192.0.2.13 }",
       "",
     ].join("\n"),
   );

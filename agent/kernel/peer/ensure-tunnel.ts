@@ -1,6 +1,7 @@
 import { LINK_GROUP } from "../../net/host-link.ts";
 import { getFamily, parseFamily } from "../../netlink/generic/generic-family.ts";
 import { disableFeature } from "../../netlink/link/ethtool.ts";
+import type { InetConf } from "../../netlink/link/inet-conf.ts";
 import { deleteLink } from "../../netlink/link/link.ts";
 import { isNotSupported } from "../../netlink/message/netlink-error.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
@@ -23,6 +24,12 @@ export interface EnsuredTunnel {
   /** What was not as planned, in words. */
   readonly changes: readonly string[];
 }
+
+/**
+ * Nobody asks in the overlay who has an address, and whoever is answered is remembered as a neighbour: with 8
+ * nobody is (arp_process of net/ipv4/arp.c).
+ */
+const SILENT_CONF: InetConf = { arp_ignore: 8 };
 
 /**
  * Offload that some network cards and drivers get wrong for packets inside VXLAN (projectcalico/calico#3145).
@@ -49,7 +56,7 @@ export async function ensureTunnel(sockets: TunnelSockets, plan: TunnelPlan): Pr
   link ??= await makeTunnel(rtnetlink, plan);
   const { mac, mtu } = plan;
   const { changed } = await changeLink(rtnetlink, link, (current) =>
-    diffRoutedLink({ alias: TUNNEL_ALIAS, mac, mtu }, current),
+    diffRoutedLink({ alias: TUNNEL_ALIAS, mac, mtu, conf: SILENT_CONF }, current),
   );
   if (changes.length === 0 && changed.length > 0)
     changes.push(`VXLAN device "${plan.name}" has an unexpected ${changed.join(", ")}`);

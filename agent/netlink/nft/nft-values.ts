@@ -1,5 +1,7 @@
 import { addressFromBytes, addressToBytes } from "../../net/address.ts";
 import { macFromBytes } from "../../net/mac.ts";
+import { formatClass, parseClass } from "../../net/traffic/traffic-class.ts";
+import { readU32, u32Bytes } from "../message/host-order.ts";
 
 /**
  * A type of values of nftables: the kernel keeps nft's number of it, and only nft knows what it means
@@ -35,6 +37,15 @@ const TYPES: ReadonlyMap<number, ValueType> = new Map<number, ValueType>([
       bytes: 2,
       format: (bytes: Buffer) => String(bytes.readUInt16BE(0)),
       parse: (text) => Uint8Array.of(Number(text) >>> 8, Number(text)),
+    },
+  ],
+  [
+    23,
+    {
+      name: "classid",
+      bytes: 4,
+      format: (bytes: Buffer) => formatClass(readU32(bytes, 0)),
+      parse: (text) => u32Bytes(parseClass(text) ?? 0),
     },
   ],
   [

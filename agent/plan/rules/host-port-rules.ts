@@ -10,6 +10,9 @@ import type { RulesetInput } from "./ruleset-input.ts";
  */
 const PRIORITY_HOST_PORTS = -90;
 
+/** What the names of chains of host ports begin with. */
+export const HOST_PORT_CHAINS = "hostports-";
+
 /**
  * A port of the node leads to a pod, whoever asks: another machine, a pod, or the node itself. One look-up
  * for ports of one address and one for those of all, however many there are. `fib daddr type local`: the same
@@ -25,7 +28,7 @@ export function planHostPorts(families: readonly Family[]): readonly NftChain[] 
 function planChain(hook: "prerouting" | "output", families: readonly Family[]): NftChain {
   const local = "fib daddr type local";
   return {
-    name: `hostports-${hook}`,
+    name: `${HOST_PORT_CHAINS}${hook}`,
     type: "nat",
     hook,
     priority: PRIORITY_HOST_PORTS,

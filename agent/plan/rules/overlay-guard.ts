@@ -4,7 +4,7 @@ import type { OverlayDropReason } from "./drop-reasons.ts";
 import { addressType, keywordOf } from "../nft/nft-family.ts";
 import type { OverlayNode } from "../peers/overlay-nodes.ts";
 import { FAMILIES } from "../peers/peer-routes.ts";
-import { type OverlayBinding, planOverlayBindings } from "./overlay-bindings.ts";
+import { type OverlayBindings, planOverlayBindings, sendersName } from "./overlay-bindings.ts";
 import type { NftChain, NftSet } from "../nft/nft-table.ts";
 
 export interface OverlayGuardInput {
@@ -51,6 +51,9 @@ export interface OverlayGuard {
 
 const NO_GUARD: OverlayGuard = { counters: [], sets: [], arrivalRules: [], chains: [] };
 
+/** NF_IP_PRI_RAW_BEFORE_DEFRAG (uapi/linux/netfilter_ipv4.h). */
+const PRIORITY_BEFORE_DEFRAGMENTATION = -450;
+
 /** NF_IP_PRI_RAW (uapi/linux/netfilter_ipv4.h). */
 const PRIORITY_RAW = -300;
 
@@ -67,6 +70,12 @@ const PRIORITY_POSTROUTING = 90;
 const VNI = "@th,96,24";
 
 /**
+ * IPv4 or IPv6 inside, without a VLAN tag: the EtherType of the inner Ethernet header, in bits from the UDP
+ * header.
+ */
+const INNER_IP = "@th,224,16 { 0x0800, 0x86dd }";
+
+/**
  * VXLAN knows no authentication: who can send UDP to a node can put packets into the pod network. So packets
  * of our network are taken only from addresses of nodes, sent to the address that nodes send to, arriving
  * where the sender is reached, with an inner source that the sender's pods have. Of other networks on the
@@ -74,19 +83,26 @@ const VNI = "@th,96,24";
  */
 export function planOverlayGuard(input: OverlayGuardInput | undefined): OverlayGuard {
   if (input === undefined) return NO_GUARD;
-  const bindings = input.isReceiver ? planOverlayBindings(input) : [];
+  const nodes = FAMILIES.map((family) => planNodes(family, input));
   const { pod, outer, inner } = OVERLAY_COUNTERS;
+  if (!input.isReceiver)
+    return { counters: [pod], sets: nodes, arrivalRules: [], chains: [planSending(input)] };
+  const bindings = planOverlayBindings(input);
   return {
-    counters: input.isReceiver ? [pod, outer, inner] : [pod],
-    sets: [...FAMILIES.map((family) => planNodes(family, input)), ...bindings.map(({ set }) => set)],
-    arrivalRules: input.isReceiver
-      ? [planArrival(input), ...planUntracked(input), ...planUnwrapped(input)]
-      : [],
+    counters: [pod, outer, inner],
+    sets: [...nodes, ...setsOf(bindings)],
+    arrivalRules: [planArrival(input), ...planUntracked(input)],
     chains: [
       planSending(input),
-      ...(input.isReceiver ? [planLeaving(input), planReceiving(input, bindings)] : []),
+      planLeaving(input),
+      planReceiving(input),
+      ...(input.devices.length === 0 ? [] : [planUnwrapped(input, bindings)]),
     ],
   };
+}
+
+function setsOf({ senders, sources }: OverlayBindings): readonly NftSet[] {
+  return [...senders, ...sources.map(({ set }) => set)];
 }
 
 function drop(counter: string): string {
@@ -98,10 +114,7 @@ export function listOverlayElements(
   node: OverlayNode,
 ): readonly { readonly set: string; readonly element: string }[] {
   const bindings = planOverlayBindings({ ownAddresses: [], nodes: [node] });
-  const sets = [
-    ...FAMILIES.map((family) => planNodes(family, { nodes: [node] })),
-    ...bindings.map(({ set }) => set),
-  ];
+  const sets = [...FAMILIES.map((family) => planNodes(family, { nodes: [node] })), ...setsOf(bindings)];
   return sets.flatMap(({ name, elements }) => elements.map((element) => ({ set: name, element })));
 }
 
@@ -189,34 +202,29 @@ function planLeaving({ port, vni }: OverlayGuardInput): NftChain {
 }
 
 /**
- * Priority of packets that were let in, until they come out of a VXLAN device (a class of tc's, by our link
- * group): that keeps the priority of a packet, and nobody gives one to what arrives.
+ * What comes out of a VXLAN device must have been let in, and its source must be one of the node that sent
+ * it. A packet keeps its priority inside the device, and nobody gives one to what arrives: it names the
+ * sender. Only here each packet is seen alone. Links between virtual machines or containers hand several
+ * datagrams over as one, where the sender has them cut (UDP segmentation), and rules see the first of them.
+ * They have the outer source in common, and nothing else. Fragments are judged one by one, too: put together
+ * they would pass as the first one.
  */
-const LET_IN = `${LINK_GROUP.toString(16)}:1`;
-
-/**
- * What comes out of a VXLAN device must have been let in. Links between virtual machines or containers hand
- * several datagrams over as one, where the sender has them cut (UDP segmentation): rules see the first alone,
- * which may be of another network.
- */
-function planUnwrapped({ bridge, devices }: OverlayGuardInput): NftChain["rules"] {
-  return [
+function planUnwrapped({ bridge, devices }: OverlayGuardInput, { sources }: OverlayBindings): NftChain {
+  const { outer, inner } = OVERLAY_COUNTERS;
+  const isOther = devices.map((device) => `iifname != "${device}"`).join(" ");
+  const rules = [
     { name: "not-ours", text: `iifgroup != ${LINK_GROUP} accept` },
     { name: "pods", text: `iifname "${bridge}" accept` },
-    ...devices.flatMap((device) => {
-      const unwrapped = `iifname "${device}" meta priority`;
-      return [
-        { name: `unwrapped-${device}`, text: `${unwrapped} != ${LET_IN} ${drop(OVERLAY_COUNTERS.outer)}` },
-        { name: `plain-${device}`, text: `${unwrapped} set none accept` },
-      ];
-    }),
+    { name: "not-unwrapped", text: `${isOther} accept` },
+    ...sources.map(({ set, text }) => ({ name: set.name, text: `${text} meta priority set none accept` })),
+    { name: "not-let-in", text: `meta priority none ${drop(outer)}` },
+    { name: "inner", text: drop(inner) },
   ];
+  const priority = PRIORITY_BEFORE_DEFRAGMENTATION;
+  return { name: "overlay-unwrapped", type: "filter", hook: "prerouting", priority, rules };
 }
 
-function planReceiving(
-  { port, vni, ownAddresses }: OverlayGuardInput,
-  bindings: readonly OverlayBinding[],
-): NftChain {
+function planReceiving({ port, vni, ownAddresses }: OverlayGuardInput): NftChain {
   const { pod, outer, inner } = OVERLAY_COUNTERS;
   return {
     name: RECEIVING_CHAIN,
@@ -236,10 +244,10 @@ function planReceiving(
         const text = `${isElsewhere} ${drop(outer)}`;
         return [{ name: `own${family}`, text }];
       }),
-      ...bindings.map(({ set, text }) => ({
-        name: set.name,
-        text: `${text} meta priority set ${LET_IN} accept`,
-      })),
+      ...FAMILIES.map((family) => {
+        const sender = `${keywordOf(family)} saddr map @${sendersName(family)}`;
+        return { name: `senders${family}`, text: `${INNER_IP} meta priority set ${sender} accept` };
+      }),
       ...FAMILIES.map((family) => {
         const text = `${keywordOf(family)} saddr != @nodes${family} ${drop(outer)}`;
         return { name: `nodes${family}`, text };

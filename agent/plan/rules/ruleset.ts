@@ -2,7 +2,7 @@ import { formatPortElement, type PortElement } from "../pods/host-ports.ts";
 import { formatSourceElement, type SourceElement } from "../pods/sources.ts";
 import type { NftChain, Ruleset } from "../nft/nft-table.ts";
 import { planEncryptionGuard } from "./encryption-guard.ts";
-import { planHostPorts, planPortSets } from "./host-port-rules.ts";
+import { HOST_PORT_CHAINS, planHostPorts, planPortSets } from "./host-port-rules.ts";
 import { planOverlayGuard } from "./overlay-guard.ts";
 import { PRIORITY_GUARD, planPortGuard } from "./port-guard.ts";
 import type { RulesetInput } from "./ruleset-input.ts";
@@ -44,7 +44,7 @@ export function planRuleset(input: RulesetInput): Ruleset {
 
 /** Whether host ports lead to their pods by this ruleset. */
 export function servesHostPorts(ruleset: Ruleset): boolean {
-  return ruleset.some(({ sets }) => sets.some(({ values }) => values !== undefined));
+  return ruleset.some(({ chains }) => chains.some(({ name }) => name.startsWith(HOST_PORT_CHAINS)));
 }
 
 /**

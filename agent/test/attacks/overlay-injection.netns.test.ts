@@ -6,7 +6,8 @@
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { macOf } from "../../net/mac.ts";
+import { addressToBytes } from "../../net/address.ts";
+import { macOf, macToBytes } from "../../net/mac.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { type Netns, runOnHost } from "../../testing/machine/netns.ts";
 import {
@@ -48,6 +49,15 @@ interface Datagram {
 function send({ sender, source = "any", destination, port = 4789, payload }: Datagram): Promise<string> {
   const script = new URL("../../testing/packets/send-datagram.ts", import.meta.url).pathname;
   return sender.run(process.execPath, script, source, destination, String(port), payload.toString("hex"));
+}
+
+/** Packets of one size, the last of which may be shorter, as one datagram that whoever receives it cuts. */
+async function sendSegments(sender: Netns, destination: string, packets: readonly Buffer[]): Promise<void> {
+  const script = new URL("../../testing/packets/send-segments.ts", import.meta.url).pathname;
+  const { length } = packets[0] ?? assert.fail("no packet");
+  assert.ok(packets.slice(1, -1).every((packet) => packet.length === length));
+  const hex = Buffer.concat(packets).toString("hex");
+  await sender.run(process.execPath, script, destination, "4789", String(length), hex);
 }
 
 /** To the victim, from a pod of the node "far" or "far6", unless told otherwise. */
@@ -156,12 +166,22 @@ for (const { outer, family } of COMBINATIONS) {
   test(`a host that is no node hides a packet behind one of another network, for the node to cut them: ${inside}`, async () => {
     const decoy = inner(outer, family, { vni: 1 });
     const hidden = inner(outer, family);
-    const [first, second] = [decoy, hidden].map(formatVxlanPacket);
-    assert.ok(first !== undefined && second !== undefined);
-    const script = new URL("../../testing/packets/send-segments.ts", import.meta.url).pathname;
-    const both = Buffer.concat([first, second]).toString("hex");
-    await lab.foreign.run(process.execPath, script, OWN[outer], "4789", String(first.length), both);
+    await sendSegments(lab.foreign, OWN[outer], [decoy, hidden].map(formatVxlanPacket));
     await assertUnheard([hidden]);
+  });
+
+  test(`a node hides a lie about the sources of its pods behind a truth, for the victim to cut them: ${inside}`, async () => {
+    const truth = inner(outer, family);
+    const lies = (
+      family === 4 ? ["10.244.5.5", "10.244.1.3", "8.8.8.8"] : ["fd00:5::5", "fd00:1::3", "2001:4860::8"]
+    ).map((source) => inner(outer, family, { source }));
+    await sendSegments(lab.far, OWN[outer], [truth, ...lies].map(formatVxlanPacket));
+    const heard = await heardByPod();
+    assert.ok(heard.has(truth.port), "the truth arrives");
+    assert.deepEqual(
+      lies.filter(({ port }) => heard.has(port)).map(({ source }) => source),
+      [],
+    );
   });
 
   test(`a host on a link where no node is reached injects under a node's address: ${inside}`, async () => {
@@ -228,7 +248,40 @@ for (const { outer, family } of COMBINATIONS) {
   });
 }
 
+test("a node completes a datagram of another node's pod with a fragment of its own", async () => {
+  const send4 = async (outer: 4 | 6, packet: VxlanPacket): Promise<void> => {
+    const [source, destination] = [FAR[outer], OWN[outer]];
+    await send({ sender: lab.far, source, destination, payload: formatVxlanPacket(packet) });
+  };
+  const [whole, mixed] = [inner(4, 4), inner(4, 4, { destination: POD[4] })];
+  await send4(4, { ...whole, fragment: "first" });
+  await send4(4, { ...whole, fragment: "last" });
+  await send4(4, { ...mixed, fragment: "first" });
+  await send4(6, { ...mixed, fragment: "last", sourceMac: macOf(FAR[6]), destinationMac: macOf(OWN[6]) });
+  const heard = await heardByPod();
+  assert.deepEqual(
+    [whole, mixed].map(({ port }) => heard.has(port)),
+    [true, false],
+  );
+});
+
 for (const outer of FAMILIES) {
+  test(`the node learns no neighbour from a question that is hidden behind a truth: IPv${outer}`, async () => {
+    const truth = inner(outer, 4);
+    const asker = "10.244.3.77";
+    const frame = Buffer.concat([
+      formatVxlanPacket(truth).subarray(0, 20), // VXLAN header and MACs
+      Buffer.from("08060001080006040001", "hex"), // ARP: who has
+      macToBytes(truth.sourceMac),
+      addressToBytes(asker),
+      Buffer.alloc(6),
+      addressToBytes("10.244.1.1"),
+    ]);
+    await sendSegments(lab.far, OWN[outer], [formatVxlanPacket(truth), frame]);
+    assert.ok((await heardByPod()).has(truth.port));
+    assert.doesNotMatch(await runOnHost("ip", "neigh", "show", "nud", "all"), new RegExp(asker));
+  });
+
   test(`a service leads to the overlay's port of the node, or of another, for who is no node: IPv${outer}`, async () => {
     const ip = outer === 4 ? "ip" : "ip6";
     const targets = [OWN[outer], FAR[outer]];

@@ -289,11 +289,14 @@ const CASES: readonly Breakage[] = [
   {
     name: "the overlay's guard has forgotten a node",
     check: "overlay guard",
-    breaks: () => host("nft flush set inet causeway nodes4; nft flush set inet causeway overlay4-4-24"),
+    breaks: () =>
+      host(
+        "nft flush set inet causeway nodes4; nft flush map inet causeway overlay4; nft flush set inet causeway inner4-24",
+      ),
     verdict: "fail",
     evidence: /^set nodes4 lacks 203\.0\.113\.7: what the node sends from there is dropped$/,
     remedy: "nft add element inet causeway nodes4 '{ 203.0.113.7 }'",
-    findings: 2,
+    findings: 3,
   },
   {
     name: "a VXLAN device has lost where a node is",

@@ -212,7 +212,7 @@ const TRIALS: readonly Trial[] = [
     name: "elements of the guards are gone",
     breaks: () =>
       host(
-        "nft flush set bridge causeway sources4; nft flush set bridge causeway sources6; nft delete element inet causeway nodes4 '{ 203.0.113.7 }'; nft delete element inet causeway overlay4-4-24 '{ 203.0.113.7 . 0x0af40300 }'",
+        "nft flush set bridge causeway sources4; nft flush set bridge causeway sources6; nft delete element inet causeway nodes4 '{ 203.0.113.7 }'; nft delete element inet causeway overlay4 '{ 203.0.113.7 }'; nft delete element inet causeway inner4-24 '{ cb00:7107 . 10.244.3.0 }'",
       ),
     kinds: 3,
   },

@@ -385,12 +385,20 @@ const BROKEN: readonly Broken[] = [
     remedy: "nft add element inet causeway nodes4 '{ 203.0.113.7 }'",
   },
   {
+    name: "the guard of the overlay does not know which node an outer source is",
+    to: "10.244.3.9",
+    breaks: () => takeElement("inet", "overlay4", "203.0.113.7"),
+    hop: "overlay guard",
+    evidence: /^map overlay4 lacks 203\.0\.113\.7 : cb00:7107: /,
+    remedy: "nft add element inet causeway overlay4 '{ 203.0.113.7 : cb00:7107 }'",
+  },
+  {
     name: "the guard of the overlay has forgotten which PodCIDR a node has",
     to: "10.244.3.9",
-    breaks: () => takeElement("inet", "overlay4-4-24", "203.0.113.7 . 0x0af40300"),
+    breaks: () => takeElement("inet", "inner4-24", "cb00:7107 . 10.244.3.0"),
     hop: "overlay guard",
-    evidence: /^set overlay4-4-24 lacks 203\.0\.113\.7 \. 0x0af40300: /,
-    remedy: "nft add element inet causeway overlay4-4-24 '{ 203.0.113.7 . 0x0af40300 }'",
+    evidence: /^set inner4-24 lacks cb00:7107 \. 10\.244\.3\.0: /,
+    remedy: "nft add element inet causeway inner4-24 '{ cb00:7107 . 10.244.3.0 }'",
   },
   {
     name: "the answers find no neighbour",

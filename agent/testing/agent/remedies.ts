@@ -160,7 +160,8 @@ export const REMEDIES: readonly string[] = [
   forwardingCommand("cw-vx", MAC, "192.0.2.7"),
   elementCommand("bridge", "sources4", "cwpod . 10.244.1.2"),
   elementCommand("inet", "nodes4", "192.0.2.7"),
-  elementCommand("inet", "overlay4-4-24", "192.0.2.7 . 0x0af40300"),
+  elementCommand("inet", "overlay4", "192.0.2.7 : c000:0207"),
+  elementCommand("inet", "inner4-24", "c000:0207 . 10.244.3.0"),
   overlayRouteCommand({
     podCidr: "10.244.3.0/24",
     gateway: "10.244.3.1",
@@ -207,7 +208,7 @@ export const REMEDY_KINDS: readonly RemedyKind[] = [
     /^nft insert rule ip filter FORWARD [io]ifname "\S+" accept$/,
     /^nft add element bridge causeway sources[46] /,
     /^nft add element inet causeway nodes[46] /,
-    /^nft add element inet causeway overlay\S+ /,
+    /^nft add element inet causeway (?:overlay|inner)\S+ /,
     /^nft add element inet causeway ports[46] /,
     /^nft delete element inet causeway ports[46] /,
     /^nft "delete element inet causeway ports[46] .*; add element /,

@@ -21,14 +21,17 @@ export interface VxlanPacket {
    * outer one needs fragments.
    */
   readonly padding?: number;
+  /** Of an inner IPv4 packet: its first 8 bytes of data alone, or the rest. */
+  readonly fragment?: "first" | "last" | undefined;
 }
 
 export function formatVxlanPacket(packet: VxlanPacket): Buffer {
-  const { vni, sourceMac, destinationMac, source, destination, port, vlan, padding = 0 } = packet;
+  const { vni, sourceMac, destinationMac, source, destination, port, vlan, padding = 0, fragment } = packet;
   const udp = Buffer.alloc(16);
   udp.writeUInt16BE(40_000, 0);
   udp.writeUInt16BE(port, 2);
   udp.writeUInt16BE(udp.length, 4);
+  const data = fragment === undefined ? udp : fragment === "first" ? udp.subarray(0, 8) : udp.subarray(8);
   const tag = vlan === undefined ? [] : [0x81, 0x00, vlan >> 8, vlan & 0xff];
   const etherType = familyOf(source) === 4 ? [0x08, 0x00] : [0x86, 0xdd];
   return Buffer.concat([
@@ -36,15 +39,23 @@ export function formatVxlanPacket(packet: VxlanPacket): Buffer {
     macToBytes(destinationMac),
     macToBytes(sourceMac),
     Uint8Array.from([...tag, ...etherType]),
-    familyOf(source) === 4 ? ipv4Header(source, destination, udp) : ipv6Header(source, destination, udp),
-    udp,
+    familyOf(source) === 4
+      ? ipv4Header({ source, destination, data, fragment })
+      : ipv6Header(source, destination, udp),
+    data,
     Buffer.alloc(padding),
   ]);
 }
 
-function ipv4Header(source: string, destination: string, udp: Buffer): Buffer {
+interface Ipv4Packet extends Pick<VxlanPacket, "source" | "destination" | "fragment"> {
+  readonly data: Buffer;
+}
+
+function ipv4Header({ source, destination, data, fragment }: Ipv4Packet): Buffer {
   const header = Buffer.from([0x45, 0, 0, 0, 0, 0, 0, 0, 64, 17, 0, 0]);
-  header.writeUInt16BE(20 + udp.length, 2);
+  header.writeUInt16BE(20 + data.length, 2);
+  // More fragments follow (RFC 791), or an offset of 8 bytes.
+  if (fragment !== undefined) header.writeUInt16BE(fragment === "first" ? 0x2000 : 1, 6);
   const whole = Buffer.concat([header, addressToBytes(source), addressToBytes(destination)]);
   let sum = 0;
   for (let offset = 0; offset < whole.length; offset += 2) sum += whole.readUInt16BE(offset);
