@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
+import { addressToBytes } from "../../net/address.ts";
 import { NETLINK_NETFILTER } from "../../netlink/nft/nft-generation.ts";
 import { findDenial } from "../../plan/policy/compile/drop-names.ts";
 import type { TableChange } from "../../plan/policy/state/table-change.ts";
+import { eventually } from "../../testing/machine/eventually.ts";
 import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
+import { ethernet, icmpv6, ipv4, redirect4 } from "../../testing/packets/raw-frames.ts";
 import { createShopEngine } from "../../testing/policy/shop-engine.ts";
 import { assertInsideTestNamespaces } from "../../testing/runner/privileged.ts";
 import { loadNative } from "../socket/native.ts";
@@ -52,6 +56,8 @@ before(async () => {
   front = await makeNetns();
   await connect(web, "web0", WEB);
   await connect(front, "front0", FRONT);
+  // A link that is up carries nothing before the kernel has seen its carrier.
+  for (const address of WEB) await eventually(`${address} is reached`, () => answers(front, address));
 });
 
 afterEach(() => runOnHost("nft", "flush", "ruleset"));
@@ -129,6 +135,70 @@ test("drops are counted by the name of what drops, which tells why", async () =>
     ],
   );
 });
+
+const NODE = process.execPath;
+
+/** Prints the port and size of each datagram to 5000 or 5001, until one to 5000 has come. */
+const HEAR = `for (const port of [5000, 5001]) {
+  const socket = require("node:dgram").createSocket("udp6");
+  socket.on("message", ({ length }) => { console.log(port, length); if (port === 5000) process.exit(); });
+  socket.bind(port);
+}`;
+
+/** Sends fragments to 5001, then to 5000. */
+const TELL = `const socket = require("node:dgram").createSocket(process.argv[1].includes(":") ? "udp6" : "udp4");
+  socket.send(Buffer.alloc(4000), 5001, process.argv[1], () =>
+    socket.send(Buffer.alloc(4000), 5000, process.argv[1], () => socket.close()));`;
+
+/** Sends datagrams to port 5000 until an ICMP error comes back. */
+const REFUSED = `const socket = require("node:dgram").createSocket(process.argv[1].includes(":") ? "udp6" : "udp4");
+  socket.on("error", ({ code }) => { console.log(code); process.exit(); });
+  socket.connect(5000, process.argv[1], () => setInterval(() => socket.send("?"), 20));`;
+
+/** An ICMP error about a datagram that the pod "web" has never sent, as the pod "front" may make it up. */
+function forgedError(family: 0 | 1): Buffer {
+  const [from, to] = [FRONT[family], WEB[family]];
+  const ports = Buffer.from([0x13, 0x88, 0x13, 0x88, 0, 8, 0, 0]);
+  if (family === 0) return redirect4({ from, to }, from, ipv4({ from: to, to: from }, 17, ports));
+  const head = Buffer.from([0x60, 0, 0, 0, 0, 8, 17, 64]);
+  const cause = Buffer.concat([head, addressToBytes(to), addressToBytes(from), ports]);
+  return icmpv6({ from, to }, { type: 1, code: 4, body: Buffer.concat([Buffer.alloc(4), cause]) });
+}
+
+for (const [family, name] of ["IPv4", "IPv6"].entries() as Iterable<[0 | 1, string]>) {
+  test(`fragments are judged by the port of the whole datagram (${name})`, async () => {
+    const ports = [{ protocol: "UDP", port: 5000 }];
+    await isolate(createPolicyKernel({ netfilter }), { podSelector: {}, ingress: [{ ports }] });
+    const over = new AbortController();
+    const heard = web.run(NODE, "-e", HEAR).finally(() => over.abort());
+    while (!over.signal.aborted) await front.run(NODE, "-e", TELL, WEB[family]);
+    assert.equal(await heard, "5000 4000\n");
+  });
+
+  test(`an ICMP error of a pod's own connection reaches it, one that is made up does not (${name})`, async () => {
+    const kernel = createPolicyKernel({ netfilter });
+    const to = [{ podSelector: { matchLabels: { app: "front" } } }];
+    await isolate(kernel, { podSelector: {}, policyTypes: ["Ingress", "Egress"], egress: [{ to }] });
+    assert.equal(await web.run(NODE, "-e", REFUSED, FRONT[family]), "ECONNREFUSED\n");
+    const received = () => web.run("sh", "-c", "cat /proc/net/snmp /proc/net/snmp6 | grep -E '^Icmp'");
+    const denied = async () =>
+      [...(await kernel.readDenials()).values()].reduce((sum, count) => sum + count, 0);
+    const [receivedSoFar, deniedSoFar] = [await received(), await denied()];
+    const program = join(import.meta.dirname, "../../testing/packets/send-frames.ts");
+    const macOf = (text: string): string => /link\/ether (\S+)/.exec(text)?.[1] ?? assert.fail(text);
+    const ends = {
+      from: macOf(await front.run("ip", "link", "show", "eth0")),
+      to: macOf(await runOnHost("ip", "link", "show", "front0")),
+    };
+    const frame = ethernet(ends, family === 0 ? "ipv4" : "ipv6", forgedError(family));
+    await front.run(NODE, program, "eth0", frame.toString("hex"));
+    await eventually("the error is denied", async () => (await denied()) === deniedSoFar + 1);
+    assert.equal(await received(), receivedSoFar);
+    await runOnHost("nft", "flush", "ruleset");
+    await front.run(NODE, program, "eth0", frame.toString("hex"));
+    await eventually("without policies it arrives", async () => (await received()) !== receivedSoFar);
+  });
+}
 
 /** Policies by which the pod has another group each time. */
 const allowing = (port: number) => ({
