@@ -5,7 +5,7 @@ import type { LoggedPacket } from "../../netlink/state/packet-log.ts";
 import { NETLINK_NETFILTER } from "../../netlink/nft/nft-generation.ts";
 import { systemClock } from "../../lib/clock.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
-import { runOnHost } from "../../testing/machine/netns.ts";
+import { callOnHost, runOnHost } from "../../testing/machine/netns.ts";
 import { assertInsideTestNamespaces } from "../../testing/runner/privileged.ts";
 import { loadNative } from "../socket/native.ts";
 import { createNetlinkClient } from "../socket/netlink-client.ts";
@@ -17,7 +17,7 @@ const netfilter = createNetlinkClient(native, NETLINK_NETFILTER);
 after(() => netfilter.close());
 
 const GROUP = 6371;
-const SEND = new URL("../../testing/packets/send-datagram.ts", import.meta.url).pathname;
+const SEND = new URL("../../testing/packets/send-datagram.ts", import.meta.url);
 
 interface Reader {
   readonly packets: LoggedPacket[];
@@ -61,7 +61,7 @@ function read(retry = systemClock.after): Reader {
 }
 
 async function send(destination: string): Promise<void> {
-  await runOnHost(process.execPath, SEND, "any", destination, "7000", "00".repeat(200));
+  await callOnHost(SEND, "any", destination, "7000", "00".repeat(200));
 }
 
 test("watchPacketLog() reads what rules log, over IPv4 and IPv6, with the rule's prefix and both ends", async () => {

@@ -169,9 +169,9 @@ test("a drop names both pods, the port and the policy that isolates; its counter
     },
     (error) => assert.fail(String(error)),
   );
-  const send = new URL("../../testing/packets/send-datagram.ts", import.meta.url).pathname;
+  const send = new URL("../../testing/packets/send-datagram.ts", import.meta.url);
   await eventually("a drop is told", async () => {
-    await client.netns.run(process.execPath, send, "any", web.addresses[0], "7002", "00");
+    await client.netns.call(send, "any", web.addresses[0], "7002", "00");
     return drops.length > 0;
   });
   watch.stop();

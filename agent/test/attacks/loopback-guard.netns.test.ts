@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { type AgentProcess, makeNode, type TestNode } from "../../testing/agent/agent-process.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
-import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
+import { callOnHost, makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
 import { privileged } from "../../testing/runner/privileged.ts";
 
 const PORT = 9998;
@@ -62,21 +62,13 @@ async function listen(where: Netns | undefined, address: string, port: number): 
 
 /** Sends one datagram from an address of the pod. */
 async function send(source: string, destination: string, port: number, text: string): Promise<void> {
-  const script = new URL("../../testing/packets/send-datagram.ts", import.meta.url).pathname;
-  await pod.run(
-    process.execPath,
-    script,
-    source,
-    destination,
-    String(port),
-    Buffer.from(text).toString("hex"),
-  );
+  const script = new URL("../../testing/packets/send-datagram.ts", import.meta.url);
+  await pod.call(script, source, destination, String(port), Buffer.from(text).toString("hex"));
 }
 
 /** What answers a program of the node. */
 async function ask(target: string): Promise<string> {
-  const program = new URL("../../testing/machine/ask-ports.ts", import.meta.url).pathname;
-  return (await runOnHost(process.execPath, program, target)).trim();
+  return callOnHost(new URL("../../testing/machine/ask-ports.ts", import.meta.url), target);
 }
 
 const policies = (): Promise<string> => runOnHost("ip", "xfrm", "policy");

@@ -78,8 +78,8 @@ for (const { outer, port, pods } of [
     { family: 6, node: "2001:db8:5::10", gateway: "fd00:1::1" },
   ] as const) {
     test(`a NodePort leads to a pod behind the overlay under an address that nodes take: IPv${family} in IPv${outer}`, async () => {
-      const script = new URL("../../testing/packets/send-datagram.ts", import.meta.url).pathname;
-      await lab.side.run(process.execPath, script, "any", node, String(port), "00");
+      const script = new URL("../../testing/packets/send-datagram.ts", import.meta.url);
+      await lab.side.call(script, "any", node, String(port), "00");
       const asked = async (): Promise<string> =>
         lab.far.run("nft", "list", "set", "inet", "asked", `from${family}`);
       const pair = new RegExp(`([0-9a-f.:]+) \\. ${pods[family]}\\b`);

@@ -14,11 +14,7 @@ const PODS = 250;
 const PEERS = 5000;
 const PREPARE = 16;
 const LIMIT_MS = 2000;
-/**
- * The best of so many runs: a busy machine says nothing about the program. More of them while none was within
- * the limit.
- */
-const RUNS = 5;
+/** So many runs, until one is within the limit: a busy machine says nothing about the program. */
 const MAX_RUNS = 15;
 
 let node: TestNode;
@@ -57,7 +53,7 @@ after(async () => {
 async function timed(...args: readonly string[]): Promise<{ report: FindingsReport; bestMs: number }> {
   let bestMs = Number.POSITIVE_INFINITY;
   let stdout = "";
-  for (let run = 0; run < RUNS || (run < MAX_RUNS && bestMs >= LIMIT_MS); run++) {
+  for (let run = 0; run < MAX_RUNS && bestMs >= LIMIT_MS; run++) {
     const startMs = performance.now();
     ({ stdout } = await runShipped([...args, "--json", "--socket", node.socket]));
     bestMs = Math.min(bestMs, performance.now() - startMs);

@@ -5,17 +5,15 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { makeNeighbourhood, type Neighbourhood } from "../../testing/machine/neighbourhood.ts";
-import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
+import { callOnHost, makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
 import { SYSCTL_SETS, sysctlsFor } from "../../testing/machine/sysctl-sets.ts";
-import { privileged } from "../../testing/runner/privileged.ts";
 
-const SERVE = new URL("../../testing/machine/serve-port.ts", import.meta.url).pathname;
-const ASK = new URL("../../testing/machine/ask-ports.ts", import.meta.url).pathname;
+const SERVE = new URL("../../testing/machine/serve-port.ts", import.meta.url);
+const ASK = new URL("../../testing/machine/ask-ports.ts", import.meta.url);
 
 let around: Neighbourhood;
 let pods: readonly [Netns, Netns];
 let before: readonly string[];
-let server: number | undefined;
 
 beforeEach(async () => {
   around = await makeNeighbourhood();
@@ -23,8 +21,6 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  if (server !== undefined) await privileged({ command: ["kill", "-9", String(server)] });
-  server = undefined;
   for (const pod of pods) await pod.remove();
   await around.remove();
   await runOnHost("sysctl", "-qw", ...before);
@@ -51,11 +47,7 @@ async function addPods(): Promise<void> {
   });
   assert.equal(exitCode, 0, stdout);
   await around.node.add("other", other);
-  const { pid } = await privileged({
-    command: ["nsenter", `--net=${web.path}`, process.execPath, SERVE, "web", "80"],
-    background: true,
-  });
-  server = pid;
+  await web.call(SERVE, "web", "80");
 }
 
 for (const [name, settings] of Object.entries(SYSCTL_SETS)) {
@@ -69,11 +61,11 @@ for (const [name, settings] of Object.entries(SYSCTL_SETS)) {
     await addPods();
     for (const target of ["10.244.1.2", "fd00:1::2", "10.244.1.1", "fd00:1::1", "192.0.2.1", "2001:db8::1"])
       await other.run("ping", "-n", "-c1", "-W5", target);
-    const ask = async (run: Netns["run"], ...targets: readonly string[]): Promise<readonly string[]> =>
-      (await run(process.execPath, ASK, ...targets)).trim().split("\n");
+    const ask = async (call: Netns["call"], ...targets: readonly string[]): Promise<readonly string[]> =>
+      (await call(ASK, ...targets)).split("\n");
     const [v4, v6] = ["tcp,192.0.2.10,8080", "tcp,2001:db8::10,8080"];
-    assert.deepEqual(await ask(outside.run, v4, v6), ["web 192.0.2.1", "web 2001:db8::1"]);
-    assert.deepEqual(await ask(other.run, v4, v6), ["web 10.244.1.3", "web fd00:1::3"]);
-    assert.deepEqual(await ask(runOnHost, v4, "tcp,127.0.0.1,8080"), ["web 192.0.2.10", "web 10.244.1.1"]);
+    assert.deepEqual(await ask(outside.call, v4, v6), ["web 192.0.2.1", "web 2001:db8::1"]);
+    assert.deepEqual(await ask(other.call, v4, v6), ["web 10.244.1.3", "web fd00:1::3"]);
+    assert.deepEqual(await ask(callOnHost, v4, "tcp,127.0.0.1,8080"), ["web 192.0.2.10", "web 10.244.1.1"]);
   });
 }

@@ -7,8 +7,9 @@ import { afterEach, beforeEach, test } from "node:test";
 import { hostLinkName } from "../../net/host-link.ts";
 import { type AgentProcess, makeNode, type TestNode } from "../../testing/agent/agent-process.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
-import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
+import { callOnHost, makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
 import { assertNodeState, dumpNodeState } from "../../testing/machine/node-state.ts";
+import { createProgramHost } from "../../testing/programs/program-host.ts";
 import { privileged } from "../../testing/runner/privileged.ts";
 
 let node: TestNode;
@@ -16,7 +17,7 @@ let agent: AgentProcess;
 /** Another machine: 192.0.2.1 and 2001:db8::1 on the node's segment. */
 let outside: Netns;
 let pods: Netns[];
-let servers: number[];
+let servers: (() => Promise<unknown>)[];
 let before: string;
 
 const HOST4 = "192.0.2.10";
@@ -53,7 +54,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  for (const pid of servers) await privileged({ command: ["kill", "-9", String(pid)] });
+  for (const end of servers) await end();
   for (const pod of pods) await pod.remove();
   await eventually("the pods' links are gone", async () => {
     return !/^cw[a-z2-7]{13}/m.test(await runOnHost("ip", "-brief", "link"));
@@ -94,26 +95,20 @@ async function addPod(containerId: string, ...mappings: readonly PortMapping[]):
   return pod;
 }
 
-async function serve(where: Netns | undefined, name: string, port: number): Promise<number> {
-  const enter = where === undefined ? [] : ["nsenter", `--net=${where.path}`];
-  const program = new URL("../../testing/machine/serve-port.ts", import.meta.url).pathname;
-  const { pid } = await privileged({
-    command: [...enter, process.execPath, program, name, String(port)],
-    background: true,
-  });
-  servers.push(pid);
-  return pid;
+/** In a namespace, or on the node itself. */
+async function serve(where: Netns | undefined, name: string, port: number): Promise<void> {
+  const program = new URL("../../testing/machine/serve-port.ts", import.meta.url);
+  const programs = createProgramHost();
+  if (where === undefined) servers.push(programs.end);
+  const run = where === undefined ? programs.run : where.call;
+  await run(program, name, String(port));
 }
 
 /** What answers; asked from a namespace, or from the node itself. */
 async function ask(from: Netns | undefined, ...targets: readonly string[]): Promise<string[]> {
-  const command = [
-    process.execPath,
-    new URL("../../testing/machine/ask-ports.ts", import.meta.url).pathname,
-    ...targets,
-  ];
-  const text = await (from === undefined ? runOnHost(...command) : from.run(...command));
-  return text.trim().split("\n");
+  const program = new URL("../../testing/machine/ask-ports.ts", import.meta.url);
+  const run = from === undefined ? callOnHost : from.call;
+  return (await run(program, ...targets)).split("\n");
 }
 
 const BOTH = [
@@ -157,7 +152,7 @@ test("a port of all addresses leaves the node's [::1] to a program of the node (
   await addPod("web", { hostPort: 8080, containerPort: 80 });
   const daemon = `require("net").createServer((s) => s.end("daemon")).listen(8080, "::1", () => console.log("ready"))`;
   const { pid } = await privileged({ command: [process.execPath, "-e", daemon], background: true });
-  servers.push(pid);
+  servers.push(() => privileged({ command: ["kill", "-9", String(pid)] }));
   assert.deepEqual(await ask(undefined, "tcp,::1,8080"), ["daemon"]);
   assert.deepEqual(await ask(undefined, "tcp,127.0.0.1,8080"), ["web 10.244.1.1"]);
 });
@@ -262,7 +257,6 @@ test("DEL leaves nothing of a host port, with the agent, without it, and when th
   });
   await assertNodeState(before);
   const died = await addPod("died", ...BOTH);
-  for (const pid of servers.splice(0)) await privileged({ command: ["kill", "-9", String(pid)] });
   await died.remove();
   await assertNodeState(before);
   await addPod("deserted", ...BOTH);

@@ -1,11 +1,15 @@
-/**
- * Asks ports what stands behind them, all at once; prints one line each: the answer, or "nobody".
- * usage: node agent/testing/machine/ask-ports.ts tcp|udp,ADDRESS,PORT[,SOURCE_PORT] …
- */
 import { createSocket } from "node:dgram";
 import { connect } from "node:net";
 
 const TIMEOUT_MS = 700;
+
+/**
+ * Asks ports what stands behind them, all at once, and says in one line each the answer, or "nobody"; run by
+ * Netns.call(). Arguments: tcp|udp,ADDRESS,PORT[,SOURCE_PORT] …
+ */
+export async function main(targets: readonly string[]): Promise<string> {
+  return (await Promise.all(targets.map(ask))).join("\n");
+}
 
 async function ask(target: string): Promise<string> {
   const [protocol, address = "", port = "", source = "0"] = target.split(",");
@@ -42,6 +46,3 @@ function askUdp(address: string, port: number, source: number): Promise<string> 
     socket.bind(source, () => socket.send("?", port, address));
   });
 }
-
-const answers = await Promise.all(process.argv.slice(2).map(ask));
-process.stdout.write(answers.map((answer) => `${answer}\n`).join(""));

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { PodSockets } from "../../kernel/types.ts";
 import type { Native } from "../../kernel/socket/native.ts";
 import { shippedFile } from "../../lib/shipped.ts";
+import { createProgramHost } from "../programs/program-host.ts";
 import { type PrivilegedAnswer, privileged } from "../runner/privileged.ts";
 
 /** A network namespace that lives as long as a process in it. */
@@ -12,6 +13,8 @@ export interface Netns {
   readonly pid: number;
   /** Runs a command inside, and gives its stdout; a failure throws what it said. */
   run(...command: readonly string[]): Promise<string>;
+  /** Runs a program of tests inside (see serve-programs.ts), and gives what it says. */
+  call(program: URL, ...args: readonly string[]): Promise<string>;
   /** Ends the process, and with it the namespace. */
   remove(): Promise<void>;
 }
@@ -21,11 +24,15 @@ export async function makeNetns(): Promise<Netns> {
     command: ["unshare", "-n", "sh", "-c", "echo ready; exec sleep 1000000"],
     background: true,
   });
+  const enter = ["nsenter", `--net=/proc/${pid}/ns/net`];
+  const programs = createProgramHost(...enter);
   return {
     path: `/proc/${pid}/ns/net`,
     pid,
-    run: (...command) => output({ command: ["nsenter", `--net=/proc/${pid}/ns/net`, ...command] }),
+    run: (...command) => output({ command: [...enter, ...command] }),
+    call: programs.run,
     async remove() {
+      await programs.end();
       await privileged({ command: ["kill", "-9", String(pid)] });
     },
   };
@@ -35,6 +42,11 @@ export async function makeNetns(): Promise<Netns> {
 export function runOnHost(...command: readonly string[]): Promise<string> {
   return output({ command });
 }
+
+const hostPrograms = createProgramHost();
+
+/** Runs a program of tests in the host's namespace (see serve-programs.ts), and gives what it says. */
+export const callOnHost = hostPrograms.run;
 
 async function output(request: { command: readonly string[] }): Promise<string> {
   const { exitCode, stdout, stderr } = await privileged(request);

@@ -4,7 +4,7 @@ import { type AgentProcess, makeNode, NODE_NAME, type TestNode } from "../agent/
 import { type ApiServer, startApiServer } from "../kube/api-server.ts";
 import { writeKubeconfig } from "../kube/kubeconfig.ts";
 import { eventually } from "../machine/eventually.ts";
-import { makeNetns, type Netns, runOnHost } from "../machine/netns.ts";
+import { callOnHost, makeNetns, type Netns, runOnHost } from "../machine/netns.ts";
 import { privileged } from "../runner/privileged.ts";
 
 /** A pod of the node, with programs that answer on ports 80 and 81. */
@@ -68,6 +68,8 @@ const AWAY = { kind: "status", code: 503, reason: "ServiceUnavailable", message:
 /** Links of pods go some time after their namespaces: a name is used once. */
 let lastContainer = 0;
 
+const SERVE_PORT = new URL("../machine/serve-port.ts", import.meta.url);
+const ASK_PORTS = new URL("../machine/ask-ports.ts", import.meta.url);
 const program = (path: string): string => new URL(`../${path}`, import.meta.url).pathname;
 
 export async function makePolicyNode(...podCIDRs: readonly string[]): Promise<PolicyNode> {
@@ -88,9 +90,8 @@ export async function makePolicyNode(...podCIDRs: readonly string[]): Promise<Po
     return pid;
   };
   const reaches: PolicyNode["reaches"] = async (from, address, { port = 80, protocol = "tcp" } = {}) => {
-    const command = [process.execPath, program("machine/ask-ports.ts"), `${protocol},${address},${port}`];
-    const answer = await (from === undefined ? runOnHost(...command) : from.netns.run(...command));
-    return answer.trim() !== "nobody";
+    const call = from === undefined ? callOnHost : from.netns.call;
+    return (await call(ASK_PORTS, `${protocol},${address},${port}`)) !== "nobody";
   };
   const made: PolicyNode = {
     node,
@@ -130,7 +131,7 @@ export async function makePolicyNode(...podCIDRs: readonly string[]): Promise<Po
     async startPod(key, object, options) {
       made.putPod(key, object);
       const pod = await made.add(key, options);
-      for (const port of ["80", "81"]) await runIn(pod.netns, "machine/serve-port.ts", key, port);
+      for (const port of ["80", "81"]) await pod.netns.call(SERVE_PORT, key, port);
       return pod;
     },
     async del({ containerId, netns }) {

@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { connect, createServer, type Server } from "node:net";
 import { createInterface } from "node:readline";
+import { messageOf } from "../../lib/errors.ts";
+import { answerSocket, askSocket } from "./json-socket.ts";
 
 /**
  * Kernel tests run with CAP_NET_ADMIN only, like the agent. What a runtime does as root (namespaces, the
@@ -44,16 +45,11 @@ function privilegedSocket(): string {
  * or it is killed.
  */
 export async function privileged(request: PrivilegedRequest): Promise<PrivilegedAnswer> {
-  const path = privilegedSocket();
-  const socket = connect({ path, allowHalfOpen: true });
-  socket.end(JSON.stringify(request));
-  const chunks: Buffer[] = [];
-  for await (const chunk of socket) chunks.push(chunk as Buffer);
-  const answer = JSON.parse(Buffer.concat(chunks).toString("utf8")) as
-    | PrivilegedAnswer
-    | { readonly error: string };
-  if ("error" in answer) throw new Error(`Cannot run ${request.command.join(" ")}: ${answer.error}`);
-  return answer;
+  try {
+    return (await askSocket(privilegedSocket(), request)) as PrivilegedAnswer;
+  } catch (error) {
+    throw new Error(`Cannot run ${request.command.join(" ")}: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 /**
@@ -64,19 +60,7 @@ export async function servePrivileged(
   path: string,
 ): Promise<{ environment: Record<string, string>; close: () => void }> {
   const background = new Set<ChildProcess>();
-  const server: Server = createServer({ allowHalfOpen: true }, (socket) => {
-    const chunks: Buffer[] = [];
-    socket.on("data", (chunk) => chunks.push(chunk));
-    socket.on("error", () => socket.destroy());
-    socket.on("end", () => {
-      run(JSON.parse(Buffer.concat(chunks).toString("utf8")) as PrivilegedRequest, background).then(
-        (answer) => socket.end(JSON.stringify(answer)),
-        (error: unknown) => socket.end(JSON.stringify({ error: String(error) })),
-      );
-    });
-  });
-  server.listen(path);
-  await once(server, "listening");
+  const server = await answerSocket(path, (request) => run(request as PrivilegedRequest, background));
   return {
     environment: { [SOCKET_VARIABLE]: path },
     close() {
