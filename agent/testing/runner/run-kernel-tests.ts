@@ -1,8 +1,8 @@
 /**
  * Runs the tests against the real kernel: in a user namespace (no root needed, the machine's network is out
- * of reach), each file in a network namespace of its own and with CAP_NET_ADMIN as the only capability. Two
- * files for each processor run at a time, large ones first; those that measure come last, alone. A file's
- * output comes in one piece when it has ended; one summary is at the end.
+ * of reach), each file in a network namespace of its own and with CAP_NET_ADMIN as the only capability. Three
+ * files for each processor run at a time, long and large ones first; those that measure come last, alone. A
+ * file's output comes in one piece when it has ended; one summary is at the end.
  * usage: node agent/testing/runner/run-kernel-tests.ts [FILE …]
  */
 import { spawnSync } from "node:child_process";
@@ -29,17 +29,21 @@ function enterUserNamespace(): number {
 /** Files that measure rates, CPU or times: they run after all others, one at a time. */
 const MEASURING = /(?:bandwidth|foreign-routes|inspect-scale|status|load)\.netns\.test\.ts$/;
 
-/** Half of their time tests wait: for the kernel, timers and other processes. */
-const FILES_PER_PROCESSOR = 2;
+/** Two thirds of their time tests wait: for the kernel, timers and other processes. */
+const FILES_PER_PROCESSOR = 3;
+
+/** Files that take longest, much of it waiting, whatever their size. */
+const LONG = /(?:lasting-remedies|replay|policy-agent|hostile-nodes|faults-shim|main)\.netns\.test\.ts$/;
 
 /** A long one that came last would run alone in the end. */
-function largeFirst(paths: readonly string[]): readonly string[] {
+function longFirst(paths: readonly string[]): readonly string[] {
   const sizes = new Map(paths.map((path) => [path, statSync(path).size]));
-  return paths.toSorted((a, b) => (sizes.get(b) ?? 0) - (sizes.get(a) ?? 0));
+  const large = paths.toSorted((a, b) => (sizes.get(b) ?? 0) - (sizes.get(a) ?? 0));
+  return [...large.filter((path) => LONG.test(path)), ...large.filter((path) => !LONG.test(path))];
 }
 
 async function runFiles(): Promise<number> {
-  const tests = files.length > 0 ? files : largeFirst(globSync("agent/**/*.netns.test.ts"));
+  const tests = files.length > 0 ? files : longFirst(globSync("agent/**/*.netns.test.ts"));
   if (tests.length === 0) throw new Error("no kernel tests found: run from the repository's folder");
   const outcomes = [
     ...(await inParallel(
