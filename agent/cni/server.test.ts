@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { requestFrame } from "../testing/agent/request-frame.ts";
+import { requestFrame } from "./request/request-frame.ts";
 import { silentLog } from "../testing/silent-log.ts";
 import { CniError } from "./cni-error.ts";
 import type { Commands } from "./verbs/commands.ts";

@@ -6,7 +6,7 @@ import { ACKNOWLEDGED, type Outcome } from "../netlink/message/message.ts";
 import { attachPod } from "./pod/attach-pod.ts";
 import { createPodEncoder } from "./pod/pod-batches.ts";
 import type { NetlinkClient } from "./socket/netlink-client.ts";
-import { madeUpPod } from "./pod/warm-up.ts";
+import { madeUpPod } from "../testing/agent/made-up-pod.ts";
 
 const RTM_NEWLINK = 16;
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { ShimTransport } from "../cni/server.ts";
 import { silentLog } from "../testing/silent-log.ts";
-import { requestFrame } from "../testing/agent/request-frame.ts";
+import { requestFrame } from "../cni/request/request-frame.ts";
 import { createQueryServer } from "./query-server.ts";
 
 type Handlers = Parameters<ShimTransport["listen"]>[1];

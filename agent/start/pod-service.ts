@@ -3,11 +3,11 @@ import { dirname } from "node:path";
 import type { CniCommand } from "../cni/request/request.ts";
 import { type CniServer, startCniServer } from "../cni/server.ts";
 import { type Commands, createCommands } from "../cni/verbs/commands.ts";
-import { warmUp } from "../kernel/pod/warm-up.ts";
 import { createDrift, type Drift } from "../reconcile/runner/drift.ts";
 import type { Base } from "./base.ts";
 import type { Reconcilers } from "./reconcilers.ts";
 import type { Source } from "./source.ts";
+import { warmUp } from "./warm-up/warm-up.ts";
 
 /** Commands after which the kernel's notifications are about our own doing. */
 const CHANGING: ReadonlySet<CniCommand> = new Set(["ADD", "DEL", "GC"]);
@@ -19,6 +19,8 @@ export interface PodService {
   isServing(): boolean;
   /** Listens for the shim. */
   start(): void;
+  /** Rehearses ADDs, the first time: to be called when the agent is ready and nothing is urgent. */
+  warmUp(): void;
   /** Listens again where somebody has taken the socket away: an agent that nobody reaches is none. */
   ensureSocket(): Promise<void>;
   /** Requests that are served, and those that wait for a place. */
@@ -44,7 +46,6 @@ export function createPodService(base: Base, source: Source, reconcilers: Reconc
     }
   };
   const start = (): void => {
-    warmUp();
     mkdirSync(dirname(config.socket), { recursive: true, mode: 0o700 });
     server = startCniServer({
       transport: native,
@@ -60,10 +61,17 @@ export function createPodService(base: Base, source: Source, reconcilers: Reconc
     });
     readiness.set("socket", undefined);
   };
+  const stopping = new AbortController();
+  let isWarm = false;
   return {
     drift,
     isServing: () => server !== undefined,
     start,
+    warmUp() {
+      if (isWarm) return;
+      isWarm = true;
+      void warmUp({ clock, isBusy: () => load().inWork > 0 }, stopping.signal);
+    },
     load,
     async ensureSocket() {
       if (existsSync(config.socket)) return;
@@ -71,7 +79,10 @@ export function createPodService(base: Base, source: Source, reconcilers: Reconc
       await server?.stop();
       start();
     },
-    stop: async () => server?.stop(),
+    async stop() {
+      stopping.abort();
+      await server?.stop();
+    },
   };
 }
 

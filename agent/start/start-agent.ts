@@ -48,7 +48,9 @@ export async function startAgent(
     reporting.queries.ensure();
   };
   const onInstalled = (): void => {
-    if (readiness.isReady()) source.ready();
+    if (!readiness.isReady()) return;
+    source.ready();
+    pods.warmUp();
   };
   const hostFiles = createHostFileRunner(base, { rivals, ensureSockets, onInstalled });
   const watch = kernel.watch((concern) => react(concern, { filters, pods, reconcilers, runs }));

@@ -8,7 +8,7 @@
 import { spawnSync } from "node:child_process";
 import { createPodEncoder } from "../../agent/kernel/pod/pod-batches.ts";
 import { podRequests } from "../../agent/kernel/pod/pod-requests.ts";
-import { madeUpPod } from "../../agent/kernel/pod/warm-up.ts";
+import { madeUpPod } from "../../agent/testing/agent/made-up-pod.ts";
 import { encodeBatch } from "../../agent/netlink/message/message.ts";
 import { V8_FLAGS } from "../../agent/start/v8-flags.ts";
 import { createAddService } from "./serve-add.ts";

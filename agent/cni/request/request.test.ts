@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { requestFrame } from "../../testing/agent/request-frame.ts";
+import { requestFrame } from "./request-frame.ts";
 import { CniError } from "../cni-error.ts";
 import { decodeRequestFrame, encodeReplyFrame, type RequestFrame } from "./frame.ts";
 import { NO_SETTINGS } from "../../plan/pods/pod-settings.ts";
