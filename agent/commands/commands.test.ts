@@ -10,6 +10,7 @@ const NAMES = [
   "trace",
   "page",
   "bundle",
+  "rotate-key",
   "uninstall",
   "set-ipv6-forwarding",
   "completion",

@@ -10,6 +10,7 @@ import { AGENT, type Exit, runAgent } from "./agent.ts";
 import { BUNDLE, runBundle } from "./bundle/bundle.ts";
 import { COMPLETION, printCompletion } from "./completion/completion.ts";
 import { configuredHelp } from "./read-config.ts";
+import { ROTATE_KEY, rotateKey } from "./rotate-key.ts";
 import { runSetIpv6Forwarding, SET_IPV6_FORWARDING } from "./set-ipv6-forwarding.ts";
 import { runUninstall, UNINSTALL } from "./uninstall.ts";
 import { printVersion, VERSION } from "./version.ts";
@@ -25,6 +26,7 @@ const COMMANDS: readonly Command[] = [
   { ...helpOf(TRACE), run: runTrace },
   { ...helpOf(PAGE), run: printPage },
   { ...helpOf(BUNDLE), run: runBundle },
+  { ...helpOf(ROTATE_KEY), run: rotateKey },
   { ...configuredHelp(UNINSTALL), run: runUninstall },
   { ...helpOf(SET_IPV6_FORWARDING), run: runSetIpv6Forwarding },
   { ...helpOf(COMPLETION), run: (input) => printCompletion(input, completed()) },

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createMetrics } from "../metrics/metrics.ts";
+import { cidr } from "../testing/cidr.ts";
 import type { WireGuardState } from "../plan/encryption/wireguard.ts";
 import { countRefusals } from "../plan/peers/refusal.ts";
 import { createReadiness } from "../lib/readiness.ts";
@@ -22,7 +23,7 @@ const PEERS: WireGuardState["peers"] = [
   { lastHandshake: 0, receivedBytes: 0, sentBytes: 400 },
   { lastHandshake: 0, receivedBytes: 0, sentBytes: 0 },
 ].map((counts, index) =>
-  Object.assign(counts, { publicKey: `${index}`, endpoint: undefined, allowedIps: [] }),
+  Object.assign(counts, { publicKey: `${index}`, endpoint: undefined, allowedIps: [cidr("10.244.2.0/24")] }),
 );
 
 function setUp(): Setup {
@@ -62,6 +63,7 @@ function setUp(): Setup {
         unencrypted: 8,
       }),
     encryption: () => Promise.resolve({ publicKey: "own", port: 51_820, peers: PEERS }),
+    key: () => ({ ageMs: 90_000, rotation: undefined }),
     policies: () => ({
       policies: 4,
       unread: 1,
@@ -134,6 +136,8 @@ test("/metrics shows requests, latency, addresses, readiness, build and process"
     'causeway_peers_refused{reason="gateway"} 2',
     'causeway_peers{route="direct"} 2',
     "causeway_peers_in_clear 4",
+    "causeway_encryption_key_age_seconds 90",
+    "causeway_encryption_key_rotating 0",
     'causeway_encryption_peers{session="live"} 1',
     'causeway_encryption_peers{session="idle"} 2',
     'causeway_encryption_peers{session="unanswered"} 1',

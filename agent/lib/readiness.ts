@@ -18,7 +18,8 @@ export type WarningPart =
   | "MTU"
   | "host ports"
   | "network policies"
-  | "encryption";
+  | "encryption"
+  | "key rotation";
 
 /** Listeners of HTTP. */
 export type HttpPart = "http" | "probes";

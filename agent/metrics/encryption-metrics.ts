@@ -5,15 +5,29 @@ import type { WireGuardState } from "../plan/encryption/wireguard.ts";
 /** The WireGuard device as the kernel has it; undefined where nothing is encrypted. */
 export type ReadEncryption = () => Promise<WireGuardState | undefined>;
 
+/** This node's key; undefined while it has none. */
+export type ReadKey = () => { readonly ageMs: number; readonly rotation: object | undefined } | undefined;
+
+export interface EncryptionState {
+  readonly encryption: ReadEncryption;
+  readonly key: ReadKey;
+}
+
 /** `nowSeconds`: Unix time. */
-export function registerEncryption(register: Registry, read: ReadEncryption, nowSeconds: () => number): void {
+export function registerEncryption(
+  register: Registry,
+  { encryption: read, key }: EncryptionState,
+  nowSeconds: () => number,
+): void {
+  registerKey(register, key);
   // Both are collected together, from one reading.
   let reading: Promise<WireGuardState | undefined> | undefined;
   const peers = async (): Promise<WireGuardState["peers"]> => {
     reading ??= read().finally(() => {
       reading = undefined;
     });
-    return (await reading)?.peers ?? [];
+    // A node that rotates its keys is a second peer, without a prefix, under the next one.
+    return ((await reading)?.peers ?? []).filter(({ allowedIps }) => allowedIps.length > 0);
   };
   new Gauge({
     name: "causeway_encryption_peers",
@@ -44,4 +58,35 @@ export function registerEncryption(register: Registry, read: ReadEncryption, now
       );
     },
   });
+}
+
+/** Without a key there is no sample. */
+function registerKey(register: Registry, read: ReadKey): void {
+  const gauge = (
+    name: string,
+    help: string,
+    value: (key: NonNullable<ReturnType<ReadKey>>) => number,
+  ): void => {
+    new Gauge({
+      name,
+      help,
+      registers: [register],
+      collect() {
+        const key = read();
+        this.reset();
+        if (key === undefined) this.remove();
+        else this.set(value(key));
+      },
+    });
+  };
+  gauge(
+    "causeway_encryption_key_age_seconds",
+    "Age of this node's WireGuard key.",
+    ({ ageMs }) => ageMs / 1000,
+  );
+  gauge(
+    "causeway_encryption_key_rotating",
+    "1 while this node's WireGuard key is being replaced, else 0.",
+    ({ rotation }) => (rotation === undefined ? 0 : 1),
+  );
 }

@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from "prom-client";
-import { type ReadEncryption, registerEncryption } from "./encryption-metrics.ts";
+import { type ReadEncryption, type ReadKey, registerEncryption } from "./encryption-metrics.ts";
 import { type PolicyCounts, registerDenials, showPolicies } from "./policy-metrics.ts";
 import { createStateGauges, type StateGauges } from "./state-gauges.ts";
 import type { PoolUse } from "../ipam/ipam.ts";
@@ -29,6 +29,7 @@ export interface AgentState {
   /** Frames of pods that the guard at their ports has dropped since its table was made, by reason. */
   readonly drops: () => Promise<Readonly<Record<DropReason, number>>>;
   readonly encryption: ReadEncryption;
+  readonly key: ReadKey;
   readonly policies: () => PolicyCounts;
   /** Packets that policies have dropped. */
   readonly denials: () => Promise<readonly DenialTotal[]>;
@@ -64,7 +65,7 @@ export function registerStateMetrics(register: Registry, state: AgentState, code
   showPolicies(show, state.policies);
   registerDenials(register, state.denials);
   registerDrops(register, state.drops);
-  registerEncryption(register, state.encryption, () => Date.now() / 1000);
+  registerEncryption(register, state, () => Date.now() / 1000);
   showHealth(show, state);
 }
 

@@ -426,6 +426,7 @@ export const WGPEER_F_UPDATE_ONLY = 1 << 2;
 export const WGPEER_A_PUBLIC_KEY = 1;
 export const WGPEER_A_FLAGS = 3;
 export const WGPEER_A_ENDPOINT = 4;
+export const WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL = 5;
 export const WGPEER_A_LAST_HANDSHAKE_TIME = 6;
 export const WGPEER_A_RX_BYTES = 7;
 export const WGPEER_A_TX_BYTES = 8;

@@ -705,6 +705,15 @@ static void wireguard_peers(void)
 	put_key(WGPEER_A_PUBLIC_KEY, 3);
 	put_u32(WGPEER_A_FLAGS, WGPEER_F_REMOVE_ME);
 	close_nest(peer);
+	peer = open_nest(0);
+	put_key(WGPEER_A_PUBLIC_KEY, 4);
+	put_u16(WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL, 1);
+	close_nest(peer);
+	peer = open_nest(0);
+	put_key(WGPEER_A_PUBLIC_KEY, 4);
+	put_u32(WGPEER_A_FLAGS, WGPEER_F_UPDATE_ONLY);
+	put_u16(WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL, 0);
+	close_nest(peer);
 	close_nest(peers);
 	end("wireguardPeers");
 }

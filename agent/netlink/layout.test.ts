@@ -285,6 +285,7 @@ const MESSAGES: Readonly<Record<string, NetlinkRequest>> = {
       },
       { publicKey: peerKey(2), endpoint: { address: "2001:db8::7", port: 51_821 } },
       { publicKey: peerKey(3), remove: true },
+      { publicKey: peerKey(4), calls: true },
     ]),
   ),
   dumpWireguard: dumpDevice(wireguard),

@@ -9,6 +9,7 @@ import { asObserved, diffTable } from "../plan/nft/diff-table.ts";
 import { formatUpdate } from "../plan/nft/ruleset-update.ts";
 import type { Ruleset } from "../plan/nft/nft-table.ts";
 import { NO_SURROUNDINGS } from "../plan/node/surroundings.ts";
+import { systemClock } from "../lib/clock.ts";
 import { createReadiness } from "../lib/readiness.ts";
 import { V8_FLAGS } from "../start/v8-flags.ts";
 import { CLUSTER_SETTINGS, IN_CLEAR } from "../testing/cluster/cluster-setup.ts";
@@ -48,7 +49,7 @@ function setUp(overlay: OverlayMode) {
   let ruleset: Ruleset = [];
   const reconciler = createClusterReconciler({
     kernel: {
-      wireguard: createFakeWireGuard(),
+      wireguard: createFakeWireGuard(systemClock.nowMs),
       ensurePeers(plan) {
         routes.push(plan.routes.size);
         return Promise.resolve({ changes: [], conflicts: [], refusals: [] });
@@ -76,7 +77,10 @@ function setUp(overlay: OverlayMode) {
     nonMasqueradeCIDRs: [],
     encryption: IN_CLEAR,
     publishKey: () => undefined,
-    hasPublishedKey: () => false,
+    publishedKey: () => undefined,
+    clock: systemClock,
+    nowSeconds: () => 0,
+    onHandshake: () => undefined,
     isComplete: () => true,
     settleClaims: createSettleClaims({
       nodeName: own.name,

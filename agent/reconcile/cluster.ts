@@ -4,7 +4,7 @@ import { rememberLast } from "../lib/remember-last.ts";
 import type { PeerCounts } from "../metrics/state-metrics.ts";
 import { type Cidr, formatCidr } from "../net/cidr.ts";
 import { mergeCidrs } from "../net/merge-cidrs.ts";
-import type { Claim, NodeKey } from "../plan/peers/claim.ts";
+import type { Claim } from "../plan/peers/claim.ts";
 import type { Claims } from "../plan/peers/cluster-claims.ts";
 import type { PeerPlan } from "../plan/peers/peer-routes.ts";
 import { describeCut, ownClaims, type PeersPlan } from "../plan/peers/peers.ts";
@@ -12,6 +12,7 @@ import { ownRefusal } from "../plan/peers/refusal.ts";
 import type { PodNetwork } from "../plan/policy/compile/table-sets.ts";
 import {
   type ClusterEncryptionInput,
+  type ClusterEncryption,
   createClusterEncryption,
   type RouteEncryption,
 } from "./cluster/cluster-encryption.ts";
@@ -66,8 +67,9 @@ export interface ClusterReconciler {
   podNetwork(): PodNetwork | undefined;
   /** What an operator must know of other nodes, as sentences, from the last run. */
   problems(): readonly string[];
-  /** This node's key; undefined while it has none. */
-  ownKey(): NodeKey | undefined;
+  /** This node's keys, and their rotation. */
+  readonly keys: Pick<ClusterEncryption, "report" | "rotateKey" | "rotation">;
+  stop(): void;
 }
 
 /** What a run knew of all nodes. */
@@ -92,7 +94,8 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
 
   return {
     counts: routes.counts,
-    ownKey: encryption.ownKey,
+    keys: encryption,
+    stop: encryption.stop,
     problems: routes.problems,
     clusterCidrs: () => mergeCidrs([...input.clusterCIDRs, ...podCidrsOf(input.local(), settled)]),
     podNetwork: () => complete && podNetworkOf(complete),

@@ -3,6 +3,7 @@ import type { NodeReport } from "./node-report.ts";
 import {
   ARGUMENT_VARIABLE,
   type Cautions,
+  type KeyAnswer,
   type PolicyAnswer,
   type PolicyQuestion,
   type Query,
@@ -54,6 +55,14 @@ export function askForPolicies(
 
 export function askForCautions(socket: string, timeoutMs: number): Promise<AgentAnswer<Cautions>> {
   return ask<Cautions>(socket, { query: "cautions", timeoutMs });
+}
+
+/** This node's key; "rotate key" asks for a new one before that. */
+export function askForKey(
+  socket: string,
+  options: AskOptions<Extract<Query, "key" | "rotate key">>,
+): Promise<AgentAnswer<KeyAnswer>> {
+  return ask<KeyAnswer>(socket, options);
 }
 
 async function ask<Answer>(

@@ -105,7 +105,24 @@ export interface OwnNodeReport {
   /** MTU of new pods. */
   readonly mtu?: number | undefined;
   /** What other nodes must know to encrypt what they send here; undefined where nothing is encrypted. */
-  readonly wireguard?: { readonly publicKey: string; readonly port: number } | undefined;
+  readonly wireguard?: OwnKeyReport | undefined;
+}
+
+/** This node's WireGuard key. */
+export interface OwnKeyReport {
+  readonly publicKey: string;
+  readonly port: number;
+  readonly ageMs?: number | undefined;
+  /** While keys are rotated: the key that comes next, and how many nodes are to know it first. */
+  readonly rotation?: KeyRotationReport | undefined;
+}
+
+export interface KeyRotationReport {
+  readonly publicKey: string;
+  readonly port: number;
+  readonly nodes: number;
+  /** Names of those that have not shown yet that they know it. */
+  readonly waitingFor: readonly string[];
 }
 
 export interface ReadinessReport {

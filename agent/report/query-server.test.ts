@@ -35,6 +35,8 @@ async function ask(environment: Readonly<Record<string, string>>) {
         verify: () => Promise.resolve('{"faults":[]}'),
         policies: (about) => Promise.resolve(about),
         cautions: () => Promise.resolve("{}"),
+        key: () => Promise.resolve("{}"),
+        "rotate key": () => Promise.resolve("{}"),
       },
       log: silentLog,
     });
@@ -59,13 +61,13 @@ const cases = [
     name: "a question that nobody knows",
     environment: { CAUSEWAY_QUERY: "constructor" },
     exitCode: 1,
-    text: 'Cannot answer query "constructor": available are report, report all, verify, policies, cautions',
+    text: 'Cannot answer query "constructor": available are report, report all, verify, policies, cautions, key, rotate key',
   },
   {
     name: "a request of a runtime",
     environment: { CNI_COMMAND: "ADD" },
     exitCode: 1,
-    text: 'Cannot answer query "": available are report, report all, verify, policies, cautions',
+    text: 'Cannot answer query "": available are report, report all, verify, policies, cautions, key, rotate key',
   },
 ];
 

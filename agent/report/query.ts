@@ -1,4 +1,5 @@
 import type { Packet } from "../plan/policy/evaluate/evaluate.ts";
+import type { OwnKeyReport } from "./node-report.ts";
 import type { PolicyTrace } from "../plan/policy/trace/trace-policies.ts";
 
 /**
@@ -9,9 +10,10 @@ export const QUERY_VARIABLE = "CAUSEWAY_QUERY";
 
 /**
  * The report with a few other nodes, those that cannot be reached first; or with all of them; {@link
- * Verification}; {@link PolicyAnswer}; {@link Cautions}.
+ * Verification}; {@link PolicyAnswer}; {@link Cautions}; {@link KeyAnswer}, the second time after it has
+ * asked for a new key.
  */
-export type Query = "report" | "report all" | "verify" | "policies" | "cautions";
+export type Query = "report" | "report all" | "verify" | "policies" | "cautions" | "key" | "rotate key";
 
 /** Variable of what a query is about: of "policies" a {@link PolicyQuestion} in JSON. */
 export const ARGUMENT_VARIABLE = "CAUSEWAY_QUERY_ABOUT";
@@ -35,6 +37,16 @@ export interface PolicyAnswer {
 export interface Cautions {
   /** Undefined: the setting `policy.enabled` is off, or policies are not known yet. */
   readonly cautions: readonly string[] | undefined;
+}
+
+/** This node's WireGuard key and its rotation. */
+export interface KeyAnswer {
+  /** Undefined: nothing is encrypted, or the device is not made yet. */
+  readonly key: OwnKeyReport | undefined;
+  /** Whether a rotation has been asked for that has not begun. */
+  readonly isAsked: boolean;
+  /** Why the last that was asked for did not begin. */
+  readonly fault: string | undefined;
 }
 
 /** Longest end of a name that {@link querySocket} adds. */

@@ -3,7 +3,7 @@ import type { Ipam } from "../ipam/ipam.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { PodLink } from "../kernel/types.ts";
 import type { NodeView } from "../kube/nodes/node-view.ts";
-import type { Claim, NodeKey } from "../plan/peers/claim.ts";
+import type { Claim } from "../plan/peers/claim.ts";
 import type { RouteCounts } from "../plan/peers/count-routes.ts";
 import type { PeerPlan } from "../plan/peers/peer-routes.ts";
 import { isCutOff } from "../plan/peers/peers.ts";
@@ -18,6 +18,7 @@ import {
   type DeniedRecord,
   MAX_PEER_PROBLEMS,
   type NodeReport,
+  type OwnKeyReport,
   type PeerReport,
 } from "./node-report.ts";
 
@@ -41,7 +42,7 @@ export interface ReporterInput {
     counts(): { readonly podCidrs: RouteCounts };
     peers(): readonly PlannedPeer[];
     problems(): readonly string[];
-    ownKey(): NodeKey | undefined;
+    readonly keys: { report(): OwnKeyReport | undefined };
   };
   /** What policies have dropped, the newest first. */
   readonly denied: () => readonly DeniedRecord[];
@@ -83,7 +84,7 @@ export function createReporter(input: ReporterInput): Reporter {
         podCIDRs: node?.podCIDRs ?? [],
         bridge: config.bridge,
         mtu: input.mtu(),
-        wireguard: cluster.ownKey(),
+        wireguard: cluster.keys.report(),
       },
       readiness: {
         isReady: readiness.isReady(),

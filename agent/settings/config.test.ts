@@ -63,7 +63,7 @@ test("loadConfig() has the defaults of the design", () => {
     nodeCondition: false,
     logLevel: "info",
     logFormat: "json",
-    encryption: { type: "none", require: false, port: 51_820 },
+    encryption: { type: "none", require: false, port: 51_820, rotateAfter: 0 },
     policy: {
       enabled: true,
       toOwnNode: "enforce",
@@ -100,11 +100,12 @@ test("loadConfig() takes settings of policies from a mapping of the file, single
 });
 
 test("loadConfig() takes settings of encryption from a mapping of the file, single ones from flags", () => {
-  withFile("encryption: {type: wireguard, require: true}\n", (path) =>
+  withFile("encryption: {type: wireguard, require: true, rotateAfter: 30d}\n", (path) =>
     assert.deepEqual(load(["--config", path, "--encryption-port", "51821"]).encryption, {
       type: "wireguard",
       require: true,
       port: 51_821,
+      rotateAfter: 2_592_000_000,
     }),
   );
 });
@@ -170,6 +171,18 @@ for (const { args, want } of [
   {
     args: ["--encryption-type", "wireguard", "--encryption-port", "4789"],
     want: "encryption.port 4789 is also vxlanPort",
+  },
+  {
+    args: ["--encryption-type", "wireguard", "--encryption-port", "4788"],
+    want: "encryption.port 4788: port 4789, on which its keys are rotated, is also vxlanPort",
+  },
+  {
+    args: ["--encryption-rotate-after", "30 days"],
+    want: 'encryption.rotateAfter "30 days" must be 0, or a whole number of m, h or d such as 30d',
+  },
+  {
+    args: ["--encryption-rotate-after", "9m"],
+    want: 'encryption.rotateAfter "9m" must be 0 or at least 10m',
   },
   { args: ["--overlay", "yes"], want: 'overlay "yes" must be auto, never or always' },
   { args: ["--vxlan-vni", "0"], want: "vxlanVni 0 must be 1 to 16777215" },

@@ -5,6 +5,7 @@ import { parse as parseYaml } from "yaml";
 import { isLoopback } from "../net/address.ts";
 import { DNS_SUBDOMAIN } from "../net/dns-name.ts";
 import { type Flag, settingFlag } from "./command-help.ts";
+import { nextPort } from "../plan/encryption/plan-device.ts";
 import { ENCRYPTION_OPTIONS } from "./encryption-options.ts";
 import { ALL_OPTIONS, OPTIONS } from "./options.ts";
 import { describeParseFault } from "./parse-fault.ts";
@@ -77,6 +78,10 @@ export function loadConfig({ args, environment, hostName }: ConfigInput): Config
     faults.push("encryption.require true has no effect because encryption.type is none");
   if (config.encryption.type !== "none" && config.encryption.port === config.vxlanPort)
     faults.push(`encryption.port ${config.encryption.port} is also vxlanPort`);
+  if (config.encryption.type !== "none" && nextPort(config.encryption.port) === config.vxlanPort)
+    faults.push(
+      `encryption.port ${config.encryption.port}: port ${config.vxlanPort}, on which its keys are rotated, is also vxlanPort`,
+    );
   const probes = JSON.stringify(`${config.probes.address}:${config.probes.port}`);
   if (!isLoopback(config.probes.address)) faults.push(`probes ${probes} must be on a loopback address`);
   if (isSamePort(config.http, config.probes)) faults.push(`probes ${probes} is also what http listens on`);

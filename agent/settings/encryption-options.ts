@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { between, flag, type Option } from "./schemas.ts";
+import { between, duration, flag, type Option } from "./schemas.ts";
 
 /** Settings of encryption between nodes: the mapping `encryption` of the YAML file. */
 export const ENCRYPTION_OPTIONS = {
@@ -19,6 +19,12 @@ export const ENCRYPTION_OPTIONS = {
     flag: "encryption-port",
     schema: v.optional(between(1, 65_535), 51_820),
     value: "PORT",
-    help: "UDP port of WireGuard on this node, which other nodes learn with its key",
+    help: "UDP port of WireGuard on this node, which other nodes learn with its key; the port after it is used while keys are rotated",
+  },
+  rotateAfter: {
+    flag: "encryption-rotate-after",
+    schema: v.optional(duration(600_000), "0"),
+    value: "DURATION",
+    help: "age at which a node replaces its WireGuard key, such as 30d or 12h; 0 never",
   },
 } as const satisfies Readonly<Record<string, Option>>;

@@ -72,6 +72,26 @@ export const mtu = v.pipe(
   ),
 );
 
+const UNIT_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Milliseconds, from text such as "90m", "12h" or "30d"; "0": never. */
+export const duration = (leastMs: number) =>
+  v.pipe(
+    v.union([v.literal(0), v.string()], "must be 0, or a whole number of m, h or d such as 30d"),
+    v.rawTransform<string | 0, number>(({ dataset, addIssue, NEVER }) => {
+      const [, digits, unit = ""] = /^(\d{1,6})([mhd])$/.exec(String(dataset.value)) ?? [];
+      if (String(dataset.value) === "0") return 0;
+      if (digits === undefined)
+        addIssue({ message: "must be 0, or a whole number of m, h or d such as 30d" });
+      else {
+        const ms = Number(digits) * (UNIT_MS[unit] ?? 0);
+        if (ms >= leastMs) return ms;
+        addIssue({ message: `must be 0 or at least ${leastMs / 60_000}m` });
+      }
+      return NEVER;
+    }),
+  );
+
 /** One setting: its flag, what it takes, and its line of help. */
 export interface Option {
   readonly flag: string;

@@ -22,7 +22,7 @@ export interface Reconcilers {
 export function createReconcilers(base: Base, source: Source): Reconcilers {
   const policies = openPolicies(base, source);
   const node = createOwnSide(base, source, policies);
-  const { config, kernel, readiness, log, repairs, metrics, runs } = base;
+  const { config, kernel, readiness, log, clock, repairs, metrics, runs } = base;
   /** Whether this node's own side was planned for what the cluster says of it now. */
   const isCurrent = (): boolean => {
     const told = source.ownAddresses();
@@ -38,7 +38,10 @@ export function createReconcilers(base: Base, source: Source): Reconcilers {
     isComplete: () => source.view.isComplete() && isCurrent(),
     settleClaims: source.settleClaims,
     publishKey: source.publishKey,
-    hasPublishedKey: () => source.view.nodes().get(config.nodeName)?.wireguard !== undefined,
+    publishedKey: () => source.view.nodes().get(config.nodeName)?.wireguard,
+    clock,
+    nowSeconds: () => Date.now() / 1000,
+    onHandshake: () => runs.trigger("cluster"),
     onRepair: repairs.tell,
     onRulesetError: metrics.countNftError,
     onProblem: source.warn("NodesUnreachable", "RouteToNodes"),

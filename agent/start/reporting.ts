@@ -7,7 +7,7 @@ import { createNodePage } from "../page/node-page.ts";
 import { WIREGUARD_DEVICE } from "../plan/encryption/plan-device.ts";
 import { verifyNode } from "../reconcile/verify-node.ts";
 import type { NodeReport } from "../report/node-report.ts";
-import { type PolicyAnswer, type PolicyQuestion, querySocket } from "../report/query.ts";
+import { type KeyAnswer, type PolicyAnswer, type PolicyQuestion, querySocket } from "../report/query.ts";
 import { createQueryServer, type QueryServer } from "../report/query-server.ts";
 import { createReporter, SHOWN_PEERS } from "../report/reporter.ts";
 import type { Base } from "./base.ts";
@@ -71,6 +71,8 @@ export function startReporting(base: Base, reported: Reported): Reporting {
       "report all": async () => JSON.stringify(await report({ maxPeers: Number.POSITIVE_INFINITY })),
       verify: async () => JSON.stringify({ faults: await verify(base) }),
       cautions: async () => JSON.stringify({ cautions: reported.reconcilers.policies.cautions() }),
+      key: async () => JSON.stringify(keyAnswer(reported.reconcilers)),
+      "rotate key": async () => JSON.stringify(rotateKey(base, reported.reconcilers)),
       policies: async (about) => JSON.stringify(await answerPolicies(reported.reconcilers, about)),
     },
     log,
@@ -94,6 +96,16 @@ function pagesOf(
     localPages: createNodePage({ report: async () => ({ ...(await read()), doctor: look() }), nowMs }),
     openPages: createNodePage({ report: read, nowMs }),
   };
+}
+
+function keyAnswer({ cluster: { keys } }: Reconcilers): KeyAnswer {
+  return { key: keys.report(), isAsked: keys.rotation.isAsked(), fault: keys.rotation.fault() };
+}
+
+function rotateKey({ runs }: Base, reconcilers: Reconcilers): KeyAnswer {
+  reconcilers.cluster.keys.rotateKey();
+  runs.trigger("cluster");
+  return keyAnswer(reconcilers);
 }
 
 async function answerPolicies({ policies: { answer } }: Reconcilers, about: string): Promise<PolicyAnswer> {
@@ -122,6 +134,7 @@ function showState(base: Base, { source, reconcilers, pods, rivals, filters, los
     drops: kernel.countDrops,
     encryption: async () =>
       base.config.encryption.type === "none" ? undefined : await kernel.wireguard.read(WIREGUARD_DEVICE),
+    key: reconcilers.cluster.keys.report,
     policies: reconcilers.policies.counts,
     denials: reconcilers.policies.denials,
     watch() {

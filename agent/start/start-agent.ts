@@ -77,6 +77,7 @@ export async function startAgent(
     const isUninstalled = await source.isUninstalled();
     watch.stop();
     pods.drift.stop();
+    reconcilers.cluster.stop();
     // The runners first: either could find the socket gone, which the server unlinks, and listen again.
     await Promise.all([runner.stop(), hostFiles.stop(), filters.stop()]);
     reporting.queries.stop();

@@ -1,4 +1,4 @@
-import type { AttachmentReport, NodeReport } from "../report/node-report.ts";
+import type { AttachmentReport, KeyRotationReport, NodeReport, OwnKeyReport } from "../report/node-report.ts";
 import {
   countPeers,
   describeLimits,
@@ -105,7 +105,8 @@ function facts({ node, agent, pools, rivals }: NodeReport): readonly string[] {
       node.bridge === undefined ? "none" : `${node.bridge}, MTU of pods ${node.mtu ?? "unknown"}`,
     ]),
     ...fact("WireGuard", [
-      node.wireguard && `public key ${node.wireguard.publicKey}, port ${node.wireguard.port}`,
+      node.wireguard && describeKey(node.wireguard),
+      node.wireguard?.rotation && describeRotation(node.wireguard.rotation),
     ]),
     ...fact("pool", pools.length === 0 ? ["no PodCIDR"] : pools.map(describePool)),
     ...fact("nodes", [describeSource()]),
@@ -114,6 +115,15 @@ function facts({ node, agent, pools, rivals }: NodeReport): readonly string[] {
       rivals.map((path) => `runtimes load "${path}" instead of the agent's configuration`),
     ),
   ];
+}
+
+function describeKey({ publicKey, port, ageMs }: OwnKeyReport): string {
+  const age = ageMs === undefined ? "" : `, ${formatAge(ageMs)} old`;
+  return `public key ${publicKey}, port ${port}${age}`;
+}
+
+function describeRotation({ publicKey, nodes, waitingFor }: KeyRotationReport): string {
+  return `next key ${publicKey}, known by ${nodes - waitingFor.length} of ${nodes} nodes`;
 }
 
 function describePool({ cidr, size, taken, cooling }: NodeReport["pools"][number]): string {

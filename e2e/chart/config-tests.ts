@@ -101,7 +101,7 @@ export function testConfig(helm: Helm): void {
       allowSourceSpoofing: true,
       nodeEvents: false,
       nodeCondition: true,
-      encryption: { type: "wireguard", require: true, port: 51_821 },
+      encryption: { type: "wireguard", require: true, port: 51_821, rotateAfter: 2_592_000_000 },
       policy: {
         enabled: false,
         toOwnNode: "allow",

@@ -23,6 +23,7 @@ const open = (): Kernel => openLinuxKernel(native, { after: systemClock.after, o
 const host = (command: string): Promise<string> => runOnHost("sh", "-ec", command);
 
 const PLAN = { name: "cw-wg", mtu: 1420, port: 51_820, addresses: ["10.244.1.1", "fd00:1::1"] };
+const NEXT_PLAN = { name: "cw-wg2", mtu: 1420, port: 51_821, addresses: [] };
 /** The same of the other node, and where both are on the network between them. */
 const FAR_PLAN = { name: "cw-wg", mtu: 1420, port: 51_821, addresses: ["10.244.2.1", "fd00:2::1"] };
 const NEAR = { address: "192.0.2.10", port: 51_820 };
@@ -45,7 +46,7 @@ before(async () => {
 });
 
 afterEach(async () => {
-  await kernel.wireguard.remove("cw-wg");
+  for (const name of ["cw-wg", "cw-wg2"]) await kernel.wireguard.remove(name);
   await far.run("sh", "-c", "ip link del cw-wg; true");
   await host("ip route flush proto 99; ip -6 route flush proto 99; ip link del foreign || true");
 });
@@ -189,6 +190,19 @@ test("ensurePeers() sends what differs and nothing else, and keeps strangers unt
   assert.deepEqual(await peersOf("cw-wg"), { [key(2)]: "192.0.2.11 51821 10.244.2.0/24 fd00:2::/64" });
   await kernel.wireguard.ensurePeers("cw-wg", new Map(), ALL);
   assert.deepEqual(await peersOf("cw-wg"), {});
+});
+
+test("a device takes the key of another with the key's age, and calls its peers anew", async () => {
+  await kernel.wireguard.ensureDevice(PLAN);
+  const next = await kernel.wireguard.ensureDevice(NEXT_PLAN);
+  assert.ok(next.keyAgeMs < 60_000);
+  const alias = `causeway wireguard ${next.publicKey.slice(0, 12)} 1`;
+  await host(`ip link set cw-wg2 alias "${alias}"`);
+  const { keyAgeMs } = await kernel.wireguard.ensureDevice(NEXT_PLAN);
+  assert.equal(await kernel.wireguard.moveKey("cw-wg2", "cw-wg"), next.publicKey);
+  const moved = await kernel.wireguard.ensureDevice(PLAN);
+  assert.deepEqual([moved.publicKey, moved.changes], [next.publicKey, []]);
+  assert.ok(keyAgeMs > 0 && moved.keyAgeMs >= keyAgeMs);
 });
 
 test("a peer keeps its prefix when its node has a new key, and the old key is gone", async () => {
@@ -335,6 +349,8 @@ test("nothing comes in from an address that is not the peer's", async () => {
 
 test("removeDatapath() takes the device away", async () => {
   await kernel.wireguard.ensureDevice(PLAN);
-  assert.deepEqual(await kernel.removeDatapath(), ['WireGuard device "cw-wg"']);
-  assert.equal(await kernel.wireguard.read("cw-wg"), undefined);
+  await kernel.wireguard.ensureDevice(NEXT_PLAN);
+  const devices = ['WireGuard device "cw-wg"', 'WireGuard device "cw-wg2"'];
+  assert.deepEqual(await kernel.removeDatapath(), devices);
+  for (const name of ["cw-wg", "cw-wg2"]) assert.equal(await kernel.wireguard.read(name), undefined);
 });

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
+import { askForKey } from "../../agent/report/ask-agent.ts";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 import type { WireGuardState } from "../../agent/plan/encryption/wireguard.ts";
@@ -13,13 +15,14 @@ import { USERSPACE_FOLDER, USERSPACE_PROGRAM } from "./userspace/device.ts";
 
 export const PORT = 51_820;
 export const DEVICE = "cw-wg";
+export const NEXT_DEVICE = "cw-wg2";
 
 /** What only packets of tests hold, at most 16 bytes: ping(8) repeats it in its data. */
 export const MARKER = "causeway-in-text";
 
 const WITHIN = { timeoutMs: 20_000, intervalMs: 100 };
 
-const script = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+export const script = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
 /** How agents start that encrypt; `require`: and send nothing in clear. */
 export function encrypting(require = false): AgentOptions {
@@ -61,6 +64,40 @@ export async function publishKeys(lab: ClusterLab): Promise<readonly NodePlace[]
 
 export interface KeyedDevice extends WireGuardState {
   readonly publicKey: string;
+}
+
+/** Tells all nodes what each agent says of its key, as the API server does, while `work` goes on. */
+export async function whilePublishing<Result>(lab: ClusterLab, work: () => Promise<Result>): Promise<Result> {
+  const known = new Map<string, NodePlace>();
+  const end = new AbortController();
+  let last = "";
+  const publish = async (): Promise<void> => {
+    for (const place of await Promise.all(lab.nodes.map(withKeys)))
+      if (place !== undefined) known.set(place.name, place);
+    const text = JSON.stringify([...known.values()]);
+    if (text === last || known.size < lab.nodes.length || end.signal.aborted) return;
+    last = text;
+    lab.setCluster([...known.values()]);
+  };
+  await publish();
+  const publishing = (async () => {
+    for (; !end.signal.aborted; await setTimeout(20)) await publish();
+  })();
+  try {
+    return await work();
+  } finally {
+    end.abort();
+    await publishing;
+  }
+}
+
+/** Undefined while its agent does not answer: its Node stays as it is then. */
+async function withKeys({ place, socket }: LabNode): Promise<NodePlace | undefined> {
+  const answer = await askForKey(socket, { query: "key", timeoutMs: 1000 });
+  if (answer.kind === "silent" || answer.report.key === undefined) return undefined;
+  const { publicKey, port, rotation } = answer.report.key;
+  const next = rotation && { publicKey: rotation.publicKey, port: rotation.port };
+  return { ...place, wireguard: { publicKey, port, next } };
 }
 
 /** The device of a node, once it is there with its key. */

@@ -1,3 +1,4 @@
+import type { NodeKeys } from "../../agent/plan/peers/claim.ts";
 import { runCommand } from "../lib/command.ts";
 import { type Netns, removeNetns } from "../lib/netns.ts";
 
@@ -9,7 +10,7 @@ export interface NodePlace {
   readonly addresses: readonly string[];
   readonly podCIDRs: readonly string[];
   /** Its key for encryption, where it has published one. */
-  readonly wireguard?: { readonly publicKey: string; readonly port: number };
+  readonly wireguard?: NodeKeys | undefined;
 }
 
 /**

@@ -35,12 +35,13 @@ export function checkEncryption(observation: EncryptionObservation): readonly Fi
       NAME,
       silent.map((peer) => ({ name: NAME, verdict: "fail", evidence: describeUnanswered(peer) })),
     );
-  const live = peers.filter((peer) => sessionOf(peer, nowSeconds) === "live").length;
+  const named = peers.filter(({ allowedIps }) => allowedIps.length > 0);
+  const live = named.filter((peer) => sessionOf(peer, nowSeconds) === "live").length;
   return [
     {
       name: NAME,
       verdict: "ok",
-      evidence: `${device.name}: ${peers.length} nodes with a key, ${live} with a handshake in the last 3 minutes; others have nothing to send`,
+      evidence: `${device.name}: ${named.length} nodes with a key, ${live} with a handshake in the last 3 minutes; others have nothing to send`,
     },
   ];
 }

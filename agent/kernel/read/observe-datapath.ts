@@ -4,6 +4,7 @@ import { isHostLink, isOurs, isOwnBridge } from "../link/ownership.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 import { listLinks } from "../uplink/underlay.ts";
 import { type Family, familyOf } from "../../net/address.ts";
+import { NEXT_DEVICE } from "../../plan/encryption/plan-device.ts";
 import type { ObservedAddress } from "../../netlink/route/address.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
 
@@ -45,7 +46,7 @@ export async function observeDatapath(rtnetlink: NetlinkClient): Promise<Datapat
     families: [...new Set(gateways.map(({ address }) => familyOf(address)))],
     hostLinks: links.filter(isHostLink),
     tunnels: devices.filter(isOurs).map(tunnelOf),
-    wireguard: links.find((link) => link.kind === "wireguard" && isOurs(link)),
+    wireguard: links.find((link) => link.kind === "wireguard" && isOurs(link) && link.name !== NEXT_DEVICE),
     foreignTunnels: devices.filter((link) => !isOurs(link)),
   };
 }

@@ -46,11 +46,9 @@ export function diffPeers(input: PeersDiffInput): PeersDiff {
     const { change, fault } = diffPeer(peer, before, input);
     if (change === undefined) continue;
     changes.push(change);
-    faults.push(
-      before === undefined
-        ? `WireGuard device "${name}" lacks peer "${node}"`
-        : `peer "${node}" of WireGuard device "${name}" has an unexpected ${fault}`,
-    );
+    if (before === undefined) faults.push(`WireGuard device "${name}" lacks peer "${node}"`);
+    else if (fault !== undefined)
+      faults.push(`peer "${node}" of WireGuard device "${name}" has an unexpected ${fault}`);
   }
   if (prune)
     for (const publicKey of seen.keys()) {
@@ -64,6 +62,7 @@ export function diffPeers(input: PeersDiffInput): PeersDiff {
 interface PeerDiff {
   /** Undefined if the peer is as planned. */
   readonly change?: WireGuardPeerChange;
+  /** What is not as planned; undefined of a peer that is only called again. */
   readonly fault?: string;
 }
 
@@ -73,8 +72,9 @@ function diffPeer(
   input: Pick<PeersDiffInput, "given" | "nowSeconds">,
 ): PeerDiff {
   const { publicKey, endpoint, allowedIps } = peer;
+  const call = isSilent(peer, seen) ? { calls: true } : {};
   if (seen === undefined)
-    return { change: { publicKey, endpoint, replaceAllowedIps: true, allowedIps }, fault: "peer" };
+    return { change: { publicKey, endpoint, replaceAllowedIps: true, allowedIps, ...call } };
   const wanted = new Set(allowedIps.map(formatCidr));
   const present = new Set(seen.allowedIps.map(formatCidr));
   const missing = allowedIps.filter((cidr) => !present.has(formatCidr(cidr)));
@@ -84,16 +84,22 @@ function diffPeer(
     ...(moves ? ["endpoint"] : []),
     ...(hasSurplus || missing.length > 0 ? ["set of prefixes"] : []),
   ];
-  if (differences.length === 0) return {};
+  if (differences.length === 0) return "calls" in call ? { change: { publicKey, ...call } } : {};
   return {
     change: {
       publicKey,
       ...(moves ? { endpoint } : {}),
       // Only all of them can be taken away.
       ...(hasSurplus ? { replaceAllowedIps: true, allowedIps } : { allowedIps: missing }),
+      ...call,
     },
     fault: differences.join(", "),
   };
+}
+
+/** Whether a peer that is to be called has not been, or has not answered. */
+function isSilent({ isCalled = false }: WireGuardPeerPlan, seen: SeenPeer | undefined): boolean {
+  return isCalled && (seen === undefined || ("lastHandshake" in seen && seen.lastHandshake === 0));
 }
 
 function isSameEndpoint(a: WireGuardEndpoint, b: WireGuardEndpoint | undefined): boolean {

@@ -9,6 +9,8 @@ import { setDevice } from "../../netlink/wireguard/set-device.ts";
 import type { WireGuardDevicePlan, WireGuardState } from "../../plan/encryption/wireguard.ts";
 import { changeLink, diffRoutedLink, existingLink } from "../link/change-link.ts";
 import { ensureHostAddresses } from "../link/ensure-host-addresses.ts";
+import { formatKeyAlias, parseKeyBirth } from "../../plan/encryption/key-birth.ts";
+import { monotonicMs } from "../pod/monotonic-ms.ts";
 import { isOurs, WIREGUARD_ALIAS } from "../link/ownership.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 import { findLink } from "../socket/read-one.ts";
@@ -47,15 +49,18 @@ export async function ensureDevice(
   if (found === undefined) faults.push(`${device} is missing`);
   const link = found ?? (await makeDevice(rtnetlink, plan));
   const { publicKey, changed } = await ensureKeyAndPort(generic, plan);
+  const nowMs = monotonicMs();
+  const bornMs = parseKeyBirth(link.alias, publicKey) ?? nowMs;
+  const alias = formatKeyAlias(WIREGUARD_ALIAS, publicKey, bornMs);
   const routed = await explainPort(plan, () =>
-    changeLink(rtnetlink, link, (current) => diffRoutedLink({ alias: WIREGUARD_ALIAS, mtu }, current)),
+    changeLink(rtnetlink, link, (current) => diffRoutedLink({ alias, mtu }, current)),
   );
   const unexpected = [...changed, ...routed.changed];
   if (faults.length === 0 && unexpected.length > 0)
     faults.push(`${device} has an unexpected ${unexpected.join(", ")}`);
   faults.push(...(await ensureHostAddresses(rtnetlink, { device, linkIndex: link.index, addresses })));
   const changes = faults.map((fault) => ({ kind: "encryption device" as const, fault }));
-  return { publicKey, index: link.index, changes, isNew: found === undefined };
+  return { publicKey, keyAgeMs: nowMs - bornMs, index: link.index, changes, isNew: found === undefined };
 }
 
 function isOwnDevice(link: Link): boolean {

@@ -4,6 +4,7 @@ import type { WireGuardEndpoint, WireGuardPeerPlan } from "../../plan/encryption
 import type { Change } from "../types.ts";
 import { diffPeers, type SeenPeer } from "./diff-peers.ts";
 import { ensureDevice, removeDevice, type WireGuardClients } from "./ensure-device.ts";
+import { moveKey } from "./move-key.ts";
 import { readDevice, requireFamily } from "./read-device.ts";
 import type { WireGuardKernel, WireGuardPeersOptions } from "./wireguard-kernel.ts";
 
@@ -59,6 +60,7 @@ export function createWireGuardKernel(clients: WireGuardClients, nowSeconds: () 
         return ensured;
       }),
     ensurePeers: (name, peers, options) => inTurn(() => ensurePeers(name, new Map(peers), options)),
+    moveKey: (from, to) => inTurn(() => moveKey(clients, { from, to })),
     read: (name) => inTurn(() => readDevice(generic, name)),
     remove: (name) =>
       inTurn(() => {

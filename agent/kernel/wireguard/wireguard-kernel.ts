@@ -28,6 +28,8 @@ export class WireGuardPortError extends Error {
 export interface EnsuredWireGuardDevice {
   /** That of the private key in the device, in base64. */
   readonly publicKey: string;
+  /** How long the device has had it. */
+  readonly keyAgeMs: number;
   readonly index: number;
   readonly changes: readonly Change[];
 }
@@ -57,6 +59,12 @@ export interface WireGuardKernel {
     peers: ReadonlyMap<string, WireGuardPeerPlan>,
     options: WireGuardPeersOptions,
   ): Promise<readonly Change[]>;
+  /**
+   * Gives the device `to` the private key of the device `from`, and calls all its peers: those that know the
+   * key have a session with it after that. Until then what they send under the old key is understood. Gives
+   * the public key. Throws {@link WireGuardMissingError} and NetlinkError.
+   */
+  moveKey(from: string, to: string): Promise<string>;
   /** Undefined without a device of that name, also where the kernel has no WireGuard. */
   read(name: string): Promise<WireGuardState | undefined>;
   /** Deletes a device of ours, and with it its private key; gives whether there was one. */

@@ -1,5 +1,5 @@
 import { backOffMs } from "../../lib/back-off.ts";
-import type { NodeKey, PublishedKey } from "../../plan/peers/claim.ts";
+import type { NodeKeys, PublishedKey } from "../../plan/peers/claim.ts";
 import { type ApiRequest, drain } from "../api/api-client.ts";
 import { asApiError } from "../api/api-error.ts";
 import { formatKey, isSameKey, KEY_ANNOTATION } from "./published-key.ts";
@@ -17,7 +17,7 @@ export interface KeyPublisher {
    * What our own Node is to have: this key, or none. Returns at once, and may be repeated: the Node is
    * written when it has something else, until that succeeds.
    */
-  publish(key: NodeKey | undefined): void;
+  publish(key: NodeKeys | undefined): void;
   /** Gives up what is under way. */
   close(): Promise<void>;
 }
@@ -36,7 +36,7 @@ export function createKeyPublisher(options: KeyPublisherOptions): KeyPublisher {
     recovered: "The WireGuard key of this Node can be written again",
     onChange: () => undefined,
   });
-  let wanted: NodeKey | undefined;
+  let wanted: NodeKeys | undefined;
   /** What was tried to take back: an agent that encrypts nothing may have no right to, and asks once. */
   let takenBack: PublishedKey | undefined;
   let failures = 0;
@@ -47,7 +47,7 @@ export function createKeyPublisher(options: KeyPublisherOptions): KeyPublisher {
   let abort = (): void => undefined;
   let cancelRetry = (): void => undefined;
 
-  const send = async (uid: string, key: NodeKey | undefined): Promise<void> => {
+  const send = async (uid: string, key: NodeKeys | undefined): Promise<void> => {
     const watchdog = createWatchdog({ clock, silenceMs: SEND_MS, totalMs: SEND_MS });
     abort = () => watchdog.abort();
     try {
@@ -98,7 +98,7 @@ export function createKeyPublisher(options: KeyPublisherOptions): KeyPublisher {
 interface KeyPatch {
   readonly nodeName: string;
   readonly uid: string;
-  readonly key: NodeKey | undefined;
+  readonly key: NodeKeys | undefined;
 }
 
 /** With the Node's UID, so that one that was deleted meanwhile is not made again. */
@@ -115,7 +115,7 @@ function keyRequest({ nodeName, uid, key }: KeyPatch): Omit<ApiRequest, "signal"
 function describeFailure(
   error: unknown,
   nodeName: string,
-  key: NodeKey | undefined,
+  key: NodeKeys | undefined,
 ): { readonly key: string; readonly text: string } {
   const { message, status, reason } = asApiError(error);
   const id = `${status ?? ""} ${reason}`;

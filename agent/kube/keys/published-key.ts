@@ -1,5 +1,5 @@
 import { isObject } from "../../lib/json.ts";
-import type { NodeKey, PublishedKey } from "../../plan/peers/claim.ts";
+import type { NodeKey, NodeKeys, PublishedKey } from "../../plan/peers/claim.ts";
 import { showValue } from "../show-value.ts";
 
 /** Of a Node: {@link formatKey}. */
@@ -18,8 +18,15 @@ export function parseKey(annotation: unknown): PublishedKey | undefined {
   }
 }
 
-/** A key as `{publicKey, port}`, of an annotation or of the nodes file. */
+/** Keys as `{publicKey, port, next: {publicKey, port}}`, of an annotation or of the nodes file. */
 export function checkKey(value: unknown): PublishedKey {
+  const key = checkOne(value);
+  const next = isObject(value) && value["next"] !== undefined ? checkOne(value["next"]) : undefined;
+  if ("fault" in key || next === undefined) return key;
+  return "fault" in next ? { fault: `next: ${next.fault}` } : { ...key, next };
+}
+
+function checkOne(value: unknown): NodeKey | { readonly fault: string } {
   if (!isObject(value)) return { fault: `${showValue(value)} is not an object` };
   const { publicKey, port } = value;
   if (typeof publicKey !== "string" || !PUBLIC_KEY.test(publicKey))
@@ -29,8 +36,9 @@ export function checkKey(value: unknown): PublishedKey {
   return { publicKey, port };
 }
 
-export function formatKey({ publicKey, port }: NodeKey): string {
-  return JSON.stringify({ publicKey, port });
+/** Readers that know of no next key take the one in use. */
+export function formatKey({ publicKey, port, next }: NodeKeys): string {
+  return JSON.stringify({ publicKey, port, next: next && { publicKey: next.publicKey, port: next.port } });
 }
 
 export function isSameKey(a: PublishedKey | undefined, b: PublishedKey | undefined): boolean {

@@ -70,6 +70,20 @@ export function parseDevice(payloads: readonly Buffer[]): ObservedDevice | undef
   };
 }
 
+/**
+ * Takes the private key out of the payloads of one dump, and overwrites it there; undefined without one. The
+ * caller overwrites what it gets. Throws {@link MalformedMessageError}.
+ */
+export function takePrivateKey(payloads: readonly Buffer[]): Buffer | undefined {
+  const [first] = payloads;
+  if (first === undefined) return undefined;
+  const attributes = readAttributes("WireGuard device", first.subarray(GENERIC_HEADER_BYTES));
+  const found = attributes.get(WGDEVICE_A_PRIVATE_KEY);
+  const key = found && Buffer.from(found);
+  found?.fill(0);
+  return key;
+}
+
 /** A peer that does not fit into a message goes on in the next, where only its prefixes are told. */
 function joinPeers(parts: readonly ObservedPeer[]): readonly ObservedPeer[] {
   const peers: ObservedPeer[] = [];

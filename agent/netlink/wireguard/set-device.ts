@@ -14,6 +14,7 @@ import {
   WGPEER_A_ALLOWEDIPS,
   WGPEER_A_ENDPOINT,
   WGPEER_A_FLAGS,
+  WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL,
   WGPEER_A_PUBLIC_KEY,
   WGPEER_F_REMOVE_ME,
   WGPEER_F_REPLACE_ALLOWEDIPS,
@@ -61,6 +62,8 @@ export interface WireGuardPeerChange {
   readonly replaceAllowedIps?: boolean;
   /** Added; another peer that has one of them loses it. */
   readonly allowedIps?: readonly Cidr[];
+  /** Whether a handshake is started at once. */
+  readonly calls?: boolean;
 }
 
 /** EADDRINUSE if the device is up and another socket has the port, ENODEV without the device. */
@@ -117,9 +120,19 @@ export function setPeers(
   }));
 }
 
-/** A peer with more prefixes than fit goes in pieces, of which only the first says anything else. */
+/**
+ * A peer with more prefixes than fit goes in pieces, of which only the first says anything else. One that is
+ * called is told to keep its session alive, which begins with a packet at once, and then not to.
+ */
 function peerPieces(change: WireGuardPeerChange): readonly Attribute[] {
-  const { publicKey, remove = false, endpoint, replaceAllowedIps = false, allowedIps = [] } = change;
+  const {
+    publicKey,
+    remove = false,
+    endpoint,
+    replaceAllowedIps = false,
+    allowedIps = [],
+    calls = false,
+  } = change;
   const flags = (remove ? WGPEER_F_REMOVE_ME : 0) | (replaceAllowedIps ? WGPEER_F_REPLACE_ALLOWEDIPS : 0);
   const key = attribute(WGPEER_A_PUBLIC_KEY, keyBytes(publicKey));
   const pieces = [
@@ -128,6 +141,7 @@ function peerPieces(change: WireGuardPeerChange): readonly Attribute[] {
       key,
       flags === 0 ? [] : u32Attribute(WGPEER_A_FLAGS, flags),
       optional(endpoint, (value) => attribute(WGPEER_A_ENDPOINT, writeEndpoint(value))),
+      calls ? keepalive(1) : [],
       allowedIpsAttribute(allowedIps.slice(0, MAX_ALLOWED_IPS)),
     ),
   ];
@@ -135,7 +149,12 @@ function peerPieces(change: WireGuardPeerChange): readonly Attribute[] {
     const more = allowedIpsAttribute(allowedIps.slice(start, start + MAX_ALLOWED_IPS));
     pieces.push(nested(0, key, u32Attribute(WGPEER_A_FLAGS, WGPEER_F_UPDATE_ONLY), more));
   }
-  return pieces;
+  const update = u32Attribute(WGPEER_A_FLAGS, WGPEER_F_UPDATE_ONLY);
+  return calls ? [...pieces, nested(0, key, update, keepalive(0))] : pieces;
+}
+
+function keepalive(seconds: number): Attribute {
+  return u16Attribute(WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL, seconds);
 }
 
 function allowedIpsAttribute(allowedIps: readonly Cidr[]): Attribute {

@@ -1,11 +1,13 @@
-import { type ClusterMember, compareAge, type NodeKey } from "../peers/claim.ts";
+import { type ClusterMember, compareAge, type NodeKeys, type PublishedKey } from "../peers/claim.ts";
 import type { KeyOf } from "../peers/peer-routes.ts";
 import type { Refusal } from "../peers/refusal.ts";
 
 export interface KeyInput {
   readonly nodeName: string;
-  /** This node's public key; or why there is none, as in "this kernel has no WireGuard". */
-  readonly own: { readonly publicKey: string } | { readonly fault: string };
+  /** This node's public keys; or why there is none, as in "this kernel has no WireGuard". */
+  readonly own:
+    | { readonly publicKey: string; readonly next?: string | undefined }
+    | { readonly fault: string };
   /** Nodes whose PodCIDRs count, this one included. */
   readonly nodes: Iterable<ClusterMember>;
 }
@@ -29,12 +31,16 @@ export function judgeKeys({ nodeName, own, nodes }: KeyInput): JudgedKeys {
   const self = byName.get(nodeName);
   byName.delete(nodeName);
   const fault = "fault" in own ? own.fault : unpublished(own.publicKey, self);
-  const owners = new Map("publicKey" in own ? [[own.publicKey, nodeName]] : []);
-  const keys = new Map<string, NodeKey | string>();
+  const owners = new Map<string, string>();
+  for (const key of "publicKey" in own ? [own.publicKey, own.next] : [])
+    if (key !== undefined) owners.set(key, nodeName);
+  const keys = new Map<string, NodeKeys | string>();
   const refusals: Refusal[] = [];
   for (const { name, wireguard } of [...byName.values()].toSorted(compareAge)) {
     if (wireguard === undefined) continue;
-    const wrong = "fault" in wireguard ? wireguard.fault : describeOwner(owners.get(wireguard.publicKey));
+    const published = keysOf(wireguard);
+    const owner = published.map((key) => owners.get(key)).find((found) => found !== undefined);
+    const wrong = "fault" in wireguard ? wireguard.fault : describeOwner(owner);
     if (wrong !== undefined) {
       refusals.push({
         node: name,
@@ -43,7 +49,7 @@ export function judgeKeys({ nodeName, own, nodes }: KeyInput): JudgedKeys {
       });
       keys.set(name, `its WireGuard key is refused: ${wrong}`);
     } else if (!("fault" in wireguard)) {
-      owners.set(wireguard.publicKey, name);
+      for (const key of published) owners.set(key, name);
       keys.set(name, wireguard);
     }
   }
@@ -52,10 +58,16 @@ export function judgeKeys({ nodeName, own, nodes }: KeyInput): JudgedKeys {
 
 function unpublished(publicKey: string, self: ClusterMember | undefined): string | undefined {
   const published = self?.wireguard;
-  const isPublished = published !== undefined && "publicKey" in published;
-  return isPublished && published.publicKey === publicKey
+  return published !== undefined && keysOf(published).includes(publicKey)
     ? undefined
     : "this node's WireGuard key is not published yet";
+}
+
+/** The key in use, and the next one. */
+function keysOf(published: PublishedKey): readonly string[] {
+  if ("fault" in published) return [];
+  const { publicKey, next } = published;
+  return next === undefined ? [publicKey] : [publicKey, next.publicKey];
 }
 
 function describeOwner(owner: string | undefined): string | undefined {

@@ -8,6 +8,25 @@ import type { WireGuardDevicePlan } from "./wireguard.ts";
 /** Name of the device through which all encrypted traffic goes. */
 export const WIREGUARD_DEVICE = "cw-wg";
 
+/**
+ * Name of the device that holds the next key of this node while its keys are rotated: other nodes show there
+ * that they know it. No packet of pods goes through it.
+ */
+export const NEXT_DEVICE = "cw-wg2";
+
+/** All that a node can have. */
+export const WIREGUARD_DEVICES = [WIREGUARD_DEVICE, NEXT_DEVICE] as const;
+
+/** Where a node answers who knows its next key: the port after that of WireGuard, or before the last. */
+export function nextPort(port: number): number {
+  return port === 65_535 ? port - 1 : port + 1;
+}
+
+/** The device of the next key: without addresses, since it is sent nothing. */
+export function planNextDevice({ mtu, port }: WireGuardDevicePlan): WireGuardDevicePlan {
+  return { name: NEXT_DEVICE, mtu, port: nextPort(port), addresses: [] };
+}
+
 export interface DeviceInput {
   /** UDP port. */
   readonly port: number;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { cidr } from "../../testing/cidr.ts";
-import type { EncryptedRoute } from "../peers/peer-routes.ts";
+import { encryptedRoute } from "../../testing/cluster/encrypted-route.ts";
 import { planWireGuardDevice } from "./plan-device.ts";
 import { createWireGuardPeerPlanner } from "./plan-peers.ts";
 
@@ -42,27 +42,16 @@ test("planWireGuardDevice() waits while no link carries the node's addresses", (
   assert.equal(planWireGuardDevice({ ...device, underlay: { addresses: new Map() } }), undefined);
 });
 
-function route(node: string, destination: string, ...addresses: readonly string[]): EncryptedRoute {
-  return {
-    kind: "encrypted",
-    node,
-    destination: cidr(destination),
-    source: "10.244.1.1",
-    gateway: "10.244.2.1",
-    linkIndex: 7,
-    remote: addresses[0] ?? "",
-    addresses,
-    fault: undefined,
-    publicKey: `key of ${node}`,
-    port: 51_820,
-  };
-}
+const NONE: ReadonlySet<string> = new Set();
 
 test("a WireGuard peer plan lets a node send from its PodCIDRs and its own addresses, and from nothing else", () => {
-  const peers = createWireGuardPeerPlanner()([
-    route("a", "10.244.2.0/24", "192.0.2.11", "2001:db8::11"),
-    route("a", "fd00:2::/64", "192.0.2.11", "2001:db8::11"),
-  ]);
+  const peers = createWireGuardPeerPlanner()(
+    [
+      encryptedRoute("a", "10.244.2.0/24", ["192.0.2.11", "2001:db8::11"]),
+      encryptedRoute("a", "fd00:2::/64", ["192.0.2.11", "2001:db8::11"]),
+    ],
+    NONE,
+  );
   assert.deepEqual(
     [...peers],
     [
@@ -79,26 +68,32 @@ test("a WireGuard peer plan lets a node send from its PodCIDRs and its own addre
 });
 
 test("an address that two nodes claim belongs to one WireGuard peer", () => {
-  const peers = createWireGuardPeerPlanner()([
-    route("a", "10.244.2.0/24", "192.0.2.11"),
-    route("b", "10.244.3.0/24", "192.0.2.11"),
-  ]);
+  const peers = createWireGuardPeerPlanner()(
+    [
+      encryptedRoute("a", "10.244.2.0/24", ["192.0.2.11"]),
+      encryptedRoute("b", "10.244.3.0/24", ["192.0.2.11"]),
+    ],
+    NONE,
+  );
   assert.deepEqual(peers.get("b")?.allowedIps, [cidr("10.244.3.0/24")]);
 });
 
 test("a WireGuard peer is the same object until a route or an address of its node changes", () => {
   const plan = createWireGuardPeerPlanner();
-  const [a4, a6] = [route("a", "10.244.2.0/24", "192.0.2.11"), route("a", "fd00:2::/64", "192.0.2.11")];
-  const b = route("b", "10.244.3.0/24", "192.0.2.12");
-  const before = plan([a4, a6, b]);
-  assert.equal(plan([b, a4, a6]).get("a"), before.get("a"));
-  const fewer = plan([a4, b]);
+  const [a4, a6] = [
+    encryptedRoute("a", "10.244.2.0/24", ["192.0.2.11"]),
+    encryptedRoute("a", "fd00:2::/64", ["192.0.2.11"]),
+  ];
+  const b = encryptedRoute("b", "10.244.3.0/24", ["192.0.2.12"]);
+  const before = plan([a4, a6, b], NONE);
+  assert.equal(plan([b, a4, a6], NONE).get("a"), before.get("a"));
+  const fewer = plan([a4, b], NONE);
   assert.deepEqual(fewer.get("a")?.allowedIps, ["10.244.2.0/24", "192.0.2.11/32"].map(cidr));
   assert.equal(fewer.get("b"), before.get("b"));
-  const moved = plan([{ ...a4, remote: "192.0.2.99" }, b]);
+  const moved = plan([{ ...a4, remote: "192.0.2.99" }, b], NONE);
   assert.equal(moved.get("a")?.endpoint.address, "192.0.2.99");
   assert.equal(moved.get("b"), before.get("b"));
-  const thief = plan([route("c", "10.244.4.0/24", "192.0.2.12"), b]);
+  const thief = plan([encryptedRoute("c", "10.244.4.0/24", ["192.0.2.12"]), b], NONE);
   assert.deepEqual(thief.get("b")?.allowedIps, [cidr("10.244.3.0/24")], "its address is another's now");
-  assert.equal(plan([a4, b]).get("b")?.allowedIps.length, 2);
+  assert.equal(plan([a4, b], NONE).get("b")?.allowedIps.length, 2);
 });

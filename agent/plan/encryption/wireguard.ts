@@ -23,6 +23,8 @@ export interface WireGuardPeerPlan {
   readonly endpoint: WireGuardEndpoint;
   /** What is sent to it, and what it may send from. A prefix belongs to one peer of a device. */
   readonly allowedIps: readonly Cidr[];
+  /** Whether it is called as soon as it is known, and again until there is a handshake. */
+  readonly isCalled?: boolean;
 }
 
 /** A peer as the kernel has it. */

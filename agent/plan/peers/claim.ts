@@ -9,8 +9,14 @@ export interface NodeKey {
   readonly port: number;
 }
 
-/** A key, or why what a node publishes is none, as in "its key …". */
-export type PublishedKey = NodeKey | { readonly fault: string };
+/** The key that a node uses, and while it rotates its keys the one that comes next. */
+export interface NodeKeys extends NodeKey {
+  /** Its port is where the node answers who knows the key, not where it will use it. */
+  readonly next?: NodeKey | undefined;
+}
+
+/** Keys, or why what a node publishes is none, as in "its key …". */
+export type PublishedKey = NodeKeys | { readonly fault: string };
 
 /** A node of the cluster, as far as its pods' traffic is concerned. */
 export interface ClusterMember {

@@ -1,7 +1,7 @@
 import { type Family, familyOf } from "../../net/address.ts";
 import { addressAt, type Cidr } from "../../net/cidr.ts";
 import { macOf } from "../../net/mac.ts";
-import type { Claim, ClusterMember, NodeKey } from "./claim.ts";
+import type { Claim, ClusterMember, NodeKeys } from "./claim.ts";
 import type { Underlay, UnderlayRoute } from "../node/underlay.ts";
 
 /** How what goes between nodes is encrypted. */
@@ -41,7 +41,7 @@ export interface OverlayRoute {
 }
 
 /** Through the WireGuard device, whatever lies between both nodes. */
-export interface EncryptedRoute extends NodeKey {
+export interface EncryptedRoute extends NodeKeys {
   readonly kind: "encrypted";
   readonly destination: Cidr;
   /** Name of the node. */
@@ -92,7 +92,7 @@ export interface PeerEncryption {
 }
 
 /** The key that a node is reached with, or why there is none, as in "it publishes no key". */
-export type KeyOf = (node: ClusterMember) => NodeKey | string;
+export type KeyOf = (node: ClusterMember) => NodeKeys | string;
 
 /** The kernel's route to an address of another node. */
 export type RouteTo = (address: string) => UnderlayRoute | undefined;
@@ -111,7 +111,7 @@ export function addressOf(family: Family, addresses: readonly string[]): string 
 interface KnownPlan {
   readonly route4: UnderlayRoute | undefined;
   readonly route6: UnderlayRoute | undefined;
-  readonly key: NodeKey | string;
+  readonly key: NodeKeys | string;
   readonly plan: PeerPlan;
 }
 
@@ -146,7 +146,7 @@ interface PeerTarget {
   readonly node: ClusterMember;
   readonly input: PeerPlannerInput;
   readonly routeTo: RouteTo;
-  readonly key: NodeKey | string;
+  readonly key: NodeKeys | string;
 }
 
 function planPeer(claim: Claim, target: PeerTarget): PeerPlan {
@@ -227,7 +227,7 @@ function planOverlay(destination: Cidr, target: PeerTarget): PeerPlan {
  */
 const LINK_LOCAL_GATEWAY = "fe80::1";
 
-function planEncrypted(destination: Cidr, target: PeerTarget, key: NodeKey): PeerPlan {
+function planEncrypted(destination: Cidr, target: PeerTarget, key: NodeKeys): PeerPlan {
   const { node, input } = target;
   const linkIndex = input.encryption?.linkIndex;
   if (linkIndex === undefined) return { kind: "held", reason: "this node has no WireGuard device yet" };
@@ -243,8 +243,7 @@ function planEncrypted(destination: Cidr, target: PeerTarget, key: NodeKey): Pee
     remote: way.remote,
     addresses: node.addresses,
     fault: way.fault,
-    publicKey: key.publicKey,
-    port: key.port,
+    ...key,
   };
 }
 

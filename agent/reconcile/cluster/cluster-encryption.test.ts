@@ -4,7 +4,7 @@ import type { ClusterMember } from "../../plan/peers/claim.ts";
 import { elementsOf, FAR, NEAR, node, OWN, setUp, view } from "../../testing/cluster/cluster-setup.ts";
 import { fakeKey } from "../../testing/cluster/fake-wireguard.ts";
 
-const WIREGUARD = { type: "wireguard", require: false, port: 51_820 } as const;
+const WIREGUARD = { type: "wireguard", require: false, port: 51_820, rotateAfter: 0 } as const;
 const REQUIRED = { ...WIREGUARD, require: true };
 
 function withKey(member: ClusterMember, publicKey = fakeKey(member.name)): ClusterMember {

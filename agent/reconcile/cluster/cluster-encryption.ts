@@ -3,14 +3,27 @@ import { messageOf } from "../../lib/errors.ts";
 import type { Readiness } from "../../lib/readiness.ts";
 import { rememberLast } from "../../lib/remember-last.ts";
 import { type JudgedKeys, judgeKeys } from "../../plan/encryption/judge-keys.ts";
-import { planWireGuardDevice, WIREGUARD_DEVICE } from "../../plan/encryption/plan-device.ts";
-import { createWireGuardPeerPlanner } from "../../plan/encryption/plan-peers.ts";
+import type { Clock } from "../../lib/clock.ts";
+import {
+  planWireGuardDevice,
+  WIREGUARD_DEVICE,
+  WIREGUARD_DEVICES,
+} from "../../plan/encryption/plan-device.ts";
+import { createWireGuardPeerPlanner, findSwitched } from "../../plan/encryption/plan-peers.ts";
 import type { WireGuardDevicePlan, WireGuardPeerPlan } from "../../plan/encryption/wireguard.ts";
-import type { NodeKey } from "../../plan/peers/claim.ts";
+import type { NodeKey, NodeKeys } from "../../plan/peers/claim.ts";
 import type { Claims } from "../../plan/peers/cluster-claims.ts";
 import type { EncryptionType, PeerEncryption } from "../../plan/peers/peer-routes.ts";
 import type { PeersPlan } from "../../plan/peers/peers.ts";
-import type { ReportChanges } from "../report-changes.ts";
+import { createHandshakeWatch } from "./handshake-watch.ts";
+import {
+  createKeyRotation,
+  type KeyRotation,
+  type KeyRotationInput,
+  type OwnKey,
+  type RotationReport,
+  type RotationTask,
+} from "./key-rotation.ts";
 import { gatewaysOf, livePrefixes, type LocalNetwork } from "./local-network.ts";
 
 export interface EncryptionSettings {
@@ -19,20 +32,20 @@ export interface EncryptionSettings {
   readonly require: boolean;
   /** UDP port of WireGuard. */
   readonly port: number;
+  /** Milliseconds after which this node's key is replaced; 0: never. */
+  readonly rotateAfter: number;
 }
 
-export interface ClusterEncryptionInput {
-  readonly kernel: {
-    readonly wireguard: Pick<Kernel["wireguard"], "ensureDevice" | "ensurePeers" | "remove">;
-  };
+export interface ClusterEncryptionInput extends Omit<KeyRotationInput, "kernel" | "readiness" | "clock"> {
+  readonly kernel: { readonly wireguard: Omit<Kernel["wireguard"], "hasDevice"> };
+  readonly clock: Clock;
   readonly readiness: Pick<Readiness, "set" | "warn">;
   readonly nodeName: string;
   readonly encryption: EncryptionSettings;
-  readonly reportChanges: ReportChanges;
-  /** Whether our own Node still has a key of a time when it encrypted. */
-  readonly hasPublishedKey: () => boolean;
   /** Takes what our own Node is to say; to be called again as long as it says something else. */
-  readonly publishKey: (key: NodeKey | undefined) => void;
+  readonly publishKey: (key: NodeKeys | undefined) => void;
+  /** Hears that the kernel has something that the next run is about. */
+  readonly onHandshake: () => void;
 }
 
 /** What routes are planned with. */
@@ -56,65 +69,109 @@ export interface ClusterEncryption {
   applyPeers(peers: PeersPlan, options: { readonly prune: boolean; readonly verify: boolean }): Promise<void>;
   /** Removes what is left of a time when this node encrypted; after the routes through it are gone. */
   clearUp(isComplete: boolean): Promise<void>;
-  /** Undefined while there is none. */
-  ownKey(): NodeKey | undefined;
+  /** This node's key; undefined while there is none. */
+  report(): KeyReport | undefined;
+  /** Asks for a new key; to be followed by a run. */
+  rotateKey(): void;
+  readonly rotation: Pick<KeyRotation, "fault" | "isAsked">;
+  /** Looks no more for handshakes. */
+  stop(): void;
 }
 
-interface Device {
-  readonly publicKey: string;
+export interface KeyReport extends NodeKey {
+  readonly ageMs: number;
+  /** Undefined while no keys are rotated. */
+  readonly rotation: RotationReport | undefined;
+}
+
+interface Device extends OwnKey {
   readonly index: number;
 }
 
 export function createClusterEncryption(input: ClusterEncryptionInput): ClusterEncryption {
-  const { encryption, readiness } = input;
+  const { encryption, readiness, kernel } = input;
   const device = createDevice(input);
   const judgeOnce = rememberLast(judgeKeys);
-  const ownKey = (): NodeKey | undefined => {
-    const made = device.current();
-    return made && { publicKey: made.publicKey, port: encryption.port };
+  const rotation = createKeyRotation(input);
+  const watch = createHandshakeWatch({ ...input, read: kernel.wireguard.read, onChange: input.onHandshake });
+  const publishedKeys = (): NodeKeys | undefined => {
+    const [made, next] = [device.current(), rotation.next()];
+    return made && { publicKey: made.publicKey, port: encryption.port, ...(next && { next }) };
   };
-  const planPeers = createWireGuardPeerPlanner();
-  let planned: ReadonlyMap<string, WireGuardPeerPlan> = new Map();
+  const ensurePeers = createDevicePeers(input);
   let isCleared = false;
   return {
-    ownKey,
+    rotation,
+    rotateKey: rotation.ask,
+    stop: watch.stop,
+    report() {
+      const made = device.current();
+      return made && { ...describeKey(made, input), rotation: rotation.report() };
+    },
     async begin({ local, claims, verify }) {
       if (encryption.type === "none") return undefined;
       await device.ensure(local, verify);
       const made = device.current();
-      const own = made ?? { fault: device.fault() ?? "this node has no WireGuard device yet" };
-      const judged = judgeOnce([claims, made?.publicKey ?? device.fault()], () => ({
-        nodeName: input.nodeName,
-        own,
-        nodes: [...claims.values()].map(({ node }) => node),
-      }));
+      await rotation.begin(made, device.plan(), verify);
+      const own = made
+        ? { publicKey: made.publicKey, next: rotation.next()?.publicKey }
+        : { fault: device.fault() ?? "this node has no WireGuard device yet" };
+      const judged = judgeOnce([claims, JSON.stringify(own)], () => {
+        return { nodeName: input.nodeName, own, nodes: Array.from(claims.values(), ({ node }) => node) };
+      });
       return { linkIndex: made?.index, isRequired: encryption.require, ...judged };
     },
     async applyPeers(plan, options) {
       const fault = device.fault();
       if (fault !== undefined) throw new Error(fault);
-      if (device.current() === undefined) return;
-      const peers = planPeers(plan.encrypted);
-      const prune = options.prune && plan.held.size === 0;
-      const isSame = isSameMap(peers, planned);
-      const changes = await input.kernel.wireguard.ensurePeers(WIREGUARD_DEVICE, peers, {
-        prune,
-        verify: options.verify,
-      });
-      input.reportChanges(changes, { isRepair: isSame });
-      planned = peers;
+      const current = device.current();
+      if (current === undefined) return;
+      const isComplete = options.prune && plan.held.size === 0;
+      const task = { routes: plan.encrypted, current, isComplete, verify: options.verify };
+      const { isAwaited } = await ensurePeers(task);
+      await rotation.applyPeers(task);
       // Who reads the key sends at once: what comes is understood from here on.
-      input.publishKey(ownKey());
+      input.publishKey(publishedKeys());
+      const made = await rotation.advance(task);
+      if (made !== undefined) {
+        device.rekeyed(made);
+        input.publishKey(publishedKeys());
+      }
+      watch.set(isAwaited || rotation.next() !== undefined);
       readiness.warn("encryption", describeClear(plan));
     },
     async clearUp(isComplete) {
       if (encryption.type !== "none" || isCleared || !isComplete) return;
       input.publishKey(undefined);
       // Others may still send what only the device can read.
-      if (input.hasPublishedKey()) return;
-      await input.kernel.wireguard.remove(WIREGUARD_DEVICE);
+      if (input.publishedKey() !== undefined) return;
+      for (const name of WIREGUARD_DEVICES) await kernel.wireguard.remove(name);
       isCleared = true;
     },
+  };
+}
+
+function describeKey(
+  { publicKey, bornMs }: OwnKey,
+  { encryption: { port }, clock }: ClusterEncryptionInput,
+): Omit<KeyReport, "rotation"> {
+  return { publicKey, port, ageMs: clock.nowMs() - bornMs };
+}
+
+/** Makes the peers of the device; tells whether one is awaited under its next key. */
+function createDevicePeers({ kernel: { wireguard }, reportChanges }: ClusterEncryptionInput) {
+  const planPeers = createWireGuardPeerPlanner();
+  let planned: ReadonlyMap<string, WireGuardPeerPlan> = new Map();
+  return async ({ routes, isComplete: prune, verify }: RotationTask) => {
+    const isAwaited = routes.some(({ next }) => next !== undefined);
+    const seen = isAwaited ? await wireguard.read(WIREGUARD_DEVICE) : undefined;
+    const peers = planPeers(routes, findSwitched(routes, seen));
+    const isSame = isSameMap(peers, planned);
+    reportChanges(await wireguard.ensurePeers(WIREGUARD_DEVICE, peers, { prune, verify }), {
+      isRepair: isSame,
+    });
+    planned = peers;
+    return { isAwaited };
   };
 }
 
@@ -124,18 +181,21 @@ function isSameMap<Value>(a: ReadonlyMap<string, Value>, b: ReadonlyMap<string, 
 }
 
 /** Makes the device when there is a reason to look at it. */
-function createDevice({ kernel, encryption, reportChanges }: ClusterEncryptionInput) {
+function createDevice({ kernel, clock, encryption, reportChanges }: ClusterEncryptionInput) {
   let made: Device | undefined;
   let fault: string | undefined;
+  let planned: WireGuardDevicePlan | undefined;
   let plannedText = "";
   const ensure = async (plan: WireGuardDevicePlan): Promise<void> => {
     const text = JSON.stringify(plan);
     try {
-      const { publicKey, index, changes } = await kernel.wireguard.ensureDevice(plan);
+      const { publicKey, keyAgeMs, index, changes } = await kernel.wireguard.ensureDevice(plan);
       reportChanges(changes, { isRepair: made !== undefined && text === plannedText });
-      if (made?.publicKey !== publicKey || made.index !== index) made = { publicKey, index };
+      if (made?.publicKey !== publicKey || made.index !== index)
+        made = { publicKey, index, bornMs: clock.nowMs() - keyAgeMs };
       fault = undefined;
       plannedText = text;
+      planned = plan;
     } catch (error) {
       made = undefined;
       fault = messageOf(error);
@@ -143,6 +203,12 @@ function createDevice({ kernel, encryption, reportChanges }: ClusterEncryptionIn
   };
   return {
     current: (): Device | undefined => made,
+    /** As it was made last. */
+    plan: (): WireGuardDevicePlan | undefined => planned,
+    /** It has another key. */
+    rekeyed(key: OwnKey): void {
+      if (made !== undefined) made = { ...made, ...key };
+    },
     /** Why there is none. */
     fault: (): string | undefined => fault,
     async ensure(local: LocalNetwork, verify: boolean): Promise<void> {

@@ -3,13 +3,14 @@ import { createReadiness } from "../../lib/readiness.ts";
 import type { Ruleset } from "../../plan/nft/nft-table.ts";
 import { NO_SURROUNDINGS } from "../../plan/node/surroundings.ts";
 import type { UnderlayRoute } from "../../plan/node/underlay.ts";
-import type { ClusterMember, NodeKey } from "../../plan/peers/claim.ts";
+import type { ClusterMember, NodeKeys } from "../../plan/peers/claim.ts";
 import type { OverlayMode } from "../../plan/peers/peer-routes.ts";
 import type { PeersPlan } from "../../plan/peers/peers.ts";
 import type { EncryptionSettings } from "../../reconcile/cluster/cluster-encryption.ts";
 import { createClusterReconciler } from "../../reconcile/cluster.ts";
 import { createSettleClaims } from "../../reconcile/settle-claims.ts";
 import { cidr } from "../cidr.ts";
+import { createFakeClock } from "../fake-clock.ts";
 import { createFakeWireGuard } from "./fake-wireguard.ts";
 import { silentLog } from "../silent-log.ts";
 
@@ -37,7 +38,7 @@ export interface ClusterView {
   readonly isComplete: boolean;
 }
 
-export const IN_CLEAR: EncryptionSettings = { type: "none", require: false, port: 51_820 };
+export const IN_CLEAR: EncryptionSettings = { type: "none", require: false, port: 51_820, rotateAfter: 0 };
 
 /** Settings of the agent that tests of the cluster do not vary. */
 export const CLUSTER_SETTINGS = {
@@ -55,13 +56,16 @@ export const CLUSTER_SETTINGS = {
 export function setUp(overlay: OverlayMode = "never", encryption: EncryptionSettings = IN_CLEAR) {
   const seen: { plan: PeersPlan; prune: boolean; verify: boolean }[] = [];
   const rulesets: Ruleset[] = [];
-  const published: (NodeKey | undefined)[] = [];
+  const published: (NodeKeys | undefined)[] = [];
   const told = { repairs: [] as string[], notes: [] as string[], refusals: [] as string[] };
+  const clock = createFakeClock();
   const setup = {
     seen,
     rulesets,
     published,
-    wireguard: createFakeWireGuard(),
+    wireguard: createFakeWireGuard(clock.nowMs),
+    clock,
+    handshakes: 0,
     ...told,
     view: view(true, OWN, NEAR, FAR),
     addresses: OWN.addresses,
@@ -97,7 +101,10 @@ export function setUp(overlay: OverlayMode = "never", encryption: EncryptionSett
     nonMasqueradeCIDRs: [cidr("172.16.0.0/12")],
     encryption,
     publishKey: (key) => published.push(key),
-    hasPublishedKey: () => setup.view.nodes.get("own")?.wireguard !== undefined,
+    publishedKey: () => setup.view.nodes.get("own")?.wireguard,
+    clock,
+    nowSeconds: () => clock.nowMs() / 1000,
+    onHandshake: () => setup.handshakes++,
     isComplete: () => setup.view.isComplete,
     settleClaims: createSettleClaims({
       nodeName: "own",
@@ -131,6 +138,7 @@ export function setUp(overlay: OverlayMode = "never", encryption: EncryptionSett
   return Object.assign(setup, {
     run: (verify = false) => reconciler.run({ verify }),
     counts: () => reconciler.counts(),
+    keys: reconciler.keys,
   });
 }
 

@@ -4,13 +4,21 @@ import {
   WireGuardMissingError,
   WireGuardPortError,
 } from "../../kernel/wireguard/wireguard-kernel.ts";
-import type { WireGuardDevicePlan, WireGuardPeerPlan } from "../../plan/encryption/wireguard.ts";
+import type {
+  WireGuardDevicePlan,
+  WireGuardEndpoint,
+  WireGuardPeerPlan,
+  WireGuardPeerState,
+} from "../../plan/encryption/wireguard.ts";
 
 interface Device {
   readonly plan: WireGuardDevicePlan;
-  readonly publicKey: string;
+  publicKey: string;
+  bornMs: number;
   readonly index: number;
   peers: ReadonlyMap<string, WireGuardPeerPlan>;
+  /** When and where peers have answered, by public key. */
+  readonly handshakes: Map<string, { readonly seconds: number; readonly endpoint?: WireGuardEndpoint }>;
 }
 
 /** WireGuard devices in memory. */
@@ -27,9 +35,16 @@ export function fakeKey(text: string): string {
   return createHash("sha256").update(text).digest("base64");
 }
 
-export function createFakeWireGuard(): FakeWireGuard {
+const missing = (name: string): Error => new Error(`WireGuard device "${name}" is missing`);
+
+export function createFakeWireGuard(nowMs: () => number): FakeWireGuard {
   let made = 0;
   const devices = new Map<string, Device>();
+  const create = (plan: WireGuardDevicePlan): Device => {
+    made++;
+    const publicKey = fakeKey(`device ${made}`);
+    return { plan, publicKey, bornMs: nowMs(), index: 100 + made, peers: new Map(), handshakes: new Map() };
+  };
   const fake: FakeWireGuard = {
     isThere: true,
     isPortTaken: false,
@@ -38,21 +53,23 @@ export function createFakeWireGuard(): FakeWireGuard {
       if (!fake.isThere)
         return Promise.reject(new WireGuardMissingError(`create WireGuard device "${plan.name}"`));
       if (fake.isPortTaken) return Promise.reject(new WireGuardPortError(plan.name, plan.port));
-      const known = devices.get(plan.name);
-      made += known === undefined ? 1 : 0;
-      const { publicKey, index, peers } = known ?? {
-        publicKey: fakeKey(`device ${made}`),
-        index: 100 + made,
-        peers: new Map(),
-      };
-      devices.set(plan.name, { plan, publicKey, index, peers });
-      return Promise.resolve({ publicKey, index, changes: [] });
+      const device = { ...(devices.get(plan.name) ?? create(plan)), plan };
+      devices.set(plan.name, device);
+      const { publicKey, index, bornMs } = device;
+      return Promise.resolve({ publicKey, index, keyAgeMs: nowMs() - bornMs, changes: [] });
     },
     ensurePeers(name, peers, { prune }) {
       const device = devices.get(name);
-      if (device === undefined) return Promise.reject(new Error(`WireGuard device "${name}" is missing`));
+      if (device === undefined) return Promise.reject(missing(name));
       device.peers = new Map([...(prune ? [] : device.peers), ...peers]);
       return Promise.resolve([]);
+    },
+    moveKey(from, to) {
+      const [source, target] = [devices.get(from), devices.get(to)];
+      if (source === undefined || target === undefined) return Promise.reject(missing(from));
+      target.publicKey = source.publicKey;
+      target.bornMs = source.bornMs;
+      return Promise.resolve(target.publicKey);
     },
     read(name) {
       const device = devices.get(name);
@@ -60,9 +77,7 @@ export function createFakeWireGuard(): FakeWireGuard {
         device && {
           publicKey: device.publicKey,
           port: device.plan.port,
-          peers: [...device.peers.values()].map(({ publicKey, endpoint, allowedIps }) => {
-            return { publicKey, endpoint, allowedIps, lastHandshake: 0, receivedBytes: 0, sentBytes: 0 };
-          }),
+          peers: [...device.peers.values()].map((peer) => describePeer(peer, device)),
         },
       );
     },
@@ -70,4 +85,19 @@ export function createFakeWireGuard(): FakeWireGuard {
     hasDevice: (linkIndex) => [...devices.values()].some(({ index }) => index === linkIndex),
   };
   return fake;
+}
+
+function describePeer(
+  { publicKey, endpoint, allowedIps }: WireGuardPeerPlan,
+  { handshakes }: Device,
+): WireGuardPeerState {
+  const seen = handshakes.get(publicKey);
+  return {
+    publicKey,
+    endpoint: seen?.endpoint ?? endpoint,
+    allowedIps,
+    lastHandshake: seen?.seconds ?? 0,
+    receivedBytes: 0,
+    sentBytes: 0,
+  };
 }

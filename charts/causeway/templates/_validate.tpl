@@ -17,6 +17,10 @@
 {{- if and (ne .encryption.type "none") (eq (int .encryption.port) (int .vxlanPort)) -}}
 {{- $faults = append $faults (printf "config.encryption.port %d is also config.vxlanPort" (int .encryption.port)) -}}
 {{- end -}}
+{{- $nextPort := ternary 65534 (add (int .encryption.port) 1) (eq (int .encryption.port) 65535) -}}
+{{- if and (ne .encryption.type "none") (eq (int $nextPort) (int .vxlanPort)) -}}
+{{- $faults = append $faults (printf "config.encryption.port %d: port %d, on which its keys are rotated, is also config.vxlanPort" (int .encryption.port) (int .vxlanPort)) -}}
+{{- end -}}
 {{- end -}}
 {{- /* Mounted under the same path, so they must not cover what the image needs. */ -}}
 {{- range $name, $path := .Values.hostPaths -}}

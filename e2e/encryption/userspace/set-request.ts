@@ -3,7 +3,7 @@ import { type Attributes, readAttributes, readItems } from "../../../agent/netli
 
 /** Of linux/wireguard.h. */
 const DEVICE = { privateKey: 3, port: 6, peers: 8 } as const;
-const PEER = { publicKey: 1, flags: 3, endpoint: 4, allowedIps: 9 } as const;
+const PEER = { publicKey: 1, flags: 3, endpoint: 4, keepalive: 5, allowedIps: 9 } as const;
 const FLAGS = { remove: 1, replaceAllowedIps: 2, updateOnly: 4 } as const;
 const ALLOWED_IP = { address: 2, length: 3 } as const;
 
@@ -26,6 +26,10 @@ function peerLines(bytes: Buffer): readonly string[] {
     ...flag(FLAGS.remove, "remove=true"),
     ...flag(FLAGS.updateOnly, "update_only=true"),
     ...optional(peer.get(PEER.endpoint), (endpoint) => `endpoint=${endpointText(endpoint)}`),
+    ...optional(
+      peer.get(PEER.keepalive),
+      (seconds) => `persistent_keepalive_interval=${seconds.readUInt16LE(0)}`,
+    ),
     ...flag(FLAGS.replaceAllowedIps, "replace_allowed_ips=true"),
     ...readItems("allowed IPs", peer.get(PEER.allowedIps)).map((item) => `allowed_ip=${prefixText(item)}`),
   ];

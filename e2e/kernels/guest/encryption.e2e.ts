@@ -7,11 +7,13 @@ import { after, test } from "node:test";
 import { runKernelTestFile } from "../../../agent/testing/runner/kernel-test-file.ts";
 import { createEncryptedLab } from "../../encryption/encrypted-lab.ts";
 import { testEncryption } from "../../encryption/encryption-tests.ts";
+import { testRotation } from "../../encryption/rotation-tests.ts";
 
 const lab = await createEncryptedLab();
 after(() => lab.close());
 
 testEncryption(() => lab);
+testRotation(() => lab);
 
 for (const file of ["devices", "kernel"])
   test(`WireGuard of this kernel does what e2e/encryption/${file}.netns.test.ts asks`, async () => {
