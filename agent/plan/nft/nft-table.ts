@@ -37,6 +37,8 @@ export interface NftChain {
   readonly priority: number;
   /** Rule text without the comment. */
   readonly rules: readonly { readonly name: string; readonly text: string }[];
+  /** Asks what other chains have written on a packet: it comes to a table only after those write it. */
+  readonly isLast?: true;
 }
 
 export interface NftTable {

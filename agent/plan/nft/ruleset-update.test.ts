@@ -247,3 +247,20 @@ test("formatUpdate() changes a set that loses elements in one transaction, howev
     assert.equal(texts.filter((text) => / element | flush /.test(text)).length, 1);
   }
 });
+
+test("formatUpdate() brings a chain that asks what others write on packets after those", () => {
+  const asking = { ...output, name: "asking", rules: [{ name: "mark", text: "meta mark 1 accept" }] };
+  const later: NftTable = {
+    ...planned,
+    chains: [...planned.chains, { ...asking, type: "filter", hook: "output", isLast: true }],
+  };
+  const stranger = { ...output, name: "stranger" };
+  const observed: ObservedTable = { ...asPlanned, chains: [stranger] };
+  const [first, second, ...rest] = formatUpdate([{ planned: later, observed }]);
+  assert.match(first ?? "", /chain output/);
+  assert.doesNotMatch(first ?? "", /chain asking|delete chain/);
+  assert.match(second ?? "", /delete chain inet causeway stranger\n[^]*chain output[^]*chain asking/);
+  assert.deepEqual(rest, []);
+  const there: ObservedTable = { ...asObserved(later), chains: [stranger, ...asObserved(later).chains] };
+  assert.equal(formatUpdate([{ planned: later, observed: there }]).length, 1);
+});

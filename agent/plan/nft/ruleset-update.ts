@@ -20,13 +20,16 @@ const MAX_CHARACTERS = 30_000;
  * so do others while there are too many for one; the last the rules that look into them, and takes away what
  * is not planned. In one transaction packets would find a new set empty for half a millisecond: rules count
  * from the beginning of the commit, elements of intervals from its end (measured on 6.18; nf_tables_commit of
- * net/netfilter/nf_tables_api.c and nft_rbtree_commit of nft_set_rbtree.c).
+ * net/netfilter/nf_tables_api.c and nft_rbtree_commit of nft_set_rbtree.c). A chain that asks what others
+ * have written on packets has a transaction after theirs, since some packets are on their way between both.
  */
 export function formatUpdate(pairs: readonly TablePair[]): readonly string[] {
   const changed = pairs.filter((pair) => diffTable(pair).length > 0);
-  return [...pack(changed.flatMap(formatSets)), changed.map(formatRules).join("")].filter(
-    (text) => text !== "",
-  );
+  return [
+    ...pack(changed.flatMap(formatSets)),
+    changed.map(formatFirstRules).join(""),
+    changed.map(formatRules).join(""),
+  ].filter((text) => text !== "");
 }
 
 /** Joins texts to as few as the limit allows; one alone may be longer. */
@@ -99,6 +102,19 @@ function keyOf(element: string): string {
   return element.replace(/ (with |comment "|: ).*$/, "");
 }
 
+/** All rules but those of chains that must come last, where the table gets such chains. */
+function formatFirstRules(pair: TablePair): string {
+  const { planned, observed } = pair;
+  if (observed === undefined || !isKept(pair)) return "";
+  const isThere = ({ name }: NftChain): boolean => observed.chains.some((chain) => chain.name === name);
+  if (planned.chains.every((chain) => chain.isLast !== true || isThere(chain))) return "";
+  return formatChains(
+    `${planned.family} ${TABLE_NAME}`,
+    [],
+    planned.chains.filter(({ isLast }) => isLast !== true),
+  );
+}
+
 function formatRules(pair: TablePair): string {
   const { planned, observed } = pair;
   if (!isKept(pair)) return formatTable(planned);
@@ -111,13 +127,16 @@ function formatRules(pair: TablePair): string {
       .length === 0
   )
     return "";
-  const chains = planned.chains.flatMap(formatChain);
+  return formatChains(table, deletions, planned.chains);
+}
+
+function formatChains(table: string, deletions: readonly string[], chains: readonly NftChain[]): string {
   return [
     `add table ${table}`,
     `flush table ${table}`,
     ...deletions,
     `table ${table} {`,
-    ...chains,
+    ...chains.flatMap(formatChain),
     "}",
     "",
   ].join("\n");

@@ -221,7 +221,7 @@ function planUnwrapped({ bridge, devices }: OverlayGuardInput, { sources }: Over
     { name: "inner", text: drop(inner) },
   ];
   const priority = PRIORITY_BEFORE_DEFRAGMENTATION;
-  return { name: "overlay-unwrapped", type: "filter", hook: "prerouting", priority, rules };
+  return { name: "overlay-unwrapped", type: "filter", hook: "prerouting", priority, rules, isLast: true };
 }
 
 function planReceiving({ port, vni, ownAddresses }: OverlayGuardInput): NftChain {

@@ -72,7 +72,7 @@ interface Conversation {
 /** Asks every 5 ms, until it is ended. */
 async function converse(context: TestContext, { name, from, target }: Pair): Promise<Conversation> {
   const file = join(folder, name.replaceAll(/\W/g, "-"));
-  const script = `echo $$ >${file}.pid; exec ping -n -q -i 0.005 ${target} >${file} 2>>/tmp/up16.err`;
+  const script = `echo $$ >${file}.pid; exec ping -n -q -i 0.005 ${target} >${file} 2>&1`;
   const run = from === undefined ? runOnHost("sh", "-c", script) : from.run("sh", "-c", script);
   const done = run.catch(() => undefined); // ping ends with 1 when nothing was answered
   context.after(() => runOnHost("sh", "-c", `kill -9 ${readPid(file)} 2>/dev/null; true`));
