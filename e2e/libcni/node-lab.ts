@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { NodeKey } from "../../agent/plan/peers/claim.ts";
 import { formatObjects } from "../../agent/testing/kube/format-objects.ts";
-import { AGENT_HTTP, type Agent, startAgent } from "../lib/agent.ts";
+import { AGENT_HTTP, type Agent, type AgentInput, startAgent } from "../lib/agent.ts";
 import { type IpView, viewOf } from "../lib/ip-json.ts";
 import { createLabNetwork, type LabNetwork, NODE_NAME } from "../lib/netns.ts";
 import { startProcess } from "../lib/process.ts";
@@ -15,6 +16,7 @@ export interface NodeEntry {
   readonly name: string;
   readonly addresses: readonly string[];
   readonly podCIDRs: readonly string[];
+  readonly wireguard?: NodeKey | undefined;
 }
 
 /**
@@ -39,13 +41,15 @@ export interface NodeLab {
   /** What the nodes file tells of this node, and of others; the agent follows it. */
   setPodCidrs(podCIDRs: readonly string[]): void;
   setPeers(peers: readonly NodeEntry[]): void;
+  /** Tells the key of this node, as the API server does. */
+  setKey(wireguard: NodeKey): void;
   /** What the objects file has; the agent follows it from the first call before its start on. */
   setObjects(objects: readonly object[]): void;
   close(): Promise<void>;
 }
 
 /** Makes the node's network; its agent's files come into a new folder below that of the run. */
-export async function createNodeLab(): Promise<NodeLab> {
+export async function createNodeLab(agent: Pick<AgentInput, "env" | "flags"> = {}): Promise<NodeLab> {
   const { folder: runFolder, tag } = readRun();
   await using cleanUps = new AsyncDisposableStack();
   const folder = mkdtempSync(join(runFolder, "lab-"));
@@ -67,14 +71,15 @@ export async function createNodeLab(): Promise<NodeLab> {
 
   let podCIDRs: readonly string[] = POD_CIDRS;
   let peers: readonly NodeEntry[] = [];
+  let wireguard: NodeKey | undefined;
   const writeNodes = (): void => {
-    const own: NodeEntry = { name: NODE_NAME, addresses: network.nodeAddresses, podCIDRs };
+    const own: NodeEntry = { name: NODE_NAME, addresses: network.nodeAddresses, podCIDRs, wireguard };
     writeFileSync(nodesFile, JSON.stringify([own, ...peers]));
   };
   writeNodes();
   const objectsFile = join(folder, "objects.yaml");
-  const flags: string[] = [];
-  const place = { folder, netns: network.node, nodesFile, nodeName: NODE_NAME, socket, httpRelay, flags };
+  let objects: readonly string[] = [];
+  const place = { folder, netns: network.node, nodesFile, nodeName: NODE_NAME, socket, httpRelay };
   let running: Agent | undefined;
   const stopAgent = async (): Promise<void> => {
     await running?.stop("SIGTERM");
@@ -94,7 +99,10 @@ export async function createNodeLab(): Promise<NodeLab> {
     nodesFile,
     conflist: join(cniConfDir, "10-causeway.conflist"),
     async agent() {
-      if (running?.isRunning() !== true) running = await startAgent({ ...place, cniBinDir, cniConfDir });
+      if (running?.isRunning() !== true) {
+        const flags = [...objects, ...(agent.flags ?? [])];
+        running = await startAgent({ ...place, cniBinDir, cniConfDir, env: agent.env, flags });
+      }
       await running.waitUntilReady();
       return running;
     },
@@ -107,9 +115,13 @@ export async function createNodeLab(): Promise<NodeLab> {
       peers = given;
       writeNodes();
     },
-    setObjects(objects) {
-      writeFileSync(objectsFile, formatObjects(objects));
-      if (flags.length === 0) flags.push("--objects-file", objectsFile);
+    setKey(given) {
+      wireguard = given;
+      writeNodes();
+    },
+    setObjects(given) {
+      writeFileSync(objectsFile, formatObjects(given));
+      objects = ["--objects-file", objectsFile];
     },
     close: () => finish.disposeAsync(),
   };

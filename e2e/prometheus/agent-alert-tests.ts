@@ -10,7 +10,7 @@ import type { WatchedLab } from "./watched-lab.ts";
 const FIRST = { name: "first", addresses: ["192.0.2.8"], podCIDRs: ["10.244.8.0/24"] };
 
 /**
- * Faults that keep an agent from making the node's network. Before all other alerts: those here look back on
+ * Faults that keep an agent from making the node's network. Before most other alerts: those here look back on
  * minutes.
  */
 export function testWorkAlerts({ testAlert }: AlertTester): void {

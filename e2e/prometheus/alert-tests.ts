@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { testAwayAlerts, testWorkAlerts } from "./agent-alert-tests.ts";
 import { readAlerts } from "./chart-files.ts";
+import { testEncryptionAlerts } from "./encryption-alert-tests.ts";
 import { testNodeAlerts } from "./node-alert-tests.ts";
 import { testPodAlerts } from "./pod-alert-tests.ts";
 import { testPolicyAlerts } from "./policy-alert-tests.ts";
@@ -14,6 +15,7 @@ import type { WatchedLab } from "./watched-lab.ts";
  */
 export function testAlerts(getLab: () => WatchedLab): void {
   const tester = createAlertTester(getLab);
+  testEncryptionAlerts(tester);
   testWorkAlerts(tester);
   testPodAlerts(tester);
   testPolicyAlerts(tester);

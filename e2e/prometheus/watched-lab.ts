@@ -1,8 +1,12 @@
 import { join } from "node:path";
+import type { NodeKey } from "../../agent/plan/peers/claim.ts";
+import { askForKey } from "../../agent/report/ask-agent.ts";
+import { encrypting } from "../encryption/encrypted-lab.ts";
 import { AGENT_HTTP } from "../lib/agent.ts";
 import { observeCommand, runCommand } from "../lib/command.ts";
 import { removeNetns } from "../lib/netns.ts";
 import { REPOSITORY } from "../lib/tools.ts";
+import { waitFor } from "../lib/wait-for.ts";
 import { createNodeLab, type NodeLab } from "../libcni/node-lab.ts";
 import { type Prometheus, startPrometheus } from "./prometheus.ts";
 import { shortenedRules } from "./test-rules.ts";
@@ -10,7 +14,7 @@ import { shortenedRules } from "./test-rules.ts";
 /** Where the pods of policies' alerts are. */
 export const NAMESPACE = { kind: "Namespace", metadata: { name: "shop" } };
 
-/** A node with a real agent, watched by a real Prometheus. */
+/** A node with a real agent that encrypts, watched by a real Prometheus. */
 export interface WatchedLab {
   readonly node: NodeLab;
   readonly prometheus: Prometheus;
@@ -26,11 +30,12 @@ export interface WatchedLab {
 
 export async function createWatchedLab(): Promise<WatchedLab> {
   await using cleanUps = new AsyncDisposableStack();
-  const node = await createNodeLab();
+  const node = await createNodeLab(encrypting());
   cleanUps.defer(node.close);
   node.setPodCidrs(["10.244.7.0/28"]);
   node.setObjects([NAMESPACE]);
   await node.agent();
+  node.setKey(await readKey(node));
   const startedS = Date.now() / 1000;
   const prometheus = await startPrometheus({
     folder: node.folder,
@@ -65,4 +70,16 @@ export async function createWatchedLab(): Promise<WatchedLab> {
   });
   const finish = cleanUps.move();
   return { node, prometheus, startedS, call, close: () => finish.disposeAsync() };
+}
+
+/** The WireGuard key of the node, once it has one. */
+async function readKey({ socket }: NodeLab): Promise<NodeKey> {
+  return waitFor(
+    "the key",
+    async () => {
+      const answer = await askForKey(socket, { query: "key", timeoutMs: 1000 });
+      return answer.kind === "silent" ? undefined : answer.report.key;
+    },
+    { timeoutMs: 20_000 },
+  );
 }

@@ -77,7 +77,7 @@ export type Fault = keyof typeof FAULTS;
 /** The table as Markdown. */
 export function formatFaultTable(): string {
   const rows = Object.values(FAULTS).map(({ fault, seen, after }) => `| ${fault} | ${seen} | ${after} |`);
-  return ["| fault | what is seen | afterwards |", "|---|---|---|", ...rows].join("\n");
+  return ["| fault | effect | afterwards |", "|---|---|---|", ...rows].join("\n");
 }
 
 /** Prints the row that a test has proven. */
