@@ -3,6 +3,7 @@ import type { Netns } from "../lib/netns.ts";
 import type { AttackLab, Stand } from "./attack-lab.ts";
 import { ETHERTYPE, ethernet } from "./frames/ethernet.ts";
 import { udp } from "./frames/ip.ts";
+import { VXLAN } from "./frames/vxlan.ts";
 
 /** What containerd, CRI-O and Docker leave to a container by default. */
 const RUNTIME_DEFAULT =
@@ -42,6 +43,21 @@ export async function sendDatagrams(
 ): Promise<void> {
   const input = datagrams.map(({ to, port, data }) => `${to} ${port} 1 ${hex(data)}\n`).join("");
   await runCommand([...netns.enter, ...confined("none"), program, "udp"], { input });
+}
+
+/**
+ * The same data in one go, for the network card to cut (UDP segmentation): a link between machines in memory
+ * has none, so the receiver cuts. All have the length of the first.
+ */
+export async function sendSegments(
+  { program }: AttackLab,
+  netns: Netns,
+  to: string,
+  segments: readonly Uint8Array[],
+): Promise<void> {
+  const size = segments[0]?.length ?? 0;
+  const input = `${to} ${VXLAN.port} 1 ${segments.map(hex).join("")}\n`;
+  await runCommand([...netns.enter, ...confined("none"), program, "segments", String(size)], { input });
 }
 
 /** Puts a packet into a frame from the stand to its gateway. */

@@ -4,6 +4,7 @@
  *                                  stdin: "COUNT HEX" a line
  *   attacker udp                   sends datagrams by UDP sockets, which needs no capability;
  *                                  stdin: "ADDRESS PORT COUNT HEX" a line
+ *   attacker segments SIZE         the same, each as one datagram that is to be cut into such of SIZE bytes
  *   attacker capture MARKER        prints "LINK HEX" for each frame with the marker that comes into the
  *                                  namespace, before any filter
  *   attacker receive PORT          prints "SOURCE HEX" for each datagram to the port
@@ -16,6 +17,7 @@
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,7 +104,7 @@ static int open_socket(int type)
 }
 
 /* That the network refuses is what the tests are about: only a socket that cannot be is an error. */
-static int send_datagrams(void)
+static int send_datagrams(int segment)
 {
 	char text[INET6_ADDRSTRLEN];
 	struct sockaddr_in6 to = {0};
@@ -111,6 +113,7 @@ static int send_datagrams(void)
 	int udp = open_socket(SOCK_DGRAM), at;
 
 	if (udp < 0) return fail("open a UDP socket");
+	if (segment > 0 && setsockopt(udp, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof segment) != 0) return fail("ask for segments");
 	while (fgets(line, sizeof line, stdin) != NULL) {
 		if (sscanf(line, "%45s %hu %ld %n", text, &port, &count, &at) != 3 || parse_address(text, &to) != 0 ||
 			(length = parse_hex(line + at)) < 0)
@@ -186,10 +189,11 @@ int main(int argc, char **argv)
 
 	if (stay_on_one_cpu() != 0) return fail("stay on one CPU");
 	if (argc == 3 && strcmp(mode, "send") == 0) return send_frames(argv[2]);
-	if (argc == 2 && strcmp(mode, "udp") == 0) return send_datagrams();
+	if (argc == 2 && strcmp(mode, "udp") == 0) return send_datagrams(0);
+	if (argc == 3 && strcmp(mode, "segments") == 0) return send_datagrams(atoi(argv[2]));
 	if (argc == 3 && strcmp(mode, "capture") == 0) return capture(argv[2]);
 	if (argc == 3 && strcmp(mode, "receive") == 0) return receive(argv[2]);
 	if (argc == 5 && strcmp(mode, "hold") == 0) return hold(argv[2], argv[3], atol(argv[4]));
-	fprintf(stderr, "usage: attacker send LINK | udp | capture MARKER | receive PORT | hold ADDRESS PORT N\n");
+	fprintf(stderr, "usage: attacker send LINK | udp | segments SIZE | capture MARKER | receive PORT | hold ADDRESS PORT N\n");
 	return 2;
 }

@@ -1,7 +1,7 @@
 import type { Netns } from "../lib/netns.ts";
 import type { LabNode } from "../nodes/cluster-lab.ts";
 import { WORLD } from "../nodes/cluster-network.ts";
-import { datagramFrame, frameOf, PORTS, sendDatagrams, sendFrames } from "./assault.ts";
+import { datagramFrame, frameOf, PORTS, sendDatagrams, sendFrames, sendSegments } from "./assault.ts";
 import { type AttackGroup, type Cell, cellsAt, EVERYWHERE } from "./attack.ts";
 import type { AttackLab } from "./attack-lab.ts";
 import { udp } from "./frames/ip.ts";
@@ -96,8 +96,21 @@ async function withService(
   }
 }
 
+/** The data of a datagram of another network than ours, of the same length. */
+function ofAnotherNetwork(data: Uint8Array): Uint8Array {
+  return data.map((byte, index) => (index === 6 ? byte ^ 1 : byte));
+}
+
+/** Data of the same length that nobody looks for. */
+const unmarked = (data: Uint8Array): Uint8Array => data.toReversed();
+
 /** What a node says in the overlay about pods that are not its own; `from` sends as itself. */
-async function lieInside(lab: AttackLab, cell: Cell, from: LabNode): Promise<void> {
+async function lieInside(
+  lab: AttackLab,
+  cell: Cell,
+  from: LabNode,
+  way: "alone" | "behind a truth",
+): Promise<void> {
   const of = indexOf(cell);
   const n1 = lab.node("n1");
   const [, pod] = n1.pods;
@@ -109,10 +122,20 @@ async function lieInside(lab: AttackLab, cell: Cell, from: LabNode): Promise<voi
     for (const { from: own, to } of pairs)
       await sendInto(lab, from.netns, to, encapsulated(own, to, { source, destination }, data));
   };
+  const hide = async (source: string, data: Uint8Array): Promise<void> => {
+    for (const { from: own, to } of outer) {
+      const good = encapsulated(own, to, { source: truth, destination }, unmarked(data));
+      const bad = encapsulated(own, to, { source, destination }, data);
+      await sendSegments(lab, from.netns, to, [good, bad]);
+    }
+  };
   await assertNothingArrives(lab, {
     victim: pod.netns,
     async attack(data) {
-      for (const source of [...lies, WORLD[of]]) await send(source, data);
+      for (const source of [...lies, WORLD[of]]) {
+        if (way === "alone") await send(source, data);
+        else await hide(source, data);
+      }
     },
     // Two nodes that have both families outside use the first only.
     honest: (data) => send(truth, data, outer.slice(0, 1)),
@@ -167,8 +190,25 @@ export const OVERLAY_ATTACKS: AttackGroup = {
       title: "a node speaks in the overlay for pods of other nodes, and for the world",
       cells: cellsAt("direct", "vxlan"),
       async run(lab, cell) {
-        for (const from of lab.victims(cell)) await lieInside(lab, cell, from);
+        for (const from of lab.victims(cell)) await lieInside(lab, cell, from, "alone");
       },
     },
+    {
+      title: "a node hides such a packet behind a good one, in a datagram to be cut (UDP segmentation)",
+      cells: cellsAt("direct", "vxlan"),
+      async run(lab, cell) {
+        for (const from of lab.victims(cell)) await lieInside(lab, cell, from, "behind a truth");
+      },
+    },
+    ...["a pod", "a machine that is not a node"].map((who) => ({
+      title: `${who} hides a packet of the overlay behind one of another network, in a datagram to be cut`,
+      cells: EVERYWHERE,
+      async run(lab: AttackLab, cell: Cell) {
+        const { netns } = who === "a pod" ? await lab.attackerOn("n1") : lab.foreign;
+        await inject(lab, cell, ({ to }, data) =>
+          sendSegments(lab, netns, to, [ofAnotherNetwork(data), data]),
+        );
+      },
+    })),
   ],
 };
