@@ -10,7 +10,7 @@ import { testUninstall } from "./uninstall-tests.ts";
 
 const tools = await findTools();
 
-for (const containerd of [tools.containerdOld, tools.containerdNew]) {
+for (const containerd of tools.containerds) {
   describe(`containerd ${containerd.version}`, () => {
     let lab: PodLab | undefined;
     const getLab = (): PodLab => {

@@ -257,6 +257,7 @@ conformance)
 containerd)
   ensure_installed iproute2 iputils-ping libseccomp2 mount musl-tools nftables util-linux
   unpack bookworm containerd-1.6 containerd
+  if [ "${CONTAINERD:-}" = 1.7 ]; then unpack trixie containerd-1.7 containerd; fi
   unpack_newest_containerd
   unpack bookworm runc runc
   unpack bookworm cni-plugins containernetworking-plugins

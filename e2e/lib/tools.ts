@@ -15,7 +15,8 @@ export interface ContainerdTools {
 
 /** What `packages.sh containerd` has put into the cache. */
 export interface Tools {
-  readonly containerdOld: ContainerdTools;
+  /** Those to try: the one that CONTAINERD names, else the oldest and the newest. */
+  readonly containerds: readonly ContainerdTools[];
   readonly containerdNew: ContainerdTools;
   readonly runc: string;
   readonly busybox: string;
@@ -25,8 +26,12 @@ export interface Tools {
 /** Finds the tools; throws when the packages have not been fetched. */
 export async function findTools(): Promise<Tools> {
   const find = (path: string): string => findPackaged("containerd", path);
+  const { CONTAINERD: chosen } = process.env;
+  const names = chosen === undefined ? ["1.6", "newest"] : [chosen];
   return {
-    containerdOld: await inspectContainerd(find("containerd-1.6/usr/bin")),
+    containerds: await Promise.all(
+      names.map((name) => inspectContainerd(find(`containerd-${name}/usr/bin`))),
+    ),
     containerdNew: await inspectContainerd(find("containerd-newest/usr/bin")),
     runc: find("runc/usr/sbin/runc"),
     busybox: find("busybox/bin/busybox"),
