@@ -66,7 +66,26 @@ async function judgeState(agent: WatchedAgent): Promise<readonly string[]> {
     intervalMs: 50,
   }).catch((error: unknown) => (last ??= String(error)));
   if (last !== undefined) return reasonNotReady?.test(last) === true ? [] : [`not ready: ${last}`];
-  return (await agent.verify()).map((fault) => `verification: ${fault}`);
+  return untilSound(agent);
+}
+
+/**
+ * Faults that the agent does not mend. While a test had taken the rules, packets may have taught the host
+ * what goes with the run after the repair.
+ */
+async function untilSound(agent: WatchedAgent): Promise<readonly string[]> {
+  let faults: readonly string[] = [];
+  const isSound = async (): Promise<true | undefined> => {
+    faults = await agent.verify();
+    return faults.length === 0 ? true : undefined;
+  };
+  await waitFor(`soundness of ${agent.name}`, isSound, {
+    timeoutMs: READY_WITHIN_MS,
+    intervalMs: 200,
+  }).catch((error: unknown) => {
+    if (faults.length === 0) throw error;
+  });
+  return faults.map((fault) => `verification: ${fault}`);
 }
 
 /** Lines of level error, of both forms that `--log-format` knows. */
