@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { observeCommand } from "../lib/command.ts";
 import { startProcess } from "../lib/process.ts";
@@ -66,16 +68,21 @@ async function beginRotation(lab: ClusterLab): Promise<void> {
 
 /** Connections from the second pod of each node to all servers of the others, busy until they are stopped. */
 async function startLoad(lab: ClusterLab) {
-  const folder = process.env["CAUSEWAY_E2E_FOLDER"] ?? "";
+  await using cleanUps = new AsyncDisposableStack();
+  const folder = mkdtempSync(join(process.env["CAUSEWAY_E2E_FOLDER"] ?? "", "load-"));
+  cleanUps.defer(() => rmSync(folder, { recursive: true }));
   const clients = await Promise.all(
     lab.nodes.map(async (node) => {
       const targets = serversOf(others(lab, node));
       const program = [process.execPath, script("echo-load.ts"), String(TCP_PORT), MARKER, ...targets];
       const name = `load-${node.name}`;
-      return startProcess({ name, command: [...node.pods[1].netns.enter, ...program], folder });
+      const client = await startProcess({ name, command: [...node.pods[1].netns.enter, ...program], folder });
+      cleanUps.defer(async () => void (await client.stop()));
+      return client;
     }),
   );
   for (const client of clients) await client.waitForLine(/^connected$/, 10_000);
+  const finish = cleanUps.move();
   return {
     /** Ends them; gives the longest silence in milliseconds. */
     async stop(): Promise<number> {
@@ -92,6 +99,7 @@ async function startLoad(lab: ClusterLab) {
       );
       return Math.max(...all.map(([, { gapMs }]) => gapMs));
     },
+    [Symbol.asyncDispose]: () => finish.disposeAsync(),
   };
 }
 
@@ -113,7 +121,7 @@ function testUnderLoad(getLab: () => ClusterLab): void {
     await publishKeys(lab);
     await using sniffer = await startSniffer(lab.network.router);
     for (const rotating of [[lab.node("n1")], lab.nodes]) {
-      const load = await startLoad(lab);
+      await using load = await startLoad(lab);
       const before = await Promise.all(rotating.map(keyOf));
       await whilePublishing(lab, async () => {
         await Promise.all(rotating.map((node) => rotate(node)));
