@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { requestFrame } from "./request/request-frame.ts";
+import { encodeRequestFrame } from "./request/frame.ts";
 import { silentLog } from "../testing/silent-log.ts";
 import { CniError } from "./cni-error.ts";
 import type { Commands } from "./verbs/commands.ts";
 import { createKeyedLock } from "../lib/keyed-lock.ts";
 import { createLimiter } from "../lib/limiter.ts";
 import { type ServedCall, type ShimTransport, startCniServer } from "./server.ts";
+
+const STARTED = { startedNs: 123_456_789n };
 
 const conf = JSON.stringify({ cniVersion: "0.4.0", name: "causeway", type: "causeway" });
 const del = { CNI_COMMAND: "DEL", CNI_CONTAINERID: "c1", CNI_IFNAME: "eth0" };
@@ -52,7 +54,7 @@ function setUp(commands: Commands): Setup {
     socket: "/run/causeway/agent.sock",
     commands,
     log: silentLog,
-    monotonicNs: () => 123_456_789n + 2_000_000n,
+    monotonicNs: () => STARTED.startedNs + 2_000_000n,
     observe: (call) => setup.observed.push(call),
   });
   return Object.assign(setup, { server }) as Setup;
@@ -64,7 +66,7 @@ async function settle(): Promise<void> {
 
 test("startCniServer() replies what the command answers, and measures from the start of the shim", async () => {
   const { handlers, replies, observed } = setUp(() => Promise.resolve("done\n"));
-  handlers.onRequest(1, requestFrame(del, conf), []);
+  handlers.onRequest(1, encodeRequestFrame(del, conf, STARTED), []);
   await settle();
   assert.deepEqual(replies, [{ connection: 1, exitCode: 0, stdout: "done\n" }]);
   assert.deepEqual(observed, [
@@ -82,7 +84,7 @@ test("startCniServer() replies what the command answers, and measures from the s
 
 test("startCniServer() replies an error in the version of the configuration", async () => {
   const { handlers, replies, observed } = setUp(() => Promise.reject(new CniError(101, "full")));
-  handlers.onRequest(1, requestFrame(del, conf), []);
+  handlers.onRequest(1, encodeRequestFrame(del, conf, STARTED), []);
   await settle();
   assert.deepEqual(replies, [
     { connection: 1, exitCode: 1, stdout: '{"cniVersion":"0.4.0","code":101,"msg":"full"}\n' },
@@ -92,7 +94,7 @@ test("startCniServer() replies an error in the version of the configuration", as
 
 test("startCniServer() replies code 5 to a failure that has no code", async () => {
   const { handlers, replies } = setUp(() => Promise.reject(new Error("EPERM")));
-  handlers.onRequest(1, requestFrame(del, conf), []);
+  handlers.onRequest(1, encodeRequestFrame(del, conf, STARTED), []);
   await settle();
   assert.equal(replies[0]?.stdout, '{"cniVersion":"0.4.0","code":5,"msg":"EPERM"}\n');
 });
@@ -108,7 +110,7 @@ test("startCniServer() answers a frame of garbage and closes its descriptors", a
 
 test("startCniServer() counts a made-up command as unknown: no caller can grow the metrics", async () => {
   const { handlers, observed } = setUp(() => Promise.resolve(""));
-  handlers.onRequest(1, requestFrame({ ...del, CNI_COMMAND: "X".repeat(1000) }, conf), []);
+  handlers.onRequest(1, encodeRequestFrame({ ...del, CNI_COMMAND: "X".repeat(1000) }, conf, STARTED), []);
   await settle();
   assert.deepEqual(
     observed.map(({ command, code }) => ({ command, code })),
@@ -124,7 +126,7 @@ test("startCniServer() lets a command ask whether its runtime has gone", async (
     answers.push(caller.isGone());
     return Promise.resolve("");
   });
-  handlers.onRequest(1, requestFrame(del, conf), []);
+  handlers.onRequest(1, encodeRequestFrame(del, conf, STARTED), []);
   await settle();
   assert.deepEqual(answers, [false, true]);
 });
@@ -132,7 +134,7 @@ test("startCniServer() lets a command ask whether its runtime has gone", async (
 test("stop() accepts no more and waits for what runs", async () => {
   let finish = (): void => undefined;
   const setup = setUp(() => new Promise((resolve) => (finish = () => resolve(""))));
-  setup.handlers.onRequest(1, requestFrame(del, conf), []);
+  setup.handlers.onRequest(1, encodeRequestFrame(del, conf, STARTED), []);
   await settle();
   let stopped = false;
   const stopping = setup.server.stop().then(() => (stopped = true));

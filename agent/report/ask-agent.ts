@@ -1,4 +1,5 @@
 import { connect } from "node:net";
+import { decodeReplyFrame, encodeRequestFrame } from "../cni/request/frame.ts";
 import type { NodeReport } from "./node-report.ts";
 import {
   ARGUMENT_VARIABLE,
@@ -12,13 +13,13 @@ import {
   type Verification,
 } from "./query.ts";
 
-/** What an agent answers, or why it does not. */
 /** An agent that works answers within milliseconds. */
 export const ASK_TIMEOUT_MS = 1000;
 
 /** One that is busy answers within this; one that is stopped never does. */
 export const BUSY_TIMEOUT_MS = 2000;
 
+/** What an agent answers, or why it does not. */
 export type AgentAnswer<Answer = NodeReport> =
   | { readonly kind: "answer"; readonly report: Answer }
   | { readonly kind: "silent"; readonly reason: string };
@@ -70,9 +71,9 @@ async function ask<Answer>(
   { query, about = "", timeoutMs }: AskOptions,
 ): Promise<AgentAnswer<Answer>> {
   try {
-    const { exitCode, stdout } = decodeReply(
-      await exchange(querySocket(socket), encodeQuery(query, about), timeoutMs),
-    );
+    const argument = about === "" ? {} : { [ARGUMENT_VARIABLE]: about };
+    const frame = encodeRequestFrame({ [QUERY_VARIABLE]: query, ...argument }, "");
+    const { exitCode, stdout } = decodeReplyFrame(await exchange(querySocket(socket), frame, timeoutMs));
     if (exitCode !== 0) return { kind: "silent", reason: stdout };
     return { kind: "answer", report: JSON.parse(stdout) as Answer };
   } catch (error) {
@@ -106,28 +107,4 @@ function exchange(path: string, frame: Buffer, timeoutMs: number): Promise<Buffe
       resolve(Buffer.concat(chunks));
     });
   });
-}
-
-/** docs/protocol.md. */
-const REQUEST_HEADER_BYTES = 24;
-const REPLY_HEADER_BYTES = 12;
-const PROTOCOL_VERSION = 1;
-
-function encodeQuery(query: Query, about: string): Buffer {
-  const argument = about === "" ? "" : `${ARGUMENT_VARIABLE}=${about}\0`;
-  const block = Buffer.from(`${QUERY_VARIABLE}=${query}\0${argument}`);
-  const header = Buffer.alloc(REQUEST_HEADER_BYTES);
-  header.write("CWAY", "latin1");
-  header.writeUInt32BE(REQUEST_HEADER_BYTES - 8 + block.length, 4);
-  header.writeUInt16BE(PROTOCOL_VERSION, 8);
-  header.writeUInt32BE(block.length, 12);
-  return Buffer.concat([header, block]);
-}
-
-function decodeReply(reply: Buffer): { readonly exitCode: number; readonly stdout: string } {
-  if (reply.length < REPLY_HEADER_BYTES || reply.readUInt32BE(4) !== reply.length - 8)
-    throw new Error(`the agent closed the connection after ${reply.length} bytes`);
-  if (reply.readUInt16BE(8) !== PROTOCOL_VERSION)
-    throw new Error("the agent speaks another protocol version");
-  return { exitCode: reply.readUInt16BE(10), stdout: reply.toString("utf8", REPLY_HEADER_BYTES) };
 }

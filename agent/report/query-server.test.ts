@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { ShimTransport } from "../cni/server.ts";
 import { silentLog } from "../testing/silent-log.ts";
-import { requestFrame } from "../cni/request/request-frame.ts";
+import { encodeRequestFrame } from "../cni/request/frame.ts";
 import { createQueryServer } from "./query-server.ts";
 
 type Handlers = Parameters<ShimTransport["listen"]>[1];
@@ -41,7 +41,7 @@ async function ask(environment: Readonly<Record<string, string>>) {
       log: silentLog,
     });
     server.ensure();
-    handlers?.onRequest(1, requestFrame(environment, ""), [7, 8]);
+    handlers?.onRequest(1, encodeRequestFrame(environment, ""), [7, 8]);
   });
   rmSync(folder, { recursive: true });
   const bytes = Buffer.from(reply);

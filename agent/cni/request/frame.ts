@@ -38,6 +38,24 @@ export function decodeRequestFrame(frame: Buffer): RequestFrame {
   };
 }
 
+/** A frame as docs/protocol.md tells the shim to write it. `startedNs`: see {@link RequestFrame}. */
+export function encodeRequestFrame(
+  environment: Readonly<Record<string, string>>,
+  stdin: string,
+  { startedNs = 0n, version = PROTOCOL_VERSION } = {},
+): Buffer {
+  const entries = Object.entries(environment).map(([key, value]) => `${key}=${value}\0`);
+  const block = Buffer.from(entries.join(""));
+  const body = Buffer.from(stdin);
+  const header = Buffer.alloc(REQUEST_HEADER_LENGTH);
+  header.write(MAGIC, "latin1");
+  header.writeUInt32BE(REQUEST_HEADER_LENGTH - 8 + block.length + body.length, 4);
+  header.writeUInt16BE(version, 8);
+  header.writeUInt32BE(block.length, 12);
+  header.writeBigUInt64BE(startedNs, 16);
+  return Buffer.concat([header, block, body]);
+}
+
 function decodeEnvironment(block: string): ReadonlyMap<string, string> {
   if (block !== "" && !block.endsWith("\0")) throw malformed("environment does not end with NUL");
   const environment = new Map<string, string>();
@@ -57,6 +75,15 @@ function malformed(cause: string): CniError {
 export interface Reply {
   readonly exitCode: 0 | 1;
   readonly stdout: string;
+}
+
+/** Throws if the frame is cut short, or of another protocol version. */
+export function decodeReplyFrame(reply: Buffer): { readonly exitCode: number; readonly stdout: string } {
+  if (reply.length < REPLY_HEADER_LENGTH || reply.readUInt32BE(4) !== reply.length - 8)
+    throw new Error(`the agent closed the connection after ${reply.length} bytes`);
+  if (reply.readUInt16BE(8) !== PROTOCOL_VERSION)
+    throw new Error("the agent speaks another protocol version");
+  return { exitCode: reply.readUInt16BE(10), stdout: reply.toString("utf8", REPLY_HEADER_LENGTH) };
 }
 
 export function encodeReplyFrame({ exitCode, stdout }: Reply): Buffer {

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { requestFrame } from "./request-frame.ts";
 import { CniError } from "../cni-error.ts";
-import { decodeRequestFrame, encodeReplyFrame, type RequestFrame } from "./frame.ts";
+import { decodeRequestFrame, encodeReplyFrame, encodeRequestFrame, type RequestFrame } from "./frame.ts";
 import { NO_SETTINGS } from "../../plan/pods/pod-settings.ts";
 import { parseRequest } from "./request.ts";
+
+const STARTED = { startedNs: 123_456_789n };
 
 const conf = JSON.stringify({ cniVersion: "1.0.0", name: "causeway", type: "causeway" });
 const add = {
@@ -17,7 +18,7 @@ const add = {
 };
 
 function frameOf(environment: Readonly<Record<string, string>>, stdin = conf): RequestFrame {
-  return decodeRequestFrame(requestFrame(environment, stdin));
+  return decodeRequestFrame(encodeRequestFrame(environment, stdin, STARTED));
 }
 
 function failure(run: () => unknown): { code: number; message: string } {
@@ -183,7 +184,7 @@ test("parseRequest() refuses truncated JSON with code 6", () => {
 
 test("decodeRequestFrame() tells both versions when the shim speaks another: an upgrade is under way", () => {
   assert.deepEqual(
-    failure(() => decodeRequestFrame(requestFrame(add, conf, 2))),
+    failure(() => decodeRequestFrame(encodeRequestFrame(add, conf, { version: 2 }))),
     {
       code: 11,
       message: "Cannot read request: shim speaks protocol 2, agent 1",
@@ -210,7 +211,7 @@ test("decodeRequestFrame() and parseRequest() answer any bytes with a CniError o
     fc
       .tuple(fc.dictionary(fc.string(), fc.string()), fc.string(), fc.nat(400))
       .map(([environment, stdin, cut]) => {
-        const whole = requestFrame({ ...add, ...environment }, stdin);
+        const whole = encodeRequestFrame({ ...add, ...environment }, stdin);
         return whole.subarray(0, Math.max(0, whole.length - cut));
       }),
   );

@@ -15,7 +15,7 @@ import { createLog } from "../../log/log.ts";
 import { parseCidr } from "../../net/cidr.ts";
 import { IFF_RUNNING, RTM_GETLINK, RTM_NEWLINK } from "../../netlink/constants.ts";
 import { readU16, readU32, writeU16, writeU32 } from "../../netlink/message/host-order.ts";
-import { requestFrame } from "../../cni/request/request-frame.ts";
+import { encodeRequestFrame } from "../../cni/request/frame.ts";
 
 /**
  * struct nlmsghdr and ifinfomsg of linux/netlink.h and rtnetlink.h: their sizes, and where type, sequence
@@ -175,7 +175,7 @@ function frameOf(pod: number): Buffer {
     CNI_PATH: "/opt/cni/bin",
     CNI_ARGS: `IgnoreUnknown=1;K8S_POD_NAMESPACE=none;K8S_POD_NAME=pod-${pod};K8S_POD_UID=${uid};K8S_POD_INFRA_CONTAINER_ID=${containerId}`,
   };
-  return requestFrame(
+  return encodeRequestFrame(
     environment,
     JSON.stringify({ cniVersion: "1.0.0", name: "causeway", type: "causeway", socket: SOCKET }),
   );
