@@ -56,6 +56,12 @@ export function cidrOf(address: string, prefixLength: number): Cidr {
   return { family, base, prefixLength };
 }
 
+/** The prefix that holds this canonical address alone. */
+export function hostCidr(address: string): Cidr {
+  const family = familyOf(address);
+  return { family, base: address, prefixLength: addressBits(family) };
+}
+
 export function cidrContains(cidr: Cidr, address: string): boolean {
   if (familyOf(address) !== cidr.family) return false;
   const hostBits = BigInt(addressBits(cidr.family) - cidr.prefixLength);

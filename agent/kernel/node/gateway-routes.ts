@@ -1,4 +1,4 @@
-import { addressBits, addressAt, type Cidr, cidrOf } from "../../net/cidr.ts";
+import { addressAt, type Cidr, cidrOf, hostCidr } from "../../net/cidr.ts";
 import { RT_TABLE_LOCAL, RTN_LOCAL, RTN_UNREACHABLE } from "../../netlink/constants.ts";
 import type { Route, RouteSpec } from "../../netlink/route/route.ts";
 import type { GatewayAddress } from "../../plan/node/node-network.ts";
@@ -25,7 +25,7 @@ export function gatewayRoutes(
   const common = { protocol, metric: LAST_METRIC };
   const unreachable = { ...common, destination: cidrOf(address, prefixLength), type: RTN_UNREACHABLE };
   if (family === 4) return [unreachable];
-  const destination = cidrOf(address, addressBits(family));
+  const destination = hostCidr(address);
   return [unreachable, { ...common, destination, linkIndex, table: RT_TABLE_LOCAL, type: RTN_LOCAL }];
 }
 

@@ -1,5 +1,5 @@
 import { formatBirthName } from "../../plan/pods/names/birth-name.ts";
-import { addressBits, cidrOf } from "../../net/cidr.ts";
+import { cidrOf, hostCidr } from "../../net/cidr.ts";
 import { LINK_GROUP } from "../../net/host-link.ts";
 import { addAddress } from "../../netlink/route/address.ts";
 import type { BridgePort } from "../../netlink/link/bridge.ts";
@@ -159,9 +159,9 @@ function podSideRequests({ pod }: PodPlan, podLinkIndex: number): PodRequests["p
 }
 
 function routeRequests({ pod }: PodPlan, podLinkIndex: number): PodRequests["routes"] {
-  return pod.addresses.map(({ family, gateway }) => ({
+  return pod.addresses.map(({ gateway }) => ({
     toGateway: addRoute({
-      destination: cidrOf(gateway, addressBits(family)),
+      destination: hostCidr(gateway),
       linkIndex: podLinkIndex,
       scope: "link",
       protocol: ROUTE_PROTOCOL,

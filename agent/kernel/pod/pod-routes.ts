@@ -1,5 +1,4 @@
-import { familyOf } from "../../net/address.ts";
-import { addressBits, cidrOf } from "../../net/cidr.ts";
+import { addressBits, hostCidr } from "../../net/cidr.ts";
 import { RT_TABLE_MAIN, RTN_UNICAST } from "../../netlink/constants.ts";
 import type { NetlinkRequest } from "../../netlink/message/message.ts";
 import { deleteNeighbour } from "../../netlink/route/neighbour.ts";
@@ -20,7 +19,7 @@ import type { NetlinkClient } from "../socket/netlink-client.ts";
  */
 export function podRoute(bridgeIndex: number, address: string): RouteSpec {
   return {
-    destination: cidrOf(address, addressBits(familyOf(address))),
+    destination: hostCidr(address),
     linkIndex: bridgeIndex,
     scope: "link",
     protocol: POD_ROUTE_PROTOCOL,

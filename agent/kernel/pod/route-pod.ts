@@ -1,5 +1,5 @@
-import { type Family, familyOf } from "../../net/address.ts";
-import { addressBits, type Cidr, cidrOf } from "../../net/cidr.ts";
+import type { Family } from "../../net/address.ts";
+import { addressBits, type Cidr, cidrOf, hostCidr } from "../../net/cidr.ts";
 import { dumpAddresses, parseAddress } from "../../netlink/route/address.ts";
 import { RT_TABLE_MAIN } from "../../netlink/constants.ts";
 import type { NetlinkRequest } from "../../netlink/message/message.ts";
@@ -96,7 +96,7 @@ async function makeRoutes(
 }
 
 function gatewayRoute(linkIndex: number, gateway: string, table?: number): RouteSpec {
-  const destination = cidrOf(gateway, addressBits(familyOf(gateway)));
+  const destination = hostCidr(gateway);
   return { destination, linkIndex, scope: "link", protocol: ROUTE_PROTOCOL, table };
 }
 

@@ -1,4 +1,5 @@
 import { isObject, type JsonObject } from "../../lib/json.ts";
+import { isSameList } from "../../lib/same-list.ts";
 import { isDnsSubdomain } from "../../net/dns-name.ts";
 import type { Projection } from "../reflector/kind.ts";
 import { checkAddresses, checkPodCIDRs } from "./node-fields.ts";
@@ -48,10 +49,6 @@ export function isSameNode(a: ClusterNode, b: ClusterNode): boolean {
     isSameList(a.podCIDRs, b.podCIDRs) &&
     isSameKey(a.wireguard, b.wireguard)
   );
-}
-
-function isSameList(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((value, index) => value === b[index]);
 }
 
 function internalAddresses(list: unknown, faults: string[]): readonly string[] {

@@ -1,5 +1,5 @@
-import { familyOf } from "../../net/address.ts";
-import { addressBits, type Cidr, cidrOf } from "../../net/cidr.ts";
+import { isSameList } from "../../lib/same-list.ts";
+import { hostCidr } from "../../net/cidr.ts";
 import type { EncryptedRoute } from "../peers/peer-routes.ts";
 import type { WireGuardPeerPlan, WireGuardState } from "./wireguard.ts";
 
@@ -40,20 +40,16 @@ export function createWireGuardPeerPlanner(): (
       const hasSwitched = first.next !== undefined && switched.has(first.next.publicKey);
       const before = known.get(first);
       const isSame =
-        isSameList(before?.routes, own) &&
-        isSameList(before?.addresses, addresses) &&
-        before?.hasSwitched === hasSwitched;
-      const planned = isSame && before !== undefined ? before.peers : planNode(own, addresses, hasSwitched);
-      if (planned !== before?.peers)
-        known.set(first, { routes: own, addresses, hasSwitched, peers: planned });
+        before !== undefined &&
+        isSameList(before.routes, own) &&
+        isSameList(before.addresses, addresses) &&
+        before.hasSwitched === hasSwitched;
+      const planned = isSame ? before.peers : planNode(own, addresses, hasSwitched);
+      if (!isSame) known.set(first, { routes: own, addresses, hasSwitched, peers: planned });
       for (const [name, peer] of planned) peers.set(name, peer);
     }
     return peers;
   };
-}
-
-function isSameList<Item>(before: readonly Item[] | undefined, now: readonly Item[]): boolean {
-  return before?.length === now.length && now.every((item, index) => item === before[index]);
 }
 
 function planNode(
@@ -64,7 +60,7 @@ function planNode(
   const [first] = routes;
   if (first === undefined) return [];
   const { node, publicKey, remote, port, next } = first;
-  const allowedIps = [...routes.map(({ destination }) => destination), ...addresses.map(hostPrefix)];
+  const allowedIps = [...routes.map(({ destination }) => destination), ...addresses.map(hostCidr)];
   const peer = { publicKey, endpoint: { address: remote, port }, allowedIps };
   if (next === undefined) return [[node, peer]];
   if (hasSwitched) return [[node, { ...peer, publicKey: next.publicKey }]];
@@ -72,12 +68,13 @@ function planNode(
   const called = { publicKey: next.publicKey, endpoint, allowedIps: [], isCalled: true };
   return [
     [node, peer],
-    [`${node} (next key)`, called],
+    [nextNameOf(node), called],
   ];
 }
 
-function hostPrefix(address: string): Cidr {
-  return cidrOf(address, addressBits(familyOf(address)));
+/** Name of the peer that a node is under its next key. */
+function nextNameOf(node: string): string {
+  return `${node} (next key)`;
 }
 
 /** The peers of the device of this node's next key: all keys of all nodes, to let them show that they know it. */
@@ -87,7 +84,7 @@ export function planNextPeers(routes: readonly EncryptedRoute[]): ReadonlyMap<st
     const endpoint = { address: remote, port };
     peers.set(node, { publicKey, endpoint, allowedIps: [] });
     if (next !== undefined)
-      peers.set(`${node} (next key)`, { publicKey: next.publicKey, endpoint, allowedIps: [] });
+      peers.set(nextNameOf(node), { publicKey: next.publicKey, endpoint, allowedIps: [] });
   }
   return peers;
 }

@@ -1,5 +1,5 @@
 import { addressFromNumber, type Family, familyOf } from "../../net/address.ts";
-import { addressBits, type Cidr } from "../../net/cidr.ts";
+import { addressBits, hostCidr } from "../../net/cidr.ts";
 import { addressType, keywordOf } from "../nft/nft-family.ts";
 import type { NftSet } from "../nft/nft-table.ts";
 import { classOf, createClassChooser, formatClass } from "../../net/traffic/traffic-class.ts";
@@ -66,7 +66,7 @@ export function writeOverlayElements(node: OverlayNode, ownAddresses: readonly s
 
 function writeSender({ addresses, cidrs }: OverlayNode, address: string, trafficClass: number): Sender {
   const name = formatClass(trafficClass);
-  const sources = [...cidrs, ...addresses.map(hostPrefix)].map(({ family, base, prefixLength }) => {
+  const sources = [...cidrs, ...addresses.map(hostCidr)].map(({ family, base, prefixLength }) => {
     return { shape: shapeOf({ family, length: prefixLength }), text: `${name} . ${base}` };
   });
   return { address, trafficClass, element: `${address} : ${name}`, sources };
@@ -158,9 +158,4 @@ function planSources(shape: SourceShape, elements: readonly string[]): OverlaySo
 function formatMask({ family, length }: SourceShape): string {
   const hostBits = BigInt(addressBits(family) - length);
   return addressFromNumber(family, ((1n << BigInt(length)) - 1n) << hostBits);
-}
-
-function hostPrefix(address: string): Cidr {
-  const family = familyOf(address);
-  return { family, base: address, prefixLength: addressBits(family) };
 }
