@@ -38,9 +38,9 @@ export async function rotateKey({ args, dateMs }: CommandInput): Promise<Command
   const read = readCommandLine(ROTATE_KEY, args);
   if (isResult(read)) return read;
   const { settings, switches } = read;
-  const rotation = await rotate(settings.socket, switches["no-wait"], dateMs);
-  const isDone = rotation.state === (switches["no-wait"] ? "begun" : "done");
-  const exitCode = isDone || rotation.state === "done" ? 0 : 1;
+  const isHasty = switches["no-wait"];
+  const rotation = await rotate(settings.socket, isHasty, dateMs);
+  const exitCode = rotation.state === "done" || (rotation.state === "begun" && isHasty) ? 0 : 1;
   if (switches.json) return { exitCode, stdout: jsonText(rotation), stderr: "" };
   const text = `${printable(describe(rotation))}\n`;
   return exitCode === 0

@@ -73,7 +73,6 @@ function registerKey(register: Registry, read: ReadKey): void {
       registers: [register],
       collect() {
         const key = read();
-        this.reset();
         if (key === undefined) this.remove();
         else this.set(value(key));
       },

@@ -185,16 +185,14 @@ function createDevice({ kernel, clock, encryption, reportChanges }: ClusterEncry
   let made: Device | undefined;
   let fault: string | undefined;
   let planned: WireGuardDevicePlan | undefined;
-  let plannedText = "";
+  const isPlanned = (plan: WireGuardDevicePlan): boolean => JSON.stringify(plan) === JSON.stringify(planned);
   const ensure = async (plan: WireGuardDevicePlan): Promise<void> => {
-    const text = JSON.stringify(plan);
     try {
       const { publicKey, keyAgeMs, index, changes } = await kernel.wireguard.ensureDevice(plan);
-      reportChanges(changes, { isRepair: made !== undefined && text === plannedText });
+      reportChanges(changes, { isRepair: made !== undefined && isPlanned(plan) });
       if (made?.publicKey !== publicKey || made.index !== index)
         made = { publicKey, index, bornMs: clock.nowMs() - keyAgeMs };
       fault = undefined;
-      plannedText = text;
       planned = plan;
     } catch (error) {
       made = undefined;
@@ -219,7 +217,7 @@ function createDevice({ kernel, clock, encryption, reportChanges }: ClusterEncry
         underlay: local.underlay,
       });
       if (plan === undefined) return;
-      if (verify || made === undefined || JSON.stringify(plan) !== plannedText) await ensure(plan);
+      if (verify || made === undefined || !isPlanned(plan)) await ensure(plan);
     },
   };
 }

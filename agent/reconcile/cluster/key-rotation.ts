@@ -17,7 +17,7 @@ import {
   ROTATION_WAIT_MS,
 } from "../../plan/encryption/plan-rotation.ts";
 import type { WireGuardDevicePlan } from "../../plan/encryption/wireguard.ts";
-import type { NodeKey, PublishedKey } from "../../plan/peers/claim.ts";
+import type { NodeKey, NodeKeys, PublishedKey } from "../../plan/peers/claim.ts";
 import type { EncryptedRoute } from "../../plan/peers/peer-routes.ts";
 import type { ReportChanges } from "../report-changes.ts";
 
@@ -179,21 +179,22 @@ function createNextDevice({ kernel, clock, reportChanges }: KeyRotationInput) {
 }
 
 /** Whether a key is to be replaced: one that others know, so that they learn of its successor the same way. */
-function isDue(
-  { publicKey, bornMs }: OwnKey,
-  isAsked: boolean,
-  { publishedKey, clock, encryption }: KeyRotationInput,
-): boolean {
-  const published = publishedKey();
-  const isKnown = published !== undefined && "publicKey" in published && published.publicKey === publicKey;
+function isDue({ publicKey, bornMs }: OwnKey, isAsked: boolean, input: KeyRotationInput): boolean {
+  const { clock, encryption } = input;
+  const isKnown = publishedKeys(input)?.publicKey === publicKey;
   const ageMs = clock.nowMs() - bornMs;
   return isKnown && (isAsked || isTooOld({ publicKey, ageMs, rotateAfterMs: encryption.rotateAfter }));
 }
 
 /** Whether our own Node tells others that this is the next key. */
-function isPublished({ publicKey }: OwnKey, { publishedKey }: KeyRotationInput): boolean {
+function isPublished({ publicKey }: OwnKey, input: KeyRotationInput): boolean {
+  return publishedKeys(input)?.next?.publicKey === publicKey;
+}
+
+/** What our own Node says, if it can be read. */
+function publishedKeys({ publishedKey }: KeyRotationInput): NodeKeys | undefined {
   const published = publishedKey();
-  return published !== undefined && "publicKey" in published && published.next?.publicKey === publicKey;
+  return published === undefined || "fault" in published ? undefined : published;
 }
 
 async function readProgress(
