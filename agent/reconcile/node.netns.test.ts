@@ -9,6 +9,7 @@ import { loadNative } from "../kernel/socket/native.ts";
 import { hostLinkName } from "../net/host-link.ts";
 import { planPodNetwork, podMac } from "../plan/pods/pod-network.ts";
 import { createReadiness, type Readiness } from "../lib/readiness.ts";
+import { CLUSTER_SETTINGS, IN_CLEAR } from "../testing/cluster/cluster-setup.ts";
 import { eventually } from "../testing/machine/eventually.ts";
 import { assertAttached } from "../testing/kernel-contract.ts";
 import { closePod, makeNetns, openPod, runOnHost } from "../testing/machine/netns.ts";
@@ -77,17 +78,10 @@ function startAgent(...podCidrs: readonly string[]): Agent {
     readiness,
     log: silentLog,
     nodeName: "node-1",
-    bridge: "cw0",
+    ...CLUSTER_SETTINGS,
     overlay: "never",
-    vxlanDevice: "cw-vx",
-    vxlanVni: 4096,
-    vxlanPort: 4789,
-    vxlanTxChecksum: true,
-    masquerade: [4, 6],
-    masqueradeRandomPorts: true,
     nonMasqueradeCIDRs: [],
-    clusterCIDRs: [],
-    encryption: { type: "none", require: false, port: 51_820, rotateAfter: 0 },
+    encryption: IN_CLEAR,
     publishKey: () => undefined,
     publishedKey: () => undefined,
     clock: systemClock,

@@ -5,9 +5,7 @@ import { runCommand } from "../lib/command.ts";
 import { expectErrors } from "../lib/end-of-test.ts";
 import { startProcess } from "../lib/process.ts";
 import type { AlertTester } from "./test-alert.ts";
-import type { WatchedLab } from "./watched-lab.ts";
-
-const FIRST = { name: "first", addresses: ["192.0.2.8"], podCIDRs: ["10.244.8.0/24"] };
+import { FIRST, type WatchedLab } from "./watched-lab.ts";
 
 /**
  * Faults that keep an agent from making the node's network. Before most other alerts: those here look back on

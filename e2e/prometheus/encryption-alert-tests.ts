@@ -2,16 +2,14 @@ import { randomBytes } from "node:crypto";
 import { observeCommand } from "../lib/command.ts";
 import { waitFor } from "../lib/wait-for.ts";
 import type { AlertTester } from "./test-alert.ts";
-
-/** A node on this node's segment, which nobody is. */
-const AWAY = { name: "away", addresses: ["192.0.2.8"], podCIDRs: ["10.244.8.0/24"] };
+import { FIRST } from "./watched-lab.ts";
 
 /** Faults of what other nodes say of WireGuard. Before all others, which know of nodes without keys. */
 export function testEncryptionAlerts({ testAlert }: AlertTester): void {
   testAlert("CausewayPeersInClear", {
     what: "another node has no key",
     inject: ({ node }) => {
-      node.setPeers([AWAY]);
+      node.setPeers([FIRST]);
       return Promise.resolve();
     },
     lift: ({ node }) => {
@@ -24,7 +22,7 @@ export function testEncryptionAlerts({ testAlert }: AlertTester): void {
     what: "a node with a key is not there",
     inject: async ({ node }) => {
       const wireguard = { publicKey: randomBytes(32).toString("base64"), port: 51_820 };
-      node.setPeers([{ ...AWAY, wireguard }]);
+      node.setPeers([{ ...FIRST, wireguard }]);
       const agent = await node.agent();
       await waitFor(
         "the peer",

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { runCommand } from "../lib/command.ts";
 import { waitFor } from "../lib/wait-for.ts";
 import type { AlertTester } from "./test-alert.ts";
+import { FIRST } from "./watched-lab.ts";
 
 /** Faults of the node, and of what its agent is told. */
 export function testNodeAlerts({ testAlert }: AlertTester): void {
@@ -46,18 +47,14 @@ export function testNodeAlerts({ testAlert }: AlertTester): void {
   testAlert("CausewayNodeSkipped", {
     what: "a node claims a part of another's PodCIDR",
     inject: async ({ node }) =>
-      node.setPeers([
-        { name: "first", addresses: ["192.0.2.8"], podCIDRs: ["10.244.8.0/24"] },
-        { name: "second", addresses: ["192.0.2.9"], podCIDRs: ["10.244.8.0/25"] },
-      ]),
-    lift: async ({ node }) =>
-      node.setPeers([{ name: "first", addresses: ["192.0.2.8"], podCIDRs: ["10.244.8.0/24"] }]),
+      node.setPeers([FIRST, { name: "second", addresses: ["192.0.2.9"], podCIDRs: ["10.244.8.0/25"] }]),
+    lift: async ({ node }) => node.setPeers([FIRST]),
   });
 
   testAlert("CausewayNodesHeld", {
     what: "the node's link is down",
     inject: async ({ node }) => {
-      node.setPeers([{ name: "first", addresses: ["192.0.2.8"], podCIDRs: ["10.244.8.0/24"] }]);
+      node.setPeers([FIRST]);
       await runCommand([...node.network.node.enter, "ip", "link", "set", "up0", "down"]);
     },
     lift: async ({ node }) => {

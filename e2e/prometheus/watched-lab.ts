@@ -14,6 +14,9 @@ import { shortenedRules } from "./test-rules.ts";
 /** Where the pods of policies' alerts are. */
 export const NAMESPACE = { kind: "Namespace", metadata: { name: "shop" } };
 
+/** A node on the segment of the watched one, which nobody is. */
+export const FIRST = { name: "first", addresses: ["192.0.2.8"], podCIDRs: ["10.244.8.0/24"] };
+
 /** A node with a real agent that encrypts, watched by a real Prometheus. */
 export interface WatchedLab {
   readonly node: NodeLab;
