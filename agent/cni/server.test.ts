@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { encodeRequestFrame } from "./request/frame.ts";
+import { decodeReplyFrame, encodeRequestFrame } from "./request/frame.ts";
 import { silentLog } from "../testing/silent-log.ts";
 import { CniError } from "./cni-error.ts";
 import type { Commands } from "./verbs/commands.ts";
@@ -16,6 +16,8 @@ const del = { CNI_COMMAND: "DEL", CNI_CONTAINERID: "c1", CNI_IFNAME: "eth0" };
 interface Setup {
   readonly replies: { connection: number; exitCode: number; stdout: string }[];
   readonly closed: number[];
+  /** Connections that were closed without a reply. */
+  readonly dropped: number[];
   /** Connections whose peers have hung up. */
   readonly gone: Set<number>;
   readonly observed: ServedCall[];
@@ -25,9 +27,10 @@ interface Setup {
 }
 
 function setUp(commands: Commands): Setup {
-  const setup: Partial<Setup> & Pick<Setup, "replies" | "closed" | "gone" | "observed"> = {
+  const setup: Partial<Setup> & Pick<Setup, "replies" | "closed" | "dropped" | "gone" | "observed"> = {
     replies: [],
     closed: [],
+    dropped: [],
     gone: new Set(),
     observed: [],
   };
@@ -46,6 +49,8 @@ function setUp(commands: Commands): Setup {
       });
     },
     isGone: (connection) => setup.gone.has(connection),
+    descriptorOf: (connection) => 100 + connection,
+    drop: (connection) => setup.dropped.push(connection),
     close: (fd) => setup.closed.push(fd),
     whenIdle: () => Promise.resolve(),
   };
@@ -194,4 +199,38 @@ test("createKeyedLock() runs one key in order, others beside it, and goes on aft
   await lock.run("b", () => Promise.resolve(order.push("b")));
   await Promise.allSettled([slow, behind]);
   assert.deepEqual(order, ["b", "a1", "a2"]);
+});
+
+test("startCniServer() does not answer twice, and rolls nothing back, when the kernel's thread has answered an ADD", async () => {
+  let sent: Buffer | undefined;
+  const answers: boolean[] = [];
+  const { handlers, gone, replies, dropped, observed } = setUp((_request, caller) => {
+    const farewell = caller.farewell("made\n");
+    assert.equal(farewell?.socket, 101);
+    sent = farewell.bytes;
+    farewell.sent();
+    // The shim has its answer and ends.
+    gone.add(1);
+    answers.push(caller.isGone());
+    return Promise.resolve("made\n");
+  });
+  handlers.onRequest(1, encodeRequestFrame(del, conf), []);
+  await settle();
+  assert.deepEqual(decodeReplyFrame(sent ?? Buffer.alloc(0)), { exitCode: 0, stdout: "made\n" });
+  assert.deepEqual({ answers, replies, dropped }, { answers: [false], replies: [], dropped: [1] });
+  assert.deepEqual(
+    observed.map(({ code }) => code),
+    [0],
+  );
+});
+
+test("startCniServer() has no farewell for more than a socket takes at once", async () => {
+  const { handlers, replies } = setUp((_request, caller) => {
+    const stdout = "x".repeat(20_000);
+    assert.equal(caller.farewell(stdout), undefined);
+    return Promise.resolve(stdout);
+  });
+  handlers.onRequest(1, encodeRequestFrame(del, conf), []);
+  await settle();
+  assert.equal(replies[0]?.stdout.length, 20_000);
 });

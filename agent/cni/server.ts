@@ -1,8 +1,8 @@
+import { createCaller, type OpenCaller } from "./caller.ts";
 import type { Log } from "../log/log.ts";
 import { CNI_CODE, type CniError, formatCniError, toCniError } from "./cni-error.ts";
 import type { Commands } from "./verbs/commands.ts";
-import type { Caller } from "./verbs/context.ts";
-import { decodeRequestFrame, encodeReplyFrame, type Reply, type RequestFrame } from "./request/frame.ts";
+import { decodeRequestFrame, type Reply, type RequestFrame } from "./request/frame.ts";
 import { createLimiter } from "../lib/limiter.ts";
 import { DEFAULT_VERSION, versionOf } from "./request/network-config.ts";
 import { parseRequest } from "./request/request.ts";
@@ -26,6 +26,10 @@ export interface ShimTransport {
   reply(connection: number, bytes: Uint8Array): void;
   /** Whether the peer has hung up by now. */
   isGone(connection: number): boolean;
+  /** Of an open connection. */
+  descriptorOf(connection: number): number | undefined;
+  /** Closes without a reply. */
+  drop(connection: number): void;
   close(fd: number): void;
   /** Resolves when no connection is open any more. */
   whenIdle(): Promise<void>;
@@ -69,9 +73,8 @@ export function startCniServer(input: ServerInput): CniServer {
   const limiter = createLimiter(MAX_IN_FLIGHT);
   const inWork = new Map<number, Promise<void>>();
 
-  const finish = (connection: number, frame: RequestFrame | undefined, outcome: unknown): void => {
-    const reply = isReply(outcome) ? outcome : errorReply(toCniError(outcome), frame);
-    transport.reply(connection, encodeReplyFrame(reply));
+  const finish = (caller: OpenCaller, frame: RequestFrame | undefined, outcome: unknown): void => {
+    caller.answer(isReply(outcome) ? outcome : errorReply(toCniError(outcome), frame));
     const error = isReply(outcome) ? undefined : toCniError(outcome);
     const call = describeCall(frame, { error, nowNs: monotonicNs() });
     observe(call);
@@ -79,15 +82,15 @@ export function startCniServer(input: ServerInput): CniServer {
   };
 
   const serve = async (connection: number, bytes: Buffer, fds: readonly number[]): Promise<void> => {
-    const caller: Caller = { isGone: () => transport.isGone(connection) };
+    const caller = createCaller(transport, connection);
     let frame: RequestFrame | undefined;
     try {
       frame = decodeRequestFrame(bytes);
       const request = parseRequest(frame, fds);
       const stdout = await limiter.run(() => commands(request, caller));
-      finish(connection, frame, { exitCode: 0, stdout });
+      finish(caller, frame, { exitCode: 0, stdout });
     } catch (error) {
-      finish(connection, frame, error);
+      finish(caller, frame, error);
     } finally {
       for (const fd of fds) transport.close(fd);
     }

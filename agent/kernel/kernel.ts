@@ -26,6 +26,7 @@ import type {
   NodeOutcome,
   ObservedAttachment,
   PodLink,
+  Farewell,
   PodSockets,
 } from "./types.ts";
 
@@ -36,9 +37,16 @@ import type {
 export interface Kernel {
   /**
    * Makes the attachment whole or not at all: what a failed call has made, it has taken back. `clusterCidrs`
-   * are asked for when the pod has other interfaces: see {@link planPodRouting}.
+   * are asked for when the pod has other interfaces: see {@link planPodRouting}. `farewell` is sent once the
+   * attachment is whole with the default routes of all its addresses, where one trip to a thread sees to
+   * that.
    */
-  attachPod(plan: PodPlan, sockets: PodSockets, clusterCidrs?: () => readonly Cidr[]): Promise<AttachOutcome>;
+  attachPod(
+    plan: PodPlan,
+    sockets: PodSockets,
+    clusterCidrs?: () => readonly Cidr[],
+    farewell?: Farewell,
+  ): Promise<AttachOutcome>;
   /**
    * What of an attachment is not as planned, in words; empty when all is. MTU 0: that of the host end.
    * `routes` are those that were made, by default the default routes.

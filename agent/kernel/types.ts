@@ -10,6 +10,17 @@ export interface PodSockets {
   readonly rtnetlink: number;
 }
 
+/**
+ * What is sent to a stream socket by the thread that talks to the kernel, once all that was asked for is
+ * done: who waits for it need not wait for the event loop.
+ */
+export interface Farewell {
+  readonly socket: number;
+  readonly bytes: Buffer;
+  /** Hears that the socket has taken it; not called if something is left to do, or nobody reads. */
+  readonly sent: () => void;
+}
+
 /** Routes that were made: by default, or what takes its place beside another interface. */
 export interface Attached {
   readonly routes: readonly PodRoute[];

@@ -45,9 +45,16 @@ export interface Addon {
    * See `Native.request`. Rejects with an error whose `code` is the error's name, and whose message is the
    * system call.
    */
-  request(
-    steps: readonly { readonly fd: number; readonly bytes: Uint8Array }[],
-  ): Promise<(Buffer | undefined)[]>;
+  request(steps: readonly AddonStep[]): Promise<(Buffer | undefined)[]>;
+}
+
+/** See `NativeStep`. */
+export interface AddonStep {
+  readonly fd: number;
+  readonly bytes: Uint8Array;
+  readonly isPlain?: boolean | undefined;
+  readonly wantedAt?: number | undefined;
+  readonly wantedBits?: number | undefined;
 }
 
 /** enum uv_poll_event of uv.h */

@@ -18,6 +18,8 @@ export interface Connections {
   /** Looks now: what the event loop has not told yet counts, too. */
   isGone(id: Connection): boolean;
   drop(id: Connection): void;
+  /** Undefined: it has closed. */
+  descriptorOf(id: Connection): number | undefined;
   count(): number;
   /**
    * As many requests are being served as there should be descriptors for: see MAX_SERVED of
@@ -72,6 +74,7 @@ export function createConnections(addon: Addon, peerTimeoutMs: number): Connecti
       const connection = table.get(id);
       if (connection !== undefined) table.close(connection);
     },
+    descriptorOf: (id) => table.get(id)?.fd,
     count: table.count,
     isFull: table.isFull,
     onceRoom: table.onceRoom,

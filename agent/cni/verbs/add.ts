@@ -1,3 +1,4 @@
+import type { Farewell } from "../../kernel/types.ts";
 import type { PodAddress, PoolUse, Reservation } from "../../ipam/ipam.ts";
 import { hostLinkName } from "../../net/host-link.ts";
 import { familyOf } from "../../net/address.ts";
@@ -7,7 +8,7 @@ import { findHidden } from "../../plan/node/node-listeners.ts";
 import { describePod } from "../../plan/pods/attachment.ts";
 import { BRIDGE_MAC } from "../../net/host-link.ts";
 import { type PodPlan, planPodNetwork } from "../../plan/pods/pod-network.ts";
-import type { PodRoute } from "../../plan/pods/pod-routing.ts";
+import { defaultRoutes, type PodRoute } from "../../plan/pods/pod-routing.ts";
 import type { PodSettings } from "../../plan/pods/pod-settings.ts";
 import { CNI_CODE, CniError } from "../cni-error.ts";
 import type { Caller, CommandsContext, RequestOf } from "./context.ts";
@@ -45,6 +46,9 @@ export async function add(context: CommandsContext, request: Add, caller: Caller
     settings,
     addresses: pod,
   });
+  const host = { name: bridge, mac: BRIDGE_MAC };
+  const format = (made: readonly PodRoute[]): string =>
+    formatResult({ plan, routes: made, bridge: host, netns, dns: config.dns, prevResult }, config.cniVersion);
   let routes: readonly PodRoute[];
   try {
     requireFamilies(settings.hostPorts, pod);
@@ -52,7 +56,10 @@ export async function add(context: CommandsContext, request: Add, caller: Caller
     reservePorts(context, hostLink, settings.hostPorts);
     await admit(context, hostLink, plan, request);
     // A failure deletes the link again, which nobody may take for a pod meanwhile.
-    routes = await attachments.changing(hostLink, () => attach(context, plan, request));
+    routes = await attachments.changing(hostLink, () => {
+      const farewell = caller.farewell(format(defaultRoutes(plan.pod.addresses)));
+      return attach(context, plan, request, farewell);
+    });
   } catch (error) {
     // Of a pod that was refused the kernel has nothing, or nothing that lasts: the first error is the one to
     // tell.
@@ -66,8 +73,7 @@ export async function add(context: CommandsContext, request: Add, caller: Caller
     await detach(context, hostLink);
     throw givenUp(request);
   }
-  const host = { name: bridge, mac: BRIDGE_MAC };
-  return formatResult({ plan, routes, bridge: host, netns, dns: config.dns, prevResult }, config.cniVersion);
+  return format(routes);
 }
 
 /** What was asked for, less what only the operator can allow. */
@@ -101,8 +107,9 @@ async function attach(
   { kernel, clusterCidrs }: CommandsContext,
   plan: PodPlan,
   request: Add,
+  farewell: Farewell | undefined,
 ): Promise<readonly PodRoute[]> {
-  const outcome = await kernel.attachPod(plan, request.fds, clusterCidrs);
+  const outcome = await kernel.attachPod(plan, request.fds, clusterCidrs, farewell);
   switch (outcome) {
     case "pod interface exists":
       throw interfaceExists(

@@ -94,7 +94,7 @@ function delRequest(containerId: string): CniRequest {
   return { command: "DEL", containerId, ifname: "eth0", config: config() };
 }
 
-const never: Caller = { isGone: () => false };
+const never: Caller = { isGone: () => false, farewell: () => undefined };
 
 async function failure(promise: Promise<unknown>): Promise<{ code: number; message: string }> {
   try {
@@ -246,7 +246,7 @@ test("ADD of a runtime that was killed meanwhile is rolled back", async () => {
     isGone = true;
     return Promise.resolve();
   };
-  const { code } = await failure(commands(addRequest("c1"), { isGone: () => isGone }));
+  const { code } = await failure(commands(addRequest("c1"), { ...never, isGone: () => isGone }));
   assert.equal(code, 11);
   assert.deepEqual(await kernel.listAttachments(), []);
   assert.deepEqual(attachments.list(), []);
@@ -256,7 +256,7 @@ test("ADD of a runtime that was killed meanwhile is rolled back", async () => {
 test("ADD of a runtime that was killed before its turn makes nothing", async () => {
   const { commands, kernel } = setUp("10.244.1.0/24");
   kernel.beforeAttach = () => assert.fail("attached");
-  assert.equal((await failure(commands(addRequest("c1"), { isGone: () => true }))).code, 11);
+  assert.equal((await failure(commands(addRequest("c1"), { ...never, isGone: () => true }))).code, 11);
 });
 
 test("DEL that overtakes its ADD waits for it: the runtime's last word counts", async () => {

@@ -2,6 +2,7 @@ import type { Attachments } from "../../ipam/attachments.ts";
 import type { HostPortTable } from "../../ipam/host-port-table.ts";
 import type { Ipam } from "../../ipam/ipam.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
+import type { Farewell } from "../../kernel/types.ts";
 import type { Readiness } from "../../lib/readiness.ts";
 import type { Cidr } from "../../net/cidr.ts";
 import type { Attachment } from "../../plan/pods/attachment.ts";
@@ -47,6 +48,8 @@ export interface PodPolicies {
 export interface Caller {
   /** The runtime has given up and killed its shim. */
   isGone(): boolean;
+  /** An answer that another thread sends: once it has, nothing else is. Undefined: it is too long for that. */
+  farewell(stdout: string): Farewell | undefined;
 }
 
 /** The requests of one command. */

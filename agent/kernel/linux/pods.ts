@@ -32,7 +32,7 @@ export function createPods(input: PodsInput): PodMethods {
     return { hostLink, addresses, mac, anySource: settings.anySource && allowSourceSpoofing };
   };
   return {
-    async attachPod(plan, sockets, clusterCidrs = () => []) {
+    async attachPod(plan, sockets, clusterCidrs = () => [], farewell = undefined) {
       if (bridge.link === undefined)
         throw new Error(`Cannot attach "${plan.host.link}": the node has no bridge yet`);
       const context = {
@@ -42,6 +42,8 @@ export function createPods(input: PodsInput): PodMethods {
         nextLinkIndex: hostLinks.nextIndex,
         encodePod,
         clusterCidrs,
+        // Host ports come after all that.
+        farewell: plan.attachment.settings.hostPorts.length === 0 ? farewell : undefined,
       };
       const sources = sourcesOf({ hostLink: plan.host.link, mac: plan.pod.mac, ...plan.attachment });
       const outcome = await nftables.admit<AttachOutcome>(sources, (admission) =>

@@ -1,6 +1,7 @@
 import { release } from "node:os";
 import { monotonicMs } from "./monotonic-ms.ts";
 import type { Cidr } from "../../net/cidr.ts";
+import { IFF_RUNNING } from "../../netlink/constants.ts";
 import { addAltNames, deleteLink, getLink } from "../../netlink/link/link.ts";
 import type { Outcome } from "../../netlink/message/message.ts";
 import { isAlreadyExists, isNotSupported, NetlinkError } from "../../netlink/message/netlink-error.ts";
@@ -8,7 +9,7 @@ import { describeLimitModules } from "../../plan/node/kernel-features.ts";
 import type { PodPlan } from "../../plan/pods/pod-network.ts";
 import { defaultRoutes, type PodRoute } from "../../plan/pods/pod-routing.ts";
 import { ownTableName } from "../../plan/pods/pod-settings.ts";
-import type { Attached, AttachOutcome, PodSockets } from "../types.ts";
+import type { Attached, AttachOutcome, Farewell, PodSockets } from "../types.ts";
 import type { Admission } from "../nft/elements/pod-elements.ts";
 import { awaitRunning } from "../socket/await-running.ts";
 import type { PodBatches } from "./pod-batches.ts";
@@ -29,6 +30,7 @@ export interface AttachContext {
   readonly clusterCidrs: () => readonly Cidr[];
   /** Undefined: the pod's addresses are in the guard's sets already. */
   readonly admission: Admission | undefined;
+  readonly farewell: Farewell | undefined;
 }
 
 /** Taken interface indices in a row that are a coincidence; beyond that something else is wrong. */
@@ -72,7 +74,7 @@ async function tryAttach(
   plan: PodPlan,
   { netns, rtnetlink: socket }: PodSockets,
 ): Promise<Attached | "not admitted" | NetlinkError> {
-  const { rtnetlink, bridgeIndex, hasIpv6, nextLinkIndex, encodePod, admission } = context;
+  const { rtnetlink, bridgeIndex, hasIpv6, nextLinkIndex, encodePod, admission, farewell } = context;
   const linkIndex = nextLinkIndex();
   const podLinkIndex = linkIndex + 1;
   const hasIfb = plan.attachment.settings.bandwidth.egress !== undefined;
@@ -89,13 +91,19 @@ async function tryAttach(
   };
   const { admit, create, host, pod, routes } = encodePod(input);
   const isAlone = plan.pod.wantsDefault === undefined && plan.pod.ifname === FIRST_IFNAME;
-  const outcomes = await rtnetlink.tryExecute([
+  const steps = [
     ...(admission === undefined ? [] : [{ socket: admission.socket, isLent: true, requests: admit }]),
     { requests: create },
     { requests: host },
     { socket, requests: pod },
-    ...(isAlone ? [{ socket, requests: routes }, { requests: [getLink(linkIndex)] }] : []),
-  ]);
+    ...(isAlone
+      ? [
+          { socket, requests: routes },
+          { requests: [getLink(linkIndex)], wantedFlags: IFF_RUNNING },
+        ]
+      : []),
+  ];
+  const outcomes = await rtnetlink.tryExecute(steps, isAlone ? farewell : undefined);
   if (admission !== undefined) {
     if (firstError(outcomes.shift() ?? []) !== undefined) return "not admitted";
     admission.made();

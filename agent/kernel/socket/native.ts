@@ -20,6 +20,18 @@ export interface Watch {
 export interface NativeStep {
   readonly fd: number;
   readonly bytes: Buffer;
+  /**
+   * Bytes for a stream socket instead, which nobody answers. A peer that does not take all of them at once
+   * ends the sequence, and this step is not among those that were answered. The descriptor is duplicated
+   * before this returns.
+   */
+  readonly isPlain?: boolean | undefined;
+  /**
+   * An answer without any of these bits, in the number of 32 bits at this place of it, ends the sequence as
+   * an error does.
+   */
+  readonly wantedAt?: number | undefined;
+  readonly wantedBits?: number | undefined;
 }
 
 /**
@@ -38,6 +50,8 @@ export interface Native {
   isGone(connection: Connection): boolean;
   /** Closes without a reply. */
   drop(connection: Connection): void;
+  /** The descriptor of an open connection, for a step that replies; undefined: it has closed. */
+  descriptorOf(connection: Connection): number | undefined;
   /** Number of open connections. */
   pending(): number;
   /** Resolves when no connection is open any more: each ends by its reply, or after `peerTimeoutMs`. */
@@ -53,7 +67,7 @@ export interface Native {
   /**
    * Sends the steps one after the other, in a thread: each when the one before it was answered to its end.
    * Resolves to the raw answers per step, without acknowledgements that say no more than that, so undefined
-   * where there is nothing else; fewer than steps when a step held an error, which ends the sequence. After a
+   * where there is nothing else; fewer than steps when a step has ended the sequence: by an error, for one. After a
    * rejection the sockets' state is unknown. A socket is used by one request at a time. The bytes of the
    * steps are copied before this returns.
    */
@@ -117,6 +131,7 @@ export function loadNative({ peerTimeoutMs = 10_000 }: NativeOptions = {}): Nati
     reply: (connection, bytes) => connections.reply(connection, bytes),
     isGone: (connection) => connections.isGone(connection),
     drop: (connection) => connections.drop(connection),
+    descriptorOf: (connection) => connections.descriptorOf(connection),
     pending: () => connections.count(),
     whenIdle: () => connections.whenIdle(),
     openNetlink: (protocol, groups) => openNetlink(addon, protocol, groups),
@@ -189,9 +204,9 @@ function prepareNetlink(addon: Addon, fd: number, bufferBytes: number = RECEIVE_
 }
 
 async function request(addon: Addon, steps: readonly NativeStep[]): Promise<(Buffer | undefined)[]> {
-  for (const { fd, bytes } of steps) {
+  for (const { fd, bytes, isPlain = false } of steps) {
     checkFd(fd);
-    checkBatch(bytes);
+    if (!isPlain) checkBatch(bytes);
   }
   try {
     return await addon.request(steps);

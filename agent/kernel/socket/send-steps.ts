@@ -8,6 +8,7 @@ import {
   parseAnswers,
   type Requests,
 } from "../../netlink/message/message.ts";
+import type { Farewell } from "../types.ts";
 import type { Native, NativeStep } from "./native.ts";
 
 /**
@@ -19,15 +20,30 @@ export interface NetlinkStep {
   /** The socket is one that `withSocket` has lent: its options are set. */
   readonly isLent?: boolean;
   readonly requests: Requests;
+  /**
+   * The answer to the first request, a link's, must have one of these flags (IFF_*); without, the sequence
+   * ends.
+   */
+  readonly wantedFlags?: number;
 }
 
-/** Sends steps in order, each after the one before has succeeded; those without a socket through `host`. */
-export type SendSteps = (steps: readonly NetlinkStep[], host: number) => Promise<Outcome[][]>;
+/**
+ * Sends steps in order, each after the one before has succeeded; those without a socket through `host`. Many
+ * requests take several trips, and have no farewell.
+ */
+export type SendSteps = (
+  steps: readonly NetlinkStep[],
+  host: number,
+  farewell?: Farewell,
+) => Promise<Outcome[][]>;
 
 /**
  * Bounds one send to some 20 KB and its acknowledgements to some 100 KB, half of the smallest receive buffer.
  */
 const MAX_BATCH = 100;
+
+/** ifi_flags of struct ifinfomsg, linux/rtnetlink.h, behind struct nlmsghdr. */
+const FLAGS_OFFSET = 16 + 8;
 
 interface Batch extends NativeStep {
   readonly requests: Requests;
@@ -40,17 +56,20 @@ const skipped: Outcome = { status: "skipped" };
 export function createSender(native: Pick<Native, "request">): SendSteps {
   let nextSeq = 1;
 
-  function encode(fd: number, requests: Requests): Batch {
+  function encode(fd: number, { requests, wantedFlags = 0 }: NetlinkStep): Batch {
     const firstSeq = nextSeq;
     nextSeq = (nextSeq + countOf(requests)) >>> 0;
     const bytes = isEncoded(requests) ? numberRequests(requests, firstSeq) : encodeBatch(requests, firstSeq);
-    return { fd, requests, firstSeq, bytes };
+    const wanted = wantedFlags === 0 ? {} : { wantedAt: FLAGS_OFFSET, wantedBits: wantedFlags };
+    return { fd, requests, firstSeq, bytes, ...wanted };
   }
 
-  async function send(batches: readonly Batch[]): Promise<Outcome[][]> {
-    const answering = native.request(batches);
+  async function send(batches: readonly Batch[], farewell?: Farewell): Promise<Outcome[][]> {
+    const steps: readonly NativeStep[] = batches;
+    const answering = native.request(farewell === undefined ? steps : [...steps, plainStep(farewell)]);
     for (const batch of batches) wipeSecrets(batch);
     const answers = await answering;
+    if (answers.length > batches.length) farewell?.sent();
     return batches.map(({ requests, firstSeq }, index) => {
       if (index >= answers.length) return allOf(requests, skipped);
       const answer = answers[index];
@@ -65,16 +84,19 @@ export function createSender(native: Pick<Native, "request">): SendSteps {
   async function sendLong(fd: number, requests: readonly NetlinkRequest[]): Promise<Outcome[]> {
     const outcomes: Outcome[] = [];
     for (let start = 0; start < requests.length; start += MAX_BATCH) {
-      const [batch = []] = await send([encode(fd, requests.slice(start, start + MAX_BATCH))]);
+      const [batch = []] = await send([encode(fd, { requests: requests.slice(start, start + MAX_BATCH) })]);
       outcomes.push(...batch);
     }
     return outcomes;
   }
 
-  function run(steps: readonly NetlinkStep[], host: number): Promise<Outcome[][]> {
+  function run(steps: readonly NetlinkStep[], host: number, farewell?: Farewell): Promise<Outcome[][]> {
     const isShort = steps.every(({ requests }) => countOf(requests) > 0 && countOf(requests) <= MAX_BATCH);
     if (!isShort) return runLong(steps, host);
-    return send(steps.map(({ socket = host, requests }) => encode(socket, requests)));
+    return send(
+      steps.map((step) => encode(step.socket ?? host, step)),
+      farewell,
+    );
   }
 
   async function runLong(steps: readonly NetlinkStep[], host: number): Promise<Outcome[][]> {
@@ -90,6 +112,10 @@ export function createSender(native: Pick<Native, "request">): SendSteps {
   }
 
   return run;
+}
+
+function plainStep({ socket, bytes }: Farewell): NativeStep {
+  return { fd: socket, bytes, isPlain: true };
 }
 
 /** What held a key holds it no longer: the call has copied the bytes, and wipes its copy itself. */

@@ -59,8 +59,22 @@ static enum step_result keep_answers(struct step *step, size_t size, uint32_t po
 	return !complete ? STEP_UNDER_WAY : *failed ? STEP_REFUSED : STEP_DONE;
 }
 
+static bool is_wanted(const struct step *step)
+{
+	uint32_t bits = 0;
+	if (step->wanted_bits == 0) return true;
+	if (step->answer_size >= step->wanted_at + sizeof bits) memcpy(&bits, step->answer + step->wanted_at, sizeof bits);
+	return (bits & step->wanted_bits) != 0;
+}
+
+static enum step_result send_plain(const struct step *step)
+{
+	return send(step->fd, step->batch, step->size, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)step->size ? STEP_DONE : STEP_REFUSED;
+}
+
 enum step_result run_step(struct step *step, const char **syscall)
 {
+	if (step->is_plain) return send_plain(step);
 	struct sockaddr_nl address = {.nl_family = AF_NETLINK};
 	socklen_t address_size = sizeof address;
 	struct nlmsghdr header;
@@ -85,6 +99,7 @@ enum step_result run_step(struct step *step, const char **syscall)
 		bool ours = size >= 0 && sender.nl_pid == 0;
 		enum step_result kept = ours ? keep_answers(step, (size_t)size, address.nl_pid, first, last, &failed) : STEP_UNDER_WAY;
 		errno = EBADMSG;
+		if (kept == STEP_DONE && !is_wanted(step)) return STEP_REFUSED;
 		if (kept != STEP_UNDER_WAY) return kept;
 	}
 }

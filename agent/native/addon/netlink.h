@@ -4,11 +4,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One batch of netlink messages and what the kernel answered. */
+/* One batch of netlink messages and what the kernel answered; or bytes that are sent as they are, and not answered. */
 struct step {
 	int fd;
+	bool is_plain;
 	unsigned char *batch, *answer;
 	size_t size, answer_size, capacity;
+	/* The sequence ends here unless the answer has one of these bits there, in a number of 32 bits; 0: it need not. */
+	size_t wanted_at;
+	uint32_t wanted_bits;
 };
 
 /* What has become of a step. */
@@ -16,7 +20,7 @@ enum step_result {
 	STEP_FAILED = -1, /* with errno */
 	STEP_UNDER_WAY,
 	STEP_DONE,
-	STEP_REFUSED, /* an error is among the answers */
+	STEP_REFUSED, /* an error is among the answers, or they are not what was wanted; or the peer took no bytes */
 };
 
 /*

@@ -2,9 +2,11 @@
 #include "request.h"
 #include "netlink.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct request {
 	napi_async_work work;
@@ -27,10 +29,11 @@ static void run_steps(napi_env env, void *data)
 	if (request->count > 1) pthread_mutex_lock(&turn);
 	enum step_result last = STEP_DONE;
 	while (last == STEP_DONE && request->answered < request->count) {
-		last = run_step(&request->steps[request->answered], &request->syscall);
+		struct step *step = &request->steps[request->answered];
+		last = run_step(step, &request->syscall);
 		if (last == STEP_FAILED)
 			request->error = errno;
-		else
+		else if (last == STEP_DONE || !step->is_plain)
 			request->answered++;
 	}
 	if (request->count > 1) pthread_mutex_unlock(&turn);
@@ -68,10 +71,20 @@ static void on_answered(napi_env env, napi_status status, void *data)
 		/* A key may have been in either: that of a WireGuard device. */
 		explicit_bzero(step->batch, step->size);
 		if (step->answer_size > 0) explicit_bzero(step->answer, step->answer_size);
+		if (step->is_plain && step->fd >= 0) close(step->fd);
 		free(step->batch);
 		free(step->answer);
 	}
 	free(request);
+}
+
+/* A property that need not be there: 0 if it is not, and for false; 1 for true. */
+static int optional_int(napi_env env, napi_value item, const char *name)
+{
+	napi_value value;
+	MUST(napi_get_named_property(env, item, name, &value));
+	MUST(napi_coerce_to_number(env, value, &value));
+	return to_int(env, value);
 }
 
 static napi_value js_request(napi_env env, napi_callback_info info)
@@ -90,6 +103,11 @@ static napi_value js_request(napi_env env, napi_callback_info info)
 		MUST(napi_get_named_property(env, item, "bytes", &batch));
 		const void *bytes = to_bytes(env, batch, &step->size);
 		step->fd = to_int(env, fd);
+		step->wanted_at = (size_t)optional_int(env, item, "wantedAt");
+		step->wanted_bits = (uint32_t)optional_int(env, item, "wantedBits");
+		step->is_plain = optional_int(env, item, "isPlain") != 0;
+		/* The event loop may close its own descriptor meanwhile, and the number become another's. */
+		if (step->is_plain) step->fd = fcntl(step->fd, F_DUPFD_CLOEXEC, 0);
 		step->batch = allocated(malloc(step->size));
 		memcpy(step->batch, bytes, step->size);
 	}

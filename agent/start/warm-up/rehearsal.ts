@@ -33,6 +33,9 @@ const SOCKET = "/run/agent.sock";
 /** The descriptors that a shim passes: the pod's namespace, and a socket in it. */
 const POD_FDS = [10, 11] as const;
 
+/** Descriptors of connections. */
+const FIRST_CONNECTION = 100_000;
+
 /** What an ADD has asked of the system. */
 export interface Asked {
   /** Trips to a thread. */
@@ -86,12 +89,12 @@ function createPromptKernel(asked: Asked): Pick<Kernel, "attachPod"> {
     clusterCidrs: () => [],
   };
   return {
-    attachPod(plan, sockets) {
+    attachPod(plan, sockets, _clusterCidrs, farewell) {
       const { host, pod, attachment } = plan;
       const { addresses } = attachment;
       return nftables.admit<AttachOutcome>(
         { hostLink: host.link, mac: pod.mac, addresses, anySource: false },
-        (admission) => attachPod({ ...context, admission }, plan, sockets),
+        (admission) => attachPod({ ...context, admission, farewell }, plan, sockets),
       );
     },
   };
@@ -144,7 +147,9 @@ export function createRehearsal({ observe }: Pick<ServerInput, "observe">): Rehe
         return { stop: () => undefined };
       },
       reply: () => onReply(),
+      drop: () => onReply(),
       isGone: () => false,
+      descriptorOf: (connection) => FIRST_CONNECTION + connection,
       close: () => undefined,
       whenIdle: () => Promise.resolve(),
     },

@@ -5,7 +5,7 @@
  */
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Addon } from "../../native/addon.ts";
+import type { Addon, AddonStep } from "../../native/addon.ts";
 import { FAULT_VARIABLE, type FaultOrder, reportPath, releasePath } from "./fault-order.ts";
 
 const HOLD_POLL_MS = 2;
@@ -54,6 +54,10 @@ function instrument(addon: Addon): Addon {
       return size;
     },
     request: (steps) => (isWatched(steps) ? runStepwise(addon, steps) : addon.request(steps)),
+    close(fd) {
+      if (fd === connection) connection = -1;
+      return addon.close(fd);
+    },
     send(fd, bytes) {
       const isReply = order !== undefined && fd === connection;
       if (isReply) pass("before the reply");
@@ -110,19 +114,36 @@ async function runStepwise(
   steps: Parameters<Addon["request"]>[0],
 ): ReturnType<Addon["request"]> {
   const answers: (Buffer | undefined)[] = [];
-  const messages = steps.map(({ fd, bytes }) => ({ fd, parts: split(Buffer.from(bytes)) }));
+  const copies = steps.map((step) => ({ ...step, bytes: Buffer.from(step.bytes) }));
   await holdIf(pass("before a batch"));
-  for (const { fd, parts } of messages) {
+  for (const { fd, bytes: whole, isPlain = false, ...wanted } of copies) {
+    if (isPlain) return sendFarewell(addon, { fd, bytes: whole, isPlain }, answers);
     const step: Buffer[] = [];
-    for (const bytes of parts) {
-      const [answer] = await addon.request([{ fd, bytes: acknowledged(bytes) }]);
+    for (const bytes of split(whole)) {
+      const [answer] = await addon.request([{ fd, bytes: acknowledged(bytes), ...wanted }]);
       if (answer !== undefined) step.push(answer);
       if (isChange(bytes)) await holdIf(pass(nameOf(bytes, podFds.includes(fd))));
     }
     answers.push(step.length === 0 ? undefined : Buffer.concat(step));
-    if (step.some(hasError)) break;
+    if (step.some(hasError) || !isWanted(step, wanted)) break;
   }
   return answers;
+}
+
+/** The reply of an ADD is the last step of its batch. */
+async function sendFarewell(
+  addon: Addon,
+  step: AddonStep,
+  answers: (Buffer | undefined)[],
+): ReturnType<Addon["request"]> {
+  await holdIf(pass("before the reply"));
+  if (step.fd !== connection) return answers;
+  const sent = await addon.request([step]);
+  if (sent.length > 0) {
+    await holdIf(pass("after the reply"));
+    order = undefined;
+  }
+  return [...answers, ...sent];
 }
 
 /** Of a batch only the last message asks for an acknowledgement; here each change is sent alone. */
@@ -163,6 +184,13 @@ function nameOf(message: Buffer, isInPod: boolean): string {
   const isCreate = type === 16 && (message.readUInt16LE(6) & NLM_F_CREATE) !== 0;
   const name = isCreate ? "create link" : (NAMES[type] ?? `message ${type}`);
   return `after "${name}"${isInPod ? " in the pod" : ""}`;
+}
+
+function isWanted(
+  [answer]: readonly Buffer[],
+  { wantedAt = 0, wantedBits = 0 }: Partial<AddonStep>,
+): boolean {
+  return wantedBits === 0 || ((answer?.readUInt32LE(wantedAt) ?? 0) & wantedBits) !== 0;
 }
 
 function hasError(answer: Buffer): boolean {

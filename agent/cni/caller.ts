@@ -1,0 +1,34 @@
+import { encodeReplyFrame, type Reply } from "./request/frame.ts";
+import type { Caller } from "./verbs/context.ts";
+import type { ShimTransport } from "./server.ts";
+
+/** A caller that is answered once. */
+export interface OpenCaller extends Caller {
+  /** Answers, unless a farewell has done so; ends the connection. */
+  answer(reply: Reply): void;
+}
+
+/** What an empty socket takes at once; a result is some 600 bytes. */
+const MAX_FAREWELL_BYTES = 16 * 1024;
+
+/** Whoever waits at the other end of a connection. */
+export function createCaller(
+  transport: Pick<ShimTransport, "reply" | "drop" | "isGone" | "descriptorOf">,
+  connection: number,
+): OpenCaller {
+  let isAnswered = false;
+  return {
+    // Who has an answer may hang up before we hear that it has one.
+    isGone: () => !isAnswered && transport.isGone(connection),
+    farewell(stdout) {
+      const socket = transport.descriptorOf(connection);
+      const bytes = encodeReplyFrame({ exitCode: 0, stdout });
+      if (socket === undefined || bytes.length > MAX_FAREWELL_BYTES) return undefined;
+      return { socket, bytes, sent: () => void (isAnswered = true) };
+    },
+    answer(reply) {
+      if (isAnswered) transport.drop(connection);
+      else transport.reply(connection, encodeReplyFrame(reply));
+    },
+  };
+}
