@@ -26,7 +26,7 @@ import type {
   NodeOutcome,
   ObservedAttachment,
   PodLink,
-  Farewell,
+  Company,
   PodSockets,
 } from "./types.ts";
 
@@ -37,15 +37,15 @@ import type {
 export interface Kernel {
   /**
    * Makes the attachment whole or not at all: what a failed call has made, it has taken back. `clusterCidrs`
-   * are asked for when the pod has other interfaces: see {@link planPodRouting}. `farewell` is sent once the
-   * attachment is whole with the default routes of all its addresses, where one trip to a thread sees to
-   * that.
+   * are asked for when the pod has other interfaces: see {@link planPodRouting}. A farewell is sent
+   * once the attachment is whole with the default routes of all its addresses, where one trip to a thread
+   * sees to that. Whoever is answered "not admitted" calls again without riders.
    */
   attachPod(
     plan: PodPlan,
     sockets: PodSockets,
     clusterCidrs?: () => readonly Cidr[],
-    farewell?: Farewell,
+    company?: Company,
   ): Promise<AttachOutcome>;
   /**
    * What of an attachment is not as planned, in words; empty when all is. MTU 0: that of the host end.

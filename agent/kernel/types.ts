@@ -1,4 +1,5 @@
 import type { Attachment } from "../plan/pods/attachment.ts";
+import type { MessageBody } from "../netlink/message/message.ts";
 import type { PodRoute } from "../plan/pods/pod-routing.ts";
 
 /**
@@ -21,12 +22,29 @@ export interface Farewell {
   readonly sent: () => void;
 }
 
+/**
+ * Changes of another table of nftables that go along with an attachment, in the transaction that lets it send:
+ * both are made, or neither.
+ */
+export interface Riders {
+  readonly bodies: readonly MessageBody[];
+  /** Hears when they are made. */
+  readonly made: () => void;
+}
+
+/** What comes along with an attachment. */
+export interface Company {
+  readonly farewell?: Farewell | undefined;
+  readonly riders?: Riders | undefined;
+}
+
 /** Routes that were made: by default, or what takes its place beside another interface. */
 export interface Attached {
   readonly routes: readonly PodRoute[];
 }
 
-export type AttachOutcome = Attached | "pod interface exists" | "host link exists";
+/** Not admitted: the transaction with the riders was refused, and nothing is made. */
+export type AttachOutcome = Attached | "pod interface exists" | "host link exists" | "not admitted";
 
 /** An attachment as the kernel has it. */
 export interface ObservedAttachment extends Attachment {

@@ -1,4 +1,5 @@
-import type { Farewell } from "../../kernel/types.ts";
+import type { Ride } from "../../kernel/policy/policy-kernel.ts";
+import type { Company } from "../../kernel/types.ts";
 import type { PodAddress, PoolUse, Reservation } from "../../ipam/ipam.ts";
 import { hostLinkName } from "../../net/host-link.ts";
 import { familyOf } from "../../net/address.ts";
@@ -15,6 +16,7 @@ import type { Caller, CommandsContext, RequestOf } from "./context.ts";
 import { detach } from "./del.ts";
 import { prevResultOf } from "./prev-result.ts";
 import { formatResult } from "./result.ts";
+import { createRidden } from "./ridden.ts";
 import { ANY_SOURCE_ANNOTATION } from "../request/runtime-config.ts";
 
 type Add = RequestOf<"ADD">;
@@ -49,17 +51,20 @@ export async function add(context: CommandsContext, request: Add, caller: Caller
   const host = { name: bridge, mac: BRIDGE_MAC };
   const format = (made: readonly PodRoute[]): string =>
     formatResult({ plan, routes: made, bridge: host, netns, dns: config.dns, prevResult }, config.cniVersion);
+  // A failure deletes the link again, which nobody may take for a pod meanwhile.
+  const attached = createRidden((riders) =>
+    attachments.changing(hostLink, () => {
+      const farewell = caller.farewell(format(defaultRoutes(plan.pod.addresses)));
+      return attach(context, plan, request, { farewell, riders });
+    }),
+  );
   let routes: readonly PodRoute[];
   try {
     requireFamilies(settings.hostPorts, pod);
     if (settings.hostPorts.length > 0) await requireUnhidden(kernel, settings.hostPorts, pod);
     reservePorts(context, hostLink, settings.hostPorts);
-    await admit(context, hostLink, plan, request);
-    // A failure deletes the link again, which nobody may take for a pod meanwhile.
-    routes = await attachments.changing(hostLink, () => {
-      const farewell = caller.farewell(format(defaultRoutes(plan.pod.addresses)));
-      return attach(context, plan, request, farewell);
-    });
+    await admit(context, plan, request, attached.ride);
+    routes = await attached.end();
   } catch (error) {
     // Of a pod that was refused the kernel has nothing, or nothing that lasts: the first error is the one to
     // tell.
@@ -92,25 +97,27 @@ function grantSettings(
 /** Sees to it that policies hold for the pod before it can send. */
 async function admit(
   { policies }: CommandsContext,
-  hostLink: string,
-  { attachment }: PodPlan,
+  { host, attachment }: PodPlan,
   request: Add,
+  ride: Ride,
 ): Promise<void> {
-  const refusal = await policies.admit(hostLink, attachment);
+  const refusal = await policies.admit(host.link, attachment, ride);
   if (refusal === undefined) return;
   const message = `Cannot add interface "${request.ifname}" to ${podOf(request)}: ${refusal}`;
   throw new CniError(CNI_CODE.tryAgainLater, message);
 }
 
-/** Gives the routes that were made. */
+/** Gives the routes that were made; undefined where the riders were refused. */
 async function attach(
   { kernel, clusterCidrs }: CommandsContext,
   plan: PodPlan,
   request: Add,
-  farewell: Farewell | undefined,
-): Promise<readonly PodRoute[]> {
-  const outcome = await kernel.attachPod(plan, request.fds, clusterCidrs, farewell);
+  company: Company,
+): Promise<readonly PodRoute[] | undefined> {
+  const outcome = await kernel.attachPod(plan, request.fds, clusterCidrs, company);
   switch (outcome) {
+    case "not admitted":
+      return undefined;
     case "pod interface exists":
       throw interfaceExists(
         request,

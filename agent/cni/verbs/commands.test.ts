@@ -10,6 +10,7 @@ import { createFakeKernel, type FakeKernel } from "../../testing/fake-kernel.ts"
 import { NO_SETTINGS } from "../../plan/pods/pod-settings.ts";
 import { CniError } from "../cni-error.ts";
 import { type Commands, createCommands } from "./commands.ts";
+import type { Ride } from "../../kernel/policy/policy-kernel.ts";
 import type { Caller } from "./context.ts";
 import { type CniVersion, parseNetworkConfig } from "../request/network-config.ts";
 import type { CniRequest } from "../request/request.ts";
@@ -28,6 +29,7 @@ interface Setup {
 interface FakePolicies {
   readonly asked: string[];
   refusal: string | undefined;
+  onAdmit: (ride: Ride) => Promise<void>;
   onRelease: () => Promise<void>;
 }
 
@@ -40,7 +42,12 @@ function setUp(...podCidrs: readonly string[]): Setup {
   const reasons: Setup["reasons"] = [];
   const ignored: string[] = [];
   const readiness = { reasons: () => reasons };
-  const policies: FakePolicies = { asked: [], refusal: undefined, onRelease: () => Promise.resolve() };
+  const policies: FakePolicies = {
+    asked: [],
+    refusal: undefined,
+    onAdmit: () => Promise.resolve(),
+    onRelease: () => Promise.resolve(),
+  };
   const commands = createCommands(
     {
       kernel,
@@ -48,9 +55,10 @@ function setUp(...podCidrs: readonly string[]): Setup {
       hostPorts,
       attachments,
       policies: {
-        admit(_hostLink, { containerId, addresses }) {
+        async admit(_hostLink, { containerId, addresses }, ride) {
           policies.asked.push(`admit ${containerId} ${addresses.join()}`);
-          return Promise.resolve(policies.refusal);
+          await policies.onAdmit(ride);
+          return policies.refusal;
         },
         release(hostLink) {
           policies.asked.push(`release ${attachments.get(hostLink)?.containerId ?? "unknown"}`);
@@ -612,4 +620,38 @@ test("ADD behind another plugin adds to its result", async () => {
     routes: [{ dst: "198.51.100.0/24" }, { dst: "0.0.0.0/0", gw: "10.244.1.1" }],
     dns: { nameservers: ["198.51.100.53"] },
   });
+});
+
+for (const { name, refusals, want } of [
+  { name: "makes the pod once, with what policies say of it", refusals: 0, want: ["riders: 1"] },
+  { name: "makes the pod alone when both were refused", refusals: 1, want: ["riders: 1", "riders: 0"] },
+]) {
+  test(`ADD ${name}`, async () => {
+    const { commands, kernel, policies, attachments } = setUp("10.244.1.0/24");
+    const attachPod = kernel.attachPod.bind(kernel);
+    const tries: string[] = [];
+    const rides: boolean[] = [];
+    kernel.attachPod = (plan, sockets, clusterCidrs, company = {}) => {
+      tries.push(`riders: ${company.riders?.bodies.length ?? 0}`);
+      if (tries.length <= refusals) return Promise.resolve("not admitted");
+      company.riders?.made();
+      return attachPod(plan, sockets, clusterCidrs, company);
+    };
+    policies.onAdmit = async (ride) => void rides.push(await ride([{ type: 0, flags: 0, payload: [] }]));
+    await commands(addRequest("a"), never);
+    assert.deepEqual({ tries, rides }, { tries: want, rides: [refusals === 0] });
+    assert.equal(attachments.list().length, 1);
+  });
+}
+
+test("ADD that fails after its riders were made tells why, and policies forget the pod", async () => {
+  const { commands, kernel, policies, ipam } = setUp("10.244.1.0/24");
+  kernel.attachPod = async (_plan, _sockets, _clusterCidrs, company) => {
+    company?.riders?.made();
+    throw new Error("Cannot create veth: EPERM");
+  };
+  policies.onAdmit = async (ride) => assert.equal(await ride([]), true);
+  await assert.rejects(commands(addRequest("a"), never), /EPERM/);
+  assert.deepEqual(policies.asked, ["admit a 10.244.1.2", "release unknown"]);
+  assert.equal(ipam.use(0)[0]?.taken, 0);
 });

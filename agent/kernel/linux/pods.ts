@@ -32,7 +32,7 @@ export function createPods(input: PodsInput): PodMethods {
     return { hostLink, addresses, mac, anySource: settings.anySource && allowSourceSpoofing };
   };
   return {
-    async attachPod(plan, sockets, clusterCidrs = () => [], farewell = undefined) {
+    async attachPod(plan, sockets, clusterCidrs = () => [], { farewell, riders } = {}) {
       if (bridge.link === undefined)
         throw new Error(`Cannot attach "${plan.host.link}": the node has no bridge yet`);
       const context = {
@@ -46,8 +46,10 @@ export function createPods(input: PodsInput): PodMethods {
         farewell: plan.attachment.settings.hostPorts.length === 0 ? farewell : undefined,
       };
       const sources = sourcesOf({ hostLink: plan.host.link, mac: plan.pod.mac, ...plan.attachment });
-      const outcome = await nftables.admit<AttachOutcome>(sources, (admission) =>
-        attachPod({ ...context, admission }, plan, sockets),
+      const outcome = await nftables.admit<AttachOutcome>(
+        sources,
+        (admission) => attachPod({ ...context, admission }, plan, sockets),
+        riders,
       );
       const binding = bindingOf({ hostLink: plan.host.link, ...plan.attachment });
       if (typeof outcome === "string" || binding === undefined) return outcome;

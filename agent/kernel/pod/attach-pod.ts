@@ -3,6 +3,7 @@ import { monotonicMs } from "./monotonic-ms.ts";
 import type { Cidr } from "../../net/cidr.ts";
 import { IFF_RUNNING } from "../../netlink/constants.ts";
 import { addAltNames, deleteLink, getLink } from "../../netlink/link/link.ts";
+import { withRiders } from "../../netlink/message/with-riders.ts";
 import type { Outcome } from "../../netlink/message/message.ts";
 import { isAlreadyExists, isNotSupported, NetlinkError } from "../../netlink/message/netlink-error.ts";
 import { describeLimitModules } from "../../plan/node/kernel-features.ts";
@@ -44,7 +45,7 @@ export async function attachPod(
   context: AttachContext,
   plan: PodPlan,
   sockets: PodSockets,
-): Promise<AttachOutcome | "not admitted"> {
+): Promise<AttachOutcome> {
   let { admission } = context;
   for (let attempt = 1; ; attempt++) {
     const outcome = await tryAttach({ ...context, admission }, plan, sockets);
@@ -92,7 +93,9 @@ async function tryAttach(
   const { admit, create, host, pod, routes } = encodePod(input);
   const isAlone = plan.pod.wantsDefault === undefined && plan.pod.ifname === FIRST_IFNAME;
   const steps = [
-    ...(admission === undefined ? [] : [{ socket: admission.socket, isLent: true, requests: admit }]),
+    ...(admission === undefined
+      ? []
+      : [{ socket: admission.socket, isLent: true, requests: withRiders(admit, admission.riders) }]),
     { requests: create },
     { requests: host },
     { socket, requests: pod },

@@ -1,14 +1,20 @@
 import assert from "node:assert/strict";
 import { after, afterEach, type TestContext, test } from "node:test";
 import { cidrOf } from "../../net/cidr.ts";
+import type { MessageBody } from "../../netlink/message/message.ts";
+import { withRiders } from "../../netlink/message/with-riders.ts";
 import { NETLINK_NETFILTER } from "../../netlink/nft/nft-generation.ts";
 import { TABLE_NAME } from "../../plan/nft/nft-table.ts";
+import { planSourceElements } from "../../plan/pods/sources.ts";
 import { planRuleset } from "../../plan/rules/ruleset.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { runOnHost } from "../../testing/machine/netns.ts";
 import { createShopEngine, WEB_POLICY } from "../../testing/policy/shop-engine.ts";
 import { assertInsideTestNamespaces } from "../../testing/runner/privileged.ts";
+import type { Admission } from "../nft/elements/pod-elements.ts";
+import { changeSources } from "../nft/elements/source-elements.ts";
 import { createGenerations } from "../nft/generations.ts";
+import { readGeneration } from "../nft/read-generation.ts";
 import { createNftables } from "../nft/nftables.ts";
 import { watchNftables } from "../nft/watch-nftables.ts";
 import { loadNative } from "../socket/native.ts";
@@ -56,6 +62,83 @@ function openTables(context: TestContext) {
   context.after(() => watch.stop());
   return { nftables, policy, told, dumps: () => dumps };
 }
+
+const SOURCES = {
+  hostLink: "cwa",
+  addresses: ["10.244.1.7"],
+  mac: "0a:58:0a:f4:01:07",
+  anySource: false,
+} as const;
+
+/** Lets an attachment in, with what rides along; gives what became of the transaction. */
+function admit(
+  { nftables }: Pick<ReturnType<typeof openTables>, "nftables">,
+  bodies: readonly MessageBody[],
+): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const riders = { bodies, made: () => resolve(true) };
+    const attach = async (admission: Admission | undefined): Promise<"not admitted" | { done: true }> => {
+      assert.ok(admission !== undefined);
+      const own = [changeSources("add", planSourceElements(SOURCES))];
+      const requests = withRiders(own, admission.riders);
+      const [[outcome] = []] = await netfilter.tryExecute([
+        { socket: admission.socket, isLent: true, requests },
+      ]);
+      if (outcome?.status !== "done") return "not admitted";
+      admission.made();
+      return { done: true };
+    };
+    nftables
+      .admit(SOURCES, attach, riders)
+      .then((outcome) => outcome === "not admitted" && resolve(false), reject);
+  });
+}
+
+test("an attachment and its policies are one transaction, after which nobody reads either table", async (context) => {
+  const tables = openTables(context);
+  const { nftables, policy, told, dumps } = tables;
+  const shop = createShopEngine();
+  await nftables.ensure(RULESET);
+  await policy.ensure(shop.engine.table);
+  await policy.apply(shop.addPolicy("web", WEB_POLICY));
+  await policy.apply(shop.addPod("web-1", { addresses: ["10.244.1.8"], labels: { app: "web" } }));
+  const [before, generation] = [dumps(), await readGeneration(netfilter)];
+  const changes = shop.addPod("web-2", { addresses: ["10.244.1.7"], labels: { app: "web" } });
+  assert.ok(changes.length > 0);
+  await policy.apply(changes, (bodies) => admit(tables, bodies));
+  assert.equal(await readGeneration(netfilter), generation + 1);
+  assert.deepEqual(await nftables.check(), []);
+  assert.deepEqual(await policy.check(shop.engine.table), []);
+  assert.equal(dumps(), before);
+  assert.deepEqual(await nftables.check({ afresh: true }), []);
+  assert.deepEqual(await policy.check(shop.engine.table, { afresh: true }), []);
+  assert.deepEqual(told, []);
+});
+
+test("an attachment and its policies that the kernel refuses leave nothing: the policies are written alone", async (context) => {
+  const tables = openTables(context);
+  const { nftables, policy } = tables;
+  const shop = createShopEngine();
+  await nftables.ensure(RULESET);
+  await policy.ensure(shop.engine.table);
+  await policy.apply(shop.addPolicy("web", WEB_POLICY));
+  await policy.apply(shop.addPod("web-1", { addresses: ["10.244.1.8"], labels: { app: "web" } }));
+  await runOnHost("nft", "flush ruleset bridge");
+  const changes = shop.addPod("web-2", { addresses: ["10.244.1.7"], labels: { app: "web" } });
+  const rides: boolean[] = [];
+  await policy.apply(changes, async (bodies) => {
+    const isMade = await admit(tables, bodies);
+    rides.push(isMade);
+    return isMade;
+  });
+  assert.deepEqual(rides, [false]);
+  assert.deepEqual(await policy.check(shop.engine.table, { afresh: true }), []);
+  // The other table's own repair finds no trace of the attachment either.
+  await nftables.ensure(RULESET);
+  assert.deepEqual(await nftables.check({ afresh: true }), []);
+  const sources = await runOnHost("nft", "list table bridge causeway");
+  assert.doesNotMatch(String(sources), /10\.244\.1\.7/);
+});
 
 const PORTS = {
   hostLink: "cwa",

@@ -27,7 +27,7 @@ export function createPolicyKernel({
       const wanted = copyTable(table);
       return inTurn(() => kept.ensure(wanted));
     },
-    apply: (changes) => inTurn(() => kept.apply(changes)),
+    apply: (changes, ride) => inTurn(() => kept.apply(changes, ride)),
     check(table, { afresh } = { afresh: false }) {
       const wanted = copyTable(table);
       return inTurn(() => kept.check(wanted, afresh));

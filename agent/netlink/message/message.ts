@@ -115,6 +115,21 @@ export function encodeBatch(requests: readonly NetlinkRequest[], firstSeq: numbe
   return batch;
 }
 
+/** Messages behind one another, without sequence numbers. */
+export function encodeBodies(bodies: readonly MessageBody[]): {
+  readonly bytes: Buffer;
+  readonly offsets: readonly number[];
+} {
+  const bytes = Buffer.allocUnsafe(bodies.reduce((sum, body) => sum + messageLength("bodies", body), 0));
+  let end = 0;
+  const offsets = bodies.map((body) => {
+    const start = end;
+    end = writeMessage(bytes, start, { body, seq: 0, flags: 0 });
+    return start;
+  });
+  return { bytes, offsets };
+}
+
 /** nlmsg_seq of struct nlmsghdr. */
 const SEQUENCE_OFFSET = 8;
 

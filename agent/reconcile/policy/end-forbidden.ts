@@ -32,6 +32,12 @@ export interface EndForbidden {
 /** Each run lets the kernel walk through its whole table of connections, some 9 ms: at most 2 % of a core. */
 const INTERVALS = { minIntervalMs: 450, retryIntervalMs: 200, maxIntervalMs: 600_000 };
 
+/**
+ * An ADD that changes the table is in the middle of its work, and its pod has sent nothing yet: to walk through
+ * all connections beside it would only hold it up.
+ */
+const AFTER_CHANGE_MS = 100;
+
 export function createEndForbidden(input: EndForbiddenInput): EndForbidden {
   const { table, toOwnNode, kernel, clock, onEnded, onError } = input;
   const affected: AffectedPods = createAffectedPods();
@@ -39,6 +45,7 @@ export function createEndForbidden(input: EndForbiddenInput): EndForbidden {
   /** What is not known counts as there: after a start, and after a failure, everything is judged. */
   let isAllDue = true;
   let marked = 0;
+  let cancelTrigger: (() => void) | undefined;
   const runner = createRunner(
     async () => {
       const changed = affected.take(table, marked > 0);
@@ -61,10 +68,17 @@ export function createEndForbidden(input: EndForbiddenInput): EndForbidden {
     },
     changed(changes) {
       affected.note(changes);
-      if (isBegun && changes.length > 0) runner.trigger();
+      if (!isBegun || changes.length === 0) return;
+      cancelTrigger ??= clock.after(AFTER_CHANGE_MS, () => {
+        cancelTrigger = undefined;
+        runner.trigger();
+      });
     },
     marked: () => marked,
-    stop: runner.stop,
+    async stop() {
+      cancelTrigger?.();
+      await runner.stop();
+    },
   };
 }
 

@@ -401,3 +401,51 @@ test("pods of other nodes are gathered into few transactions", async (t) => {
   assert.equal(setup.kernel.calls.length, before + 1);
   assert.equal(passes(setup, "10.244.2.49", "10.244.1.2"), true);
 });
+
+/** A node with a policy, whose kernel has its table. */
+async function isolated(t: TestContext): Promise<Setup> {
+  const setup = setUp(t);
+  setup.hear([namespace("a"), policy("a/closed", CLOSED), pod("a/first"), pod("a/web"), pod("a/other")]);
+  await setup.begin();
+  await setup.policies.admit("link-of-first", attachment("a/first", "10.244.1.9"));
+  setup.kernel.calls.length = 0;
+  return setup;
+}
+
+test("an ADD takes along what policies say of its pod, once", async (t) => {
+  const setup = await isolated(t);
+  let rides = 0;
+  const ride = async (): Promise<boolean> => ++rides > 0;
+  assert.equal(await setup.policies.admit("web", attachment("a/web", "10.244.1.2"), ride), undefined);
+  assert.deepEqual([rides, setup.kernel.calls], [1, ["ride"]]);
+  assert.equal(passes(setup, "10.244.2.2", "10.244.1.2"), false);
+});
+
+test("what an ADD could not take along is written alone, before the ADD goes on", async (t) => {
+  const setup = await isolated(t);
+  const refused = async (): Promise<boolean> => false;
+  assert.equal(await setup.policies.admit("web", attachment("a/web", "10.244.1.2"), refused), undefined);
+  assert.deepEqual(setup.kernel.calls, ["apply"]);
+  assert.equal(passes(setup, "10.244.2.2", "10.244.1.2"), false);
+  assert.deepEqual(setup.repairs, []);
+});
+
+test("ADDs at the same time share one transaction, and nobody takes it along", async (t) => {
+  const setup = await isolated(t);
+  const never = (): Promise<boolean> => assert.fail();
+  await Promise.all([
+    setup.policies.admit("web", attachment("a/web", "10.244.1.2"), never),
+    setup.policies.admit("other", attachment("a/other", "10.244.1.3"), never),
+  ]);
+  assert.deepEqual(setup.kernel.calls, ["apply"]);
+});
+
+test("a pod whose labels are not known is not made before it has been waited for", async (t) => {
+  const setup = await isolated(t);
+  const never = (): Promise<boolean> => assert.fail();
+  const done = setup.policies.admit("new", attachment("a/new", "10.244.1.4"), never);
+  await setup.settle();
+  setup.hear([pod("a/new")]);
+  await setup.settle();
+  assert.equal(await done, undefined);
+});

@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import type { PolicyKernel } from "../../kernel/policy/policy-kernel.ts";
+import type { PolicyKernel, Ride } from "../../kernel/policy/policy-kernel.ts";
 import { backOffMs } from "../../lib/back-off.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
@@ -36,8 +36,9 @@ export interface PolicyQueue {
   gather(changes: readonly ObjectChange[]): void;
   /**
    * Takes changes now; resolves when the kernel has what became of attachments, rejects when it refuses that.
+   * `ride` takes along what is one transaction, unless somebody else waits for it, too.
    */
-  commit(changes: readonly ObjectChange[]): Promise<void>;
+  commit(changes: readonly ObjectChange[], ride?: Ride): Promise<void>;
   /** From here on changes go through the engine, and not to the kernel before `open`: what that has stays. */
   begin(engine: PolicyEngine): void;
   /** From here on the kernel has what the engine says, whatever it had before. */
@@ -62,6 +63,7 @@ const LOOKS_PER_TURN = 2048;
 interface Waiting {
   readonly resolve: () => void;
   readonly reject: (cause: unknown) => void;
+  readonly ride: Ride | undefined;
 }
 
 interface State {
@@ -96,9 +98,9 @@ interface State {
 
 export function createPolicyQueue(input: PolicyQueueInput): PolicyQueue {
   const state = createState(input);
-  const wait = (): Promise<void> =>
+  const wait = (ride?: Ride): Promise<void> =>
     new Promise((resolve, reject) => {
-      state.waiting.push({ resolve, reject });
+      state.waiting.push({ resolve, reject, ride });
       run(state);
     });
   return {
@@ -109,9 +111,9 @@ export function createPolicyQueue(input: PolicyQueueInput): PolicyQueue {
         run(state);
       });
     },
-    commit(changes) {
+    commit(changes, ride) {
       enqueue(state, changes);
-      return wait();
+      return wait(ride);
     },
     begin(engine) {
       state.engine = engine;
@@ -202,7 +204,7 @@ async function work(state: State): Promise<void> {
   state.cancelRetry?.();
   state.cancelRetry = undefined;
   try {
-    await write(state, engine.table, changes);
+    await write(state, { table: engine.table, changes, ride: soleRide(waiting) });
   } catch (error) {
     fail(state, error);
     state.sinceMs ??= sinceMs;
@@ -235,8 +237,19 @@ function plan(state: State, engine: PolicyEngine): readonly TableChange[] {
   return changes;
 }
 
+/** Of many that wait each has its own, and none is worth more than one transaction for all. */
+function soleRide([only, ...others]: readonly Waiting[]): Ride | undefined {
+  return others.length === 0 ? only?.ride : undefined;
+}
+
+interface Writing {
+  readonly table: PolicyTable;
+  readonly changes: readonly TableChange[];
+  readonly ride: Ride | undefined;
+}
+
 /** Brings the kernel's table from what it is, as far as that is known, to what the engine says. */
-async function write(state: State, table: PolicyTable, changes: readonly TableChange[]): Promise<void> {
+async function write(state: State, { table, changes, ride }: Writing): Promise<void> {
   const { kernel, onRepair } = state.input;
   const { table: before, isVerifying } = state;
   state.isVerifying = false;
@@ -247,7 +260,7 @@ async function write(state: State, table: PolicyTable, changes: readonly TableCh
     state.table = "absent";
     return;
   }
-  if (before === "kept" && !isVerifying) await apply(state, changes, table);
+  if (before === "kept" && !isVerifying) await apply(state, { table, changes, ride });
   else {
     const faults = await kernel.ensure(table);
     if (before === "kept" && changes.length === 0) for (const fault of faults) onRepair(fault);
@@ -261,12 +274,11 @@ async function write(state: State, table: PolicyTable, changes: readonly TableCh
  */
 async function apply(
   { input: { kernel, onRepair } }: State,
-  changes: readonly TableChange[],
-  table: PolicyTable,
+  { table, changes, ride }: Writing,
 ): Promise<void> {
   if (changes.length === 0) return;
   try {
-    await kernel.apply(changes);
+    await kernel.apply(changes, ride);
   } catch (error) {
     await kernel.ensure(table);
     onRepair(`the kernel refused a change of the policy table, which was rebuilt: ${messageOf(error)}`);

@@ -89,7 +89,7 @@ function createPromptKernel(asked: Asked): Pick<Kernel, "attachPod"> {
     clusterCidrs: () => [],
   };
   return {
-    attachPod(plan, sockets, _clusterCidrs, farewell) {
+    attachPod(plan, sockets, _clusterCidrs, { farewell } = {}) {
       const { host, pod, attachment } = plan;
       const { addresses } = attachment;
       return nftables.admit<AttachOutcome>(

@@ -1,4 +1,5 @@
 import { release } from "node:os";
+import type { MessageBody } from "../../../netlink/message/message.ts";
 import { changeElements } from "../../../netlink/nft/nft-elements.ts";
 import type { SharedLock } from "../../../lib/shared-lock.ts";
 import { TABLE_NAME } from "../../../plan/nft/nft-table.ts";
@@ -12,6 +13,7 @@ import {
 } from "../../../plan/pods/sources.ts";
 import { servesHostPorts } from "../../../plan/rules/ruleset.ts";
 import type { NetlinkClient } from "../../socket/netlink-client.ts";
+import type { Riders } from "../../types.ts";
 import { portSetElement } from "./port-elements.ts";
 import { sourceSetElement } from "./source-elements.ts";
 import { findMissingFeatures } from "../probe-features.ts";
@@ -23,6 +25,8 @@ import type { TableLedger } from "../table-ledger.ts";
  */
 export interface Admission {
   readonly socket: number;
+  /** Messages of the same transaction. */
+  readonly riders: readonly MessageBody[];
   readonly made: () => void;
 }
 
@@ -53,16 +57,24 @@ const MAX_ATTEMPTS = 3;
 /** See {@link Nftables.admit}. */
 export async function admit<Outcome>(
   tables: PodTables,
-  sources: SourceBinding,
+  { sources, riders }: { readonly sources: SourceBinding; readonly riders: Riders | undefined },
   attach: (admission: Admission | undefined) => Promise<Outcome | "not admitted">,
-): Promise<Outcome> {
+): Promise<Outcome | "not admitted"> {
   const { netfilter, pods, ledger, turns } = tables;
   const before = pods.get(sources.hostLink);
+  const made = (): void => {
+    ledger.advance();
+    riders?.made();
+  };
   try {
     let outcome = await turns.shared(() => {
       pods.set(sources.hostLink, { sources });
-      return netfilter.withSocket((socket) => attach({ socket, made: ledger.advance }));
+      return netfilter.withSocket((socket) => attach({ socket, riders: riders?.bodies ?? [], made }));
     });
+    if (outcome === "not admitted" && riders !== undefined) {
+      restore(pods, sources.hostLink, before);
+      return outcome;
+    }
     if (outcome === "not admitted") {
       ledger.distrust();
       await putRight(tables);
@@ -93,10 +105,14 @@ export async function addHostPorts(tables: PodTables, binding: PortBinding): Pro
       return { ports: [binding], sources: [] };
     });
   } catch (error) {
-    if (before === undefined) pods.delete(hostLink);
-    else pods.set(hostLink, before);
+    restore(pods, hostLink, before);
     throw error;
   }
+}
+
+function restore(pods: PodTables["pods"], hostLink: string, before: PodElements | undefined): void {
+  if (before === undefined) pods.delete(hostLink);
+  else pods.set(hostLink, before);
 }
 
 /** See {@link Nftables.removePods}. */
@@ -186,8 +202,7 @@ async function dismiss(
   const { pods } = tables;
   const kept = new Set((before?.sources ? planSourceElements(before.sources) : []).map(formatSourceElement));
   await change(tables, "delete", () => {
-    if (before === undefined) pods.delete(sources.hostLink);
-    else pods.set(sources.hostLink, before);
+    restore(pods, sources.hostLink, before);
     const elements = planSourceElements(sources).filter((own) => !kept.has(formatSourceElement(own)));
     return { ports: [], sources: elements };
   }).catch(() => undefined); // the ADD's own failure is what is told

@@ -59,6 +59,6 @@ function takeSteps(steps: readonly Step[], limit: number): readonly Step[] {
   return end === -1 ? steps : steps.slice(0, end);
 }
 
-function bytesOf(steps: readonly Step[]): number {
+export function bytesOf(steps: readonly Step[]): number {
   return steps.flat().reduce((sum: number, body: MessageBody) => sum + messageBytes(body), 0);
 }

@@ -1,0 +1,26 @@
+import { encodeBodies, type MessageBody, type NetlinkRequest, type Requests } from "./message.ts";
+
+/** Puts messages into a transaction of nftables, in front of its own. */
+export function withRiders(transaction: Requests, riders: readonly MessageBody[]): Requests {
+  if (riders.length === 0) return transaction;
+  const join = (requests: readonly NetlinkRequest[]): readonly NetlinkRequest[] =>
+    requests.map((request) => joinRequest(request, riders));
+  if (!("offsets" in transaction)) return join(transaction);
+  const [begin = 0, first = 0, ...rest] = transaction.offsets;
+  const { bytes } = transaction;
+  const added = encodeBodies(riders);
+  const behind = [first, ...rest].map((offset) => offset + added.bytes.length);
+  return {
+    ...transaction,
+    bytes: Buffer.concat([bytes.subarray(0, first), added.bytes, bytes.subarray(first)]),
+    offsets: [begin, ...added.offsets.map((offset) => offset + first), ...behind],
+    requests: () => join(transaction.requests()),
+  };
+}
+
+/** The first message before is the one that begins the transaction. */
+function joinRequest(request: NetlinkRequest, riders: readonly MessageBody[]): NetlinkRequest {
+  const { before: [begin, ...before] = [], after = [] } = request.around ?? {};
+  if (begin === undefined) throw new RangeError(`Cannot join "${request.what}": it is no transaction`);
+  return { ...request, around: { before: [begin, ...riders, ...before], after } };
+}
