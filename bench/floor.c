@@ -254,6 +254,14 @@ static void set_fdb_entry(struct batch *batch, unsigned index)
 	put_mac(batch, NDA_LLADDR, "FLOOR_MAC");
 }
 
+/* As long as the kernel has not seen a link's carrier, which it does when it is asked, packets are lost. */
+static void ask_link(struct batch *batch, unsigned index)
+{
+	struct ifinfomsg header = {.ifi_index = (int)index};
+	begin(batch, RTM_GETLINK, 0, &header, sizeof header);
+	put_u32(batch, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+}
+
 static void add_address(struct batch *batch, unsigned index, const struct family *family)
 {
 	struct ifaddrmsg header = {.ifa_family = family->af, .ifa_prefixlen = family->bits, .ifa_index = index};
@@ -390,6 +398,8 @@ static void add(int host, struct batch *batch)
 		add_route(batch, pod_index, family, 1);
 	}
 	apply(pod, batch, "add the pod's routes");
+	ask_link(batch, index);
+	apply(host, batch, "ask about the host's link");
 }
 
 static void delete (int host, struct batch *batch)
