@@ -1,5 +1,5 @@
 import type { Family } from "../../net/address.ts";
-import { agrees } from "../../lib/agrees.ts";
+import { agrees } from "../../lib/same-list.ts";
 import { addressAt, formatCidr } from "../../net/cidr.ts";
 import { macOf } from "../../net/mac.ts";
 import type { FdbEntry, Neighbour } from "../../netlink/route/neighbour.ts";

@@ -1,4 +1,4 @@
-import { agrees } from "../../lib/agrees.ts";
+import { agrees } from "../../lib/same-list.ts";
 import { type Family, familyOf } from "../../net/address.ts";
 import { addressAt, type Cidr } from "../../net/cidr.ts";
 import type { Claim, ClusterMember, NodeKeys } from "./claim.ts";
