@@ -1,7 +1,7 @@
 /**
  * Puts a table of results between the marks `<!-- NAME: begin -->` and `<!-- NAME: end -->` of
- * docs/support.md. Of what has not run now, told by the first cell, the row stays that is there; `merge` makes
- * a row of a new one and of what is there. Throws when the document's marks are missing.
+ * docs/support.md. Of what has not run now, told by the first cell, the row stays that is there; `merge`
+ * makes a row of a new one and of what is there. Throws when the document's marks are missing.
  */
 export function updateTable(
   text: string,
