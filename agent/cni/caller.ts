@@ -1,6 +1,16 @@
 import { encodeReplyFrame, type Reply } from "./request/frame.ts";
 import type { Caller } from "./verbs/context.ts";
-import type { ShimTransport } from "./server.ts";
+
+/** What becomes of a connection. */
+export interface CallerTransport {
+  reply(connection: number, bytes: Uint8Array): void;
+  /** Closes without a reply. */
+  drop(connection: number): void;
+  /** Whether the peer has hung up by now. */
+  isGone(connection: number): boolean;
+  /** Of an open connection. */
+  descriptorOf(connection: number): number | undefined;
+}
 
 /** A caller that is answered once. */
 export interface OpenCaller extends Caller {
@@ -12,10 +22,7 @@ export interface OpenCaller extends Caller {
 const MAX_FAREWELL_BYTES = 16 * 1024;
 
 /** Whoever waits at the other end of a connection. */
-export function createCaller(
-  transport: Pick<ShimTransport, "reply" | "drop" | "isGone" | "descriptorOf">,
-  connection: number,
-): OpenCaller {
+export function createCaller(transport: CallerTransport, connection: number): OpenCaller {
   let isAnswered = false;
   return {
     // Who has an answer may hang up before we hear that it has one.

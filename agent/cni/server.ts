@@ -1,4 +1,4 @@
-import { createCaller, type OpenCaller } from "./caller.ts";
+import { type CallerTransport, createCaller, type OpenCaller } from "./caller.ts";
 import type { Log } from "../log/log.ts";
 import { CNI_CODE, type CniError, formatCniError, toCniError } from "./cni-error.ts";
 import type { Commands } from "./verbs/commands.ts";
@@ -15,7 +15,7 @@ import { parseCniArgs, podNameOf } from "./request/runtime-config.ts";
 const MAX_IN_FLIGHT = 256;
 
 /** What the addon offers: frames with their descriptors come in, replies go out. */
-export interface ShimTransport {
+export interface ShimTransport extends CallerTransport {
   listen(
     path: string,
     handlers: {
@@ -23,13 +23,6 @@ export interface ShimTransport {
       onRefused(reason: string): void;
     },
   ): { stop(): void };
-  reply(connection: number, bytes: Uint8Array): void;
-  /** Whether the peer has hung up by now. */
-  isGone(connection: number): boolean;
-  /** Of an open connection. */
-  descriptorOf(connection: number): number | undefined;
-  /** Closes without a reply. */
-  drop(connection: number): void;
   close(fd: number): void;
   /** Resolves when no connection is open any more. */
   whenIdle(): Promise<void>;

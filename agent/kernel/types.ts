@@ -23,8 +23,8 @@ export interface Farewell {
 }
 
 /**
- * Changes of another table of nftables that go along with an attachment, in the transaction that lets it send:
- * both are made, or neither.
+ * Changes of another table of nftables that go along with an attachment, in the transaction that lets it
+ * send: both are made, or neither.
  */
 export interface Riders {
   readonly bodies: readonly MessageBody[];

@@ -2,6 +2,7 @@
 export interface Limiter {
   run<T>(work: () => Promise<T>): Promise<T>;
   waiting(): number;
+  running(): number;
 }
 
 export function createLimiter(limit: number): Limiter {
@@ -21,5 +22,6 @@ export function createLimiter(limit: number): Limiter {
       }
     },
     waiting: () => queue.length,
+    running: () => running,
   };
 }

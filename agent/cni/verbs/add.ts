@@ -21,11 +21,16 @@ import { ANY_SOURCE_ANNOTATION } from "../request/runtime-config.ts";
 
 type Add = RequestOf<"ADD">;
 
+export interface AddCaller extends Caller {
+  /** No other ADD is in work. */
+  isAlone(): boolean;
+}
+
 /**
  * Reserve, plan, attach, answer. What a failure leaves is undone before it is told; a runtime that has gone
  * gets its pod rolled back.
  */
-export async function add(context: CommandsContext, request: Add, caller: Caller): Promise<string> {
+export async function add(context: CommandsContext, request: Add, caller: AddCaller): Promise<string> {
   const { kernel, ipam, hostPorts, attachments, policies, bridge, mtu, nowMs } = context;
   const { containerId, ifname, netns, config, runtimeConfig } = request;
   if (caller.isGone()) throw givenUp(request);
@@ -63,7 +68,8 @@ export async function add(context: CommandsContext, request: Add, caller: Caller
     requireFamilies(settings.hostPorts, pod);
     if (settings.hostPorts.length > 0) await requireUnhidden(kernel, settings.hostPorts, pod);
     reservePorts(context, hostLink, settings.hostPorts);
-    await admit(context, plan, request, attached.ride);
+    // Among others it would hold up what policies say of those, which have a transaction for all of them.
+    await admit(context, plan, request, caller.isAlone() ? attached.ride : undefined);
     routes = await attached.end();
   } catch (error) {
     // Of a pod that was refused the kernel has nothing, or nothing that lasts: the first error is the one to
@@ -99,7 +105,7 @@ async function admit(
   { policies }: CommandsContext,
   { host, attachment }: PodPlan,
   request: Add,
-  ride: Ride,
+  ride: Ride | undefined,
 ): Promise<void> {
   const refusal = await policies.admit(host.link, attachment, ride);
   if (refusal === undefined) return;

@@ -29,7 +29,7 @@ interface Setup {
 interface FakePolicies {
   readonly asked: string[];
   refusal: string | undefined;
-  onAdmit: (ride: Ride) => Promise<void>;
+  onAdmit: (ride: Ride | undefined) => Promise<void>;
   onRelease: () => Promise<void>;
 }
 
@@ -637,7 +637,8 @@ for (const { name, refusals, want } of [
       company.riders?.made();
       return attachPod(plan, sockets, clusterCidrs, company);
     };
-    policies.onAdmit = async (ride) => void rides.push(await ride([{ type: 0, flags: 0, payload: [] }]));
+    policies.onAdmit = async (ride) =>
+      void rides.push((await ride?.([{ type: 0, flags: 0, payload: [] }])) ?? assert.fail());
     await commands(addRequest("a"), never);
     assert.deepEqual({ tries, rides }, { tries: want, rides: [refusals === 0] });
     assert.equal(attachments.list().length, 1);
@@ -650,8 +651,25 @@ test("ADD that fails after its riders were made tells why, and policies forget t
     company?.riders?.made();
     throw new Error("Cannot create veth: EPERM");
   };
-  policies.onAdmit = async (ride) => assert.equal(await ride([]), true);
+  policies.onAdmit = async (ride) => assert.equal(await ride?.([]), true);
   await assert.rejects(commands(addRequest("a"), never), /EPERM/);
   assert.deepEqual(policies.asked, ["admit a 10.244.1.2", "release unknown"]);
   assert.equal(ipam.use(0)[0]?.taken, 0);
+});
+
+test("ADDs at the same time take nothing along: it would hold up the others' policies", async () => {
+  const { commands, policies } = setUp("10.244.1.0/24");
+  const rides: boolean[] = [];
+  let goOn = (): void => undefined;
+  const others = new Promise<void>((resolve) => (goOn = resolve));
+  policies.onAdmit = (ride) => {
+    rides.push(ride !== undefined);
+    return rides.length === 1 ? others : Promise.resolve();
+  };
+  const first = commands(addRequest("a"), never);
+  await commands(addRequest("b"), never);
+  goOn();
+  await first;
+  await commands(addRequest("c"), never);
+  assert.deepEqual(rides, [true, false, true]);
 });

@@ -31,7 +31,9 @@ export function createCommands(context: CommandsContext, collection: SharedLock)
   return async (request, caller) => {
     switch (request.command) {
       case "ADD":
-        return inTurn(request.containerId, () => adds.run(() => add(context, request, caller)));
+        return inTurn(request.containerId, () =>
+          adds.run(() => add(context, request, { ...caller, isAlone: () => adds.running() === 1 })),
+        );
       case "CHECK":
         return inTurn(request.containerId, () => check(context, request));
       case "DEL":

@@ -38,7 +38,7 @@ export interface PodPolicies {
    * Before the pod's link can send: resolves when the kernel has what policies say of it, with a sentence
    * when the pod must not start for now. `ride` may be called, once, to make the pod together with that.
    */
-  admit(hostLink: string, attachment: Attachment, ride: Ride): Promise<string | undefined>;
+  admit(hostLink: string, attachment: Attachment, ride?: Ride): Promise<string | undefined>;
   /**
    * After its link has gone, before its addresses are free: resolves when the kernel has nothing of the pod.
    */

@@ -19,6 +19,7 @@ import { addressRemovals } from "./pod-routes.ts";
 import { findLink } from "../socket/read-one.ts";
 import { routePod } from "./route-pod.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
+import type { NetlinkStep } from "../socket/send-steps.ts";
 
 export interface AttachContext {
   readonly rtnetlink: NetlinkClient;
@@ -90,22 +91,8 @@ async function tryAttach(
     hasIpv6,
     bornMs: monotonicMs(),
   };
-  const { admit, create, host, pod, routes } = encodePod(input);
   const isAlone = plan.pod.wantsDefault === undefined && plan.pod.ifname === FIRST_IFNAME;
-  const steps = [
-    ...(admission === undefined
-      ? []
-      : [{ socket: admission.socket, isLent: true, requests: withRiders(admit, admission.riders) }]),
-    { requests: create },
-    { requests: host },
-    { socket, requests: pod },
-    ...(isAlone
-      ? [
-          { socket, requests: routes },
-          { requests: [getLink(linkIndex)], wantedFlags: IFF_RUNNING },
-        ]
-      : []),
-  ];
+  const steps = listSteps(context, encodePod(input), { socket, linkIndex, isAlone });
   const outcomes = await rtnetlink.tryExecute(steps, isAlone ? farewell : undefined);
   if (admission !== undefined) {
     if (firstError(outcomes.shift() ?? []) !== undefined) return "not admitted";
@@ -135,6 +122,30 @@ async function tryAttach(
     ]);
     throw error;
   }
+}
+
+interface StepsInput {
+  readonly socket: number;
+  readonly linkIndex: number;
+  /** Nothing else has routes in the pod. */
+  readonly isAlone: boolean;
+}
+
+/** In their order, which is that of the answers. */
+function listSteps(
+  { admission }: Pick<AttachContext, "admission">,
+  { admit, create, host, pod, routes }: PodBatches,
+  { socket, linkIndex, isAlone }: StepsInput,
+): readonly NetlinkStep[] {
+  const admitted =
+    admission === undefined
+      ? []
+      : [{ socket: admission.socket, isLent: true, requests: withRiders(admit, admission.riders) }];
+  const made = [...admitted, { requests: create }, { requests: host }, { socket, requests: pod }];
+  if (!isAlone) return made;
+  // Without its carrier the link is not ready, whatever has succeeded.
+  const settle = { requests: [getLink(linkIndex)], wantedFlags: IFF_RUNNING };
+  return [...made, { socket, requests: routes }, settle];
 }
 
 interface RestInput {

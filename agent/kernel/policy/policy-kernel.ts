@@ -3,8 +3,8 @@ import type { PolicyTable } from "../../plan/policy/compile/policy-table.ts";
 import type { TableChange } from "../../plan/policy/state/table-change.ts";
 
 /**
- * Takes messages along in a transaction of somebody else, who counts it as one of ours; false: it was refused,
- * and nothing is made.
+ * Takes messages along in a transaction of somebody else, who counts it as one of ours; false: it was
+ * refused, and nothing is made.
  */
 export type Ride = (bodies: readonly MessageBody[]) => Promise<boolean>;
 

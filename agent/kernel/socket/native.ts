@@ -67,9 +67,9 @@ export interface Native {
   /**
    * Sends the steps one after the other, in a thread: each when the one before it was answered to its end.
    * Resolves to the raw answers per step, without acknowledgements that say no more than that, so undefined
-   * where there is nothing else; fewer than steps when a step has ended the sequence: by an error, for one. After a
-   * rejection the sockets' state is unknown. A socket is used by one request at a time. The bytes of the
-   * steps are copied before this returns.
+   * where there is nothing else; fewer than steps when a step has ended the sequence: by an error, for one.
+   * After a rejection the sockets' state is unknown. A socket is used by one request at a time. The bytes of
+   * the steps are copied before this returns.
    */
   request(steps: readonly NativeStep[]): Promise<(Buffer | undefined)[]>;
   /**

@@ -4,13 +4,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One batch of netlink messages and what the kernel answered; or bytes that are sent as they are, and not answered. */
+/*
+ * One batch of netlink messages and what the kernel answered; or bytes that are sent as they are, and not
+ * answered.
+ */
 struct step {
 	int fd;
 	bool is_plain;
 	unsigned char *batch, *answer;
 	size_t size, answer_size, capacity;
-	/* The sequence ends here unless the answer has one of these bits there, in a number of 32 bits; 0: it need not. */
+	/*
+	 * The sequence ends here unless the answer has one of these bits there, in a number of 32 bits; 0: it
+	 * need not.
+	 */
 	size_t wanted_at;
 	uint32_t wanted_bits;
 };

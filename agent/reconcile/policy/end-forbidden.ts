@@ -33,8 +33,8 @@ export interface EndForbidden {
 const INTERVALS = { minIntervalMs: 450, retryIntervalMs: 200, maxIntervalMs: 600_000 };
 
 /**
- * An ADD that changes the table is in the middle of its work, and its pod has sent nothing yet: to walk through
- * all connections beside it would only hold it up.
+ * An ADD that changes the table is in the middle of its work, and its pod has sent nothing yet: to walk
+ * through all connections beside it would only hold it up.
  */
 const AFTER_CHANGE_MS = 100;
 
