@@ -63,6 +63,22 @@ test("wrong usage is told first and in two lines, not buried by the help of thir
   );
 });
 
+for (const { args, fault } of [
+  { args: ["status", "--socket"], fault: 'flag "--socket" needs a value' },
+  {
+    args: ["status", "--socket", "--json"],
+    fault: 'flag "--socket" needs a value; one that begins with a dash is written --socket=VALUE',
+  },
+  { args: ["status", "--json=yes"], fault: 'flag "--json" takes no value' },
+  { args: ["status", "--help=yes"], fault: 'flag "--help" takes no value' },
+  { args: ["completion"], fault: "one of bash, zsh, fish is missing" },
+])
+  test(`wrong usage is told in our words, not in those of the parser: ${args.join(" ")}`, async () => {
+    const { exitCode, stderr } = await run(...args);
+    assert.equal(exitCode, 2);
+    assert.equal(stderr.split("\n")[0], `causeway ${args[0]}: ${fault}`);
+  });
+
 test("a flag with a value that it cannot have is refused with flag and value", async () => {
   for (const [flag, value, fault] of [
     ["--vxlan-port", "abc", "must be a number"],

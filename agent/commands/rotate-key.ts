@@ -15,7 +15,7 @@ export const ROTATE_KEY = {
   name: "rotate-key",
   summary: "Replaces the WireGuard key of this node, and waits for up to a minute until the new one is used",
   switches: {
-    "no-wait": "as soon as the new key is made, which other nodes learn then",
+    "no-wait": "returns once the new key is made; other nodes learn it later",
     json: "the keys as one JSON object",
   },
   settings: ["socket"],

@@ -12,9 +12,9 @@ import { readConfig } from "./read-config.ts";
 
 export const UNINSTALL = {
   name: "uninstall",
-  summary: "Removes the agent's files from the host; with --all also pods' links, routes and rules",
+  summary: "Removes the agent's files from the host, with --all also the links of pods, routes and rules",
   switches: {
-    all: "also remove pods' links, routes and rules",
+    all: "also removes the links of pods, routes and rules",
     json: "what was done and what failed, as one JSON object",
   },
   exitCodes: "0 done, 1 something could not be removed, or an agent is running, 2 wrong usage",

@@ -61,7 +61,7 @@ export function readCommandLine<Key extends SettingKey, Switch extends string>(
   const { values, positionals } = parse(spec, args, faults);
   if (values["help"] === true) return { exitCode: 0, stdout: describeUsage(helpOf(spec)), stderr: "" };
   const operands = spec.operands ?? [];
-  for (const missing of operands.slice(positionals.length)) faults.push(`${missing} is missing`);
+  for (const missing of operands.slice(positionals.length)) faults.push(describeMissing(missing));
   for (const unknown of positionals.slice(operands.length)) faults.push(`unknown argument "${unknown}"`);
   const settings = spec.settings.map((key) => {
     const option: Option = OPTIONS[key];
@@ -77,6 +77,12 @@ export function readCommandLine<Key extends SettingKey, Switch extends string>(
     switches: Object.fromEntries(switches) as CommandLine<Key, Switch>["switches"],
     operands: positionals,
   };
+}
+
+function describeMissing(operand: string): string {
+  return operand.includes("|")
+    ? `one of ${operand.split("|").join(", ")} is missing`
+    : `${operand} is missing`;
 }
 
 /** Whether there is nothing to run. */

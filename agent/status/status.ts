@@ -16,13 +16,13 @@ import { formatSummary } from "./format-summary.ts";
 
 export const STATUS = {
   name: "status",
-  summary: "Shows what is on this node, from the agent or, when it does not answer, from the kernel",
+  summary: "Shows this node's pods, routes and faults; without an agent, what the kernel knows",
   switches: {
     json: "the report as one JSON object",
-    all: "all other nodes and calls, however many",
-    denied: "what policies have dropped of late, and nothing else",
+    all: "lists all other nodes and calls, however many",
+    denied: "only the packets that policies dropped lately",
     summary:
-      "one line: ready, pods, free addresses, nodes out of reach, version, first reason; tabs between them",
+      "one line, separated by tabs: ready, pods, free addresses, unreachable nodes, version, first reason",
   },
   settings: ["socket"],
   exitCodes: "0 ready, 1 not ready or no answer from the agent, 2 wrong usage",

@@ -17,9 +17,10 @@ import { writeTar } from "./tar.ts";
 
 export const BUNDLE = {
   name: "bundle",
-  summary: "Prints a tar archive of what a maintainer asks for: causeway bundle >bundle.tar",
-  about: `Report, findings of doctor, metrics, versions, our nftables, links, routes and sysctls, and the agent's
-logs where this place has them. It has names and addresses of pods and nodes, and no token, key or password.`,
+  summary: "Prints a tar archive for a bug report: causeway bundle >bundle.tar",
+  about: `It holds the report, the findings of doctor, metrics, versions, Causeway's nftables, links, routes and sysctls.
+On the node itself it also holds the agent's logs, which a container cannot read. It names pods, nodes and
+their addresses, but contains no token, key or password.`,
   switches: {},
   settings: [...DOCTOR.settings, "probes"],
   exitCodes: "0 done; the file errors.txt names what could not be read, 2 wrong usage",

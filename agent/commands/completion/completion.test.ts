@@ -15,6 +15,7 @@ const OFFERS: readonly { readonly line: string; readonly has: readonly string[];
     { line: "causeway doctor --vx", has: ["--vxlan-port", "--vxlan-vni"], lacks: "--json" },
     { line: "causeway status --", has: ["--json", "--all", "--socket", "--help"], lacks: "--vxlan-port" },
     { line: "causeway agent --overlay ", has: ["auto", "never", "always"], lacks: "--mtu" },
+    { line: "causeway agent --log-level ", has: ["debug", "warn"], lacks: "--mtu" },
     { line: "causeway completion ", has: ["bash", "zsh", "fish"], lacks: "status" },
     { line: "causeway help tr", has: ["trace"], lacks: "status" },
     { line: "causeway doctor --kubeconfig a-f", has: ["a-file"], lacks: "status" },
