@@ -256,9 +256,7 @@ int main(int argc, char **argv)
 	char byte;
 	need(read(ready[0], &byte, 1) == 1, "start the server");
 	enter(argv[3], 0);
-	traffic.fd = strcmp(traffic.kind, "crr") == 0
-		? -1
-		: connect_to(&traffic.to, traffic.kind[0] == 'u' ? SOCK_DGRAM : SOCK_STREAM);
+	traffic.fd = strcmp(traffic.kind, "crr") == 0 ? -1 : connect_to(&traffic.to, traffic.kind[0] == 'u' ? SOCK_DGRAM : SOCK_STREAM);
 	unsigned long long start_ns = run_until(&traffic, now_ns() + WARM_UP_MS * 1000000ULL), before = atomic_load(arrived);
 	unsigned long long cpu_before_ns = cpu_ns(server);
 	unsigned long long end_ns = run_until(&traffic, start_ns + strtoull(argv[6], NULL, 10) * 1000000ULL);
