@@ -5,9 +5,9 @@
  *   KIND          stream  bytes over one TCP connection
  *                 rr      one byte there and one back over a TCP connection, one after the other
  *                 crr     the same with a new connection for each
- *                 udp     datagrams that make the smallest frames, and get no answer: connection tracking takes
- *                         each for the first of a connection (IP_CT_NEW)
- *                 udp-answered  the same, but the first is answered: the others are of a connection that is there
+ *                 udp     datagrams that make the smallest frames, and get no answer: connection
+ *                         tracking takes each for the first of a connection (IP_CT_NEW)
+ *                 udp-answered  the same, but the first is answered
  *   SERVER,CLIENT paths of the network namespaces
  *   ADDRESS       IPv4 address at which the client reaches the server
  * Prints how many bytes, round trips or datagrams arrived, in how many nanoseconds, and how many
