@@ -4,12 +4,14 @@ import { type Attachment, describePod } from "../../plan/pods/attachment.ts";
 import type { PodIdentity } from "../../plan/pods/names/pod-identity.ts";
 import type { ObjectChange } from "../../plan/policy/state/objects/object-change.ts";
 import type { PolicyEngine } from "../../plan/policy/state/policy-engine.ts";
+import type { FormerPods } from "./former-pods.ts";
 import type { PolicyQueue } from "./policy-queue.ts";
 
 export interface PodAdmissionInput {
   readonly queue: Pick<PolicyQueue, "commit" | "gather" | "isOpen">;
   /** Undefined before it begins. */
-  readonly engine: () => Pick<PolicyEngine, "concerns" | "knows"> | undefined;
+  readonly engine: () => Pick<PolicyEngine, "concerns" | "knows" | "policies"> | undefined;
+  readonly former: Pick<FormerPods, "gone" | "forgotten">;
   readonly clock: Clock;
   /** Whether pods may start before policies are known. */
   readonly start: "open" | "closed";
@@ -45,7 +47,7 @@ export interface PodAdmission {
 export const PATIENCE_MS = 5000;
 
 export function createPodAdmission(input: PodAdmissionInput): PodAdmission {
-  const { queue, engine, clock } = input;
+  const { queue, engine, clock, former } = input;
   const attachments = new Map<string, Attachment>();
   const waiting = new Set<() => void>();
   /** False: it has not come true in time. */
@@ -76,11 +78,12 @@ export function createPodAdmission(input: PodAdmissionInput): PodAdmission {
       if (input.start === "closed" && !(await until(queue.isOpen))) return input.reason();
       attachments.set(hostLink, attachment);
       const change = changeOf(hostLink, attachment);
-      if (!queue.isOpen()) {
-        queue.gather([change]);
-        return undefined;
-      }
       try {
+        await former.forgotten(attachment.addresses);
+        if (!queue.isOpen()) {
+          queue.gather([change]);
+          return undefined;
+        }
         await queue.commit([change]);
       } catch (error) {
         return `network policies cannot be enforced: ${messageOf(error)}`;
@@ -89,12 +92,16 @@ export function createPodAdmission(input: PodAdmissionInput): PodAdmission {
       return undefined;
     },
     async release(hostLink) {
-      if (!attachments.delete(hostLink)) return;
+      const attachment = attachments.get(hostLink);
+      if (attachment === undefined) return;
+      attachments.delete(hostLink);
       const change = changeOf(hostLink, undefined);
       // What the table of an agent before says of it stays with that: until it can be read again nobody can
       // change it.
       if (queue.isOpen()) await queue.commit([change]);
       else queue.gather([change]);
+      // Where there are no policies, what comes to who has the addresses next is allowed.
+      if (engine()?.policies.size !== 0) former.gone(attachment.addresses);
     },
     adopt(adopted) {
       const known = [...adopted].filter(([, { pod }]) => pod !== undefined);
