@@ -49,23 +49,7 @@ export const PATIENCE_MS = 5000;
 export function createPodAdmission(input: PodAdmissionInput): PodAdmission {
   const { queue, engine, clock, former } = input;
   const attachments = new Map<string, Attachment>();
-  const waiting = new Set<() => void>();
-  /** False: it has not come true in time. */
-  const until = (isTrue: () => boolean): Promise<boolean> => {
-    if (isTrue()) return Promise.resolve(true);
-    return new Promise((resolve) => {
-      const cancel = clock.after(PATIENCE_MS, () => end(false));
-      waiting.add(look);
-      function look(): void {
-        if (isTrue()) end(true);
-      }
-      function end(answer: boolean): void {
-        cancel();
-        waiting.delete(look);
-        resolve(answer);
-      }
-    });
-  };
+  const { until, look } = createPatience(clock);
   const isKnown = ({ namespace, name, uid }: PodIdentity): boolean => {
     const now = engine();
     return now === undefined || !now.concerns(namespace) || now.knows(namespace, name, uid);
@@ -108,7 +92,36 @@ export function createPodAdmission(input: PodAdmissionInput): PodAdmission {
       for (const [hostLink, attachment] of known) attachments.set(hostLink, attachment);
       queue.gather(known.map(([hostLink, attachment]) => changeOf(hostLink, attachment)));
     },
-    written() {
+    written: look,
+  };
+}
+
+interface Patience {
+  /** False: it has not come true in time. */
+  until(isTrue: () => boolean): Promise<boolean>;
+  /** Something may have come true. */
+  look(): void;
+}
+
+function createPatience(clock: Clock): Patience {
+  const waiting = new Set<() => void>();
+  return {
+    until(isTrue) {
+      if (isTrue()) return Promise.resolve(true);
+      return new Promise((resolve) => {
+        const cancel = clock.after(PATIENCE_MS, () => end(false));
+        waiting.add(look);
+        function look(): void {
+          if (isTrue()) end(true);
+        }
+        function end(answer: boolean): void {
+          cancel();
+          waiting.delete(look);
+          resolve(answer);
+        }
+      });
+    },
+    look() {
       for (const look of waiting) look();
     },
   };
