@@ -43,6 +43,6 @@ test("withRiders() leaves a transaction alone that nobody rides along with", () 
   assert.equal(withRiders(transaction, []), transaction);
 });
 
-test("withRiders() refuses what is no transaction: the kernel would take it apart", () => {
+test("withRiders() refuses what is not a transaction: the kernel would take it apart", () => {
   assert.throws(() => withRiders([{ ...own, around: { before: [], after: [] } }], riders), RangeError);
 });

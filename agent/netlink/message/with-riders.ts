@@ -21,6 +21,6 @@ export function withRiders(transaction: Requests, riders: readonly MessageBody[]
 /** The first message before is the one that begins the transaction. */
 function joinRequest(request: NetlinkRequest, riders: readonly MessageBody[]): NetlinkRequest {
   const { before: [begin, ...before] = [], after = [] } = request.around ?? {};
-  if (begin === undefined) throw new RangeError(`Cannot join "${request.what}": it is no transaction`);
+  if (begin === undefined) throw new RangeError(`Cannot join "${request.what}": it is not a transaction`);
   return { ...request, around: { before: [begin, ...riders, ...before], after } };
 }
