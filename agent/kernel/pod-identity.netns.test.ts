@@ -47,7 +47,10 @@ after(async () => {
   kernel.close();
 });
 
-async function attach(pod: PodIdentity, settings?: PodSettings): Promise<{ plan: PodPlan; sockets: PodSockets }> {
+async function attach(
+  pod: PodIdentity,
+  settings?: PodSettings,
+): Promise<{ plan: PodPlan; sockets: PodSockets }> {
   const netns = await makeNetns();
   const sockets = await openPod(native, netns);
   const address = `10.244.1.${pods.length + 2}`;
