@@ -107,6 +107,7 @@ test("a node that does not answer holds a rotation up for a minute, with a warni
   await setup.run();
   publish(setup, withKey(NEAR), withKey(FAR));
   shows(setup, "near");
+  await setup.run();
   await setup.clock.advance(59_000);
   await setup.run();
   assert.equal(keyOf(setup, "cw-wg"), old);
@@ -121,6 +122,7 @@ test("a rotation names the nodes that keep it from its end, and the port that th
   await setup.run();
   publish(setup, withKey(NEAR), withKey(FAR));
   shows(setup, "near");
+  await setup.run();
   await setup.clock.advance(120_000);
   setup.wireguard.devices.get("cw-wg")?.handshakes.set(fakeKey("far"), { seconds: 100 });
   await setup.run();
@@ -131,6 +133,21 @@ test("a rotation names the nodes that keep it from its end, and the port that th
   shows(setup, "far");
   await setup.run();
   assert.ok(setup.readiness.warnings().every(({ part }) => part !== "key rotation"));
+});
+
+test("a next key that others could not read for long, as under an agent that was away or of a release without rotation, waits for nodes like any other", async () => {
+  const setup = await begun();
+  const old = keyOf(setup, "cw-wg");
+  setup.keys.rotateKey();
+  await setup.run();
+  await setup.clock.advance(DAY);
+  publish(setup, withKey(NEAR), withKey(FAR));
+  shows(setup, "near");
+  await setup.run();
+  assert.deepEqual([keyOf(setup, "cw-wg"), setup.keys.report()?.rotation?.waitingFor], [old, ["far"]]);
+  await setup.clock.advance(60_000);
+  await setup.run();
+  assert.notEqual(keyOf(setup, "cw-wg"), old);
 });
 
 for (const { name, moved } of [
