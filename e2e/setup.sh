@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 purpose=${1:?usage: e2e/setup.sh demo|test}
 packages=(gcc libc6-dev make musl-tools libuv1-dev nftables iproute2 iputils-ping util-linux)
-if [ "$purpose" = test ]; then packages+=(clang libclang-rt-14-dev clang-format-14 ethtool fish shellcheck zsh); fi
+if [ "$purpose" = test ]; then packages+=(clang libclang-rt-14-dev clang-format-14 ethtool fish iptables procps shellcheck zsh); fi
 
 missing=()
 for package in "${packages[@]}"; do

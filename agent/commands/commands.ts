@@ -95,7 +95,7 @@ exit codes:
 ${formatRows(EXIT_CODES)}
 environment:
 ${formatRows([
-  ["NO_COLOR", "no colours, when it is set and not empty; they are for terminals only"],
+  ["NO_COLOR", "no colours if it is set and not empty; without it, only terminals get colours"],
   ["NODE_NAME", "name of this node, unless --node-name gives one"],
 ])}`;
 }

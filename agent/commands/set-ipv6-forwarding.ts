@@ -11,9 +11,9 @@ import { printable } from "../text/printable.ts";
 
 export const SET_IPV6_FORWARDING = {
   name: "set-ipv6-forwarding",
-  summary: "Turns on IPv6 forwarding where the agent itself is not permitted to",
-  about: "For an init container that may write /proc/sys.",
-  switches: { json: "what was set and what could not be, as one JSON object" },
+  summary: "Turns on IPv6 forwarding, which the agent's own container cannot do",
+  about: "It is for an init container that may write /proc/sys.",
+  switches: { json: "which settings were written and which were not, as one JSON object" },
   settings: [],
   exitCodes: "0 done, 1 a setting could not be written, 2 wrong usage",
 } as const;
@@ -25,7 +25,7 @@ export async function runSetIpv6Forwarding({ args, version }: CommandInput): Pro
   const exitCode = faults.length === 0 ? 0 : 1;
   if (read.switches.json) {
     const done = changes.map(({ fault }) => fault);
-    return { exitCode, stdout: jsonText({ format: 1, version, done, faults }), stderr: "" };
+    return { exitCode, stdout: jsonText({ version, done, faults }), stderr: "" };
   }
   return {
     exitCode,

@@ -12,9 +12,9 @@ import { readConfig } from "./read-config.ts";
 
 export const UNINSTALL = {
   name: "uninstall",
-  summary: "Removes the agent's files from the host; with --all also pods' links, routes and rules",
+  summary: "Removes the agent's files from the host, with --all also the links of pods, routes and rules",
   switches: {
-    all: "also remove pods' links, routes and rules",
+    all: "also removes the links of pods, routes and rules",
     json: "what was done and what failed, as one JSON object",
   },
   exitCodes: "0 done, 1 something could not be removed, or an agent is running, 2 wrong usage",
@@ -47,7 +47,7 @@ export async function runUninstall(input: CommandInput): Promise<CommandResult> 
     kernel?.close();
   }
   if (input.args.includes("--json"))
-    return { exitCode, stdout: jsonText({ format: 1, version: input.version, done, faults }), stderr: "" };
+    return { exitCode, stdout: jsonText({ version: input.version, done, faults }), stderr: "" };
   return {
     exitCode,
     stdout: done.map((sentence) => `${printable(sentence)}\n`).join(""),

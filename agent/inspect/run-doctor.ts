@@ -18,10 +18,10 @@ import { examineBeforeInstall } from "./install/examine-before-install.ts";
 
 export const DOCTOR = {
   name: "doctor",
-  summary: "Checks this node without changing it, and prints what is wrong and the command that fixes it",
+  summary: "Checks this node without changing it, and prints each fault with the command that fixes it",
   switches: {
     json: "the findings as one JSON object",
-    "before-install": "checks a node without Causeway, which another plugin may still serve",
+    "before-install": "checks a node before Causeway is installed; another plugin may still serve it",
   },
   settings: [
     "socket",
@@ -63,7 +63,7 @@ export async function runDoctor(input: CommandInput): Promise<CommandResult> {
     const verdict = worstOf(findings);
     const { version, colours } = input;
     const stdout = switches.json
-      ? jsonText({ format: 1, version, verdict, findings })
+      ? jsonText({ version, verdict, findings })
       : formatFindings(findings, { colours });
     return { exitCode: exitCodeOf(verdict), stdout, stderr: "" };
   } finally {

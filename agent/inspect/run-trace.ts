@@ -19,9 +19,10 @@ import { resolveEnds } from "./resolve-ends.ts";
 export const TRACE = {
   name: "trace",
   summary: "Explains hop by hop the path from a pod on this node to TARGET, and the path of the replies",
-  about: `From what the kernel says that it would do; sends nothing.
-TARGET: ADDRESS, ADDRESS:PORT[/udp|/sctp], [IPV6]:PORT, NAME:PORT or a URL, with names as this node resolves them.
-Pods of this node also go by NAMESPACE/NAME.`,
+  about: `It asks the kernel what it would do with the packets, and sends none.
+POD: an address or NAMESPACE/NAME of a pod on this node.
+TARGET: ADDRESS, ADDRESS:PORT[/udp|/sctp], [IPV6]:PORT, NAME:PORT or a URL, with names as this node resolves them;
+NAMESPACE/NAME[:PORT] for a pod on this node.`,
   operands: ["POD", "TARGET"],
   switches: { json: "the hops as one JSON object" },
   settings: ["socket", "nodeName"],
@@ -95,7 +96,7 @@ function answer(
   const broken = brokenHop(findings);
   const exitCode = exitCodeOf(verdict);
   if (json) {
-    const report = { format: 1, version, source, target, verdict, broken: broken?.name, findings };
+    const report = { version, source, target, verdict, broken: broken?.name, findings };
     return { exitCode, stdout: jsonText(report), stderr: "" };
   }
   const conclusion = conclude(findings);

@@ -10,7 +10,7 @@ import { renderPage } from "./render-page.ts";
 
 export const PAGE = {
   name: "page",
-  summary: "Prints the node's page as it is now, for use without access to the agent's port",
+  summary: "Prints the node's page as HTML: causeway page >node.html",
   switches: {},
   settings: ["socket"],
   exitCodes: "0 done, 1 no answer from the agent, 2 wrong usage",

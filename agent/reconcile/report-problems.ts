@@ -1,4 +1,5 @@
 import type { Log } from "../log/log.ts";
+import { listSome } from "../text/list-some.ts";
 
 /** How many problems are named in the log, and in what is reported to the cluster, at one time. */
 const MAX_NAMED = 10;
@@ -25,6 +26,6 @@ export function createProblemReporter({ log, report, over, subject }: ProblemRep
     for (const problem of named) log.warn({}, `${subject}: ${problem}`);
     const more = fresh.length - named.length;
     if (more > 0) log.warn({ more }, `${subject}: more problems of this kind`);
-    report?.(more > 0 ? `${named.join("; ")}; and ${more} more` : named.join("; "));
+    report?.(listSome(fresh, { max: MAX_NAMED, separator: "; " }));
   };
 }

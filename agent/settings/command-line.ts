@@ -30,6 +30,8 @@ export interface CommandInput {
   readonly hostName: string;
   readonly version: string;
   /** Whether what is printed goes to a terminal. */
+  readonly isTerminal: boolean;
+  /** Whether what is printed may have colours. */
   readonly colours: boolean;
   /** Milliseconds since the epoch. */
   readonly dateMs: () => number;
@@ -61,7 +63,7 @@ export function readCommandLine<Key extends SettingKey, Switch extends string>(
   const { values, positionals } = parse(spec, args, faults);
   if (values["help"] === true) return { exitCode: 0, stdout: describeUsage(helpOf(spec)), stderr: "" };
   const operands = spec.operands ?? [];
-  for (const missing of operands.slice(positionals.length)) faults.push(`${missing} is missing`);
+  for (const missing of operands.slice(positionals.length)) faults.push(describeMissing(missing));
   for (const unknown of positionals.slice(operands.length)) faults.push(`unknown argument "${unknown}"`);
   const settings = spec.settings.map((key) => {
     const option: Option = OPTIONS[key];
@@ -77,6 +79,12 @@ export function readCommandLine<Key extends SettingKey, Switch extends string>(
     switches: Object.fromEntries(switches) as CommandLine<Key, Switch>["switches"],
     operands: positionals,
   };
+}
+
+function describeMissing(operand: string): string {
+  return operand.includes("|")
+    ? `one of ${operand.split("|").join(", ")} is missing`
+    : `${operand} is missing`;
 }
 
 /** Whether there is nothing to run. */
@@ -99,9 +107,13 @@ export function helpOf(spec: CommandSpec<SettingKey, string>): CommandHelp {
   };
 }
 
-/** What --json prints: one object over several lines, with a newline at the end. */
+/**
+ * What --json prints: one object over several lines, with a newline at the end. Its `format` rises when a
+ * former reader would misread it.
+ */
 export function jsonText(report: object): string {
-  return `${printableJson(JSON.stringify(report, undefined, 2))}\n`;
+  return `${printableJson(JSON.stringify({ format: 1, ...report }, undefined, 2))}
+`;
 }
 
 function parse(

@@ -206,7 +206,7 @@ for (const { args, want } of [
   },
   { args: ["--unknown"], want: 'unknown flag "--unknown"' },
   { args: ["--vxlan-prot", "1"], want: 'unknown flag "--vxlan-prot"; did you mean "--vxlan-port"?' },
-  { args: ["--mtu"], want: "--mtu <value> is missing" },
+  { args: ["--mtu"], want: 'flag "--mtu" needs a value' },
   { args: ["here"], want: 'unknown argument "here"' },
   { args: ["--http", "[::1:9655"], want: 'http "[::1:9655" must be ADDRESS:PORT' },
   { args: ["--http", "[192.0.2.1]:80"], want: 'http "[192.0.2.1]:80" must be ADDRESS:PORT' },

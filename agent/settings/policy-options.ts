@@ -7,25 +7,25 @@ export const POLICY_OPTIONS = {
     flag: "policy-enabled",
     schema: v.optional(flag, true),
     value: "true|false",
-    help: "enforce NetworkPolicy and ClusterNetworkPolicy objects; false removes what enforced them",
+    help: "enforce NetworkPolicy and ClusterNetworkPolicy objects; false removes the rules that enforced them",
   },
   toOwnNode: {
     flag: "policy-to-own-node",
     schema: v.optional(v.picklist(["enforce", "allow"], "must be enforce or allow"), "enforce"),
     value: "enforce|allow",
-    help: "whether egress rules hold for what a pod sends to its own node",
+    help: "whether egress rules apply to what a pod sends to its own node",
   },
   start: {
     flag: "policy-start",
     schema: v.optional(v.picklist(["closed", "open"], "must be closed or open"), "closed"),
     value: "closed|open",
-    help: "pods that start before the policies are known, as while the API server is away: closed lets them wait, open starts them without",
+    help: "pods that start before the agent knows the policies, as when the API server is away; closed makes them wait, open starts them unprotected",
   },
   existingConnections: {
     flag: "policy-existing-connections",
     schema: v.optional(v.picklist(["end", "keep"], "must be end or keep"), "end"),
     value: "end|keep",
-    help: "what becomes of connections that a change forbids",
+    help: "open connections that a change of policies forbids; end ends them, keep leaves them open",
   },
   markBit: {
     flag: "policy-mark-bit",
@@ -37,6 +37,6 @@ export const POLICY_OPTIONS = {
       29,
     ),
     value: "NUMBER",
-    help: "bit of connections' marks (conntrack) that is ours, by which they are ended",
+    help: "bit of the conntrack mark by which Causeway ends connections",
   },
 } as const satisfies Readonly<Record<string, Option>>;

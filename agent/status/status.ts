@@ -6,6 +6,7 @@ import {
   isResult,
   jsonText,
   readCommandLine,
+  usageError,
 } from "../settings/command-line.ts";
 import { askAgent, BUSY_TIMEOUT_MS } from "../report/ask-agent.ts";
 import { reportKernel } from "../report/kernel-report.ts";
@@ -16,13 +17,13 @@ import { formatSummary } from "./format-summary.ts";
 
 export const STATUS = {
   name: "status",
-  summary: "Shows what is on this node, from the agent or, when it does not answer, from the kernel",
+  summary: "Shows this node's pods, routes and faults; without an agent, what the kernel knows",
   switches: {
     json: "the report as one JSON object",
-    all: "all other nodes and calls, however many",
-    denied: "what policies have dropped of late, and nothing else",
+    all: "lists all other nodes and calls, however many",
+    denied: "only the packets that policies dropped lately",
     summary:
-      "one line: ready, pods, free addresses, nodes out of reach, version, first reason; tabs between them",
+      "one line, separated by tabs: ready, pods, free addresses, unreachable nodes, version, first reason",
   },
   settings: ["socket"],
   exitCodes: "0 ready, 1 not ready or no answer from the agent, 2 wrong usage",
@@ -33,6 +34,8 @@ export async function status({ args, colours, dateMs }: CommandInput): Promise<C
   const read = readCommandLine(STATUS, args);
   if (isResult(read)) return read;
   const { settings, switches } = read;
+  const forms = (["json", "denied", "summary"] as const).filter((name) => switches[name]);
+  if (forms.length > 1) return usageError(STATUS, `--${forms.join(" and --")} exclude each other`);
   const isWhole = switches.all || switches.json;
   const query = isWhole ? "report all" : "report";
   const answer = await askAgent(settings.socket, { query, timeoutMs: BUSY_TIMEOUT_MS });

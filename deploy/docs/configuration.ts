@@ -21,26 +21,26 @@ export function writeConfigurationDoc(): string {
 
 ## The agent's settings
 
-Each setting is a key of the YAML file that \`--config\` names, and a flag. Flags win. The agent
-reports all faults together, each with key and value, and exits with code 2. In the chart the
-settings are values under \`${SETTINGS}\`, except those that the chart sets itself: paths,
+You can give each setting as a key of the YAML file that \`--config\` names, or as a flag. A flag
+wins over the file. If settings are wrong, the agent names all of them with their values, and exits
+with code 2. In the chart, settings are values under \`${SETTINGS}\`. The chart itself sets paths,
 addresses, names and credentials.
 
 ${documentSettings(ALL_OPTIONS)}
 
-## A network of its own
+## Further network configurations
 
-Multus and other callers of CNI plugins may have network configurations of their own for Causeway:
-for a second interface of a pod, or instead of the conflist that the agent installs. It reads these
-keys:
+Multus and other callers of CNI plugins may bring a network configuration for Causeway. It may
+describe a second interface of a pod, or replace the conflist that the agent installs. Causeway
+reads these keys:
 
 | key | default | does |
 |---|---|---|
 | \`type\` | | \`causeway\` |
-| \`name\` | | of the network; a GC removes attachments of this name only |
+| \`name\` | | name of the network; a GC removes attachments of this network only |
 | \`socket\` | \`/run/causeway/agent.sock\` | where the agent listens |
-| \`defaultRoute\` | | \`true\`: the interface has the pod's default routes, before those that others have made. \`false\`: none, but routes to the cluster's PodCIDRs. Without it: default routes unless the pod has some already ([dataplane.md](dataplane.md#several-interfaces-in-one-pod)) |
-| \`capabilities\` | | \`ips\`, \`mac\`, \`portMappings\`, \`bandwidth\`, \`io.kubernetes.cri.pod-annotations\` |
+| \`defaultRoute\` | | \`true\`: the interface gets the pod's default routes, which win over those of other interfaces. \`false\`: it gets routes to the cluster's PodCIDRs only. Without the key: default routes, unless the pod has some already ([dataplane.md](dataplane.md#several-interfaces-in-one-pod)) |
+| \`capabilities\` | | any of \`ips\`, \`mac\`, \`portMappings\`, \`bandwidth\`, \`io.kubernetes.cri.pod-annotations\` |
 
 ## The chart's values
 

@@ -5,18 +5,19 @@ import { after, test } from "node:test";
 import { REPOSITORY } from "../lib/tools.ts";
 import { runGuest } from "./guest.ts";
 import { type GuestReport, isGreen } from "./guest-report.ts";
-import { KERNELS, type KernelName, prepareBoot } from "./kernels.ts";
+import { type KernelName, prepareBoot } from "./kernels.ts";
 import { updateTable } from "../lib/support-document.ts";
-import { allGuests, type GuestPlan, SOME_GUESTS } from "./suites.ts";
-import { formatSupportTable } from "./support-table.ts";
+import { chooseGuests, type GuestPlan, SOME_GUESTS } from "./suites.ts";
+import { formatSupportTable, mergeRows } from "./support-table.ts";
 
-const { CAUSEWAY_E2E_FOLDER = "", CAUSEWAY_E2E_LOGS = "", CAUSEWAY_KERNELS, UPDATE_DOCS } = process.env;
+const { CAUSEWAY_E2E_FOLDER = "", CAUSEWAY_E2E_LOGS = "", UPDATE_DOCS } = process.env;
+const { CAUSEWAY_GUESTS, CAUSEWAY_KERNELS = "", CAUSEWAY_SUITES = "" } = process.env;
 const folder = join(CAUSEWAY_E2E_FOLDER, "guests");
-/** Undefined: some suites on some kernels. */
-const whole =
-  CAUSEWAY_KERNELS === undefined
-    ? undefined
-    : KERNELS.filter((name) => CAUSEWAY_KERNELS.split(" ").includes(name));
+const listed = (names: string): readonly string[] => names.split(",").filter((name) => name !== "");
+const plans =
+  CAUSEWAY_GUESTS === undefined
+    ? SOME_GUESTS
+    : chooseGuests(listed(CAUSEWAY_KERNELS), listed(CAUSEWAY_SUITES));
 const reports = new Map<KernelName, GuestReport[]>();
 
 /** Guests watch over themselves: they end when they have said nothing for a while. */
@@ -31,11 +32,12 @@ async function boot({ kernel, suites, append }: GuestPlan): Promise<GuestReport>
   };
   const report = await runGuest({ ...prepareBoot(kernel, folder), suites, append, onLine });
   console.end();
+  if (UPDATE_DOCS === "1") updateDocument(formatSupportTable([{ kernel, guests: [report] }], new Date()));
   reports.set(kernel, [...(reports.get(kernel) ?? []), report]);
   return report;
 }
 
-for (const plan of whole === undefined ? SOME_GUESTS : allGuests(whole)) {
+for (const plan of plans) {
   const words = plan.append.map((word) => `, ${word}`).join("");
   test(`Linux ${plan.kernel}${words}: ${plan.suites.join(", ")}`, NO_TIMEOUT, async () => {
     const { suites } = await boot(plan);
@@ -53,7 +55,9 @@ after(() => {
   const results = [...reports].map(([kernel, guests]) => ({ kernel, guests }));
   const table = formatSupportTable(results, new Date());
   process.stdout.write(`\n${table}\n\n`);
-  if (UPDATE_DOCS !== "1" || whole === undefined) return;
-  const path = join(REPOSITORY, "docs", "support.md");
-  writeFileSync(path, updateTable(readFileSync(path, "utf8"), table));
 });
+
+function updateDocument(table: string): void {
+  const path = join(REPOSITORY, "docs", "support.md");
+  writeFileSync(path, updateTable(readFileSync(path, "utf8"), table, "kernels", mergeRows));
+}

@@ -25,7 +25,7 @@ with_libraries() {
     done
   done
 }
-for tool in bridge ethtool ip kmod ping sysctl tc xtables-nft-multi; do with_libraries "$(command -v $tool)"; done
+for tool in bridge ethtool ip kmod ping ss sysctl tc xtables-nft-multi; do with_libraries "$(command -v $tool)"; done
 with_libraries "$tools"/sbin/ipvsadm "$tools"/usr/bin/socat
 ln -sf ../bin/kmod "$root/usr/sbin/modprobe"
 cp "$cache/packages/busybox/bin/busybox" "$root/usr/bin/busybox"

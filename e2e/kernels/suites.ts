@@ -1,4 +1,4 @@
-import type { KernelName } from "./kernels.ts";
+import { KERNELS, type KernelName } from "./kernels.ts";
 
 /**
  * What a guest runs, by name: arguments of Node in the folder of the repository, without commas or blanks.
@@ -9,7 +9,9 @@ export const SUITES = {
   surroundings: ["e2e/lib/run-tests.ts", "e2e/kernels/guest/surroundings.e2e.ts"],
   encryption: ["e2e/lib/run-tests.ts", "e2e/kernels/guest/encryption.e2e.ts"],
   figures: ["e2e/lib/run-tests.ts", "e2e/kernels/guest/figures.e2e.ts"],
-  "kernel tests": ["e2e/kernels/guest/kernel-tests.ts"],
+  "kernel tests": ["e2e/kernels/guest/kernel-tests.ts", "kernel"],
+  "policy tests": ["e2e/kernels/guest/kernel-tests.ts", "policy"],
+  "agent tests": ["e2e/kernels/guest/kernel-tests.ts", "agent"],
   "no IPv6": ["e2e/lib/run-tests.ts", "e2e/kernels/guest/no-ipv6.e2e.ts"],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
@@ -23,6 +25,17 @@ export interface GuestPlan {
   readonly append: readonly string[];
 }
 
+/** Which suites share a guest. */
+const GUESTS: readonly Omit<GuestPlan, "kernel">[] = [
+  { suites: ["smoke", "missing modules", "figures"], append: [] },
+  { suites: ["surroundings"], append: [] },
+  { suites: ["encryption"], append: [] },
+  { suites: ["kernel tests"], append: [] },
+  { suites: ["policy tests"], append: [] },
+  { suites: ["agent tests"], append: [] },
+  { suites: ["no IPv6"], append: ["ipv6.disable=1"] },
+];
+
 /** What fits into the time of each change. */
 export const SOME_GUESTS: readonly GuestPlan[] = [
   { kernel: "5.10", suites: ["smoke"], append: [] },
@@ -30,13 +43,29 @@ export const SOME_GUESTS: readonly GuestPlan[] = [
   { kernel: "6.1", suites: ["no IPv6"], append: ["ipv6.disable=1"] },
 ];
 
-/** Every suite on every kernel. */
-export function allGuests(kernels: readonly KernelName[]): readonly GuestPlan[] {
-  return kernels.flatMap((kernel) => [
-    { kernel, suites: ["smoke", "missing modules", "figures"], append: [] },
-    { kernel, suites: ["surroundings"], append: [] },
-    { kernel, suites: ["encryption"], append: [] },
-    { kernel, suites: ["kernel tests"], append: [] },
-    { kernel, suites: ["no IPv6"], append: ["ipv6.disable=1"] },
-  ]);
+/**
+ * The guests for these suites on these kernels; all where none is named. Throws where there is none of a
+ * name.
+ */
+export function chooseGuests(kernels: readonly string[], suites: readonly string[]): readonly GuestPlan[] {
+  const wantedKernels = choose("kernel", KERNELS, kernels);
+  const wantedSuites = choose("suite", Object.keys(SUITES) as readonly SuiteName[], suites);
+  const guests = wantedKernels.flatMap((kernel) =>
+    GUESTS.map(({ suites: shared, append }) => ({
+      kernel,
+      suites: shared.filter((name) => wantedSuites.includes(name)),
+      append,
+    })),
+  );
+  return guests.filter((guest) => guest.suites.length > 0);
+}
+
+function choose<Name extends string>(
+  what: string,
+  all: readonly Name[],
+  wanted: readonly string[],
+): readonly Name[] {
+  const unknown = wanted.find((name) => !(all as readonly string[]).includes(name));
+  if (unknown !== undefined) throw new Error(`No ${what} "${unknown}", only ${all.join(", ")}`);
+  return wanted.length === 0 ? all : all.filter((name) => wanted.includes(name));
 }

@@ -5,9 +5,9 @@ import { test } from "node:test";
 import { REPOSITORY } from "../lib/tools.ts";
 import { addLine, type GuestReport, newReport } from "./guest-report.ts";
 import { KERNELS } from "./kernels.ts";
-import { SUITES } from "./suites.ts";
+import { chooseGuests, SUITES } from "./suites.ts";
 import { updateTable } from "../lib/support-document.ts";
-import { formatSupportTable } from "./support-table.ts";
+import { formatSupportTable, mergeRows } from "./support-table.ts";
 
 function guestOf(...lines: readonly string[]): GuestReport {
   const report = newReport();
@@ -36,8 +36,7 @@ test("the table tells what passed, what failed, what did not come to its end, an
   for (const cell of [
     "5.10",
     "5.10.262-1",
-    "2026-11-26",
-    "1 passed",
+    "1 passed, 2026-11-26",
     "1 FAILED",
     "NO END",
     "3.0 (12.0 ÷ 4.0 ms)",
@@ -50,7 +49,7 @@ test("docs/support.md has no suite that is not green", () => {
   const text = readFileSync(join(REPOSITORY, "docs", "support.md"), "utf8");
   const rows = text.split("\n").filter((line) => /^\| (?:\d|newest)/.test(line));
   assert.ok(rows.length > 0);
-  const columns = 5 + Object.keys(SUITES).length + 2;
+  const columns = 4 + Object.keys(SUITES).length + 2;
   for (const row of rows) {
     const cells = row.split("|").slice(1, -1);
     assert.equal(cells.length, columns, row);
@@ -59,10 +58,36 @@ test("docs/support.md has no suite that is not green", () => {
   }
 });
 
-test("a row takes the place of the one of its kernel, and those of others stay", () => {
-  const head = "| kernel | smoke |\n| --- | --- |\n";
-  const text = `a\n<!-- kernels: begin -->\n\n${head}| 5.10 | old |\n| 6.1 | kept |\n\n<!-- kernels: end -->\nb\n`;
-  const written = updateTable(text, `${head}| 5.10 | new |\n| 6.12 | more |`);
-  const rows = "| 5.10 | new |\n| 6.1 | kept |\n| 6.12 | more |";
-  assert.equal(written, `a\n<!-- kernels: begin -->\n\n${head}${rows}\n\n<!-- kernels: end -->\nb\n`);
+test("a run fills the cells of its suites, and takes none away but of what fails now", () => {
+  const [head, line] = ["| kernel | package | smoke | figures |", "| --- | --- | --- | --- |"];
+  const write = (known: readonly string[], ...rows: readonly string[]): readonly string[] => {
+    const text = ["<!-- kernels: begin -->", head, line, ...known, "<!-- kernels: end -->", ""].join("\n");
+    const written = updateTable(text, [head, line, ...rows].join("\n"), "kernels", mergeRows);
+    return written.split("\n").slice(4, -3);
+  };
+  const [oldest, other] = ["| 5.10 | 5.10.1-1 | 3 passed |  |", "| 6.1 | 6.1.1-1 | 3 passed | 1 passed |"];
+  assert.deepEqual(write([oldest, other], "| 5.10 | 5.10.1-1 |  | 1 passed |"), [
+    "| 5.10 | 5.10.1-1 | 3 passed | 1 passed |",
+    other,
+  ]);
+  assert.deepEqual(write([oldest], "| 5.10 | 5.10.2-1 |  | 1 passed |"), [
+    "| 5.10 | 5.10.2-1 |  | 1 passed |",
+  ]);
+  assert.deepEqual(write([oldest], "| 5.10 | 5.10.1-1 | 2 FAILED | NO END |"), ["| 5.10 | 5.10.1-1 |  |  |"]);
+  assert.deepEqual(write([oldest], other), [oldest, other]);
+});
+
+test("guests run the suites that are asked for on the kernels that are asked for", () => {
+  const names = (kernels: readonly string[], suites: readonly string[]): readonly string[] =>
+    chooseGuests(kernels, suites).map((guest) => `${guest.kernel}: ${guest.suites.join(", ")}`);
+  assert.deepEqual(names(["6.1"], ["figures", "no IPv6"]), ["6.1: figures", "6.1: no IPv6"]);
+  assert.deepEqual(
+    names([], ["surroundings"]),
+    KERNELS.map((name) => `${name}: surroundings`),
+  );
+  const all = chooseGuests([], []).flatMap((guest) =>
+    guest.suites.map((suite) => `${guest.kernel} ${suite}`),
+  );
+  assert.equal(new Set(all).size, KERNELS.length * Object.keys(SUITES).length);
+  assert.throws(() => chooseGuests(["4.18"], []), /No kernel "4.18", only 5.10,/);
 });

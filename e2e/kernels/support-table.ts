@@ -6,11 +6,12 @@ const HEAD = [
   "package",
   "nft",
   "iproute2",
-  "date",
   ...Object.keys(SUITES),
   "ADD p50 ÷ raw netlink",
   "agent's memory",
 ];
+
+const PACKAGE = HEAD.indexOf("package");
 
 /** What all guests of one kernel have shown. */
 export interface KernelResults {
@@ -19,12 +20,31 @@ export interface KernelResults {
 }
 
 /**
- * Kernels and suites as a table of Markdown: a row for each kernel. A cell tells how many tests passed, or
- * how many failed, or nothing where none ran.
+ * Kernels and suites as a table of Markdown: a row for each kernel. A cell tells how many tests passed and
+ * when, or how many failed, or nothing where none ran.
  */
 export function formatSupportTable(kernels: readonly KernelResults[], date: Date): string {
   const rows = kernels.map((results) => row(cellsOf(results, date)));
   return [row(HEAD), row(HEAD.map(() => "---")), ...rows].join("\n");
+}
+
+/**
+ * The row of a kernel that the document keeps, from that of a run and the one that it has. Of suites that
+ * have not run now it keeps what is there, unless that was with another package of the kernel; of those that
+ * failed it keeps nothing.
+ */
+export function mergeRows(latest: string, known: string | undefined): string {
+  const [cells, old] = [cellsIn(latest), cellsIn(known ?? "")];
+  const isSamePackage = cells[PACKAGE] === old[PACKAGE];
+  const merged = cells.map((cell, index) => (cell === "" && isSamePackage ? (old[index] ?? "") : cell));
+  return row(merged.map((cell) => (/FAILED|NO END/.test(cell) ? "" : cell)));
+}
+
+function cellsIn(text: string): readonly string[] {
+  return text
+    .split("|")
+    .slice(1, -1)
+    .map((cell) => cell.trim());
 }
 
 function cellsOf({ kernel, guests }: KernelResults, date: Date): readonly string[] {
@@ -37,16 +57,15 @@ function cellsOf({ kernel, guests }: KernelResults, date: Date): readonly string
     fact("package"),
     fact("nft"),
     fact("iproute2"),
-    date.toISOString().slice(0, 10),
-    ...(Object.keys(SUITES) as readonly SuiteName[]).map((name) => suiteCell(suites.get(name))),
+    ...(Object.keys(SUITES) as readonly SuiteName[]).map((name) => suiteCell(suites.get(name), date)),
     Number.isNaN(add) ? "" : `${(add / floor).toFixed(1)} (${add.toFixed(1)} ÷ ${floor.toFixed(1)} ms)`,
     facts.has("rss") ? `${Math.round(Number(facts.get("rss")))} MB` : "",
   ];
 }
 
-function suiteCell(suite: SuiteReport | undefined): string {
+function suiteCell(suite: SuiteReport | undefined, date: Date): string {
   if (suite === undefined) return "";
-  if (isGreen(suite)) return `${suite.passed.size} passed`;
+  if (isGreen(suite)) return `${suite.passed.size} passed, ${date.toISOString().slice(0, 10)}`;
   return suite.exitCode === undefined ? "NO END" : `${suite.failed.size} FAILED`;
 }
 

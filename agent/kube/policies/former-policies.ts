@@ -1,3 +1,4 @@
+import { listSome } from "../../text/list-some.ts";
 import { createReflector } from "../reflector/reflector.ts";
 import type { ReflectorOptions } from "../reflector/run.ts";
 import { formerKind, POLICY_GROUP } from "./kinds.ts";
@@ -33,10 +34,12 @@ export function watchFormerPolicies({ onChange, ...options }: WatchFormerPolicie
     /** A sentence for each kind that has objects. */
     notices: (): readonly string[] =>
       followed.flatMap(({ name, reflector }) => {
-        const [first] = reflector.objects().keys();
-        if (first === undefined) return [];
-        const more = reflector.objects().size - 1;
-        const which = `${name} "${first}"${more > 0 ? ` and ${more} more` : ""}`;
+        const names = [...reflector.objects().keys()];
+        if (names.length === 0) return [];
+        const which = `${name} ${listSome(
+          names.map((key) => `"${key}"`),
+          { max: 1 },
+        )}`;
         return [`${which} is not enforced: write a ClusterNetworkPolicy (${POLICY_GROUP}/v1beta1) instead`];
       }),
     async close(): Promise<void> {

@@ -1,4 +1,5 @@
 import { macToBytes } from "../../net/mac.ts";
+import { listSome } from "../../text/list-some.ts";
 import {
   type Attribute,
   attribute,
@@ -105,11 +106,11 @@ export function setLink(link: LinkRef, change: LinkChange): NetlinkRequest {
 
 const SHOWN_NAMES = 3;
 
-/** Of hundreds of names the first ones say which they are. */
 function describeNames(names: readonly string[]): string {
-  const more = names.length - SHOWN_NAMES;
-  const shown = names.slice(0, SHOWN_NAMES).map((name) => `"${name}"`);
-  return `${shown.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+  return listSome(
+    names.map((name) => `"${name}"`),
+    { max: SHOWN_NAMES },
+  );
 }
 
 /** Gives a link further names; EEXIST if one is taken by any link. Linux 5.5 and later. */

@@ -1,3 +1,4 @@
+import { listSome } from "../../text/list-some.ts";
 import { formatSetTypes, ruleComment } from "./format-table.ts";
 import { type NftChain, type NftSet, type NftTable, TABLE_NAME } from "./nft-table.ts";
 
@@ -90,8 +91,8 @@ function diffSet(planned: NftSet, observed: NftSet): readonly string[] {
     ...(isSameType(planned, observed)
       ? []
       : [`has ${describeType(observed)} instead of ${describeType(planned)}`]),
-    ...(added.length === 0 ? [] : [`lacks ${listSome(added)}`]),
-    ...(removed.length === 0 ? [] : [`has unexpected elements ${listSome(removed)}`]),
+    ...(added.length === 0 ? [] : [`lacks ${listElements(added)}`]),
+    ...(removed.length === 0 ? [] : [`has unexpected elements ${listElements(removed)}`]),
   ];
 }
 
@@ -133,10 +134,8 @@ function without(elements: readonly string[], others: ReadonlySet<string>): read
   return elements.filter((element) => !others.has(element));
 }
 
-/** At most three of them by name. */
-export function listSome(elements: readonly string[]): string {
-  const named = elements.slice(0, MAX_NAMED).join(", ");
-  return elements.length > MAX_NAMED ? `${named} and ${elements.length - MAX_NAMED} more` : named;
+export function listElements(elements: readonly string[]): string {
+  return listSome(elements, { max: MAX_NAMED });
 }
 
 function diffChain(planned: ObservedChain, observed: ObservedChain): readonly string[] {

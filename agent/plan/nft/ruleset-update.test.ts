@@ -109,7 +109,7 @@ const cases: readonly {
     observed: { ...asPlanned, sets: [pods4, { ...inside4, elements: many }] },
     found: [
       "table inet causeway: set inside4 lacks 10.244.0.0/22, 10.244.8.0/24",
-      "table inet causeway: set inside4 has unexpected elements 10.0.0.0/24, 10.0.1.0/24, 10.0.2.0/24 and 48 more",
+      "table inet causeway: set inside4 has unexpected elements 10.0.0.0/24, 10.0.1.0/24, 10.0.2.0/24, and 48 more",
     ],
     want: [
       [
@@ -217,7 +217,7 @@ test("diffTable() names three of thousands of elements", () => {
     planned: { ...planned, sets: [pods4, { ...inside4, elements }] },
     observed: { ...asPlanned, sets: [pods4, { ...inside4, elements: [] }] },
   });
-  const want = "set inside4 lacks 10.0.0.0/24, 10.0.1.0/24, 10.0.2.0/24 and 997 more";
+  const want = "set inside4 lacks 10.0.0.0/24, 10.0.1.0/24, 10.0.2.0/24, and 997 more";
   assert.deepEqual(found, [`table inet causeway: ${want}`]);
 });
 

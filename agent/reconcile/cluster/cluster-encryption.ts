@@ -15,6 +15,7 @@ import type { NodeKey, NodeKeys } from "../../plan/peers/claim.ts";
 import type { Claims } from "../../plan/peers/cluster-claims.ts";
 import type { EncryptionType, PeerEncryption } from "../../plan/peers/peer-routes.ts";
 import type { PeersPlan } from "../../plan/peers/peers.ts";
+import { listSome } from "../../text/list-some.ts";
 import { createHandshakeWatch } from "./handshake-watch.ts";
 import {
   createKeyRotation,
@@ -224,9 +225,7 @@ function createDevice({ kernel, clock, encryption, reportChanges }: ClusterEncry
 
 /** What the operator wants encrypted and is not, in one sentence; undefined: everything is. */
 function describeClear({ inClear }: PeersPlan): string | undefined {
-  const [first] = inClear;
-  if (first === undefined) return undefined;
-  const [name, reason] = first;
-  const more = inClear.size === 1 ? "" : `, and ${inClear.size - 1} more`;
-  return `traffic of pods is in clear to node "${name}" (${reason})${more}`;
+  if (inClear.size === 0) return undefined;
+  const nodes = Array.from(inClear, ([name, reason]) => `"${name}" (${reason})`);
+  return `traffic of pods is in clear to node ${listSome(nodes, { max: 1 })}`;
 }

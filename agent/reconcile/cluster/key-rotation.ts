@@ -19,6 +19,7 @@ import {
 import type { WireGuardDevicePlan } from "../../plan/encryption/wireguard.ts";
 import type { NodeKey, NodeKeys, PublishedKey } from "../../plan/peers/claim.ts";
 import type { EncryptedRoute } from "../../plan/peers/peer-routes.ts";
+import { listSome } from "../../text/list-some.ts";
 import type { ReportChanges } from "../report-changes.ts";
 
 /** So many nodes are named. */
@@ -236,8 +237,10 @@ function describeWait(
   port: number,
 ): string | undefined {
   if (isReady || waitedMs < ROTATION_WAIT_MS.withoutSession) return undefined;
-  const names = waitingFor.slice(0, MAX_NAMES).map((name) => `"${name}"`);
-  const more = waitingFor.length > MAX_NAMES ? `, and ${waitingFor.length - MAX_NAMES} more` : "";
+  const names = listSome(
+    waitingFor.map((name) => `"${name}"`),
+    { max: MAX_NAMES },
+  );
   const hours = ROTATION_WAIT_MS.withSession / 3_600_000;
-  return `nodes that have not shown that they know this node's next key: ${names.join(", ")}${more}; an agent there does not run, or a packet filter drops UDP port ${port}; the key is used in ${hours} h at the latest`;
+  return `nodes that have not shown that they know this node's next key: ${names}; an agent there does not run, or a packet filter drops UDP port ${port}; the key is used in ${hours} h at the latest`;
 }

@@ -3,6 +3,7 @@ import type { Log } from "../../log/log.ts";
 import { policyTitle, type Policy, policyKey, type PolicyName } from "../../plan/policy/model.ts";
 import { formatFault } from "../../plan/policy/parse/fields.ts";
 import type { ObjectChange } from "../../plan/policy/state/objects/object-change.ts";
+import { listSome } from "../../text/list-some.ts";
 import { createProblemReporter } from "../report-problems.ts";
 
 export interface PolicyProblemsInput {
@@ -63,10 +64,9 @@ export function createPolicyProblems(input: PolicyProblemsInput): PolicyProblems
       reportUnread(problems);
       reportStrangers(strangers);
       const all = [...faults, ...problems];
-      const more = all.length > MAX_SHOWN ? `; and ${all.length - MAX_SHOWN} more` : "";
       readiness.warn(
         "network policies",
-        all.length === 0 ? undefined : `${all.slice(0, MAX_SHOWN).join("; ")}${more}`,
+        all.length === 0 ? undefined : listSome(all, { max: MAX_SHOWN, separator: "; " }),
       );
     },
     unread: () => unread.size,
@@ -75,8 +75,7 @@ export function createPolicyProblems(input: PolicyProblemsInput): PolicyProblems
 
 /** Undefined: all of it is read. */
 function describeFaults(policy: Policy & PolicyName): string | undefined {
-  const [first, ...others] = policy.faults;
-  if (first === undefined) return undefined;
-  const more = others.length === 0 ? "" : ` (and ${others.length} more)`;
-  return `${policyTitle(policy)} is closed by what cannot be read of it: ${formatFault(first)}${more}`;
+  if (policy.faults.length === 0) return undefined;
+  const named = listSome(policy.faults.map(formatFault), { max: 1, separator: "; " });
+  return `${policyTitle(policy)} is closed by what cannot be read of it: ${named}`;
 }

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { hostLinkName } from "../../net/host-link.ts";
 import { type AgentProcess, makeNode, type TestNode } from "../../testing/agent/agent-process.ts";
+import { callWhileStopped } from "../../testing/agent/call-while-stopped.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { callOnHost, makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
 import { assertNodeState, dumpNodeState } from "../../testing/machine/node-state.ts";
@@ -412,14 +413,17 @@ test("CHECK finds a host port that has lost its element or its name, and GC take
   assert.equal(await check(), "");
   assert.equal(await agent.metric('causeway_host_ports{protocol="tcp"}'), 1);
   const hostLink = hostLinkName("web", "eth0");
-  // Stopped, so that it cannot repair what CHECK is to find.
-  process.kill(agent.pid, "SIGSTOP");
-  await runOnHost("ip", "link", "property", "del", "dev", hostLink, "altname", `${hostLink}.tcp.8080.80`);
-  await runOnHost("nft", "delete", "element", "inet", "causeway", "ports4", "{ udp . 8080 }");
-  const said = check();
-  process.kill(agent.pid, "SIGCONT");
-  const { msg } = JSON.parse(await said) as { msg: string };
-  assert.match(msg, new RegExp(`has lost its name "${hostLink}.tcp.8080.80"`));
+  const name = `${hostLink}.tcp.8080.80`;
+  const damage = `ip link property del dev ${hostLink} altname ${name}
+    nft delete element inet causeway ports4 "{ udp . 8080 }"`;
+  const said = await callWhileStopped({
+    node,
+    agent,
+    damage: () => runOnHost("sh", "-ec", damage),
+    call: check,
+  });
+  const { msg } = JSON.parse(said) as { msg: string };
+  assert.match(msg, new RegExp(`has lost its name "${name}"`));
   assert.match(msg, /ports4 lacks 17 \. 8080 comment "\S+ web" : 10\.244\.1\.3 \. 80/);
   const gc = JSON.stringify({ ...config, cniVersion: "1.1.0", "cni.dev/valid-attachments": [] });
   assert.equal((await node.call("GC", { version: "1.1.0", stdin: gc })).exitCode, 0);

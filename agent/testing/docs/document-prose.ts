@@ -50,7 +50,7 @@ const PASSIVE = new RegExp(
 export function findDocumentFaults(markdown: string): readonly ProseFault[] {
   const sentences = sentencesOf(markdown);
   return [
-    ...sentences.flatMap(({ text, line }) => judge(text).map((fault) => ({ line, fault }))),
+    ...sentences.flatMap(({ text, line }) => judgeSentence(text).map((fault) => ({ line, fault }))),
     ...judgeAll(sentences.filter(({ isCell }) => !isCell).map(({ text }) => text)),
     ...proseLines(markdown)
       .filter(({ text }) => text.length > COLUMNS && canBeWrapped(text))
@@ -58,7 +58,8 @@ export function findDocumentFaults(markdown: string): readonly ProseFault[] {
   ];
 }
 
-function judge(sentence: string): readonly string[] {
+/** Banned phrases of one sentence, and its length. */
+export function judgeSentence(sentence: string): readonly string[] {
   const words = countWords(sentence);
   return [
     ...bannedIn(sentence, BANNED_IN_DOCUMENTS),

@@ -25,7 +25,7 @@ for (const text of [
   'fail("runtimeConfig.ips: it is no list")',
   'log.warn({ fault }, "Put back what was changed")',
   // biome-ignore lint/suspicious/noTemplateCurlyInString: source text
-  "throw new Error(`set ${name} has ${listSome(surplus)} too much`)",
+  "throw new Error(`set ${name} has ${listElements(surplus)} too much`)",
   `"${"word ".repeat(MAX_WORDS + 1)}"`,
 ])
   test(`findProseFaults() finds the fault in ${text.slice(0, 60)}`, () => {

@@ -14,7 +14,7 @@ import {
   flushElements,
   type NftElement,
 } from "../../../netlink/nft/table/nft-set-elements.ts";
-import { listSome } from "../../../plan/nft/diff-table.ts";
+import { listElements } from "../../../plan/nft/diff-table.ts";
 import { POLICY_TABLE } from "./base-table.ts";
 import { createChainBodies, podElement, setKey } from "./change-messages.ts";
 import type { ChainPlan } from "./chain-rules.ts";
@@ -176,8 +176,8 @@ function compareElements(name: string, wanted: SetPlan, found: ObservedSet): Ele
   ];
   return {
     faults: [
-      ...(lacking.length === 0 ? [] : [`set ${name} lacks ${listSome(lacking)}`]),
-      ...(surplus.length === 0 ? [] : [`set ${name} has unexpected elements ${listSome(surplus)}`]),
+      ...(lacking.length === 0 ? [] : [`set ${name} lacks ${listElements(lacking)}`]),
+      ...(surplus.length === 0 ? [] : [`set ${name} has unexpected elements ${listElements(surplus)}`]),
     ],
     removals: deleteElements(setKey(name), kernelElements(wanted, surplus)),
     additions: addElements(setKey(name), kernelElements(wanted, lacking)),
