@@ -1,7 +1,7 @@
 /**
  * Makes a device and its peers in another network namespace than that of the test, and prints the device's
  * public key.
- * usage: node far-node.ts PLAN PEERS [KEY]   both JSON; PEERS: pairs of name and peer; KEY: a stolen private one
+ * usage: node far-node.ts PLAN PEERS [KEY]   both JSON; PEERS: pairs of name and peer; KEY: private, stolen
  */
 import { NETLINK_GENERIC } from "../../agent/netlink/generic/generic-family.ts";
 import { setDevice } from "../../agent/netlink/wireguard/set-device.ts";
