@@ -171,7 +171,7 @@ export const POLICY_BUDGETS: readonly Budget[] = [
   { row: NEW_CONNECTION, program: "cluster", of: "one", atMost: 1.2 },
   { row: NEW_CONNECTION, program: "thousand", of: "by-hand", atMost: 1 },
   ...["thousand", "cluster"].flatMap((program) => [
-    { row: POLICY_ROWS.udp, program, of: "none", atMost: 1 / 0.93 },
+    { row: POLICY_ROWS["udp-answered"], program, of: "none", atMost: 1 / 0.93 },
     { row: "ADD", program, of: "none", atMost: 1.3, exception: POLICY_ADD },
   ]),
   { row: START_ROW, program: "policies", of: "none", atMost: 1.5 },

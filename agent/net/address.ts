@@ -19,7 +19,7 @@ export function parseAddress(text: string): string | undefined {
   // Nearly all IPv4 addresses are canonical, and the library takes a hundred times as long to say so.
   if (!text.includes(":") && ipv4ToBytes(text) !== undefined) return text;
   const parsed = readAddress(text);
-  return parsed === undefined || isMapped(parsed) ? undefined : parsed.correctForm();
+  return parsed === undefined || isMapped(parsed) ? undefined : sameText(text, parsed.correctForm());
 }
 
 /**
@@ -30,6 +30,11 @@ export function parseUnmappedAddress(text: string): string | undefined {
   const parsed = readAddress(text);
   if (parsed === undefined || !isMapped(parsed)) return parsed?.correctForm();
   return Address4.fromBigInt(parsed.bigInt() & 0xffff_ffffn).correctForm();
+}
+
+/** The text as it was read where it is canonical: V8 keeps one that was added up in pieces, too. */
+export function sameText(read: string, canonical: string): string {
+  return read === canonical ? read : canonical;
 }
 
 function readAddress(text: string): Address4 | Address6 | undefined {
@@ -55,15 +60,28 @@ export function addressToBytes(address: string): Uint8Array {
   return bytes;
 }
 
+const DOT = 0x2e;
+const ZERO = 0x30;
+
+/** Digit by digit: prefixes of thousands of nodes are read in one turn. */
 function ipv4ToBytes(address: string): Uint8Array | undefined {
-  const parts = address.split(".");
   const bytes = new Uint8Array(4);
-  const isCanonical = parts.every((part, index) => {
-    const value = Number(part);
-    bytes[index] = value;
-    return value >= 0 && value <= 0xff && String(value) === part;
-  });
-  return isCanonical && parts.length === 4 ? bytes : undefined;
+  let [count, value, digits] = [0, 0, 0];
+  for (let index = 0; index <= address.length; index++) {
+    const code = index < address.length ? address.charCodeAt(index) : DOT;
+    if (code === DOT) {
+      if (digits === 0 || value > 0xff || count === 4) return undefined;
+      bytes[count++] = value;
+      [value, digits] = [0, 0];
+      continue;
+    }
+    const digit = code - ZERO;
+    const isLeadingZero = digits > 0 && value === 0;
+    if (digit < 0 || digit > 9 || isLeadingZero) return undefined;
+    value = 10 * value + digit;
+    digits++;
+  }
+  return count === 4 ? bytes : undefined;
 }
 
 /** RFC 5952: eight words in lower case, the longest run of zeros as "::". */
@@ -131,7 +149,12 @@ export function addressToNumber(address: string): bigint {
 
 /** Inverse of {@link addressToNumber}. */
 export function addressFromNumber(family: Family, value: bigint): string {
-  if (family === 6) return Address6.fromBigInt(value).correctForm();
+  if (family === 6) {
+    const bytes = new DataView(new ArrayBuffer(16));
+    bytes.setBigUint64(0, value >> 64n);
+    bytes.setBigUint64(8, value);
+    return ipv6FromBytes(new Uint8Array(bytes.buffer));
+  }
   const number = Number(value);
   return `${number >>> 24}.${(number >>> 16) & 0xff}.${(number >>> 8) & 0xff}.${number & 0xff}`;
 }

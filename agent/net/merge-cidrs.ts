@@ -1,4 +1,11 @@
-import { type AddressRange, firstAddress, rangeHolds, rangeOf, shareBits } from "./address-range.ts";
+import {
+  type AddressRange,
+  firstAddress,
+  rangeHolds,
+  rangeOf,
+  resizeRange,
+  shareBits,
+} from "./address-range.ts";
 import type { Family } from "./address.ts";
 import { addressBits, type Cidr, formatCidr } from "./cidr.ts";
 
@@ -36,13 +43,8 @@ export function mergeCidrs(cidrs: readonly Cidr[]): Cidr[] {
  * than by a function.
  */
 function sortCidrs(cidrs: readonly Cidr[]): readonly Cidr[] {
-  const byKey = new Map(
-    cidrs.map((cidr) => [rangeOf(cidr).first + String.fromCharCode(cidr.prefixLength), cidr]),
-  );
-  return [...byKey]
-    .map(([key]) => key)
-    .toSorted()
-    .flatMap((key) => byKey.get(key) ?? []);
+  const byRange = new Map(cidrs.map((cidr) => [rangeOf(cidr), cidr]));
+  return [...byRange.keys()].toSorted().flatMap((range) => byRange.get(range) ?? []);
 }
 
 /** Joins the last two blocks as long as they are the halves of one. */
@@ -52,7 +54,7 @@ function joinHalves(merged: Block[]): void {
     if (left === undefined || right === undefined || left.prefixLength !== right.prefixLength) return;
     const prefixLength = left.prefixLength - 1;
     if (prefixLength < 0 || !shareBits(left.range, right.range, prefixLength)) return;
-    const range = { first: left.range.first, last: right.range.last };
+    const range = resizeRange(left.range, prefixLength);
     merged.splice(-2, 2, { range, family: left.family, prefixLength, cidr: undefined });
   }
 }

@@ -5,7 +5,9 @@
  *   KIND          stream  bytes over one TCP connection
  *                 rr      one byte there and one back over a TCP connection, one after the other
  *                 crr     the same with a new connection for each
- *                 udp     datagrams that make the smallest frames
+ *                 udp     datagrams that make the smallest frames, and get no answer: connection
+ *                         tracking takes each for the first of a connection (IP_CT_NEW)
+ *                 udp-answered  the same, but the first is answered
  *   SERVER,CLIENT paths of the network namespaces
  *   ADDRESS       IPv4 address at which the client reaches the server
  * Prints how many bytes, round trips or datagrams arrived, in how many nanoseconds, and how many
@@ -107,6 +109,16 @@ static void count_bytes(int fd)
 	for (ssize_t got; (got = recv(fd, chunk, sizeof chunk, 0)) > 0;) atomic_fetch_add(arrived, (unsigned long long)got);
 }
 
+static void answer_first(int fd)
+{
+	char byte;
+	struct sockaddr_in from;
+	socklen_t length = sizeof from;
+	need(recvfrom(fd, &byte, 1, 0, (struct sockaddr *)&from, &length) == 1, "receive the first datagram");
+	need(sendto(fd, &byte, 1, 0, (struct sockaddr *)&from, length) == 1, "answer the first datagram");
+	atomic_fetch_add(arrived, 1);
+}
+
 static void count_datagrams(int fd)
 {
 	static char bytes[DATAGRAMS][DATAGRAM_LENGTH];
@@ -125,7 +137,7 @@ static void count_datagrams(int fd)
 
 static void serve(const char *kind, const struct sockaddr_in *at, int ready)
 {
-	int is_datagram = strcmp(kind, "udp") == 0;
+	int is_datagram = kind[0] == 'u';
 	int fd = open_socket(is_datagram ? SOCK_DGRAM : SOCK_STREAM);
 	struct sockaddr_in any = *at;
 	any.sin_addr.s_addr = htonl(INADDR_ANY);
@@ -136,6 +148,7 @@ static void serve(const char *kind, const struct sockaddr_in *at, int ready)
 	need(bind(fd, (struct sockaddr *)&any, sizeof any) == 0, "bind");
 	if (!is_datagram) need(listen(fd, 16) == 0, "listen");
 	need(write(ready, "!", 1) == 1, "say that the server is ready");
+	if (strcmp(kind, "udp-answered") == 0) answer_first(fd);
 	if (is_datagram) count_datagrams(fd);
 	for (;;) {
 		int connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
@@ -223,7 +236,7 @@ int main(int argc, char **argv)
 {
 	struct traffic traffic = {.to = {.sin_family = AF_INET}};
 	if (argc != 7 || inet_pton(AF_INET, argv[4], &traffic.to.sin_addr) != 1) {
-		fprintf(stderr, "usage: traffic stream|rr|crr|udp SERVER CLIENT ADDRESS PORT MILLISECONDS\n");
+		fprintf(stderr, "usage: traffic stream|rr|crr|udp|udp-answered SERVER CLIENT ADDRESS PORT MILLISECONDS\n");
 		return 2;
 	}
 	traffic.kind = argv[1];
@@ -243,9 +256,7 @@ int main(int argc, char **argv)
 	char byte;
 	need(read(ready[0], &byte, 1) == 1, "start the server");
 	enter(argv[3], 0);
-	traffic.fd = strcmp(traffic.kind, "crr") == 0
-		? -1
-		: connect_to(&traffic.to, strcmp(traffic.kind, "udp") == 0 ? SOCK_DGRAM : SOCK_STREAM);
+	traffic.fd = strcmp(traffic.kind, "crr") == 0 ? -1 : connect_to(&traffic.to, traffic.kind[0] == 'u' ? SOCK_DGRAM : SOCK_STREAM);
 	unsigned long long start_ns = run_until(&traffic, now_ns() + WARM_UP_MS * 1000000ULL), before = atomic_load(arrived);
 	unsigned long long cpu_before_ns = cpu_ns(server);
 	unsigned long long end_ns = run_until(&traffic, start_ns + strtoull(argv[6], NULL, 10) * 1000000ULL);

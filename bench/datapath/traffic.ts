@@ -1,7 +1,7 @@
 import { run } from "../machine.ts";
 
 /** What is sent, see traffic.c. */
-export type Kind = "stream" | "rr" | "crr" | "udp";
+export type Kind = "stream" | "rr" | "crr" | "udp" | "udp-answered";
 
 /** What each kind is called, and how many there are a second if one byte, round trip or datagram takes so long. */
 export const KINDS: readonly {

@@ -55,7 +55,7 @@ async function main(args: readonly string[]): Promise<number> {
   const machine = describeMachine();
   writeFileSync(values.json, `${JSON.stringify({ machine, summaries, verdicts, rows }, undefined, 1)}\n`);
   console.log(`${formatTable(summaries)}\n`);
-  console.log("Traffic in nanoseconds, ADD, DEL and start in milliseconds.");
+  console.log("Traffic in nanoseconds of CPU, ADD, DEL and start in milliseconds.");
   console.log(`${values.rounds} rounds, all nodes in turn in each. Machine: ${machine}.\n`);
   return showVerdicts(verdicts, values.gate);
 }

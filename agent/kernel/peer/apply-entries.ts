@@ -18,10 +18,12 @@ import { diffEntries, type EntryDiff, type PeerEntries, routeKey } from "./peer-
 
 export interface ApplyOptions {
   readonly planned: PeerEntries;
-  /** Brought in step when the kernel has refused nothing. */
+  /** What the kernel has; when it has refused nothing, what it has besides what is planned is left. */
   readonly seen: KnownEntries;
   /** Whether forwarding entries and neighbours stay that are not planned. */
   readonly keepsTunnels: boolean;
+  /** Whether a forwarding entry stays that is not planned. */
+  readonly keepsDevice: (key: string) => boolean;
   /** Whether a route stays that is not planned. */
   readonly keepsRoute: (key: string) => boolean;
 }
@@ -37,10 +39,10 @@ export interface EntriesOutcome {
 /** Makes the entries in the kernel as planned; one that is refused keeps no other from being made. */
 export async function applyEntries(
   rtnetlink: NetlinkClient,
-  { planned, seen, keepsTunnels, keepsRoute }: ApplyOptions,
+  { planned, seen, keepsTunnels, keepsDevice, keepsRoute }: ApplyOptions,
 ): Promise<EntriesOutcome> {
   const diffs: Diffs = {
-    fdb: diffEntries(planned.fdb, seen.fdb, () => keepsTunnels),
+    fdb: diffEntries(planned.fdb, seen.fdb, (key) => keepsTunnels || keepsDevice(key)),
     neighbours: diffEntries(planned.neighbours, seen.neighbours, () => keepsTunnels),
     routes: diffEntries(planned.routes, seen.routes, keepsRoute),
   };
@@ -60,7 +62,7 @@ export async function applyEntries(
     await removeAll(rtnetlink, requests);
     changes.push(...requests.map(({ what }) => ({ kind, fault: what })));
   }
-  if (conflicts.length + refusals.length === 0) follow(seen, planned, diffs);
+  if (conflicts.length + refusals.length === 0) leaveRest(seen, planned, diffs);
   return { changes, conflicts, refusals };
 }
 
@@ -122,14 +124,17 @@ function describeConflict(what: string): string {
   return `Cannot ${what}: a route to it exists that the agent did not create; remove it`;
 }
 
-/** Brings what is known in step with what was just made. */
-function follow(seen: KnownEntries, planned: PeerEntries, { routes, neighbours, fdb }: Diffs): void {
-  for (const [key, entry] of planned.routes) seen.routes.set(key, entry);
-  for (const [key, entry] of planned.neighbours) seen.neighbours.set(key, entry);
-  for (const [key, entry] of planned.fdb) seen.fdb.set(key, entry);
-  const gone = new Set<object>([...routes.surplus, ...neighbours.surplus, ...fdb.surplus]);
-  if (gone.size === 0) return;
-  for (const map of [seen.routes, seen.neighbours, seen.fdb] as readonly Map<string, object>[]) {
-    for (const [key, entry] of map) if (gone.has(entry)) map.delete(key);
-  }
+/** Leaves what the kernel has besides what is planned. */
+function leaveRest(seen: KnownEntries, planned: PeerEntries, { routes, neighbours, fdb }: Diffs): void {
+  const leave = (
+    map: Map<string, object>,
+    entries: ReadonlyMap<string, object>,
+    surplus: readonly object[],
+  ): void => {
+    const gone = new Set(surplus);
+    for (const [key, entry] of map) if (entries.has(key) || gone.has(entry)) map.delete(key);
+  };
+  leave(seen.routes, planned.routes, routes.surplus);
+  leave(seen.neighbours, planned.neighbours, neighbours.surplus);
+  leave(seen.fdb, planned.fdb, fdb.surplus);
 }

@@ -4,9 +4,10 @@ import type { PeersPlan } from "../../plan/peers/peers.ts";
 import type { PrefixQuestion } from "../link/watch-kernel.ts";
 import type { Change } from "../types.ts";
 import { applyEntries, type EntriesOutcome } from "./apply-entries.ts";
+import { compareRoutes, type Difference, type MadeRoutes } from "./compare-routes.ts";
 import { ensureTunnel, removeTunnel, type TunnelSockets } from "./ensure-tunnel.ts";
-import { type KnownEntries, observePeers } from "./observe-peers.ts";
-import { createEntryPlanner } from "./peer-entries.ts";
+import { observePeers } from "./observe-peers.ts";
+import { planEntries, type TunnelIndices } from "./peer-entries.ts";
 
 export interface PeersOptions {
   /** Whether what is not planned may go: not before all nodes are known. */
@@ -36,10 +37,9 @@ export interface Peers {
 
 export function createPeers(sockets: TunnelSockets): Peers {
   const { rtnetlink } = sockets;
-  let tunnels: ReadonlyMap<Family, number> = new Map();
-  let planEntries = createEntryPlanner(tunnels);
+  let tunnels: TunnelIndices = new Map();
   let plannedTunnels = "";
-  let known: KnownEntries | undefined;
+  let made: MadeRoutes | undefined;
   let wanted: PeersPlan["routes"] = new Map();
   let cover: AddressCover | undefined;
 
@@ -56,36 +56,36 @@ export function createPeers(sockets: TunnelSockets): Peers {
       if (!prune || isPlanned(name) || !(await removeTunnel(rtnetlink, name))) continue;
       changes.push({ kind: "tunnel", fault: `VXLAN device "${name}" is no longer needed` });
     }
-    if ([...indices].join() !== [...tunnels].join()) planEntries = createEntryPlanner(indices);
     tunnels = indices;
     return changes;
   };
 
-  const apply = (plan: PeersPlan, prune: boolean, seen: KnownEntries): Promise<EntriesOutcome> =>
-    applyEntries(rtnetlink, {
-      planned: planEntries(plan.routes),
-      seen,
+  const observe = async ({ routes }: PeersPlan): Promise<Difference> => ({
+    planned: planEntries(routes, tunnels),
+    seen: await observePeers(rtnetlink, [...tunnels.values()], (key) => routes.has(key)),
+    keepsDevice: () => false,
+  });
+
+  const ensure: Peers["ensure"] = async (plan, { prune, verify }) => {
+    const { routes } = plan;
+    wanted = routes;
+    cover = undefined;
+    const text = JSON.stringify(plan.tunnels);
+    const before = verify || text !== plannedTunnels ? undefined : made;
+    const changes = before === undefined ? await ensureTunnels(plan, prune && plan.held.size === 0) : [];
+    plannedTunnels = text;
+    const difference = before === undefined ? await observe(plan) : compareRoutes(before, routes, tunnels);
+    // Until all has gone well nothing is known.
+    made = undefined;
+    const outcome = await applyEntries(rtnetlink, {
+      ...difference,
       keepsTunnels: !prune || plan.held.size > 0,
       keepsRoute: (key) => !prune || plan.held.has(key),
     });
-
-  const ensure: Peers["ensure"] = async (plan, { prune, verify }) => {
-    wanted = plan.routes;
-    cover = undefined;
-    const text = JSON.stringify(plan.tunnels);
-    const isFresh = verify || known === undefined || text !== plannedTunnels;
-    const changes = isFresh ? await ensureTunnels(plan, prune && plan.held.size === 0) : [];
-    plannedTunnels = text;
-    const seen =
-      isFresh || known === undefined
-        ? await observePeers(rtnetlink, [...tunnels.values()], (key) => plan.routes.has(key))
-        : known;
-    // Until all has gone well nothing is known.
-    known = undefined;
-    const outcome = await apply(plan, prune, seen);
     // A conflict may be with a route of our own that was not known.
-    if (outcome.conflicts.length > 0 && !isFresh) return await ensure(plan, { prune, verify: true });
-    if (outcome.conflicts.length + outcome.refusals.length === 0) known = seen;
+    if (outcome.conflicts.length > 0 && before !== undefined)
+      return await ensure(plan, { prune, verify: true });
+    if (outcome.conflicts.length + outcome.refusals.length === 0) made = { routes, rest: difference.seen };
     return { ...outcome, changes: [...changes, ...outcome.changes] };
   };
 

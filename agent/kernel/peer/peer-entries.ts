@@ -1,5 +1,7 @@
 import type { Family } from "../../net/address.ts";
-import { formatCidr } from "../../net/cidr.ts";
+import { agrees } from "../../lib/same-list.ts";
+import { addressAt, formatCidr } from "../../net/cidr.ts";
+import { macOf } from "../../net/mac.ts";
 import type { FdbEntry, Neighbour } from "../../netlink/route/neighbour.ts";
 import type { RouteSpec } from "../../netlink/route/route.ts";
 import type { PeerRoute } from "../../plan/peers/peer-routes.ts";
@@ -27,45 +29,44 @@ interface RouteEntries {
   readonly fdb?: FdbEntry;
 }
 
-/**
- * Turns routes into kernel entries. A route that is the same object as before gets the same entries as
- * before, so that a plan of thousands in which one has changed is compared by identity.
- */
-export function createEntryPlanner(tunnels: TunnelIndices) {
-  const known = new WeakMap<PeerRoute, RouteEntries>();
-  return (routes: ReadonlyMap<string, PeerRoute>): PeerEntries => {
-    const entries = {
-      routes: new Map<string, RouteSpec>(),
-      neighbours: new Map<string, Neighbour>(),
-      fdb: new Map<string, FdbEntry>(),
-    };
-    for (const [key, planned] of routes) {
-      const made = known.get(planned) ?? entriesOf(planned, tunnels);
-      if (made === undefined) continue;
-      known.set(planned, made);
-      entries.routes.set(key, made.route);
-      if (made.neighbour !== undefined) entries.neighbours.set(neighbourKey(made.neighbour), made.neighbour);
-      if (made.fdb === undefined) continue;
-      // A node with two prefixes has one device.
-      const device = fdbKey(made.fdb);
-      if (!entries.fdb.has(device)) entries.fdb.set(device, made.fdb);
-    }
-    return entries;
+/** Turns routes into kernel entries. */
+export function planEntries(
+  routes: Iterable<readonly [key: string, route: PeerRoute]>,
+  tunnels: TunnelIndices,
+): PeerEntries {
+  const entries = {
+    routes: new Map<string, RouteSpec>(),
+    neighbours: new Map<string, Neighbour>(),
+    fdb: new Map<string, FdbEntry>(),
   };
+  for (const [key, planned] of routes) {
+    const made = entriesOf(planned, tunnels);
+    if (made === undefined) continue;
+    entries.routes.set(key, made.route);
+    if (made.neighbour !== undefined) entries.neighbours.set(neighbourKey(made.neighbour), made.neighbour);
+    // A node with two prefixes has one device.
+    if (made.fdb !== undefined) entries.fdb.set(fdbKey(made.fdb), made.fdb);
+  }
+  return entries;
 }
 
 function entriesOf(planned: PeerRoute, tunnels: TunnelIndices): RouteEntries | undefined {
-  const { destination, gateway } = planned;
+  const { destination } = planned;
   const protocol = ROUTE_PROTOCOL;
-  if (planned.kind === "direct")
-    return { route: { destination, gateway, linkIndex: planned.linkIndex, protocol } };
+  if (planned.kind === "direct") {
+    const { gateway, linkIndex } = planned;
+    return { route: { destination, gateway, linkIndex, protocol } };
+  }
   if (planned.kind === "encrypted") {
-    const { source, linkIndex } = planned;
+    const { gateway, source, linkIndex } = planned;
     return { route: { destination, gateway, linkIndex, protocol, source, onlink: true } };
   }
   const linkIndex = tunnels.get(planned.underlay);
   if (linkIndex === undefined) return undefined;
-  const { source, mac, remote } = planned;
+  const { source, remote } = planned;
+  // Nobody asks who has it, and nobody has to publish the MAC of its node's device.
+  const gateway = addressAt(destination, 1n);
+  const mac = macOf(remote);
   return {
     route: { destination, gateway, linkIndex, protocol, source, onlink: true },
     neighbour: { linkIndex, address: gateway, mac },
@@ -94,14 +95,4 @@ export function diffEntries<Entry extends object>(
   }
   const surplus = [...known].filter(([key]) => !planned.has(key) && !isKept(key)).map(([, entry]) => entry);
   return { missing, wrong, surplus };
-}
-
-/** Whether what is found has all that is planned; what the plan leaves open may be anything. */
-function agrees(planned: object, found: object): boolean {
-  return Object.entries(planned).every(([name, value]) => {
-    const other: unknown = found[name as keyof typeof found];
-    if (typeof value === "object" && value !== null && typeof other === "object" && other !== null)
-      return agrees(value as object, other);
-    return value === undefined || value === other;
-  });
 }

@@ -46,7 +46,7 @@ function direct(destination: string, gateway: string): PeerRoute {
   return { kind: "direct", destination: cidr(destination), gateway, linkIndex: uplink };
 }
 
-function overlay(destination: string, gateway: string, remote: string): PeerRoute {
+function overlay(destination: string, remote: string): PeerRoute {
   const isIpv6 = remote.includes(":");
   const source = destination.includes(":") ? "fd00:1::1" : "10.244.1.1";
   const underlay = isIpv6 ? 6 : 4;
@@ -54,10 +54,8 @@ function overlay(destination: string, gateway: string, remote: string): PeerRout
     kind: "overlay",
     destination: cidr(destination),
     source,
-    gateway,
     underlay,
     remote,
-    mac: macOf(remote),
     fault: undefined,
   };
 }
@@ -95,9 +93,9 @@ function peers(planned: readonly PeerRoute[], change: Partial<PeersPlan> = {}): 
 
 const DIRECT = () => [direct("10.244.2.0/24", "192.0.2.11"), direct("fd00:2::/64", "2001:db8:2::11")];
 const OVERLAY = () => [
-  overlay("10.244.3.0/24", "10.244.3.1", "203.0.113.7"),
-  overlay("fd00:3::/64", "fd00:3::1", "203.0.113.7"),
-  overlay("10.244.4.0/24", "10.244.4.1", "2001:db8:9::7"),
+  overlay("10.244.3.0/24", "203.0.113.7"),
+  overlay("fd00:3::/64", "203.0.113.7"),
+  overlay("10.244.4.0/24", "2001:db8:9::7"),
 ];
 
 const PRUNE = { prune: true, verify: true };

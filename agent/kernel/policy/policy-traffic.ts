@@ -4,6 +4,7 @@ import type { Native } from "../socket/native.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 import { listAddresses } from "../link/list-addresses.ts";
 import { type EndedConnections, endConnections } from "./end-connections.ts";
+import { forgetPods } from "./forget-pods.ts";
 import { DEFAULT_POLICY_OPTIONS, DROP_LOG_GROUP, markOf, type PolicyOptions } from "./policy-options.ts";
 import { watchPacketLog } from "./watch-packet-log.ts";
 
@@ -17,6 +18,8 @@ export interface PolicyTraffic {
     addresses: ReadonlySet<string>,
     isForbidden: (packet: Packet) => boolean,
   ): Promise<EndedConnections>;
+  /** See {@link forgetPods}. */
+  forgetPods(addresses: ReadonlySet<string>): Promise<void>;
   /** This node's own addresses. */
   listOwnAddresses(): Promise<ReadonlySet<string>>;
   /**
@@ -42,6 +45,7 @@ export function createPolicyTraffic(input: PolicyTrafficInput): PolicyTraffic {
   return {
     endConnections: (addresses, isForbidden) =>
       endConnections(netfilter, { addresses, isForbidden, mark: markOf(options) }),
+    forgetPods: (addresses) => forgetPods(netfilter, addresses),
     listOwnAddresses: async () => new Set((await listAddresses(rtnetlink)).map(({ address }) => address)),
     watchDrops: (onDrop, onError) =>
       watchPacketLog({

@@ -1,4 +1,4 @@
-import { parseAddress } from "../../net/address.ts";
+import { parseAddress, sameText } from "../../net/address.ts";
 import { showValue } from "../show-value.ts";
 import { type Cidr, cidrContains, formatCidr, parseCidr } from "../../net/cidr.ts";
 
@@ -46,7 +46,7 @@ export function checkPodCIDRs(key: string, list: unknown): CheckedList {
     if (cidrs.filter(({ family }) => family === cidr.family).length === MAX_PREFIXES_PER_FAMILY)
       return `${shownKey} ${showValue(value)} is one too many: at most ${MAX_PREFIXES_PER_FAMILY} IPv${cidr.family} prefixes are served`;
     cidrs.push(cidr);
-    values.push(formatCidr(cidr));
+    values.push(sameText(String(value), formatCidr(cidr)));
     return undefined;
   });
 }

@@ -39,6 +39,7 @@ export function compareAge(a: ClusterMember, b: ClusterMember): number {
 
 /** A PodCIDR with the node that has it. */
 export interface Claim {
+  readonly kind: "claim";
   /** The prefix as text: nodes are compared by it. */
   readonly key: string;
   readonly cidr: Cidr;

@@ -6,7 +6,6 @@ import {
   compareRank,
   holdingsOf,
   type NodeAddress,
-  type PrefixClaim,
   refuse,
   refuseAddress,
   refuseClaim,
@@ -36,27 +35,14 @@ export interface SettlerInput {
   readonly surroundings: Surroundings;
 }
 
-/** A node as far as it can be judged alone. */
-interface Judged {
-  readonly contenders: readonly (PrefixClaim | NodeAddress)[];
+/** What a node has or wants, as far as it can be judged alone. */
+type Judged = readonly (Claim | NodeAddress)[];
+
+/** What is refused of a node that is judged alone. */
+interface Refused {
   readonly refusals: readonly Refusal[];
+  /** Its addresses among that. */
   readonly unusable: readonly string[];
-}
-
-/**
- * Nodes are immutable, and thousands of them stay the same from one plan to the next: each is parsed once.
- */
-const parsed = new WeakMap<ClusterMember, readonly Claim[]>();
-
-function claimsOf(node: ClusterMember): readonly Claim[] {
-  const known = parsed.get(node);
-  if (known !== undefined) return known;
-  const claims = node.podCIDRs.map((key) => {
-    const cidr = cidrFromCanonical(key);
-    return { key, cidr, range: rangeOf(cidr), node };
-  });
-  parsed.set(node, claims);
-  return claims;
 }
 
 /**
@@ -70,9 +56,12 @@ function claimsOf(node: ClusterMember): readonly Claim[] {
  * same from one run to the next, and gives the same answer as long as all are.
  */
 export function createClaimSettler(input: SettlerInput): ClaimSettler {
-  const judgeAlone = createNodeJudge(input);
-  const holdings = holdingsOf(input.surroundings, input.clusterCIDRs);
+  /** Nodes are immutable, and thousands of them stay the same from one plan to the next. */
   const known = new WeakMap<ClusterMember, Judged>();
+  /** Of few nodes anything is. */
+  const refused = new WeakMap<Judged, Refused>();
+  const judgeAlone = createNodeJudge(input, (judged, what) => refused.set(judged, what));
+  const holdings = holdingsOf(input.surroundings, input.clusterCIDRs);
   let all: readonly Judged[] = [];
   let sorted: readonly Contender[] = [];
   let settled: Claims | undefined;
@@ -88,36 +77,37 @@ export function createClaimSettler(input: SettlerInput): ClaimSettler {
     if (settled !== undefined && isSame) return settled;
     all = now;
     const present = new Set<Contender>(holdings);
-    for (const { contenders } of all) for (const contender of contenders) present.add(contender);
+    for (const contenders of all) for (const contender of contenders) present.add(contender);
     // To sort what is nearly sorted costs next to nothing.
     sorted = [...sorted.filter((contender) => present.delete(contender)), ...present].sort((a, b) =>
       compareRanges(a.range, b.range),
     );
-    settled = settleAll(all, sorted);
+    settled = settleAll(all, sorted, (judged) => refused.get(judged));
     return settled;
   };
   return { judge, settle };
 }
 
-function settleAll(all: readonly Judged[], sorted: readonly Contender[]): Claims {
-  const refusals = all.flatMap((judged) => judged.refusals);
+function settleAll(
+  all: readonly Judged[],
+  sorted: readonly Contender[],
+  refusedOf: (judged: Judged) => Refused | undefined,
+): Claims {
+  const refusals = all.flatMap((judged) => refusedOf(judged)?.refusals ?? []);
   const lost = new Set<Claim>();
   const unusable = new Map<ClusterMember, string[]>();
   settleRanges(sorted, compareRank, (contender, blocker) => {
     if (contender.kind === "holding") return;
     refusals.push(refuse(contender, blocker));
-    if (contender.kind === "claim") lost.add(contender.claim);
+    if (contender.kind === "claim") lost.add(contender);
     else unusable.set(contender.node, [...(unusable.get(contender.node) ?? []), contender.address]);
   });
   const claims = new Map<string, Claim>();
   for (const judged of all) {
-    for (const contender of judged.contenders) {
-      if (contender.kind !== "claim" || lost.has(contender.claim)) continue;
-      const { claim } = contender;
-      claims.set(
-        claim.key,
-        withoutAddresses(claim, [...judged.unusable, ...(unusable.get(claim.node) ?? [])]),
-      );
+    const alone = refusedOf(judged)?.unusable ?? [];
+    for (const claim of judged) {
+      if (claim.kind !== "claim" || lost.has(claim)) continue;
+      claims.set(claim.key, withoutAddresses(claim, [...alone, ...(unusable.get(claim.node) ?? [])]));
     }
   }
   return { claims, refusals };
@@ -139,41 +129,37 @@ function withoutAddresses(claim: Claim, unusable: readonly string[]): Claim {
   return answer;
 }
 
-/** Shared by nearly all nodes. */
-const NONE: readonly never[] = [];
-
-/** Judges nodes one by one. */
-function createNodeJudge({
-  nodeName,
-  clusterCIDRs,
-  surroundings,
-}: SettlerInput): (node: ClusterMember) => Judged {
+/** Judges nodes one by one; `onRefused` hears of those of which something is refused. */
+function createNodeJudge(
+  { nodeName, clusterCIDRs, surroundings }: SettlerInput,
+  onRefused: (judged: Judged, what: Refused) => void,
+): (node: ClusterMember) => Judged {
   const own = new Set(
     surroundings.addresses.filter(({ role }) => role === "this_node").map(({ address }) => address),
   );
   return (node) => {
-    const contenders: Judged["contenders"][number][] = [];
+    const contenders: Judged[number][] = [];
     const refusals: Refusal[] = [];
     const unusable: string[] = [];
     for (const address of node.addresses) {
       const why = node.name === nodeName ? undefined : judgeNodeAddress(address, own);
       if (why === undefined)
-        contenders.push({ kind: "node address", isClaim: false, range: pointOf(address), address, node });
+        contenders.push({ kind: "node address", range: pointOf(address), address, node });
       else {
         unusable.push(address);
         refusals.push(refuseAddress(node, address, why));
       }
     }
-    for (const claim of claimsOf(node)) {
-      const { range } = claim;
-      const fault = judgePrefix(claim.cidr, range, clusterCIDRs);
-      if (fault === undefined) contenders.push({ kind: "claim", isClaim: true, range, claim });
+    for (const key of node.podCIDRs) {
+      const cidr = cidrFromCanonical(key);
+      const claim: Claim = { kind: "claim", key, cidr, range: rangeOf(cidr), node };
+      const fault = judgePrefix(cidr, claim.range, clusterCIDRs);
+      if (fault === undefined) contenders.push(claim);
       else refusals.push(refuseClaim(claim, fault.reason, fault.text));
     }
     // An array that has grown keeps room for more.
-    const exact = contenders.slice();
-    return refusals.length === 0
-      ? { contenders: exact, refusals: NONE, unusable: NONE }
-      : { contenders: exact, refusals, unusable };
+    const judged = contenders.slice();
+    if (refusals.length > 0) onRefused(judged, { refusals, unusable });
+    return judged;
   };
 }

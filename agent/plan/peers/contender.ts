@@ -5,20 +5,11 @@ import type { Refusal, RefusalReason } from "./refusal.ts";
 import type { AddressRole, Surroundings } from "../node/surroundings.ts";
 
 /** Somebody who has or wants a part of the address space. */
-export type Contender = PrefixClaim | NodeAddress | Holding;
-
-/** A PodCIDR of a node. */
-export interface PrefixClaim {
-  readonly kind: "claim";
-  readonly isClaim: true;
-  readonly range: AddressRange;
-  readonly claim: Claim;
-}
+export type Contender = Claim | NodeAddress | Holding;
 
 /** An address of a node. */
 export interface NodeAddress {
   readonly kind: "node address";
-  readonly isClaim: false;
   readonly range: AddressRange;
   readonly address: string;
   readonly node: ClusterMember;
@@ -27,7 +18,6 @@ export interface NodeAddress {
 /** What this machine has. */
 export interface Holding {
   readonly kind: "holding";
-  readonly isClaim: false;
   readonly range: AddressRange;
   readonly reason: RefusalReason;
   /** As in "it holds …". */
@@ -52,7 +42,7 @@ export function holdingsOf(
   const cluster = clusterCIDRs.map(rangeOf);
   const isMeant = (range: AddressRange): boolean => cluster.some((inner) => rangeHolds(range, inner));
   const holding = (range: AddressRange, reason: RefusalReason, text: string): Holding => {
-    return { kind: "holding", isClaim: false, range, reason, text };
+    return { kind: "holding", range, reason, text };
   };
   return [
     ...addresses.map(({ address, role }) => holding(pointOf(address), role, `${address}, ${ROLES[role]}`)),
@@ -69,32 +59,27 @@ export function holdingsOf(
  * before its PodCIDRs.
  */
 export function compareRank(a: Contender, b: Contender): number {
-  const nodeA = nodeOf(a);
-  const nodeB = nodeOf(b);
-  if (nodeA === undefined || nodeB === undefined)
-    return Number(nodeA !== undefined) - Number(nodeB !== undefined);
-  return compareAge(nodeA, nodeB) || Number(a.isClaim) - Number(b.isClaim);
+  if (a.kind === "holding" || b.kind === "holding")
+    return Number(a.kind !== "holding") - Number(b.kind !== "holding");
+  return compareAge(a.node, b.node) || Number(a.kind === "claim") - Number(b.kind === "claim");
 }
 
 /** Says why a contender does not count, given who came before it. */
-export function refuse(contender: PrefixClaim | NodeAddress, blocker: Contender): Refusal {
+export function refuse(contender: Claim | NodeAddress, blocker: Contender): Refusal {
   if (contender.kind === "node address") {
-    const cause = blocker.kind === "claim" ? `it lies in ${describeClaim(blocker.claim)}` : describe(blocker);
+    const cause = blocker.kind === "claim" ? `it lies in ${describeClaim(blocker)}` : describe(blocker);
     return refuseAddress(contender.node, contender.address, cause);
   }
-  const { claim } = contender;
+  const { key, node, range } = contender;
   if (blocker.kind === "claim") {
-    const node = claim.node.name;
-    return {
-      node,
-      reason: "conflict",
-      text: `node "${node}" claims ${claim.key}, ${belongs(claim, blocker)}`,
-    };
+    const text = `node "${node.name}" claims ${key}, ${belongs(contender, blocker)}`;
+    return { node: node.name, reason: "conflict", text };
   }
-  if (blocker.kind === "node address") return refuseClaim(claim, "other_node", `holds ${describe(blocker)}`);
-  const isPart = blocker.reason === "connected" && rangeHolds(blocker.range, claim.range);
+  if (blocker.kind === "node address")
+    return refuseClaim(contender, "other_node", `holds ${describe(blocker)}`);
+  const isPart = blocker.reason === "connected" && rangeHolds(blocker.range, range);
   const remedy = isPart ? " (if this is intended, set --cluster-cidr)" : "";
-  return refuseClaim(claim, blocker.reason, `${isPart ? "lies in" : "holds"} ${blocker.text}${remedy}`);
+  return refuseClaim(contender, blocker.reason, `${isPart ? "lies in" : "holds"} ${blocker.text}${remedy}`);
 }
 
 export function refuseClaim({ key, node: { name } }: Claim, reason: RefusalReason, why: string): Refusal {
@@ -109,15 +94,10 @@ export function refuseAddress({ name }: ClusterMember, address: string, why: str
   };
 }
 
-function nodeOf(contender: Contender): ClusterMember | undefined {
-  if (contender.kind === "claim") return contender.claim.node;
-  return contender.kind === "node address" ? contender.node : undefined;
-}
-
-function belongs({ key, range }: Claim, { claim: other, range: around }: PrefixClaim): string {
+function belongs({ key, range }: Claim, other: Claim): string {
   const owner = `belongs to node "${other.node.name}"`;
   if (key === other.key) return `which ${owner}`;
-  return rangeHolds(around, range)
+  return rangeHolds(other.range, range)
     ? `which ${owner} as part of ${other.key}`
     : `of which ${other.key} ${owner}`;
 }
@@ -125,7 +105,7 @@ function belongs({ key, range }: Claim, { claim: other, range: around }: PrefixC
 function describe(contender: Contender): string {
   switch (contender.kind) {
     case "claim":
-      return describeClaim(contender.claim);
+      return describeClaim(contender);
     case "node address":
       return `${contender.address}, an address of node "${contender.node.name}"`;
     case "holding":

@@ -1,6 +1,6 @@
+import { agrees } from "../../lib/same-list.ts";
 import { type Family, familyOf } from "../../net/address.ts";
 import { addressAt, type Cidr } from "../../net/cidr.ts";
-import { macOf } from "../../net/mac.ts";
 import type { Claim, ClusterMember, NodeKeys } from "./claim.ts";
 import type { Underlay, UnderlayRoute } from "../node/underlay.ts";
 
@@ -28,14 +28,10 @@ export interface OverlayRoute {
    * address would not come back through the overlay, which strict reverse path filters do not forgive.
    */
   readonly source: string | undefined;
-  /** The gateway of the node's pods. Nobody asks who has it: its MAC is a permanent neighbour. */
-  readonly gateway: string;
   /** Family of the outer packets. */
   readonly underlay: Family;
   /** The node's address. */
   readonly remote: string;
-  /** MAC of the node's VXLAN device, which follows from its address: nobody has to publish it. */
-  readonly mac: string;
   /** Why no packet gets to the node at present: the route is there for the moment when one does. */
   readonly fault: string | undefined;
 }
@@ -104,41 +100,25 @@ export function addressOf(family: Family, addresses: readonly string[]): string 
   return addresses.find((address) => familyOf(address) === family);
 }
 
-/**
- * A plan, and the kernel's routes to the node's addresses that it was made for. Flat, since thousands are
- * kept.
- */
-interface KnownPlan {
-  readonly route4: UnderlayRoute | undefined;
-  readonly route6: UnderlayRoute | undefined;
-  readonly key: NodeKeys | string;
-  readonly plan: PeerPlan;
-}
-
 const noKey: KeyOf = () => "nothing is encrypted";
 
 /**
- * Plans the routes to other nodes' pods, one claim at a time, and remembers them: of thousands of nodes one
- * or two change at once, and the same answer for the others is recognised as the same object.
+ * Plans the routes to other nodes' pods, one claim at a time. Of thousands of nodes one or two change at
+ * once: a plan that is the same as `before` is the same object. `before` is asked by prefix.
  */
 export function createPeerPlanner(
   input: PeerPlannerInput,
-): (claim: Claim, routeTo: RouteTo, keyOf?: KeyOf) => PeerPlan {
-  const known = new WeakMap<Claim, KnownPlan>();
-  return (claim, routeTo, keyOf = noKey) => {
-    const { addresses } = claim.node;
-    const routeOf = (family: Family): UnderlayRoute | undefined => {
-      const address = addressOf(family, addresses);
-      return address === undefined ? undefined : routeTo(address);
-    };
-    const [route4, route6] = [routeOf(4), routeOf(6)];
-    const before = known.get(claim);
-    const key = keyOf(claim.node);
-    const isSame = before?.route4 === route4 && before?.route6 === route6 && before?.key === key;
-    if (before !== undefined && isSame) return before.plan;
-    const plan = planPeer(claim, { node: claim.node, input, routeTo, key });
-    known.set(claim, { route4, route6, key, plan });
-    return plan;
+): (
+  claim: Claim,
+  routeTo: RouteTo,
+  keyOf?: KeyOf,
+  before?: (key: string) => PeerPlan | undefined,
+) => PeerPlan {
+  return (claim, routeTo, keyOf = noKey, before = () => undefined) => {
+    const { node } = claim;
+    const plan = planPeer(claim, { node, input, routeTo, key: keyOf(node) });
+    const last = before(claim.key);
+    return last !== undefined && agrees(plan, last) && agrees(last, plan) ? last : plan;
   };
 }
 
@@ -213,10 +193,8 @@ function planOverlay(destination: Cidr, target: PeerTarget): PeerPlan {
     kind: "overlay",
     destination,
     source: addressOf(destination.family, target.input.ownGateways),
-    gateway: addressAt(destination, 1n),
     underlay: way.family,
     remote: way.remote,
-    mac: macOf(way.remote),
     fault: way.fault,
   };
 }

@@ -1,10 +1,10 @@
-import { type AddressRange, compareRanges } from "../../net/address-range.ts";
+import { type AddressRange, rangeHolds } from "../../net/address-range.ts";
 
 /** Who wants a range of addresses, or has one. */
 export interface Contender {
   readonly range: AddressRange;
-  /** Claims bear nobody else in their range, and nobody who holds it; all others bear each other. */
-  readonly isClaim: boolean;
+  /** A "claim" bears nobody else in its range, and nobody who holds it; all others bear each other. */
+  readonly kind: string;
 }
 
 /** One range of a group, with those who were let in. */
@@ -29,19 +29,19 @@ export function settleRanges<T extends Contender>(
   onRefused: (contender: T, blocker: T) => void,
 ): void {
   let start = 0;
-  let last = "";
+  let outer: AddressRange | undefined;
   let hasClaim = false;
   const settle = (end: number): void => {
     if (hasClaim && end - start > 1) settleGroup(sorted.slice(start, end), compareRank, onRefused);
   };
-  for (const [index, { range, isClaim }] of sorted.entries()) {
-    if (range.first > last) {
+  for (const [index, { range, kind }] of sorted.entries()) {
+    if (outer === undefined || !rangeHolds(outer, range)) {
       settle(index);
       start = index;
-      ({ last } = range);
+      outer = range;
       hasClaim = false;
     }
-    hasClaim ||= isClaim;
+    hasClaim ||= kind === "claim";
   }
   settle(sorted.length);
 }
@@ -67,14 +67,14 @@ function settleGroup<T extends Contender>(
 function placesOf<T extends Contender>(group: readonly T[]): readonly Place<T>[] {
   let innermost: Place<T> | undefined;
   return group.map(({ range }) => {
-    while (innermost !== undefined && range.first > innermost.range.last) innermost = innermost.outer;
-    if (innermost === undefined || compareRanges(innermost.range, range) !== 0)
-      innermost = { range, outer: innermost };
+    while (innermost !== undefined && !rangeHolds(innermost.range, range)) innermost = innermost.outer;
+    if (innermost === undefined || innermost.range !== range) innermost = { range, outer: innermost };
     return innermost;
   });
 }
 
-function findBlocker<T extends Contender>({ isClaim }: T, place: Place<T>): T | undefined {
+function findBlocker<T extends Contender>({ kind }: T, place: Place<T>): T | undefined {
+  const isClaim = kind === "claim";
   if (isClaim && place.inside !== undefined) return place.inside;
   for (let around: Place<T> | undefined = place; around !== undefined; around = around.outer) {
     const blocker = around.claim ?? (isClaim ? around.other : undefined);
@@ -85,7 +85,7 @@ function findBlocker<T extends Contender>({ isClaim }: T, place: Place<T>): T | 
 }
 
 function letIn<T extends Contender>(contender: T, place: Place<T>): void {
-  if (contender.isClaim) place.claim ??= contender;
+  if (contender.kind === "claim") place.claim ??= contender;
   else place.other ??= contender;
   for (let around = place.outer; around !== undefined && around.inside === undefined; around = around.outer)
     around.inside = contender;

@@ -2,7 +2,7 @@ import { addressFromNumber, type Family, familyOf } from "../../net/address.ts";
 import { addressBits, hostCidr } from "../../net/cidr.ts";
 import { addressType, keywordOf } from "../nft/nft-family.ts";
 import type { NftSet } from "../nft/nft-table.ts";
-import { classOf, createClassChooser, formatClass } from "../../net/traffic/traffic-class.ts";
+import { createClassChooser, formatClass } from "../../net/traffic/traffic-class.ts";
 import type { OverlayNode } from "../peers/overlay-nodes.ts";
 import { FAMILIES } from "../peers/peer-routes.ts";
 
@@ -25,51 +25,10 @@ export interface OverlaySources {
   readonly text: string;
 }
 
-/** What the sets hold for an outer address of a node. */
-interface Sender {
-  readonly address: string;
-  readonly trafficClass: number;
-  /** Of the map of senders. */
-  readonly element: string;
-  readonly sources: readonly { readonly shape: SourceShape; readonly text: string }[];
-}
-
-/**
- * Nodes are immutable, and thousands of them stay the same from one plan to the next: what is written for one
- * is kept, by the outer family.
- */
-const known: Readonly<Record<Family, WeakMap<OverlayNode, readonly Sender[]>>> = {
-  4: new WeakMap(),
-  6: new WeakMap(),
-};
-
-/**
- * Writes what the sets hold for a node, and remembers it: what {@link planOverlayBindings} takes most time
- * for.
- */
-export function writeOverlayElements(node: OverlayNode, ownAddresses: readonly string[]): readonly Sender[] {
-  const { addresses } = node;
-  const isSpoken = (family: Family): boolean =>
-    ownAddresses.length === 0 || ownAddresses.some((own) => familyOf(own) === family);
-  const isOf = (family: Family) => (address: string) => familyOf(address) === family;
-  // As both ends choose it: see planPeer of peer-routes.ts.
-  const outer = FAMILIES.find((family) => isSpoken(family) && addresses.some(isOf(family)));
-  if (outer === undefined) return [];
-  const before = known[outer].get(node);
-  if (before !== undefined) return before;
-  const written = addresses
-    .filter(isOf(outer))
-    .map((address) => writeSender(node, address, classOf(address)));
-  known[outer].set(node, written);
-  return written;
-}
-
-function writeSender({ addresses, cidrs }: OverlayNode, address: string, trafficClass: number): Sender {
-  const name = formatClass(trafficClass);
-  const sources = [...cidrs, ...addresses.map(hostCidr)].map(({ family, base, prefixLength }) => {
-    return { shape: shapeOf({ family, length: prefixLength }), text: `${name} . ${base}` };
-  });
-  return { address, trafficClass, element: `${address} : ${name}`, sources };
+/** Writes what the sets hold for thousands of nodes, one at a time. */
+export interface OverlayBinder {
+  add(node: OverlayNode): void;
+  bindings(): OverlayBindings;
 }
 
 /**
@@ -78,29 +37,51 @@ function writeSender({ addresses, cidrs }: OverlayNode, address: string, traffic
  * is copied each time). A cluster has one length of PodCIDRs in each family, and one of addresses: what a
  * node itself sends may have its own address.
  */
-export function planOverlayBindings({ ownAddresses, nodes }: OverlayBindingsInput): OverlayBindings {
+export function createOverlayBinder(ownAddresses: readonly string[]): OverlayBinder {
   const choose = createClassChooser();
   const senders: Readonly<Record<Family, Set<string>>> = { 4: new Set(), 6: new Set() };
-  const sources = new Map<SourceShape, Set<string>>();
-  for (const node of nodes) {
-    for (const written of writeOverlayElements(node, ownAddresses)) {
-      const { address } = written;
-      const chosen = choose(address);
-      const sender = chosen === written.trafficClass ? written : writeSender(node, address, chosen);
-      senders[familyOf(address)].add(sender.element);
-      for (const { shape, text } of sender.sources) {
-        const found = sources.get(shape);
-        if (found === undefined) sources.set(shape, new Set([text]));
-        else found.add(text);
-      }
-    }
-  }
-  return {
-    senders: FAMILIES.map((family) => planSenders(family, [...senders[family]])),
-    sources: [...sources]
-      .toSorted(([a], [b]) => a.family - b.family || a.length - b.length)
-      .map(([shape, texts]) => planSources(shape, [...texts])),
+  const sources = new Map<number, { readonly shape: SourceShape; readonly texts: Set<string> }>();
+  const textsOf = (shape: SourceShape): Set<string> => {
+    const number = shape.family * 256 + shape.length;
+    const found = sources.get(number) ?? { shape, texts: new Set() };
+    sources.set(number, found);
+    return found.texts;
   };
+  return {
+    // Joined, as all texts of which thousands are kept: see macFromBytes.
+    add({ addresses, cidrs }) {
+      const outer = outerFamily(addresses, ownAddresses);
+      for (const address of addresses) {
+        const family = familyOf(address);
+        if (family !== outer) continue;
+        const name = formatClass(choose(address));
+        senders[family].add([address, name].join(" : "));
+        for (const cidr of [...cidrs, ...addresses.map(hostCidr)])
+          textsOf({ family: cidr.family, length: cidr.prefixLength }).add([name, cidr.base].join(" . "));
+      }
+    },
+    bindings: () => ({
+      senders: FAMILIES.map((family) => planSenders(family, [...senders[family]])),
+      sources: [...sources.values()]
+        .toSorted((a, b) => a.shape.family - b.shape.family || a.shape.length - b.shape.length)
+        .map(({ shape, texts }) => planSources(shape, [...texts])),
+    }),
+  };
+}
+
+/** As both ends choose it: see planPeer of peer-routes.ts. Undefined: they share none. */
+function outerFamily(addresses: readonly string[], ownAddresses: readonly string[]): Family | undefined {
+  const isSpoken = (family: Family): boolean =>
+    ownAddresses.length === 0 || ownAddresses.some((own) => familyOf(own) === family);
+  return FAMILIES.find(
+    (family) => isSpoken(family) && addresses.some((address) => familyOf(address) === family),
+  );
+}
+
+export function planOverlayBindings({ ownAddresses, nodes }: OverlayBindingsInput): OverlayBindings {
+  const binder = createOverlayBinder(ownAddresses);
+  for (const node of nodes) binder.add(node);
+  return binder.bindings();
 }
 
 /** Name of the map of senders with addresses of a family. */
@@ -122,16 +103,6 @@ function planSenders(family: Family, elements: readonly string[]): NftSet {
 interface SourceShape {
   readonly family: Family;
   readonly length: number;
-}
-
-/** The same object for the same shape: a cluster has a handful. */
-const shapes = new Map<string, SourceShape>();
-
-function shapeOf(shape: SourceShape): SourceShape {
-  const name = sourcesName(shape);
-  const same = shapes.get(name) ?? shape;
-  shapes.set(name, same);
-  return same;
 }
 
 function sourcesName({ family, length }: SourceShape): string {

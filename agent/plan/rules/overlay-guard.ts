@@ -20,6 +20,8 @@ export interface OverlayGuardInput {
   readonly ownAddresses: readonly string[];
   /** All others. */
   readonly nodes: readonly OverlayNode[];
+  /** What is written for them, where that has been done before. */
+  readonly bindings?: OverlayBindings | undefined;
 }
 
 /** What is dropped, and why: names of counters, and of reasons in the metric. */
@@ -87,7 +89,7 @@ export function planOverlayGuard(input: OverlayGuardInput | undefined): OverlayG
   const { pod, outer, inner } = OVERLAY_COUNTERS;
   if (!input.isReceiver)
     return { counters: [pod], sets: nodes, arrivalRules: [], chains: [planSending(input)] };
-  const bindings = planOverlayBindings(input);
+  const bindings = input.bindings ?? planOverlayBindings(input);
   return {
     counters: [pod, outer, inner],
     sets: [...nodes, ...setsOf(bindings)],

@@ -7,12 +7,16 @@ import { type Cidr, formatCidr } from "../../net/cidr.ts";
 import { subtractCidrs } from "../../plan/encryption/subtract-cidrs.ts";
 import type { Ruleset } from "../../plan/nft/nft-table.ts";
 import type { Claims } from "../../plan/peers/cluster-claims.ts";
-import { overlayNodes, type RememberedPeer } from "../../plan/peers/overlay-nodes.ts";
+import { type OverlayNode, overlayNodes, type RememberedPeer } from "../../plan/peers/overlay-nodes.ts";
 import type { OverlayMode } from "../../plan/peers/peer-routes.ts";
 import { ownClaims, type VxlanSettings } from "../../plan/peers/peers.ts";
 import { WIREGUARD_DEVICE } from "../../plan/encryption/plan-device.ts";
 import type { EncryptionGuardInput } from "../../plan/rules/encryption-guard.ts";
-import { writeOverlayElements } from "../../plan/rules/overlay-bindings.ts";
+import {
+  createOverlayBinder,
+  type OverlayBindings,
+  type OverlayBindingsInput,
+} from "../../plan/rules/overlay-bindings.ts";
 import { planRuleset } from "../../plan/rules/ruleset.ts";
 import type { ReportChanges } from "../report-changes.ts";
 import { inSlices } from "../runner/in-slices.ts";
@@ -52,7 +56,8 @@ export interface ClusterRulesetTask {
 /** What a plan of the ruleset is made from. */
 interface Parts extends ClusterRulesetTask {
   readonly remembered: readonly RememberedPeer[];
-  readonly nodes: ReturnType<typeof overlayNodes>;
+  readonly nodes: readonly OverlayNode[];
+  readonly bindings: OverlayBindings;
 }
 
 /** Applies masquerade and the guards of pods and the overlay. */
@@ -62,6 +67,7 @@ export function createClusterRuleset(
   const { kernel, nodeName } = input;
   const applyRules = createRules(input);
   const planOnce = rememberLast(planRuleset);
+  const bindOnce = rememberLast(bindInSlices);
   let applied: Ruleset | undefined;
   return async (task) => {
     const { local, claims, isReceiver, isComplete } = task;
@@ -70,15 +76,17 @@ export function createClusterRuleset(
     // traffic goes on.
     const remembered = isComplete ? [] : await kernel.listPeers();
     const nodes = overlayNodes({ claims, remembered, isOwn: ownClaims({ nodeName, ownCidrs: podCidrs }) });
-    await inSlices(isReceiver ? nodes : [], (node) => writeOverlayElements(node, local.addresses));
     const key = [
       podCidrs.map(formatCidr),
       remembered.map(({ destination, node = "" }) => `${formatCidr(destination)}@${node}`),
       [isReceiver, local.addresses, local.underlay.serviceAddresses],
     ].join(" ");
+    const bindings = await bindOnce([claims, key], () => {
+      return { ownAddresses: local.addresses, nodes: isReceiver ? nodes : [] };
+    });
     const plan = (lacksHostPorts: boolean): Ruleset =>
       planOnce([claims, `${lacksHostPorts} ${key}`], () => {
-        return { ...rulesetInput(input, { ...task, remembered, nodes }), lacksHostPorts };
+        return { ...rulesetInput(input, { ...task, remembered, nodes, bindings }), lacksHostPorts };
       });
     const { ruleset, found } = await applyRules(plan, task).catch((error: unknown) => {
       input.onRulesetError();
@@ -90,8 +98,15 @@ export function createClusterRuleset(
   };
 }
 
+/** Of thousands of nodes nothing else is kept waiting. */
+async function bindInSlices({ ownAddresses, nodes }: OverlayBindingsInput): Promise<OverlayBindings> {
+  const binder = createOverlayBinder(ownAddresses);
+  await inSlices(nodes, binder.add);
+  return binder.bindings();
+}
+
 function rulesetInput(input: ClusterRulesetInput, parts: Parts): Parameters<typeof planRuleset>[0] {
-  const { local, claims, remembered, nodes, isReceiver } = parts;
+  const { local, claims, remembered, nodes, bindings, isReceiver } = parts;
   const overlay = {
     bridge: input.bridge,
     devices: parts.tunnelNames,
@@ -100,6 +115,7 @@ function rulesetInput(input: ClusterRulesetInput, parts: Parts): Parameters<type
     isReceiver,
     ownAddresses: local.addresses,
     nodes,
+    bindings,
   };
   const others = [
     ...[...claims.values()].map(({ cidr }) => cidr),

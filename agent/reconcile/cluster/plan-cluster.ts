@@ -1,7 +1,11 @@
-import { rememberLast } from "../../lib/remember-last.ts";
 import type { Claim, ClusterMember } from "../../plan/peers/claim.ts";
 import type { Claims } from "../../plan/peers/cluster-claims.ts";
-import { createPeerPlanner, type OverlayMode, type PeerPlan } from "../../plan/peers/peer-routes.ts";
+import {
+  createPeerPlanner,
+  type OverlayMode,
+  type PeerPlan,
+  type RouteTo,
+} from "../../plan/peers/peer-routes.ts";
 import { type PeersPlan, planPeers, type VxlanSettings } from "../../plan/peers/peers.ts";
 import { inSlices } from "../runner/in-slices.ts";
 import type { RouteEncryption } from "./cluster-encryption.ts";
@@ -19,13 +23,13 @@ export interface ClusterPlanner {
     claims: Claims["claims"],
     encryption: RouteEncryption | undefined,
   ): Promise<PeersPlan>;
-  /** The route to one: the same object for as long as nothing changes that decides. */
+  /** The route to one: as planned last, the same object, for as long as nothing changes that decides. */
   planPeer(local: LocalNetwork, encryption: RouteEncryption | undefined): (claim: Claim) => PeerPlan;
 }
 
 export function createClusterPlanner(input: ClusterPlannerInput): ClusterPlanner {
   const { nodeName, overlay } = input;
-  const plannerOnce = rememberLast(createPeerPlanner);
+  let last: PeersPlan["routes"] = new Map();
   const planPeerOf: ClusterPlanner["planPeer"] = (local, routeEncryption) => {
     const { addresses: ownAddresses, podCidrs, underlay } = local;
     const encryption = routeEncryption && {
@@ -35,33 +39,30 @@ export function createClusterPlanner(input: ClusterPlannerInput): ClusterPlanner
     };
     const ownGateways = gatewaysOf(podCidrs);
     const { routes } = underlay;
-    const key = JSON.stringify([ownAddresses, ownGateways, [...underlay.addresses.keys()], encryption]);
-    const planPeer = plannerOnce([key], () => ({
-      overlay,
-      ownAddresses,
-      ownGateways,
-      underlay,
-      encryption,
-    }));
-    return (claim) => planPeer(claim, (address) => routes.get(address), routeEncryption?.keyOf);
+    const planPeer = createPeerPlanner({ overlay, ownAddresses, ownGateways, underlay, encryption });
+    const routeTo: RouteTo = (address) => routes.get(address);
+    return (claim) => planPeer(claim, routeTo, routeEncryption?.keyOf, (key) => last.get(key));
   };
   return {
     planPeer: planPeerOf,
     async plan(local, claims, encryption) {
       const { addresses: ownAddresses, podCidrs, underlay } = local;
       const planPeer = planPeerOf(local, encryption);
-      await inSlices([...claims.values()], planPeer);
-      return planPeers({
+      const plans = new Map<Claim, PeerPlan>();
+      await inSlices([...claims.values()], (claim) => plans.set(claim, planPeer(claim)));
+      const planned = planPeers({
         claims,
         nodeName,
         ownCidrs: livePrefixes(local),
         ownAddresses,
         ownGateways: gatewaysOf(podCidrs),
-        planPeer,
+        planPeer: (claim) => plans.get(claim) ?? planPeer(claim),
         whyClear: encryption && ((node) => describeWhy(encryption, node)),
         underlay,
         settings: input,
       });
+      last = planned.routes;
+      return planned;
     },
   };
 }

@@ -58,6 +58,7 @@ function setUp(t: TestContext): Setup {
   const admission = createPodAdmission({
     queue,
     engine: () => engine,
+    former: { gone: () => undefined, forgotten: () => Promise.resolve() },
     clock,
     start: "closed",
     reason: () => "",

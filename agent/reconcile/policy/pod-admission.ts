@@ -4,12 +4,14 @@ import { type Attachment, describePod } from "../../plan/pods/attachment.ts";
 import type { PodIdentity } from "../../plan/pods/names/pod-identity.ts";
 import type { ObjectChange } from "../../plan/policy/state/objects/object-change.ts";
 import type { PolicyEngine } from "../../plan/policy/state/policy-engine.ts";
+import type { FormerPods } from "./former-pods.ts";
 import type { PolicyQueue } from "./policy-queue.ts";
 
 export interface PodAdmissionInput {
   readonly queue: Pick<PolicyQueue, "commit" | "gather" | "isOpen">;
   /** Undefined before it begins. */
-  readonly engine: () => Pick<PolicyEngine, "concerns" | "knows"> | undefined;
+  readonly engine: () => Pick<PolicyEngine, "concerns" | "knows" | "policies"> | undefined;
+  readonly former: Pick<FormerPods, "gone" | "forgotten">;
   readonly clock: Clock;
   /** Whether pods may start before policies are known. */
   readonly start: "open" | "closed";
@@ -45,25 +47,9 @@ export interface PodAdmission {
 export const PATIENCE_MS = 5000;
 
 export function createPodAdmission(input: PodAdmissionInput): PodAdmission {
-  const { queue, engine, clock } = input;
+  const { queue, engine, clock, former } = input;
   const attachments = new Map<string, Attachment>();
-  const waiting = new Set<() => void>();
-  /** False: it has not come true in time. */
-  const until = (isTrue: () => boolean): Promise<boolean> => {
-    if (isTrue()) return Promise.resolve(true);
-    return new Promise((resolve) => {
-      const cancel = clock.after(PATIENCE_MS, () => end(false));
-      waiting.add(look);
-      function look(): void {
-        if (isTrue()) end(true);
-      }
-      function end(answer: boolean): void {
-        cancel();
-        waiting.delete(look);
-        resolve(answer);
-      }
-    });
-  };
+  const { until, look } = createPatience(clock);
   const isKnown = ({ namespace, name, uid }: PodIdentity): boolean => {
     const now = engine();
     return now === undefined || !now.concerns(namespace) || now.knows(namespace, name, uid);
@@ -76,11 +62,12 @@ export function createPodAdmission(input: PodAdmissionInput): PodAdmission {
       if (input.start === "closed" && !(await until(queue.isOpen))) return input.reason();
       attachments.set(hostLink, attachment);
       const change = changeOf(hostLink, attachment);
-      if (!queue.isOpen()) {
-        queue.gather([change]);
-        return undefined;
-      }
       try {
+        await former.forgotten(attachment.addresses);
+        if (!queue.isOpen()) {
+          queue.gather([change]);
+          return undefined;
+        }
         await queue.commit([change]);
       } catch (error) {
         return `network policies cannot be enforced: ${messageOf(error)}`;
@@ -89,19 +76,52 @@ export function createPodAdmission(input: PodAdmissionInput): PodAdmission {
       return undefined;
     },
     async release(hostLink) {
-      if (!attachments.delete(hostLink)) return;
+      const attachment = attachments.get(hostLink);
+      if (attachment === undefined) return;
+      attachments.delete(hostLink);
       const change = changeOf(hostLink, undefined);
       // What the table of an agent before says of it stays with that: until it can be read again nobody can
       // change it.
       if (queue.isOpen()) await queue.commit([change]);
       else queue.gather([change]);
+      // Where there are no policies, what comes to who has the addresses next is allowed.
+      if (engine()?.policies.size !== 0) former.gone(attachment.addresses);
     },
     adopt(adopted) {
       const known = [...adopted].filter(([, { pod }]) => pod !== undefined);
       for (const [hostLink, attachment] of known) attachments.set(hostLink, attachment);
       queue.gather(known.map(([hostLink, attachment]) => changeOf(hostLink, attachment)));
     },
-    written() {
+    written: look,
+  };
+}
+
+interface Patience {
+  /** False: it has not come true in time. */
+  until(isTrue: () => boolean): Promise<boolean>;
+  /** Something may have come true. */
+  look(): void;
+}
+
+function createPatience(clock: Clock): Patience {
+  const waiting = new Set<() => void>();
+  return {
+    until(isTrue) {
+      if (isTrue()) return Promise.resolve(true);
+      return new Promise((resolve) => {
+        const cancel = clock.after(PATIENCE_MS, () => end(false));
+        waiting.add(look);
+        function look(): void {
+          if (isTrue()) end(true);
+        }
+        function end(answer: boolean): void {
+          cancel();
+          waiting.delete(look);
+          resolve(answer);
+        }
+      });
+    },
+    look() {
       for (const look of waiting) look();
     },
   };

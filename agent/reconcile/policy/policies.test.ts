@@ -31,6 +31,9 @@ interface Setup {
   faults: string[];
   readonly repairs: string[];
   readonly notes: string[];
+  /** What connections of former pods were asked. */
+  readonly former: string[];
+  forgetting: Promise<void>;
   hear(changes: readonly ObjectChange[], isUrgent?: boolean): void;
   /** Lets everything that can happen without time happen. */
   settle(): Promise<void>;
@@ -55,6 +58,8 @@ function setUp(t: TestContext, { start = "closed" }: { readonly start?: "open" |
     faults: [],
     repairs: [],
     notes: [],
+    former: [],
+    forgetting: Promise.resolve(),
     hear: (changes, isUrgent = false) => hear(changes, isUrgent),
     settle: () => clock.advance(5).then(() => setImmediate()),
     async begin() {
@@ -64,8 +69,17 @@ function setUp(t: TestContext, { start = "closed" }: { readonly start?: "open" |
       await setup.settle();
     },
   };
+  const former = {
+    gone: (addresses: readonly string[]) => setup.former.push(`${addresses.join()} is gone`),
+    forgotten: (addresses: readonly string[]) => {
+      setup.former.push(`forget ${addresses.join()}`);
+      return setup.forgetting;
+    },
+    stop: () => Promise.resolve(),
+  };
   const policies = createPolicies({
     kernel,
+    former,
     clock,
     readiness,
     log: silentLog,
@@ -400,4 +414,32 @@ test("pods of other nodes are gathered into few transactions", async (t) => {
   await setup.settle();
   assert.equal(setup.kernel.calls.length, before + 1);
   assert.equal(passes(setup, "10.244.2.49", "10.244.1.2"), true);
+});
+
+test("a pod does not start before connections of who had its address before are forgotten", async (t) => {
+  const setup = setUp(t);
+  setup.hear([namespace("a"), policy("a/closed", CLOSED), pod("a/first"), pod("a/second")]);
+  await setup.begin();
+  await setup.policies.admit("first", attachment("a/first", "10.244.1.2"));
+  await setup.policies.release("first");
+  const forgetting = Promise.withResolvers<void>();
+  setup.forgetting = forgetting.promise;
+  let isAnswered = false;
+  const answer = setup.policies.admit("second", attachment("a/second", "10.244.1.2")).finally(() => {
+    isAnswered = true;
+  });
+  await setup.settle();
+  assert.equal(isAnswered, false);
+  assert.deepEqual(setup.former, ["forget 10.244.1.2", "10.244.1.2 is gone", "forget 10.244.1.2"]);
+  forgetting.resolve();
+  assert.equal(await answer, undefined);
+});
+
+test("where there are no policies, connections of pods that are gone are left alone", async (t) => {
+  const setup = setUp(t);
+  setup.hear([namespace("a"), pod("a/first")]);
+  await setup.begin();
+  await setup.policies.admit("first", attachment("a/first", "10.244.1.2"));
+  await setup.policies.release("first");
+  assert.deepEqual(setup.former, ["forget 10.244.1.2"]);
 });

@@ -12,6 +12,7 @@ import type { TableChange } from "../../plan/policy/state/table-change.ts";
 import { planWatches, type WatchNeeds } from "../../plan/policy/watches.ts";
 import { countPolicies } from "./count-policies.ts";
 import { createOverdueStrangers } from "./overdue-strangers.ts";
+import type { FormerPods } from "./former-pods.ts";
 import { createPodAdmission, type PodAdmission } from "./pod-admission.ts";
 import { createPolicyQueue, type PolicyQueue } from "./policy-queue.ts";
 import {
@@ -31,6 +32,7 @@ export interface FollowedObjects {
 
 export interface PoliciesInput extends Omit<PolicyProblemsInput, "readiness" | "log"> {
   readonly kernel: Pick<PolicyKernel, "ensure" | "apply" | "remove">;
+  readonly former: FormerPods;
   /**
    * Opens the source, which tells what becomes of objects by the function that it is given, and not before it
    * has returned.
@@ -118,7 +120,7 @@ export function createPolicies(input: PoliciesInput): Policies {
     async stop() {
       state.cancelHold?.();
       state.strangers.stop();
-      await queue.stop();
+      await Promise.all([queue.stop(), input.former.stop()]);
     },
   };
 }
@@ -138,6 +140,7 @@ function createState(input: PoliciesInput): State {
   const admission = createPodAdmission({
     queue,
     engine: () => state().engine,
+    former: input.former,
     clock,
     start,
     reason: () => unknownReason(state()),

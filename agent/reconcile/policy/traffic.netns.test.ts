@@ -10,7 +10,7 @@ import { openLinuxKernel } from "../../kernel/linux-kernel.ts";
 import { loadNative } from "../../kernel/socket/native.ts";
 import { systemClock } from "../../lib/clock.ts";
 import { createDenialTotals } from "../../plan/policy/drops/denial-totals.ts";
-import { describeDrop, type Drop } from "../../plan/policy/drops/describe-drop.ts";
+import { type Drop, describeDrop } from "../../plan/policy/drops/describe-drop.ts";
 import type { TableChange } from "../../plan/policy/state/table-change.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
@@ -33,6 +33,7 @@ let shop: ShopEngine;
 let ender: EndForbidden;
 let web: TestPod;
 let client: TestPod;
+const pods: TestPod[] = [];
 let ended: number;
 /** Never given twice: the kernel remembers connections of pods that are gone. */
 let lastNumber = 0;
@@ -55,7 +56,9 @@ async function makePod(name: string, labels: Readonly<Record<string, string>>): 
     ip link set ${link} up; ip route add default via 10.244.${number}.1; ip -6 route add default via fd00:10:244:${number}::1`,
   );
   shop.addPod(name, { addresses, labels });
-  return { name, netns, hostLink, addresses };
+  const pod = { name, netns, hostLink, addresses } as const;
+  pods.push(pod);
+  return pod;
 }
 
 beforeEach(async () => {
@@ -88,7 +91,7 @@ afterEach(async () => {
   await ender.stop();
   kernel.close();
   await runOnHost("nft", "flush", "ruleset");
-  for (const { netns, hostLink } of [web, client]) {
+  for (const { netns, hostLink } of pods.splice(0)) {
     await runOnHost("ip", "link", "delete", hostLink);
     await netns.remove();
   }
@@ -116,10 +119,11 @@ async function whenEnded(flow: TickingFlow): Promise<number> {
   return lastMs - startMs;
 }
 
-const FROM_CLIENT = {
+const from = (app: string): object => ({
   podSelector: { matchLabels: { app: "web" } },
-  ingress: [{ from: [{ podSelector: { matchLabels: { app: "client" } } }] }],
-};
+  ingress: [{ from: [{ podSelector: { matchLabels: { app } } }] }],
+});
+const FROM_CLIENT = from("client");
 const CLOSED = { podSelector: { matchLabels: { app: "web" } }, policyTypes: ["Ingress"] };
 
 for (const [family, index] of [
@@ -146,6 +150,36 @@ for (const [family, index] of [
     await flow.goesOn();
   });
 }
+
+for (const { verdict, text } of [
+  { verdict: "accept", text: "" },
+  { verdict: "masquerade", text: ", and who asked is hidden on its way on" },
+])
+  test(`connections through a service that a change forbids end within a second, and one that stays allowed goes on${text}`, async (context) => {
+    await runOnHost(
+      "nft",
+      `table ip service {
+        chain to { type nat hook prerouting priority -100
+          ip daddr 10.96.0.1 meta l4proto { tcp, udp } dnat to ${web.addresses[0]}
+        }
+        chain from { type nat hook postrouting priority 100
+          ip daddr ${web.addresses[0]} ct status dnat ${verdict}
+        }
+      }`,
+    );
+    await commit(shop.addPolicy("closed", CLOSED));
+    await commit(shop.addPolicy("from-client", FROM_CLIENT));
+    await commit(shop.addPolicy("from-friend", from("friend")));
+    const friend = await makePod("friend", { app: "friend" });
+    await kernel.policy.ensure(shop.engine.table);
+    const asked = { to: web.netns, address: web.addresses[0], asked: "10.96.0.1" };
+    const flow = await startFlow(context, { from: client.netns, ...asked, port: 7004 });
+    const other = await startFlow(context, { from: friend.netns, ...asked, port: 7005 });
+    await commit(shop.removePolicy("from-client"));
+    const takenMs = await whenEnded(flow);
+    assert.ok(takenMs < 1000, `it took ${Math.round(takenMs)} ms`);
+    await other.goesOn();
+  });
 
 test("an isolated pod that has lost its neighbours finds its gateway: neighbour discovery is no traffic of pods", async (context) => {
   await commit(shop.addPolicy("closed", CLOSED));

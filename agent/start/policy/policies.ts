@@ -5,6 +5,7 @@ import type { KnownPods } from "../../plan/policy/advise/selects-nobody.ts";
 import type { ClusterReconciler } from "../../reconcile/cluster.ts";
 import type { NodeReconciler } from "../../reconcile/node.ts";
 import { countPolicies } from "../../reconcile/policy/count-policies.ts";
+import { createFormerPods } from "../../reconcile/policy/former-pods.ts";
 import { createPolicies, type KnownNetwork, type Policies } from "../../reconcile/policy/policies.ts";
 import type { Base } from "../base.ts";
 import type { Source } from "../source.ts";
@@ -50,6 +51,12 @@ export function openPolicies(base: Base, source: Source): WatchedPolicies {
   const policies = createPolicies({
     ...base,
     kernel: kernel.policy,
+    former: createFormerPods({
+      kernel: kernel.policyTraffic,
+      clock,
+      onError: (error) =>
+        log.warn({ error: messageOf(error) }, "Cannot forget connections of pods that are gone"),
+    }),
     nodeName: config.nodeName,
     start: config.policy.start,
     random: Math.random,

@@ -1,9 +1,9 @@
 /** What people see of network policies, and what becomes of open connections: real agent, shim and kernel. */
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, test } from "node:test";
+import { afterEach, beforeEach, type TestContext, test } from "node:test";
 import type { NodeReport } from "../../report/node-report.ts";
 import type { AgentProcess } from "../../testing/agent/agent-process.ts";
-import { findingsOf, type FindingsReport, runShipped } from "../../testing/agent/run-causeway.ts";
+import { type FindingsReport, findingsOf, runShipped } from "../../testing/agent/run-causeway.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { runOnHost } from "../../testing/machine/netns.ts";
 import { startFlow } from "../../testing/machine/start-flow.ts";
@@ -15,10 +15,11 @@ let web: PolicyPod;
 let client: PolicyPod;
 
 const CLOSED = { podSelector: { matchLabels: { app: "web" } }, policyTypes: ["Ingress"] };
-const FROM_CLIENT = {
+const fromApp = (app: string): object => ({
   podSelector: { matchLabels: { app: "web" } },
-  ingress: [{ from: [{ podSelector: { matchLabels: { app: "client" } } }] }],
-};
+  ingress: [{ from: [{ podSelector: { matchLabels: { app } } }] }],
+});
+const FROM_CLIENT = fromApp("client");
 
 beforeEach(async () => {
   cluster = await makePolicyNode("10.244.1.0/24", "fd00:1::/64");
@@ -82,6 +83,42 @@ test("a connection that a policy forbids while it is open ends within a second, 
   cluster.putPolicy("shop/from-client", FROM_CLIENT);
   await flow.goesOn();
 });
+
+/** Of the web pod, at every address of the node. */
+const HOST_PORTS = {
+  portMappings: ["tcp", "udp"].map((protocol) => ({ hostPort: 7000, containerPort: 7000, protocol })),
+};
+
+test("a connection through a host port that a policy forbids while it is open ends, and one that it allows goes on", async (context) => {
+  const shown = await cluster.startPod("shop/shown", SHOWN, { runtimeConfig: HOST_PORTS });
+  const friend = await cluster.startPod("shop/friend", { labels: { app: "friend" } });
+  const { flow, address } = await flowThroughHostPort(context, shown);
+  const other = await startFlow(context, { from: friend.netns, to: shown.netns, address, port: 7001 });
+  cluster.putPolicy("shop/from-friend", fromApp("friend"));
+  await flow.stops();
+  await other.goesOn();
+  cluster.removePolicy("shop/from-friend");
+  await flow.goesOn();
+});
+
+test("with existingConnections: keep a connection that a policy forbids goes on, and no other begins", async (context) => {
+  await agent.end("SIGTERM");
+  agent = cluster.start("--policy-existing-connections", "keep");
+  await agent.waitUntilReady();
+  const shown = await cluster.startPod("shop/shown", SHOWN, { runtimeConfig: HOST_PORTS });
+  const { flow, address } = await flowThroughHostPort(context, shown);
+  cluster.putPolicy("shop/from-friend", fromApp("friend"));
+  await cluster.becomes(false, client, address);
+  await flow.goesOn();
+});
+
+const SHOWN = { labels: { app: "web" } };
+/** From the client to the node's address in the pods' network, at a host port of the pod. */
+async function flowThroughHostPort(context: TestContext, { netns, addresses }: PolicyPod) {
+  const [address = ""] = addresses;
+  const ends = { from: client.netns, to: netns, address, asked: "10.244.1.1", port: 7000 };
+  return { flow: await startFlow(context, ends), address };
+}
 
 test("trace names the policies that deny, the rule that allows, and a table that somebody has changed", async () => {
   cluster.putPolicy("shop/closed", CLOSED);

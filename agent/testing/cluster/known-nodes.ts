@@ -3,13 +3,12 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { ClusterNode } from "../../kube/nodes/node-view.ts";
 import { projectNode } from "../../kube/nodes/project-node.ts";
-import { createEntryPlanner } from "../../kernel/peer/peer-entries.ts";
 import { addressAt, type Cidr, parseCidr } from "../../net/cidr.ts";
 import { createClaimSettler } from "../../plan/peers/cluster-claims.ts";
 import { overlayNodes } from "../../plan/peers/overlay-nodes.ts";
-import { createPeerPlanner, type PeerRoute } from "../../plan/peers/peer-routes.ts";
+import { createPeerPlanner, type PeerRoute, type RouteTo } from "../../plan/peers/peer-routes.ts";
 import { NO_SURROUNDINGS } from "../../plan/node/surroundings.ts";
-import { planOverlayBindings } from "../../plan/rules/overlay-bindings.ts";
+import { planRuleset } from "../../plan/rules/ruleset.ts";
 
 /** What kinds of clusters are measured. */
 export interface Cluster {
@@ -17,6 +16,8 @@ export interface Cluster {
   /** IPv4 alone, or both. */
   readonly families: 1 | 2;
 }
+
+const WAY = { kind: "segment", links: [2] } as const;
 
 const OWN = ["172.16.0.1", "fd01::1"];
 
@@ -47,32 +48,51 @@ function makeNode(index: number, { families }: Cluster): ClusterNode {
 }
 
 /**
- * All that the agent keeps of so many nodes: of their objects, of their claims, of the way to each, and the
- * elements of sets for them.
+ * All that the agent keeps of so many nodes: of their objects, of their claims, of the kernel's way to each,
+ * and the elements of sets for them.
  */
 export function knowNodes(cluster: Cluster, count: number): unknown {
   const { overlay } = cluster;
-  const nodes = Array.from({ length: count }, (_, index) => makeNode(index + 2, cluster));
+  const nodes = new Map(
+    Array.from({ length: count }, (_, index) => makeNode(index + 2, cluster)).map((node) => [
+      node.name,
+      node,
+    ]),
+  );
   const settler = createClaimSettler({ nodeName: "own", clusterCIDRs: [], surroundings: NO_SURROUNDINGS });
-  const { claims } = settler.settle(nodes);
-  const underlay = { addresses: new Map(OWN.map((address) => [address, 1500])) };
+  const { claims } = settler.settle(nodes.values());
+  const underlay = {
+    addresses: new Map(OWN.map((address) => [address, 1500])),
+    routes: new Map(
+      [...nodes.values()].flatMap(({ addresses }) => addresses).map((address) => [address, WAY]),
+    ),
+  };
   const plan = createPeerPlanner({
     overlay,
     ownAddresses: OWN,
     ownGateways: ["10.0.1.1", "fd00:1:1::1"],
     underlay,
   });
-  const way = { kind: "segment", links: [2] } as const;
-  const routes = new Map([...claims].map(([key, claim]) => [key, plan(claim, () => way) as PeerRoute]));
-  const planEntries = createEntryPlanner(
-    new Map([
-      [4, 7],
-      [6, 8],
-    ]),
-  );
+  const routeTo: RouteTo = (address) => underlay.routes.get(address);
+  const routes = new Map([...claims].map(([key, claim]) => [key, plan(claim, routeTo) as PeerRoute]));
   const others = overlayNodes({ claims, remembered: [], isOwn: () => false });
-  const sets = overlay === "auto" ? undefined : planOverlayBindings({ ownAddresses: OWN, nodes: others });
-  return { nodes, settler, claims, plan, routes, planEntries, entries: planEntries(routes), others, sets };
+  const ruleset = planRuleset({
+    bridge: "cw0",
+    podCidrs: [cidr("10.0.1.0/24"), cidr("fd00:1:1::/64")],
+    serviceAddresses: [],
+    insideCidrs: [...claims.values()].map((claim) => claim.cidr),
+    masquerade: { families: [4, 6], randomPorts: true },
+    overlay: {
+      bridge: "cw0",
+      devices: ["cw-vx"],
+      port: 4789,
+      vni: 4096,
+      isReceiver: overlay === "always",
+      ownAddresses: OWN,
+      nodes: others,
+    },
+  });
+  return { nodes, settler, claims, underlay, routes, ruleset };
 }
 
 /** IPv4 and both families, direct and through the overlay. */
@@ -89,7 +109,8 @@ setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;
 
 function heapBytes(): number {
-  collectGarbage();
+  // What only weak references hold of something that went is gone a round later.
+  for (let round = 0; round < 3; round++) collectGarbage();
   return process.memoryUsage().heapUsed;
 }
 
