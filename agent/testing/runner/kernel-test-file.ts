@@ -21,7 +21,7 @@ export interface TestFileOutcome {
  */
 export async function runKernelTestFile(
   file: string,
-  environment: Readonly<Record<string, string>>,
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<TestFileOutcome> {
   const child = spawn("unshare", ["-n", "--kill-child", process.execPath, import.meta.filename, file], {
     stdio: ["ignore", "pipe", "inherit"],
