@@ -5,13 +5,15 @@ import { describeSystemError } from "./lib/files.ts";
 
 // Programs that we run speak the language of our messages.
 process.env["LC_ALL"] = "C";
+const isTerminal = process.stdout.isTTY;
 const { exitCode, stdout, stderr } = await runCommand(
   {
     args: process.argv.slice(2),
     environment: process.env,
     hostName: hostname().toLowerCase(),
     version: packageJson.version,
-    colours: process.stdout.isTTY && (process.env["NO_COLOR"] ?? "") === "",
+    isTerminal,
+    colours: isTerminal && (process.env["NO_COLOR"] ?? "") === "",
     dateMs: Date.now,
   },
   (code) => process.exit(code),

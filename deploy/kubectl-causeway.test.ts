@@ -19,6 +19,7 @@ case "$*" in
   "get service --namespace shop "*) cat "$FAKE/service-$5" ;;
   logs*--previous*) exit 1 ;;
   logs*) echo "a line of the log" ;;
+  describe*) echo "Last State: Terminated" ;;
   *" bundle") cat "$FAKE/bundle.tar" ;;
   *"exec --namespace"*) pod=$6; shift 8; cat "$FAKE/$pod-$1" 2>/dev/null || echo "$pod ran $*"; exit "$(cat "$FAKE/$pod-code" 2>/dev/null || echo 0)" ;;
   *) echo "unexpected: $*" >&2; exit 9 ;;
@@ -151,10 +152,23 @@ test("bundle adds the agent's logs to the node's bundle", () => {
   assert.ok(!listed.includes("previous.log"), "there is no log of a former container");
 });
 
-test("--context goes to every kubectl", () => {
-  const { calls } = run(["--context", "blue", "exec", "n1", "version"]);
-  assert.ok(calls.every((call) => call.startsWith("--context blue ")));
+test("bundle of a node whose agent ends again and again has its logs and its pod, which say why", () => {
+  const agents = "n1 kube-system cw-a Failed\n";
+  const { code, stdout, folder: made } = run(["bundle", "n1"], { agents });
+  assert.deepEqual({ code, stdout }, { code: 1, stdout: "causeway-n1.tar\n" });
+  const options = { encoding: "utf8" } as const;
+  const read = (name: string): string =>
+    execFileSync("tar", ["-xOf", join(made, "causeway-n1.tar"), `causeway-bundle/log/${name}`], options);
+  assert.equal(read("agent.log"), "a line of the log\n");
+  assert.equal(read("pod.txt"), "Last State: Terminated\n");
 });
+
+for (const context of [["--context", "blue"], ["--context=blue"]])
+  test(`${context.join(" ")} goes to every kubectl`, () => {
+    const { calls } = run([...context, "exec", "n1", "version"]);
+    assert.ok(calls.length > 0);
+    assert.ok(calls.every((call) => call.startsWith("--context blue ")));
+  });
 
 test("wrong usage ends with 2", () => {
   for (const args of [
@@ -162,6 +176,7 @@ test("wrong usage ends with 2", () => {
     ["trace", "shop/web-0"],
     ["trace", "web-0", "192.0.2.1"],
     ["bundle"],
+    ["--context"],
     ["exec", "n1"],
   ])
     assert.equal(run(args).code, 2, args.join(" "));

@@ -17,11 +17,17 @@ const NAMES = [
   "version",
 ];
 
+const INPUT = {
+  environment: {},
+  hostName: "n1",
+  version: "1.2.3",
+  isTerminal: false,
+  colours: false,
+  dateMs: () => 0,
+};
+
 function run(...args: readonly string[]): Promise<CommandResult> {
-  return runCommand(
-    { args, environment: {}, hostName: "n1", version: "1.2.3", colours: false, dateMs: () => 0 },
-    () => assert.fail("ends the process"),
-  );
+  return runCommand({ ...INPUT, args }, () => assert.fail("ends the process"));
 }
 
 test("help, --help and -h list every command", async () => {
@@ -89,6 +95,34 @@ test("a flag with a value that it cannot have is refused with flag and value", a
     const { exitCode, stderr } = await run("doctor", flag, value);
     assert.equal(exitCode, 2);
     assert.ok(stderr.startsWith(`causeway doctor: ${flag} "${value}" ${fault}`), stderr);
+  }
+});
+
+test("bundle prints no archive to a terminal", async () => {
+  const { exitCode, stdout, stderr } = await runCommand(
+    { ...INPUT, args: ["bundle"], isTerminal: true },
+    () => assert.fail("ends the process"),
+  );
+  assert.deepEqual({ exitCode, stdout }, { exitCode: 2, stdout: "" });
+  assert.match(stderr, /^causeway bundle: the archive is binary: write it to a file, .*>bundle\.tar\n/);
+});
+
+for (const args of [
+  ["--json", "--denied"],
+  ["--summary", "--json"],
+  ["--denied", "--summary"],
+])
+  test(`status refuses ${args.join(" ")}, of which it used to ignore one`, async () => {
+    const { exitCode, stderr } = await run("status", "--socket", "/nowhere/agent.sock", ...args);
+    assert.equal(exitCode, 2);
+    assert.match(stderr, /^causeway status: --(?:json|denied) and --(?:denied|summary) exclude each other\n/);
+  });
+
+test("the JSON of every command has its format, also where nothing answers", async () => {
+  for (const command of ["status", "doctor", "rotate-key", "version"]) {
+    const socket = command === "version" ? [] : ["--socket", "/nowhere/agent.sock"];
+    const { stdout } = await run(command, "--json", ...socket);
+    assert.equal((JSON.parse(stdout) as { format?: unknown }).format, 1, command);
   }
 });
 

@@ -34,14 +34,14 @@ interface Rotation {
 }
 
 /** Asks the running agent, which goes on whether anybody waits or not. */
-export async function rotateKey({ args, dateMs }: CommandInput): Promise<CommandResult> {
+export async function rotateKey({ args, version, dateMs }: CommandInput): Promise<CommandResult> {
   const read = readCommandLine(ROTATE_KEY, args);
   if (isResult(read)) return read;
   const { settings, switches } = read;
   const isHasty = switches["no-wait"];
   const rotation = await rotate(settings.socket, isHasty, dateMs);
   const exitCode = rotation.state === "done" || (rotation.state === "begun" && isHasty) ? 0 : 1;
-  if (switches.json) return { exitCode, stdout: jsonText(rotation), stderr: "" };
+  if (switches.json) return { exitCode, stdout: jsonText({ version, ...rotation }), stderr: "" };
   const text = `${printable(describe(rotation))}\n`;
   return exitCode === 0
     ? { exitCode, stdout: text, stderr: "" }

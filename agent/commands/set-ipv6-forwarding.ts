@@ -25,7 +25,7 @@ export async function runSetIpv6Forwarding({ args, version }: CommandInput): Pro
   const exitCode = faults.length === 0 ? 0 : 1;
   if (read.switches.json) {
     const done = changes.map(({ fault }) => fault);
-    return { exitCode, stdout: jsonText({ format: 1, version, done, faults }), stderr: "" };
+    return { exitCode, stdout: jsonText({ version, done, faults }), stderr: "" };
   }
   return {
     exitCode,

@@ -47,7 +47,7 @@ export async function runUninstall(input: CommandInput): Promise<CommandResult> 
     kernel?.close();
   }
   if (input.args.includes("--json"))
-    return { exitCode, stdout: jsonText({ format: 1, version: input.version, done, faults }), stderr: "" };
+    return { exitCode, stdout: jsonText({ version: input.version, done, faults }), stderr: "" };
   return {
     exitCode,
     stdout: done.map((sentence) => `${printable(sentence)}\n`).join(""),

@@ -17,6 +17,6 @@ export const VERSION = {
 export async function printVersion({ args, version }: CommandInput): Promise<CommandResult> {
   const read = readCommandLine(VERSION, args);
   if (isResult(read)) return read;
-  const report = { format: 1, version, nodeVersion: process.versions.node };
+  const report = { version, nodeVersion: process.versions.node };
   return { exitCode: 0, stdout: read.switches.json ? jsonText(report) : `${version}\n`, stderr: "" };
 }

@@ -63,7 +63,7 @@ export async function runDoctor(input: CommandInput): Promise<CommandResult> {
     const verdict = worstOf(findings);
     const { version, colours } = input;
     const stdout = switches.json
-      ? jsonText({ format: 1, version, verdict, findings })
+      ? jsonText({ version, verdict, findings })
       : formatFindings(findings, { colours });
     return { exitCode: exitCodeOf(verdict), stdout, stderr: "" };
   } finally {

@@ -96,7 +96,7 @@ function answer(
   const broken = brokenHop(findings);
   const exitCode = exitCodeOf(verdict);
   if (json) {
-    const report = { format: 1, version, source, target, verdict, broken: broken?.name, findings };
+    const report = { version, source, target, verdict, broken: broken?.name, findings };
     return { exitCode, stdout: jsonText(report), stderr: "" };
   }
   const conclusion = conclude(findings);

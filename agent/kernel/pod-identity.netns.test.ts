@@ -4,6 +4,7 @@ import { systemClock } from "../lib/clock.ts";
 import { planNodeNetwork } from "../plan/node/node-network.ts";
 import type { PodIdentity } from "../plan/pods/names/pod-identity.ts";
 import { type PodPlan, planPodNetwork } from "../plan/pods/pod-network.ts";
+import { MAX_HOST_PORTS, ownTableName, type PodSettings } from "../plan/pods/pod-settings.ts";
 import { podRuleset } from "../testing/kernel-contract.ts";
 import { closePod, makeNetns, type Netns, openPod, runOnHost } from "../testing/machine/netns.ts";
 import { assertInsideTestNamespaces } from "../testing/runner/privileged.ts";
@@ -46,7 +47,10 @@ after(async () => {
   kernel.close();
 });
 
-async function attach(pod: PodIdentity): Promise<{ plan: PodPlan; sockets: PodSockets }> {
+async function attach(
+  pod: PodIdentity,
+  settings?: PodSettings,
+): Promise<{ plan: PodPlan; sockets: PodSockets }> {
   const netns = await makeNetns();
   const sockets = await openPod(native, netns);
   const address = `10.244.1.${pods.length + 2}`;
@@ -56,6 +60,7 @@ async function attach(pod: PodIdentity): Promise<{ plan: PodPlan; sockets: PodSo
     containerId: String(pods.length).padStart(64, "c"),
     ifname: "eth0",
     pod,
+    settings,
     mtu: 1400,
     addresses: [{ family: 4, address, gateway: "10.244.1.1" }],
   });
@@ -90,6 +95,26 @@ for (const { name, pod } of [
     assert.deepEqual(await identityOf(plan), pod);
   });
 }
+
+test("a link has names for all that one pod may have: host ports, limits, tables of its own, and the longest name", async () => {
+  const hostPorts = Array.from({ length: MAX_HOST_PORTS }, (_, index) => ({
+    protocol: "tcp" as const,
+    hostPort: 10_000 + index,
+    containerPort: 10_000 + index,
+    hostIp: undefined,
+  }));
+  const limit = { rate: 1_000_000_000, burst: 1_000_000 };
+  const settings = { hostPorts, bandwidth: { ingress: limit, egress: limit }, anySource: true };
+  const pod = { namespace: "n".repeat(63), name: "p".repeat(253), uid: UID };
+  const { plan } = await attach(pod, settings);
+  for (const family of [4, 6] as const) {
+    const altName = ownTableName(plan.host.link, family);
+    await runOnHost("ip", "link", "property", "add", "dev", plan.host.link, "altname", altName);
+  }
+  const attachments = await kernel.listAttachments();
+  const listed = attachments.find(({ hostLink }) => hostLink === plan.host.link);
+  assert.deepEqual({ pod: listed?.pod, settings: listed?.settings }, { pod, settings });
+});
 
 test("checkPod() says when a link has lost its pod's UID or a part of its name", async () => {
   const { plan, sockets } = await attach({ namespace: "n".repeat(63), name: "p".repeat(253), uid: UID });

@@ -30,6 +30,8 @@ export interface CommandInput {
   readonly hostName: string;
   readonly version: string;
   /** Whether what is printed goes to a terminal. */
+  readonly isTerminal: boolean;
+  /** Whether what is printed may have colours. */
   readonly colours: boolean;
   /** Milliseconds since the epoch. */
   readonly dateMs: () => number;
@@ -105,9 +107,13 @@ export function helpOf(spec: CommandSpec<SettingKey, string>): CommandHelp {
   };
 }
 
-/** What --json prints: one object over several lines, with a newline at the end. */
+/**
+ * What --json prints: one object over several lines, with a newline at the end. Its `format` rises when a
+ * former reader would misread it.
+ */
 export function jsonText(report: object): string {
-  return `${printableJson(JSON.stringify(report, undefined, 2))}\n`;
+  return `${printableJson(JSON.stringify({ format: 1, ...report }, undefined, 2))}
+`;
 }
 
 function parse(

@@ -6,6 +6,7 @@ import {
   isResult,
   jsonText,
   readCommandLine,
+  usageError,
 } from "../settings/command-line.ts";
 import { askAgent, BUSY_TIMEOUT_MS } from "../report/ask-agent.ts";
 import { reportKernel } from "../report/kernel-report.ts";
@@ -33,6 +34,8 @@ export async function status({ args, colours, dateMs }: CommandInput): Promise<C
   const read = readCommandLine(STATUS, args);
   if (isResult(read)) return read;
   const { settings, switches } = read;
+  const forms = (["json", "denied", "summary"] as const).filter((name) => switches[name]);
+  if (forms.length > 1) return usageError(STATUS, `--${forms.join(" and --")} exclude each other`);
   const isWhole = switches.all || switches.json;
   const query = isWhole ? "report all" : "report";
   const answer = await askAgent(settings.socket, { query, timeoutMs: BUSY_TIMEOUT_MS });

@@ -151,8 +151,8 @@ await step("open a connection from pod-a to pod-b", () =>
 );
 await step("a NetworkPolicy isolates pod-b", () => policies.isolate("pod-b"));
 await step("another one lets pod-a through", () => policies.allow("pod-b", "pod-a"));
-await step("it is taken back", () => policies.forbid());
-await step("the agent tells what was denied, and why", async () => {
+await step("that policy is deleted", () => policies.forbid());
+await step("the agent explains what was denied", async () => {
   const metrics = await agent.get("/metrics");
   const [, packets] = /^causeway_policy_denied_total\{.*policy="closed"\} (\d+)$/m.exec(metrics) ?? [];
   const denied = run(
@@ -174,7 +174,7 @@ await step("the agent tells what was denied, and why", async () => {
   assert.ok(packets !== undefined, "the metric has the policy");
   return "trace: isolated by default/closed, no rule allows it";
 });
-await step("the policies are gone", () => policies.release());
+await step("all policies are deleted", () => policies.release());
 
 await step("kill the agent and start it again", async () => {
   await agent.end("SIGKILL");

@@ -55,7 +55,7 @@ export function createPolicyDemo(folder: string, pods: readonly string[]): Polic
       if (now !== before) lastMs = performance.now();
       before = now;
     }
-    return `both ended within ${Math.round(lastMs - startMs)} ms, in both directions`;
+    return `both connections ended within ${Math.round(lastMs - startMs)} ms, in both directions`;
   };
   const whenGoingOn = async (): Promise<string> => {
     const before = files.map((file) => readFileSync(file, "latin1"));

@@ -1,5 +1,6 @@
 import { parseUnmappedAddress } from "../../net/address.ts";
 import { clashes, describeHostPort, type HostPort, PROTOCOLS } from "../../plan/pods/host-ports.ts";
+import { MAX_HOST_PORTS } from "../../plan/pods/pod-settings.ts";
 import { CNI_CODE, CniError, invalidValue } from "../cni-error.ts";
 import { valueAt } from "./json-keys.ts";
 import { isObject } from "../../lib/json.ts";
@@ -9,12 +10,6 @@ import { isObject } from "../../lib/json.ts";
  * on it.
  */
 const IPV6_LOOPBACK = "::1";
-
-/**
- * rtnl_linkprop of net/core/rtnetlink.c counts 132 bytes for each name of a link, however short, and lets
- * them have 64 KiB: 496, of which the other settings of the pod need some.
- */
-const MAX_HOST_PORTS = 490;
 
 const KEY = "runtimeConfig.portMappings";
 

@@ -6,6 +6,7 @@ import {
   type CommandResult,
   isResult,
   readCommandLine,
+  usageError,
 } from "../../settings/command-line.ts";
 import { OPTIONS } from "../../settings/options.ts";
 import { status } from "../../status/status.ts";
@@ -36,6 +37,8 @@ Tokens, keys and passwords are left out. errors.txt names what could not be read
 export async function runBundle(input: CommandInput): Promise<CommandResult> {
   const read = readCommandLine(BUNDLE, input.args);
   if (isResult(read)) return read;
+  if (input.isTerminal)
+    return usageError(BUNDLE, "the archive is binary: write it to a file, as causeway bundle >bundle.tar");
   const { settings } = read;
   const doctorFlags = DOCTOR.settings.flatMap((key) =>
     settings[key] === undefined ? [] : [`--${OPTIONS[key].flag}`, String(settings[key])],
@@ -62,14 +65,14 @@ export async function runBundle(input: CommandInput): Promise<CommandResult> {
       ["state/sysctls.txt", () => describeSysctls(rtnetlink)],
     ]);
     for (const [name, readLog] of await readLogs()) files.set(name, readLog);
-    return { exitCode: 0, stdout: await pack(files), stderr: "" };
+    return { exitCode: 0, stdout: await pack(files, input.dateMs()), stderr: "" };
   } finally {
     close();
   }
 }
 
 /** The archive as text, which it is: so are all its files. */
-async function pack(files: Files): Promise<string> {
+async function pack(files: Files, dateMs: number): Promise<string> {
   const texts = new Map<string, string>();
   const faults: string[] = [];
   for (const [name, make] of files) {
@@ -87,6 +90,7 @@ async function pack(files: Files): Promise<string> {
       mode: 0o600,
       content: Buffer.from(text),
     })),
+    dateMs,
   );
   return Buffer.from(archive).toString("utf8");
 }

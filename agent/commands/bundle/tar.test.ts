@@ -28,6 +28,18 @@ test("writeTar() writes what tar lists, with modes, sizes and targets", () => {
   );
 });
 
+test("writeTar() dates all files: those of a bundle looked 56 years old", () => {
+  const entry = { type: "file", name: "one", mode: 0o600, content: new Uint8Array() } as const;
+  for (const [dateMs, date] of [
+    [undefined, "1970-01-01 00:00"],
+    [Date.UTC(2026, 10, 27, 7, 30, 1, 999), "2026-11-27 07:30"],
+  ] as const) {
+    const options = { input: writeTar([entry], dateMs), encoding: "utf8" } as const;
+    const { stdout } = spawnSync("tar", ["--utc", "-tvf", "-"], options);
+    assert.ok(stdout.includes(` ${date} one`), stdout);
+  }
+});
+
 test("writeTar() refuses a name that ustar cannot hold", () => {
   const name = "n".repeat(101);
   assert.throws(() => writeTar([{ type: "directory", name, mode: 0o755 }]), /^RangeError: Cannot archive/);

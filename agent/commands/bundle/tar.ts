@@ -6,20 +6,17 @@ export type TarEntry =
 
 const BLOCK = 512;
 
-/**
- * An archive in ustar form (POSIX.1-1988), owned by root and dated 1970: the same entries give the same
- * bytes.
- */
-export function writeTar(entries: readonly TarEntry[]): Uint8Array {
+/** An archive in ustar form (POSIX.1-1988), owned by root: the same entries and date give the same bytes. */
+export function writeTar(entries: readonly TarEntry[], dateMs = 0): Uint8Array {
   const parts = entries.flatMap((entry) => {
     const content = entry.type === "file" ? entry.content : new Uint8Array();
     const padding = new Uint8Array((BLOCK - (content.length % BLOCK)) % BLOCK);
-    return [header(entry, content.length), content, padding];
+    return [header(entry, content.length, dateMs), content, padding];
   });
   return Buffer.concat([...parts, new Uint8Array(2 * BLOCK)]);
 }
 
-function header(entry: TarEntry, size: number): Uint8Array {
+function header(entry: TarEntry, size: number, dateMs: number): Uint8Array {
   const block = Buffer.alloc(BLOCK);
   const text = (value: string, offset: number, length: number): void => {
     if (Buffer.byteLength(value) > length)
@@ -34,7 +31,7 @@ function header(entry: TarEntry, size: number): Uint8Array {
   octal(0, 108, 8);
   octal(0, 116, 8);
   octal(size, 124, 12);
-  octal(0, 136, 12);
+  octal(Math.floor(dateMs / 1000), 136, 12);
   text({ file: "0", symlink: "2", directory: "5" }[entry.type], 156, 1);
   if (entry.type === "symlink") text(entry.target, 157, 100);
   text("ustar\u000000", 257, 8);

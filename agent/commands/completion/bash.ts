@@ -18,13 +18,19 @@ export function completeBash(commands: readonly CommandHelp[]): string {
   });
   return `# bash completion for causeway, printed by "causeway completion bash".
 _causeway() {
-  local current=\${COMP_WORDS[COMP_CWORD]} words=""
+  local current=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD - 1]} words=""
   COMPREPLY=()
+  # bash takes "--flag=value" for three words.
+  if [ "$current" = "=" ]; then
+    current=""
+  elif [ "$previous" = "=" ]; then
+    previous=\${COMP_WORDS[COMP_CWORD - 2]}
+  fi
   case \${COMP_WORDS[1]} in
     ${ofCommand.join("\n    ")}
   esac
   if [ "$COMP_CWORD" -eq 1 ]; then words="${names}"; fi
-  case \${COMP_WORDS[COMP_CWORD - 1]} in
+  case $previous in
     ${afterFlag.join("\n    ")}
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

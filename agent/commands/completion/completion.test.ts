@@ -15,6 +15,9 @@ const OFFERS: readonly { readonly line: string; readonly has: readonly string[];
     { line: "causeway doctor --vx", has: ["--vxlan-port", "--vxlan-vni"], lacks: "--json" },
     { line: "causeway status --", has: ["--json", "--all", "--socket", "--help"], lacks: "--vxlan-port" },
     { line: "causeway agent --overlay ", has: ["auto", "never", "always"], lacks: "--mtu" },
+    { line: "causeway agent --overlay=a", has: ["auto", "always"], lacks: "never" },
+    { line: "causeway agent --policy-start=", has: ["closed", "open"], lacks: "--mtu" },
+    { line: "causeway doctor --kubeconfig=a-f", has: ["a-file"], lacks: "status" },
     { line: "causeway agent --log-level ", has: ["debug", "warn"], lacks: "--mtu" },
     { line: "causeway completion ", has: ["bash", "zsh", "fish"], lacks: "status" },
     { line: "causeway help tr", has: ["trace"], lacks: "status" },
@@ -28,11 +31,11 @@ const TIMEOUT_MS = 20_000;
 const run = promisify(execFile);
 const folder = mkdtempSync(join(tmpdir(), "causeway-completion-"));
 
-/** Prints what bash offers for a line. */
+/** Prints what bash offers for a line. Its words also end at an equals sign, which is a word of its own. */
 const BASH = `
 . "$1"
 COMP_LINE=$2
-read -ra COMP_WORDS <<<"$2"
+read -ra COMP_WORDS <<<"\${2//=/ = }"
 if [[ $2 == *" " ]]; then COMP_WORDS+=(""); fi
 COMP_CWORD=$((\${#COMP_WORDS[@]} - 1))
 options=
@@ -98,6 +101,7 @@ function complete(shell: string) {
       environment: {},
       hostName: "n1",
       version: "1",
+      isTerminal: false,
       colours: false,
       dateMs: () => 0,
     },

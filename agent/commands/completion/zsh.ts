@@ -21,12 +21,17 @@ export function completeZsh(commands: readonly CommandHelp[]): string {
 # zsh completion for causeway, printed by "causeway completion zsh".
 _causeway() {
   local -a commands flags
+  local previous=\${words[CURRENT-1]}
   if (( CURRENT == 2 )); then
     commands=(${names})
     _describe command commands
     return
   fi
-  case \${words[CURRENT-1]} in
+  if [[ \${words[CURRENT]} == --*=* ]]; then
+    previous=\${words[CURRENT]%%=*}
+    compset -P '*='
+  fi
+  case $previous in
     ${afterFlag.join("\n    ")}
   esac
   case \${words[2]} in

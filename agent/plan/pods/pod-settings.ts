@@ -16,6 +16,13 @@ export const NO_SETTINGS: PodSettings = {
   anySource: false,
 };
 
+/**
+ * Since Linux 5.18 rtnl_linkprop of net/core/rtnetlink.c counts 132 bytes for each name of a link, however
+ * short, and lets them have 64 KiB: 496. A pod may need four for its own name, one each for its UID, its
+ * birth and any source, two for limits, and two for routing tables of its own.
+ */
+export const MAX_HOST_PORTS = 485;
+
 const ANY_SOURCE = "anysource";
 
 /**

@@ -30,6 +30,7 @@ export async function runCauseway([name = "", ...args]: readonly string[]): Prom
     environment: process.env,
     hostName: hostname().toLowerCase(),
     version,
+    isTerminal: false,
     colours: false,
     dateMs: Date.now,
   });
