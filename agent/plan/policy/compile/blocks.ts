@@ -82,15 +82,15 @@ function countElements(blocks: readonly Block[]): number {
  * kernel refuses those (EEXIST).
  */
 export function planBlockElements(blocks: readonly Block[], family: Family): readonly string[] {
+  const format = createFormatSpans(family);
   const open = mergeSpans(blocks.flatMap(({ spans, ports }) => (ports === undefined ? spans : [])));
-  const elements = open.map((span) => `${formatSpan(span, family)} . ${ALL_PROTOCOLS}`);
+  const elements = format(open).map((text) => `${text} . ${ALL_PROTOCOLS}`);
   for (const protocol of ["TCP", "UDP", "SCTP"] as const) {
     const sides = blocks.flatMap(({ spans, ports = [] }) =>
       ports.filter((range) => range.protocol === protocol).map((range) => ({ range, spans })),
     );
-    for (const { range, spans } of cutSides(sides, protocol))
-      for (const span of subtractSpans(spans, open))
-        elements.push(`${formatSpan(span, family)} . ${formatPorts(range)}`);
+    for (const { range, spans } of cutSides(sides, protocol, format))
+      for (const text of format(subtractSpans(spans, open))) elements.push(`${text} . ${formatPorts(range)}`);
   }
   return elements;
 }
@@ -100,11 +100,23 @@ interface Side {
   readonly spans: readonly Span[];
 }
 
+type FormatSpans = (spans: readonly Span[]) => readonly string[];
+
+/** A block has the same addresses for each of its ranges of ports: they are written once. */
+function createFormatSpans(family: Family): FormatSpans {
+  const known = new WeakMap<readonly Span[], readonly string[]>();
+  return (spans) => {
+    const texts = known.get(spans) ?? spans.map((span) => formatSpan(span, family));
+    known.set(spans, texts);
+    return texts;
+  };
+}
+
 /**
  * Ranges of ports cut where one begins or ends, each with all addresses that have it; neighbours with the
  * same addresses are one again.
  */
-function cutSides(sides: readonly Side[], protocol: Protocol): readonly Side[] {
+function cutSides(sides: readonly Side[], protocol: Protocol, format: FormatSpans): readonly Side[] {
   const cuts = new Set(sides.flatMap(({ range: { first, last } }) => [first, last + 1]));
   const sorted = [...cuts].toSorted((a, b) => a - b);
   const waiting = sides.toSorted((a, b) => b.range.first - a.range.first);
@@ -114,9 +126,10 @@ function cutSides(sides: readonly Side[], protocol: Protocol): readonly Side[] {
     const last = (sorted[index + 1] ?? first) - 1;
     const beginning = waiting.splice(waiting.findLastIndex(({ range }) => range.first > first) + 1);
     holders = [...holders.filter(({ range }) => first <= range.last), ...beginning];
-    if (holders.length === 0) continue;
-    const spans = mergeSpans(holders.flatMap((side) => side.spans));
-    const key = spans.map((span) => `${span.first}-${span.last}`).join();
+    const [holder] = holders;
+    if (holder === undefined) continue;
+    const spans = holders.length === 1 ? holder.spans : mergeSpans(holders.flatMap((side) => side.spans));
+    const key = format(spans).join();
     const same = byAddresses.get(key) ?? { spans, ranges: [] };
     same.ranges.push({ protocol, first, last });
     byAddresses.set(key, same);
