@@ -10,6 +10,7 @@ import { defaultRoutes, type PodRoute } from "../../plan/pods/pod-routing.ts";
 import { ownTableName } from "../../plan/pods/pod-settings.ts";
 import type { Attached, AttachOutcome, PodSockets } from "../types.ts";
 import type { Admission } from "../nft/elements/pod-elements.ts";
+import type { PodLinkKind } from "../link/ownership.ts";
 import { awaitRunning } from "../socket/await-running.ts";
 import type { PodBatches } from "./pod-batches.ts";
 import type { PodRequestsInput } from "./pod-requests.ts";
@@ -23,7 +24,7 @@ export interface AttachContext {
   readonly bridgeIndex: number;
   readonly hasIpv6: boolean;
   /** An interface index that is free, as is the one after it. */
-  readonly nextLinkIndex: () => number;
+  readonly nextLinkIndex: (kind: PodLinkKind) => number;
   readonly encodePod: (input: PodRequestsInput) => PodBatches;
   /** PodCIDRs of the cluster. */
   readonly clusterCidrs: () => readonly Cidr[];
@@ -73,10 +74,10 @@ async function tryAttach(
   { netns, rtnetlink: socket }: PodSockets,
 ): Promise<Attached | "not admitted" | NetlinkError> {
   const { rtnetlink, bridgeIndex, hasIpv6, nextLinkIndex, encodePod, admission } = context;
-  const linkIndex = nextLinkIndex();
+  const linkIndex = nextLinkIndex("veth");
   const podLinkIndex = linkIndex + 1;
   const hasIfb = plan.attachment.settings.bandwidth.egress !== undefined;
-  const ifbIndex = hasIfb ? nextLinkIndex() : 0;
+  const ifbIndex = hasIfb ? nextLinkIndex("ifb") : 0;
   const input = {
     plan,
     linkIndex,
