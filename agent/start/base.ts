@@ -74,7 +74,7 @@ export function createBase(config: Config, log: Log, activity: Activity): Base {
     metrics,
     failingPods: createFailingPods(systemClock.nowMs),
     repairs: createRepairs({ metrics, activity }),
-    denied: createDenied(log, Date.now),
+    denied: createDenied({ log, nowMs: systemClock.nowMs, dateMs: Date.now }),
     runs: createRunRequests(),
     collection: createSharedLock(),
   };

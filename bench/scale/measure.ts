@@ -88,7 +88,8 @@ export async function measureScale(input: ScaleInput): Promise<ScaleResult> {
     return await measureAgent({ ...input, agent, server, monitor, startMs });
   } finally {
     for (const process of [monitor, agent, server]) await process.end();
-    ip("link", "del", "cw0");
+    // An agent that never became ready may have made none, and why it did not is what matters then.
+    if (ip("-o", "link", "show").includes(" cw0:")) ip("link", "del", "cw0");
     for (const family of ["-4", "-6"]) ip(family, "route", "flush", "proto", "99");
     rmSync(folder, { recursive: true });
   }

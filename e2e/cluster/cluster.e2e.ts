@@ -1,6 +1,7 @@
 import { testBandwidth } from "./bandwidth-tests.ts";
 import { findClusterTools } from "./cluster-tools.ts";
 import { describeCluster } from "./describe-cluster.ts";
+import { testKubectlPlugin } from "./kubectl-plugin-tests.ts";
 import { testMetrics } from "./metrics-tests.ts";
 import { testOutage } from "./outage-tests.ts";
 import { testPolicyIsolation } from "./policies/policy-isolation-tests.ts";
@@ -38,6 +39,7 @@ describeCluster("a cluster of IPv4 alone", { tools, proxyModes, families: [4] },
   const title = "the commands of README.md, typed as they are there, make every node Ready";
   testReadiness(getCluster, { title, install: installByReadme });
   testHelmTest(getCluster);
+  testKubectlPlugin(getCluster);
   testReach(getCluster, { replicas: 8 });
   testServices(getCluster, { brNetfilters: ["0"] });
 });

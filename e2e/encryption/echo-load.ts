@@ -1,7 +1,7 @@
 /**
- * Keeps a TCP connection to each address busy: sends a kilobyte every 5 ms, and hears it again. Prints
+ * Keeps a TCP connection to each address busy: sends a kilobyte every so often, and hears it again. Prints
  * "connected" when all are, and at SIGTERM one JSON object of what it has met ({@link EchoLoad}).
- * usage: node echo-load.ts PORT MARKER ADDRESS...   MARKER: text that fills what is sent
+ * usage: node echo-load.ts PORT MARKER EVERY_MS ADDRESS...   MARKER: text that fills what is sent
  */
 import { connect } from "node:net";
 
@@ -10,24 +10,27 @@ export interface EchoLoad {
   readonly [address: string]: { readonly bytes: number; readonly gapMs: number; readonly error?: string };
 }
 
-const EVERY_MS = 5;
-const [port = "", marker = "", ...addresses] = process.argv.slice(2);
+const [port = "", marker = "", everyMs = "", ...addresses] = process.argv.slice(2);
 const chunk = Buffer.alloc(1024, marker);
 const seen: Record<string, { bytes: number; gapMs: number; error?: string }> = {};
-let connected = 0;
+const endings: (() => void)[] = [];
 
 for (const address of addresses) {
-  const state: { bytes: number; gapMs: number; error?: string } = { bytes: 0, gapMs: 0 };
+  const state: (typeof seen)[string] = { bytes: 0, gapMs: 0 };
   seen[address] = state;
   let lastMs = Number.NaN;
-  const socket = connect({ host: address, port: Number(port), noDelay: true }, () => {
-    setInterval(() => socket.write(chunk), EVERY_MS);
-    if (++connected === addresses.length) console.log("connected");
-  });
-  socket.on("data", ({ length }) => {
+  const endGap = (): void => {
     const nowMs = performance.now();
     if (!Number.isNaN(lastMs)) state.gapMs = Math.max(state.gapMs, Math.round(nowMs - lastMs));
     lastMs = nowMs;
+  };
+  const socket = connect({ host: address, port: Number(port), noDelay: true }, () => {
+    setInterval(() => socket.write(chunk), Number(everyMs));
+    endings.push(endGap);
+    if (endings.length === addresses.length) console.log("connected");
+  });
+  socket.on("data", ({ length }) => {
+    endGap();
     state.bytes += length;
   });
   socket.once("error", ({ message }) => {
@@ -38,6 +41,7 @@ for (const address of addresses) {
   });
 }
 process.once("SIGTERM", () => {
+  for (const end of endings) end();
   console.log(JSON.stringify(seen));
   process.exit();
 });

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { addressToBytes, familyOf } from "../../agent/net/address.ts";
 import { observeCommand } from "../lib/command.ts";
+import type { Netns } from "../lib/netns.ts";
 import { waitFor } from "../lib/wait-for.ts";
 import type { ClusterLab, LabNode } from "../nodes/cluster-lab.ts";
 import { echoAll, findUnreachable, mtuOf, pings, reachAll } from "../nodes/reach.ts";
 import { DEVICE, encrypting, MARKER, publishKeys, readDevice, startSniffer } from "./encrypted-lab.ts";
+import { others } from "./load.ts";
 
 const PATTERN = Buffer.from(MARKER).toString("hex");
 
@@ -21,9 +24,6 @@ export function testEncryption(getLab: () => ClusterLab): void {
 const podsOf = (nodes: readonly LabNode[]): readonly string[] =>
   nodes.flatMap(({ pods }) => pods[1].addresses);
 
-const others = (lab: ClusterLab, { name }: LabNode): readonly LabNode[] =>
-  lab.nodes.filter((node) => node.name !== name);
-
 /** Pings that hold the marker, from the first pod of each node to all pods of the others; answered or not. */
 async function pingMarked(lab: ClusterLab): Promise<void> {
   await Promise.all(
@@ -38,6 +38,17 @@ async function pingMarked(lab: ClusterLab): Promise<void> {
       ),
     ),
   );
+}
+
+/** Pings an address under another; answered or not. */
+export async function pingFrom({ enter }: Netns, source: string, target: string): Promise<void> {
+  await observeCommand([...enter, ..."ping -n -c 3 -i 0.2 -W 1 -I".split(" "), source, target]);
+}
+
+/** Of the ways that a sniffer has seen, those from an address. */
+export function sentFrom(ways: readonly string[], source: string): readonly string[] {
+  const hex = Buffer.from(addressToBytes(source)).toString("hex");
+  return ways.filter((way) => way.startsWith(hex));
 }
 
 function testTraffic(getLab: () => ClusterLab): void {
@@ -130,26 +141,23 @@ function testChanges(getLab: () => ClusterLab): void {
     assert.ok(!known.includes(publicKey), "the old key is forgotten");
   });
 
-  test("a node that sends under another node's PodCIDR is not heard", async () => {
-    const lab = getLab();
-    const [n1, n2] = [lab.node("n1"), lab.node("n2")];
-    const target = n1.pods[1].addresses[0];
-    await using sniffer = await startSniffer(n1.pods[1].netns);
-    await n2.run("ip", "address", "add", "10.244.3.77/32", "dev", "lo");
-    await observeCommand([
-      ...n2.netns.enter,
-      ..."ping -n -c 3 -i 0.2 -W 1 -I 10.244.3.77".split(" "),
-      target,
-    ]);
-    await n2.run("ip", "address", "del", "10.244.3.77/32", "dev", "lo");
-    await reachAll(n2, [target]);
-    const seen = Object.keys((await sniffer.stop()).clear);
-    assert.ok(seen.length > 0, "what comes from its own pods arrives");
-    assert.deepEqual(
-      seen.filter((way) => way.startsWith("0af4034d")),
-      [],
-    );
-  });
+  for (const { family, source, prefix } of [
+    { family: "IPv4", source: "10.244.3.77", prefix: 32 },
+    { family: "IPv6", source: "fd00:10:244:3::77", prefix: 128 },
+  ])
+    test(`a node that sends under another node's PodCIDR is not heard, ${family}`, async () => {
+      const lab = getLab();
+      const [n1, n2] = [lab.node("n1"), lab.node("n2")];
+      const target = n1.pods[1].addresses.find((address) => familyOf(address) === familyOf(source)) ?? "";
+      await using sniffer = await startSniffer(n1.pods[1].netns);
+      await n2.run("ip", "address", "add", `${source}/${prefix}`, "dev", "lo");
+      await pingFrom(n2.netns, source, target);
+      await n2.run("ip", "address", "del", `${source}/${prefix}`, "dev", "lo");
+      await reachAll(n2, [target]);
+      const seen = Object.keys((await sniffer.stop()).clear);
+      assert.ok(seen.length > 0, "what comes from its own pods arrives");
+      assert.deepEqual(sentFrom(seen, source), []);
+    });
 
   test("a node whose address changes is found at the new one", async () => {
     const lab = getLab();

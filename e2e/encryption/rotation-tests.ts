@@ -1,36 +1,26 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { join } from "node:path";
 import { describe, test } from "node:test";
-import { observeCommand } from "../lib/command.ts";
-import { startProcess } from "../lib/process.ts";
+import { cidr } from "../../agent/testing/cidr.ts";
+import { observeCommand, runCommand } from "../lib/command.ts";
 import { REPOSITORY } from "../lib/tools.ts";
 import { waitFor } from "../lib/wait-for.ts";
-import { type ClusterLab, type LabNode, TCP_PORT } from "../nodes/cluster-lab.ts";
+import type { ClusterLab, LabNode } from "../nodes/cluster-lab.ts";
 import { reachAll } from "../nodes/reach.ts";
-import type { EchoLoad } from "./echo-load.ts";
 import {
   DEVICE,
   encrypting,
-  MARKER,
   NEXT_DEVICE,
+  PORT,
   publishKeys,
   readDevice,
   script,
   startSniffer,
   whilePublishing,
 } from "./encrypted-lab.ts";
+import { pingFrom, sentFrom } from "./encryption-tests.ts";
+import { MAX_GAP_MS, others, serversOf, startLoad } from "./load.ts";
 
 const WITHIN = { timeoutMs: 60_000, intervalMs: 100 };
-
-/** Longest silence of a connection under load: TCP's own repetitions are in it. */
-const MAX_GAP_MS = 5000;
-
-const others = (lab: ClusterLab, { name }: LabNode): readonly LabNode[] =>
-  lab.nodes.filter((node) => node.name !== name);
-
-const serversOf = (nodes: readonly LabNode[]): readonly string[] =>
-  nodes.flatMap(({ pods }) => pods[0].addresses);
 
 async function rotate({ socket }: LabNode, ...flags: readonly string[]): Promise<void> {
   const program = [process.execPath, `${REPOSITORY}/dist/causeway.mjs`, "rotate-key", "--socket", socket];
@@ -39,6 +29,9 @@ async function rotate({ socket }: LabNode, ...flags: readonly string[]): Promise
 }
 
 const keyOf = async (node: LabNode): Promise<string> => (await readDevice(node)).publicKey;
+
+/** Of nodes that send under a key that they have stolen. */
+const STOLEN = { name: "stolen", mtu: 1420, port: 51_899, addresses: [] };
 
 /** Waits until a node has another key, no device but one, and is known by that key alone. */
 async function waitForRotation(lab: ClusterLab, node: LabNode, before: string): Promise<void> {
@@ -66,48 +59,13 @@ async function beginRotation(lab: ClusterLab): Promise<void> {
   await waitFor("n2 to know the next key", isKnown, WITHIN);
 }
 
-/** Connections from the second pod of each node to all servers of the others, busy until they are stopped. */
-async function startLoad(lab: ClusterLab) {
-  await using cleanUps = new AsyncDisposableStack();
-  const folder = mkdtempSync(join(process.env["CAUSEWAY_E2E_FOLDER"] ?? "", "load-"));
-  cleanUps.defer(() => rmSync(folder, { recursive: true }));
-  const clients = await Promise.all(
-    lab.nodes.map(async (node) => {
-      const targets = serversOf(others(lab, node));
-      const program = [process.execPath, script("echo-load.ts"), String(TCP_PORT), MARKER, ...targets];
-      const name = `load-${node.name}`;
-      const client = await startProcess({ name, command: [...node.pods[1].netns.enter, ...program], folder });
-      cleanUps.defer(async () => void (await client.stop()));
-      return client;
-    }),
-  );
-  for (const client of clients) await client.waitForLine(/^connected$/, 10_000);
-  const finish = cleanUps.move();
-  return {
-    /** Ends them; gives the longest silence in milliseconds. */
-    async stop(): Promise<number> {
-      const seen = await Promise.all(
-        clients.map(async (client) => {
-          await client.stop();
-          return Object.entries(JSON.parse(client.output().trim().split("\n").at(-1) ?? "") as EchoLoad);
-        }),
-      );
-      const all = seen.flat();
-      assert.deepEqual(
-        all.filter(([, { error, bytes }]) => error !== undefined || bytes === 0),
-        [],
-      );
-      return Math.max(...all.map(([, { gapMs }]) => gapMs));
-    },
-    [Symbol.asyncDispose]: () => finish.disposeAsync(),
-  };
-}
-
 /** What a rotation promises, on any kernel and on any WireGuard. */
 export function testRotation(getLab: () => ClusterLab): void {
   describe("rotation of keys", () => {
     testUnderLoad(getLab);
     testInterrupted(getLab);
+    testStolen(getLab);
+    testAge(getLab);
   });
 }
 
@@ -121,7 +79,7 @@ function testUnderLoad(getLab: () => ClusterLab): void {
     await publishKeys(lab);
     await using sniffer = await startSniffer(lab.network.router);
     for (const rotating of [[lab.node("n1")], lab.nodes]) {
-      await using load = await startLoad(lab);
+      await using load = await startLoad(lab, { everyMs: 5 });
       const before = await Promise.all(rotating.map(keyOf));
       await whilePublishing(lab, async () => {
         await Promise.all(rotating.map((node) => rotate(node)));
@@ -185,5 +143,76 @@ function testInterrupted(getLab: () => ClusterLab): void {
       await waitForRotation(lab, n2, before);
     });
     await reachAll(n2, serversOf(others(lab, n2)));
+  });
+}
+
+function testStolen(getLab: () => ClusterLab): void {
+  test("a key that was stolen before it was replaced is worth nothing after", async () => {
+    const lab = getLab();
+    const [n1, n2] = [lab.node("n1"), lab.node("n2")];
+    await publishKeys(lab);
+    const { router } = lab.network;
+    const stolen = (await n1.run(process.execPath, script("steal-key.ts"), DEVICE)).trim();
+    const before = await keyOf(n1);
+    const victim = {
+      publicKey: await keyOf(n2),
+      endpoint: { address: "192.0.2.12", port: PORT },
+      allowedIps: n2.place.podCIDRs.map(cidr),
+    };
+    const plan = [JSON.stringify(STOLEN), JSON.stringify([["n2", victim]]), stolen];
+    await runCommand([...router.enter, process.execPath, script("far-node.ts"), ...plan]);
+    const source = "10.244.1.77";
+    const [target] = n2.pods[1].addresses;
+    await runCommand([
+      ...router.enter,
+      "sh",
+      "-ec",
+      `ip address add ${source}/32 dev lo; ip route add 10.244.2.0/24 dev ${STOLEN.name}`,
+    ]);
+    const hears = async (): Promise<boolean> => {
+      await using sniffer = await startSniffer(n2.pods[1].netns);
+      await pingFrom(router, source, target);
+      return sentFrom(Object.keys((await sniffer.stop()).clear), source).length > 0;
+    };
+    try {
+      assert.ok(await hears(), "who has a node's key is that node");
+      await whilePublishing(lab, async () => {
+        await rotate(n1);
+        await waitForRotation(lab, n1, before);
+      });
+      assert.equal(await hears(), false);
+    } finally {
+      await runCommand([
+        ...router.enter,
+        "sh",
+        "-c",
+        `ip link del ${STOLEN.name}; ip address del ${source}/32 dev lo`,
+      ]);
+    }
+    for (const node of lab.nodes) await reachAll(node, serversOf(others(lab, node)));
+  });
+}
+
+function testAge(getLab: () => ClusterLab): void {
+  test("a node replaces its key by itself when that is old, and not before", async () => {
+    const lab = getLab();
+    const n3 = lab.node("n3");
+    await publishKeys(lab);
+    const before = await keyOf(n3);
+    const { flags = [], env = {} } = encrypting(true);
+    const byAge = [...flags, "--encryption-rotate-after", "12h"];
+    await whilePublishing(lab, async () => {
+      await n3.stopAgent("SIGTERM");
+      await n3.startAgentWith({ flags: byAge, env });
+      for (const node of lab.nodes) await reachAll(node, serversOf(others(lab, node)));
+      assert.equal(await keyOf(n3), before);
+      await n3.stopAgent("SIGTERM");
+      const aDayLater = `${env["NODE_OPTIONS"] ?? ""} --import=${script("aged-clock.ts")}`;
+      await n3.startAgentWith({ flags: byAge, env: { ...env, NODE_OPTIONS: aDayLater } });
+      await waitForRotation(lab, n3, before);
+      await n3.stopAgent("SIGTERM");
+      await n3.startAgentWith(encrypting(true));
+    });
+    for (const node of lab.nodes) await reachAll(node, serversOf(others(lab, node)));
   });
 }

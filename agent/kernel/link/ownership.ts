@@ -25,6 +25,11 @@ export const WIREGUARD_ALIAS = `${ALIAS_OWNER} wireguard`;
  */
 export const FIRST_DELETION_GROUP = LINK_GROUP * 0x10000;
 
+/** Kinds of links that are made for pods. */
+export const POD_LINK_KINDS = ["veth", "ifb"] as const;
+
+export type PodLinkKind = (typeof POD_LINK_KINDS)[number];
+
 /** Whether a link is ours: by its alias, or by its group as long as it has no alias. */
 export function isOurs({ alias, group }: Pick<Link, "alias" | "group">): boolean {
   return alias === undefined

@@ -23,7 +23,7 @@ export function createRepairs({ rtnetlink, bridge, hostLinks }: LinuxContext): R
       links,
       hostLinks: links.filter(isHostLink),
     });
-    return planRepairs(observed, hostLinks.nextIndex);
+    return planRepairs(observed, () => hostLinks.nextIndex("ifb"));
   };
   return {
     checkAttachments: async () => (await listRepairs()).map(({ fault }) => fault),

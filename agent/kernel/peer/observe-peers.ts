@@ -44,7 +44,7 @@ export async function observePeers(
   tunnels: readonly number[],
   isPlanned?: (key: string) => boolean,
 ): Promise<KnownEntries> {
-  const entries: KnownEntries = { routes: new Map(), neighbours: new Map(), fdb: new Map() };
+  const routes = new Map<string, RouteSpec>();
   for (const {
     type: _type,
     scope: _scope,
@@ -52,19 +52,28 @@ export async function observePeers(
     nextHopId: _id,
     ...route
   } of await listPeerRoutes(rtnetlink, isPlanned))
-    entries.routes.set(isOrdinary(route) ? routeKey(route) : `${routeKey(route)} ${route.metric}`, route);
+    routes.set(isOrdinary(route) ? routeKey(route) : `${routeKey(route)} ${route.metric}`, route);
+  return { routes, ...(await observeTunnels(rtnetlink, tunnels)) };
+}
+
+/** The permanent entries of the VXLAN devices with these indices. */
+export async function observeTunnels(
+  rtnetlink: NetlinkClient,
+  tunnels: readonly number[],
+): Promise<Pick<KnownEntries, "neighbours" | "fdb">> {
+  const neighbours = new Map<string, Neighbour>();
+  const fdb = new Map<string, FdbEntry>();
   for (const linkIndex of tunnels) {
     for (const payload of await rtnetlink.dump(dumpNeighbours({ linkIndex }))) {
       const { permanent, mac, ...neighbour } = parseNeighbour(payload);
-      if (permanent && mac !== undefined)
-        entries.neighbours.set(neighbourKey(neighbour), { ...neighbour, mac });
+      if (permanent && mac !== undefined) neighbours.set(neighbourKey(neighbour), { ...neighbour, mac });
     }
     for (const payload of await rtnetlink.dump(dumpFdb({ linkIndex }))) {
       const entry = parseFdbEntry(payload);
-      if (entry.fixed) entries.fdb.set(fdbKey(entry), entry);
+      if (entry.fixed) fdb.set(fdbKey(entry), entry);
     }
   }
-  return entries;
+  return { neighbours, fdb };
 }
 
 /** The metric that the kernel gives a route without one (IP6_RT_PRIO_USER of linux/ipv6_route.h). */

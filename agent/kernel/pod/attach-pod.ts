@@ -12,6 +12,7 @@ import { defaultRoutes, type PodRoute } from "../../plan/pods/pod-routing.ts";
 import { ownTableName } from "../../plan/pods/pod-settings.ts";
 import type { Attached, AttachOutcome, Farewell, PodSockets } from "../types.ts";
 import type { Admission } from "../nft/elements/pod-elements.ts";
+import type { PodLinkKind } from "../link/ownership.ts";
 import { awaitRunning } from "../socket/await-running.ts";
 import type { PodBatches } from "./pod-batches.ts";
 import type { PodRequestsInput } from "./pod-requests.ts";
@@ -26,7 +27,7 @@ export interface AttachContext {
   readonly bridgeIndex: number;
   readonly hasIpv6: boolean;
   /** An interface index that is free, as is the one after it. */
-  readonly nextLinkIndex: () => number;
+  readonly nextLinkIndex: (kind: PodLinkKind) => number;
   readonly encodePod: (input: PodRequestsInput) => PodBatches;
   /** PodCIDRs of the cluster. */
   readonly clusterCidrs: () => readonly Cidr[];
@@ -77,10 +78,10 @@ async function tryAttach(
   { netns, rtnetlink: socket }: PodSockets,
 ): Promise<Attached | "not admitted" | NetlinkError> {
   const { rtnetlink, bridgeIndex, hasIpv6, nextLinkIndex, encodePod, admission, farewell } = context;
-  const linkIndex = nextLinkIndex();
+  const linkIndex = nextLinkIndex("veth");
   const podLinkIndex = linkIndex + 1;
   const hasIfb = plan.attachment.settings.bandwidth.egress !== undefined;
-  const ifbIndex = hasIfb ? nextLinkIndex() : 0;
+  const ifbIndex = hasIfb ? nextLinkIndex("ifb") : 0;
   const input = {
     plan,
     linkIndex,

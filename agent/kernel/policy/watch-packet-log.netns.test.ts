@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { after, afterEach, beforeEach, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { readPacket } from "../../net/read-packet.ts";
 import type { LoggedPacket } from "../../netlink/state/packet-log.ts";
 import { NETLINK_NETFILTER } from "../../netlink/nft/nft-generation.ts";
@@ -17,6 +19,8 @@ const netfilter = createNetlinkClient(native, NETLINK_NETFILTER);
 after(() => netfilter.close());
 
 const GROUP = 6371;
+/** More than fit into the buffer of a socket. */
+const FLOOD = 60_000;
 const SEND = new URL("../../testing/packets/send-datagram.ts", import.meta.url);
 
 interface Reader {
@@ -98,4 +102,26 @@ test("watchPacketLog() waits for a group that another process still has, as the 
     await send("127.0.0.1");
     return second.packets.length > 0;
   });
+});
+
+test("watchPacketLog() goes on after more packets than its socket's buffer holds", async () => {
+  const { packets, errors } = read();
+  await eventually("packets are read", async () => {
+    await send("127.0.0.1");
+    return packets.length > 0;
+  });
+  // While this process waits for the program it reads nothing.
+  spawnSync("bash", ["-c", `for i in {1..${FLOOD}}; do echo >/dev/udp/127.0.0.1/7000; done`]);
+  await eventually("all that was kept is read", async () => {
+    const before = packets.length;
+    await delay(200);
+    return packets.length === before;
+  });
+  const kept = packets.length;
+  assert.ok(kept < FLOOD, `${kept} of ${FLOOD} were kept: the buffer was never full`);
+  await eventually("later packets are read", async () => {
+    await send("127.0.0.1");
+    return packets.length > kept;
+  });
+  assert.deepEqual(errors, []);
 });

@@ -25,6 +25,15 @@ for (const { annotation, fault } of [
     fault: `publicKey "${"A".repeat(42)}B=" is not 32 bytes in base64`,
   },
   { annotation: JSON.stringify({ publicKey, port: 0 }), fault: "port 0 is not 1 to 65535" },
+  {
+    // One peer would be two, one with the node's prefixes and one without.
+    annotation: JSON.stringify({ publicKey, port, next: { publicKey, port: 51_821 } }),
+    fault: "next: it is the key in use",
+  },
+  {
+    annotation: JSON.stringify({ publicKey, port, next: {} }),
+    fault: "next: publicKey undefined is not 32 bytes in base64",
+  },
   { annotation: JSON.stringify({ publicKey, port: "1" }), fault: 'port "1" is not 1 to 65535' },
 ])
   test(`parseKey() says that ${fault}`, () => assert.deepEqual(parseKey(annotation), { fault }));

@@ -23,7 +23,9 @@ export function checkKey(value: unknown): PublishedKey {
   const key = checkOne(value);
   const next = isObject(value) && value["next"] !== undefined ? checkOne(value["next"]) : undefined;
   if ("fault" in key || next === undefined) return key;
-  return "fault" in next ? { fault: `next: ${next.fault}` } : { ...key, next };
+  if ("fault" in next) return { fault: `next: ${next.fault}` };
+  if (next.publicKey === key.publicKey) return { fault: "next: it is the key in use" };
+  return { ...key, next };
 }
 
 function checkOne(value: unknown): NodeKey | { readonly fault: string } {

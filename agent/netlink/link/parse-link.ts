@@ -1,6 +1,7 @@
 import { __LENGTH_Link, parseLink as parseLinkHeader } from "../package.ts";
 import { macFromBytes } from "../../net/mac.ts";
 import {
+  attributeLength,
   findAttribute,
   readAttributes,
   reading,
@@ -101,6 +102,15 @@ export function readLinkName(payload: Buffer): string {
 /** The same of its alias. */
 export function readLinkAlias(payload: Buffer): string {
   return readLinkText(payload, IFLA_IFALIAS);
+}
+
+/** The same of its kind, as in "veth"; empty for a link that no driver of its kind has made. */
+export function readLinkKind(payload: Buffer): string {
+  const start = findAttribute(payload, __LENGTH_Link, IFLA_LINKINFO);
+  if (start < 0) return "";
+  const info = payload.subarray(start, start + attributeLength(payload, start));
+  const kind = findAttribute(info, 0, IFLA_INFO_KIND);
+  return kind < 0 ? "" : info.toString("latin1", kind, info.indexOf(0, kind));
 }
 
 function readLinkText(payload: Buffer, type: number): string {

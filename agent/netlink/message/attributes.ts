@@ -169,6 +169,11 @@ export function findAttribute(bytes: Uint8Array, start: number, type: number): n
   return -1;
 }
 
+/** Length of the value that begins at `start`, as {@link findAttribute} gives it. */
+export function attributeLength(bytes: Uint8Array, start: number): number {
+  return readU16At(bytes, start - HEADER_BYTES) - HEADER_BYTES;
+}
+
 /** Runs a codec of the package and gives its errors our name. */
 export function reading<Value>(what: string, read: () => Value): Value {
   try {

@@ -75,7 +75,7 @@ test("planNextPeers() lets every node in under each of its keys, and takes nothi
 
 const HOUR = 3_600_000;
 
-for (const { name, current = state(), next = state(), ageMs = 0, waitingFor, isReady } of [
+for (const { name, current = state(), next = state(), waitedMs = 0, waitingFor, isReady } of [
   {
     name: "waits for nodes that have not shown that they know the key",
     next: state(["key of a", NOW]),
@@ -91,7 +91,7 @@ for (const { name, current = state(), next = state(), ageMs = 0, waitingFor, isR
   {
     name: "waits a minute for nodes without a session, and no longer",
     next: state(["key of a", NOW]),
-    ageMs: 60_000,
+    waitedMs: 60_000,
     waitingFor: ["b"],
     isReady: true,
   },
@@ -99,20 +99,20 @@ for (const { name, current = state(), next = state(), ageMs = 0, waitingFor, isR
     name: "does not end a session with a node whose agent is away within an hour",
     current: state(["key of b", NOW - 10]),
     next: state(["key of a", NOW]),
-    ageMs: HOUR - 1,
+    waitedMs: HOUR - 1,
     waitingFor: ["b"],
     isReady: false,
   },
   {
     name: "is over after an hour, whoever knows the key",
     current: state(["key of b", NOW - 10]),
-    ageMs: HOUR,
+    waitedMs: HOUR,
     waitingFor: ["a", "b"],
     isReady: true,
   },
 ])
   test(`planRotation() ${name}`, () => {
-    const got = planRotation({ routes: [a, b], current, next, ageMs, nowSeconds: NOW });
+    const got = planRotation({ routes: [a, b], current, next, waitedMs, nowSeconds: NOW });
     assert.deepEqual(got, { nodes: 2, waitingFor, isReady });
   });
 

@@ -31,8 +31,8 @@ export interface RotationInput {
   readonly current: WireGuardState | undefined;
   /** That of the next one. */
   readonly next: WireGuardState | undefined;
-  /** Of the next key. */
-  readonly ageMs: number;
+  /** Since others can read the next key. */
+  readonly waitedMs: number;
   readonly nowSeconds: number;
 }
 
@@ -46,7 +46,13 @@ export interface RotationProgress {
 }
 
 /** How far a rotation is whose next key is published. */
-export function planRotation({ routes, current, next, ageMs, nowSeconds }: RotationInput): RotationProgress {
+export function planRotation({
+  routes,
+  current,
+  next,
+  waitedMs,
+  nowSeconds,
+}: RotationInput): RotationProgress {
   const nodes = [...new Map(routes.map((route) => [route.node, route])).values()];
   const knowing = keysWhere(next, ({ lastHandshake }) => lastHandshake > 0);
   const talking = keysWhere(current, (peer) => sessionOf(peer, nowSeconds) === "live");
@@ -55,7 +61,7 @@ export function planRotation({ routes, current, next, ageMs, nowSeconds }: Rotat
   const waiting = nodes.filter((route) => !has(knowing, route));
   const isReady = waiting.every((route) => {
     const { withSession, withoutSession } = ROTATION_WAIT_MS;
-    return ageMs >= (has(talking, route) ? withSession : withoutSession);
+    return waitedMs >= (has(talking, route) ? withSession : withoutSession);
   });
   return { nodes: nodes.length, waitingFor: waiting.map(({ node }) => node), isReady };
 }

@@ -21,8 +21,8 @@ interface Reserved {
 }
 
 /**
- * Addresses that mean something else everywhere (RFC 6890, RFC 4291). 240.0.0.0/4 is none: there are clusters
- * whose pods live there.
+ * Addresses that mean something else everywhere (RFC 6890, RFC 4291, RFC 6052). 240.0.0.0/4 is none: there
+ * are clusters whose pods live there.
  */
 const RESERVED: readonly Reserved[] = (
   [
@@ -32,6 +32,7 @@ const RESERVED: readonly Reserved[] = (
     ["224.0.0.0/4", "multicast addresses"],
     ["255.255.255.255/32", "the broadcast address"],
     ["::/96", "unspecified and loopback addresses"],
+    ["64:ff9b::/96", "IPv4 addresses behind NAT64"],
     ["fe80::/10", "link-local addresses"],
     ["ff00::/8", "multicast addresses"],
   ] as const
@@ -39,9 +40,11 @@ const RESERVED: readonly Reserved[] = (
 
 /**
  * What no node can have as its address. IPv4's link-local addresses are let through: small networks without a
- * DHCP server use them.
+ * DHCP server use them. So are those behind NAT64, where a node with IPv6 alone reaches others.
  */
-const UNREACHABLE: readonly Reserved[] = RESERVED.filter(({ text }) => !text.endsWith("(169.254.0.0/16)"));
+const UNREACHABLE: readonly Reserved[] = RESERVED.filter(
+  ({ text }) => !text.endsWith("(169.254.0.0/16)") && !text.endsWith("(64:ff9b::/96)"),
+);
 
 /** What is wrong with a PodCIDR whoever has it; undefined when nothing is. */
 export function judgePrefix(
@@ -72,7 +75,7 @@ export function judgeNodeAddress(address: string, own: ReadonlySet<string>): str
   if (own.has(address)) return "it is an address of this node";
   const point = pointOf(address);
   const reserved = UNREACHABLE.find(({ range }) => rangeHolds(range, point));
-  return reserved && `it is one of the ${reserved.text}`;
+  return reserved && `it belongs to ${reserved.text}`;
 }
 
 function knownRange(prefix: string): AddressRange {

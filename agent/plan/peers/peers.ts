@@ -3,7 +3,7 @@ import type { Family } from "../../net/address.ts";
 import type { Cidr } from "../../net/cidr.ts";
 import { macOf } from "../../net/mac.ts";
 import type { Claims } from "./cluster-claims.ts";
-import type { Claim, ClusterMember } from "./claim.ts";
+import { type Claim, type ClusterMember, compareAge } from "./claim.ts";
 import { createRouteCounter, type RouteCounts } from "./count-routes.ts";
 import { minMtu } from "../node/node-network.ts";
 import {
@@ -69,7 +69,10 @@ export interface PeersPlan {
   readonly problems: readonly string[];
   /** Nodes that are reached in clear although this one encrypts, by name with the reason. */
   readonly inClear: ReadonlyMap<string, string>;
-  /** Routes to nodes that may send encrypted packets, also those that are not made yet. */
+  /**
+   * Routes to nodes that may send encrypted packets, also those that are not made yet. Those of older nodes
+   * come first: an address that two nodes claim is the older's.
+   */
   readonly encrypted: readonly EncryptedRoute[];
 }
 
@@ -115,7 +118,7 @@ function planRoutes(input: PeersInput): PlannedRoutes {
   const held = new Set<string>();
   const problems = new Set<string>();
   const inClear = new Map<string, string>();
-  const encrypted: EncryptedRoute[] = [];
+  const peers: { readonly node: ClusterMember; readonly route: EncryptedRoute }[] = [];
   const families = new Set<Family>();
   const counter = createRouteCounter();
   for (const [key, claim] of input.claims) {
@@ -123,7 +126,7 @@ function planRoutes(input: PeersInput): PlannedRoutes {
     const plan = input.planPeer(claim);
     const { name } = claim.node;
     const peer = plan.kind === "encrypted" ? plan : plan.awaited;
-    if (peer !== undefined) encrypted.push(peer);
+    if (peer !== undefined) peers.push({ node: claim.node, route: peer });
     counter.add(name, isCutOff(plan) ? "unreachable" : plan.kind);
     if (plan.kind === "held" || plan.kind === "unreachable") {
       if (plan.kind === "held") held.add(key);
@@ -136,6 +139,7 @@ function planRoutes(input: PeersInput): PlannedRoutes {
     if (plan.kind !== "encrypted" && input.whyClear !== undefined)
       inClear.set(name, input.whyClear(claim.node));
   }
+  const encrypted = peers.toSorted((a, b) => compareAge(a.node, b.node)).map(({ route }) => route);
   const counts = { podCidrs: counter.podCidrs(), nodes: counter.nodes() };
   return { routes, held, families, ...counts, problems: [...problems], inClear, encrypted };
 }

@@ -50,6 +50,20 @@ test("run() lets a node in before it publishes the key by which that sends, and 
   assert.deepEqual(setup.readiness.warnings(), []);
 });
 
+test("a younger Node that says an older one's address takes it from no WireGuard peer, whatever its name", async () => {
+  const setup = setUp("auto", WIREGUARD);
+  const [address = ""] = NEAR.addresses;
+  const thief = { ...node("a-thief", "192.0.2.66", "10.244.66.0/24"), createdMs: NEAR.createdMs + 1 };
+  const young = { ...thief, addresses: [...thief.addresses, address] };
+  await published(setup, withKey(young), withKey(NEAR));
+  const allowed = (name: string) =>
+    device(setup)
+      ?.peers.get(name)
+      ?.allowedIps.map(({ base }) => base);
+  assert.deepEqual(allowed("a-thief"), ["10.244.66.0", "192.0.2.66"]);
+  assert.deepEqual(allowed("near"), ["10.244.2.0", address]);
+});
+
 test("run() reaches a node without a key in clear, counts it and says so", async () => {
   const setup = setUp("auto", WIREGUARD);
   await published(setup, withKey(NEAR), FAR);

@@ -91,6 +91,7 @@ export interface KeyRotation {
 export function createKeyRotation(input: KeyRotationInput): KeyRotation {
   const { kernel, readiness } = input;
   const device = createNextDevice(input);
+  const readableMs = createPublicationClock(input);
   const port = nextPort(input.encryption.port);
   let progress: RotationProgress | undefined;
   let isAsked = false;
@@ -114,14 +115,11 @@ export function createKeyRotation(input: KeyRotationInput): KeyRotation {
     },
     isAsked: () => isAsked,
     fault: () => fault,
-    next() {
-      const key = device.key();
-      return key && { publicKey: key.publicKey, port };
-    },
+    next: device.told,
     report() {
-      const key = device.key();
+      const told = device.told();
       const { nodes = 0, waitingFor = [] } = progress ?? {};
-      return key && { publicKey: key.publicKey, port, nodes, waitingFor };
+      return told && { ...told, nodes, waitingFor };
     },
     async begin(current, plan, verify) {
       try {
@@ -140,9 +138,10 @@ export function createKeyRotation(input: KeyRotationInput): KeyRotation {
     },
     async advance(task) {
       const key = device.key();
-      if (key === undefined || !task.isComplete || !isPublished(key, input)) return undefined;
-      progress = await readProgress(key, task, input);
-      readiness.warn("key rotation", describeWait(progress, input.clock.nowMs() - key.bornMs, port));
+      const waitedMs = readableMs(key);
+      if (key === undefined || waitedMs === undefined || !task.isComplete) return undefined;
+      progress = await readProgress(waitedMs, task, input);
+      readiness.warn("key rotation", describeWait(progress, waitedMs, port));
       if (!progress.isReady) return undefined;
       await useKey(key, { current: task.current, progress }, input);
       await device.remove();
@@ -154,7 +153,7 @@ export function createKeyRotation(input: KeyRotationInput): KeyRotation {
 }
 
 /** The device of the next key. */
-function createNextDevice({ kernel, clock, reportChanges }: KeyRotationInput) {
+function createNextDevice({ kernel, clock, encryption, reportChanges }: KeyRotationInput) {
   let key: OwnKey | undefined;
   let isRead = false;
   const make = async (plan: WireGuardDevicePlan): Promise<void> => {
@@ -164,6 +163,8 @@ function createNextDevice({ kernel, clock, reportChanges }: KeyRotationInput) {
   };
   return {
     key: (): OwnKey | undefined => key,
+    /** What others are to know of it. */
+    told: (): NodeKey | undefined => key && { publicKey: key.publicKey, port: nextPort(encryption.port) },
     make,
     /** Takes up what an agent before has made, or somebody has removed. */
     async look(plan: WireGuardDevicePlan, verify: boolean): Promise<void> {
@@ -187,9 +188,15 @@ function isDue({ publicKey, bornMs }: OwnKey, isAsked: boolean, input: KeyRotati
   return isKnown && (isAsked || isTooOld({ publicKey, ageMs, rotateAfterMs: encryption.rotateAfter }));
 }
 
-/** Whether our own Node tells others that this is the next key. */
-function isPublished({ publicKey }: OwnKey, input: KeyRotationInput): boolean {
-  return publishedKeys(input)?.next?.publicKey === publicKey;
+/** For how long our own Node has told others the next key, as this agent has seen it; undefined: not yet. */
+function createPublicationClock(input: KeyRotationInput) {
+  let sinceMs: number | undefined;
+  return (key: OwnKey | undefined): number | undefined => {
+    const nowMs = input.clock.nowMs();
+    const isPublished = key !== undefined && publishedKeys(input)?.next?.publicKey === key.publicKey;
+    sinceMs = isPublished ? (sinceMs ?? nowMs) : undefined;
+    return sinceMs === undefined ? undefined : nowMs - sinceMs;
+  };
 }
 
 /** What our own Node says, if it can be read. */
@@ -199,16 +206,15 @@ function publishedKeys({ publishedKey }: KeyRotationInput): NodeKeys | undefined
 }
 
 async function readProgress(
-  { bornMs }: OwnKey,
+  waitedMs: number,
   { routes }: RotationTask,
-  { kernel, clock, nowSeconds }: KeyRotationInput,
+  { kernel, nowSeconds }: KeyRotationInput,
 ): Promise<RotationProgress> {
   const [current, next] = await Promise.all([
     kernel.wireguard.read(WIREGUARD_DEVICE),
     kernel.wireguard.read(NEXT_DEVICE),
   ]);
-  const ageMs = clock.nowMs() - bornMs;
-  return planRotation({ routes, current, next, ageMs, nowSeconds: nowSeconds() });
+  return planRotation({ routes, current, next, waitedMs, nowSeconds: nowSeconds() });
 }
 
 async function useKey(
@@ -227,10 +233,10 @@ async function useKey(
 /** What keeps a rotation from its end, as a sentence, once that takes long. */
 function describeWait(
   { waitingFor, isReady }: RotationProgress,
-  ageMs: number,
+  waitedMs: number,
   port: number,
 ): string | undefined {
-  if (isReady || ageMs < ROTATION_WAIT_MS.withoutSession) return undefined;
+  if (isReady || waitedMs < ROTATION_WAIT_MS.withoutSession) return undefined;
   const names = listSome(
     waitingFor.map((name) => `"${name}"`),
     { max: MAX_NAMES },

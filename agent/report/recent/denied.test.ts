@@ -16,9 +16,13 @@ const DROP: Drop = {
 
 function setUp() {
   const lines: object[] = [];
-  const time = { ms: 1_000_000 };
+  const time = { ms: 1_000_000, stepMs: 0 };
   const log = { info: (fields: object) => lines.push(fields) };
-  return { lines, time, denied: createDenied(log, () => time.ms) };
+  return {
+    lines,
+    time,
+    denied: createDenied({ log, nowMs: () => time.ms, dateMs: () => time.ms + time.stepMs }),
+  };
 }
 
 const ofPort = (port: number): Drop => ({ ...DROP, port });
@@ -42,6 +46,22 @@ test("createDenied() logs one line of a packet, and no other of a client that tr
   denied.tell(DROP);
   assert.deepEqual(lines, [line, line]);
 });
+
+for (const [step, stepMs] of [
+  ["back", -3_600_000],
+  ["forward", 3_600_000],
+] as const)
+  test(`createDenied() logs a client once a minute, also when the machine's clock is set ${step} by an hour`, () => {
+    const { lines, time, denied } = setUp();
+    denied.tell(DROP);
+    time.stepMs = stepMs;
+    denied.tell(DROP);
+    assert.equal(lines.length, 1);
+    time.ms += 60_000;
+    denied.tell(DROP);
+    assert.equal(lines.length, 2);
+    assert.equal(denied.list()[0]?.atMs, time.ms + stepMs);
+  });
 
 test("createDenied() bounds the lines of somebody who scans ports, and tells how many it left out", () => {
   const { lines, time, denied } = setUp();

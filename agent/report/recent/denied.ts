@@ -31,11 +31,18 @@ interface Entry {
   readonly loggedMs: number;
 }
 
-/** `dateMs`: milliseconds since the epoch. */
-export function createDenied(log: Pick<Log, "info">, dateMs: () => number): Denied {
+export interface DeniedInput {
+  readonly log: Pick<Log, "info">;
+  /** Of a clock that nobody sets: it bounds the lines. */
+  readonly nowMs: () => number;
+  /** Milliseconds since the epoch. */
+  readonly dateMs: () => number;
+}
+
+export function createDenied({ log, nowMs, dateMs }: DeniedInput): Denied {
   /** By what makes two packets one; the newest last. */
   const entries = new Map<string, Entry>();
-  const lines = createTokenBucket({ perSecond: LINES_PER_SECOND, burst: BURST, startMs: dateMs() });
+  const lines = createTokenBucket({ perSecond: LINES_PER_SECOND, burst: BURST, startMs: nowMs() });
   let untold = 0;
 
   return {
@@ -43,7 +50,7 @@ export function createDenied(log: Pick<Log, "info">, dateMs: () => number): Deni
       untold++;
     },
     tell(drop) {
-      const atMs = dateMs();
+      const atMs = nowMs();
       const { direction, reason, hint } = drop;
       const fields = {
         direction,
@@ -64,7 +71,7 @@ export function createDenied(log: Pick<Log, "info">, dateMs: () => number): Deni
       }
       const loggedMs = isLogged ? atMs : (before?.loggedMs ?? Number.NEGATIVE_INFINITY);
       entries.delete(key);
-      entries.set(key, { record: { atMs, ...fields, hint, packets }, loggedMs });
+      entries.set(key, { record: { atMs: dateMs(), ...fields, hint, packets }, loggedMs });
       const [oldest] = entries.keys();
       if (entries.size > KEPT && oldest !== undefined) entries.delete(oldest);
     },

@@ -104,6 +104,13 @@ async function assertUnheard(packets: readonly VxlanPacket[]): Promise<void> {
   );
 }
 
+/** From sources that no pod of the sender has. */
+function liesOf(outer: 4 | 6, family: 4 | 6): readonly VxlanPacket[] {
+  const sources =
+    family === 4 ? ["10.244.5.5", "10.244.1.3", "8.8.8.8"] : ["fd00:5::5", "fd00:1::3", "2001:4860::8"];
+  return sources.map((source) => inner(outer, family, { source }));
+}
+
 const FAMILIES = [4, 6] as const;
 const COMBINATIONS = FAMILIES.flatMap((outer) => FAMILIES.map((family) => ({ outer, family })));
 
@@ -170,11 +177,24 @@ for (const { outer, family } of COMBINATIONS) {
     await assertUnheard([hidden]);
   });
 
+  test(`a node sends a lie right behind a truth, for the victim's link to put them together: ${inside}`, async () => {
+    // The sender's link cuts them; the victim's merges what it can (GRO), as all to a port of no device.
+    await runOnHost("ethtool", "-K", "up0", "gro", "on", "rx-udp-gro-forwarding", "on", "rx-gro-list", "on");
+    await lab.far.run("ethtool", "-K", "eth0", "tx-udp-segmentation", "off");
+    const truth = inner(outer, family);
+    const lies = liesOf(outer, family);
+    await sendSegments(lab.far, OWN[outer], [truth, ...lies].map(formatVxlanPacket));
+    const heard = await heardByPod();
+    assert.ok(heard.has(truth.port), "the truth arrives");
+    assert.deepEqual(
+      lies.filter(({ port }) => heard.has(port)).map(({ source }) => source),
+      [],
+    );
+  });
+
   test(`a node hides a lie about the sources of its pods behind a truth, for the victim to cut them: ${inside}`, async () => {
     const truth = inner(outer, family);
-    const lies = (
-      family === 4 ? ["10.244.5.5", "10.244.1.3", "8.8.8.8"] : ["fd00:5::5", "fd00:1::3", "2001:4860::8"]
-    ).map((source) => inner(outer, family, { source }));
+    const lies = liesOf(outer, family);
     await sendSegments(lab.far, OWN[outer], [truth, ...lies].map(formatVxlanPacket));
     const heard = await heardByPod();
     assert.ok(heard.has(truth.port), "the truth arrives");

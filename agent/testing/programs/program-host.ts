@@ -15,7 +15,6 @@ export interface ProgramHost {
 }
 
 const SERVER = new URL("serve-programs.ts", import.meta.url).pathname;
-const COMPILE_CACHE = new URL("../runner/compile-cache.ts", import.meta.url).pathname;
 
 let lastHost = 0;
 
@@ -24,7 +23,7 @@ export function createProgramHost(...enter: readonly string[]): ProgramHost {
   const socket = join(tmpdir(), `programs-${process.pid}-${++lastHost}.sock`);
   let started: Promise<number> | undefined;
   const start = async (): Promise<number> => {
-    const command = [...enter, process.execPath, "--import", COMPILE_CACHE, SERVER, socket];
+    const command = [...enter, process.execPath, SERVER, socket];
     return (await privileged({ command, background: true })).pid;
   };
   return {

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { servePrivileged } from "./privileged.ts";
 
-const CACHE = new URL("compile-cache.ts", import.meta.url).pathname;
+/** The tests run in the process of the runner: the file has all of it to itself. */
+const RUNNER = ["--test", "--test-isolation=none", "--test-timeout=600000"];
 
 /** What a file of tests printed, and its exit code. */
 export interface TestFileOutcome {
@@ -14,10 +15,17 @@ export interface TestFileOutcome {
   readonly exitCode: number;
 }
 
-/** Runs one file of kernel tests in a network namespace of its own; the caller has the rights to make one. */
-export async function runKernelTestFile(file: string): Promise<TestFileOutcome> {
+/**
+ * Runs one file of kernel tests in a network namespace of its own; the caller has the rights to make one.
+ * `environment` is added to its own.
+ */
+export async function runKernelTestFile(
+  file: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<TestFileOutcome> {
   const child = spawn("unshare", ["-n", "--kill-child", process.execPath, import.meta.filename, file], {
     stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, ...environment },
   });
   const [output, [exitCode]] = await Promise.all([text(child.stdout), once(child, "close")]);
   return { output, exitCode: (exitCode as number | null) ?? 1 };
@@ -30,11 +38,10 @@ async function runHere(file: string): Promise<number> {
   try {
     await once(spawn("ip", ["link", "set", "lo", "up"], { stdio: "inherit" }), "close");
     const capabilities = ["--bounding-set=-all,+net_admin", "--inh-caps=-all,+net_admin"];
-    const tests = spawn(
-      "setpriv",
-      [...capabilities, process.execPath, "--import", CACHE, "--test", "--test-timeout=600000", file],
-      { stdio: "inherit", env: { ...process.env, ...environment, TMPDIR: folder } },
-    );
+    const tests = spawn("setpriv", [...capabilities, process.execPath, ...RUNNER, file], {
+      stdio: "inherit",
+      env: { ...process.env, ...environment, TMPDIR: folder },
+    });
     const [code] = (await once(tests, "close")) as [number | null];
     return code ?? 1;
   } finally {

@@ -70,10 +70,19 @@ export async function servePrivileged(
   };
 }
 
+/** What every command gets of the environment: programs of Node.js share what has been compiled. */
+function passedOn(): Record<string, string> {
+  const cache = process.env["NODE_COMPILE_CACHE"];
+  return {
+    PATH: process.env["PATH"] ?? "",
+    ...(cache === undefined ? {} : { NODE_COMPILE_CACHE: cache }),
+  };
+}
+
 async function run(request: PrivilegedRequest, background: Set<ChildProcess>): Promise<PrivilegedAnswer> {
   const { command, environment = {}, stdin = "" } = request;
   const [program = "", ...args] = command;
-  const child = spawn(program, args, { env: { PATH: process.env["PATH"] ?? "", ...environment } });
+  const child = spawn(program, args, { env: { ...passedOn(), ...environment } });
   const failed = once(child, "error").then(([error]) => {
     throw error as Error;
   });

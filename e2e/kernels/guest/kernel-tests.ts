@@ -5,28 +5,7 @@
  * usage: node kernel-tests.ts GROUP|FILE...   FILE: below agent/, without its ending
  */
 import { spawnSync } from "node:child_process";
-
-/** What asks the kernel for something that differs from one to the other, or tells what it answered. */
-const GROUPS: Readonly<Record<string, readonly string[]>> = {
-  kernel: [
-    "kernel/linux-kernel",
-    "kernel/damage",
-    "kernel/pod-identity",
-    "kernel/pod/route-pod",
-    "kernel/peer/peers",
-    "kernel/socket/netlink-client",
-    "kernel/uplink/underlay",
-    "kernel/nft/nftables",
-    "reconcile/node",
-  ],
-  policy: ["kernel/policy/policy-kernel", "kernel/policy/traffic", "kernel/policy/end-connections"],
-  agent: [
-    "test/agent/conformance",
-    "test/agent/main-drift",
-    "test/field-cases/host-ports",
-    "test/field-cases/bandwidth",
-  ],
-};
+import { GROUPS } from "../kernel-test-files.ts";
 
 const asked = process.argv.slice(2);
 const files = asked.flatMap((name) => GROUPS[name] ?? [name]);
