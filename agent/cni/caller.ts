@@ -14,12 +14,12 @@ export interface CallerTransport {
 
 /** A caller that is answered once. */
 export interface OpenCaller extends Caller {
-  /** Answers, unless a farewell has done so; ends the connection. */
+  /** Answers, unless an early reply has done so; ends the connection. */
   answer(reply: Reply): void;
 }
 
 /** What an empty socket takes at once; a result is some 600 bytes. */
-const MAX_FAREWELL_BYTES = 16 * 1024;
+const MAX_EARLY_REPLY_BYTES = 16 * 1024;
 
 /** Whoever waits at the other end of a connection. */
 export function createCaller(transport: CallerTransport, connection: number): OpenCaller {
@@ -27,10 +27,10 @@ export function createCaller(transport: CallerTransport, connection: number): Op
   return {
     // Who has an answer may hang up before we hear that it has one.
     isGone: () => !isAnswered && transport.isGone(connection),
-    farewell(stdout) {
+    earlyReply(stdout) {
       const socket = transport.descriptorOf(connection);
       const bytes = encodeReplyFrame({ exitCode: 0, stdout });
-      if (socket === undefined || bytes.length > MAX_FAREWELL_BYTES) return undefined;
+      if (socket === undefined || bytes.length > MAX_EARLY_REPLY_BYTES) return undefined;
       return { socket, bytes, sent: () => void (isAnswered = true) };
     },
     answer(reply) {

@@ -205,10 +205,10 @@ test("startCniServer() does not answer twice, and rolls nothing back, when the k
   let sent: Buffer | undefined;
   const answers: boolean[] = [];
   const { handlers, gone, replies, dropped, observed } = setUp((_request, caller) => {
-    const farewell = caller.farewell("made\n");
-    assert.equal(farewell?.socket, 101);
-    sent = farewell.bytes;
-    farewell.sent();
+    const earlyReply = caller.earlyReply("made\n");
+    assert.equal(earlyReply?.socket, 101);
+    sent = earlyReply.bytes;
+    earlyReply.sent();
     // The shim has its answer and ends.
     gone.add(1);
     answers.push(caller.isGone());
@@ -224,10 +224,10 @@ test("startCniServer() does not answer twice, and rolls nothing back, when the k
   );
 });
 
-test("startCniServer() has no farewell for more than a socket takes at once", async () => {
+test("startCniServer() has no early reply for more than a socket takes at once", async () => {
   const { handlers, replies } = setUp((_request, caller) => {
     const stdout = "x".repeat(20_000);
-    assert.equal(caller.farewell(stdout), undefined);
+    assert.equal(caller.earlyReply(stdout), undefined);
     return Promise.resolve(stdout);
   });
   handlers.onRequest(1, encodeRequestFrame(del, conf), []);

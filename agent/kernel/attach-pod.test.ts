@@ -49,7 +49,7 @@ test("attachPod() ends only when the kernel has seen the link's carrier: Linux b
     encodePod: createPodEncoder(),
     clusterCidrs: () => [],
     admission: undefined,
-    farewell: undefined,
+    earlyReply: undefined,
   };
   await attachPod(context, plan, { netns: 0, rtnetlink: 0 });
   assert.equal(looks(), 3);

@@ -26,7 +26,7 @@ import type {
   NodeOutcome,
   ObservedAttachment,
   PodLink,
-  Company,
+  AttachOptions,
   PodSockets,
 } from "./types.ts";
 
@@ -37,15 +37,15 @@ import type {
 export interface Kernel {
   /**
    * Makes the attachment whole or not at all: what a failed call has made, it has taken back. `clusterCidrs`
-   * are asked for when the pod has other interfaces: see {@link planPodRouting}. A farewell is sent
+   * are asked for when the pod has other interfaces: see {@link planPodRouting}. An early reply is sent
    * once the attachment is whole with the default routes of all its addresses, where one trip to a thread
-   * sees to that. Whoever is answered "not admitted" calls again without riders.
+   * sees to that. Whoever is answered "not admitted" calls again without other changes.
    */
   attachPod(
     plan: PodPlan,
     sockets: PodSockets,
     clusterCidrs?: () => readonly Cidr[],
-    company?: Company,
+    options?: AttachOptions,
   ): Promise<AttachOutcome>;
   /**
    * What of an attachment is not as planned, in words; empty when all is. MTU 0: that of the host end.

@@ -15,7 +15,7 @@ export interface PodSockets {
  * What is sent to a stream socket by the thread that talks to the kernel, once all that was asked for is
  * done: who waits for it need not wait for the event loop.
  */
-export interface Farewell {
+export interface EarlyReply {
   readonly socket: number;
   readonly bytes: Buffer;
   /** Hears that the socket has taken it; not called if something is left to do, or nobody reads. */
@@ -26,16 +26,16 @@ export interface Farewell {
  * Changes of another table of nftables that go along with an attachment, in the transaction that lets it
  * send: both are made, or neither.
  */
-export interface Riders {
+export interface JoinedChanges {
   readonly bodies: readonly MessageBody[];
   /** Hears when they are made. */
   readonly made: () => void;
 }
 
 /** What comes along with an attachment. */
-export interface Company {
-  readonly farewell?: Farewell | undefined;
-  readonly riders?: Riders | undefined;
+export interface AttachOptions {
+  readonly earlyReply?: EarlyReply | undefined;
+  readonly joinedChanges?: JoinedChanges | undefined;
 }
 
 /** Routes that were made: by default, or what takes its place beside another interface. */
@@ -43,7 +43,7 @@ export interface Attached {
   readonly routes: readonly PodRoute[];
 }
 
-/** Not admitted: the transaction with the riders was refused, and nothing is made. */
+/** Not admitted: the transaction with the joined changes was refused, and nothing is made. */
 export type AttachOutcome = Attached | "pod interface exists" | "host link exists" | "not admitted";
 
 /** An attachment as the kernel has it. */

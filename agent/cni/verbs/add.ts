@@ -1,5 +1,5 @@
-import type { Ride } from "../../kernel/policy/policy-kernel.ts";
-import type { Company } from "../../kernel/types.ts";
+import type { Join } from "../../kernel/policy/policy-kernel.ts";
+import type { AttachOptions } from "../../kernel/types.ts";
 import type { PodAddress, PoolUse, Reservation } from "../../ipam/ipam.ts";
 import { hostLinkName } from "../../net/host-link.ts";
 import { familyOf } from "../../net/address.ts";
@@ -16,7 +16,7 @@ import type { Caller, CommandsContext, RequestOf } from "./context.ts";
 import { detach } from "./del.ts";
 import { prevResultOf } from "./prev-result.ts";
 import { formatResult } from "./result.ts";
-import { createRidden } from "./ridden.ts";
+import { createJoinable } from "./joinable.ts";
 import { ANY_SOURCE_ANNOTATION } from "../request/runtime-config.ts";
 
 type Add = RequestOf<"ADD">;
@@ -57,10 +57,10 @@ export async function add(context: CommandsContext, request: Add, caller: AddCal
   const format = (made: readonly PodRoute[]): string =>
     formatResult({ plan, routes: made, bridge: host, netns, dns: config.dns, prevResult }, config.cniVersion);
   // A failure deletes the link again, which nobody may take for a pod meanwhile.
-  const attached = createRidden((riders) =>
+  const attached = createJoinable((joinedChanges) =>
     attachments.changing(hostLink, () => {
-      const farewell = caller.farewell(format(defaultRoutes(plan.pod.addresses)));
-      return attach(context, plan, request, { farewell, riders });
+      const earlyReply = caller.earlyReply(format(defaultRoutes(plan.pod.addresses)));
+      return attach(context, plan, request, { earlyReply, joinedChanges });
     }),
   );
   let routes: readonly PodRoute[];
@@ -69,7 +69,7 @@ export async function add(context: CommandsContext, request: Add, caller: AddCal
     if (settings.hostPorts.length > 0) await requireUnhidden(kernel, settings.hostPorts, pod);
     reservePorts(context, hostLink, settings.hostPorts);
     // Among others it would hold up what policies say of those, which have a transaction for all of them.
-    await admit(context, plan, request, caller.isAlone() ? attached.ride : undefined);
+    await admit(context, plan, request, caller.isAlone() ? attached.join : undefined);
     routes = await attached.end();
   } catch (error) {
     // Of a pod that was refused the kernel has nothing, or nothing that lasts: the first error is the one to
@@ -105,22 +105,22 @@ async function admit(
   { policies }: CommandsContext,
   { host, attachment }: PodPlan,
   request: Add,
-  ride: Ride | undefined,
+  join: Join | undefined,
 ): Promise<void> {
-  const refusal = await policies.admit(host.link, attachment, ride);
+  const refusal = await policies.admit(host.link, attachment, join);
   if (refusal === undefined) return;
   const message = `Cannot add interface "${request.ifname}" to ${podOf(request)}: ${refusal}`;
   throw new CniError(CNI_CODE.tryAgainLater, message);
 }
 
-/** Gives the routes that were made; undefined where the riders were refused. */
+/** Gives the routes that were made; undefined where the joined changes were refused. */
 async function attach(
   { kernel, clusterCidrs }: CommandsContext,
   plan: PodPlan,
   request: Add,
-  company: Company,
+  options: AttachOptions,
 ): Promise<readonly PodRoute[] | undefined> {
-  const outcome = await kernel.attachPod(plan, request.fds, clusterCidrs, company);
+  const outcome = await kernel.attachPod(plan, request.fds, clusterCidrs, options);
   switch (outcome) {
     case "not admitted":
       return undefined;

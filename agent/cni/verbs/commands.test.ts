@@ -10,7 +10,7 @@ import { createFakeKernel, type FakeKernel } from "../../testing/fake-kernel.ts"
 import { NO_SETTINGS } from "../../plan/pods/pod-settings.ts";
 import { CniError } from "../cni-error.ts";
 import { type Commands, createCommands } from "./commands.ts";
-import type { Ride } from "../../kernel/policy/policy-kernel.ts";
+import type { Join } from "../../kernel/policy/policy-kernel.ts";
 import type { Caller } from "./context.ts";
 import { type CniVersion, parseNetworkConfig } from "../request/network-config.ts";
 import type { CniRequest } from "../request/request.ts";
@@ -29,7 +29,7 @@ interface Setup {
 interface FakePolicies {
   readonly asked: string[];
   refusal: string | undefined;
-  onAdmit: (ride: Ride | undefined) => Promise<void>;
+  onAdmit: (join: Join | undefined) => Promise<void>;
   onRelease: () => Promise<void>;
 }
 
@@ -55,9 +55,9 @@ function setUp(...podCidrs: readonly string[]): Setup {
       hostPorts,
       attachments,
       policies: {
-        async admit(_hostLink, { containerId, addresses }, ride) {
+        async admit(_hostLink, { containerId, addresses }, join) {
           policies.asked.push(`admit ${containerId} ${addresses.join()}`);
-          await policies.onAdmit(ride);
+          await policies.onAdmit(join);
           return policies.refusal;
         },
         release(hostLink) {
@@ -102,7 +102,7 @@ function delRequest(containerId: string): CniRequest {
   return { command: "DEL", containerId, ifname: "eth0", config: config() };
 }
 
-const never: Caller = { isGone: () => false, farewell: () => undefined };
+const never: Caller = { isGone: () => false, earlyReply: () => undefined };
 
 async function failure(promise: Promise<unknown>): Promise<{ code: number; message: string }> {
   try {
@@ -623,35 +623,35 @@ test("ADD behind another plugin adds to its result", async () => {
 });
 
 for (const { name, refusals, want } of [
-  { name: "makes the pod once, with what policies say of it", refusals: 0, want: ["riders: 1"] },
-  { name: "makes the pod alone when both were refused", refusals: 1, want: ["riders: 1", "riders: 0"] },
+  { name: "makes the pod once, with what policies say of it", refusals: 0, want: ["joined: 1"] },
+  { name: "makes the pod alone when both were refused", refusals: 1, want: ["joined: 1", "joined: 0"] },
 ]) {
   test(`ADD ${name}`, async () => {
     const { commands, kernel, policies, attachments } = setUp("10.244.1.0/24");
     const attachPod = kernel.attachPod.bind(kernel);
     const tries: string[] = [];
-    const rides: boolean[] = [];
-    kernel.attachPod = (plan, sockets, clusterCidrs, company = {}) => {
-      tries.push(`riders: ${company.riders?.bodies.length ?? 0}`);
+    const joins: boolean[] = [];
+    kernel.attachPod = (plan, sockets, clusterCidrs, options = {}) => {
+      tries.push(`joined: ${options.joinedChanges?.bodies.length ?? 0}`);
       if (tries.length <= refusals) return Promise.resolve("not admitted");
-      company.riders?.made();
-      return attachPod(plan, sockets, clusterCidrs, company);
+      options.joinedChanges?.made();
+      return attachPod(plan, sockets, clusterCidrs, options);
     };
-    policies.onAdmit = async (ride) =>
-      void rides.push((await ride?.([{ type: 0, flags: 0, payload: [] }])) ?? assert.fail());
+    policies.onAdmit = async (join) =>
+      void joins.push((await join?.([{ type: 0, flags: 0, payload: [] }])) ?? assert.fail());
     await commands(addRequest("a"), never);
-    assert.deepEqual({ tries, rides }, { tries: want, rides: [refusals === 0] });
+    assert.deepEqual({ tries, joins }, { tries: want, joins: [refusals === 0] });
     assert.equal(attachments.list().length, 1);
   });
 }
 
-test("ADD that fails after its riders were made tells why, and policies forget the pod", async () => {
+test("ADD that fails after joined changes were made tells why, and policies forget the pod", async () => {
   const { commands, kernel, policies, ipam } = setUp("10.244.1.0/24");
-  kernel.attachPod = async (_plan, _sockets, _clusterCidrs, company) => {
-    company?.riders?.made();
+  kernel.attachPod = async (_plan, _sockets, _clusterCidrs, options) => {
+    options?.joinedChanges?.made();
     throw new Error("Cannot create veth: EPERM");
   };
-  policies.onAdmit = async (ride) => assert.equal(await ride?.([]), true);
+  policies.onAdmit = async (join) => assert.equal(await join?.([]), true);
   await assert.rejects(commands(addRequest("a"), never), /EPERM/);
   assert.deepEqual(policies.asked, ["admit a 10.244.1.2", "release unknown"]);
   assert.equal(ipam.use(0)[0]?.taken, 0);
@@ -659,17 +659,17 @@ test("ADD that fails after its riders were made tells why, and policies forget t
 
 test("ADDs at the same time take nothing along: it would hold up the others' policies", async () => {
   const { commands, policies } = setUp("10.244.1.0/24");
-  const rides: boolean[] = [];
+  const joins: boolean[] = [];
   let goOn = (): void => undefined;
   const others = new Promise<void>((resolve) => (goOn = resolve));
-  policies.onAdmit = (ride) => {
-    rides.push(ride !== undefined);
-    return rides.length === 1 ? others : Promise.resolve();
+  policies.onAdmit = (join) => {
+    joins.push(join !== undefined);
+    return joins.length === 1 ? others : Promise.resolve();
   };
   const first = commands(addRequest("a"), never);
   await commands(addRequest("b"), never);
   goOn();
   await first;
   await commands(addRequest("c"), never);
-  assert.deepEqual(rides, [true, false, true]);
+  assert.deepEqual(joins, [true, false, true]);
 });

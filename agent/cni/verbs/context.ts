@@ -2,8 +2,8 @@ import type { Attachments } from "../../ipam/attachments.ts";
 import type { HostPortTable } from "../../ipam/host-port-table.ts";
 import type { Ipam } from "../../ipam/ipam.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
-import type { Ride } from "../../kernel/policy/policy-kernel.ts";
-import type { Farewell } from "../../kernel/types.ts";
+import type { Join } from "../../kernel/policy/policy-kernel.ts";
+import type { EarlyReply } from "../../kernel/types.ts";
 import type { Readiness } from "../../lib/readiness.ts";
 import type { Cidr } from "../../net/cidr.ts";
 import type { Attachment } from "../../plan/pods/attachment.ts";
@@ -36,9 +36,9 @@ export interface CommandsContext {
 export interface PodPolicies {
   /**
    * Before the pod's link can send: resolves when the kernel has what policies say of it, with a sentence
-   * when the pod must not start for now. `ride` may be called, once, to make the pod together with that.
+   * when the pod must not start for now. `join` may be called, once, to make the pod together with that.
    */
-  admit(hostLink: string, attachment: Attachment, ride?: Ride): Promise<string | undefined>;
+  admit(hostLink: string, attachment: Attachment, join?: Join): Promise<string | undefined>;
   /**
    * After its link has gone, before its addresses are free: resolves when the kernel has nothing of the pod.
    */
@@ -50,7 +50,7 @@ export interface Caller {
   /** The runtime has given up and killed its shim. */
   isGone(): boolean;
   /** An answer that another thread sends: once it has, nothing else is. Undefined: it is too long for that. */
-  farewell(stdout: string): Farewell | undefined;
+  earlyReply(stdout: string): EarlyReply | undefined;
 }
 
 /** The requests of one command. */

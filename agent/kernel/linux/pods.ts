@@ -32,7 +32,7 @@ export function createPods(input: PodsInput): PodMethods {
     return { hostLink, addresses, mac, anySource: settings.anySource && allowSourceSpoofing };
   };
   return {
-    async attachPod(plan, sockets, clusterCidrs = () => [], { farewell, riders } = {}) {
+    async attachPod(plan, sockets, clusterCidrs = () => [], { earlyReply, joinedChanges } = {}) {
       if (bridge.link === undefined)
         throw new Error(`Cannot attach "${plan.host.link}": the node has no bridge yet`);
       const context = {
@@ -43,13 +43,13 @@ export function createPods(input: PodsInput): PodMethods {
         encodePod,
         clusterCidrs,
         // Host ports come after all that.
-        farewell: plan.attachment.settings.hostPorts.length === 0 ? farewell : undefined,
+        earlyReply: plan.attachment.settings.hostPorts.length === 0 ? earlyReply : undefined,
       };
       const sources = sourcesOf({ hostLink: plan.host.link, mac: plan.pod.mac, ...plan.attachment });
       const outcome = await nftables.admit<AttachOutcome>(
         sources,
         (admission) => attachPod({ ...context, admission }, plan, sockets),
-        riders,
+        joinedChanges,
       );
       const binding = bindingOf({ hostLink: plan.host.link, ...plan.attachment });
       if (typeof outcome === "string" || binding === undefined) return outcome;

@@ -5,7 +5,7 @@ import { type PortBinding, planPortElements } from "../../plan/pods/host-ports.t
 import { planSourceElements, type SourceBinding } from "../../plan/pods/sources.ts";
 import { servesHostPorts, withElements } from "../../plan/rules/ruleset.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
-import type { Riders } from "../types.ts";
+import type { JoinedChanges } from "../types.ts";
 import { createForeignDropPolicyList } from "./foreign/foreign-drop-policies.ts";
 import {
   addHostPorts,
@@ -47,13 +47,13 @@ export interface Nftables {
   /**
    * Lets an attachment send from its addresses: `attach` makes it, with the admission in front of its steps,
    * and answers "not admitted" where the kernel has refused that; it is then called again without, once all
-   * tables are as planned. What is answered by a word is as if it had not been asked for. With riders, who
-   * may be the reason, "not admitted" is answered at once.
+   * tables are as planned. What is answered by a word is as if it had not been asked for. With joined
+   * changes, which may be the reason, "not admitted" is answered at once.
    */
   admit<Outcome>(
     sources: SourceBinding,
     attach: (admission: Admission | undefined) => Promise<Outcome | "not admitted">,
-    riders?: Riders,
+    joinedChanges?: JoinedChanges,
   ): Promise<Outcome | "not admitted">;
   /**
    * Leads host ports to their attachment, now and in every `ensure` from here on. What has failed is as if it
@@ -102,7 +102,7 @@ export function createNftables({
   const tables = { netfilter, pods, ledger, turns };
 
   return {
-    admit: (sources, attach, riders) => admit(tables, { sources, riders }, attach),
+    admit: (sources, attach, joinedChanges) => admit(tables, { sources, joinedChanges }, attach),
     addHostPorts: (binding) => addHostPorts(tables, binding),
     removePods: (hostLinks) => removePods(tables, hostLinks),
     adoptPods: (adopted) => adoptPods(tables, adopted),

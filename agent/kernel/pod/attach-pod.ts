@@ -3,14 +3,14 @@ import { monotonicMs } from "./monotonic-ms.ts";
 import type { Cidr } from "../../net/cidr.ts";
 import { IFF_RUNNING } from "../../netlink/constants.ts";
 import { addAltNames, deleteLink, getLink } from "../../netlink/link/link.ts";
-import { withRiders } from "../../netlink/message/with-riders.ts";
+import { joinTransaction } from "../../netlink/message/join-transaction.ts";
 import type { Outcome } from "../../netlink/message/message.ts";
 import { isAlreadyExists, isNotSupported, NetlinkError } from "../../netlink/message/netlink-error.ts";
 import { describeLimitModules } from "../../plan/node/kernel-features.ts";
 import type { PodPlan } from "../../plan/pods/pod-network.ts";
 import { defaultRoutes, type PodRoute } from "../../plan/pods/pod-routing.ts";
 import { ownTableName } from "../../plan/pods/pod-settings.ts";
-import type { Attached, AttachOutcome, Farewell, PodSockets } from "../types.ts";
+import type { Attached, AttachOutcome, EarlyReply, PodSockets } from "../types.ts";
 import type { Admission } from "../nft/elements/pod-elements.ts";
 import type { PodLinkKind } from "../link/ownership.ts";
 import { awaitRunning } from "../socket/await-running.ts";
@@ -33,7 +33,7 @@ export interface AttachContext {
   readonly clusterCidrs: () => readonly Cidr[];
   /** Undefined: the pod's addresses are in the guard's sets already. */
   readonly admission: Admission | undefined;
-  readonly farewell: Farewell | undefined;
+  readonly earlyReply: EarlyReply | undefined;
 }
 
 /** Taken interface indices in a row that are a coincidence; beyond that something else is wrong. */
@@ -77,7 +77,7 @@ async function tryAttach(
   plan: PodPlan,
   { netns, rtnetlink: socket }: PodSockets,
 ): Promise<Attached | "not admitted" | NetlinkError> {
-  const { rtnetlink, bridgeIndex, hasIpv6, nextLinkIndex, encodePod, admission, farewell } = context;
+  const { rtnetlink, bridgeIndex, hasIpv6, nextLinkIndex, encodePod, admission, earlyReply } = context;
   const linkIndex = nextLinkIndex("veth");
   const podLinkIndex = linkIndex + 1;
   const hasIfb = plan.attachment.settings.bandwidth.egress !== undefined;
@@ -94,7 +94,7 @@ async function tryAttach(
   };
   const isAlone = plan.pod.wantsDefault === undefined && plan.pod.ifname === FIRST_IFNAME;
   const steps = listSteps(context, encodePod(input), { socket, linkIndex, isAlone });
-  const outcomes = await rtnetlink.tryExecute(steps, isAlone ? farewell : undefined);
+  const outcomes = await rtnetlink.tryExecute(steps, isAlone ? earlyReply : undefined);
   if (admission !== undefined) {
     if (firstError(outcomes.shift() ?? []) !== undefined) return "not admitted";
     admission.made();
@@ -141,7 +141,13 @@ function listSteps(
   const admitted =
     admission === undefined
       ? []
-      : [{ socket: admission.socket, isLent: true, requests: withRiders(admit, admission.riders) }];
+      : [
+          {
+            socket: admission.socket,
+            isLent: true,
+            requests: joinTransaction(admit, admission.joinedChanges),
+          },
+        ];
   const made = [...admitted, { requests: create }, { requests: host }, { socket, requests: pod }];
   if (!isAlone) return made;
   // Without its carrier the link is not ready, whatever has succeeded.

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, type TestContext, test } from "node:test";
 import { cidrOf } from "../../net/cidr.ts";
 import type { MessageBody } from "../../netlink/message/message.ts";
-import { withRiders } from "../../netlink/message/with-riders.ts";
+import { joinTransaction } from "../../netlink/message/join-transaction.ts";
 import { NETLINK_NETFILTER } from "../../netlink/nft/nft-generation.ts";
 import { TABLE_NAME } from "../../plan/nft/nft-table.ts";
 import { planSourceElements } from "../../plan/pods/sources.ts";
@@ -70,17 +70,17 @@ const SOURCES = {
   anySource: false,
 } as const;
 
-/** Lets an attachment in, with what rides along; gives what became of the transaction. */
+/** Lets an attachment in, with what joins along; gives what became of the transaction. */
 function admit(
   { nftables }: Pick<ReturnType<typeof openTables>, "nftables">,
   bodies: readonly MessageBody[],
 ): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    const riders = { bodies, made: () => resolve(true) };
+    const joinedChanges = { bodies, made: () => resolve(true) };
     const attach = async (admission: Admission | undefined): Promise<"not admitted" | { done: true }> => {
       assert.ok(admission !== undefined);
       const own = [changeSources("add", planSourceElements(SOURCES))];
-      const requests = withRiders(own, admission.riders);
+      const requests = joinTransaction(own, admission.joinedChanges);
       const [[outcome] = []] = await netfilter.tryExecute([
         { socket: admission.socket, isLent: true, requests },
       ]);
@@ -89,7 +89,7 @@ function admit(
       return { done: true };
     };
     nftables
-      .admit(SOURCES, attach, riders)
+      .admit(SOURCES, attach, joinedChanges)
       .then((outcome) => outcome === "not admitted" && resolve(false), reject);
   });
 }
@@ -125,13 +125,13 @@ test("an attachment and its policies that the kernel refuses leave nothing: the 
   await policy.apply(shop.addPod("web-1", { addresses: ["10.244.1.8"], labels: { app: "web" } }));
   await runOnHost("nft", "flush ruleset bridge");
   const changes = shop.addPod("web-2", { addresses: ["10.244.1.7"], labels: { app: "web" } });
-  const rides: boolean[] = [];
+  const joins: boolean[] = [];
   await policy.apply(changes, async (bodies) => {
     const isMade = await admit(tables, bodies);
-    rides.push(isMade);
+    joins.push(isMade);
     return isMade;
   });
-  assert.deepEqual(rides, [false]);
+  assert.deepEqual(joins, [false]);
   assert.deepEqual(await policy.check(shop.engine.table, { afresh: true }), []);
   // The other table's own repair finds no trace of the attachment either.
   await nftables.ensure(RULESET);

@@ -27,7 +27,7 @@ export function createPolicyKernel({
       const wanted = copyTable(table);
       return inTurn(() => kept.ensure(wanted));
     },
-    apply: (changes, ride) => inTurn(() => kept.apply(changes, ride)),
+    apply: (changes, join) => inTurn(() => kept.apply(changes, join)),
     check(table, { afresh } = { afresh: false }) {
       const wanted = copyTable(table);
       return inTurn(() => kept.check(wanted, afresh));

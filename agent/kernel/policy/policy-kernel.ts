@@ -6,7 +6,7 @@ import type { TableChange } from "../../plan/policy/state/table-change.ts";
  * Takes messages along in a transaction of somebody else, who counts it as one of ours; false: it was
  * refused, and nothing is made.
  */
-export type Ride = (bodies: readonly MessageBody[]) => Promise<boolean>;
+export type Join = (bodies: readonly MessageBody[]) => Promise<boolean>;
 
 /**
  * The table `inet causeway-policy`. Calls are carried out in the order they were made, and tables are taken
@@ -23,9 +23,9 @@ export interface PolicyKernel {
   /**
    * What packets meet changes in one transaction, after one with the chains and sets that are new ({@link
    * inTransactions}); only what a socket cannot take at once is split further, in its order. What is short
-   * enough and one transaction is given to `ride`, where there is one.
+   * enough and one transaction is given to `join`, where there is one.
    */
-  apply(changes: readonly TableChange[], ride?: Ride): Promise<void>;
+  apply(changes: readonly TableChange[], join?: Join): Promise<void>;
   /**
    * What differs between this table and the kernel's, in words; changes nothing. `afresh`: read even if
    * nobody else can have changed it.

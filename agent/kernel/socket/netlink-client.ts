@@ -1,5 +1,5 @@
 import type { DumpParts, NetlinkMessage, NetlinkRequest, Outcome } from "../../netlink/message/message.ts";
-import type { Farewell } from "../types.ts";
+import type { EarlyReply } from "../types.ts";
 import type { Native } from "./native.ts";
 import { createSender, type NetlinkStep } from "./send-steps.ts";
 import { createSocketPool } from "./socket-pool.ts";
@@ -18,7 +18,7 @@ export interface NetlinkClient {
    */
   execute(steps: readonly NetlinkStep[]): Promise<(readonly NetlinkMessage[])[][]>;
   /** The same with errors as values. */
-  tryExecute(steps: readonly NetlinkStep[], farewell?: Farewell): Promise<Outcome[][]>;
+  tryExecute(steps: readonly NetlinkStep[], earlyReply?: EarlyReply): Promise<Outcome[][]>;
   /** Lends one of the host's sockets, for steps of a sequence that another protocol's requests belong to. */
   withSocket<Result>(use: (socket: number) => Promise<Result>): Promise<Result>;
   /**
@@ -45,11 +45,11 @@ export function createNetlinkClient(native: NetlinkNative, protocol: number = NE
   const pool = createSocketPool(native, protocol);
   const send = createSender(native);
 
-  async function tryExecute(steps: readonly NetlinkStep[], farewell?: Farewell): Promise<Outcome[][]> {
+  async function tryExecute(steps: readonly NetlinkStep[], earlyReply?: EarlyReply): Promise<Outcome[][]> {
     const borrowed = steps.map(({ socket, isLent }) => (isLent === true ? undefined : socket));
     for (const socket of new Set(borrowed)) if (socket !== undefined) native.prepareNetlink(socket);
-    if (steps.every(({ socket }) => socket !== undefined)) return send(steps, -1, farewell);
-    return pool.use((host) => send(steps, host, farewell));
+    if (steps.every(({ socket }) => socket !== undefined)) return send(steps, -1, earlyReply);
+    return pool.use((host) => send(steps, host, earlyReply));
   }
 
   /**

@@ -8,7 +8,7 @@ import {
   parseAnswers,
   type Requests,
 } from "../../netlink/message/message.ts";
-import type { Farewell } from "../types.ts";
+import type { EarlyReply } from "../types.ts";
 import type { Native, NativeStep } from "./native.ts";
 
 /**
@@ -29,12 +29,12 @@ export interface NetlinkStep {
 
 /**
  * Sends steps in order, each after the one before has succeeded; those without a socket through `host`. Many
- * requests take several trips, and have no farewell.
+ * requests take several trips, and have no early reply.
  */
 export type SendSteps = (
   steps: readonly NetlinkStep[],
   host: number,
-  farewell?: Farewell,
+  earlyReply?: EarlyReply,
 ) => Promise<Outcome[][]>;
 
 /**
@@ -64,12 +64,12 @@ export function createSender(native: Pick<Native, "request">): SendSteps {
     return { fd, requests, firstSeq, bytes, ...wanted };
   }
 
-  async function send(batches: readonly Batch[], farewell?: Farewell): Promise<Outcome[][]> {
+  async function send(batches: readonly Batch[], earlyReply?: EarlyReply): Promise<Outcome[][]> {
     const steps: readonly NativeStep[] = batches;
-    const answering = native.request(farewell === undefined ? steps : [...steps, plainStep(farewell)]);
+    const answering = native.request(earlyReply === undefined ? steps : [...steps, plainStep(earlyReply)]);
     for (const batch of batches) wipeSecrets(batch);
     const answers = await answering;
-    if (answers.length > batches.length) farewell?.sent();
+    if (answers.length > batches.length) earlyReply?.sent();
     return batches.map(({ requests, firstSeq }, index) => {
       if (index >= answers.length) return allOf(requests, skipped);
       const answer = answers[index];
@@ -90,12 +90,12 @@ export function createSender(native: Pick<Native, "request">): SendSteps {
     return outcomes;
   }
 
-  function run(steps: readonly NetlinkStep[], host: number, farewell?: Farewell): Promise<Outcome[][]> {
+  function run(steps: readonly NetlinkStep[], host: number, earlyReply?: EarlyReply): Promise<Outcome[][]> {
     const isShort = steps.every(({ requests }) => countOf(requests) > 0 && countOf(requests) <= MAX_BATCH);
     if (!isShort) return runLong(steps, host);
     return send(
       steps.map((step) => encode(step.socket ?? host, step)),
-      farewell,
+      earlyReply,
     );
   }
 
@@ -114,7 +114,7 @@ export function createSender(native: Pick<Native, "request">): SendSteps {
   return run;
 }
 
-function plainStep({ socket, bytes }: Farewell): NativeStep {
+function plainStep({ socket, bytes }: EarlyReply): NativeStep {
   return { fd: socket, bytes, isPlain: true };
 }
 

@@ -1,4 +1,4 @@
-import type { Ride } from "../../kernel/policy/policy-kernel.ts";
+import type { Join } from "../../kernel/policy/policy-kernel.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
 import { type Attachment, describePod } from "../../plan/pods/attachment.ts";
@@ -27,9 +27,9 @@ export interface PodAdmission {
   /**
    * Before the pod's link can send: resolves when the kernel has what policies say of it; with a sentence
    * when the pod must not start. One whose labels are not known is waited for a moment, then isolated until
-   * they are. One whose labels are known may be made by `ride`, with what policies say of it.
+   * they are. One whose labels are known may be made by `join`, with what policies say of it.
    */
-  admit(hostLink: string, attachment: Attachment, ride?: Ride): Promise<string | undefined>;
+  admit(hostLink: string, attachment: Attachment, join?: Join): Promise<string | undefined>;
   /**
    * After its link has gone, before its addresses are free: resolves when the kernel has nothing of the pod.
    */
@@ -57,7 +57,7 @@ export function createPodAdmission(input: PodAdmissionInput): PodAdmission {
   };
   return {
     attachments: () => attachments,
-    async admit(hostLink, attachment, ride) {
+    async admit(hostLink, attachment, join) {
       const { pod } = attachment;
       if (pod === undefined) return undefined;
       if (input.start === "closed" && !(await until(queue.isOpen))) return input.reason();
@@ -69,7 +69,7 @@ export function createPodAdmission(input: PodAdmissionInput): PodAdmission {
           queue.gather([change]);
           return undefined;
         }
-        await queue.commit([change], isKnown(pod) ? ride : undefined);
+        await queue.commit([change], isKnown(pod) ? join : undefined);
       } catch (error) {
         return `network policies cannot be enforced: ${messageOf(error)}`;
       }

@@ -428,10 +428,10 @@ async function isolated(t: TestContext): Promise<Setup> {
 
 test("an ADD takes along what policies say of its pod, once", async (t) => {
   const setup = await isolated(t);
-  let rides = 0;
-  const ride = async (): Promise<boolean> => ++rides > 0;
-  assert.equal(await setup.policies.admit("web", attachment("a/web", "10.244.1.2"), ride), undefined);
-  assert.deepEqual([rides, setup.kernel.calls], [1, ["ride"]]);
+  let joins = 0;
+  const join = async (): Promise<boolean> => ++joins > 0;
+  assert.equal(await setup.policies.admit("web", attachment("a/web", "10.244.1.2"), join), undefined);
+  assert.deepEqual([joins, setup.kernel.calls], [1, ["join"]]);
   assert.equal(passes(setup, "10.244.2.2", "10.244.1.2"), false);
 });
 

@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import type { PolicyKernel, Ride } from "../../kernel/policy/policy-kernel.ts";
+import type { PolicyKernel, Join } from "../../kernel/policy/policy-kernel.ts";
 import { backOffMs } from "../../lib/back-off.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
@@ -36,9 +36,9 @@ export interface PolicyQueue {
   gather(changes: readonly ObjectChange[]): void;
   /**
    * Takes changes now; resolves when the kernel has what became of attachments, rejects when it refuses that.
-   * `ride` takes along what is one transaction, unless somebody else waits for it, too.
+   * `join` takes along what is one transaction, unless somebody else waits for it, too.
    */
-  commit(changes: readonly ObjectChange[], ride?: Ride): Promise<void>;
+  commit(changes: readonly ObjectChange[], join?: Join): Promise<void>;
   /** From here on changes go through the engine, and not to the kernel before `open`: what that has stays. */
   begin(engine: PolicyEngine): void;
   /** From here on the kernel has what the engine says, whatever it had before. */
@@ -63,7 +63,7 @@ const LOOKS_PER_TURN = 2048;
 interface Waiting {
   readonly resolve: () => void;
   readonly reject: (cause: unknown) => void;
-  readonly ride: Ride | undefined;
+  readonly join: Join | undefined;
 }
 
 interface State {
@@ -98,9 +98,9 @@ interface State {
 
 export function createPolicyQueue(input: PolicyQueueInput): PolicyQueue {
   const state = createState(input);
-  const wait = (ride?: Ride): Promise<void> =>
+  const wait = (join?: Join): Promise<void> =>
     new Promise((resolve, reject) => {
-      state.waiting.push({ resolve, reject, ride });
+      state.waiting.push({ resolve, reject, join });
       run(state);
     });
   return {
@@ -111,9 +111,9 @@ export function createPolicyQueue(input: PolicyQueueInput): PolicyQueue {
         run(state);
       });
     },
-    commit(changes, ride) {
+    commit(changes, join) {
       enqueue(state, changes);
-      return wait(ride);
+      return wait(join);
     },
     begin(engine) {
       state.engine = engine;
@@ -204,7 +204,7 @@ async function work(state: State): Promise<void> {
   state.cancelRetry?.();
   state.cancelRetry = undefined;
   try {
-    await write(state, { table: engine.table, changes, ride: soleRide(waiting) });
+    await write(state, { table: engine.table, changes, join: soleJoin(waiting) });
   } catch (error) {
     fail(state, error);
     state.sinceMs ??= sinceMs;
@@ -238,18 +238,18 @@ function plan(state: State, engine: PolicyEngine): readonly TableChange[] {
 }
 
 /** Of many that wait each has its own, and none is worth more than one transaction for all. */
-function soleRide([only, ...others]: readonly Waiting[]): Ride | undefined {
-  return others.length === 0 ? only?.ride : undefined;
+function soleJoin([only, ...others]: readonly Waiting[]): Join | undefined {
+  return others.length === 0 ? only?.join : undefined;
 }
 
 interface Writing {
   readonly table: PolicyTable;
   readonly changes: readonly TableChange[];
-  readonly ride: Ride | undefined;
+  readonly join: Join | undefined;
 }
 
 /** Brings the kernel's table from what it is, as far as that is known, to what the engine says. */
-async function write(state: State, { table, changes, ride }: Writing): Promise<void> {
+async function write(state: State, { table, changes, join }: Writing): Promise<void> {
   const { kernel, onRepair } = state.input;
   const { table: before, isVerifying } = state;
   state.isVerifying = false;
@@ -260,7 +260,7 @@ async function write(state: State, { table, changes, ride }: Writing): Promise<v
     state.table = "absent";
     return;
   }
-  if (before === "kept" && !isVerifying) await apply(state, { table, changes, ride });
+  if (before === "kept" && !isVerifying) await apply(state, { table, changes, join });
   else {
     const faults = await kernel.ensure(table);
     if (before === "kept" && changes.length === 0) for (const fault of faults) onRepair(fault);
@@ -274,11 +274,11 @@ async function write(state: State, { table, changes, ride }: Writing): Promise<v
  */
 async function apply(
   { input: { kernel, onRepair } }: State,
-  { table, changes, ride }: Writing,
+  { table, changes, join }: Writing,
 ): Promise<void> {
   if (changes.length === 0) return;
   try {
-    await kernel.apply(changes, ride);
+    await kernel.apply(changes, join);
   } catch (error) {
     await kernel.ensure(table);
     onRepair(`the kernel refused a change of the policy table, which was rebuilt: ${messageOf(error)}`);

@@ -89,12 +89,12 @@ function createPromptKernel(asked: Asked): Pick<Kernel, "attachPod"> {
     clusterCidrs: () => [],
   };
   return {
-    attachPod(plan, sockets, _clusterCidrs, { farewell } = {}) {
+    attachPod(plan, sockets, _clusterCidrs, { earlyReply } = {}) {
       const { host, pod, attachment } = plan;
       const { addresses } = attachment;
       return nftables.admit<AttachOutcome>(
         { hostLink: host.link, mac: pod.mac, addresses, anySource: false },
-        (admission) => attachPod({ ...context, admission, farewell }, plan, sockets),
+        (admission) => attachPod({ ...context, admission, earlyReply }, plan, sockets),
       );
     },
   };

@@ -117,7 +117,7 @@ async function runStepwise(
   const copies = steps.map((step) => ({ ...step, bytes: Buffer.from(step.bytes) }));
   await holdIf(pass("before a batch"));
   for (const { fd, bytes: whole, isPlain = false, ...wanted } of copies) {
-    if (isPlain) return sendFarewell(addon, { fd, bytes: whole, isPlain }, answers);
+    if (isPlain) return sendEarlyReply(addon, { fd, bytes: whole, isPlain }, answers);
     const step: Buffer[] = [];
     for (const bytes of split(whole)) {
       const [answer] = await addon.request([{ fd, bytes: acknowledged(bytes), ...wanted }]);
@@ -131,7 +131,7 @@ async function runStepwise(
 }
 
 /** The reply of an ADD is the last step of its batch. */
-async function sendFarewell(
+async function sendEarlyReply(
   addon: Addon,
   step: AddonStep,
   answers: (Buffer | undefined)[],

@@ -7,7 +7,7 @@ import { createTableMirror, type TableMirror } from "./table-mirror.ts";
 export interface FakePolicyKernel extends Pick<PolicyKernel, "ensure" | "apply" | "remove"> {
   /** Undefined: there is none. */
   table(): PolicyTable | undefined;
-  /** Calls so far: "ensure", "apply", "ride", "remove". */
+  /** Calls so far: "ensure", "apply", "join", "remove". */
   readonly calls: string[];
   /** As `nft flush ruleset` does it. */
   flush(): void;
@@ -33,9 +33,9 @@ export function createFakePolicyKernel(): FakePolicyKernel {
       mirror.apply(changes);
       return isNew ? ["there is no table"] : changes.map(({ kind }) => kind);
     },
-    async apply(changes, ride) {
-      const isRidden = changes.length > 0 && (await ride?.([])) === true;
-      fake.calls.push(isRidden ? "ride" : "apply");
+    async apply(changes, join) {
+      const isJoined = changes.length > 0 && (await join?.([])) === true;
+      fake.calls.push(isJoined ? "join" : "apply");
       await fake.before("apply");
       if (mirror === undefined) throw new Error("ENOENT");
       mirror.apply(changes);

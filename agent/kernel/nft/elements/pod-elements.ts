@@ -13,7 +13,7 @@ import {
 } from "../../../plan/pods/sources.ts";
 import { servesHostPorts } from "../../../plan/rules/ruleset.ts";
 import type { NetlinkClient } from "../../socket/netlink-client.ts";
-import type { Riders } from "../../types.ts";
+import type { JoinedChanges } from "../../types.ts";
 import { portSetElement } from "./port-elements.ts";
 import { sourceSetElement } from "./source-elements.ts";
 import { findMissingFeatures } from "../probe-features.ts";
@@ -26,7 +26,7 @@ import type { TableLedger } from "../table-ledger.ts";
 export interface Admission {
   readonly socket: number;
   /** Messages of the same transaction. */
-  readonly riders: readonly MessageBody[];
+  readonly joinedChanges: readonly MessageBody[];
   readonly made: () => void;
 }
 
@@ -57,21 +57,26 @@ const MAX_ATTEMPTS = 3;
 /** See {@link Nftables.admit}. */
 export async function admit<Outcome>(
   tables: PodTables,
-  { sources, riders }: { readonly sources: SourceBinding; readonly riders: Riders | undefined },
+  {
+    sources,
+    joinedChanges,
+  }: { readonly sources: SourceBinding; readonly joinedChanges: JoinedChanges | undefined },
   attach: (admission: Admission | undefined) => Promise<Outcome | "not admitted">,
 ): Promise<Outcome | "not admitted"> {
   const { netfilter, pods, ledger, turns } = tables;
   const before = pods.get(sources.hostLink);
   const made = (): void => {
     ledger.advance();
-    riders?.made();
+    joinedChanges?.made();
   };
   try {
     let outcome = await turns.shared(() => {
       pods.set(sources.hostLink, { sources });
-      return netfilter.withSocket((socket) => attach({ socket, riders: riders?.bodies ?? [], made }));
+      return netfilter.withSocket((socket) =>
+        attach({ socket, joinedChanges: joinedChanges?.bodies ?? [], made }),
+      );
     });
-    if (outcome === "not admitted" && riders !== undefined) {
+    if (outcome === "not admitted" && joinedChanges !== undefined) {
       restore(pods, sources.hostLink, before);
       return outcome;
     }

@@ -4,7 +4,7 @@ import type { TableChange } from "../../../plan/policy/state/table-change.ts";
 import type { Generations } from "../../nft/generations.ts";
 import { readGeneration } from "../../nft/read-generation.ts";
 import type { NetlinkClient } from "../../socket/netlink-client.ts";
-import type { Ride } from "../policy-kernel.ts";
+import type { Join } from "../policy-kernel.ts";
 import type { PolicyOptions } from "../policy-options.ts";
 import { POLICY_TABLE } from "./base-table.ts";
 import { changeSteps, type Step } from "./change-messages.ts";
@@ -26,7 +26,7 @@ export interface KeptTableInput {
 export interface KeptTable {
   /** Keeps the copy. */
   ensure(wanted: TableCopy): Promise<readonly string[]>;
-  apply(changes: readonly TableChange[], ride?: Ride): Promise<void>;
+  apply(changes: readonly TableChange[], join?: Join): Promise<void>;
   check(wanted: TableCopy, afresh: boolean): Promise<readonly string[]>;
   remove(): Promise<void>;
   verifiedGeneration(): number;
@@ -43,12 +43,12 @@ export function createKeptTable({ netfilter, generations, options }: KeptTableIn
   /** The copy, if nobody else can have changed the table. */
   const readCopy = async (): Promise<TableCopy | undefined> =>
     copy !== undefined && (await readGeneration(netfilter)) === known.expected() ? copy : undefined;
-  const apply = async (changes: readonly TableChange[], ride?: Ride): Promise<void> => {
+  const apply = async (changes: readonly TableChange[], join?: Join): Promise<void> => {
     if (changes.length === 0) return;
     if (copy === undefined)
       throw new Error("Cannot change the policy table: what the kernel has of it is not known");
     try {
-      await sendChanges(netfilter, copy, { changes, ride, onMade: generations.advance });
+      await sendChanges(netfilter, copy, { changes, join, onMade: generations.advance });
     } catch (error) {
       forget();
       throw error;
@@ -86,19 +86,19 @@ export function createKeptTable({ netfilter, generations, options }: KeptTableIn
 
 interface SendChanges {
   readonly changes: readonly TableChange[];
-  readonly ride: Ride | undefined;
+  readonly join: Join | undefined;
   /** Hears of the number of transactions that were made, but for one that took these along. */
   readonly onMade: (count: number) => void;
 }
 
 /** Any socket takes as much at once. A pod's elements are some hundred bytes each. */
-const MAX_RIDE_BYTES = 16 * 1024;
+const MAX_JOINED_BYTES = 16 * 1024;
 
 /** Changes a table that the kernel has as it is in the copy, which follows. */
 async function sendChanges(
   netfilter: Pick<NetlinkClient, "execute">,
   copy: TableCopy,
-  { changes, ride, onMade }: SendChanges,
+  { changes, join, onMade }: SendChanges,
 ): Promise<void> {
   const transactions = inTransactions(changes);
   for (const transaction of transactions) {
@@ -108,8 +108,8 @@ async function sendChanges(
       copy.apply(change);
       return own;
     });
-    if (ride !== undefined && transactions.length === 1 && bytesOf(steps) <= MAX_RIDE_BYTES) {
-      if (await ride(steps.flat())) return;
+    if (join !== undefined && transactions.length === 1 && bytesOf(steps) <= MAX_JOINED_BYTES) {
+      if (await join(steps.flat())) return;
     }
     onMade(await sendSteps({ netfilter, what: `change nftables table ${POLICY_TABLE.table}` }, steps));
   }

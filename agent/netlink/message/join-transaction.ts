@@ -1,14 +1,14 @@
 import { encodeBodies, type MessageBody, type NetlinkRequest, type Requests } from "./message.ts";
 
 /** Puts messages into a transaction of nftables, in front of its own. */
-export function withRiders(transaction: Requests, riders: readonly MessageBody[]): Requests {
-  if (riders.length === 0) return transaction;
+export function joinTransaction(transaction: Requests, joinedChanges: readonly MessageBody[]): Requests {
+  if (joinedChanges.length === 0) return transaction;
   const join = (requests: readonly NetlinkRequest[]): readonly NetlinkRequest[] =>
-    requests.map((request) => joinRequest(request, riders));
+    requests.map((request) => joinRequest(request, joinedChanges));
   if (!("offsets" in transaction)) return join(transaction);
   const [begin = 0, first = 0, ...rest] = transaction.offsets;
   const { bytes } = transaction;
-  const added = encodeBodies(riders);
+  const added = encodeBodies(joinedChanges);
   const behind = [first, ...rest].map((offset) => offset + added.bytes.length);
   return {
     ...transaction,
@@ -19,8 +19,8 @@ export function withRiders(transaction: Requests, riders: readonly MessageBody[]
 }
 
 /** The first message before is the one that begins the transaction. */
-function joinRequest(request: NetlinkRequest, riders: readonly MessageBody[]): NetlinkRequest {
+function joinRequest(request: NetlinkRequest, joinedChanges: readonly MessageBody[]): NetlinkRequest {
   const { before: [begin, ...before] = [], after = [] } = request.around ?? {};
   if (begin === undefined) throw new RangeError(`Cannot join "${request.what}": it is not a transaction`);
-  return { ...request, around: { before: [begin, ...riders, ...before], after } };
+  return { ...request, around: { before: [begin, ...joinedChanges, ...before], after } };
 }

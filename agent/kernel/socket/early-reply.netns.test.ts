@@ -9,7 +9,7 @@ import { createPlainLink } from "../../netlink/link/plain-link.ts";
 import { deleteLink, getLink, setLink } from "../../netlink/link/link.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { assertInsideTestNamespaces } from "../../testing/runner/privileged.ts";
-import type { Farewell } from "../types.ts";
+import type { EarlyReply } from "../types.ts";
 import { loadNative } from "./native.ts";
 import { createNetlinkClient } from "./netlink-client.ts";
 
@@ -28,7 +28,7 @@ interface Asked {
   readonly served: Served;
   readonly socket: Socket;
   readonly connection: Connection;
-  readonly farewell: Farewell;
+  readonly earlyReply: EarlyReply;
   readonly sent: () => number;
 }
 
@@ -40,8 +40,8 @@ async function withPeer(use: (asked: Asked) => Promise<void>): Promise<void> {
     const { connection } = served.requests[0] ?? assert.fail();
     const descriptor = native.descriptorOf(connection) ?? assert.fail();
     let sent = 0;
-    const farewell = { socket: descriptor, bytes: Buffer.from("answer"), sent: () => void sent++ };
-    await use({ served, socket, connection, farewell, sent: () => sent });
+    const earlyReply = { socket: descriptor, bytes: Buffer.from("answer"), sent: () => void sent++ };
+    await use({ served, socket, connection, earlyReply, sent: () => sent });
     socket.destroy();
   });
 }
@@ -49,9 +49,9 @@ async function withPeer(use: (asked: Asked) => Promise<void>): Promise<void> {
 const get = getLink("lo");
 const broken = deleteLink("no-such-link");
 
-test("a farewell is sent once all steps have succeeded, before the event loop hears of it", async () => {
-  await withPeer(async ({ socket, connection, farewell, sent }) => {
-    const [step = []] = await rtnetlink.tryExecute([{ requests: [get] }], farewell);
+test("an early reply is sent once all steps have succeeded, before the event loop hears of it", async () => {
+  await withPeer(async ({ socket, connection, earlyReply, sent }) => {
+    const [step = []] = await rtnetlink.tryExecute([{ requests: [get] }], earlyReply);
     assert.equal(step[0]?.status, "done");
     assert.equal(sent(), 1);
     const answer = answerOf(socket);
@@ -61,16 +61,16 @@ test("a farewell is sent once all steps have succeeded, before the event loop he
   });
 });
 
-test("a farewell is not sent after a failure, nor when a link has not the flags that were wanted", async () => {
+test("an early reply is not sent after a failure, nor when a link has not the flags that were wanted", async () => {
   await rtnetlink.execute([{ requests: [createPlainLink({ kind: "ifb", name: "t0", mtu: 1400 })] }]);
-  await withPeer(async ({ socket, connection, farewell, sent }) => {
-    await rtnetlink.tryExecute([{ requests: [get] }, { requests: [broken] }], farewell);
+  await withPeer(async ({ socket, connection, earlyReply, sent }) => {
+    await rtnetlink.tryExecute([{ requests: [get] }, { requests: [broken] }], earlyReply);
     const wanted = { requests: [getLink("t0")], wantedFlags: IFF_RUNNING };
-    const [[look] = [], skipped] = await rtnetlink.tryExecute([wanted, { requests: [get] }], farewell);
+    const [[look] = [], skipped] = await rtnetlink.tryExecute([wanted, { requests: [get] }], earlyReply);
     assert.deepEqual([look?.status, skipped], ["done", [{ status: "skipped" }]]);
     assert.equal(sent(), 0);
     await rtnetlink.execute([{ requests: [setLink("t0", { up: true })] }]);
-    await rtnetlink.tryExecute([{ requests: [getLink("t0")], wantedFlags: IFF_RUNNING }], farewell);
+    await rtnetlink.tryExecute([{ requests: [getLink("t0")], wantedFlags: IFF_RUNNING }], earlyReply);
     assert.equal(sent(), 1);
     const answer = answerOf(socket);
     native.drop(connection);
@@ -79,11 +79,11 @@ test("a farewell is not sent after a failure, nor when a link has not the flags 
   await rtnetlink.execute([{ requests: [deleteLink("t0")] }]);
 });
 
-test("a farewell that nobody reads is none: the runtime has gone, and its pod has to be rolled back", async () => {
-  await withPeer(async ({ served, socket, connection, farewell, sent }) => {
+test("an early reply that nobody reads is none: the runtime has gone, and its pod has to be rolled back", async () => {
+  await withPeer(async ({ served, socket, connection, earlyReply, sent }) => {
     socket.destroy();
     await once(socket, "close");
-    const [step = []] = await rtnetlink.tryExecute([{ requests: [get] }], farewell);
+    const [step = []] = await rtnetlink.tryExecute([{ requests: [get] }], earlyReply);
     assert.equal(step[0]?.status, "done");
     assert.equal(sent(), 0);
     assert.ok(native.isGone(connection));
@@ -91,10 +91,10 @@ test("a farewell that nobody reads is none: the runtime has gone, and its pod ha
   });
 });
 
-test("a farewell goes to its connection alone, also when that is closed meanwhile and its number given again", async () => {
-  await withPeer(async ({ socket, connection, farewell, sent }) => {
+test("an early reply goes to its connection alone, also when that is closed meanwhile and its number given again", async () => {
+  await withPeer(async ({ socket, connection, earlyReply, sent }) => {
     const answer = answerOf(socket);
-    const done = rtnetlink.tryExecute([{ requests: [get] }], farewell);
+    const done = rtnetlink.tryExecute([{ requests: [get] }], earlyReply);
     native.drop(connection);
     const other = native.openNetlink(0, 0);
     await done;
