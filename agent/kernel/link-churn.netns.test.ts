@@ -45,12 +45,15 @@ const nodePlan = planNodeNetwork({
   uplinks: ["up0"],
 });
 
-/** Counts up with each link that is made. */
-async function lastIndex(): Promise<number> {
-  const links = JSON.parse(await runOnHost("ip", "-j", "link", "show", "type", "bridge")) as {
-    ifindex: number;
-  }[];
-  return Math.max(...links.map(({ ifindex }) => ifindex));
+/**
+ * Counts up with each link that is made: by one that stays until its index is read, since the others are gone
+ * again at once.
+ */
+async function nextIndex(): Promise<number> {
+  await runOnHost("ip", "link", "add", "index0", "type", "bridge");
+  const [link] = JSON.parse(await runOnHost("ip", "-j", "link", "show", "index0")) as { ifindex: number }[];
+  await runOnHost("ip", "link", "del", "index0");
+  return link?.ifindex ?? assert.fail("no link");
 }
 
 before(async () => {
@@ -65,8 +68,8 @@ before(async () => {
     stdio: "ignore",
     detached: true,
   });
-  const first = await lastIndex();
-  await eventually("links come and go", async () => (await lastIndex()) > first);
+  const first = await nextIndex();
+  await eventually("links come and go", async () => (await nextIndex()) > first + 1);
   kernel = openLinuxKernel(counting, { after: systemClock.after, onError: assert.ifError });
   [netns] = [await makeNetns()];
   sockets = await openPod(native, netns);
