@@ -16,8 +16,8 @@ export interface BigSelectors {
   isBig(selector: PodSelector): boolean;
   /** Whether one of the lists has become big or small. */
   notice(lists: readonly MemberList[]): boolean;
-  /** Forgets selectors that nobody uses. */
-  sweep(): void;
+  /** Forgets selectors that nobody uses, by the keys of their lists. */
+  forget(keys: readonly string[]): void;
 }
 
 export function createBigSelectors(lists: MemberLists, { shareAbove, copyBelow }: BigLimits): BigSelectors {
@@ -40,8 +40,8 @@ export function createBigSelectors(lists: MemberLists, { shareAbove, copyBelow }
         return answers.has(key) && answers.get(key) !== judge(key, size);
       });
     },
-    sweep() {
-      for (const key of answers.keys()) if (!lists.lists.has(key)) answers.delete(key);
+    forget(keys) {
+      for (const key of keys) answers.delete(key);
     },
   };
 }

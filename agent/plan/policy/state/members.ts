@@ -41,8 +41,8 @@ export interface MemberLists {
     next: Namespace | undefined,
     pods: Iterable<Pod>,
   ): readonly MemberList[];
-  /** Forgets lists that no set is fed from. */
-  sweep(): void;
+  /** Forgets lists that no set is fed from; answers their keys. */
+  sweep(): readonly string[];
   /** Elements that changes of objects have given and taken so far: what they have cost. */
   looks(): number;
 }
@@ -114,8 +114,10 @@ export function createMemberLists(store: ObjectStore): MemberLists {
       return [...changed];
     },
     sweep() {
+      const gone = Array.from(unused, ({ of }) => membersKey(of));
       for (const entry of unused) entries.remove(entry);
       unused.clear();
+      return gone;
     },
     looks: entries.looks,
   };

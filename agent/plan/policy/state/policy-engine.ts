@@ -97,8 +97,7 @@ export function createPolicyEngine(input: PolicyEngineInput): PolicyEngine {
     collect(isHeld) {
       const changed = builder.collect(isHeld);
       placing.settled();
-      lists.sweep();
-      big.sweep();
+      big.forget(lists.sweep());
       return changed;
     },
   };
