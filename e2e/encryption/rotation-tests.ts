@@ -79,7 +79,7 @@ function testUnderLoad(getLab: () => ClusterLab): void {
     await publishKeys(lab);
     await using sniffer = await startSniffer(lab.network.router);
     for (const rotating of [[lab.node("n1")], lab.nodes]) {
-      await using load = await startLoad(lab, { everyMs: 5 });
+      await using load = await startLoad(lab, { everyMs: 50 });
       const before = await Promise.all(rotating.map(keyOf));
       await whilePublishing(lab, async () => {
         await Promise.all(rotating.map((node) => rotate(node)));

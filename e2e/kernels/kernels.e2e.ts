@@ -25,7 +25,8 @@ const NO_TIMEOUT = { timeout: 2 ** 31 - 1 };
 
 /** Boots a guest; its console goes to the logs, and its results to the output. */
 async function boot({ kernel, suites, append }: GuestPlan): Promise<GuestReport> {
-  const console = createWriteStream(join(CAUSEWAY_E2E_LOGS, `${kernel}${append.join("")}.console`));
+  const name = [kernel, ...append, ...suites].join("-");
+  const console = createWriteStream(join(CAUSEWAY_E2E_LOGS, `${name.replaceAll(" ", "-")}.console`));
   const onLine = (line: string): void => {
     console.write(`${line}\n`);
     if (/^\s*[✔✖] |guest: /.test(line)) process.stdout.write(`  ${kernel}: ${line}\n`);
