@@ -48,11 +48,19 @@ export interface Addon {
   request(steps: readonly AddonStep[]): Promise<(Buffer | undefined)[]>;
 }
 
-/** See `NativeStep`. */
 export interface AddonStep {
   readonly fd: number;
   readonly bytes: Uint8Array;
+  /**
+   * Bytes for a stream socket instead, which nobody answers. A peer that does not take all of them at once
+   * ends the sequence, and this step is not among those that were answered. The descriptor is duplicated
+   * before this returns.
+   */
   readonly isPlain?: boolean | undefined;
+  /**
+   * An answer without any of these bits, in the number of 32 bits at this place of it, ends the sequence as
+   * an error does.
+   */
   readonly wantedAt?: number | undefined;
   readonly wantedBits?: number | undefined;
 }

@@ -1,6 +1,6 @@
 import { constants } from "node:os";
 import { SocketOption, readU32, writeU16, writeU32 } from "../../netlink/package.ts";
-import { type Addon, loadAddon, UV_READABLE } from "../../native/addon.ts";
+import { type Addon, type AddonStep, loadAddon, UV_READABLE } from "../../native/addon.ts";
 import type { Connection, ListenHandlers } from "../../native/connection-table.ts";
 import { createConnections } from "../../native/connections.ts";
 import { createListener, type Listener } from "../../native/listener.ts";
@@ -17,21 +17,8 @@ export interface Watch {
  * One batch of netlink messages for one socket. Sequence numbers ascend by one; the last message is a dump or
  * has NLM_F_ACK.
  */
-export interface NativeStep {
-  readonly fd: number;
+export interface NativeStep extends AddonStep {
   readonly bytes: Buffer;
-  /**
-   * Bytes for a stream socket instead, which nobody answers. A peer that does not take all of them at once
-   * ends the sequence, and this step is not among those that were answered. The descriptor is duplicated
-   * before this returns.
-   */
-  readonly isPlain?: boolean | undefined;
-  /**
-   * An answer without any of these bits, in the number of 32 bits at this place of it, ends the sequence as
-   * an error does.
-   */
-  readonly wantedAt?: number | undefined;
-  readonly wantedBits?: number | undefined;
 }
 
 /**

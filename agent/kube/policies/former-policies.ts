@@ -36,10 +36,7 @@ export function watchFormerPolicies({ onChange, ...options }: WatchFormerPolicie
       followed.flatMap(({ name, reflector }) => {
         const names = [...reflector.objects().keys()];
         if (names.length === 0) return [];
-        const which = `${name} ${listSome(
-          names.map((key) => `"${key}"`),
-          { max: 1 },
-        )}`;
+        const which = `${name} ${listSome(names, { max: 1, format: (key) => `"${key}"` })}`;
         return [`${which} is not enforced: write a ClusterNetworkPolicy (${POLICY_GROUP}/v1beta1) instead`];
       }),
     async close(): Promise<void> {

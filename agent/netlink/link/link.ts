@@ -107,10 +107,7 @@ export function setLink(link: LinkRef, change: LinkChange): NetlinkRequest {
 const SHOWN_NAMES = 3;
 
 function describeNames(names: readonly string[]): string {
-  return listSome(
-    names.map((name) => `"${name}"`),
-    { max: SHOWN_NAMES },
-  );
+  return listSome(names, { max: SHOWN_NAMES, format: (name) => `"${name}"` });
 }
 
 /** Gives a link further names; EEXIST if one is taken by any link. Linux 5.5 and later. */

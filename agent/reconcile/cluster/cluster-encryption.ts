@@ -226,6 +226,6 @@ function createDevice({ kernel, clock, encryption, reportChanges }: ClusterEncry
 /** What the operator wants encrypted and is not, in one sentence; undefined: everything is. */
 function describeClear({ inClear }: PeersPlan): string | undefined {
   if (inClear.size === 0) return undefined;
-  const nodes = Array.from(inClear, ([name, reason]) => `"${name}" (${reason})`);
-  return `traffic of pods is in clear to node ${listSome(nodes, { max: 1 })}`;
+  const first = listSome([...inClear], { max: 1, format: ([name, reason]) => `"${name}" (${reason})` });
+  return `traffic of pods is in clear to node ${first}`;
 }

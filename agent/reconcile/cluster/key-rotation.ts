@@ -237,10 +237,7 @@ function describeWait(
   port: number,
 ): string | undefined {
   if (isReady || waitedMs < ROTATION_WAIT_MS.withoutSession) return undefined;
-  const names = listSome(
-    waitingFor.map((name) => `"${name}"`),
-    { max: MAX_NAMES },
-  );
+  const names = listSome(waitingFor, { max: MAX_NAMES, format: (name) => `"${name}"` });
   const hours = ROTATION_WAIT_MS.withSession / 3_600_000;
   return `nodes that have not shown that they know this node's next key: ${names}; an agent there does not run, or a packet filter drops UDP port ${port}; the key is used in ${hours} h at the latest`;
 }

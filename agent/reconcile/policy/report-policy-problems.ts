@@ -76,6 +76,6 @@ export function createPolicyProblems(input: PolicyProblemsInput): PolicyProblems
 /** Undefined: all of it is read. */
 function describeFaults(policy: Policy & PolicyName): string | undefined {
   if (policy.faults.length === 0) return undefined;
-  const named = listSome(policy.faults.map(formatFault), { max: 1, separator: "; " });
+  const named = listSome(policy.faults, { max: 1, separator: "; ", format: formatFault });
   return `${policyTitle(policy)} is closed by what cannot be read of it: ${named}`;
 }
