@@ -17,6 +17,7 @@ import type { EncryptionType, PeerEncryption } from "../../plan/peers/peer-route
 import type { PeersPlan } from "../../plan/peers/peers.ts";
 import { listSome } from "../../text/list-some.ts";
 import { createHandshakeWatch } from "./handshake-watch.ts";
+import { createSessionWatch, type SessionWatch } from "./session-watch.ts";
 import {
   createKeyRotation,
   type KeyRotation,
@@ -75,6 +76,9 @@ export interface ClusterEncryption {
   /** Asks for a new key; to be followed by a run. */
   rotateKey(): void;
   readonly rotation: Pick<KeyRotation, "fault" | "isAsked">;
+  readonly sessions: Pick<SessionWatch, "look" | "unanswered">;
+  /** Name of the node that a key names, as of the last plan. */
+  nodeOf(publicKey: string): string | undefined;
   /** Looks no more for handshakes. */
   stop(): void;
 }
@@ -95,6 +99,8 @@ export function createClusterEncryption(input: ClusterEncryptionInput): ClusterE
   const judgeOnce = rememberLast(judgeKeys);
   const rotation = createKeyRotation(input);
   const watch = createHandshakeWatch({ ...input, read: kernel.wireguard.read, onChange: input.onHandshake });
+  const sessions = createSessionWatch({ ...input, read: () => kernel.wireguard.read(WIREGUARD_DEVICE) });
+  let routes: PeersPlan["encrypted"] = [];
   const publishedKeys = (): NodeKeys | undefined => {
     const [made, next] = [device.current(), rotation.next()];
     return made && { publicKey: made.publicKey, port: encryption.port, ...(next && { next }) };
@@ -104,7 +110,12 @@ export function createClusterEncryption(input: ClusterEncryptionInput): ClusterE
   return {
     rotation,
     rotateKey: rotation.ask,
-    stop: watch.stop,
+    sessions,
+    nodeOf: (key) => routes.find(({ publicKey, next }) => [publicKey, next?.publicKey].includes(key))?.node,
+    stop() {
+      watch.stop();
+      sessions.stop();
+    },
     report() {
       const made = device.current();
       return made && { ...describeKey(made, input), rotation: rotation.report() };
@@ -127,8 +138,10 @@ export function createClusterEncryption(input: ClusterEncryptionInput): ClusterE
       if (fault !== undefined) throw new Error(fault);
       const current = device.current();
       if (current === undefined) return;
+      routes = plan.encrypted;
+      sessions.start();
       const isComplete = options.prune && plan.held.size === 0;
-      const task = { routes: plan.encrypted, current, isComplete, verify: options.verify };
+      const task = { routes, current, isComplete, verify: options.verify };
       const { isAwaited } = await ensurePeers(task);
       await rotation.applyPeers(task);
       // Who reads the key sends at once: what comes is understood from here on.
