@@ -97,7 +97,7 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
     counts: routes.counts,
     keys: encryption,
     stop: encryption.stop,
-    problems: () => [...routes.problems(), ...describeSilent(encryption, input.nowSeconds())],
+    problems: () => [...routes.problems(), ...describeSilent(encryption.sessions, input.nowSeconds())],
     clusterCidrs: () => mergeCidrs([...input.clusterCIDRs, ...podCidrsOf(input.local(), settled)]),
     podNetwork: () => complete && podNetworkOf(complete),
     peers() {
@@ -146,10 +146,10 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
 }
 
 function describeSilent(
-  { sessions, nodeOf }: Pick<ClusterEncryption, "sessions" | "nodeOf">,
+  { unanswered }: ClusterEncryption["sessions"],
   nowSeconds: number,
 ): readonly string[] {
-  return sessions.unanswered().map((peer) => describeUnanswered(peer, nowSeconds, nodeOf(peer.publicKey)));
+  return unanswered().map(({ peer, node }) => describeUnanswered(peer, nowSeconds, node));
 }
 
 /** Also as long as a device that is not needed any more may still be there. */

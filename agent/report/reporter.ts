@@ -44,7 +44,7 @@ export interface ReporterInput {
     problems(): readonly string[];
     readonly keys: {
       report(): OwnKeyReport | undefined;
-      readonly sessions: { unanswered(): readonly { readonly publicKey: string }[] };
+      readonly sessions: { unanswered(): readonly { readonly peer: { readonly publicKey: string } }[] };
     };
   };
   /** What policies have dropped, the newest first. */
@@ -100,7 +100,7 @@ export function createReporter(input: ReporterInput): Reporter {
         counts: cluster.counts().podCidrs,
         list: reportPeers(cluster.peers(), maxPeers),
         problems: cluster.problems().slice(0, MAX_PEER_PROBLEMS),
-        unanswered: cluster.keys.sessions.unanswered().map(({ publicKey }) => publicKey),
+        unanswered: cluster.keys.sessions.unanswered().map(({ peer }) => peer.publicKey),
       },
       calls: activity.calls(),
       repairs: activity.repairs(),

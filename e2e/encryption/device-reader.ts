@@ -14,7 +14,7 @@ export interface DeviceReader {
 /** Reads devices of a network namespace by one process: tests ask often, and in a guest Node starts slowly. */
 export function startDeviceReader({ enter }: Netns): DeviceReader {
   const script = fileURLToPath(new URL("read-device.ts", import.meta.url));
-  const [program = "", ...words] = [...enter, process.execPath, script];
+  const [program, ...words] = [...enter, process.execPath, script];
   const child = spawn(program, words, { stdio: ["pipe", "pipe", "inherit"] });
   const exited = once(child, "exit");
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();

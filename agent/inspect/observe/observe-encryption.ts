@@ -29,5 +29,6 @@ export async function observeEncrypted(
 }
 
 /** The agent has watched its peers; one look shows only those that have never answered. */
-const unansweredOf = (report: NodeReport | undefined): ReadonlySet<string> =>
-  new Set(report?.peers.unanswered);
+function unansweredOf(report: NodeReport | undefined): ReadonlySet<string> {
+  return new Set(report?.peers.unanswered);
+}

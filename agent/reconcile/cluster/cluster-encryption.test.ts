@@ -215,7 +215,7 @@ test("a node that answered, and whose port was blocked after that, is named unti
   const { handshakes = new Map(), sentBytes = new Map() } = device(setup) ?? {};
   const key = fakeKey("near");
   const unanswered = (): readonly string[] =>
-    setup.keys.sessions.unanswered().map(({ publicKey }) => publicKey);
+    setup.keys.sessions.unanswered().map(({ peer }) => peer.publicKey);
   handshakes.set(key, { seconds: 1 });
   sentBytes.set(key, 1000);
   await setup.clock.advance(300_000);

@@ -77,8 +77,6 @@ export interface ClusterEncryption {
   rotateKey(): void;
   readonly rotation: Pick<KeyRotation, "fault" | "isAsked">;
   readonly sessions: Pick<SessionWatch, "look" | "unanswered">;
-  /** Name of the node that a key names, as of the last plan. */
-  nodeOf(publicKey: string): string | undefined;
   /** Looks no more for handshakes. */
   stop(): void;
 }
@@ -100,18 +98,15 @@ export function createClusterEncryption(input: ClusterEncryptionInput): ClusterE
   const rotation = createKeyRotation(input);
   const watch = createHandshakeWatch({ ...input, read: kernel.wireguard.read, onChange: input.onHandshake });
   const sessions = createSessionWatch({ ...input, read: () => kernel.wireguard.read(WIREGUARD_DEVICE) });
-  let routes: PeersPlan["encrypted"] = [];
   const publishedKeys = (): NodeKeys | undefined => {
     const [made, next] = [device.current(), rotation.next()];
     return made && { publicKey: made.publicKey, port: encryption.port, ...(next && { next }) };
   };
   const ensurePeers = createDevicePeers(input);
-  let isCleared = false;
   return {
     rotation,
     rotateKey: rotation.ask,
     sessions,
-    nodeOf: (key) => routes.find(({ publicKey, next }) => [publicKey, next?.publicKey].includes(key))?.node,
     stop() {
       watch.stop();
       sessions.stop();
@@ -138,10 +133,9 @@ export function createClusterEncryption(input: ClusterEncryptionInput): ClusterE
       if (fault !== undefined) throw new Error(fault);
       const current = device.current();
       if (current === undefined) return;
-      routes = plan.encrypted;
-      sessions.start();
+      sessions.watch(plan.encrypted);
       const isComplete = options.prune && plan.held.size === 0;
-      const task = { routes, current, isComplete, verify: options.verify };
+      const task = { routes: plan.encrypted, current, isComplete, verify: options.verify };
       const { isAwaited } = await ensurePeers(task);
       await rotation.applyPeers(task);
       // Who reads the key sends at once: what comes is understood from here on.
@@ -154,14 +148,20 @@ export function createClusterEncryption(input: ClusterEncryptionInput): ClusterE
       watch.set(isAwaited || rotation.next() !== undefined);
       readiness.warn("encryption", describeClear(plan));
     },
-    async clearUp(isComplete) {
-      if (encryption.type !== "none" || isCleared || !isComplete) return;
-      input.publishKey(undefined);
-      // Others may still send what only the device can read.
-      if (input.publishedKey() !== undefined) return;
-      for (const name of WIREGUARD_DEVICES) await kernel.wireguard.remove(name);
-      isCleared = true;
-    },
+    clearUp: createClearUp(input),
+  };
+}
+
+function createClearUp(input: ClusterEncryptionInput): ClusterEncryption["clearUp"] {
+  const { encryption, kernel } = input;
+  let isCleared = false;
+  return async (isComplete) => {
+    if (encryption.type !== "none" || isCleared || !isComplete) return;
+    input.publishKey(undefined);
+    // Others may still send what only the device can read.
+    if (input.publishedKey() !== undefined) return;
+    for (const name of WIREGUARD_DEVICES) await kernel.wireguard.remove(name);
+    isCleared = true;
   };
 }
 

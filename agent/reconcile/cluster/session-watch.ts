@@ -1,6 +1,7 @@
 import type { Clock } from "../../lib/clock.ts";
 import { createSessionJudge, type JudgedPeer } from "../../plan/encryption/judge-sessions.ts";
 import type { WireGuardState } from "../../plan/encryption/wireguard.ts";
+import type { EncryptedRoute } from "../../plan/peers/peer-routes.ts";
 
 export interface SessionWatchInput {
   readonly clock: Pick<Clock, "after">;
@@ -9,13 +10,18 @@ export interface SessionWatchInput {
   readonly read: () => Promise<WireGuardState | undefined>;
 }
 
+export interface UnansweredPeer extends Pick<JudgedPeer, "peer"> {
+  /** Name of its node, as of the last plan. */
+  readonly node: string | undefined;
+}
+
 export interface SessionWatch {
-  /** Looks from now on, every so often. */
-  start(): void;
+  /** Looks every so often from now on at the peers that were planned for these routes. */
+  watch(routes: readonly EncryptedRoute[]): void;
   /** Looks now; nothing without a device. */
   look(): Promise<readonly JudgedPeer[]>;
   /** Peers that are called and do not answer, as of the last look. */
-  unanswered(): readonly JudgedPeer["peer"][];
+  unanswered(): readonly UnansweredPeer[];
   stop(): void;
 }
 
@@ -24,6 +30,7 @@ const EVERY_MS = 30_000;
 /** Looks at sessions also when nobody asks: that a peer does not answer shows between two looks. */
 export function createSessionWatch({ clock, nowSeconds, read }: SessionWatchInput): SessionWatch {
   const judge = createSessionJudge();
+  let routes: readonly EncryptedRoute[] = [];
   let last: readonly JudgedPeer[] = [];
   let cancel: (() => void) | undefined;
   const look = async (): Promise<readonly JudgedPeer[]> => {
@@ -41,10 +48,16 @@ export function createSessionWatch({ clock, nowSeconds, read }: SessionWatchInpu
         });
     });
   };
+  const nodeOf = (key: string): string | undefined =>
+    routes.find(({ publicKey, next }) => [publicKey, next?.publicKey].includes(key))?.node;
   return {
     look,
-    unanswered: () => last.filter(({ session }) => session === "unanswered").map(({ peer }) => peer),
-    start() {
+    unanswered() {
+      const silent = last.filter(({ session }) => session === "unanswered");
+      return silent.map(({ peer }) => ({ peer, node: nodeOf(peer.publicKey) }));
+    },
+    watch(planned) {
+      routes = planned;
       if (cancel === undefined) wait();
     },
     stop() {
