@@ -1,8 +1,9 @@
 /**
  * A Kubernetes API server in a node's network namespace, whose Nodes another namespace says: by PUT of a list
  * to a unix socket, it has exactly these. A Node with another UID is deleted and made again. With PUT of
- * `/unwatched` no watch tells of it: whoever watches has to list anew. Prints its URL once both can be asked. usage: node api-server.ts
- * PORT SOCKET
+ * `/unwatched` no watch tells of it: whoever watches has to list anew. Prints its URL once both can be asked.
+ *
+ * usage: node api-server.ts PORT SOCKET
  */
 import { createServer } from "node:http";
 import { isDeepStrictEqual } from "node:util";

@@ -21,8 +21,8 @@ interface Reserved {
 }
 
 /**
- * Addresses that mean something else everywhere (RFC 6890, RFC 4291, RFC 6052, RFC 8215). 240.0.0.0/4 is none: there
- * are clusters whose pods live there.
+ * Addresses that mean something else everywhere (RFC 6890, RFC 4291, RFC 6052, RFC 8215). 240.0.0.0/4 is
+ * none: there are clusters whose pods live there.
  */
 const RESERVED: readonly Reserved[] = (
   [
