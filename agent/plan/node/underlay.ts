@@ -91,7 +91,7 @@ const UNICAST = 1;
 const LOCAL = 2;
 
 /** RTN_BROADCAST, RTN_ANYCAST and RTN_MULTICAST: of no node, whatever becomes of routes. */
-const MANY: readonly number[] = [3, 4, 5];
+const MANY: ReadonlySet<number> = new Set([3, 4, 5]);
 
 /**
  * What an answer of the kernel means: a string is the error instead of one. Several next hops are a segment
@@ -103,8 +103,7 @@ export function judgeRoute(
 ): UnderlayRoute {
   if (typeof answer === "string") return noRoute(`the kernel has no route to it (${answer})`);
   if (answer.type === LOCAL) return { kind: "inside", links: [], fault: "it is this node's own" };
-  if (MANY.includes(answer.type))
-    return { kind: "inside", links: [], fault: "it is a subnet's, and no node's" };
+  if (MANY.has(answer.type)) return { kind: "inside", links: [], fault: "it is a subnet's, and no node's" };
   const { hops } = answer;
   const indices = [...new Set(hops.map(({ linkIndex }) => linkIndex))];
   const links = indices.map(linkOf);

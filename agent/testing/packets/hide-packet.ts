@@ -4,6 +4,13 @@ export type Disguise = keyof typeof DISGUISES;
 const IP_HEADER = 40;
 const [HOP_BY_HOP, FRAGMENT, DESTINATION] = [0, 44, 60];
 
+let identification = 0;
+
+/** Padding of 6 bytes and of 14 (RFC 8200 section 4.2). */
+const options = (next: number): Buffer => Buffer.from([next, 0, 1, 4, 0, 0, 0, 0]);
+const longOptions = (next: number): Buffer =>
+  Buffer.concat([Buffer.from([next, 1, 1, 12]), Buffer.alloc(12)]);
+
 const DISGUISES = {
   "behind hop-by-hop options": (packet: Buffer) => [insert(packet, HOP_BY_HOP, options)],
   "behind destination options": (packet: Buffer) => [insert(packet, DESTINATION, options)],
@@ -21,11 +28,6 @@ export function disguise(packet: Buffer, how: Disguise): readonly Buffer[] {
   return DISGUISES[how](packet);
 }
 
-/** Padding of 6 bytes and of 14 (RFC 8200 section 4.2). */
-const options = (next: number): Buffer => Buffer.from([next, 0, 1, 4, 0, 0, 0, 0]);
-const longOptions = (next: number): Buffer =>
-  Buffer.concat([Buffer.from([next, 1, 1, 12]), Buffer.alloc(12)]);
-
 /** Puts an extension header behind the IP header. */
 function insert(packet: Buffer, header: number, make: (next: number) => Buffer): Buffer {
   const extension = make(packet.readUInt8(6));
@@ -34,8 +36,6 @@ function insert(packet: Buffer, header: number, make: (next: number) => Buffer):
   head.writeUInt16BE(packet.readUInt16BE(4) + extension.length, 4);
   return Buffer.concat([head, extension, packet.subarray(IP_HEADER)]);
 }
-
-let identification = 0;
 
 /** Of at most so many bytes, a multiple of 8. */
 function fragments(packet: Buffer, size: number): readonly Buffer[] {
