@@ -48,8 +48,8 @@ export function createSessionWatch({ clock, nowSeconds, read }: SessionWatchInpu
         });
     });
   };
-  const nodeOf = (key: string): string | undefined =>
-    routes.find(({ publicKey, next }) => [publicKey, next?.publicKey].includes(key))?.node;
+  const nodeOf = (used: string): string | undefined =>
+    routes.find(({ key: { publicKey, next } }) => [publicKey, next?.publicKey].includes(used))?.node.name;
   return {
     look,
     unanswered() {
