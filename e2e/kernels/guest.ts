@@ -14,6 +14,18 @@ export interface GuestInput {
   readonly suites: readonly SuiteName[];
   /** Hears each line of the console. */
   readonly onLine: (line: string) => void;
+  /** Its network card, and the other guest that the cable leads to. */
+  readonly cable?: Cable | undefined;
+  /** Ends it. */
+  readonly signal?: AbortSignal;
+}
+
+/** One end of a cable between two guests. */
+export interface Cable {
+  /** Of the two, 1 or 2. */
+  readonly node: 1 | 2;
+  /** For the sockets of both ends. */
+  readonly folder: string;
 }
 
 /**
@@ -32,18 +44,30 @@ const CLOCK = ["-icount", "shift=1,sleep=on", "-smp", "1"];
 
 const MACHINE = "-machine q35,accel=tcg,smm=off -cpu max -m 2048 -nographic -no-reboot -nic none".split(" ");
 
-/** Boots a guest without a network card under emulation, and waits until it powers itself off. */
+/** A frame is a datagram between two Unix sockets: nothing of it touches the machine's network. */
+function cableFlags({ node, folder }: Cable): readonly string[] {
+  const ends = `local.type=unix,local.path=${folder}/${node},remote.type=unix,remote.path=${folder}/${3 - node}`;
+  const card = `virtio-net-pci,netdev=cable,romfile=,mac=52:54:00:00:00:0${node}`;
+  return ["-netdev", `dgram,id=cable,${ends}`, "-device", card];
+}
+
+/** Boots a guest under emulation, and waits until it powers itself off. */
 export async function runGuest(input: GuestInput): Promise<GuestReport> {
-  const words = ["console=ttyS0", "panic=-1", "edd=off", "loglevel=4", ...input.append];
+  const { cable, signal } = input;
+  const node = cable === undefined ? [] : [`causeway.node=${cable.node}`];
+  const words = ["console=ttyS0", "panic=-1", "edd=off", "loglevel=4", ...input.append, ...node];
   const suites = input.suites.map(
     (name) => `causeway.suite=${[name.replace(" ", "_"), ...SUITES[name]].join(",")}`,
   );
   const append = ["-append", [...words, ...suites].join(" ")];
   const boot = ["-kernel", input.kernel, "-initrd", input.initramfs];
   const drives = input.disks.flatMap((path) => ["-drive", `file=${path},format=raw,if=virtio,snapshot=on`]);
-  const child = spawn("qemu-system-x86_64", [...MACHINE, ...CLOCK, ...boot, ...drives, ...append], {
+  const card = cable === undefined ? [] : cableFlags(cable);
+  const child = spawn("qemu-system-x86_64", [...MACHINE, ...CLOCK, ...boot, ...drives, ...card, ...append], {
     stdio: ["ignore", "pipe", "inherit"],
   });
+  const end = (): void => void child.kill("SIGKILL");
+  signal?.addEventListener("abort", end);
   const report = newReport();
   const isRunning = (): boolean => child.exitCode === null && child.signalCode === null;
   const clocks = () => ({ cpuMs: isRunning() ? cpuMs(child.pid ?? 0) : 0, ms: performance.now() });
@@ -51,7 +75,7 @@ export async function runGuest(input: GuestInput): Promise<GuestReport> {
   const watchdog = setInterval(() => {
     const now = clocks();
     const isHung = now.cpuMs - heard.cpuMs > MAX_SILENCE.cpuMs || now.ms - heard.ms > MAX_SILENCE.ms;
-    if (isHung) child.kill("SIGKILL");
+    if (isHung) end();
   }, LOOK_EVERY_MS);
   for await (const raw of createInterface({ input: child.stdout })) {
     heard = clocks();

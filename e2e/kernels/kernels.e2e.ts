@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { createWriteStream, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { REPOSITORY } from "../lib/tools.ts";
-import { runGuest } from "./guest.ts";
+import { type GuestInput, runGuest } from "./guest.ts";
 import { type GuestReport, isGreen } from "./guest-report.ts";
 import { type KernelName, prepareBoot } from "./kernels.ts";
 import { updateTable } from "../lib/support-document.ts";
@@ -24,29 +24,53 @@ const reports = new Map<KernelName, GuestReport[]>();
 const NO_TIMEOUT = { timeout: 2 ** 31 - 1 };
 
 /** Boots a guest; its console goes to the logs, and its results to the output. */
-async function boot({ kernel, suites, append }: GuestPlan): Promise<GuestReport> {
+async function boot(
+  kernel: KernelName,
+  { suites, append }: GuestPlan,
+  joined: Joined = {},
+): Promise<GuestReport> {
   const name = [kernel, ...append, ...suites].join("-");
   const console = createWriteStream(join(CAUSEWAY_E2E_LOGS, `${name.replaceAll(" ", "-")}.console`));
   const onLine = (line: string): void => {
     console.write(`${line}\n`);
     if (/^\s*[✔✖] |guest: /.test(line)) process.stdout.write(`  ${kernel}: ${line}\n`);
   };
-  const report = await runGuest({ ...prepareBoot(kernel, folder), suites, append, onLine });
+  const report = await runGuest({ ...prepareBoot(kernel, folder), suites, append, onLine, ...joined });
   console.end();
   if (UPDATE_DOCS === "1") updateDocument(formatSupportTable([{ kernel, guests: [report] }], new Date()));
   reports.set(kernel, [...(reports.get(kernel) ?? []), report]);
   return report;
 }
 
+type Joined = Pick<GuestInput, "cable" | "signal">;
+
+/** Boots two guests with a cable between them. One whose partner has failed waits for it in vain, and is ended. */
+async function bootPair(kernels: readonly KernelName[], plan: GuestPlan): Promise<readonly GuestReport[]> {
+  const ends = mkdtempSync(join(CAUSEWAY_E2E_FOLDER, "cable-"));
+  const failed = new AbortController();
+  for (const kernel of kernels) prepareBoot(kernel, folder);
+  return Promise.all(
+    kernels.map(async (kernel, index) => {
+      const cable = { node: index === 0 ? 1 : 2, folder: ends } as const;
+      const report = await boot(kernel, plan, { cable, signal: failed.signal });
+      if (![...report.suites.values()].every(isGreen)) failed.abort();
+      return report;
+    }),
+  );
+}
+
 for (const plan of plans) {
-  const words = plan.append.map((word) => `, ${word}`).join("");
-  test(`Linux ${plan.kernel}${words}: ${plan.suites.join(", ")}`, NO_TIMEOUT, async () => {
-    const { suites } = await boot(plan);
-    for (const name of plan.suites) {
-      const suite = suites.get(name);
-      assert.ok(suite !== undefined, `${name} has not begun`);
-      assert.deepEqual([...suite.failed], [], name);
-      assert.ok(isGreen(suite), `${name} ended with ${suite.exitCode}; ${suite.passed.size} tests passed`);
+  const { kernels, append, suites: names } = plan;
+  const words = append.map((word) => `, ${word}`).join("");
+  test(`Linux ${kernels.join(" and ")}${words}: ${names.join(", ")}`, NO_TIMEOUT, async () => {
+    const guests = kernels.length === 1 ? [await boot(kernels[0], plan)] : await bootPair(kernels, plan);
+    for (const { suites } of guests) {
+      for (const name of names) {
+        const suite = suites.get(name);
+        assert.ok(suite !== undefined, `${name} has not begun`);
+        assert.deepEqual([...suite.failed], [], name);
+        assert.ok(isGreen(suite), `${name} ended with ${suite.exitCode}; ${suite.passed.size} tests passed`);
+      }
     }
   });
 }

@@ -12,21 +12,22 @@ export const SUITES = {
   "kernel tests": ["e2e/kernels/guest/kernel-tests.ts", "kernel"],
   "policy tests": ["e2e/kernels/guest/kernel-tests.ts", "policy"],
   "agent tests": ["e2e/kernels/guest/kernel-tests.ts", "agent"],
+  "two kernels": ["e2e/lib/run-tests.ts", "e2e/kernels/guest/two-kernels.e2e.ts"],
   "no IPv6": ["e2e/lib/run-tests.ts", "e2e/kernels/guest/no-ipv6.e2e.ts"],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
 export type SuiteName = keyof typeof SUITES;
 
-/** One guest, which lives as long as its suites take. */
+/** One guest, which lives as long as its suites take, or two with a cable between them. */
 export interface GuestPlan {
-  readonly kernel: KernelName;
+  readonly kernels: readonly [KernelName] | readonly [KernelName, KernelName];
   readonly suites: readonly SuiteName[];
   /** Further words of the kernel's command line. */
   readonly append: readonly string[];
 }
 
 /** Which suites share a guest. */
-const GUESTS: readonly Omit<GuestPlan, "kernel">[] = [
+const GUESTS: readonly Omit<GuestPlan, "kernels">[] = [
   { suites: ["smoke", "missing modules", "figures"], append: [] },
   { suites: ["surroundings"], append: [] },
   { suites: ["encryption"], append: [] },
@@ -36,11 +37,17 @@ const GUESTS: readonly Omit<GuestPlan, "kernel">[] = [
   { suites: ["no IPv6"], append: ["ipv6.disable=1"] },
 ];
 
+const PAIRED = "two kernels";
+const PAIRS = [
+  ["5.10", "newest"],
+  ["6.1", "6.12"],
+] as const;
+
 /** What fits into the time of each change. */
 export const SOME_GUESTS: readonly GuestPlan[] = [
-  { kernel: "5.10", suites: ["smoke"], append: [] },
-  { kernel: "6.12", suites: ["smoke"], append: [] },
-  { kernel: "6.1", suites: ["no IPv6"], append: ["ipv6.disable=1"] },
+  { kernels: ["5.10"], suites: ["smoke"], append: [] },
+  { kernels: ["6.12"], suites: ["smoke"], append: [] },
+  { kernels: ["6.1"], suites: ["no IPv6"], append: ["ipv6.disable=1"] },
 ];
 
 /**
@@ -52,12 +59,16 @@ export function chooseGuests(kernels: readonly string[], suites: readonly string
   const wantedSuites = choose("suite", Object.keys(SUITES) as readonly SuiteName[], suites);
   const guests = wantedKernels.flatMap((kernel) =>
     GUESTS.map(({ suites: shared, append }) => ({
-      kernel,
+      kernels: [kernel] as const,
       suites: shared.filter((name) => wantedSuites.includes(name)),
       append,
     })),
   );
-  return guests.filter((guest) => guest.suites.length > 0);
+  const pairs = PAIRS.filter((pair) => pair.some((kernel) => wantedKernels.includes(kernel)));
+  const joined = pairs.map((pair): GuestPlan => ({ kernels: pair, suites: [PAIRED], append: [] }));
+  return [...guests, ...(wantedSuites.includes(PAIRED) ? joined : [])].filter(
+    ({ suites: { length } }) => length > 0,
+  );
 }
 
 function choose<Name extends string>(

@@ -79,14 +79,17 @@ test("a run fills the cells of its suites, and takes none away but of what fails
 
 test("guests run the suites that are asked for on the kernels that are asked for", () => {
   const names = (kernels: readonly string[], suites: readonly string[]): readonly string[] =>
-    chooseGuests(kernels, suites).map((guest) => `${guest.kernel}: ${guest.suites.join(", ")}`);
+    chooseGuests(kernels, suites).map(
+      (guest) => `${guest.kernels.join(" and ")}: ${guest.suites.join(", ")}`,
+    );
   assert.deepEqual(names(["6.1"], ["figures", "no IPv6"]), ["6.1: figures", "6.1: no IPv6"]);
   assert.deepEqual(
     names([], ["surroundings"]),
     KERNELS.map((name) => `${name}: surroundings`),
   );
+  assert.deepEqual(names(["6.12"], ["two kernels"]), ["6.1 and 6.12: two kernels"]);
   const all = chooseGuests([], []).flatMap((guest) =>
-    guest.suites.map((suite) => `${guest.kernel} ${suite}`),
+    guest.suites.flatMap((suite) => guest.kernels.map((kernel) => `${kernel} ${suite}`)),
   );
   assert.equal(new Set(all).size, KERNELS.length * Object.keys(SUITES).length);
   assert.throws(() => chooseGuests(["4.18"], []), /No kernel "4.18", only 5.10,/);

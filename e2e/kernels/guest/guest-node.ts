@@ -30,7 +30,7 @@ export interface CallOutcome {
 
 const FOLDER = "/run/node";
 const LOG = `${FOLDER}/agent.log`;
-const SOCKET = `${FOLDER}/agent.sock`;
+export const SOCKET = `${FOLDER}/agent.sock`;
 const PROGRAM = "dist/causeway.mjs";
 
 export function run(command: string): string {
