@@ -25,7 +25,7 @@ export function createFilterRunner(
     readiness,
     log,
     bridge: config.bridge,
-    onProblem: source.warn("ForeignFilter", "ForwardPods"),
+    onProblem: source.warn("ForeignFilter"),
   });
   const runner = createRunner(filters.look, {
     ...INTERVALS,

@@ -15,6 +15,7 @@ import { removePolicies } from "./policy/policies.ts";
 import { createReconcilers, type Reconcilers } from "./reconcilers.ts";
 import { type Reported, startReporting } from "./reporting.ts";
 import { openSource } from "./source.ts";
+import { tellReadiness } from "./tell-readiness.ts";
 
 /** Node changes are served within this time. */
 const NODE_INTERVALS = { minIntervalMs: 50, retryIntervalMs: 200, maxIntervalMs: 60_000 };
@@ -40,7 +41,7 @@ export async function startAgent(
   const reconcilers = createReconcilers(base, source);
   const pods = createPodService(base, source, reconcilers);
   const filters = createFilterRunner(base, source);
-  const rivals = createRivals(log);
+  const rivals = createRivals(log, source.warn("RivalConfiguration"));
   const reported = { source, reconcilers, pods, rivals, filters, lostLines: lost };
   const reporting = startReporting(base, reported);
   const ensureSockets = async (): Promise<void> => {
@@ -52,6 +53,11 @@ export async function startAgent(
     source.ready();
     pods.warmUp();
   };
+  const endEvents = tellReadiness({
+    readiness,
+    clock,
+    tell: (reason, note) => source.warn(reason)(note),
+  });
   const hostFiles = createHostFileRunner(base, { rivals, ensureSockets, onInstalled });
   const watch = kernel.watch((concern) => react(concern, { filters, pods, reconcilers, runs }));
   const runner = createScopedRunner(
@@ -75,6 +81,7 @@ export async function startAgent(
   return async () => {
     readiness.set("shutdown", "the agent is stopping");
     const isUninstalled = await source.isUninstalled();
+    endEvents();
     watch.stop();
     pods.drift.stop();
     reconcilers.cluster.stop();
