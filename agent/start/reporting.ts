@@ -17,6 +17,7 @@ import type { PodService } from "./pod-service.ts";
 import type { Reconcilers } from "./reconcilers.ts";
 import { runDoctor } from "./run-doctor.ts";
 import type { Source } from "./source.ts";
+import { tellReadiness } from "./tell-readiness.ts";
 
 /** What the report is about. */
 export interface Reported {
@@ -32,7 +33,7 @@ export interface Reported {
 /** Tells what is on this node, to whoever asks: over HTTP, and on a socket of its own. */
 export interface Reporting {
   readonly queries: QueryServer;
-  /** Ends HTTP; the queries have a stop of their own. */
+  /** Ends HTTP and Events; the queries have a stop of their own. */
   close(): void;
 }
 
@@ -78,9 +79,17 @@ export function startReporting(base: Base, reported: Reported): Reporting {
     log,
   });
   queries.ensure();
+  const endEvents = tellReadiness({
+    readiness,
+    clock,
+    tell: (reason, note) => source.warn(reason)(note),
+  });
   return {
     queries,
-    close: http.close,
+    close() {
+      endEvents();
+      http.close();
+    },
   };
 }
 

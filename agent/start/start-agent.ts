@@ -15,7 +15,6 @@ import { removePolicies } from "./policy/policies.ts";
 import { createReconcilers, type Reconcilers } from "./reconcilers.ts";
 import { type Reported, startReporting } from "./reporting.ts";
 import { openSource } from "./source.ts";
-import { tellReadiness } from "./tell-readiness.ts";
 
 /** Node changes are served within this time. */
 const NODE_INTERVALS = { minIntervalMs: 50, retryIntervalMs: 200, maxIntervalMs: 60_000 };
@@ -53,11 +52,6 @@ export async function startAgent(
     source.ready();
     pods.warmUp();
   };
-  const endEvents = tellReadiness({
-    readiness,
-    clock,
-    tell: (reason, note) => source.warn(reason)(note),
-  });
   const hostFiles = createHostFileRunner(base, { rivals, ensureSockets, onInstalled });
   const watch = kernel.watch((concern) => react(concern, { filters, pods, reconcilers, runs }));
   const runner = createScopedRunner(
@@ -81,7 +75,6 @@ export async function startAgent(
   return async () => {
     readiness.set("shutdown", "the agent is stopping");
     const isUninstalled = await source.isUninstalled();
-    endEvents();
     watch.stop();
     pods.drift.stop();
     reconcilers.cluster.stop();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createReadiness, type ReadinessPart } from "../lib/readiness.ts";
+import { createReadiness } from "../lib/readiness.ts";
 import { createFakeClock } from "../testing/fake-clock.ts";
 import { tellReadiness } from "./tell-readiness.ts";
 
@@ -12,7 +12,7 @@ function startTelling() {
   const told: string[] = [];
   const stop = tellReadiness({ readiness, clock, tell: (reason, note) => told.push(`${reason} ${note}`) });
   const becomeReady = (): void => {
-    for (const { part } of readiness.reasons()) readiness.set(part as ReadinessPart, undefined);
+    for (const { part } of readiness.reasons()) readiness.set(part, undefined);
   };
   return { clock, readiness, told, stop, becomeReady };
 }

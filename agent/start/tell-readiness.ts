@@ -34,7 +34,8 @@ export interface TellReadinessInput {
 export function tellReadiness({ readiness, clock, tell }: TellReadinessInput): () => void {
   /** When each kind of what lasts may be told. */
   let dueMs = new Map<EventReason, number>();
-  const look = (): void => {
+  let cancel = clock.after(LOOK_MS, look);
+  function look(): void {
     const nowMs = clock.nowMs();
     const next = new Map<EventReason, number>();
     for (const [reason, notes] of notesOf(readiness)) {
@@ -44,8 +45,7 @@ export function tellReadiness({ readiness, clock, tell }: TellReadinessInput): (
     }
     dueMs = next;
     cancel = clock.after(LOOK_MS, look);
-  };
-  let cancel = clock.after(LOOK_MS, look);
+  }
   return () => cancel();
 }
 

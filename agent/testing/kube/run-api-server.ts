@@ -95,9 +95,9 @@ function putNode(index: number, base: number): void {
 function flannelAnnotations(
   backend: string,
   address: string,
-  bytes: readonly number[],
+  macEnd: readonly number[],
 ): Readonly<Record<string, string>> {
-  const mac = `02:00:00:00:${bytes.map((byte) => byte.toString(16).padStart(2, "0")).join(":")}`;
+  const mac = `02:00:00:00:${macEnd.map((byte) => byte.toString(16).padStart(2, "0")).join(":")}`;
   const prefix = "flannel.alpha.coreos.com";
   return {
     [`${prefix}/kube-subnet-manager`]: "true",
