@@ -18,12 +18,12 @@ const MARGIN = { top: 32, right: 16, bottom: 24, left: 56 };
  * The panels of the chart's dashboard with what `npm run e2e:prometheus` has kept of their series. A panel
  * that was added since then says so.
  */
-export const drawDashboard = (): string => draw(WIDE, placeByGrid);
+export const drawDashboard = (): string => drawPanels(WIDE, placeByGrid);
 
 /** The same for a phone, where Grafana stacks the panels. */
-export const drawNarrowDashboard = (): string => draw(NARROW, stack);
+export const drawNarrowDashboard = (): string => drawPanels(NARROW, stack);
 
-function draw(width: number, place: (panels: readonly Panel[]) => readonly Box[]): string {
+function drawPanels(width: number, place: (panels: readonly Panel[]) => readonly Box[]): string {
   const figures = JSON.parse(readFileSync(FIGURES, "utf8")) as DashboardFigures;
   const panels = readPanels();
   const boxes = place(panels);
