@@ -29,6 +29,7 @@ async function main([flanneld = "", ...args]: readonly string[]): Promise<number
     args: [...args],
     options: {
       json: { type: "string", default: "bench/daemons-results.json" },
+      nodes: { type: "string" },
       changes: { type: "string", default: "30" },
       idle: { type: "string", default: "60" },
     },
@@ -37,7 +38,8 @@ async function main([flanneld = "", ...args]: readonly string[]): Promise<number
   makeUplink();
   const lines: string[][] = [];
   const results: object[] = [];
-  for (const { nodes, way } of CLUSTERS) {
+  const wanted = CLUSTERS.filter(({ nodes }) => values.nodes === undefined || nodes === Number(values.nodes));
+  for (const { nodes, way } of wanted) {
     const input = { nodes, way, changes: Number(values.changes), idleS: Number(values.idle) };
     const measured: DaemonResult[] = [];
     const daemons = [causeway, flannel(flanneld)];
