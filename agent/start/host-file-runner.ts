@@ -2,11 +2,10 @@ import { readFileSync } from "node:fs";
 import type { HostFilesOutcome } from "../host/host-files.ts";
 import { messageOf } from "../lib/errors.ts";
 import { shippedFile } from "../lib/shipped.ts";
-import type { Log } from "../log/log.ts";
 import { planConflist } from "../plan/node/conflist.ts";
 import { createHostFileReconciler } from "../reconcile/host-file-reconciler.ts";
 import { createRunner, type Runner } from "../reconcile/runner/runner.ts";
-import { createProblemReporter } from "../reconcile/report-problems.ts";
+import { createProblemReporter } from "../reconcile/report/report-problems.ts";
 import type { Base } from "./base.ts";
 
 /** A host file that someone deletes or damages is back within this time. */
@@ -19,12 +18,18 @@ export interface Rivals {
   found(paths: readonly string[]): void;
 }
 
-export function createRivals(log: Log, report: (note: string) => void): Rivals {
+const RIVALS = "Runtimes load another CNI configuration, which sorts before ours";
+
+export function createRivals(
+  { log, clock }: Pick<Base, "log" | "clock">,
+  report: (note: string) => void,
+): Rivals {
   let rivals: readonly string[] = [];
   const tell = createProblemReporter({
     log,
-    report: (paths) => report(`Runtimes load another CNI configuration, which sorts before ours: ${paths}`),
-    subject: "Runtimes load another CNI configuration, which sorts before ours",
+    clock,
+    report: (paths) => report(`${RIVALS}: ${paths}`),
+    subject: RIVALS,
     over: "Runtimes load our CNI configuration again",
   });
   return {
