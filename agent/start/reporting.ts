@@ -17,7 +17,7 @@ import type { PodService } from "./pod-service.ts";
 import type { Reconcilers } from "./reconcilers.ts";
 import { runDoctor } from "./run-doctor.ts";
 import type { Source } from "./source.ts";
-import { tellReadiness } from "./tell-readiness.ts";
+import { tellReadiness } from "./readiness/tell-readiness.ts";
 
 /** What the report is about. */
 export interface Reported {

@@ -3,7 +3,7 @@ import { valuesTable } from "./configuration.ts";
 
 export const CHART_README = join(import.meta.dirname, "..", "..", "charts", "causeway", "README.md");
 
-/** charts/causeway/README.md, which `helm show readme` and catalogues of charts print: all values of the chart. */
+/** charts/causeway/README.md, which `helm show readme` and catalogues print: all values of the chart. */
 export function writeChartReadme(): string {
   return `# Causeway
 

@@ -1,5 +1,6 @@
 /**
- * Kinds of our Events, and what the agent tried when it met the fault. docs/warnings.md tells what each means.
+ * Kinds of our Events, and what the agent tried when it met the fault. docs/warnings.md tells what each
+ * means.
  */
 export const EVENT_ACTIONS = {
   AddressInVRF: "RouteToNodes",

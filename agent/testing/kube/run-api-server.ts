@@ -13,9 +13,9 @@ import { writeKubeconfig } from "./kubeconfig.ts";
  * Prints its URL when it is ready. Node `node-I` has the address 172.16.0.0 + I and the /24 at 11.0.0.0 + 256
  * I. With `--streaming` it has streaming lists, as API servers since Kubernetes 1.34. Takes commands from
  * stdin, one a line: "move I" moves the prefix of a node to 12.0.0.0 + 256 I, or back; "touch I" changes
- * nothing of a node that matters, as heartbeats do, and makes a node that is not there; "churn N" moves N nodes a second, one after the other,
- * and "beat N" touches them; 0 ends both. With `--flannel` nodes have the annotations with which flannel's
- * daemons tell each other their addresses.
+ * nothing of a node that matters, as heartbeats do, and makes a node that is not there; "churn N" moves N
+ * nodes a second, one after the other, and "beat N" touches them; 0 ends both. With `--flannel` nodes have
+ * the annotations with which flannel's daemons tell each other their addresses.
  */
 const { values } = parseArgs({
   options: {

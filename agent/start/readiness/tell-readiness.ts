@@ -1,7 +1,7 @@
-import type { EventReason } from "../kube/self/event-reasons.ts";
-import type { Clock } from "../lib/clock.ts";
-import type { Readiness, WarningPart } from "../lib/readiness.ts";
-import { listSome } from "../text/list-some.ts";
+import type { EventReason } from "../../kube/self/event-reasons.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Readiness, WarningPart } from "../../lib/readiness.ts";
+import { listSome } from "../../text/list-some.ts";
 
 /** What a warning is as an Event; undefined: what warns of it sends Events itself. */
 const WARNING_EVENTS: Readonly<Record<WarningPart, EventReason | undefined>> = {
@@ -28,8 +28,8 @@ export interface TellReadinessInput {
 }
 
 /**
- * Tells by Events what keeps the node from being ready, and what it warns of, once that has lasted from one look to
- * the next: a start is no news. The answer ends it.
+ * Tells by Events what keeps the node from being ready, and what it warns of, once that has lasted from one
+ * look to the next: a start is no news. The answer ends it.
  */
 export function tellReadiness({ readiness, clock, tell }: TellReadinessInput): () => void {
   /** When each kind of what lasts may be told. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createReadiness } from "../lib/readiness.ts";
-import { createFakeClock } from "../testing/fake-clock.ts";
+import { createReadiness } from "../../lib/readiness.ts";
+import { createFakeClock } from "../../testing/fake-clock.ts";
 import { tellReadiness } from "./tell-readiness.ts";
 
 const MINUTE = 60_000;
