@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { digestOf } from "../../lib/digest.ts";
+import { digestOf } from "../../reconcile/policy/digest.ts";
 import { parseNetworkPolicy } from "./parse/parse-network-policy.ts";
 import { projectNamespace, projectPod } from "./parse/project-pod.ts";
 import { createNames } from "./compile/names.ts";

@@ -1,4 +1,4 @@
-import { digestOf } from "../../lib/digest.ts";
+import { digestOf } from "./digest.ts";
 import type { PolicyKernel } from "../../kernel/policy/policy-kernel.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Readiness } from "../../lib/readiness.ts";

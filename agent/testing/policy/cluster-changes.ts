@@ -1,4 +1,4 @@
-import { digestOf } from "../../lib/digest.ts";
+import { digestOf } from "../../reconcile/policy/digest.ts";
 import { cidrOf } from "../../net/cidr.ts";
 import { objectKey, policyKey } from "../../plan/policy/model.ts";
 import { parseClusterPolicy } from "../../plan/policy/parse/parse-cluster-policy.ts";

@@ -1,4 +1,4 @@
-import { digestOf } from "../../lib/digest.ts";
+import { digestOf } from "../../reconcile/policy/digest.ts";
 import { isObject } from "../../lib/json.ts";
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
