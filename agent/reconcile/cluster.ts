@@ -20,7 +20,7 @@ import { type ClusterRoutesInput, createClusterRoutes } from "./cluster/cluster-
 import { type ClusterRulesetInput, createClusterRuleset } from "./cluster/cluster-ruleset.ts";
 import { gatewaysOf, livePrefixes, type LocalNetwork } from "./cluster/local-network.ts";
 import { type ClusterPlannerInput, createClusterPlanner } from "./cluster/plan-cluster.ts";
-import { createChangeReporter } from "./report-changes.ts";
+import { createChangeReporter } from "./report/report-changes.ts";
 import { inPart } from "./runner/in-part.ts";
 import { inTurn } from "./runner/in-turn.ts";
 import type { SettleClaims } from "./settle-claims.ts";

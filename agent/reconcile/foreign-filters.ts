@@ -1,13 +1,15 @@
+import type { Clock } from "../lib/clock.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Log } from "../log/log.ts";
 import { FAMILIES } from "../plan/peers/peer-routes.ts";
 import type { Readiness } from "../lib/readiness.ts";
-import { createProblemReporter } from "./report-problems.ts";
+import { createProblemReporter } from "./report/report-problems.ts";
 
 export interface ForeignFiltersInput {
   readonly kernel: Pick<Kernel, "listForeignDropPolicies">;
   readonly readiness: Pick<Readiness, "warn">;
   readonly log: Log;
+  readonly clock: Pick<Clock, "nowMs">;
   readonly bridge: string;
   /** Hears of a chain that begins to cost pods traffic. */
   readonly onProblem: (note: string) => void;
@@ -25,9 +27,10 @@ export interface ForeignFilters {
 }
 
 export function createForeignFilters(input: ForeignFiltersInput): ForeignFilters {
-  const { kernel, readiness, log, bridge } = input;
+  const { kernel, readiness, log, clock, bridge } = input;
   const tell = createProblemReporter({
     log,
+    clock,
     report: input.onProblem,
     over: "Foreign firewall rules no longer drop pod traffic",
     subject: "Foreign firewall rules may drop pod traffic",

@@ -16,7 +16,7 @@ import { createLastGiven } from "./node/last-given.ts";
 import { createNodeNetwork } from "./node/node-network.ts";
 import { createOwnPodCidrs, type OwnNode } from "./node/own-pod-cidrs.ts";
 import { reloadAttachments } from "./node/reload-attachments.ts";
-import { createChangeReporter, type ReportChanges } from "./report-changes.ts";
+import { createChangeReporter, type ReportChanges } from "./report/report-changes.ts";
 
 export interface NodeReconcilerInput {
   readonly kernel: Pick<

@@ -24,6 +24,7 @@ export function createFilterRunner(
     kernel,
     readiness,
     log,
+    clock,
     bridge: config.bridge,
     onProblem: source.warn("ForeignFilter", "ForwardPods"),
   });

@@ -2,11 +2,10 @@ import { readFileSync } from "node:fs";
 import type { HostFilesOutcome } from "../host/host-files.ts";
 import { messageOf } from "../lib/errors.ts";
 import { shippedFile } from "../lib/shipped.ts";
-import type { Log } from "../log/log.ts";
 import { planConflist } from "../plan/node/conflist.ts";
 import { createHostFileReconciler } from "../reconcile/host-file-reconciler.ts";
 import { createRunner, type Runner } from "../reconcile/runner/runner.ts";
-import { createProblemReporter } from "../reconcile/report-problems.ts";
+import { createProblemReporter } from "../reconcile/report/report-problems.ts";
 import type { Base } from "./base.ts";
 
 /** A host file that someone deletes or damages is back within this time. */
@@ -19,10 +18,11 @@ export interface Rivals {
   found(paths: readonly string[]): void;
 }
 
-export function createRivals(log: Log): Rivals {
+export function createRivals({ log, clock }: Pick<Base, "log" | "clock">): Rivals {
   let rivals: readonly string[] = [];
   const tell = createProblemReporter({
     log,
+    clock,
     subject: "Runtimes load another CNI configuration, which sorts before ours",
     over: "Runtimes load our CNI configuration again",
   });

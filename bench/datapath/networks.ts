@@ -19,7 +19,7 @@ import {
   type Site,
   type SiteNode,
 } from "./site.ts";
-import { removeGuards } from "./remove-guards.ts";
+import { type Guards, removeGuards } from "./remove-guards.ts";
 import type { Path, Way } from "./traffic.ts";
 
 /** Pods of a site that reach each other. */
@@ -40,8 +40,8 @@ export interface NetworkInput {
   readonly isVxlan?: boolean;
   /** Host ports that lead to pods of the first node. */
   readonly hostPorts?: number;
-  /** Ours without its packet filters: what they cost is what the other has less. */
-  readonly isUnguarded?: boolean;
+  /** Ours without some of its packet filters: what they cost is what the other has less. */
+  readonly withoutGuards?: Guards;
   /** Where connections of ours leave the usual path, if they do. */
   readonly flowTable?: FlowTablePlace;
 }
@@ -57,7 +57,7 @@ const PODS = 2;
 
 /** Causeway on both nodes. */
 export async function makeCauseway(input: NetworkInput): Promise<Network> {
-  const { id, name, peers = 0, isVxlan = false, hostPorts = 0, isUnguarded = false, flowTable } = input;
+  const { id, name, peers = 0, isVxlan = false, hostPorts = 0, withoutGuards, flowTable } = input;
   const site = makeSite(id, Math.max(PODS, hostPorts / PORTS_PER_POD));
   const [near, far] = site.nodes;
   const others = Array.from({ length: peers }, (_, index) => ({
@@ -82,9 +82,9 @@ export async function makeCauseway(input: NetworkInput): Promise<Network> {
     });
     programs.push(program);
     attach(program);
-    if (isUnguarded) {
+    if (withoutGuards !== undefined) {
       await programs.pop()?.close();
-      removeGuards(own.host);
+      removeGuards(own.host, withoutGuards);
     }
     if (flowTable !== undefined) addFlowTable(own.host, flowTable);
   }

@@ -20,7 +20,7 @@ const LARGE: Scenario = {
   churnS: 5,
 };
 
-/** What each figure is, and what was promised of the first scenario. */
+/** What each figure is, and what was promised of the first usual scenario. */
 const FIGURES: readonly { key: keyof ScaleResult; text: string; unit: string; atMost?: number }[] = [
   { key: "startToReadyMs", text: "start to ready", unit: "ms" },
   { key: "listToRoutesMs", text: "list to all routes in the kernel", unit: "ms", atMost: 3000 },
@@ -40,13 +40,14 @@ const FIGURES: readonly { key: keyof ScaleResult; text: string; unit: string; at
 
 const { values } = parseArgs({
   options: {
-    json: { type: "string", default: "bench/scale-results.json" },
+    json: { type: "string" },
     large: { type: "boolean", default: false },
     gate: { type: "boolean", default: false },
   },
 });
 
-const SCENARIOS = values.large ? [...USUAL, LARGE] : USUAL;
+const SCENARIOS = values.large ? [LARGE] : USUAL;
+const path = values.json ?? `bench/scale${values.large ? "-large" : ""}-results.json`;
 makeUplink();
 const results: ScaleResult[] = [];
 for (const scenario of SCENARIOS) {
@@ -54,11 +55,12 @@ for (const scenario of SCENARIOS) {
   results.push(await measureScale(scenario));
 }
 const machine = describeMachine();
-writeFileSync(values.json, `${JSON.stringify({ machine, scenarios: SCENARIOS, results }, undefined, 1)}\n`);
+writeFileSync(path, `${JSON.stringify({ machine, scenarios: SCENARIOS, results }, undefined, 1)}\n`);
 
 let missed = 0;
 console.log(["".padEnd(36), ...SCENARIOS.map(({ name }) => name.padStart(22))].join(""));
-for (const { key, text, unit, atMost } of FIGURES) {
+for (const { key, text, unit, ...budget } of FIGURES) {
+  const atMost = values.large ? undefined : budget.atMost;
   const numbers = results.map((result) => result[key]);
   const cells = numbers.map((value) => `${value.toFixed(value < 10 ? 2 : 0)} ${unit}`.padStart(22));
   const isMet = atMost === undefined || (numbers[0] ?? 0) <= atMost;

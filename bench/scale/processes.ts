@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { cpuMs } from "../usage.ts";
 
 /** A line of output and when it came, on the clock of performance.now(). */
 export interface TimedLine {
@@ -16,14 +17,28 @@ export interface Process {
   end(): Promise<void>;
 }
 
-const DEADLINE_MS = 180_000;
+/**
+ * How often it is asked whether a process still gets on. One that has written nothing and has used less CPU
+ * than one that idles may is stuck, or has nothing more to say.
+ */
+const STUCK_AFTER_MS = 60_000;
+const IDLE_CPU_MS = 0.02 * STUCK_AFTER_MS;
 
-/** Starts a process; its stdout and stderr are one stream of lines. */
+const running = new Set<{ readonly pid: number; readonly lines: readonly TimedLine[] }>();
+
+/**
+ * Starts a process; its stdout and stderr are one stream of lines. Whoever waits for one waits as long as
+ * any process started here gets on: a cluster of ten times the size takes its time.
+ */
 export function start(command: string, args: readonly string[], environment: object = {}): Process {
   const env = { ...process.env, ...environment };
   const child: ChildProcess = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"], env });
   const lines: TimedLine[] = [];
   const waiting = new Set<() => void>();
+  const pid = child.pid ?? 0;
+  const counted = { pid, lines };
+  running.add(counted);
+  child.once("exit", () => running.delete(counted));
   for (const stream of [child.stdout, child.stderr]) {
     if (stream === null) continue;
     createInterface(stream).on("line", (text) => {
@@ -32,7 +47,7 @@ export function start(command: string, args: readonly string[], environment: obj
     });
   }
   return {
-    pid: child.pid ?? 0,
+    pid,
     line: (pattern, sinceMs = 0) =>
       new Promise((resolve, reject) => {
         const look = (): void => {
@@ -52,9 +67,9 @@ export function start(command: string, args: readonly string[], environment: obj
             ),
           );
         };
-        const timer = setTimeout(fail, DEADLINE_MS);
+        const endWatch = watchProgress(fail);
         function finish(): void {
-          clearTimeout(timer);
+          endWatch();
           waiting.delete(look);
           child.off("exit", fail);
         }
@@ -69,6 +84,23 @@ export function start(command: string, args: readonly string[], environment: obj
         child.kill("SIGTERM");
       }),
   };
+}
+
+/** Calls `onStuck` once nothing that was started here has got on for {@link STUCK_AFTER_MS}. */
+function watchProgress(onStuck: () => void): () => void {
+  let before = progress();
+  const timer = setInterval(() => {
+    const now = progress();
+    if (now.lines === before.lines && now.cpuMs - before.cpuMs < IDLE_CPU_MS) onStuck();
+    before = now;
+  }, STUCK_AFTER_MS);
+  return () => clearInterval(timer);
+}
+
+function progress(): { readonly lines: number; readonly cpuMs: number } {
+  const all = [...running];
+  const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
+  return { lines: sum(all.map(({ lines }) => lines.length)), cpuMs: sum(all.map(({ pid }) => cpuMs(pid))) };
 }
 
 /** The repository's file at `path`. */

@@ -24,7 +24,7 @@ export function nodeObject(
 ): NodeObject {
   const creationTimestamp = `2026-01-01T00:00:${String(second).padStart(2, "0")}Z`;
   return {
-    metadata: { name, uid: `uid-${name}`, creationTimestamp },
+    metadata: { name, uid: `uid-${name}-${second}`, creationTimestamp },
     spec: { podCIDRs },
     status: { addresses: addresses.map((address) => ({ type: "InternalIP", address })) },
   };
@@ -32,8 +32,11 @@ export function nodeObject(
 
 /** A node that takes its nodes from Kubernetes. */
 export interface ObjectLab {
-  /** Makes the API server have all nodes of the lab, and these. */
-  setOthers(others: readonly NodeObject[]): Promise<void>;
+  /**
+   * Makes the API server have all nodes of the lab, and these, also in place of one of the same name. With
+   * "unwatched" agents see it by their next list.
+   */
+  setOthers(others: readonly NodeObject[], how?: "watched" | "unwatched"): Promise<void>;
   /** Back to the nodes file. */
   close(): Promise<void>;
 }
@@ -53,7 +56,8 @@ export async function createObjectLab(
   const server = await startProcess({ name: "api-server", command, folder });
   const url = await server.waitForLine(/^http/, 5000);
   const honest = nodes.map(({ place }, index) => nodeObject(place, index));
-  const setOthers = (others: readonly NodeObject[]): Promise<void> => put(socket, [...honest, ...others]);
+  const setOthers: ObjectLab["setOthers"] = (others, how = "watched") =>
+    put(socket, `/${how}`, [...honest, ...others]);
   const close = async (): Promise<void> => {
     await node.stopAgent("SIGTERM");
     await server.stop();
@@ -68,9 +72,9 @@ export async function createObjectLab(
   return { setOthers, close };
 }
 
-function put(socketPath: string, nodes: readonly NodeObject[]): Promise<void> {
+function put(socketPath: string, path: string, nodes: readonly NodeObject[]): Promise<void> {
   return new Promise((resolve, reject) => {
-    const asked = request({ socketPath, method: "PUT", agent: false }, (response) => {
+    const asked = request({ socketPath, path, method: "PUT", agent: false }, (response) => {
       response.resume().once("end", resolve);
     });
     asked.once("error", reject);

@@ -5,6 +5,7 @@ import type { LabNode } from "../nodes/cluster-lab.ts";
 import { type Attack, type AttackGroup, type Cell, cellsAt } from "./attack.ts";
 import type { AttackLab } from "./attack-lab.ts";
 import { createObjectLab, nodeObject, type ObjectLab } from "./node-objects.ts";
+import { REBIRTH_ATTACKS } from "./rebirth-attacks.ts";
 import { indexOf } from "./targets.ts";
 
 /** What a Node claims that belongs to others, as PodCIDRs of IPv4 and of IPv6. */
@@ -15,6 +16,8 @@ const CLAIMS: Readonly<Record<string, readonly [readonly string[], readonly stri
   ],
   "the cloud's metadata server": [["169.254.169.254/32"], ["fd00:ec2::254/128"]],
   "link-local addresses": [["169.254.0.0/16"], ["fe80::/10"]],
+  "addresses behind NAT64": [[], ["64:ff9b::/96"]],
+  "addresses of IPv4 in IPv6": [[], ["::/80"]],
   "loopback addresses": [["127.0.0.0/8"], ["::1/128"]],
   "multicast addresses": [["224.0.0.0/4"], ["ff00::/8"]],
   "a node's router": [["192.0.2.1/32"], ["2001:db8:2::1/128"]],
@@ -26,6 +29,7 @@ const CLAIMS: Readonly<Record<string, readonly [readonly string[], readonly stri
     ["2001:db8:2::/65", "2001:db8:2:0:8000::/65"],
   ],
   "another node's PodCIDR": [["10.244.2.0/24"], ["fd00:10:244:2::/64"]],
+  "a part of the node's own PodCIDR": [["10.244.1.0/25"], ["fd00:10:244:1::/65"]],
   "a part of another node's PodCIDR": [["10.244.2.0/25"], ["fd00:10:244:2::/65"]],
   "all nodes' PodCIDRs": [["10.244.0.0/16"], ["fd00:10:244::/48"]],
 };
@@ -35,6 +39,7 @@ const NOWHERE: Readonly<Record<string, readonly [string, string]>> = {
   loopback: ["127.0.0.1", "::1"],
   multicast: ["224.0.0.1", "ff02::1"],
   unspecified: ["0.0.0.0", "::"],
+  "that of a whole subnet": ["192.0.2.255", "2001:db8:2::"],
   "the node's own": ["192.0.2.11", "2001:db8:2::11"],
 };
 
@@ -149,7 +154,7 @@ async function endShared(): Promise<void> {
 
 const claims: readonly Attack[] = Object.entries(CLAIMS).map(([what, prefixes]) => ({
   title: `a Node claims ${what}`,
-  cells: CELLS,
+  cells: CELLS.filter((cell) => prefixes[indexOf(cell)].length > 0),
   async run(lab, cell) {
     const podCIDRs = prefixes[indexOf(cell)];
     await show(lab, await withObjects(lab), hostileAt(cell, podCIDRs), podCIDRs);
@@ -171,6 +176,11 @@ export const OBJECT_ATTACKS: AttackGroup = {
   attacks: [
     ...claims,
     ...places,
+    ...REBIRTH_ATTACKS.map(({ title, run }) => ({
+      title,
+      cells: CELLS,
+      run: async (lab: AttackLab, cell: Cell) => run(lab, await withObjects(lab), cell),
+    })),
     {
       title: "a Node claims a network of the world, and the operator has named the cluster's",
       cells: CELLS,

@@ -28,7 +28,7 @@ function link(name: string, index: number, fields: Partial<Link> = {}): Link {
     netnsId: undefined,
     bridgePort: undefined,
     vxlan: undefined,
-    forwardDelay: undefined,
+    bridgeSettings: undefined,
     addrGenMode: undefined,
     inetConf: { forwarding: 1 },
     ...fields,

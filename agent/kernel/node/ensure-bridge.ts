@@ -1,5 +1,5 @@
 import { LINK_GROUP } from "../../net/host-link.ts";
-import { createBridge } from "../../netlink/link/bridge.ts";
+import { type BridgeSettings, createBridge } from "../../netlink/link/bridge.ts";
 import { type LinkChange, setLink } from "../../netlink/link/link.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
 import { BRIDGE_ALIAS } from "../../plan/node/bridge-alias.ts";
@@ -62,9 +62,19 @@ export async function ensureBridge(
 /** What must change of the bridge. Empty when all is as planned. */
 export function diffBridge({ mac, mtu }: NodePlan, link: Link): LinkChange {
   const alias = link.alias?.startsWith(BRIDGE_ALIAS) === true ? link.alias : BRIDGE_ALIAS;
-  // Up to 0.1.0 bridges had the kernel's own delay.
-  return {
-    ...diffRoutedLink({ alias, mac, mtu }, link),
-    ...(link.forwardDelay === 0 ? {} : { forwardDelay: 0 }),
+  const bridgeSettings = diffSettings(link.bridgeSettings ?? {});
+  return { ...diffRoutedLink({ alias, mac, mtu }, link), ...(bridgeSettings && { bridgeSettings }) };
+}
+
+/**
+ * Pods have no word in a tree, nor in a table of groups. The tree goes first: while there is one, the kernel
+ * refuses a delay of 0. Up to 0.1.0 bridges had the kernel's own delay.
+ */
+function diffSettings(found: BridgeSettings): BridgeSettings | undefined {
+  if ((found.spanningTree ?? 0) !== 0) return { spanningTree: 0 };
+  const changes = {
+    ...(found.forwardDelay === 0 ? {} : { forwardDelay: 0 }),
+    ...((found.multicastSnooping ?? 0) === 0 ? {} : { multicastSnooping: 0 }),
   };
+  return Object.keys(changes).length === 0 ? undefined : changes;
 }

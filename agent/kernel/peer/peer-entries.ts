@@ -4,7 +4,7 @@ import { addressAt, formatCidr } from "../../net/cidr.ts";
 import { macOf } from "../../net/mac.ts";
 import type { FdbEntry, Neighbour } from "../../netlink/route/neighbour.ts";
 import type { RouteSpec } from "../../netlink/route/route.ts";
-import type { PeerRoute } from "../../plan/peers/peer-routes.ts";
+import { encryptedGateway, type PeerRoute } from "../../plan/peers/peer-routes.ts";
 import { ROUTE_PROTOCOL } from "../link/ownership.ts";
 
 /** What the kernel holds for the routes to other nodes, each by a key of its own. */
@@ -58,7 +58,8 @@ function entriesOf(planned: PeerRoute, tunnels: TunnelIndices): RouteEntries | u
     return { route: { destination, gateway, linkIndex, protocol } };
   }
   if (planned.kind === "encrypted") {
-    const { gateway, source, linkIndex } = planned;
+    const { source, linkIndex } = planned;
+    const gateway = encryptedGateway(destination);
     return { route: { destination, gateway, linkIndex, protocol, source, onlink: true } };
   }
   const linkIndex = tunnels.get(planned.underlay);

@@ -241,16 +241,13 @@ test("ensurePeers() moves routes of both families from a neighbour to a device t
   const encrypted = DIRECT().map(
     ({ destination }): PeerRoute => ({
       kind: "encrypted",
-      node: "b",
+      node: { name: "b", createdMs: 1, addresses: ["192.0.2.11"], podCIDRs: [] },
+      key: { publicKey: "key", port: 51_820 },
       destination,
       source: destination.family === 4 ? "10.244.1.1" : "fd00:1::1",
-      gateway: destination.family === 4 ? "10.244.2.1" : "fe80::1",
       linkIndex,
       remote: "192.0.2.11",
-      addresses: ["192.0.2.11"],
       fault: undefined,
-      publicKey: "key",
-      port: 51_820,
     }),
   );
   for (const planned of [DIRECT(), encrypted, DIRECT(), encrypted]) {

@@ -65,6 +65,16 @@ test("observe() tells a neighbour on a link from a host behind a gateway and one
   assert.deepEqual(Object.fromEntries(addresses), { [OWN[0] ?? ""]: 9000, [OWN[1] ?? ""]: 9000 });
 });
 
+test("observe() takes no broadcast or anycast address of a subnet for a node that will come: the overlay would send to all", async () => {
+  const all = ["192.0.2.255", "2001:db8:2::"];
+  await host("sysctl -qw net.ipv6.conf.up0.forwarding=1");
+  const { routes } = await observe(OWN, ...all);
+  assert.deepEqual(
+    all.map((address) => routes.get(address)?.kind),
+    ["inside", "inside"],
+  );
+});
+
 test("observe() finds nothing on a link that is down, and nothing of ours", async () => {
   await host(
     "ip link add cw0 type bridge && ip link set cw0 alias 'causeway bridge' up && ip address add 10.244.1.1/24 dev cw0",

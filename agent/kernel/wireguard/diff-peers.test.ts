@@ -116,7 +116,7 @@ for (const { name, planned = onlyB, seen, given, prune = true, want } of cases) 
       name: "cw-wg",
       planned: new Map(planned),
       seen: new Map(seen.map((peer) => [peer.publicKey, peer])),
-      given: new Map(given === undefined ? [] : [["B", given]]),
+      given: new Map(given === undefined ? [] : [["B", { endpoint: given }]]),
       prune,
       nowSeconds: NOW,
     };

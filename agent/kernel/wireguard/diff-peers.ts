@@ -23,8 +23,8 @@ export interface PeersDiffInput {
   readonly planned: ReadonlyMap<string, WireGuardPeerPlan>;
   /** By public key. */
   readonly seen: ReadonlyMap<string, SeenPeer>;
-  /** Endpoints that the kernel was given last, by public key; none of a peer that another process made. */
-  readonly given: ReadonlyMap<string, WireGuardEndpoint>;
+  /** What the kernel was given last, by public key; none of a peer that another process made. */
+  readonly given: ReadonlyMap<string, Pick<WireGuardPeerPlan, "endpoint">>;
   readonly prune: boolean;
   /** Unix time. */
   readonly nowSeconds: number;
@@ -116,5 +116,5 @@ function hasMovedItself(
   { given, nowSeconds }: Pick<PeersDiffInput, "given" | "nowSeconds">,
 ): boolean {
   const isAlive = "lastHandshake" in seen && sessionOf(seen, nowSeconds) === "live";
-  return isAlive && isSameEndpoint(endpoint, given.get(publicKey));
+  return isAlive && isSameEndpoint(endpoint, given.get(publicKey)?.endpoint);
 }

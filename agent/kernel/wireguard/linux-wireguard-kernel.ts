@@ -1,6 +1,6 @@
 import { createSharedLock } from "../../lib/shared-lock.ts";
 import { setPeers } from "../../netlink/wireguard/set-device.ts";
-import type { WireGuardEndpoint, WireGuardPeerPlan } from "../../plan/encryption/wireguard.ts";
+import type { WireGuardPeerPlan } from "../../plan/encryption/wireguard.ts";
 import type { Change } from "../types.ts";
 import { diffPeers, type SeenPeer } from "./diff-peers.ts";
 import { ensureDevice, removeDevice, type WireGuardClients } from "./ensure-device.ts";
@@ -15,8 +15,8 @@ export function createWireGuardKernel(clients: WireGuardClients, nowSeconds: () 
   const { rtnetlink, generic } = clients;
   /** Peers by device and public key, as last seen or made; none of a device that must be read. */
   const known = new Map<string, PeersByKey>();
-  /** The same of the endpoints that were given to them. */
-  const given = new Map<string, ReadonlyMap<string, WireGuardEndpoint>>();
+  /** The same as they were made last, with the endpoints that they were given. */
+  const given = new Map<string, ReadonlyMap<string, WireGuardPeerPlan>>();
   const indices = new Map<string, number>();
   const { exclusive: inTurn } = createSharedLock();
 
@@ -45,9 +45,9 @@ export function createWireGuardKernel(clients: WireGuardClients, nowSeconds: () 
     // Until all has gone well nothing is known.
     known.delete(name);
     if (changes.length > 0) await generic.execute([{ requests: setPeers({ family, name }, changes) }]);
-    const made = [...planned.values()].map((peer) => [peer.publicKey, peer] as const);
-    known.set(name, new Map<string, SeenPeer>(prune ? made : [...before, ...made]));
-    given.set(name, new Map(made.map(([key, { endpoint }]) => [key, endpoint])));
+    const made = new Map(Array.from(planned.values(), (peer) => [peer.publicKey, peer]));
+    known.set(name, prune ? made : new Map<string, SeenPeer>([...before, ...made]));
+    given.set(name, made);
     return faults.map((fault) => ({ kind: "encryption peer", fault }));
   };
 

@@ -37,7 +37,10 @@ export function projectNode(raw: unknown): Projection<ClusterNode> {
   if (faults.length > 0 || typeof uid !== "string") return { kind: "malformed", reason: faults.join("; ") };
   const wireguard = parseKey(isObject(annotations) ? annotations[KEY_ANNOTATION] : undefined);
   const node = { name, uid, createdMs, addresses, podCIDRs: podCIDRs.values };
-  return { kind: "usable", object: wireguard === undefined ? node : { ...node, wireguard } };
+  if (wireguard === undefined) return { kind: "usable", object: node };
+  // Not spread: a field that is added to an object lies in an array of its own, with room for more.
+  const object = { name, uid, createdMs, addresses, podCIDRs: podCIDRs.values, wireguard };
+  return { kind: "usable", object };
 }
 
 /** Whether two projections of one name differ in nothing that the agent uses. */

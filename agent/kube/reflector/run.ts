@@ -1,4 +1,5 @@
 import type { Clock } from "../../lib/clock.ts";
+import { createTokenBucket, type TokenBucket } from "../../lib/token-bucket.ts";
 import type { ApiClient } from "../api/api-client.ts";
 import type { Log } from "../log.ts";
 import { createFaultState, type FaultState } from "./fault-state.ts";
@@ -67,12 +68,17 @@ export interface Run<T> {
   lastEventMs: number | undefined;
   /** Ends the wait for a collection that is not there. */
   wake: () => void;
+  /** Of objects that cannot be used. */
+  readonly lines: TokenBucket;
   /** Since when the server says nothing but that it has no such collection. */
   absentSinceMs: number | undefined;
 }
 
 /** How many of the skipped objects of a list are logged by name. */
 const MAX_LOGGED_SKIPPED = 10;
+
+/** Lines of objects that cannot be used: one that is written all the time fills no disk. Metrics have all. */
+const SKIPPED_LINES = { perSecond: 0.1, burst: 50 } as const;
 /**
  * A collection that had objects counts as gone when this time has passed: a server that starts does not know
  * all definitions at once.
@@ -99,6 +105,7 @@ export function createRun<T>(options: ReflectorOptions<T>, closing: AbortSignal)
     resourceVersion: undefined,
     isComplete: false,
     isAbsent: false,
+    lines: createTokenBucket({ ...SKIPPED_LINES, startMs: options.clock.nowMs() }),
     mayStream: true,
     stage: "list",
     faultStage: "list",
@@ -166,6 +173,7 @@ function replace<T>(run: Run<T>, fresh: ObjectStore<T>): void {
   run.notify(changes);
 }
 
-function logSkipped<T>({ options: { log, kind } }: Run<T>, key: string, reason: string): void {
+function logSkipped<T>({ options: { log, kind, clock }, lines }: Run<T>, key: string, reason: string): void {
+  if (!lines.take(clock.nowMs())) return;
   log.warn({ [kind.noun]: key }, `Cannot use ${kind.noun} "${key}": ${reason}`);
 }

@@ -99,22 +99,46 @@ const PORT_FLAGS = {
 export type BridgePortFlag = keyof typeof PORT_FLAGS;
 export type BridgePort = Readonly<Partial<Record<BridgePortFlag, boolean>>>;
 
-/**
- * IFLA_LINKINFO of a bridge. Without spanning tree a port forwards at once, whatever the delay; but the
- * kernel tells of the port once more when it is over (br_forward_delay_timer_expired of
- * net/bridge/br_stp_timer.c), and whoever listens looks for what has changed.
- */
-export function forwardDelayAttribute(delay: number): Attribute {
+/** Settings of a bridge; undefined where the kernel has none of them. */
+export interface BridgeSettings {
+  /**
+   * In hundredths of a second. Without spanning tree a port forwards at once, whatever the delay; but the
+   * kernel tells of the port once more when it is over (br_forward_delay_timer_expired of
+   * net/bridge/br_stp_timer.c), and whoever listens looks for what has changed.
+   */
+  readonly forwardDelay?: number | undefined;
+  /** 0: none. */
+  readonly spanningTree?: number | undefined;
+  /** Whether the bridge keeps a table of who has joined which group. */
+  readonly multicastSnooping?: number | undefined;
+}
+
+/** IFLA_LINKINFO of a bridge. */
+export function bridgeAttribute({
+  forwardDelay,
+  spanningTree,
+  multicastSnooping,
+}: BridgeSettings): Attribute {
   return nested(
     IFLA_LINKINFO,
     textAttribute(IFLA_INFO_KIND, "bridge"),
-    nested(IFLA_INFO_DATA, u32Attribute(IFLA_BR_FORWARD_DELAY, delay)),
+    nested(
+      IFLA_INFO_DATA,
+      optional(forwardDelay, (delay) => u32Attribute(IFLA_BR_FORWARD_DELAY, delay)),
+      optional(spanningTree, (state) => u32Attribute(IFLA_BR_STP_STATE, state)),
+      optional(multicastSnooping, (isOn) => u8Attribute(IFLA_BR_MCAST_SNOOPING, isOn)),
+    ),
   );
 }
 
-/** Reads the same from IFLA_INFO_DATA, in hundredths of a second. */
-export function parseForwardDelay(data: Buffer | undefined): number | undefined {
-  return readU32("bridge", readAttributes("bridge", data), IFLA_BR_FORWARD_DELAY);
+/** Reads the same from IFLA_INFO_DATA. */
+export function parseBridge(data: Buffer | undefined): BridgeSettings {
+  const attributes = readAttributes("bridge", data);
+  return {
+    forwardDelay: readU32("bridge", attributes, IFLA_BR_FORWARD_DELAY),
+    spanningTree: readU32("bridge", attributes, IFLA_BR_STP_STATE),
+    multicastSnooping: readU8("bridge", attributes, IFLA_BR_MCAST_SNOOPING),
+  };
 }
 
 const portFlags = Object.entries(PORT_FLAGS) as readonly (readonly [BridgePortFlag, number])[];

@@ -41,7 +41,7 @@ const unsaid: Omit<Link, "name"> = {
   netnsId: undefined,
   bridgePort: undefined,
   vxlan: undefined,
-  forwardDelay: undefined,
+  bridgeSettings: undefined,
   addrGenMode: undefined,
   inetConf: undefined,
 };
@@ -85,7 +85,7 @@ test("createBridge() writes what parseLink() reads", () => {
         mtu: 1450,
         group,
         kind: "bridge",
-        forwardDelay: 0,
+        bridgeSettings: { forwardDelay: 0, spanningTree: 0, multicastSnooping: Number(multicastSnooping) },
         hasNeighbours: true,
       });
     }),

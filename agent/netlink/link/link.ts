@@ -9,7 +9,7 @@ import {
   u8Attribute,
   u32Attribute,
 } from "../message/attributes.ts";
-import { type BridgePort, bridgePortAttribute, forwardDelayAttribute } from "./bridge.ts";
+import { bridgeAttribute, type BridgePort, bridgePortAttribute, type BridgeSettings } from "./bridge.ts";
 import {
   AF_INET6,
   IFLA_ADDRESS,
@@ -58,8 +58,7 @@ export interface LinkChange {
   readonly addrGenMode?: number | undefined;
   /** The link must be port of a bridge before this request, not by it. */
   readonly bridgePort?: BridgePort | undefined;
-  /** Of a bridge, in hundredths of a second. */
-  readonly forwardDelay?: number | undefined;
+  readonly bridgeSettings?: BridgeSettings | undefined;
 }
 
 function linkTarget(link: LinkRef, up?: boolean): Attribute {
@@ -97,7 +96,7 @@ export function setLink(link: LinkRef, change: LinkChange): NetlinkRequest {
       ...optional(change.master, (master) => u32Attribute(IFLA_MASTER, master)),
       ...optional(change.group, (group) => u32Attribute(IFLA_GROUP, group)),
       ...optional(change.bridgePort, bridgePortAttribute),
-      ...optional(change.forwardDelay, forwardDelayAttribute),
+      ...optional(change.bridgeSettings, bridgeAttribute),
       ...afSpecAttribute(change),
     ],
     what: `set ${describeLink(link)}`,

@@ -11,7 +11,7 @@ import {
   readU8,
   readU32,
 } from "../message/attributes.ts";
-import { type BridgePort, parseBridgePort, parseForwardDelay } from "./bridge.ts";
+import { type BridgePort, type BridgeSettings, parseBridge, parseBridgePort } from "./bridge.ts";
 import {
   AF_INET,
   AF_INET6,
@@ -72,8 +72,8 @@ export interface Link {
   readonly netnsId: number | undefined;
   readonly bridgePort: BridgePort | undefined;
   readonly vxlan: ObservedVxlan | undefined;
-  /** Of a bridge, in hundredths of a second. */
-  readonly forwardDelay: number | undefined;
+  /** Of a bridge. */
+  readonly bridgeSettings: BridgeSettings | undefined;
   /** IN6_ADDR_GEN_MODE_*; undefined without IPv6. */
   readonly addrGenMode: number | undefined;
   readonly inetConf: InetConf | undefined;
@@ -160,14 +160,14 @@ function parseReach(
 
 function parseLinkInfo(
   linkInfo: Buffer | undefined,
-): Pick<Link, "kind" | "bridgePort" | "vxlan" | "forwardDelay"> {
+): Pick<Link, "kind" | "bridgePort" | "vxlan" | "bridgeSettings"> {
   const attributes = readAttributes("link kind", linkInfo);
   const isPort = readText("link kind", attributes, IFLA_INFO_SLAVE_KIND) === "bridge";
   const kind = readText("link kind", attributes, IFLA_INFO_KIND);
   return {
     kind,
     vxlan: kind === "vxlan" ? parseVxlan(attributes.get(IFLA_INFO_DATA)) : undefined,
-    forwardDelay: kind === "bridge" ? parseForwardDelay(attributes.get(IFLA_INFO_DATA)) : undefined,
+    bridgeSettings: kind === "bridge" ? parseBridge(attributes.get(IFLA_INFO_DATA)) : undefined,
     bridgePort: isPort ? parseBridgePort(attributes.get(IFLA_INFO_SLAVE_DATA)) : undefined,
   };
 }

@@ -1,4 +1,4 @@
-import { type ClusterMember, compareAge, type NodeKeys, type PublishedKey } from "../peers/claim.ts";
+import { type ClusterMember, compareAge, type PublishedKey } from "../peers/claim.ts";
 import type { KeyOf } from "../peers/peer-routes.ts";
 import type { Refusal } from "../peers/refusal.ts";
 
@@ -34,7 +34,7 @@ export function judgeKeys({ nodeName, own, nodes }: KeyInput): JudgedKeys {
   const owners = new Map<string, string>();
   for (const key of "publicKey" in own ? [own.publicKey, own.next] : [])
     if (key !== undefined) owners.set(key, nodeName);
-  const keys = new Map<string, NodeKeys | string>();
+  const refused = new Map<string, string>();
   const refusals: Refusal[] = [];
   for (const { name, wireguard } of [...byName.values()].toSorted(compareAge)) {
     if (wireguard === undefined) continue;
@@ -47,13 +47,17 @@ export function judgeKeys({ nodeName, own, nodes }: KeyInput): JudgedKeys {
         reason: "wireguard_key",
         text: `WireGuard key of node "${name}" is refused: ${wrong}`,
       });
-      keys.set(name, `its WireGuard key is refused: ${wrong}`);
-    } else if (!("fault" in wireguard)) {
-      for (const key of published) owners.set(key, name);
-      keys.set(name, wireguard);
-    }
+      refused.set(name, `its WireGuard key is refused: ${wrong}`);
+    } else for (const key of published) owners.set(key, name);
   }
-  return { keyOf: ({ name }) => keys.get(name) ?? "it publishes no WireGuard key", fault, refusals };
+  return { keyOf: keyUnless(refused), fault, refusals };
+}
+
+/** Of thousands of nodes few are refused, and the others keep their keys themselves. */
+function keyUnless(refused: ReadonlyMap<string, string>): KeyOf {
+  return ({ name, wireguard }) =>
+    refused.get(name) ??
+    (wireguard === undefined || "fault" in wireguard ? "it publishes no WireGuard key" : wireguard);
 }
 
 function unpublished(publicKey: string, self: ClusterMember | undefined): string | undefined {

@@ -1,18 +1,10 @@
-import { isSameList } from "../../lib/same-list.ts";
 import { hostCidr } from "../../net/cidr.ts";
+import type { NodeKey } from "../peers/claim.ts";
 import type { EncryptedRoute } from "../peers/peer-routes.ts";
 import type { WireGuardPeerPlan, WireGuardState } from "./wireguard.ts";
 
 /** Next keys that their nodes use by now. */
 export type SwitchedKeys = ReadonlySet<string>;
-
-/** The peers of a node, and what they were planned for. */
-interface KnownPeers {
-  readonly routes: readonly EncryptedRoute[];
-  readonly addresses: readonly string[];
-  readonly hasSwitched: boolean;
-  readonly peers: readonly (readonly [name: string, peer: WireGuardPeerPlan])[];
-}
 
 /**
  * Plans the peers of the WireGuard device, by the names of their nodes, with what the cluster says that each
@@ -21,55 +13,87 @@ interface KnownPeers {
  * nodes claim is that of the node whose route comes first. A node that rotates its keys is a second peer
  * under its next one, which has nothing before the node uses that key, and all from then on.
  *
- * A peer is remembered for its routes, and is the same object until one of them changes: of thousands of
- * nodes one or two do at once.
+ * A peer is the same object as long as it is planned the same: of thousands of nodes one or two change at
+ * once.
  */
 export function createWireGuardPeerPlanner(): (
   routes: readonly EncryptedRoute[],
   switched: SwitchedKeys,
 ) => ReadonlyMap<string, WireGuardPeerPlan> {
-  const known = new WeakMap<EncryptedRoute, KnownPeers>();
+  let last: ReadonlyMap<string, WireGuardPeerPlan> = new Map();
   return (routes, switched) => {
     const taken = new Set<string>();
     const peers = new Map<string, WireGuardPeerPlan>();
-    for (const own of Map.groupBy(routes, (route) => route.node).values()) {
+    for (const own of Map.groupBy(routes, ({ node }) => node.name).values()) {
       const [first] = own;
       if (first === undefined) continue;
-      const addresses = first.addresses.filter((address) => !taken.has(address));
+      const addresses = first.node.addresses.filter((address) => !taken.has(address));
       for (const address of addresses) taken.add(address);
-      const hasSwitched = first.next !== undefined && switched.has(first.next.publicKey);
-      const before = known.get(first);
-      const isSame =
-        before !== undefined &&
-        isSameList(before.routes, own) &&
-        isSameList(before.addresses, addresses) &&
-        before.hasSwitched === hasSwitched;
-      const planned = isSame ? before.peers : planNode(own, addresses, hasSwitched);
-      if (!isSame) known.set(first, { routes: own, addresses, hasSwitched, peers: planned });
-      for (const [name, peer] of planned) peers.set(name, peer);
+      for (const wanted of wantedOf(own, addresses, switched)) {
+        const before = last.get(wanted.name);
+        peers.set(wanted.name, before !== undefined && isAs(wanted, before) ? before : makePeer(wanted));
+      }
     }
+    last = peers;
     return peers;
   };
 }
 
-function planNode(
+/** What a peer is made of. */
+interface WantedPeer {
+  readonly name: string;
+  readonly key: NodeKey;
+  /** The node's address, and the port at which it has the key. */
+  readonly remote: string;
+  readonly port: number;
+  readonly routes: readonly EncryptedRoute[];
+  readonly addresses: readonly string[];
+  readonly isCalled: boolean;
+}
+
+/** The peers that a node is. */
+function wantedOf(
   routes: readonly EncryptedRoute[],
   addresses: readonly string[],
-  hasSwitched: boolean,
-): KnownPeers["peers"] {
+  switched: SwitchedKeys,
+): readonly WantedPeer[] {
   const [first] = routes;
   if (first === undefined) return [];
-  const { node, publicKey, remote, port, next } = first;
-  const allowedIps = [...routes.map(({ destination }) => destination), ...addresses.map(hostCidr)];
-  const peer = { publicKey, endpoint: { address: remote, port }, allowedIps };
-  if (next === undefined) return [[node, peer]];
-  if (hasSwitched) return [[node, { ...peer, publicKey: next.publicKey }]];
-  const endpoint = { address: remote, port: next.port };
-  const called = { publicKey: next.publicKey, endpoint, allowedIps: [], isCalled: true };
-  return [
-    [node, peer],
-    [nextNameOf(node), called],
-  ];
+  const { node, key, remote } = first;
+  const { port, next } = key;
+  const hasSwitched = next !== undefined && switched.has(next.publicKey);
+  const used = hasSwitched ? next : key;
+  const peer = { name: node.name, key: used, remote, port, routes, addresses, isCalled: false };
+  if (next === undefined || hasSwitched) return [peer];
+  const called = { key: next, remote, port: next.port, routes: [], addresses: [], isCalled: true };
+  return [peer, { name: nextNameOf(node.name), ...called }];
+}
+
+/** Compares prefixes by identity, as they are the same in routes that are. */
+function isAs(
+  { key, remote, port, routes, addresses, isCalled }: WantedPeer,
+  peer: WireGuardPeerPlan,
+): boolean {
+  const { publicKey, endpoint, allowedIps } = peer;
+  return (
+    publicKey === key.publicKey &&
+    endpoint.address === remote &&
+    endpoint.port === port &&
+    (peer.isCalled ?? false) === isCalled &&
+    allowedIps.length === routes.length + addresses.length &&
+    routes.every(({ destination }, index) => allowedIps[index] === destination) &&
+    addresses.every((address, index) => allowedIps[routes.length + index]?.base === address)
+  );
+}
+
+function makePeer({ key, remote, port, routes, addresses, isCalled }: WantedPeer): WireGuardPeerPlan {
+  return {
+    publicKey: key.publicKey,
+    endpoint: { address: remote, port },
+    // Of exactly this length: an array that has grown keeps room for more.
+    allowedIps: routes.map(({ destination }) => destination).concat(addresses.map(hostCidr)),
+    ...(isCalled && { isCalled }),
+  };
 }
 
 /** Name of the peer that a node is under its next key. */
@@ -80,11 +104,12 @@ function nextNameOf(node: string): string {
 /** The peers of the device of this node's next key: all keys of all nodes, to let them show that they know it. */
 export function planNextPeers(routes: readonly EncryptedRoute[]): ReadonlyMap<string, WireGuardPeerPlan> {
   const peers = new Map<string, WireGuardPeerPlan>();
-  for (const { node, remote, port, publicKey, next } of routes) {
+  for (const { node, remote, key } of routes) {
+    const { publicKey, port, next } = key;
     const endpoint = { address: remote, port };
-    peers.set(node, { publicKey, endpoint, allowedIps: [] });
+    peers.set(node.name, { publicKey, endpoint, allowedIps: [] });
     if (next !== undefined)
-      peers.set(nextNameOf(node), { publicKey: next.publicKey, endpoint, allowedIps: [] });
+      peers.set(nextNameOf(node.name), { publicKey: next.publicKey, endpoint, allowedIps: [] });
   }
   return peers;
 }
@@ -98,7 +123,7 @@ export function findSwitched(
   state: WireGuardState | undefined,
 ): SwitchedKeys {
   const ports = new Map(
-    routes.flatMap(({ next }) => (next === undefined ? [] : [[next.publicKey, next.port]])),
+    routes.flatMap(({ key: { next } }) => (next === undefined ? [] : [[next.publicKey, next.port]])),
   );
   const found = (state?.peers ?? []).filter(({ publicKey, endpoint, lastHandshake }) => {
     const port = ports.get(publicKey);

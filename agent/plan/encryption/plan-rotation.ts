@@ -53,17 +53,17 @@ export function planRotation({
   waitedMs,
   nowSeconds,
 }: RotationInput): RotationProgress {
-  const nodes = [...new Map(routes.map((route) => [route.node, route])).values()];
+  const nodes = [...new Map(routes.map((route) => [route.node.name, route])).values()];
   const knowing = keysWhere(next, ({ lastHandshake }) => lastHandshake > 0);
   const talking = keysWhere(current, (peer) => sessionOf(peer, nowSeconds) === "live");
-  const has = (keys: ReadonlySet<string>, route: EncryptedRoute): boolean =>
-    keys.has(route.publicKey) || (route.next !== undefined && keys.has(route.next.publicKey));
+  const has = (keys: ReadonlySet<string>, { key }: EncryptedRoute): boolean =>
+    keys.has(key.publicKey) || (key.next !== undefined && keys.has(key.next.publicKey));
   const waiting = nodes.filter((route) => !has(knowing, route));
   const isReady = waiting.every((route) => {
     const { withSession, withoutSession } = ROTATION_WAIT_MS;
     return waitedMs >= (has(talking, route) ? withSession : withoutSession);
   });
-  return { nodes: nodes.length, waitingFor: waiting.map(({ node }) => node), isReady };
+  return { nodes: nodes.length, waitingFor: waiting.map(({ node }) => node.name), isReady };
 }
 
 type PeerState = WireGuardState["peers"][number];

@@ -65,7 +65,7 @@ export type UnderlayRoute =
       readonly gateways: readonly string[];
       readonly through: string;
     }
-  /** To this node itself or to its pods: no packet would arrive. */
+  /** To this node itself, to its pods, or to whoever is on a subnet: no packet is to go there. */
   | { readonly kind: "inside"; readonly links: readonly []; readonly fault: string }
   /** Nowhere at present. */
   | { readonly kind: "none"; readonly links: readonly []; readonly fault: string };
@@ -90,6 +90,9 @@ const UNICAST = 1;
 /** RTN_LOCAL. */
 const LOCAL = 2;
 
+/** RTN_BROADCAST, RTN_ANYCAST and RTN_MULTICAST: of no node, whatever becomes of routes. */
+const MANY: ReadonlySet<number> = new Set([3, 4, 5]);
+
 /**
  * What an answer of the kernel means: a string is the error instead of one. Several next hops are a segment
  * only if all of them are neighbours on one link.
@@ -100,6 +103,7 @@ export function judgeRoute(
 ): UnderlayRoute {
   if (typeof answer === "string") return noRoute(`the kernel has no route to it (${answer})`);
   if (answer.type === LOCAL) return { kind: "inside", links: [], fault: "it is this node's own" };
+  if (MANY.has(answer.type)) return { kind: "inside", links: [], fault: "it is a subnet's, and no node's" };
   const { hops } = answer;
   const indices = [...new Set(hops.map(({ linkIndex }) => linkIndex))];
   const links = indices.map(linkOf);

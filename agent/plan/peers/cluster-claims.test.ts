@@ -126,7 +126,12 @@ for (const { what, prefixes, reason } of [
   { what: "one server's address", prefixes: ["203.0.113.9/32", "2001:db8:9::1/128"], reason: "too_narrow" },
   { what: "loopback", prefixes: ["127.0.0.0/8", "127.5.0.0/24", "::/64", "::/112"], reason: "reserved" },
   { what: "multicast", prefixes: ["224.0.0.0/24", "239.0.0.0/8", "ff00::/16"], reason: "reserved" },
-  { what: "NAT64", prefixes: ["64:ff9b::/96", "64:ff9b::808:808/125", "64:ff9b::/64"], reason: "reserved" },
+  {
+    what: "NAT64",
+    prefixes: ["64:ff9b::/96", "64:ff9b::808:808/125", "64:ff9b::/64", "64:ff9b:1::/48", "64:ff9b:1::/96"],
+    reason: "reserved",
+  },
+  { what: "IPv4 in IPv6", prefixes: ["::fffe:0:0/95", "::ff00:0:0/88", "::/80"], reason: "reserved" },
   { what: "link-local", prefixes: ["fe80::/16", "fe80::/64", "169.254.3.0/24"], reason: "reserved" },
   { what: "unspecified and broadcast", prefixes: ["0.0.0.0/8", "255.255.255.252/30"], reason: "reserved" },
   { what: "the node's router", prefixes: ["198.51.100.0/30", "2001:db8:ffff::/64"], reason: "gateway" },

@@ -21,8 +21,8 @@ interface Reserved {
 }
 
 /**
- * Addresses that mean something else everywhere (RFC 6890, RFC 4291, RFC 6052). 240.0.0.0/4 is none: there
- * are clusters whose pods live there.
+ * Addresses that mean something else everywhere (RFC 6890, RFC 4291, RFC 6052, RFC 8215). 240.0.0.0/4 is
+ * none: there are clusters whose pods live there.
  */
 const RESERVED: readonly Reserved[] = (
   [
@@ -31,8 +31,9 @@ const RESERVED: readonly Reserved[] = (
     ["169.254.0.0/16", "link-local addresses"],
     ["224.0.0.0/4", "multicast addresses"],
     ["255.255.255.255/32", "the broadcast address"],
-    ["::/96", "unspecified and loopback addresses"],
+    ["::/80", "unspecified, loopback and IPv4-mapped addresses"],
     ["64:ff9b::/96", "IPv4 addresses behind NAT64"],
+    ["64:ff9b:1::/48", "IPv4 addresses behind NAT64"],
     ["fe80::/10", "link-local addresses"],
     ["ff00::/8", "multicast addresses"],
   ] as const
@@ -43,7 +44,7 @@ const RESERVED: readonly Reserved[] = (
  * DHCP server use them. So are those behind NAT64, where a node with IPv6 alone reaches others.
  */
 const UNREACHABLE: readonly Reserved[] = RESERVED.filter(
-  ({ text }) => !text.endsWith("(169.254.0.0/16)") && !text.endsWith("(64:ff9b::/96)"),
+  ({ text }) => !text.endsWith("(169.254.0.0/16)") && !text.includes("NAT64"),
 );
 
 /** What is wrong with a PodCIDR whoever has it; undefined when nothing is. */

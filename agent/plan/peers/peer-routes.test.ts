@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { rangeOf } from "../../net/address-range.ts";
 import type { Claim } from "./claim.ts";
-import { createPeerPlanner, type OverlayMode, type PeerPlan } from "./peer-routes.ts";
+import { createPeerPlanner, encryptedGateway, type OverlayMode, type PeerPlan } from "./peer-routes.ts";
 import type { UnderlayRoute } from "../node/underlay.ts";
 import { cidr } from "../../testing/cidr.ts";
 
@@ -55,25 +55,21 @@ test("createPeerPlanner() encrypts to a node with a key, also to a neighbour, an
       planner(target, routeTo, () => KEY),
       {
         kind: "encrypted",
-        node: "peer",
+        node: target.node,
+        key: KEY,
         destination: target.cidr,
         source: "10.244.1.1",
-        gateway: "10.244.2.1",
         linkIndex: 7,
         remote: "192.0.2.11",
-        addresses: ["192.0.2.11"],
         fault: undefined,
-        ...KEY,
       },
     );
   }
 });
 
-test("createPeerPlanner() encrypts IPv6 through a gateway that no route leads to by another link", () => {
-  const encryption = { linkIndex: 7, isRequired: false, fault: undefined };
-  const planner = createPeerPlanner({ overlay: "auto", ownAddresses, ownGateways, underlay, encryption });
-  const found = planner(claim("fd00:2::/64", "192.0.2.11"), routeTo, () => KEY);
-  assert.equal(found.kind === "encrypted" && found.gateway, "fe80::1");
+test("encryptedGateway() is an address of the node, of IPv6 one that no route leads to by another link", () => {
+  assert.equal(encryptedGateway(cidr("10.244.2.0/24")), "10.244.2.1");
+  assert.equal(encryptedGateway(cidr("fd00:2::/64")), "fe80::1");
 });
 
 test("createPeerPlanner() reaches a node without a key in clear, and not at all where encryption is required", () => {
@@ -102,7 +98,7 @@ test("createPeerPlanner() sends a node nothing encrypted before that knows this 
     const encryption = { linkIndex: 7, isRequired, fault: "this node's WireGuard key is not published yet" };
     const planner = createPeerPlanner({ overlay: "auto", ownAddresses, ownGateways, underlay, encryption });
     const found = planner(target, routeTo, () => KEY);
-    assert.deepEqual([found.kind, found.awaited?.publicKey], [kind, KEY.publicKey]);
+    assert.deepEqual([found.kind, found.awaited?.key.publicKey], [kind, KEY.publicKey]);
   }
 });
 
@@ -120,7 +116,7 @@ test("createPeerPlanner() plans anew when the key of a node changes, and not bef
     );
   assert.equal(again(KEY.publicKey), first);
   const second = again("new");
-  assert.equal(second.kind === "encrypted" && second.publicKey, "new");
+  assert.equal(second.kind === "encrypted" && second.key.publicKey, "new");
 });
 
 function plan(

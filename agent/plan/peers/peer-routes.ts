@@ -37,21 +37,18 @@ export interface OverlayRoute {
 }
 
 /** Through the WireGuard device, whatever lies between both nodes. */
-export interface EncryptedRoute extends NodeKeys {
+export interface EncryptedRoute {
   readonly kind: "encrypted";
   readonly destination: Cidr;
-  /** Name of the node. */
-  readonly node: string;
+  /** May send from its PodCIDRs and its own addresses. */
+  readonly node: ClusterMember;
+  readonly key: NodeKeys;
   /** This node's gateway of the same family: what other nodes take from this one. */
   readonly source: string | undefined;
-  /** Nobody asks who has it, on a device without neighbours: the key tells where a packet goes. */
-  readonly gateway: string;
   /** The WireGuard device. */
   readonly linkIndex: number;
   /** The node's address. */
   readonly remote: string;
-  /** What the node may send from: its own addresses. */
-  readonly addresses: readonly string[];
   /** Why no packet gets to the node at present. */
   readonly fault: string | undefined;
 }
@@ -200,10 +197,13 @@ function planOverlay(destination: Cidr, target: PeerTarget): PeerPlan {
 }
 
 /**
- * Linux refuses a gateway of IPv6 that the route which is to be replaced leads to by another link
- * (ip6_route_check_nh_onlink of net/ipv6/route.c), and takes any link-local one.
+ * Nobody asks who has it, on a device without neighbours: the key tells where a packet goes. Linux refuses a
+ * gateway of IPv6 that the route which is to be replaced leads to by another link (ip6_route_check_nh_onlink
+ * of net/ipv6/route.c), and takes any link-local one.
  */
-const LINK_LOCAL_GATEWAY = "fe80::1";
+export function encryptedGateway(destination: Cidr): string {
+  return destination.family === 6 ? "fe80::1" : addressAt(destination, 1n);
+}
 
 function planEncrypted(destination: Cidr, target: PeerTarget, key: NodeKeys): PeerPlan {
   const { node, input } = target;
@@ -214,14 +214,12 @@ function planEncrypted(destination: Cidr, target: PeerTarget, key: NodeKeys): Pe
   return {
     kind: "encrypted",
     destination,
-    node: node.name,
+    node,
+    key,
     source: addressOf(destination.family, input.ownGateways),
-    gateway: destination.family === 6 ? LINK_LOCAL_GATEWAY : addressAt(destination, 1n),
     linkIndex,
     remote: way.remote,
-    addresses: node.addresses,
     fault: way.fault,
-    ...key,
   };
 }
 

@@ -164,7 +164,7 @@ function createDevicePeers({ kernel: { wireguard }, reportChanges }: ClusterEncr
   const planPeers = createWireGuardPeerPlanner();
   let planned: ReadonlyMap<string, WireGuardPeerPlan> = new Map();
   return async ({ routes, isComplete: prune, verify }: RotationTask) => {
-    const isAwaited = routes.some(({ next }) => next !== undefined);
+    const isAwaited = routes.some(({ key }) => key.next !== undefined);
     const seen = isAwaited ? await wireguard.read(WIREGUARD_DEVICE) : undefined;
     const peers = planPeers(routes, findSwitched(routes, seen));
     const isSame = isSameMap(peers, planned);

@@ -1,3 +1,4 @@
+import type { Clock } from "../../lib/clock.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { PeersOptions } from "../../kernel/peer/ensure-peers.ts";
 import type { Log } from "../../log/log.ts";
@@ -6,12 +7,13 @@ import type { Claims } from "../../plan/peers/cluster-claims.ts";
 import { noRoutes } from "../../plan/peers/count-routes.ts";
 import type { PeersPlan } from "../../plan/peers/peers.ts";
 import { countRefusals } from "../../plan/peers/refusal.ts";
-import type { ReportChanges } from "../report-changes.ts";
-import { createProblemReporter } from "../report-problems.ts";
+import type { ReportChanges } from "../report/report-changes.ts";
+import { createProblemReporter } from "../report/report-problems.ts";
 
 export interface ClusterRoutesInput {
   readonly kernel: Pick<Kernel, "ensurePeers">;
   readonly log: Log;
+  readonly clock: Pick<Clock, "nowMs">;
   readonly reportChanges: ReportChanges;
   /** Hears of nodes that cannot be reached. */
   readonly onProblem: (note: string) => void;
@@ -40,15 +42,17 @@ const NO_PEERS: PeerCounts = {
 };
 
 export function createClusterRoutes(input: ClusterRoutesInput): ClusterRoutes {
-  const { kernel, log, reportChanges } = input;
+  const { kernel, log, clock, reportChanges } = input;
   const reportProblems = createProblemReporter({
     log,
+    clock,
     report: input.onProblem,
     subject: "Other nodes",
     over: "All nodes are reachable again",
   });
   const reportRefusals = createProblemReporter({
     log,
+    clock,
     report: input.onRefusal,
     subject: "Other nodes",
     over: "No node claims a prefix or an address that it may not have any more",

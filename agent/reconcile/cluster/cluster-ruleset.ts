@@ -18,7 +18,7 @@ import {
   type OverlayBindingsInput,
 } from "../../plan/rules/overlay-bindings.ts";
 import { planRuleset } from "../../plan/rules/ruleset.ts";
-import type { ReportChanges } from "../report-changes.ts";
+import type { ReportChanges } from "../report/report-changes.ts";
 import { inSlices } from "../runner/in-slices.ts";
 import { createRules } from "./apply-rules.ts";
 import type { EncryptionSettings } from "./cluster-encryption.ts";

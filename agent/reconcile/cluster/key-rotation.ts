@@ -20,7 +20,7 @@ import type { WireGuardDevicePlan } from "../../plan/encryption/wireguard.ts";
 import type { NodeKey, NodeKeys, PublishedKey } from "../../plan/peers/claim.ts";
 import type { EncryptedRoute } from "../../plan/peers/peer-routes.ts";
 import { listSome } from "../../text/list-some.ts";
-import type { ReportChanges } from "../report-changes.ts";
+import type { ReportChanges } from "../report/report-changes.ts";
 
 /** So many nodes are named. */
 const MAX_NAMES = 3;

@@ -7,7 +7,7 @@ import { planMtu } from "../../plan/peers/pod-mtu.ts";
 import type { Underlay } from "../../plan/node/underlay.ts";
 import type { Family } from "../../net/address.ts";
 import type { EncryptionType, OverlayMode } from "../../plan/peers/peer-routes.ts";
-import type { ReportChanges } from "../report-changes.ts";
+import type { ReportChanges } from "../report/report-changes.ts";
 
 export interface NodeNetworkInput {
   readonly kernel: Pick<Kernel, "ensureNode" | "readMtu">;

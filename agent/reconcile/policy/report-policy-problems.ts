@@ -1,13 +1,15 @@
+import type { Clock } from "../../lib/clock.ts";
 import type { Readiness } from "../../lib/readiness.ts";
 import type { Log } from "../../log/log.ts";
 import { policyTitle, type Policy, policyKey, type PolicyName } from "../../plan/policy/model.ts";
 import { formatFault } from "../../plan/policy/parse/fields.ts";
 import type { ObjectChange } from "../../plan/policy/state/objects/object-change.ts";
 import { listSome } from "../../text/list-some.ts";
-import { createProblemReporter } from "../report-problems.ts";
+import { createProblemReporter } from "../report/report-problems.ts";
 
 export interface PolicyProblemsInput {
   readonly log: Pick<Log, "info" | "warn">;
+  readonly clock: Pick<Clock, "nowMs">;
   readonly readiness: Pick<Readiness, "warn">;
   /** Hears of policies that cannot be wholly read, and of those of kinds that are not enforced. */
   readonly onUnread: (note: string) => void;
@@ -36,16 +38,18 @@ export interface PolicyProblems {
 const MAX_SHOWN = 5;
 
 export function createPolicyProblems(input: PolicyProblemsInput): PolicyProblems {
-  const { log, readiness } = input;
+  const { log, clock, readiness } = input;
   const unread = new Map<string, string>();
   const reportUnread = createProblemReporter({
     log,
+    clock,
     report: input.onUnread,
     subject: "Network policies",
     over: "All network policies can be read again",
   });
   const reportStrangers = createProblemReporter({
     log,
+    clock,
     report: input.onStrangers,
     subject: "Pods that are isolated, as the API has not told of them",
     over: "The API has told of all pods",

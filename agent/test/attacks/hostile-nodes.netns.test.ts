@@ -41,6 +41,13 @@ after(async () => {
   await api.close();
 });
 
+/** Nobody watches meanwhile, and no event tells of it later. */
+function relistAfter(change: () => void): void {
+  api.endWatches("cut");
+  change();
+  api.store.compact();
+}
+
 /** Makes or changes a Node that is as old as `second` says: the less, the older. */
 function put(
   name: string,
@@ -93,6 +100,7 @@ const ATTACKS: readonly {
 }[] = [
   { what: "half the world", reason: "too_wide", cidrs: ["128.0.0.0/1", "8000::/1"] },
   { what: "the cloud's metadata", reason: "reserved", cidrs: ["169.254.169.252/30", "fe80::/64"] },
+  { what: "NAT64, well known and local", reason: "reserved", cidrs: ["64:ff9b::/96", "64:ff9b:1::/96"] },
   { what: "loopback", reason: "reserved", cidrs: ["127.0.0.0/8", "::/112"] },
   { what: "multicast", reason: "reserved", cidrs: ["224.0.0.0/8", "ff02::/16"] },
   { what: "the router", reason: "gateway", cidrs: ["198.51.100.0/24", "2001:db8:ffff::/64"] },
@@ -143,6 +151,74 @@ for (const address of ["127.0.0.1", "224.0.0.9", "0.0.0.0", "192.0.2.10", "::1",
     assert.deepEqual((await routes()).toSorted(), EXPECTED);
     api.store.remove("hostile");
     await eventually("it is over", async () => (await agent.metric(metric)) === 0, agent.log);
+  });
+}
+
+for (const address of ["192.0.2.255", "2001:db8::"]) {
+  test(`a Node at ${address}, which is a whole subnet's, gets no packet: neither by a route nor by the overlay`, async () => {
+    put("hostile", 9, [address], "10.244.9.0/24");
+    const metric = 'causeway_peers{route="held"}';
+    await eventually("the node is held", async () => (await agent.metric(metric)) === 1, agent.log);
+    assert.deepEqual((await routes()).toSorted(), EXPECTED);
+    assert.ok(!(await host("bridge fdb show")).includes(`dst ${address}`));
+    api.store.remove("hostile");
+    await eventually("it is over", async () => (await agent.metric(metric)) === 0, agent.log);
+  });
+}
+
+/** A Node that is made again has another UID, and is as young as it is. */
+function again(
+  name: string,
+  second: number,
+  addresses: readonly string[],
+  ...cidrs: readonly string[]
+): void {
+  api.store.remove(name);
+  put(name, second, addresses, ...cidrs);
+}
+
+const NEAR_AT = ["192.0.2.11", "2001:db8::11"];
+const FAR_AT = ["203.0.113.7", "2001:db8:7::7"];
+
+/** As objects first said. */
+async function restore(): Promise<void> {
+  again("near", 2, NEAR_AT, "10.244.2.0/24", "fd00:2::/64");
+  again("far", 2, FAR_AT, "10.244.3.0/24", "fd00:3::/64");
+  await eventually("all is as it was", async () => (await wayTo()).join() === BEFORE.join(), wayTo);
+}
+
+/** How n1 reaches one pod of each prefix. */
+const wayTo = async (): Promise<readonly string[]> => {
+  const asked = ["10.244.2.5", "10.244.3.5", "fd00:2::5", "fd00:3::5"].map((address) =>
+    host(`ip -o route get ${address} 2>&1 || true`),
+  );
+  return (await Promise.all(asked)).map((text) => {
+    if (text.includes("dev cw-vx")) return "far";
+    return /via (192\.0\.2\.11|2001:db8::11) /.test(text) ? "near" : "nowhere";
+  });
+};
+const BEFORE = ["near", "far", "near", "far"];
+
+for (const { when, during } of [
+  { when: "in one batch of a watch", during: (change: () => void): void => change() },
+  { when: "between two lists", during: relistAfter },
+]) {
+  test(`a Node that is deleted and made again with another node's PodCIDR does not get it: ${when}`, async () => {
+    during(() => again("near", 9, NEAR_AT, "10.244.3.0/24", "fd00:3::/64"));
+    const metric = 'causeway_peers_refused{reason="conflict"}';
+    await eventually("both prefixes are refused", async () => (await agent.metric(metric)) === 2, agent.log);
+    assert.deepEqual(await wayTo(), ["nowhere", "far", "nowhere", "far"]);
+    await restore();
+  });
+
+  test(`two Nodes that are made again with each other's PodCIDRs are reached as they say: ${when}`, async () => {
+    during(() => {
+      again("near", 8, NEAR_AT, "10.244.3.0/24", "fd00:3::/64");
+      again("far", 9, FAR_AT, "10.244.2.0/24", "fd00:2::/64");
+    });
+    const swapped = ["far", "near", "far", "near"];
+    await eventually("they are swapped", async () => (await wayTo()).join() === swapped.join(), wayTo);
+    await restore();
   });
 }
 

@@ -2,10 +2,14 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { addressToBytes } from "../../net/address.ts";
 import { hostLinkName } from "../../net/host-link.ts";
+import { linkLocalOf } from "../../net/mac.ts";
+import { podMac } from "../../plan/pods/pod-network.ts";
 import { type AgentProcess, makeNode, type TestNode } from "../../testing/agent/agent-process.ts";
+import { eventually } from "../../testing/machine/eventually.ts";
 import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
-import { ethernet, ipv4 } from "../../testing/packets/raw-frames.ts";
+import { ethernet, icmpv6, igmpReport, ipv4 } from "../../testing/packets/raw-frames.ts";
 
 const FLOWS = 500;
 /** What others of the node do meanwhile. */
@@ -16,11 +20,15 @@ let agent: AgentProcess;
 let own: readonly string[];
 let pod: Netns;
 
+async function start(): Promise<void> {
+  agent = node.start("--standalone", "--nodes-file", node.nodesFile);
+  await agent.waitUntilReady();
+}
+
 before(async () => {
   node = makeNode();
   node.writeNodes("10.244.1.0/24", "fd00:1::/64");
-  agent = node.start("--standalone", "--nodes-file", node.nodesFile);
-  await agent.waitUntilReady();
+  await start();
   pod = await makeNetns();
   own = await node.add("a", pod);
 });
@@ -77,11 +85,58 @@ function inventedStations(gatewayMac: string): readonly Buffer[] {
   }).flat();
 }
 
-async function sendInvented(gatewayMac: string): Promise<void> {
+async function sendFrames(frames: readonly Buffer[]): Promise<void> {
   const program = join(import.meta.dirname, "../../testing/packets/send-frames.ts");
-  const frames = inventedStations(gatewayMac).map((frame) => frame.toString("hex"));
-  await pod.run(process.execPath, program, "eth0", ...frames);
+  const texts = frames.map((frame) => frame.toString("hex"));
+  await pod.run(process.execPath, program, "eth0", ...texts);
 }
+
+const sendInvented = (gatewayMac: string): Promise<void> => sendFrames(inventedStations(gatewayMac));
+
+const GROUPS = 150;
+
+/** Reports of so many groups, to the gateway and to all: IGMPv2 (RFC 2236) and MLD (RFC 2710). */
+function joins(gatewayMac: string): readonly Buffer[] {
+  const [own4 = ""] = own;
+  const mac = podMac(own);
+  return Array.from({ length: GROUPS }, (_, index) => {
+    const [group4, group6] = [`239.1.1.${index}`, `ff15::${index + 1}`];
+    const report4 = igmpReport({ from: own4, to: group4 });
+    const report6 = icmpv6(
+      { from: linkLocalOf(mac), to: group6 },
+      { type: 131, body: Buffer.concat([Buffer.alloc(4), addressToBytes(group6)]) },
+    );
+    return [gatewayMac, "01:00:5e:01:01:01", "33:33:00:00:00:01"].flatMap((to) => [
+      ethernet({ from: mac, to }, "ipv4", report4),
+      ethernet({ from: mac, to }, "ipv6", report6),
+    ]);
+  }).flat();
+}
+
+const groupEntries = async (): Promise<number> =>
+  (await runOnHost("bridge", "mdb", "show", "dev", "cw0"))
+    .split("\n")
+    .filter((line) => / grp (239|ff15)/.test(line)).length;
+
+test("a pod that joins groups adds nothing to the bridge's table of groups, and snooping and a spanning tree that somebody switches on are switched off", async () => {
+  const gatewayMac = /lladdr (\S+)/.exec(await pod.run("ip", "neigh"))?.[1] ?? "";
+  await sendFrames(joins(gatewayMac));
+  assert.equal(await groupEntries(), 0);
+  const snoop = ["ip", "link", "set", "cw0", "type", "bridge", "mcast_snooping", "1"] as const;
+  await runOnHost(...snoop, "stp_state", "1", "forward_delay", "1500");
+  const settings = (): Promise<string> => runOnHost("ip", "-d", "link", "show", "cw0");
+  await eventually(
+    "the agent switches both off",
+    async () => /forward_delay 0 .* stp_state 0 .* mcast_snooping 0 /.test(await settings()),
+    settings,
+  );
+  await agent.end("SIGKILL");
+  await runOnHost("nft", "delete", "table", "bridge", "causeway");
+  await runOnHost(...snoop);
+  await sendFrames(joins(gatewayMac));
+  assert.ok((await groupEntries()) >= GROUPS, `only ${await groupEntries()} without guard and with snooping`);
+  await start();
+});
 
 const forwardingEntries = (): Promise<string> => runOnHost("bridge", "fdb", "show", "br", "cw0");
 

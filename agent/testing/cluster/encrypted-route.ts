@@ -11,16 +11,12 @@ export function encryptedRoute(
 ): EncryptedRoute {
   return {
     kind: "encrypted",
-    node,
+    node: { name: node, createdMs: 1, addresses, podCIDRs: [destination] },
+    key: { publicKey: `key of ${node}`, port: 51_820, ...(next && { next }) },
     destination: cidr(destination),
     source: "10.244.1.1",
-    gateway: "10.244.2.1",
     linkIndex: 7,
     remote: addresses[0] ?? "",
-    addresses,
     fault: undefined,
-    publicKey: `key of ${node}`,
-    port: 51_820,
-    ...(next && { next }),
   };
 }

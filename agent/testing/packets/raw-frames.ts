@@ -70,6 +70,13 @@ export function redirect4(ends: FrameEnds, gateway: string, cause: Uint8Array): 
   return ipv4(ends, 1, message);
 }
 
+/** An IGMPv2 report (RFC 2236) of the group that it goes to. */
+export function igmpReport(ends: FrameEnds): Buffer {
+  const message = Buffer.concat([Buffer.from([0x16, 0, 0, 0]), addressToBytes(ends.to)]);
+  message.writeUInt16BE(checksum(message), 2);
+  return ipv4(ends, 2, message);
+}
+
 export interface Advertised {
   readonly router: string;
   readonly mac: string;

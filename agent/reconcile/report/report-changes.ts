@@ -1,5 +1,5 @@
-import type { Change } from "../kernel/types.ts";
-import type { Log } from "../log/log.ts";
+import type { Change } from "../../kernel/types.ts";
+import type { Log } from "../../log/log.ts";
 
 /** How many changes of one run are logged one by one: a cluster has thousands of routes. */
 const MAX_LOGGED = 10;
