@@ -26,11 +26,11 @@ function enterUserNamespace(): number {
   return status;
 }
 
-/** Files that measure CPU, or the shortest of several times: each has a processor for itself. */
-const MEASURING_CPU = /(?:foreign-routes|inspect-scale|status)\.netns\.test\.ts$/;
+/** Files that measure what a program takes of the CPU: each has a processor for itself. */
+const MEASURING_CPU = /(?:foreign-routes|status)\.netns\.test\.ts$/;
 
-/** Files that measure what the whole machine gives: they run alone. */
-const MEASURING_RATES = /bandwidth-rates\.netns\.test\.ts$/;
+/** Files that measure times and rates: they run alone. */
+const MEASURING_TIMES = /(?:bandwidth-rates|inspect-scale)\.netns\.test\.ts$/;
 
 /** Processes of one run start with what the first of them has compiled. */
 const CACHE = { NODE_COMPILE_CACHE: new URL("../../../.cache/node", import.meta.url).pathname };
@@ -53,7 +53,7 @@ async function runFiles(): Promise<number> {
   const tests = files.length > 0 ? files : longFirst(globSync("agent/**/*.netns.test.ts"));
   if (tests.length === 0) throw new Error("no kernel tests found: run from the repository's folder");
   const groups = Object.groupBy(tests, (file) => {
-    if (MEASURING_RATES.test(file)) return "rates";
+    if (MEASURING_TIMES.test(file)) return "times";
     return MEASURING_CPU.test(file) ? "cpu" : "others";
   });
   const processors = availableParallelism();
@@ -63,7 +63,7 @@ async function runFiles(): Promise<number> {
     )),
     // What measures, measures programs as they ship: nothing has compiled them before.
     ...(await inParallel(groups.cpu ?? [], processors, (file) => runFile(file))),
-    ...(await inParallel(groups.rates ?? [], 1, (file) => runFile(file))),
+    ...(await inParallel(groups.times ?? [], 1, (file) => runFile(file))),
   ];
   process.stdout.write(formatSummary(outcomes.map(({ summary }) => summary).reduce(addSummary, NO_TESTS)));
   const failed = outcomes.filter(({ exitCode }) => exitCode !== 0).map(({ file }) => file);
