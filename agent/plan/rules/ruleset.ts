@@ -33,7 +33,7 @@ export function planRuleset(input: RulesetInput): Ruleset {
       chains: [
         ...planSourceNat(withPorts, masqueraded, input),
         planRedirectDrop(input.bridge),
-        PATH_GUARD,
+        planPathGuard(),
         planLocalnetGuard(input.bridge, [...encryption.arrivalRules, ...overlay.arrivalRules]),
         ...planHostPorts(withPorts),
         ...overlay.chains,
@@ -99,16 +99,18 @@ function planLocalnetGuard(bridge: string, arrivalRules: NftChain["rules"]): Nft
  * node itself sends to an address goes in pieces of 552 bytes, what carries the overlay among it. Only what
  * comes to the node passes here; an answer about a pod's connection has been translated back by then.
  */
-const PATH_GUARD: NftChain = {
-  name: "input",
-  type: "filter",
-  hook: "input",
-  priority: 0,
-  rules: [
-    { name: "too-big4", text: `iifgroup ${LINK_GROUP} icmp type destination-unreachable icmp code 4 drop` },
-    { name: "too-big6", text: `iifgroup ${LINK_GROUP} icmpv6 type packet-too-big drop` },
-  ],
-};
+function planPathGuard(): NftChain {
+  return {
+    name: "input",
+    type: "filter",
+    hook: "input",
+    priority: 0,
+    rules: [
+      { name: "too-big4", text: `iifgroup ${LINK_GROUP} icmp type destination-unreachable icmp code 4 drop` },
+      { name: "too-big6", text: `iifgroup ${LINK_GROUP} icmpv6 type packet-too-big drop` },
+    ],
+  };
+}
 
 /**
  * Pods of one node talk through the host's IP stack, so every packet leaves the bridge where it came in and
