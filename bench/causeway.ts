@@ -35,6 +35,8 @@ export interface CausewayInput {
   readonly nodeAddress?: string;
   /** "never" if undefined: all that are compared have the uplink's MTU. */
   readonly overlay?: "never" | "always";
+  /** Whether it encrypts what goes to nodes with keys. */
+  readonly isEncrypted?: boolean;
   /** Path of a file with the objects of a cluster, policies among them. */
   readonly objects?: string;
   /** What is told of it in the table, after its name. */
@@ -65,6 +67,7 @@ export async function startCauseway(input: CausewayInput): Promise<Causeway> {
     "--cni-conf-dir": `${folder}/net.d`,
     "--http": `${host.address}:9655`,
     "--overlay": overlay,
+    "--encryption-type": input.isEncrypted === true ? "wireguard" : "none",
     ...(input.objects !== undefined && { "--objects-file": input.objects }),
   };
   const { close, ...agent } = await startAgent(id, host, ["--standalone", ...Object.entries(flags).flat()]);
