@@ -6,10 +6,10 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { after, test } from "node:test";
 import { formatObjects } from "../../../agent/testing/kube/format-objects.ts";
-import { readDevice } from "../../encryption/encrypted-lab.ts";
-import { runCommand } from "../../lib/command.ts";
+import { startDeviceReader } from "../../encryption/device-reader.ts";
+import { DEVICE } from "../../encryption/encrypted-lab.ts";
 import { askMirror, MIRROR_PORT, startMirror } from "../../lib/mirror.ts";
-import { waitUntilHolds } from "../../lib/wait-for.ts";
+import { waitFor, waitUntilHolds } from "../../lib/wait-for.ts";
 import { attachPod, type LabPod } from "../../nodes/lab-pod.ts";
 import { findUnreachable, mtuOf } from "../../nodes/reach.ts";
 import { countFrames, readFrames } from "./frames.ts";
@@ -55,7 +55,7 @@ for (const { name, flags, carrier } of WAYS) {
     const files = ["--nodes-file", nodesFile, "--objects-file", objectsFile];
     const node = await startNode([...files, "--node-name", `n${own}`, ...flags]);
     if (carrier === "wireguard") {
-      const { publicKey } = await readDevice({ name: `n${own}`, run: (...command) => runCommand(command) });
+      const publicKey = await readKey();
       writeNodes({ [own]: publicKey, [other]: await partner.exchange("key", publicKey) });
     }
     const pods = {
@@ -115,6 +115,14 @@ function writeNodes(keys: Readonly<Record<number, string>> = {}): void {
   writeFileSync(nodesFile, JSON.stringify(nodes));
 }
 
+/** The key that this node's agent has made. */
+async function readKey(): Promise<string> {
+  const reader = startDeviceReader(host.netns);
+  const key = await waitFor("a key", async () => (await reader.read(DEVICE))?.publicKey, WITHIN);
+  await reader.close();
+  return key;
+}
+
 function attach(name: string): Promise<LabPod> {
   return attachPod(host, { name, args: `K8S_POD_NAMESPACE=default;K8S_POD_NAME=${name}-${own}` });
 }
@@ -161,7 +169,7 @@ function closedBy(pods: Readonly<Record<number, Pods>>): readonly object[] {
     spec: { ...select("server"), policyTypes: ["Ingress"], ingress: [{ from: [select("client")] }] },
   };
   const all = Object.entries(pods).flatMap(([node, ofNode]) =>
-    Object.entries(ofNode).map(([app, ips]) => pod(app, node, ips as Pods[keyof Pods])),
+    Object.entries(ofNode).map(([app, ips]) => pod(app, node, ips)),
   );
   return [...all, policy];
 }
