@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createMetrics } from "../metrics/metrics.ts";
 import { cidr } from "../testing/cidr.ts";
+import { createSessionJudge } from "../plan/encryption/judge-sessions.ts";
 import type { WireGuardState } from "../plan/encryption/wireguard.ts";
 import { countRefusals } from "../plan/peers/refusal.ts";
 import { createReadiness } from "../lib/readiness.ts";
@@ -62,7 +63,7 @@ function setUp(): Setup {
         "overlay-inner": 0,
         unencrypted: 8,
       }),
-    encryption: () => Promise.resolve({ publicKey: "own", port: 51_820, peers: PEERS }),
+    sessions: () => Promise.resolve(createSessionJudge()(PEERS, NOW_SECONDS)),
     key: () => ({ ageMs: 90_000, rotation: undefined }),
     policies: () => ({
       policies: 4,

@@ -111,7 +111,7 @@ function checkDatapath(
   { rtnetlink, netfilter }: PathSockets,
   input: DoctorInput,
 ): Checks {
-  const { nodeName, vxlan } = input;
+  const { nodeName, vxlan, agent } = input;
   return [
     // Before what it holds down: remedies are run in the order in which they are printed.
     ofMachine("VXLAN port", (node) => observeVxlanPort(node, vxlan), checkVxlanPort),
@@ -131,7 +131,11 @@ function checkDatapath(
       checkSources,
     ),
     ofMachine("other nodes", (node) => peersOf(node, input), checkPeers),
-    ofMachine("encryption", observeEncryption, checkEncryption),
+    ofMachine(
+      "encryption",
+      (node) => observeEncryption(node, agent.kind === "answer" ? agent.report : undefined),
+      checkEncryption,
+    ),
     ofMachine(
       "overlay guard",
       async ({ overlays }) => ({ nodeName, overlays, table: await listTable(netfilter, "inet") }),

@@ -1,43 +1,38 @@
 import { Counter, Gauge, type Registry } from "prom-client";
-import { PEER_SESSIONS, sessionOf } from "../plan/encryption/peer-session.ts";
-import type { WireGuardState } from "../plan/encryption/wireguard.ts";
+import type { JudgedPeer } from "../plan/encryption/judge-sessions.ts";
+import { PEER_SESSIONS } from "../plan/encryption/peer-session.ts";
 
-/** The WireGuard device as the kernel has it; undefined where nothing is encrypted. */
-export type ReadEncryption = () => Promise<WireGuardState | undefined>;
+/** Peers of the WireGuard device; none where nothing is encrypted. */
+export type ReadSessions = () => Promise<readonly JudgedPeer[]>;
 
 /** This node's key; undefined while it has none. */
 export type ReadKey = () => { readonly ageMs: number; readonly rotation: object | undefined } | undefined;
 
 export interface EncryptionState {
-  readonly encryption: ReadEncryption;
+  readonly sessions: ReadSessions;
   readonly key: ReadKey;
 }
 
-/** `nowSeconds`: Unix time. */
-export function registerEncryption(
-  register: Registry,
-  { encryption: read, key }: EncryptionState,
-  nowSeconds: () => number,
-): void {
+export function registerEncryption(register: Registry, { sessions: read, key }: EncryptionState): void {
   registerKey(register, key);
   // Both are collected together, from one reading.
-  let reading: Promise<WireGuardState | undefined> | undefined;
-  const peers = async (): Promise<WireGuardState["peers"]> => {
+  let reading: ReturnType<ReadSessions> | undefined;
+  const peers: ReadSessions = async () => {
     reading ??= read().finally(() => {
       reading = undefined;
     });
     // A node that rotates its keys is a second peer, without a prefix, under the next one.
-    return ((await reading)?.peers ?? []).filter(({ allowedIps }) => allowedIps.length > 0);
+    return (await reading).filter(({ peer }) => peer.allowedIps.length > 0);
   };
   new Gauge({
     name: "causeway_encryption_peers",
-    help: "Other nodes with a WireGuard key, by their session: live (a handshake in the last 3 minutes), idle (nothing to send), unanswered (called, and has never answered).",
+    help: "Other nodes with a WireGuard key, by their session: live (a handshake in the last 3 minutes), idle (nothing to send), unanswered (called, and has not answered).",
     labelNames: ["session"] as const,
     registers: [register],
     async collect() {
-      const sessions = (await peers()).map((peer) => sessionOf(peer, nowSeconds()));
+      const all = await peers();
       for (const session of PEER_SESSIONS)
-        this.set({ session }, sessions.filter((found) => found === session).length);
+        this.set({ session }, all.filter((found) => found.session === session).length);
     },
   });
   new Counter({
@@ -50,11 +45,11 @@ export function registerEncryption(
       this.reset();
       this.inc(
         { direction: "received" },
-        all.reduce((sum, { receivedBytes }) => sum + receivedBytes, 0),
+        all.reduce((sum, { peer }) => sum + peer.receivedBytes, 0),
       );
       this.inc(
         { direction: "sent" },
-        all.reduce((sum, { sentBytes }) => sum + sentBytes, 0),
+        all.reduce((sum, { peer }) => sum + peer.sentBytes, 0),
       );
     },
   });

@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from "prom-client";
-import { type ReadEncryption, type ReadKey, registerEncryption } from "./encryption-metrics.ts";
+import { type ReadKey, type ReadSessions, registerEncryption } from "./encryption-metrics.ts";
 import { type PolicyCounts, registerDenials, showPolicies } from "./policy-metrics.ts";
 import { createStateGauges, type StateGauges } from "./state-gauges.ts";
 import type { PoolUse } from "../ipam/ipam.ts";
@@ -28,7 +28,7 @@ export interface AgentState {
   readonly peers: () => PeerCounts;
   /** Frames of pods that the guard at their ports has dropped since its table was made, by reason. */
   readonly drops: () => Promise<Readonly<Record<DropReason, number>>>;
-  readonly encryption: ReadEncryption;
+  readonly sessions: ReadSessions;
   readonly key: ReadKey;
   readonly policies: () => PolicyCounts;
   /** Packets that policies have dropped. */
@@ -65,7 +65,7 @@ export function registerStateMetrics(register: Registry, state: AgentState, code
   showPolicies(show, state.policies);
   registerDenials(register, state.denials);
   registerDrops(register, state.drops);
-  registerEncryption(register, state, () => Date.now() / 1000);
+  registerEncryption(register, state);
   showHealth(show, state);
 }
 

@@ -1,3 +1,4 @@
+import { describeUnanswered } from "../plan/encryption/describe-peer.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Readiness } from "../lib/readiness.ts";
 import { rememberLast } from "../lib/remember-last.ts";
@@ -68,7 +69,7 @@ export interface ClusterReconciler {
   /** What an operator must know of other nodes, as sentences, from the last run. */
   problems(): readonly string[];
   /** This node's keys, and their rotation. */
-  readonly keys: Pick<ClusterEncryption, "report" | "rotateKey" | "rotation">;
+  readonly keys: Pick<ClusterEncryption, "report" | "rotateKey" | "rotation" | "sessions">;
   stop(): void;
 }
 
@@ -96,7 +97,7 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
     counts: routes.counts,
     keys: encryption,
     stop: encryption.stop,
-    problems: routes.problems,
+    problems: () => [...routes.problems(), ...describeSilent(encryption.sessions, input.nowSeconds())],
     clusterCidrs: () => mergeCidrs([...input.clusterCIDRs, ...podCidrsOf(input.local(), settled)]),
     podNetwork: () => complete && podNetworkOf(complete),
     peers() {
@@ -142,6 +143,13 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
       return isDone ? undefined : "again";
     },
   };
+}
+
+function describeSilent(
+  { unanswered }: ClusterEncryption["sessions"],
+  nowSeconds: number,
+): readonly string[] {
+  return unanswered().map(({ peer, node }) => describeUnanswered(peer, nowSeconds, node));
 }
 
 /** Also as long as a device that is not needed any more may still be there. */

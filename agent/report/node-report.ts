@@ -170,6 +170,8 @@ export interface PeersReport {
   readonly list: readonly PeerReport[];
   /** What else an operator must know about other nodes, as sentences; at most {@link MAX_PEER_PROBLEMS}. */
   readonly problems: readonly string[];
+  /** WireGuard keys of nodes that are called and do not answer; agents before 0.2 do not tell. */
+  readonly unanswered?: readonly string[] | undefined;
 }
 
 export const MAX_PEER_PROBLEMS = 20;

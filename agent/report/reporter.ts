@@ -42,7 +42,10 @@ export interface ReporterInput {
     counts(): { readonly podCidrs: RouteCounts };
     peers(): readonly PlannedPeer[];
     problems(): readonly string[];
-    readonly keys: { report(): OwnKeyReport | undefined };
+    readonly keys: {
+      report(): OwnKeyReport | undefined;
+      readonly sessions: { unanswered(): readonly { readonly peer: { readonly publicKey: string } }[] };
+    };
   };
   /** What policies have dropped, the newest first. */
   readonly denied: () => readonly DeniedRecord[];
@@ -97,6 +100,7 @@ export function createReporter(input: ReporterInput): Reporter {
         counts: cluster.counts().podCidrs,
         list: reportPeers(cluster.peers(), maxPeers),
         problems: cluster.problems().slice(0, MAX_PEER_PROBLEMS),
+        unanswered: cluster.keys.sessions.unanswered().map(({ peer }) => peer.publicKey),
       },
       calls: activity.calls(),
       repairs: activity.repairs(),

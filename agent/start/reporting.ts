@@ -4,7 +4,6 @@ import { type ServeNodeInput, serveNode } from "../http/serve-node.ts";
 import { loadAddon } from "../native/addon.ts";
 import { createExamination } from "../page/examination.ts";
 import { createNodePage } from "../page/node-page.ts";
-import { WIREGUARD_DEVICE } from "../plan/encryption/plan-device.ts";
 import { verifyNode } from "../reconcile/verify-node.ts";
 import type { NodeReport } from "../report/node-report.ts";
 import { type KeyAnswer, type PolicyAnswer, type PolicyQuestion, querySocket } from "../report/query.ts";
@@ -141,8 +140,8 @@ function showState(base: Base, { source, reconcilers, pods, rivals, filters, los
     nodes: () => ({ known: source.view.nodes().size, malformed: source.view.skipped().size }),
     peers: reconcilers.cluster.counts,
     drops: kernel.countDrops,
-    encryption: async () =>
-      base.config.encryption.type === "none" ? undefined : await kernel.wireguard.read(WIREGUARD_DEVICE),
+    sessions: async () =>
+      base.config.encryption.type === "none" ? [] : await reconcilers.cluster.keys.sessions.look(),
     key: reconcilers.cluster.keys.report,
     policies: reconcilers.policies.counts,
     denials: reconcilers.policies.denials,

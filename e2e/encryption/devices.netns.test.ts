@@ -287,23 +287,33 @@ test("packets of both families get through an outer IPv6", async () => {
   assert.match((await peersOf("cw-wg"))[await ensureFar([])] ?? "", /^2001:db8::11 51821 /);
 });
 
-test("a peer that moves is followed, and stays where it has moved to while its session lives", async () => {
-  const farKey = await connectNodes();
-  await host("ping -q -c 1 -W 5 10.244.2.1");
-  await far.run("sh", "-ec", "ip address del 192.0.2.11/24 dev up0; ip address add 192.0.2.12/24 dev up0");
-  await far.run("ping", "-q", "-c", "1", "-W", "5", "10.244.1.1");
-  const known = new Map([["b", peer({ publicKey: farKey })]]);
-  assert.deepEqual(await kernel.wireguard.ensurePeers("cw-wg", known, ALL), []);
-  await host("ping -q -c 1 -W 5 10.244.2.1");
-  const [seen] = (await kernel.wireguard.read("cw-wg"))?.peers ?? [];
-  assert.equal(seen?.endpoint?.address, "192.0.2.12");
-  const moved = new Map([
-    ["b", peer({ publicKey: farKey, endpoint: { address: "192.0.2.11", port: 51_822 } })],
-  ]);
-  await kernel.wireguard.ensurePeers("cw-wg", moved, { prune: true, verify: false });
-  assert.match((await peersOf("cw-wg"))[farKey] ?? "", /^192\.0\.2\.11 51822 /);
-  await far.run("sh", "-ec", "ip address del 192.0.2.12/24 dev up0; ip address add 192.0.2.11/24 dev up0");
-});
+for (const { outer, near, old, next, prefix } of [
+  { outer: "IPv4", near: NEAR.address, old: FAR.address, next: "192.0.2.12", prefix: 24 },
+  { outer: "IPv6", near: "2001:db8::10", old: "2001:db8::11", next: "2001:db8::12", prefix: 64 },
+])
+  test(`a peer that moves is followed, and stays where it has moved to while its session lives, ${outer}`, async () => {
+    const at = (address: string, port = FAR.port): WireGuardEndpoint => ({ address, port });
+    const farKey = await connectNodes({ near: at(near, NEAR.port), far: at(old) });
+    await host("ping -q -c 1 -W 5 10.244.2.1");
+    const nodad = outer === "IPv6" ? "nodad" : "";
+    const move = (from: string, to: string): Promise<string> =>
+      far.run(
+        "sh",
+        "-ec",
+        `ip address del ${from}/${prefix} dev up0; ip address add ${to}/${prefix} dev up0 ${nodad}`,
+      );
+    await move(old, next);
+    await far.run("ping", "-q", "-c", "1", "-W", "5", "10.244.1.1");
+    const known = new Map([["b", peer({ publicKey: farKey, endpoint: at(old) })]]);
+    assert.deepEqual(await kernel.wireguard.ensurePeers("cw-wg", known, ALL), []);
+    await host("ping -q -c 1 -W 5 10.244.2.1");
+    const [seen] = (await kernel.wireguard.read("cw-wg"))?.peers ?? [];
+    assert.equal(seen?.endpoint?.address, next);
+    const moved = new Map([["b", peer({ publicKey: farKey, endpoint: at(old, 51_822) })]]);
+    await kernel.wireguard.ensurePeers("cw-wg", moved, { prune: true, verify: false });
+    assert.ok((await peersOf("cw-wg"))[farKey]?.startsWith(`${old} 51822 `));
+    await move(next, old);
+  });
 
 test("packets of both families get through, of the whole MTU and not beyond it, and are counted", async () => {
   await connectNodes();

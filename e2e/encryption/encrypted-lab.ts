@@ -10,6 +10,7 @@ import { waitFor, waitUntilHolds } from "../lib/wait-for.ts";
 import type { Netns } from "../lib/netns.ts";
 import { type AgentOptions, type ClusterLab, createClusterLab, type LabNode } from "../nodes/cluster-lab.ts";
 import { type NodePlace, PLACES } from "../nodes/cluster-network.ts";
+import { type DeviceReader, startDeviceReader } from "./device-reader.ts";
 import type { FrameCounts } from "./sniffer.ts";
 import { USERSPACE_FOLDER, USERSPACE_PROGRAM } from "./userspace/device.ts";
 
@@ -37,9 +38,18 @@ export function encrypting(require = false): AgentOptions {
   };
 }
 
+/** One for each node that has been read. */
+const readers = new Map<string, DeviceReader>();
+
 /** Two nodes on one segment and one behind a router, whose agents encrypt and know one another's keys. */
 export async function createEncryptedLab(): Promise<ClusterLab> {
-  const lab = await createClusterLab({ places: PLACES.slice(0, 3), agents: encrypting() });
+  const cluster = await createClusterLab({ places: PLACES.slice(0, 3), agents: encrypting() });
+  const close = async (): Promise<void> => {
+    for (const reader of readers.values()) await reader.close();
+    readers.clear();
+    await cluster.close();
+  };
+  const lab = { ...cluster, close };
   try {
     await publishKeys(lab);
   } catch (error) {
@@ -101,12 +111,13 @@ async function withKeys({ place, socket }: LabNode): Promise<NodePlace | undefin
 }
 
 /** The device of a node, once it is there with its key. */
-export function readDevice(node: Pick<LabNode, "name" | "run">): Promise<KeyedDevice> {
+export function readDevice({ name, netns }: Pick<LabNode, "name" | "netns">): Promise<KeyedDevice> {
+  const reader = readers.get(name) ?? startDeviceReader(netns);
+  readers.set(name, reader);
   return waitFor(
-    `the WireGuard device of ${node.name}`,
+    `the WireGuard device of ${name}`,
     async () => {
-      const said = await node.run(process.execPath, script("read-device.ts"), DEVICE);
-      const state = JSON.parse(said) as WireGuardState | null;
+      const state = await reader.read(DEVICE);
       return state?.publicKey === undefined ? undefined : (state as KeyedDevice);
     },
     WITHIN,

@@ -49,6 +49,8 @@ async function waitForRotation(lab: ClusterLab, node: LabNode, before: string): 
     },
     WITHIN,
   );
+  // A guest that says nothing for long is taken for hung.
+  console.log(`${node.name} has another key, that all others know`);
 }
 
 /** Lets n1 rotate its key, and waits until n2 knows the next one. */

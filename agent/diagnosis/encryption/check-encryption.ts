@@ -1,12 +1,12 @@
 import { counted } from "../../text/count.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
-import { sessionOf } from "../../plan/encryption/peer-session.ts";
+import { describeUnanswered } from "../../plan/encryption/describe-peer.ts";
+import { isUnanswered, sessionOf } from "../../plan/encryption/peer-session.ts";
 import type { WireGuardState } from "../../plan/encryption/wireguard.ts";
 import type { Finding } from "../finding.ts";
 import { limitFindings } from "../limit-findings.ts";
 import { shellWord, upCommand } from "../shell.ts";
 import { explainHeldPort, type UdpPort } from "../udp-port.ts";
-import { describeUnanswered } from "./describe-peer.ts";
 
 export interface EncryptionObservation {
   /** The WireGuard device of ours; undefined: nothing is encrypted. */
@@ -14,6 +14,8 @@ export interface EncryptionObservation {
   readonly state: WireGuardState | undefined;
   /** The port of that state; undefined without one. */
   readonly udp: UdpPort | undefined;
+  /** Keys of peers that the agent has seen called in vain. */
+  readonly unanswered: ReadonlySet<string>;
   readonly nowSeconds: number;
 }
 
@@ -24,17 +26,17 @@ const MAX_AHEAD_SECONDS = 1;
 
 /** Whether the device is up, the clock goes on, and every node that this one has called has answered. */
 export function checkEncryption(observation: EncryptionObservation): readonly Finding[] {
-  const { device, state, nowSeconds } = observation;
+  const { device, state, unanswered, nowSeconds } = observation;
   if (device === undefined) return [];
   if (!device.up) return explainDown(device.name, observation);
   const peers = state?.peers ?? [];
   const aheadSeconds = Math.max(...peers.map(({ lastHandshake }) => lastHandshake - nowSeconds));
   if (aheadSeconds > MAX_AHEAD_SECONDS) return [explainClock(device.name, aheadSeconds)];
-  const silent = peers.filter((peer) => sessionOf(peer, nowSeconds) === "unanswered");
+  const silent = peers.filter((peer) => isUnanswered(peer, unanswered, nowSeconds));
   if (silent.length > 0)
     return limitFindings(
       NAME,
-      silent.map((peer) => ({ name: NAME, verdict: "fail", evidence: describeUnanswered(peer) })),
+      silent.map((peer) => ({ name: NAME, verdict: "fail", evidence: describeUnanswered(peer, nowSeconds) })),
     );
   const named = peers.filter(({ allowedIps }) => allowedIps.length > 0);
   const live = named.filter((peer) => sessionOf(peer, nowSeconds) === "live").length;

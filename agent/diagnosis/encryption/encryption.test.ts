@@ -22,18 +22,27 @@ function peer(change: Partial<WireGuardPeerState> = {}): WireGuardPeerState {
   };
 }
 
+const NONE: ReadonlySet<string> = new Set();
+
 function check(...peers: readonly WireGuardPeerState[]) {
   return checkEncryption({
     device,
     state: { publicKey: "own", port: 51_820, peers },
     udp: PORT,
+    unanswered: NONE,
     nowSeconds: NOW,
   });
 }
 
 test("checkEncryption() says nothing where nothing is encrypted", () => {
   assert.deepEqual(
-    checkEncryption({ device: undefined, state: undefined, udp: undefined, nowSeconds: NOW }),
+    checkEncryption({
+      device: undefined,
+      state: undefined,
+      udp: undefined,
+      unanswered: NONE,
+      nowSeconds: NOW,
+    }),
     [],
   );
 });
@@ -60,7 +69,13 @@ for (const { name, udp, evidence, remedy } of [
   },
 ])
   test(`checkEncryption() ${name}`, () => {
-    const down = { device: { ...device, up: false }, state: undefined, udp, nowSeconds: NOW };
+    const down = {
+      device: { ...device, up: false },
+      state: undefined,
+      udp,
+      unanswered: NONE,
+      nowSeconds: NOW,
+    };
     assert.deepEqual(checkEncryption(down), [{ name: "encryption", verdict: "fail", evidence, remedy }]);
   });
 
@@ -78,6 +93,34 @@ test("checkEncryption() names a node that was called and has never answered", ()
     ["fail"],
   );
   assert.match(findings[0]?.evidence ?? "", /192\.0\.2\.11, UDP port 51820 has never answered a handshake/);
+});
+
+test("checkEncryption() names a node whose port was blocked after it had answered, and not once it answers again", () => {
+  const seen = new Set(["blocked"]);
+  const checkSeen = (lastHandshake: number) =>
+    checkEncryption({
+      device,
+      state: {
+        publicKey: "own",
+        port: 51_820,
+        peers: [peer(), peer({ publicKey: "blocked", lastHandshake })],
+      },
+      udp: PORT,
+      unanswered: seen,
+      nowSeconds: NOW,
+    });
+  assert.deepEqual(checkSeen(NOW - 900), [
+    {
+      name: "encryption",
+      verdict: "fail",
+      evidence:
+        "the node at 192.0.2.11, UDP port 51820 has answered no handshake since the last one, 900 s ago: a packet filter between the nodes drops that port, or the node is down",
+    },
+  ]);
+  assert.deepEqual(
+    checkSeen(NOW - 10).map(({ verdict }) => verdict),
+    ["ok"],
+  );
 });
 
 test("checkEncryption() takes a node for well that has nothing to send", () => {
@@ -116,6 +159,12 @@ for (const { name, observed, verdicts, evidence } of [
     evidence: /never answered/,
   },
   {
+    name: "says that the node, which the agent has called, answers no more",
+    observed: { peer: peer({ lastHandshake: NOW - 900 }), unanswered: new Set(["key"]) },
+    verdicts: ["ok", "fail"],
+    evidence: /has answered no handshake since the last one, 900 s ago/,
+  },
+  {
     name: "says that the device is down",
     observed: { device: { ...device, up: false }, peer: peer() },
     verdicts: ["fail"],
@@ -124,7 +173,7 @@ for (const { name, observed, verdicts, evidence } of [
 ])
   test(`explainEncrypted() ${name}`, () => {
     const findings = explainEncrypted(
-      { device, nowSeconds: NOW, ...observed },
+      { device, unanswered: NONE, nowSeconds: NOW, ...observed },
       { destination: "10.244.2.7", nodeName: "node-1" },
     );
     assert.deepEqual(

@@ -51,6 +51,7 @@ interface Context {
   readonly tables: TableQuestions;
   readonly node: Datapath;
   readonly pods: readonly PodEnd[];
+  readonly report: NodeReport | undefined;
 }
 
 /** RTN_LOCAL of linux/rtnetlink.h. */
@@ -66,7 +67,7 @@ export async function observePath(
   const tables = createTableQuestions(netfilter);
   const node = await observeDatapath(rtnetlink);
   const pods = await observePods(rtnetlink, node);
-  const context: Context = { rtnetlink, questions, tables, node, pods };
+  const context: Context = { rtnetlink, questions, tables, node, pods, report };
   const { bridge } = node;
   const fromPod = (destination: string) => ({ destination, source, inputLink: bridge?.index });
   const isLocal = isLocalRoute(await questions.lookUpRoute({ destination: target.address }));
@@ -171,7 +172,10 @@ async function observeDelivery(context: Context, packet: Packet): Promise<Delive
       overlay: await observeOverlay(context, tunnel, { gateway: lookup.gateway ?? destination, entry }),
     };
   if (node.wireguard !== undefined && lookup.linkIndex === node.wireguard.index)
-    return { kind: "encrypted", encrypted: await observeEncrypted(node.wireguard, destination) };
+    return {
+      kind: "encrypted",
+      encrypted: await observeEncrypted(node.wireguard, destination, context.report),
+    };
   const hop = await observeHop(context, lookup, destination);
   if (entry !== undefined && isPeerRoute(entry)) return { kind: "direct", hop };
   return {

@@ -8,13 +8,24 @@ export const REJECT_AFTER_SECONDS = 180;
 
 export const PEER_SESSIONS = ["live", "idle", "unanswered"] as const;
 
-/** Whether a peer has a session, needs none, or was called and has never answered. */
+/** Whether a peer has a session, needs none, or was called and has not answered. */
 export type PeerSession = (typeof PEER_SESSIONS)[number];
 
+/** What one look shows: of a peer that has answered before, it does not show that it does no more. */
 export function sessionOf(
   { lastHandshake, sentBytes }: Pick<WireGuardPeerState, "lastHandshake" | "sentBytes">,
   nowSeconds: number,
 ): PeerSession {
   if (lastHandshake > 0) return nowSeconds - lastHandshake < REJECT_AFTER_SECONDS ? "live" : "idle";
   return sentBytes > 0 ? "unanswered" : "idle";
+}
+
+/** Whether a peer does not answer: as one look shows, or as was `seen` before, by public key. */
+export function isUnanswered(
+  peer: Pick<WireGuardPeerState, "publicKey" | "lastHandshake" | "sentBytes">,
+  seen: ReadonlySet<string>,
+  nowSeconds: number,
+): boolean {
+  const session = sessionOf(peer, nowSeconds);
+  return session === "unanswered" || (session === "idle" && seen.has(peer.publicKey));
 }

@@ -208,3 +208,26 @@ for (const count of [1000, 5000]) {
     assert.deepEqual(await changed(withKey(first, fakeKey("another")), ...rest), ["n0"]);
   });
 }
+
+test("a node that answered, and whose port was blocked after that, is named until it answers again", async () => {
+  const setup = setUp("auto", WIREGUARD);
+  await published(setup, withKey(NEAR));
+  const { handshakes = new Map(), sentBytes = new Map() } = device(setup) ?? {};
+  const key = fakeKey("near");
+  const unanswered = (): readonly string[] =>
+    setup.keys.sessions.unanswered().map(({ peer }) => peer.publicKey);
+  handshakes.set(key, { seconds: 1 });
+  sentBytes.set(key, 1000);
+  await setup.clock.advance(300_000);
+  assert.deepEqual([unanswered(), setup.problems()], [[], []]);
+  sentBytes.set(key, 1148);
+  await setup.clock.advance(60_000);
+  assert.deepEqual(unanswered(), [key]);
+  assert.match(
+    setup.problems()[0] ?? "",
+    /^node "near" at 192\.0\.2\.11, UDP port 51820 has answered no handshake/,
+  );
+  handshakes.set(key, { seconds: 361 });
+  await setup.clock.advance(30_000);
+  assert.deepEqual([unanswered(), setup.problems()], [[], []]);
+});

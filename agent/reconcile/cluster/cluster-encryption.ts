@@ -17,6 +17,7 @@ import type { EncryptionType, PeerEncryption } from "../../plan/peers/peer-route
 import type { PeersPlan } from "../../plan/peers/peers.ts";
 import { listSome } from "../../text/list-some.ts";
 import { createHandshakeWatch } from "./handshake-watch.ts";
+import { createSessionWatch, type SessionWatch } from "./session-watch.ts";
 import {
   createKeyRotation,
   type KeyRotation,
@@ -75,6 +76,7 @@ export interface ClusterEncryption {
   /** Asks for a new key; to be followed by a run. */
   rotateKey(): void;
   readonly rotation: Pick<KeyRotation, "fault" | "isAsked">;
+  readonly sessions: Pick<SessionWatch, "look" | "unanswered">;
   /** Looks no more for handshakes. */
   stop(): void;
 }
@@ -95,16 +97,20 @@ export function createClusterEncryption(input: ClusterEncryptionInput): ClusterE
   const judgeOnce = rememberLast(judgeKeys);
   const rotation = createKeyRotation(input);
   const watch = createHandshakeWatch({ ...input, read: kernel.wireguard.read, onChange: input.onHandshake });
+  const sessions = createSessionWatch({ ...input, read: () => kernel.wireguard.read(WIREGUARD_DEVICE) });
   const publishedKeys = (): NodeKeys | undefined => {
     const [made, next] = [device.current(), rotation.next()];
     return made && { publicKey: made.publicKey, port: encryption.port, ...(next && { next }) };
   };
   const ensurePeers = createDevicePeers(input);
-  let isCleared = false;
   return {
     rotation,
     rotateKey: rotation.ask,
-    stop: watch.stop,
+    sessions,
+    stop() {
+      watch.stop();
+      sessions.stop();
+    },
     report() {
       const made = device.current();
       return made && { ...describeKey(made, input), rotation: rotation.report() };
@@ -127,6 +133,7 @@ export function createClusterEncryption(input: ClusterEncryptionInput): ClusterE
       if (fault !== undefined) throw new Error(fault);
       const current = device.current();
       if (current === undefined) return;
+      sessions.watch(plan.encrypted);
       const isComplete = options.prune && plan.held.size === 0;
       const task = { routes: plan.encrypted, current, isComplete, verify: options.verify };
       const { isAwaited } = await ensurePeers(task);
@@ -141,14 +148,20 @@ export function createClusterEncryption(input: ClusterEncryptionInput): ClusterE
       watch.set(isAwaited || rotation.next() !== undefined);
       readiness.warn("encryption", describeClear(plan));
     },
-    async clearUp(isComplete) {
-      if (encryption.type !== "none" || isCleared || !isComplete) return;
-      input.publishKey(undefined);
-      // Others may still send what only the device can read.
-      if (input.publishedKey() !== undefined) return;
-      for (const name of WIREGUARD_DEVICES) await kernel.wireguard.remove(name);
-      isCleared = true;
-    },
+    clearUp: createClearUp(input),
+  };
+}
+
+function createClearUp(input: ClusterEncryptionInput): ClusterEncryption["clearUp"] {
+  const { encryption, kernel } = input;
+  let isCleared = false;
+  return async (isComplete) => {
+    if (encryption.type !== "none" || isCleared || !isComplete) return;
+    input.publishKey(undefined);
+    // Others may still send what only the device can read.
+    if (input.publishedKey() !== undefined) return;
+    for (const name of WIREGUARD_DEVICES) await kernel.wireguard.remove(name);
+    isCleared = true;
   };
 }
 

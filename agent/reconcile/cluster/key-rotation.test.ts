@@ -239,7 +239,9 @@ test("another node's next key gets that node's prefixes when the node sends unde
     ["far", fakeKey("far"), 2],
     ["near", next.publicKey, 2],
   ]);
-  // Nothing is looked at any more.
+  // Nothing is looked at any more, but for sessions.
   await setup.clock.advance(1100);
+  assert.equal(setup.clock.pending(), 1);
+  setup.stop();
   assert.equal(setup.clock.pending(), 0);
 });

@@ -139,6 +139,8 @@ export function setUp(overlay: OverlayMode = "never", encryption: EncryptionSett
     run: (verify = false) => reconciler.run({ verify }),
     counts: () => reconciler.counts(),
     keys: reconciler.keys,
+    problems: () => reconciler.problems(),
+    stop: reconciler.stop,
   });
 }
 

@@ -19,6 +19,8 @@ interface Device {
   peers: ReadonlyMap<string, WireGuardPeerPlan>;
   /** When and where peers have answered, by public key. */
   readonly handshakes: Map<string, { readonly seconds: number; readonly endpoint?: WireGuardEndpoint }>;
+  /** By public key. */
+  readonly sentBytes: Map<string, number>;
 }
 
 /** WireGuard devices in memory. */
@@ -43,7 +45,8 @@ export function createFakeWireGuard(nowMs: () => number): FakeWireGuard {
   const create = (plan: WireGuardDevicePlan): Device => {
     made++;
     const publicKey = fakeKey(`device ${made}`);
-    return { plan, publicKey, bornMs: nowMs(), index: 100 + made, peers: new Map(), handshakes: new Map() };
+    const known = { peers: new Map(), handshakes: new Map(), sentBytes: new Map() };
+    return { plan, publicKey, bornMs: nowMs(), index: 100 + made, ...known };
   };
   const fake: FakeWireGuard = {
     isThere: true,
@@ -89,7 +92,7 @@ export function createFakeWireGuard(nowMs: () => number): FakeWireGuard {
 
 function describePeer(
   { publicKey, endpoint, allowedIps }: WireGuardPeerPlan,
-  { handshakes }: Device,
+  { handshakes, sentBytes }: Device,
 ): WireGuardPeerState {
   const seen = handshakes.get(publicKey);
   return {
@@ -98,6 +101,6 @@ function describePeer(
     allowedIps,
     lastHandshake: seen?.seconds ?? 0,
     receivedBytes: 0,
-    sentBytes: 0,
+    sentBytes: sentBytes.get(publicKey) ?? 0,
   };
 }
