@@ -6,10 +6,10 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { after, test } from "node:test";
 import { formatObjects } from "../../../agent/testing/kube/format-objects.ts";
-import { readDevice } from "../../encryption/encrypted-lab.ts";
-import { runCommand } from "../../lib/command.ts";
+import { startDeviceReader } from "../../encryption/device-reader.ts";
+import { DEVICE } from "../../encryption/encrypted-lab.ts";
 import { askMirror, MIRROR_PORT, startMirror } from "../../lib/mirror.ts";
-import { waitUntilHolds } from "../../lib/wait-for.ts";
+import { waitFor, waitUntilHolds } from "../../lib/wait-for.ts";
 import { attachPod, type LabPod } from "../../nodes/lab-pod.ts";
 import { findUnreachable, mtuOf } from "../../nodes/reach.ts";
 import { countFrames, readFrames } from "./frames.ts";
@@ -55,7 +55,7 @@ for (const { name, flags, carrier } of WAYS) {
     const files = ["--nodes-file", nodesFile, "--objects-file", objectsFile];
     const node = await startNode([...files, "--node-name", `n${own}`, ...flags]);
     if (carrier === "wireguard") {
-      const { publicKey } = await readDevice({ name: `n${own}`, run: (...command) => runCommand(command) });
+      const publicKey = await readKey();
       writeNodes({ [own]: publicKey, [other]: await partner.exchange("key", publicKey) });
     }
     const pods = {
@@ -113,6 +113,14 @@ function writeNodes(keys: Readonly<Record<number, string>> = {}): void {
     return { name: `n${node}`, addresses: addressesOf(node), podCIDRs, wireguard };
   });
   writeFileSync(nodesFile, JSON.stringify(nodes));
+}
+
+/** The key that this node's agent has made. */
+async function readKey(): Promise<string> {
+  const reader = startDeviceReader(host.netns);
+  const key = await waitFor("a key", async () => (await reader.read(DEVICE))?.publicKey, WITHIN);
+  await reader.close();
+  return key;
 }
 
 function attach(name: string): Promise<LabPod> {
