@@ -17,6 +17,7 @@ export const GROUPS: Readonly<Record<string, readonly string[]>> = {
     "test/agent/main-drift",
     "test/field-cases/host-ports",
     "test/field-cases/bandwidth",
+    "test/field-cases/bandwidth-rates",
   ],
 };
 
