@@ -46,7 +46,7 @@ export function createLog(
 }
 
 /** One JSON line as `TIME LEVEL message key=value …`. */
-export function prettyLine(line: string): string {
+function prettyLine(line: string): string {
   const { time, level, msg, ...rest } = JSON.parse(line) as Record<string, unknown>;
   const fields = Object.entries(rest).map(
     ([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`,

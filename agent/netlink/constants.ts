@@ -414,7 +414,6 @@ export const CTRL_ATTR_FAMILY_NAME = 2;
 export const WG_KEY_LEN = 32;
 export const WG_CMD_GET_DEVICE = 0;
 export const WG_CMD_SET_DEVICE = 1;
-export const WGDEVICE_A_IFINDEX = 1;
 export const WGDEVICE_A_IFNAME = 2;
 export const WGDEVICE_A_PRIVATE_KEY = 3;
 export const WGDEVICE_A_PUBLIC_KEY = 4;

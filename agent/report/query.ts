@@ -50,7 +50,7 @@ export interface KeyAnswer {
 }
 
 /** Longest end of a name that {@link querySocket} adds. */
-export const QUERY_SUFFIX = ".query";
+const QUERY_SUFFIX = ".query";
 
 /** The socket for questions about the node, beside that for the shim. */
 export function querySocket(socket: string): string {

@@ -174,7 +174,7 @@ export function reportAttachments(links: readonly PodLink[], atMs: number): read
 const BY_URGENCY: readonly PeerReport["route"][] = ["unreachable", "held", "overlay", "direct", "encrypted"];
 
 /** Those that cannot be reached first, then by name; cut before anything is made of the rest. */
-export function reportPeers(peers: readonly PlannedPeer[], maxPeers: number): readonly PeerReport[] {
+function reportPeers(peers: readonly PlannedPeer[], maxPeers: number): readonly PeerReport[] {
   return BY_URGENCY.flatMap((kind) => peers.filter(({ plan }) => routeOf(plan) === kind))
     .slice(0, maxPeers)
     .map(describePeer);

@@ -54,7 +54,7 @@ export const listenAddress = v.pipe(
     return NEVER;
   }),
 );
-export const wholeNumber = v.pipe(
+const wholeNumber = v.pipe(
   v.union([v.number(), v.pipe(v.string(), v.digits(), v.transform(Number))], "must be a number"),
   v.integer("must be a whole number"),
 );

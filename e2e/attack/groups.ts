@@ -7,6 +7,7 @@ import { NEIGHBOUR_ATTACKS } from "./neighbour-attacks.ts";
 import { OBJECT_ATTACKS } from "./object-attacks.ts";
 import { OUTSIDER_ATTACKS } from "./outsider-attacks.ts";
 import { OVERLAY_ATTACKS } from "./overlay-attacks.ts";
+import { PATH_ATTACKS } from "./path-attacks.ts";
 import { REDIRECT_ATTACKS } from "./redirect-attacks.ts";
 import { SEGMENT_ATTACKS } from "./segment-attacks.ts";
 import { SOURCE_ATTACKS } from "./source-attacks.ts";
@@ -19,6 +20,7 @@ export const GROUPS: readonly AttackGroup[] = [
   SEGMENT_ATTACKS,
   ADVERTISEMENT_ATTACKS,
   REDIRECT_ATTACKS,
+  PATH_ATTACKS,
   NEIGHBOUR_ATTACKS,
   OVERLAY_ATTACKS,
   OUTSIDER_ATTACKS,

@@ -10,7 +10,7 @@ export async function verifyThrough(socket: string): Promise<readonly string[]> 
 }
 
 /** What the agent behind this socket tells of its node; throws when it does not answer. */
-export async function reportThrough(socket: string): Promise<NodeReport> {
+async function reportThrough(socket: string): Promise<NodeReport> {
   const answer = await askAgent(socket, { query: "report", timeoutMs: ANSWER_WITHIN_MS });
   if (answer.kind === "silent") throw new Error(`No answer of the agent: ${answer.reason}`);
   return answer.report;

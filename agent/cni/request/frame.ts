@@ -1,7 +1,7 @@
 import { CNI_CODE, CniError } from "../cni-error.ts";
 
 /** Version of the shim protocol that this agent speaks (docs/protocol.md). */
-export const PROTOCOL_VERSION = 1;
+const PROTOCOL_VERSION = 1;
 
 const MAGIC = "CWAY";
 const REQUEST_HEADER_LENGTH = 24;

@@ -51,7 +51,7 @@ export function versionOf(stdin: string): CniVersion {
   }
 }
 
-export function isSupportedVersion(version: unknown): version is CniVersion {
+function isSupportedVersion(version: unknown): version is CniVersion {
   return (SUPPORTED_VERSIONS as readonly unknown[]).includes(version);
 }
 

@@ -22,7 +22,7 @@ export interface RuntimeConfig {
 }
 
 /** Capability by which containerd and CRI-O pass the annotations of a pod. */
-export const ANNOTATIONS_KEY = "io.kubernetes.cri.pod-annotations";
+const ANNOTATIONS_KEY = "io.kubernetes.cri.pod-annotations";
 
 /**
  * Reads what a runtime asks for (CONVENTIONS.md of containernetworking/cni): addresses and MAC from the

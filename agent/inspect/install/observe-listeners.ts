@@ -10,7 +10,7 @@ export async function observeListeners(): Promise<ReadonlySet<number>> {
 const LISTEN = "0A";
 
 /** Ports of a table: `sl local_address rem_address st …`, addresses and ports in hexadecimal. */
-export function listeningPorts(text: string): readonly number[] {
+function listeningPorts(text: string): readonly number[] {
   return splitSockets(text)
     .filter((fields) => fields[3] === LISTEN)
     .map((fields) => Number.parseInt(fields[1]?.split(":")[1] ?? "", 16));

@@ -38,7 +38,7 @@ export function addressRemovals(linkIndex: number, address: string): readonly Ne
  * Whether a route has the shape that {@link podRoute} gives it: what only shares the number is somebody
  * else's.
  */
-export function isPodRoute(
+function isPodRoute(
   { destination, gateway, linkIndex, type, protocol }: Route,
   bridgeIndex: number,
 ): boolean {

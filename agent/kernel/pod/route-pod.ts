@@ -24,7 +24,7 @@ import { ROUTE_PROTOCOL } from "../link/ownership.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 
 /** Priority of the rules that we make in pods: before the main table's. */
-export const RULE_PRIORITY = 25_463;
+const RULE_PRIORITY = 25_463;
 
 export interface RoutePodInput {
   readonly rtnetlink: NetlinkClient;

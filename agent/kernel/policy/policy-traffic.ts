@@ -19,7 +19,7 @@ export interface PolicyTraffic {
     isForbidden: (packet: Packet) => boolean,
   ): Promise<EndedConnections>;
   /** See {@link forgetPods}. */
-  forgetPods(addresses: ReadonlySet<string>): Promise<void>;
+  forgetPods(isGone: (address: string) => boolean): Promise<void>;
   /** This node's own addresses. */
   listOwnAddresses(): Promise<ReadonlySet<string>>;
   /**
@@ -45,7 +45,7 @@ export function createPolicyTraffic(input: PolicyTrafficInput): PolicyTraffic {
   return {
     endConnections: (addresses, isForbidden) =>
       endConnections(netfilter, { addresses, isForbidden, mark: markOf(options) }),
-    forgetPods: (addresses) => forgetPods(netfilter, addresses),
+    forgetPods: (isGone) => forgetPods(netfilter, isGone),
     listOwnAddresses: async () => new Set((await listAddresses(rtnetlink)).map(({ address }) => address)),
     watchDrops: (onDrop, onError) =>
       watchPacketLog({

@@ -102,7 +102,7 @@ const WATCH_BUFFER_BYTES = 16 * 1024 * 1024;
  * To be woken by each message of a storm costs much more than the messages: after the first they are left to
  * pile up for this time.
  */
-export const COLLECT_MS = 50;
+const COLLECT_MS = 50;
 
 /** Twice what the kernel puts into one datagram of events. */
 const DATAGRAM_BYTES = 64 * 1024;

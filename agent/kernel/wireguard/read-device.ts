@@ -7,7 +7,7 @@ import { readOne } from "../socket/read-one.ts";
 import { WireGuardMissingError } from "./wireguard-kernel.ts";
 
 /** Number of the family; undefined on a kernel without WireGuard. Another one when its module comes again. */
-export function findFamily(generic: NetlinkClient): Promise<number | undefined> {
+function findFamily(generic: NetlinkClient): Promise<number | undefined> {
   return readOne(generic, getFamily(WIREGUARD_FAMILY), parseFamily);
 }
 

@@ -29,7 +29,7 @@ export type ObjectChange<T> =
     };
 
 /** Stands for objects whose name cannot be told; none can be called so. */
-export const UNNAMED = "(no name)";
+const UNNAMED = "(no name)";
 
 export function createObjectStore<T>(): ObjectStore<T> {
   return { objects: new Map(), skipped: new Map() };

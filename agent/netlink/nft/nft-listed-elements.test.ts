@@ -95,6 +95,7 @@ test("formatFields() writes the bytes of what it does not know, whatever they ar
   fc.assert(values);
   assert.equal(formatFields(19, Buffer.from("01000000", "hex")), "0x01000000");
   assert.equal(formatFields(IPV4, Buffer.from("0a00", "hex")), "0x0a00");
+  assert.equal(formatFields((IPV4 << 12) | (12 << 6) | 13, Buffer.from("0a000001", "hex")), "0x0a000001");
 });
 
 test("readComment() reads what writeComment() writes, and no other user data", () => {

@@ -101,8 +101,9 @@ export function formatFields(type: number, value: Buffer): string {
   const length = fields?.reduce((sum, { bytes = 0 }) => sum + padded(bytes), 0) ?? 0;
   const open = fields?.filter(({ bytes }) => bytes === undefined).length ?? 0;
   const isWhole = open === 1 ? value.length > length : value.length === length;
-  if (fields === undefined || open > 1 || (!isWhole && value.length !== fields[0]?.bytes))
-    return `0x${value.toString("hex")}`;
+  // A field alone comes without padding, too.
+  const isAlone = fields?.length === 1 && value.length === fields[0]?.bytes;
+  if (fields === undefined || open > 1 || !(isWhole || isAlone)) return `0x${value.toString("hex")}`;
   let offset = 0;
   const texts = fields.map(({ bytes = value.length - length, format }) => {
     const text = format(value.subarray(offset, offset + bytes));

@@ -78,7 +78,7 @@ export function endKeys(addresses: Iterable<string>): ReadonlySet<string> {
  * among `keys`. There may be a hundred thousand connections, and reading one whole costs several times as
  * much.
  */
-export function hasEndIn(payload: Buffer, keys: ReadonlySet<string>): boolean {
+export function hasEndIn(payload: Buffer, keys: Pick<ReadonlySet<string>, "has">): boolean {
   return [CTA_TUPLE_ORIG, CTA_TUPLE_REPLY].some((type) => {
     const tuple = findAttribute(payload, NFGENMSG_BYTES, type);
     const addresses = tuple < 0 ? -1 : findAttribute(payload, tuple, CTA_TUPLE_IP);

@@ -1,5 +1,5 @@
 /** Why what a node claims does not count; labels of the metric `causeway_peers_refused`. */
-export const REFUSAL_REASONS = [
+const REFUSAL_REASONS = [
   "conflict",
   "too_wide",
   "too_narrow",

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { digestOf } from "../../reconcile/policy/digest.ts";
 import { parseNetworkPolicy } from "./parse/parse-network-policy.ts";
 import { projectPod } from "./parse/project-pod.ts";
 import { createPolicyEngine } from "./state/policy-engine.ts";
@@ -23,7 +24,12 @@ function planTable(egress: readonly object[]) {
     "large",
   );
   assert.deepEqual(policy.faults, []);
-  const engine = createPolicyEngine({ nodeName: "own", families: [4], network: { cidrs: [], gateways: [] } });
+  const engine = createPolicyEngine({
+    nodeName: "own",
+    families: [4],
+    network: { cidrs: [], gateways: [] },
+    digestOf,
+  });
   const pod = (name: string, node: string, podIP: string): ObjectChange => {
     const ports = [{ name: "http", containerPort: 80 }];
     const raw = {

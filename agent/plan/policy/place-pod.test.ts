@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { digestOf } from "../../reconcile/policy/digest.ts";
 import { parseNetworkPolicy } from "./parse/parse-network-policy.ts";
 import { projectNamespace, projectPod } from "./parse/project-pod.ts";
 import { createNames } from "./compile/names.ts";
@@ -33,7 +34,7 @@ function createPlace() {
         return policies.selecting(...pod);
       },
     },
-    names: createNames(),
+    names: createNames(digestOf),
     isBig: () => false,
   });
   const setPod = (labels: Readonly<Record<string, string>>): void => {

@@ -19,7 +19,7 @@ export type PodWatches =
   | { readonly kind: "cluster"; readonly labelSelector: string | undefined };
 
 /** More watches than these cost an API server more than one of everything. */
-export const MAX_NAMESPACES = 32;
+const MAX_NAMESPACES = 32;
 
 /**
  * Finds what selectors of this node's groups ask for: no more is watched than they name, and nothing where

@@ -1,3 +1,4 @@
+import { LINK_GROUP } from "../../net/host-link.ts";
 import { formatPortElement, type PortElement } from "../pods/host-ports.ts";
 import { formatSourceElement, type SourceElement } from "../pods/sources.ts";
 import type { NftChain, Ruleset } from "../nft/nft-table.ts";
@@ -32,6 +33,7 @@ export function planRuleset(input: RulesetInput): Ruleset {
       chains: [
         ...planSourceNat(withPorts, masqueraded, input),
         planRedirectDrop(input.bridge),
+        planPathGuard(),
         planLocalnetGuard(input.bridge, [...encryption.arrivalRules, ...overlay.arrivalRules]),
         ...planHostPorts(withPorts),
         ...overlay.chains,
@@ -87,6 +89,25 @@ function planLocalnetGuard(bridge: string, arrivalRules: NftChain["rules"]): Nft
       { name: "localnet", text: `ip daddr 127.0.0.0/8 iifname "${bridge}" drop` },
       { name: "localnet-source", text: `ip saddr 127.0.0.0/8 iifname "${bridge}" drop` },
       ...arrivalRules,
+    ],
+  };
+}
+
+/**
+ * What is too big for a path is said by routers, not by pods. About an echo of its own the kernel believes
+ * whoever says so (icmp_err of net/ipv4/icmp.c): one packet of a pod, and for ten minutes everything that the
+ * node itself sends to an address goes in pieces of 552 bytes, what carries the overlay among it. Only what
+ * comes to the node passes here; an answer about a pod's connection has been translated back by then.
+ */
+function planPathGuard(): NftChain {
+  return {
+    name: "input",
+    type: "filter",
+    hook: "input",
+    priority: 0,
+    rules: [
+      { name: "too-big4", text: `iifgroup ${LINK_GROUP} icmp type destination-unreachable icmp code 4 drop` },
+      { name: "too-big6", text: `iifgroup ${LINK_GROUP} icmpv6 type packet-too-big drop` },
     ],
   };
 }

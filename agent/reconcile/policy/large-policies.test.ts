@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
+import { digestOf } from "./digest.ts";
 import { parsePolicy } from "../../plan/policy/parse/parse-policy.ts";
 import { projectNamespace, projectPod } from "../../plan/policy/parse/project-pod.ts";
 import { createPolicyEngine, type PolicyEngine } from "../../plan/policy/state/policy-engine.ts";
@@ -32,6 +33,7 @@ interface Setup {
 
 function setUp(t: TestContext): Setup {
   const engine = createPolicyEngine({
+    digestOf,
     nodeName: "here",
     families: [4],
     network: { cidrs: [], gateways: [] },
@@ -58,7 +60,12 @@ function setUp(t: TestContext): Setup {
   const admission = createPodAdmission({
     queue,
     engine: () => engine,
-    former: { gone: () => undefined, forgotten: () => Promise.resolve() },
+    former: {
+      held: () => undefined,
+      gone: () => undefined,
+      forgotten: () => Promise.resolve(),
+      look: () => undefined,
+    },
     clock,
     start: "closed",
     reason: () => "",

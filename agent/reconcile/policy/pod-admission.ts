@@ -11,8 +11,8 @@ import type { PolicyQueue } from "./policy-queue.ts";
 export interface PodAdmissionInput {
   readonly queue: Pick<PolicyQueue, "commit" | "gather" | "isOpen">;
   /** Undefined before it begins. */
-  readonly engine: () => Pick<PolicyEngine, "concerns" | "knows" | "policies"> | undefined;
-  readonly former: Pick<FormerPods, "gone" | "forgotten">;
+  readonly engine: () => Pick<PolicyEngine, "concerns" | "knows"> | undefined;
+  readonly former: Pick<FormerPods, "held" | "gone" | "forgotten" | "look">;
   readonly clock: Clock;
   /** Whether pods may start before policies are known. */
   readonly start: "open" | "closed";
@@ -50,6 +50,12 @@ export const PATIENCE_MS = 5000;
 export function createPodAdmission(input: PodAdmissionInput): PodAdmission {
   const { queue, engine, clock, former } = input;
   const attachments = new Map<string, Attachment>();
+  /** By host link, of all pods. */
+  const held = new Map<string, readonly string[]>();
+  const hold = (hostLink: string, { addresses }: Attachment): void => {
+    held.set(hostLink, addresses);
+    former.held(addresses);
+  };
   const { until, look } = createPatience(clock);
   const isKnown = ({ namespace, name, uid }: PodIdentity): boolean => {
     const now = engine();
@@ -59,12 +65,16 @@ export function createPodAdmission(input: PodAdmissionInput): PodAdmission {
     attachments: () => attachments,
     async admit(hostLink, attachment, join) {
       const { pod } = attachment;
-      if (pod === undefined) return undefined;
+      if (pod === undefined) {
+        hold(hostLink, attachment);
+        return undefined;
+      }
       if (input.start === "closed" && !(await until(queue.isOpen))) return input.reason();
       attachments.set(hostLink, attachment);
       const change = changeOf(hostLink, attachment);
       try {
         await former.forgotten(attachment.addresses);
+        hold(hostLink, attachment);
         if (!queue.isOpen()) {
           queue.gather([change]);
           return undefined;
@@ -77,23 +87,27 @@ export function createPodAdmission(input: PodAdmissionInput): PodAdmission {
       return undefined;
     },
     async release(hostLink) {
-      const attachment = attachments.get(hostLink);
-      if (attachment === undefined) return;
-      attachments.delete(hostLink);
-      const change = changeOf(hostLink, undefined);
-      // What the table of an agent before says of it stays with that: until it can be read again nobody can
-      // change it.
-      if (queue.isOpen()) await queue.commit([change]);
-      else queue.gather([change]);
-      // Where there are no policies, what comes to who has the addresses next is allowed.
-      if (engine()?.policies.size !== 0) former.gone(attachment.addresses);
+      if (attachments.delete(hostLink)) {
+        const change = changeOf(hostLink, undefined);
+        // What the table of an agent before says of it stays with that: until it can be read again nobody can
+        // change it.
+        if (queue.isOpen()) await queue.commit([change]);
+        else queue.gather([change]);
+      }
+      former.gone(held.get(hostLink) ?? []);
+      held.delete(hostLink);
     },
     adopt(adopted) {
-      const known = [...adopted].filter(([, { pod }]) => pod !== undefined);
+      const all = [...adopted];
+      for (const [hostLink, attachment] of all) hold(hostLink, attachment);
+      const known = all.filter(([, { pod }]) => pod !== undefined);
       for (const [hostLink, attachment] of known) attachments.set(hostLink, attachment);
       queue.gather(known.map(([hostLink, attachment]) => changeOf(hostLink, attachment)));
     },
-    written: look,
+    written() {
+      former.look();
+      look();
+    },
   };
 }
 

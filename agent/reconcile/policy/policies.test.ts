@@ -70,6 +70,8 @@ function setUp(t: TestContext, { start = "closed" }: { readonly start?: "open" |
     },
   };
   const former = {
+    held: () => undefined,
+    look: () => undefined,
     gone: (addresses: readonly string[]) => setup.former.push(`${addresses.join()} is gone`),
     forgotten: (addresses: readonly string[]) => {
       setup.former.push(`forget ${addresses.join()}`);
@@ -481,13 +483,4 @@ test("a pod does not start before connections of who had its address before are 
   assert.deepEqual(setup.former, ["forget 10.244.1.2", "10.244.1.2 is gone", "forget 10.244.1.2"]);
   forgetting.resolve();
   assert.equal(await answer, undefined);
-});
-
-test("where there are no policies, connections of pods that are gone are left alone", async (t) => {
-  const setup = setUp(t);
-  setup.hear([namespace("a"), pod("a/first")]);
-  await setup.begin();
-  await setup.policies.admit("first", attachment("a/first", "10.244.1.2"));
-  await setup.policies.release("first");
-  assert.deepEqual(setup.former, ["forget 10.244.1.2"]);
 });

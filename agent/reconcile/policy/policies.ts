@@ -1,3 +1,4 @@
+import { digestOf } from "./digest.ts";
 import type { PolicyKernel } from "../../kernel/policy/policy-kernel.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Readiness } from "../../lib/readiness.ts";
@@ -241,7 +242,7 @@ function step(state: State): void {
   if (state.engine === undefined) {
     reportWaiting(state);
     if (known === undefined || !source.isComplete()) return;
-    state.engine = createPolicyEngine({ nodeName: input.nodeName, ...known });
+    state.engine = createPolicyEngine({ nodeName: input.nodeName, digestOf, ...known });
     queue.begin(state.engine);
     return;
   }

@@ -40,7 +40,7 @@ for (const { name, problems } of [
       tell(problems(turn));
       await clock.advance(50);
     }
-    assert.ok(lines.length <= 30 * 11 + 120 * 11 + 11, `${lines.length} lines in an hour`);
+    assert.ok(lines.length <= (300 + 360) * 12, `${lines.length} lines in an hour`);
   });
 
 test("createProblemReporter() tells later what came while too much was told, if it is still there", async () => {

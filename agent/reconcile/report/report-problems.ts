@@ -7,7 +7,7 @@ import { listSome } from "../../text/list-some.ts";
 const MAX_NAMED = 10;
 
 /** So often something new is told: whoever changes objects all the time fills no disk. */
-const TELLINGS = { perSecond: 1 / 30, burst: 30 } as const;
+const TELLINGS = { perSecond: 0.1, burst: 300 } as const;
 
 export interface ProblemReporterInput {
   readonly log: Pick<Log, "info" | "warn">;

@@ -36,7 +36,7 @@ const NO_POLICIES: WatchedPolicies = {
  * before has enforced is removed.
  */
 export function openPolicies(base: Base, source: Source): WatchedPolicies {
-  const { config, kernel, log, clock, metrics, repairs } = base;
+  const { config, kernel, ipam, log, clock, metrics, repairs } = base;
   if (!config.policy.enabled || (source.client === undefined && config.objectsFile === undefined)) {
     void removePolicies(base);
     return NO_POLICIES;
@@ -54,6 +54,10 @@ export function openPolicies(base: Base, source: Source): WatchedPolicies {
     former: createFormerPods({
       kernel: kernel.policyTraffic,
       clock,
+      // The node itself has the gateways of its PodCIDRs.
+      isOfPods: (address) => ![undefined, address].includes(ipam.gatewayOf(address)),
+      // Before they are known there may be some.
+      isNeeded: () => made?.engine()?.policies.size !== 0,
       onError: (error) =>
         log.warn({ error: messageOf(error) }, "Cannot forget connections of pods that are gone"),
     }),

@@ -15,10 +15,12 @@ import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts
 import {
   arp,
   ethernet,
+  fragmentationNeeded,
   icmpv6,
   neighbour6,
   redirect4,
   ipv4,
+  packetTooBig,
   routerAdvertisement,
 } from "../../testing/packets/raw-frames.ts";
 
@@ -305,6 +307,30 @@ test("redirects move no route of the node: neither a pod's, nor one from the upl
   await ip("route", "flush", "cache");
   await start();
   assert.equal(await runOnHost("sysctl", "-n", "net.ipv4.conf.up0.accept_redirects"), "0\n");
+});
+
+test("no pod makes the node believe that a path takes small packets alone", async () => {
+  const [world, victim] = ["198.51.100.9", "fd00:1::3"];
+  // About an echo reply the kernel needs no socket to believe it.
+  const cause4 = ipv4({ from: "192.0.2.10", to: world }, 1, Buffer.alloc(8));
+  const cause6 = icmpv6({ from: GATEWAY6, to: victim }, { type: 129, body: Buffer.alloc(4) });
+  const lies = [
+    ethernet(TO_GATEWAY, "ipv4", fragmentationNeeded({ from: POD4, to: GATEWAY4 }, 552, cause4)),
+    ethernet(TO_GATEWAY, "ipv6", packetTooBig({ from: "fd00:1::2", to: GATEWAY6 }, 1280, cause6)),
+  ];
+  const paths = async (): Promise<readonly string[]> =>
+    [await ip("route", "get", world), await ip("-6", "route", "get", victim)].map(
+      (text) => /mtu (\d+)/.exec(text)?.[1] ?? "whole",
+    );
+  await send(pod, "eth0", lies);
+  assert.deepEqual(await paths(), ["whole", "whole"]);
+  await agent.end("SIGKILL");
+  await runOnHost("nft", "flush", "chain", "inet", "causeway", "input");
+  await send(pod, "eth0", lies);
+  await eventually("both are believed", async () => (await paths()).join() === "552,1280", paths);
+  await ip("route", "flush", "cache");
+  await ip("-6", "route", "flush", "cache");
+  await start();
 });
 
 test("a pod that is let in by its link is found by its own addresses only", async () => {

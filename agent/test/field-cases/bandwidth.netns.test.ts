@@ -8,7 +8,6 @@ import { callWhileStopped } from "../../testing/agent/call-while-stopped.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
 import { assertNodeState, dumpNodeState } from "../../testing/machine/node-state.ts";
-import { privileged } from "../../testing/runner/privileged.ts";
 
 let node: TestNode;
 let agent: AgentProcess;
@@ -157,62 +156,4 @@ for (const { name, command } of [
       async () => [await repairs(), agent.log()],
     );
   });
-}
-
-for (const { name, rate, settleMs, ms } of [
-  // Where a hundred packets pass in a second, TCP takes some to find its window.
-  { name: "1 Mbit/s", rate: 1e6, settleMs: 2000, ms: 4000 },
-  { name: "100 Mbit/s", rate: 1e8, settleMs: 500, ms: 2000 },
-  { name: "1 Gbit/s", rate: 1e9, settleMs: 500, ms: 2000 },
-]) {
-  test(`what a pod receives and what it sends keeps within 10 % of ${name}`, async (context) => {
-    const limits = { ingressRate: rate, ingressBurst: NO_BURST, egressRate: rate, egressBurst: NO_BURST };
-    const { pod: limited } = await addPod("web", limits);
-    const { pod: free } = await addPod("free", {});
-    for (const { direction, from, to, address } of [
-      { direction: "receives", from: free, to: limited, address: "10.244.1.2" },
-      { direction: "sends", from: limited, to: free, address: "10.244.1.3" },
-    ]) {
-      const measured = await measure(from, to, { address, settleMs, ms });
-      context.diagnostic(`${direction} ${((measured / rate) * 100).toFixed(1)} % of ${name}`);
-      const said = `${direction} ${measured} bit/s instead of ${rate}`;
-      assert.ok(measured < 1.1 * rate, said);
-      if (measured > 0.9 * rate) continue;
-      // An emulated machine may be too slow to come near a limit, which costs as much as the way without.
-      const unlimited = await measureUnlimited(free, { settleMs, ms });
-      context.diagnostic(`${unlimited} bit/s without a limit`);
-      assert.ok(unlimited < 2 * rate, said);
-    }
-  });
-}
-
-const PROGRAM = new URL("../../testing/machine/measure-rate.ts", import.meta.url).pathname;
-
-interface Duration {
-  readonly settleMs: number;
-  readonly ms: number;
-}
-
-interface Measurement extends Duration {
-  readonly address: string;
-}
-
-/** What a pod without limits sends to another, the third that an ADD made, in bit/s. */
-async function measureUnlimited(from: Netns, duration: Duration): Promise<number> {
-  const { pod: to } = await addPod("free-too", {});
-  const measured = await measure(from, to, { address: "10.244.1.4", ...duration });
-  await node.del("free-too");
-  return measured;
-}
-
-/** What arrives, in bit/s. */
-async function measure(from: Netns, to: Netns, { address, settleMs, ms }: Measurement): Promise<number> {
-  const received = to.run(process.execPath, PROGRAM, "receive", "5000", String(settleMs), String(ms));
-  await eventually("the receiver listens", async () => (await to.run("ss", "-Hltn")).includes(":5000"));
-  const sender = `echo started; exec ${process.execPath} ${PROGRAM} send ${address} 5000`;
-  const command = ["nsenter", `--net=${from.path}`, "sh", "-c", sender];
-  const { pid } = await privileged({ command, background: true });
-  const rate = Number((await received).split("\n")[1]);
-  await privileged({ command: ["kill", "-9", String(pid)] });
-  return rate;
 }

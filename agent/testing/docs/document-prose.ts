@@ -33,7 +33,7 @@ const BANNED_IN_DOCUMENTS: readonly BannedPhrase[] = [
 export const MEAN_WORDS = 20;
 export const MAX_WORDS = 40;
 /** Share of sentences that may have a verb in the passive. */
-export const PASSIVE_SHARE = 0.25;
+const PASSIVE_SHARE = 0.25;
 export const COLUMNS = 100;
 
 /** Share and mean say nothing about fewer sentences. */

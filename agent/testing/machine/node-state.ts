@@ -2,17 +2,18 @@ import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import { runOnHost } from "./netns.ts";
 
-/** Everything of a network namespace that an agent, a shim or a pod may leave something in. */
+/**
+ * Everything of a network namespace that an agent, a shim or a pod may leave something in: few processes,
+ * for tests ask often. The order of lines says nothing, but for nft.
+ */
 const DUMPS = [
-  "ip -o link | sort",
-  "ip -o address | sort",
-  "ip route show table all | sort",
-  "ip -6 route show table all | sort",
-  // Others come and go with what pods and their neighbours send by themselves, such as a router solicitation.
-  "ip neighbour show nud permanent | sort",
-  "bridge fdb | sort",
-  "nft -s list ruleset",
-];
+  // "table all" has the routes of both families.
+  // Other neighbours come and go with what pods send by themselves, such as a router solicitation.
+  "printf '%s\\n' link address 'route show table all' 'neighbour show nud permanent' | ip -o -batch -",
+  "bridge fdb",
+] as const;
+const RULES = "nft -s list ruleset";
+const END = "# end";
 
 /**
  * What follows from the presence of ports, which the bridge notices a moment later, the numbers that the
@@ -27,11 +28,16 @@ const CHANGING = [
   / +$/gm,
 ];
 
-/** The host's network as text, by command, to be compared with that of another time. */
+/** The host's network as text, to be compared with that of another time. */
 export async function dumpNodeState(): Promise<string> {
-  const script = DUMPS.map((command) => `echo '# ${command}'; ${command}`).join("\n");
+  const script = [...DUMPS, RULES].map((command) => `${command}; echo '${END}'`).join("\n");
   const state = await runOnHost("sh", "-ec", script);
-  return CHANGING.reduce((text, pattern) => text.replaceAll(pattern, ""), state);
+  const sections = CHANGING.reduce((text, pattern) => text.replaceAll(pattern, ""), state).split(`${END}\n`);
+  return sections.map((section, index) => (index < DUMPS.length ? sortLines(section) : section)).join("\n");
+}
+
+function sortLines(text: string): string {
+  return text.split("\n").toSorted().join("\n");
 }
 
 const DEADLINE_MS = 3000;

@@ -63,6 +63,18 @@ export function ipv4({ from, to }: FrameEnds, protocol: number, payload: Uint8Ar
   return packet;
 }
 
+/** "Of what I have seen, as `cause`, so many bytes are too many" (RFC 1191). */
+export function fragmentationNeeded(ends: FrameEnds, bytes: number, cause: Uint8Array): Buffer {
+  const message = Buffer.concat([Buffer.from([3, 4, 0, 0, 0, 0]), u16(bytes), cause]);
+  message.writeUInt16BE(checksum(message), 2);
+  return ipv4(ends, 1, message);
+}
+
+/** The same for IPv6 (RFC 8201). */
+export function packetTooBig(ends: FrameEnds, bytes: number, cause: Uint8Array): Buffer {
+  return icmpv6(ends, { type: 2, body: Buffer.concat([u32(bytes), cause]) });
+}
+
 /** An ICMP redirect (RFC 792): "reach what `cause` is for through `gateway`". */
 export function redirect4(ends: FrameEnds, gateway: string, cause: Uint8Array): Buffer {
   const message = Buffer.concat([Buffer.from([5, 1, 0, 0]), addressToBytes(gateway), cause]);

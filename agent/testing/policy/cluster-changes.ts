@@ -1,3 +1,4 @@
+import { digestOf } from "../../reconcile/policy/digest.ts";
 import { cidrOf } from "../../net/cidr.ts";
 import { objectKey, policyKey } from "../../plan/policy/model.ts";
 import { parseClusterPolicy } from "../../plan/policy/parse/parse-cluster-policy.ts";
@@ -16,6 +17,7 @@ import type { RawCluster } from "./raw-objects.ts";
 export function createTestEngine(bigLimits: BigLimits = { shareAbove: 2, copyBelow: 3 }): PolicyEngine {
   const cidrs = [cidrOf("10.244.0.0", 16), cidrOf("fd00::", 16)];
   return createPolicyEngine({
+    digestOf,
     nodeName: HERE,
     families: [4, 6],
     network: { cidrs, gateways: GATEWAYS },

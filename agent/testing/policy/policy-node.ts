@@ -173,9 +173,14 @@ function rawPod(key: string, uid: string, { labels = {}, node, podIPs = [], port
 
 /** Datagrams that have arrived in a namespace at a port where nobody listens. */
 export async function countArrived(netns: Netns): Promise<number> {
+  return countDatagrams(netns, "NoPorts");
+}
+
+/** What a namespace counts of UDP, by the kernel's name. */
+export async function countDatagrams(netns: Netns, counter: "NoPorts" | "OutDatagrams"): Promise<number> {
   const lines = (await netns.run("grep", "^Udp:", "/proc/net/snmp")).trim().split("\n");
   const [names = [], values = []] = lines.map((line) => line.split(" "));
-  return Number(values[names.indexOf("NoPorts")]);
+  return Number(values[names.indexOf(counter)]);
 }
 
 /** Whether there is a table of policies. */

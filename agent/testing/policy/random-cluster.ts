@@ -7,7 +7,7 @@ export const HERE = "here";
 export const NAMESPACES = ["alpha", "beta", "gamma"] as const;
 
 /** Few keys and values, so that selectors often match. */
-export const LABELS: Readonly<Record<string, readonly string[]>> = {
+const LABELS: Readonly<Record<string, readonly string[]>> = {
   app: ["web", "db"],
   tier: ["front", "back"],
   env: ["test", "prod"],
@@ -24,7 +24,7 @@ const NODES: readonly { readonly name: string; readonly addresses: readonly stri
   { name: "there", addresses: ["192.0.2.11", "2001:db8::11"] },
 ];
 
-export function randomLabels(
+function randomLabels(
   known: Readonly<Record<string, readonly string[]>>,
 ): fc.Arbitrary<Record<string, string>> {
   const entries = Object.entries(known).map(([key, values]) =>

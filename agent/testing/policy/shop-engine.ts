@@ -1,3 +1,4 @@
+import { digestOf } from "../../reconcile/policy/digest.ts";
 import { cidrOf } from "../../net/cidr.ts";
 import { parseNetworkPolicy } from "../../plan/policy/parse/parse-network-policy.ts";
 import { projectNamespace, projectPod } from "../../plan/policy/parse/project-pod.ts";
@@ -29,6 +30,7 @@ const namespace = "shop";
 
 export function createShopEngine(): ShopEngine {
   const engine = createPolicyEngine({
+    digestOf,
     nodeName: "here",
     families: [4, 6],
     network: { cidrs: [cidrOf("10.244.0.0", 16), cidrOf("fd00:10:244::", 56)], gateways: ["10.244.1.1"] },

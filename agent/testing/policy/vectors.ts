@@ -1,3 +1,4 @@
+import { digestOf } from "../../reconcile/policy/digest.ts";
 import { isObject } from "../../lib/json.ts";
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
@@ -107,7 +108,7 @@ function changesOf({ namespaces, pods, policies }: Vector): readonly ObjectChang
 /** An engine of the node that has all pods of a vector. */
 export function engineOf(vector: Vector): PolicyEngine {
   const network = { cidrs: [cidrOf("10.244.0.0", 16)], gateways: [] };
-  const engine = createPolicyEngine({ nodeName: "here", families: [4], network });
+  const engine = createPolicyEngine({ nodeName: "here", families: [4], network, digestOf });
   engine.apply(changesOf(vector));
   return engine;
 }

@@ -215,6 +215,24 @@ test("only main.ts reads the environment or exits", () => {
   assert.deepEqual(wrong, []);
 });
 
+test("no function or value is exported that no other file uses", () => {
+  const paths = ["agent", "bench", "deploy", "e2e"].flatMap((folder) =>
+    readdirSync(new URL(`../${folder}`, AGENT), { recursive: true, encoding: "utf8" })
+      .filter((path) => path.endsWith(".ts"))
+      .map((path) => `${folder}/${path}`),
+  );
+  const users = new Map<string, number>();
+  const texts = paths.map((path) => ({ path, text: readFileSync(new URL(`../${path}`, AGENT), "utf8") }));
+  for (const { text } of texts)
+    for (const word of new Set(text.match(/[\w$]+/g))) users.set(word, (users.get(word) ?? 0) + 1);
+  const unused = texts.flatMap(({ path, text }) =>
+    [...text.matchAll(/^export (?:async )?(?:function\*?|const|let|class) (\w+)/gm)]
+      .filter(([, name = ""]) => users.get(name) === 1)
+      .map(([, name]) => `${path}: ${name}`),
+  );
+  assert.deepEqual(unused, []);
+});
+
 test("nothing that ships imports test support", () => {
   const wrong = sources.filter((source) =>
     importsOf(source).some((specifier) => specifier.includes("testing/")),

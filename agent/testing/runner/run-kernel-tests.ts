@@ -1,8 +1,8 @@
 /**
  * Runs the tests against the real kernel: in a user namespace (no root needed, the machine's network is out
  * of reach), each file in a network namespace of its own and with CAP_NET_ADMIN as the only capability. Three
- * files for each processor run at a time, long and large ones first; those that measure come last, alone. A
- * file's output comes in one piece when it has ended; one summary is at the end.
+ * files for each processor run at a time, long and large ones first; those that measure come last. A file's
+ * output comes in one piece when it has ended, with what it took; one summary is at the end.
  * usage: node agent/testing/runner/run-kernel-tests.ts [FILE …]
  */
 import { spawnSync } from "node:child_process";
@@ -26,8 +26,11 @@ function enterUserNamespace(): number {
   return status;
 }
 
-/** Files that measure rates, CPU or times: they run after all others, one at a time. */
-const MEASURING = /(?:bandwidth|foreign-routes|inspect-scale|status)\.netns\.test\.ts$/;
+/** Files that measure what a program takes of the CPU: each has a processor for itself. */
+const MEASURING_CPU = /(?:foreign-routes|status)\.netns\.test\.ts$/;
+
+/** Files that measure times and rates: they run alone. */
+const MEASURING_TIMES = /(?:bandwidth-rates|inspect-scale)\.netns\.test\.ts$/;
 
 /** Processes of one run start with what the first of them has compiled. */
 const CACHE = { NODE_COMPILE_CACHE: new URL("../../../.cache/node", import.meta.url).pathname };
@@ -49,17 +52,18 @@ function longFirst(paths: readonly string[]): readonly string[] {
 async function runFiles(): Promise<number> {
   const tests = files.length > 0 ? files : longFirst(globSync("agent/**/*.netns.test.ts"));
   if (tests.length === 0) throw new Error("no kernel tests found: run from the repository's folder");
+  const groups = Object.groupBy(tests, (file) => {
+    if (MEASURING_TIMES.test(file)) return "times";
+    return MEASURING_CPU.test(file) ? "cpu" : "others";
+  });
+  const processors = availableParallelism();
   const outcomes = [
-    ...(await inParallel(
-      tests.filter((file) => !MEASURING.test(file)),
-      FILES_PER_PROCESSOR * availableParallelism(),
-      runFile,
+    ...(await inParallel(groups.others ?? [], FILES_PER_PROCESSOR * processors, (file) =>
+      runFile(file, CACHE),
     )),
-    ...(await inParallel(
-      tests.filter((file) => MEASURING.test(file)),
-      1,
-      runFile,
-    )),
+    // What measures, measures programs as they ship: nothing has compiled them before.
+    ...(await inParallel(groups.cpu ?? [], processors, (file) => runFile(file))),
+    ...(await inParallel(groups.times ?? [], 1, (file) => runFile(file))),
   ];
   process.stdout.write(formatSummary(outcomes.map(({ summary }) => summary).reduce(addSummary, NO_TESTS)));
   const failed = outcomes.filter(({ exitCode }) => exitCode !== 0).map(({ file }) => file);
@@ -73,11 +77,14 @@ interface FileOutcome {
   readonly summary: TestSummary;
 }
 
-async function runFile(file: string): Promise<FileOutcome> {
-  // What measures, measures programs as they ship: nothing has compiled them before.
-  const { output, exitCode } = await runKernelTestFile(file, MEASURING.test(file) ? {} : CACHE);
+async function runFile(
+  file: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<FileOutcome> {
+  const startMs = performance.now();
+  const { output, exitCode } = await runKernelTestFile(file, environment);
   const { told, summary } = splitSummary(output);
-  process.stdout.write(`# ${file}\n${told}`);
+  process.stdout.write(`# ${file}: ${((performance.now() - startMs) / 1000).toFixed(1)} s\n${told}`);
   return { file, exitCode, summary };
 }
 

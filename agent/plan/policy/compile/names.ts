@@ -1,5 +1,3 @@
-import { fnv1a64 } from "../../../net/fnv1a.ts";
-
 /** Names for content: the same for the same, and never one for two. */
 export interface Names {
   nameOf(prefix: string, content: string): string;
@@ -7,24 +5,26 @@ export interface Names {
   forget(name: string): void;
 }
 
-const encoder = new TextEncoder();
+/** Letters of a digest that a name has: 64 bits in hexadecimal digits. */
+const LETTERS = 16;
 
 /**
- * Short names are hashes, and a hash of what users write can be made to collide: a name that is taken gets
- * another letter.
+ * Names are the beginnings of digests, and two beginnings of what users write can be made to be the same: a
+ * name that is taken gets another letter. Digests are compared, and kept: large policies have 100 KB of
+ * content.
  */
-export function createNames(): Names {
-  const contents = new Map<string, string>();
+export function createNames(digestOf: (content: string) => string): Names {
+  const digests = new Map<string, string>();
   return {
     nameOf(prefix, content) {
-      const { high, low } = fnv1a64(encoder.encode(content));
-      let name = `${prefix}-${[high, low].map((half) => half.toString(16).padStart(8, "0")).join("")}`;
-      while ((contents.get(name) ?? content) !== content) name += "x";
-      contents.set(name, content);
+      const digest = digestOf(content);
+      let name = `${prefix}-${digest.slice(0, LETTERS)}`;
+      while ((digests.get(name) ?? digest) !== digest) name += "x";
+      digests.set(name, digest);
       return name;
     },
     forget(name) {
-      contents.delete(name);
+      digests.delete(name);
     },
   };
 }

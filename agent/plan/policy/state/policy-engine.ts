@@ -33,6 +33,8 @@ export interface PolicyEngineInput {
   /** Families of pods of this node: chains of both are there before an address is known. */
   readonly families: readonly Family[];
   readonly network: PodNetwork;
+  /** Of content, by which chains and sets are named: the same for the same, and never one for two. */
+  readonly digestOf: (content: string) => string;
   readonly bigLimits?: BigLimits;
 }
 
@@ -78,7 +80,7 @@ export interface PolicyEngine {
 const BIG_LIMITS: BigLimits = { shareAbove: 256, copyBelow: 128 };
 
 export function createPolicyEngine(input: PolicyEngineInput): PolicyEngine {
-  const known = createKnown(input.bigLimits ?? BIG_LIMITS);
+  const known = createKnown(input);
   const { store, own, policies, lists, big } = known;
   const builder = createTableBuilder(lists, known.names, input.network);
   const placer = createPlacer({ ...known, families: input.families, isBig: big.isBig });
@@ -172,11 +174,12 @@ function createObjects({ nodeName, network: initial }: PolicyEngineInput, parts:
 }
 
 /** What is known of objects, and who matches which selector. */
-function createKnown(bigLimits: BigLimits) {
+function createKnown({ digestOf, bigLimits = BIG_LIMITS }: PolicyEngineInput) {
   const store = createObjectStore();
   const lists = createMemberLists(store);
   const big = createBigSelectors(lists, bigLimits);
-  return { store, own: createOwnPods(), policies: createPolicyStore(), names: createNames(), lists, big };
+  const names = createNames(digestOf);
+  return { store, own: createOwnPods(), policies: createPolicyStore(), names, lists, big };
 }
 
 function strangersOf(own: OwnPods, concerns: PolicyEngine["concerns"]): ReadonlySet<string> {
