@@ -17,3 +17,15 @@ export function memoryMb(pid: number, name: "VmRSS" | "RssAnon" | "VmHWM"): numb
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) / 1024;
 }
+
+/** How many clock ticks a second has (sysconf(_SC_CLK_TCK)): 100 on every architecture that we run on. */
+const TICKS = 100;
+
+/**
+ * CPU time of the children that a process has waited for, in milliseconds (proc_pid_stat(5), cutime and
+ * cstime).
+ */
+export function childrenCpuMs(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+  return ((Number(fields[13]) + Number(fields[14])) * 1000) / TICKS;
+}

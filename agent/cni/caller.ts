@@ -27,6 +27,7 @@ export function createCaller(transport: CallerTransport, connection: number): Op
   return {
     // Who has an answer may hang up before we hear that it has one.
     isGone: () => !isAnswered && transport.isGone(connection),
+    isAnswered: () => isAnswered,
     earlyReply(stdout) {
       const socket = transport.descriptorOf(connection);
       const bytes = encodeReplyFrame({ exitCode: 0, stdout });

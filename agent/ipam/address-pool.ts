@@ -1,4 +1,4 @@
-import { addressToNumber } from "../net/address.ts";
+import { addressFromNumber, addressToNumber } from "../net/address.ts";
 import { addressAt, type Cidr, cidrContains, cidrSize } from "../net/cidr.ts";
 
 /**
@@ -92,7 +92,7 @@ export function createAddressPool(cidr: Cidr): AddressPool {
       if (offset === undefined) return undefined;
       take(offset);
       lastOffset = offset;
-      return addressAt(cidr, BigInt(offset));
+      return addressFromNumber(cidr.family, base + BigInt(offset));
     },
     claim(address) {
       const offset = offsetOf(address);

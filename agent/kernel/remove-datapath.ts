@@ -1,3 +1,4 @@
+import { counted } from "../text/count.ts";
 import type { Link } from "../netlink/link/parse-link.ts";
 import { deleteRoute } from "../netlink/route/route.ts";
 import { isGatewayRoute } from "./node/gateway-routes.ts";
@@ -37,7 +38,7 @@ export async function removeDatapath({
     pods.map(({ link }) => link.index),
     FIRST_DELETION_GROUP,
   );
-  if (pods.length > 0) removed.push(`${pods.length} host links of pods`);
+  if (pods.length > 0) removed.push(`${counted(pods.length, "host link")} of pods`);
   for (const { link, role } of ours) {
     if (role === "host link") continue;
     await deleteLinks(rtnetlink, [link.index], FIRST_DELETION_GROUP);
@@ -45,11 +46,11 @@ export async function removeDatapath({
   }
   const routes = await listPeerRoutes(rtnetlink);
   await removeAll(rtnetlink, routes.map(deleteRoute));
-  if (routes.length > 0) removed.push(`${routes.length} routes to other nodes`);
+  if (routes.length > 0) removed.push(`${counted(routes.length, "route")} to other nodes`);
   // Those to pods and to gateways went with the bridge.
   const own = (await listOwnRoutes(rtnetlink)).filter(isGatewayRoute);
   await removeAll(rtnetlink, own.map(deleteRoute));
-  if (own.length > 0) removed.push(`${own.length} routes of PodCIDRs`);
+  if (own.length > 0) removed.push(`${counted(own.length, "route")} of PodCIDRs`);
   if (await unguardLoopback(xfrm)) removed.push("policies that guard 127.0.0.0/8");
   return [...removed, ...(await removeTables())];
 }

@@ -34,7 +34,8 @@ export interface JoinedChanges {
 
 /** What comes along with an attachment. */
 export interface AttachOptions {
-  readonly earlyReply?: EarlyReply | undefined;
+  /** Asked for where it can be used: it takes the whole result. */
+  readonly earlyReply?: (() => EarlyReply | undefined) | undefined;
   readonly joinedChanges?: JoinedChanges | undefined;
 }
 

@@ -7,14 +7,6 @@ import { printable, printableJson } from "../text/printable.ts";
 
 export type Log = Pick<Logger, "debug" | "info" | "warn" | "error">;
 
-const LEVEL_NAMES: Readonly<Record<string, string>> = {
-  10: "TRACE",
-  20: "DEBUG",
-  30: "INFO",
-  40: "WARN",
-  50: "ERROR",
-};
-
 /** A log, and what it writes its lines with. */
 export interface OpenLog {
   readonly log: Logger;
@@ -36,6 +28,8 @@ export function createLog(
   const options = {
     level: logLevel,
     base: null,
+    // By name: pino's numbers say nothing to who reads or filters the log.
+    formatters: { level: (name: string) => ({ level: name }) },
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
   };
   const log = pino(options, { write: (line: string) => lines.write(format(line)) });
@@ -51,5 +45,5 @@ function prettyLine(line: string): string {
   const fields = Object.entries(rest).map(
     ([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`,
   );
-  return `${printable([time, LEVEL_NAMES[String(level)] ?? level, msg, ...fields].join(" "))}\n`;
+  return `${printable([time, String(level).toUpperCase(), msg, ...fields].join(" "))}\n`;
 }

@@ -122,11 +122,13 @@ function awaitRest(server: Server, connection: Open): void {
 
 function deliver(server: Server, connection: Open): void {
   const { table } = server;
-  awaitInput(server, connection);
   const { id, handlers, frame } = connection;
-  if (table.get(id) === undefined) return;
   clearTimeout(connection.timer);
   table.serve(connection);
+  // Once the request is on its way: until then nobody acts on an end.
+  setImmediate(() => {
+    if (connection.phase === "serving" && table.get(id) === connection) awaitInput(server, connection);
+  });
   const { fds } = frame;
   frame.fds = [];
   handlers.onRequest(id, frame.buffer.subarray(0, frame.length), fds);

@@ -37,21 +37,27 @@ export function createListener(
     return checked(what, "epoll_ctl", addon.poll(socket.fd, UV_READABLE, onReadable));
   }
 
-  /** What ended it: the queue is empty, connections have no room for more, or the error of accept. */
-  function acceptAll(): "empty" | "full" | "failed" {
-    let result = 0;
-    while (result === 0) {
+  /** Takes up to `most`. What ended it: that, the queue is empty, there is no room, or an error of accept. */
+  function accept(most: number): "taken" | "empty" | "full" | "failed" {
+    for (let count = 0; count < most; count++) {
       if (connections.isFull()) return "full";
-      result = acceptOne(addon, socket.fd, { connections, handlers });
+      const result = acceptOne(addon, socket.fd, { connections, handlers });
+      if (result === -EAGAIN) return "empty";
+      if (result === 0) continue;
+      handlers.onRefused(`accept: ${errorCode(result)}`);
+      return "failed";
     }
-    if (result === -EAGAIN) return "empty";
-    handlers.onRefused(`accept: ${errorCode(result)}`);
-    return "failed";
+    return "taken";
   }
 
+  /** The first one is served before anybody looks for others: mostly there are none. */
   function onReadable(): void {
-    const ended = acceptAll();
+    goOn(accept(1));
+  }
+
+  function goOn(ended: ReturnType<typeof accept>): void {
     if (ended === "empty" || stopped) return;
+    if (ended === "taken") return void setImmediate(acceptRest);
     addon.unpoll(poll);
     const resume = (): void => {
       if (!stopped) poll = startPoll();
@@ -60,9 +66,13 @@ export function createListener(
     else timer = setTimeout(resume, PAUSE_MS);
   }
 
+  function acceptRest(): void {
+    if (!stopped) goOn(accept(Number.POSITIVE_INFINITY));
+  }
+
   /** After the last one nobody can come. */
   function drain(): void {
-    if (acceptAll() === "full") connections.onceRoom(drain);
+    if (accept(Number.POSITIVE_INFINITY) === "full") connections.onceRoom(drain);
     else addon.close(socket.fd);
   }
 

@@ -19,9 +19,10 @@ export function fnv1a64(bytes: Uint8Array): Hash64 {
   for (let index = 0; index < bytes.length; index++) {
     low = (low ^ (bytes[index] ?? 0)) >>> 0;
     const product = low * PRIME_LOW;
-    const carry = Math.floor(product / 2 ** 32);
+    const rest = product >>> 0;
+    const carry = (product - rest) / 2 ** 32;
     high = (Math.imul(high, PRIME_LOW) + carry + (low << PRIME_SHIFT)) >>> 0;
-    low = product >>> 0;
+    low = rest;
   }
   return { high, low };
 }

@@ -27,19 +27,33 @@ export function parseMac(text: string): string | undefined {
 export function macToBytes(mac: string): Uint8Array {
   const bytes = new Uint8Array(6);
   for (let index = 0; index < bytes.length; index++) {
-    bytes[index] = Number.parseInt(mac.slice(3 * index, 3 * index + 2), 16);
+    bytes[index] = (digitAt(mac, 3 * index) << 4) | digitAt(mac, 3 * index + 1);
   }
   return bytes;
 }
 
-const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+/** Of a hexadecimal digit in lower case: "0" is 0x30, "a" is 0x61. */
+function digitAt(text: string, index: number): number {
+  const code = text.charCodeAt(index);
+  return code < 0x60 ? code - 0x30 : code - 0x57;
+}
+
+const DIGITS = Buffer.from("0123456789abcdef");
+const COLON = 0x3a;
 
 /**
- * Canonical text (lower case, colons) of a hardware address. Joined: V8 keeps a text that was added up in
- * pieces, which take four times as much.
+ * Canonical text (lower case, colons) of a hardware address. Written at once: V8 keeps a text that was
+ * added up in pieces, which take four times as much.
  */
 export function macFromBytes(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => HEX[byte]).join(":");
+  const text = Buffer.allocUnsafe(Math.max(0, 3 * bytes.length - 1));
+  for (let index = 0, at = 0; index < bytes.length; index++) {
+    const byte = bytes[index] ?? 0;
+    text[at++] = DIGITS[byte >>> 4] ?? 0;
+    text[at++] = DIGITS[byte & 15] ?? 0;
+    text[at++] = COLON;
+  }
+  return text.toString("latin1");
 }
 
 /**

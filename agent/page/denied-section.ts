@@ -1,5 +1,6 @@
 import type { DeniedRecord, NodeReport } from "../report/node-report.ts";
-import { formatCount, formatTime } from "../report/words.ts";
+import { formatTime } from "../report/words.ts";
+import { formatCount } from "../text/count.ts";
 import { type Html, html } from "./html.ts";
 import { tableSection } from "./table-section.ts";
 

@@ -1,5 +1,6 @@
 import type { DoctorReport, FindingRecord, NodeReport } from "../report/node-report.ts";
-import { formatCount, formatTime } from "../report/words.ts";
+import { formatTime } from "../report/words.ts";
+import { counted } from "../text/count.ts";
 import { abridge } from "../text/abridge.ts";
 import { type Html, html } from "./html.ts";
 import { tableSection } from "./table-section.ts";
@@ -60,7 +61,7 @@ function findingsSection({ atMs, findings }: Findings, room: number): Html {
 }
 
 function describeFine(count: number): string {
-  return count === 1 ? "1 check is ok" : `${formatCount(count)} checks are ok`;
+  return `${counted(count, "check")} ${count === 1 ? "is" : "are"} ok`;
 }
 
 function tell({ evidence, remedy }: FindingRecord): Html {
@@ -76,11 +77,9 @@ function summarize(findings: readonly FindingRecord[]): string {
   const count = (wanted: FindingRecord["verdict"]): number =>
     findings.filter(({ verdict }) => verdict === wanted).length;
   const parts = [
-    [count("fail"), "fault", "faults"],
-    [count("warn"), "warning", "warnings"],
+    [count("fail"), "fault"],
+    [count("warn"), "warning"],
   ] as const;
-  const words = parts
-    .filter(([number]) => number > 0)
-    .map(([number, one, many]) => `${number} ${number === 1 ? one : many}`);
+  const words = parts.filter(([number]) => number > 0).map(([number, noun]) => counted(number, noun));
   return words.length === 0 ? "nothing to do" : words.join(", ");
 }

@@ -5,13 +5,13 @@ import {
   describePeerCounts,
   describePort,
   formatAge,
-  formatCount,
   formatMs,
   formatPodAge,
   formatTime,
   nameOfPod,
   ROUTE_WORDS,
 } from "../report/words.ts";
+import { counted, formatCount } from "../text/count.ts";
 import { abridge } from "../text/abridge.ts";
 import { deniedSection, dropsSection } from "./denied-section.ts";
 import { doctorSection } from "./doctor-section.ts";
@@ -274,7 +274,7 @@ function problems(report: NodeReport): Html {
 
 function footer({ node, agent, atMs }: NodeReport, isLive: boolean): Html {
   const source = agent?.source;
-  const nodes = source === undefined ? "" : `${formatCount(source.nodes)} nodes known from ${source.kind}`;
+  const nodes = source === undefined ? "" : `${counted(source.nodes, "node")} known from ${source.kind}`;
   const key =
     node.wireguard === undefined
       ? ""

@@ -1,4 +1,4 @@
-import { formatCount } from "../report/words.ts";
+import { formatCount } from "../text/count.ts";
 import { type Html, html } from "./html.ts";
 
 export interface Column<Row> {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { describePort, formatAge, formatCount, formatMs, formatRate } from "./words.ts";
+import { describePort, formatAge, formatMs, formatRate } from "./words.ts";
+import { formatCount } from "../text/count.ts";
 
 const cases = [
   { got: formatAge(-5), want: "0 s" },

@@ -1,6 +1,7 @@
 import { type HostPort, describeHostPort } from "../plan/pods/host-ports.ts";
 import type { RateLimit } from "../plan/pods/bandwidth.ts";
 import type { RouteKind } from "../plan/peers/count-routes.ts";
+import { formatCount } from "../text/count.ts";
 import type { AttachmentReport, NodeReport } from "./node-report.ts";
 
 /** Words of a report, the same in the terminal and on the page. */
@@ -30,11 +31,6 @@ export function formatPodAge({ createdMs, isOlder }: AttachmentReport, atMs: num
 /** A moment as the log has it: RFC 3339 in UTC, with milliseconds. */
 export function formatTime(ms: number): string {
   return new Date(ms).toISOString();
-}
-
-/** 1234567 as "1,234,567", whatever the machine's locale. */
-export function formatCount(count: number): string {
-  return String(count).replaceAll(/\B(?=(\d{3})+$)/g, ",");
 }
 
 /** Milliseconds as people compare them: three digits. */

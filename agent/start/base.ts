@@ -18,7 +18,7 @@ import { createDenied, type Denied } from "../report/recent/denied.ts";
 import type { Config } from "../settings/config.ts";
 import { createRepairs, type Repairs } from "./repairs.ts";
 import { createRunRequests, type RunRequests } from "./run-requests.ts";
-import { logReadiness } from "./log-readiness.ts";
+import { logReadiness } from "./readiness/log-readiness.ts";
 
 /** What all parts of the running agent share. */
 export interface Base {

@@ -26,7 +26,7 @@ export function createFilterRunner(
     log,
     clock,
     bridge: config.bridge,
-    onProblem: source.warn("ForeignFilter", "ForwardPods"),
+    onProblem: source.warn("ForeignFilter"),
   });
   const runner = createRunner(filters.look, {
     ...INTERVALS,

@@ -14,16 +14,22 @@ const INTERVALS = { minIntervalMs: 100, retryIntervalMs: 1000, maxIntervalMs: 20
 /** CNI configurations of others that runtimes load instead of ours. */
 export interface Rivals {
   list(): readonly string[];
-  /** Logs the first of them, and the end of the last one. */
+  /** Tells the first of them in the log and by an Event, and logs the end of the last one. */
   found(paths: readonly string[]): void;
 }
 
-export function createRivals({ log, clock }: Pick<Base, "log" | "clock">): Rivals {
+const RIVALS = "Runtimes load another CNI configuration, which sorts before ours";
+
+export function createRivals(
+  { log, clock }: Pick<Base, "log" | "clock">,
+  report: (note: string) => void,
+): Rivals {
   let rivals: readonly string[] = [];
   const tell = createProblemReporter({
     log,
     clock,
-    subject: "Runtimes load another CNI configuration, which sorts before ours",
+    report: (paths) => report(`${RIVALS}: ${paths}`),
+    subject: RIVALS,
     over: "Runtimes load our CNI configuration again",
   });
   return {

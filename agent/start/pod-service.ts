@@ -88,7 +88,7 @@ export function createPodService(base: Base, source: Source, reconcilers: Reconc
 
 function createServe(base: Base, source: Source, { node, cluster, policies }: Reconcilers): Commands {
   const { config, log, clock } = base;
-  const warn = source.warn("AnnotationIgnored", "ServePods");
+  const warn = source.warn("AnnotationIgnored");
   return createCommands(
     {
       ...base,

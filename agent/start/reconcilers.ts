@@ -44,8 +44,8 @@ export function createReconcilers(base: Base, source: Source): Reconcilers {
     onHandshake: () => runs.trigger("cluster"),
     onRepair: repairs.tell,
     onRulesetError: metrics.countNftError,
-    onProblem: source.warn("NodesUnreachable", "RouteToNodes"),
-    onRefusal: source.warn("NodeRefused", "RouteToNodes"),
+    onProblem: source.warn("NodesUnreachable"),
+    onRefusal: source.warn("NodeRefused"),
     // Another Node came or went, and with it the right to what this one has.
     onOwnRefusal: () => runs.trigger("all"),
   });

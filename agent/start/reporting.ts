@@ -16,6 +16,7 @@ import type { PodService } from "./pod-service.ts";
 import type { Reconcilers } from "./reconcilers.ts";
 import { runDoctor } from "./run-doctor.ts";
 import type { Source } from "./source.ts";
+import { tellReadiness } from "./readiness/tell-readiness.ts";
 
 /** What the report is about. */
 export interface Reported {
@@ -31,7 +32,7 @@ export interface Reported {
 /** Tells what is on this node, to whoever asks: over HTTP, and on a socket of its own. */
 export interface Reporting {
   readonly queries: QueryServer;
-  /** Ends HTTP; the queries have a stop of their own. */
+  /** Ends HTTP and Events; the queries have a stop of their own. */
   close(): void;
 }
 
@@ -77,9 +78,17 @@ export function startReporting(base: Base, reported: Reported): Reporting {
     log,
   });
   queries.ensure();
+  const endEvents = tellReadiness({
+    readiness,
+    clock,
+    tell: (reason, note) => source.warn(reason)(note),
+  });
   return {
     queries,
-    close: http.close,
+    close() {
+      endEvents();
+      http.close();
+    },
   };
 }
 

@@ -1,4 +1,5 @@
 import { openNodeView, type OpenedNodeView } from "../kube/nodes/open-node-view.ts";
+import { EVENT_ACTIONS, type EventReason } from "../kube/self/event-reasons.ts";
 import { ownNode } from "../kube/nodes/own-node.ts";
 import type { OwnNode } from "../reconcile/node/own-pod-cidrs.ts";
 import { createSettleClaims, type SettleClaims } from "../reconcile/settle-claims.ts";
@@ -15,7 +16,8 @@ export interface Source extends OpenedNodeView {
   peerAddresses(): readonly string[];
   /** Calls `changed` after each change of nodes, with whether it is about this one. To be called once. */
   onChange(changed: (isOwn: boolean) => void): void;
-  warn(reason: string, action: string): (note: string) => void;
+  /** Sends Events of one kind about this node. */
+  warn(reason: EventReason): (note: string) => void;
 }
 
 export function openSource({ config, version, log, clock }: Base): Source {
@@ -33,9 +35,9 @@ export function openSource({ config, version, log, clock }: Base): Source {
     },
   });
   const nodes = () => opened.view.nodes();
-  const warn = (reason: string, action: string) => (note: string) =>
-    opened.report({ type: "Warning", reason, action, note });
-  const reportUnassigned = warn("NoPodCIDR", "ServePods");
+  const warn = (reason: EventReason) => (note: string) =>
+    opened.report({ type: "Warning", reason, action: EVENT_ACTIONS[reason], note });
+  const reportUnassigned = warn("NoPodCIDR");
   return {
     ...opened,
     settleClaims: createSettleClaims({

@@ -40,7 +40,7 @@ export async function startAgent(
   const reconcilers = createReconcilers(base, source);
   const pods = createPodService(base, source, reconcilers);
   const filters = createFilterRunner(base, source);
-  const rivals = createRivals(base);
+  const rivals = createRivals(base, source.warn("RivalConfiguration"));
   const reported = { source, reconcilers, pods, rivals, filters, lostLines: lost };
   const reporting = startReporting(base, reported);
   const ensureSockets = async (): Promise<void> => {

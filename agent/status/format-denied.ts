@@ -1,5 +1,6 @@
 import type { DeniedRecord, NodeReport } from "../report/node-report.ts";
-import { formatCount, formatTime } from "../report/words.ts";
+import { formatTime } from "../report/words.ts";
+import { formatCount } from "../text/count.ts";
 import { printable } from "../text/printable.ts";
 import { textTable } from "./text-table.ts";
 

@@ -5,13 +5,13 @@ import {
   describePeerCounts,
   describePort,
   formatAge,
-  formatCount,
   formatMs,
   formatPodAge,
   formatTime,
   nameOfPod,
   ROUTE_WORDS,
 } from "../report/words.ts";
+import { formatCount } from "../text/count.ts";
 import { printable } from "../text/printable.ts";
 import { deniedLines } from "./format-denied.ts";
 import { textTable } from "./text-table.ts";

@@ -12,8 +12,6 @@ const SETTINGS = "config";
 
 /** docs/configuration.md, from the agent's options and the chart's values with their comments. */
 export function writeConfigurationDoc(): string {
-  const chart = (name: string): string => readFileSync(join(REPOSITORY, "charts", "causeway", name), "utf8");
-  const schema = resolve(JSON.parse(chart("values.schema.json")) as Schema);
   return `# Configuration
 
 \`npm run docs\` writes this page from \`agent/settings/options.ts\`, \`policy-options.ts\` beside it, and
@@ -48,8 +46,15 @@ The chart refuses wrong and unknown values (\`values.schema.json\`). \`deploy/ex
 values for dual stack, IPv6 alone, k3s, MicroK8s, nodes without kube-proxy, clouds, private
 registries, SELinux, monitoring and large frames.
 
-${documentValues(chart("values.yaml"), schema, new Set([SETTINGS]))}
+${valuesTable(new Set([SETTINGS]))}
 `;
+}
+
+/** The chart's values with their defaults and comments. */
+export function valuesTable(leaveOut: ReadonlySet<string>): string {
+  const chart = (name: string): string => readFileSync(join(REPOSITORY, "charts", "causeway", name), "utf8");
+  const schema = resolve(JSON.parse(chart("values.schema.json")) as Schema);
+  return documentValues(chart("values.yaml"), schema, leaveOut);
 }
 
 interface Schema extends ValuesSchema {

@@ -1,6 +1,7 @@
 import { testBandwidth } from "./bandwidth-tests.ts";
 import { findClusterTools } from "./cluster-tools.ts";
 import { describeCluster } from "./describe-cluster.ts";
+import { testDocumentedKubectl } from "./documented-kubectl-tests.ts";
 import { testKubectlPlugin } from "./kubectl-plugin-tests.ts";
 import { testMetrics } from "./metrics-tests.ts";
 import { testOutage } from "./outage-tests.ts";
@@ -40,6 +41,7 @@ describeCluster("a cluster of IPv4 alone", { tools, proxyModes, families: [4] },
   testReadiness(getCluster, { title, install: installByReadme });
   testHelmTest(getCluster);
   testKubectlPlugin(getCluster);
+  testDocumentedKubectl(getCluster);
   testReach(getCluster, { replicas: 8 });
   testServices(getCluster, { brNetfilters: ["0"] });
 });

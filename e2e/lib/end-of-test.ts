@@ -90,7 +90,7 @@ async function untilSound(agent: WatchedAgent): Promise<readonly string[]> {
 
 /** Lines of level error, of both forms that `--log-format` knows. */
 export function errorLines(log: string): readonly string[] {
-  return log.split("\n").filter((line) => /^\S+ ERROR |^\{"level":[56]0,/.test(line));
+  return log.split("\n").filter((line) => /^\S+ ERROR |^\{"level":(?:"error"|50),/.test(line));
 }
 
 /** Gives those errors of a growing log that were not given before. */

@@ -124,6 +124,9 @@ export function testLook(getLab: () => PageLab): void {
             page.evaluate("document.documentElement.scrollWidth"),
           ]);
           assert.equal(whole, shown, "the page does not scroll sideways");
+          const folder = process.env["PICTURES"];
+          if (folder !== undefined)
+            await page.screenshot({ path: join(folder, `page-${colorScheme}-${width}.png`), fullPage: true });
           await page.context().close();
         });
       }

@@ -1,5 +1,5 @@
 import type { Join } from "../../kernel/policy/policy-kernel.ts";
-import type { AttachOptions } from "../../kernel/types.ts";
+import type { AttachOptions, EarlyReply } from "../../kernel/types.ts";
 import type { PodAddress, PoolUse, Reservation } from "../../ipam/ipam.ts";
 import { hostLinkName } from "../../net/host-link.ts";
 import { familyOf } from "../../net/address.ts";
@@ -56,12 +56,14 @@ export async function add(context: CommandsContext, request: Add, caller: AddCal
   const host = { name: bridge, mac: BRIDGE_MAC };
   const format = (made: readonly PodRoute[]): string =>
     formatResult({ plan, routes: made, bridge: host, netns, dns: config.dns, prevResult }, config.cniVersion);
+  let early = "";
+  const earlyReply = (): EarlyReply | undefined => {
+    early = format(defaultRoutes(plan.pod.addresses));
+    return caller.earlyReply(early);
+  };
   // A failure deletes the link again, which nobody may take for a pod meanwhile.
   const attached = createJoinable((joinedChanges) =>
-    attachments.changing(hostLink, () => {
-      const earlyReply = caller.earlyReply(format(defaultRoutes(plan.pod.addresses)));
-      return attach(context, plan, request, { earlyReply, joinedChanges });
-    }),
+    attachments.changing(hostLink, () => attach(context, plan, request, { earlyReply, joinedChanges })),
   );
   let routes: readonly PodRoute[];
   try {
@@ -84,7 +86,7 @@ export async function add(context: CommandsContext, request: Add, caller: AddCal
     await detach(context, hostLink);
     throw givenUp(request);
   }
-  return format(routes);
+  return caller.isAnswered() ? early : format(routes);
 }
 
 /** What was asked for, less what only the operator can allow. */

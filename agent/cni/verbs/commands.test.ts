@@ -102,7 +102,7 @@ function delRequest(containerId: string): CniRequest {
   return { command: "DEL", containerId, ifname: "eth0", config: config() };
 }
 
-const never: Caller = { isGone: () => false, earlyReply: () => undefined };
+const never: Caller = { isGone: () => false, isAnswered: () => false, earlyReply: () => undefined };
 
 async function failure(promise: Promise<unknown>): Promise<{ code: number; message: string }> {
   try {
@@ -112,6 +112,35 @@ async function failure(promise: Promise<unknown>): Promise<{ code: number; messa
     return { code: error.code, message: error.message };
   }
   return assert.fail("did not fail");
+}
+
+for (const { name, isAsked } of [
+  { name: "that was answered early", isAsked: true },
+  { name: "with host ports, which the kernel asks no early reply for", isAsked: false },
+]) {
+  test(`an ADD ${name} formats its result once: each did so twice`, async () => {
+    const { kernel, commands } = setUp("10.244.1.0/24");
+    const { attachPod } = kernel;
+    const asking: typeof attachPod = (plan, sockets, clusterCidrs, options) => {
+      if (isAsked) options?.earlyReply?.();
+      return attachPod(plan, sockets, clusterCidrs, options);
+    };
+    Object.assign(kernel, { attachPod: asking });
+    let [formatted, sent] = [0, ""];
+    const dns = { toJSON: () => ({ count: ++formatted }) };
+    const caller: Caller = {
+      ...never,
+      isAnswered: () => isAsked,
+      earlyReply(stdout) {
+        sent = stdout;
+        return undefined;
+      },
+    };
+    const answer = await commands({ ...addRequest("c1"), config: { ...config(), dns } }, caller);
+    assert.match(answer, /"count":1/);
+    assert.equal(sent, isAsked ? answer : "");
+    assert.equal(formatted, 1);
+  });
 }
 
 test("ADD gives the pod an address of each family and remembers it; DEL frees both", async () => {

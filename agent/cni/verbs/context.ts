@@ -49,6 +49,8 @@ export interface PodPolicies {
 export interface Caller {
   /** The runtime has given up and killed its shim. */
   isGone(): boolean;
+  /** An early reply has been sent. */
+  isAnswered(): boolean;
   /** An answer that another thread sends: once it has, nothing else is. Undefined: it is too long for that. */
   earlyReply(stdout: string): EarlyReply | undefined;
 }

@@ -1,3 +1,4 @@
+import { counted } from "../../text/count.ts";
 import { cidrFromCanonical } from "../../net/cidr.ts";
 import type { ObservedTable } from "../../plan/nft/diff-table.ts";
 import { listOverlayElements, RECEIVING_CHAIN } from "../../plan/rules/overlay-guard.ts";
@@ -46,7 +47,11 @@ export function checkOverlayGuard({
   if (faults.size > 0) return limitFindings(NAME, [...faults.values()]);
   const nodes = new Set(overlays.flatMap(({ remote }) => remote ?? []));
   return [
-    { name: NAME, verdict: "ok", evidence: `accepts what ${nodes.size} nodes send from their own PodCIDRs` },
+    {
+      name: NAME,
+      verdict: "ok",
+      evidence: `accepts packets of ${counted(nodes.size, "node")}, each from its own PodCIDRs`,
+    },
   ];
 }
 

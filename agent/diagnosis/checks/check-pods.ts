@@ -1,3 +1,4 @@
+import { counted } from "../../text/count.ts";
 import { explainEntries, explainLink } from "../explain-pod.ts";
 import type { Finding } from "../finding.ts";
 import type { PodEnd } from "../path-observation.ts";
@@ -22,7 +23,11 @@ export function checkPods({ bridge, pods }: PodsObservation): readonly Finding[]
   const faults = [...links.values()].flatMap((ends) => checkPod(ends, bridge));
   if (faults.length > 0) return limitFindings(NAME, faults);
   return [
-    { name: NAME, verdict: "ok", evidence: `${links.size} pods are attached correctly to ${bridge.name}` },
+    {
+      name: NAME,
+      verdict: "ok",
+      evidence: `links of ${counted(links.size, "pod")} are attached correctly to ${bridge.name}`,
+    },
   ];
 }
 

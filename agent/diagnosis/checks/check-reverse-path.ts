@@ -1,3 +1,4 @@
+import { counted } from "../../text/count.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
 import type { Finding } from "../finding.ts";
 import { sysctlCommand } from "../shell.ts";
@@ -31,7 +32,7 @@ export function checkReversePath(observation: ReversePathObservation): readonly 
   const isHarmful = dropped > 0 || uplinks > 1;
   const reason =
     dropped > 0
-      ? `it has dropped ${dropped} packets`
+      ? `it has dropped ${counted(dropped, "packet")}`
       : `the node has ${uplinks} uplinks, and answers may leave by another one`;
   return strict.map(({ name }) => ({
     name: NAME,

@@ -1,3 +1,4 @@
+import { counted } from "../../text/count.ts";
 import { diffElements, diffTable, type ObservedTable } from "../../plan/nft/diff-table.ts";
 import { planPortGuard } from "../../plan/rules/port-guard.ts";
 import { withElements } from "../../plan/rules/ruleset.ts";
@@ -53,9 +54,13 @@ export function checkSources({ nodeName, table, pods }: SourcesObservation): rea
     ...diffTable({ planned: { ...planned, sets }, observed }).map(told),
   ];
   if (faults.length > 0) return limitFindings(NAME, faults);
-  const exempt = free.size === 0 ? "" : `, ${free.size} from any`;
+  const exempt = free.size === 0 ? "" : `; ${free.size} of them may use any`;
   return [
-    { name: NAME, verdict: "ok", evidence: `${pods.length} pods send from their own addresses${exempt}` },
+    {
+      name: NAME,
+      verdict: "ok",
+      evidence: `source addresses of ${counted(pods.length, "pod")} are checked${exempt}`,
+    },
   ];
 }
 

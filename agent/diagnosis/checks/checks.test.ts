@@ -149,7 +149,7 @@ const CASES: readonly {
   {
     name: "checkConntrack() tells of packets that were lost",
     found: checkConntrack({ count: 10, max: 100, dropped: 3 }),
-    want: ["ok 10 of 100 connections are tracked (10 %); 3 packets were dropped when it was full"],
+    want: ["ok 10 of 100 connections are tracked (10 %); it was full, and dropped 3 packets"],
   },
   {
     name: "checkBridgeNetfilter() does not miss the module",
@@ -245,14 +245,14 @@ const CASES: readonly {
       }),
     ),
     want: [
-      "ok 1 pods send from their own addresses, 1 from any",
+      "ok source addresses of 1 pod are checked; 1 of them may use any",
       `fail table bridge causeway: set anysource has unexpected elements cwpod | ${agentRemedy("n1")}`,
     ],
   },
   {
     name: "checkSources() does not mind what pods have left that are gone",
     found: checkSources({ nodeName: "n1", table: asObserved(GUARDED), pods: [] }),
-    want: ["ok 0 pods send from their own addresses"],
+    want: ["ok source addresses of 0 pods are checked"],
   },
   {
     name: "checkSources() tells that there is no check",

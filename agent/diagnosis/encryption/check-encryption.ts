@@ -1,3 +1,4 @@
+import { counted } from "../../text/count.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
 import { describeUnanswered } from "../../plan/encryption/describe-peer.ts";
 import { isUnanswered, sessionOf } from "../../plan/encryption/peer-session.ts";
@@ -43,7 +44,7 @@ export function checkEncryption(observation: EncryptionObservation): readonly Fi
     {
       name: NAME,
       verdict: "ok",
-      evidence: `${device.name}: ${named.length} nodes with a key, ${live} with a handshake in the last 3 minutes; others have nothing to send`,
+      evidence: `${device.name}: ${counted(named.length, "node")} with a key, ${live} with a handshake in the last 3 minutes; others have nothing to send`,
     },
   ];
 }

@@ -10,7 +10,7 @@ import { describeLimitModules } from "../../plan/node/kernel-features.ts";
 import type { PodPlan } from "../../plan/pods/pod-network.ts";
 import { defaultRoutes, type PodRoute } from "../../plan/pods/pod-routing.ts";
 import { ownTableName } from "../../plan/pods/pod-settings.ts";
-import type { Attached, AttachOutcome, EarlyReply, PodSockets } from "../types.ts";
+import type { Attached, AttachOptions, AttachOutcome, PodSockets } from "../types.ts";
 import type { Admission } from "../nft/elements/pod-elements.ts";
 import type { PodLinkKind } from "../link/ownership.ts";
 import { awaitRunning } from "../socket/await-running.ts";
@@ -33,7 +33,7 @@ export interface AttachContext {
   readonly clusterCidrs: () => readonly Cidr[];
   /** Undefined: the pod's addresses are in the guard's sets already. */
   readonly admission: Admission | undefined;
-  readonly earlyReply: EarlyReply | undefined;
+  readonly earlyReply: AttachOptions["earlyReply"];
 }
 
 /** Taken interface indices in a row that are a coincidence; beyond that something else is wrong. */
@@ -94,7 +94,7 @@ async function tryAttach(
   };
   const isAlone = plan.pod.wantsDefault === undefined && plan.pod.ifname === FIRST_IFNAME;
   const steps = listSteps(context, encodePod(input), { socket, linkIndex, isAlone });
-  const outcomes = await rtnetlink.tryExecute(steps, isAlone ? earlyReply : undefined);
+  const outcomes = await rtnetlink.tryExecute(steps, isAlone ? earlyReply?.() : undefined);
   if (admission !== undefined) {
     if (firstError(outcomes.shift() ?? []) !== undefined) return "not admitted";
     admission.made();

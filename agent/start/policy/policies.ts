@@ -68,8 +68,8 @@ export function openPolicies(base: Base, source: Source): WatchedPolicies {
       opened = openPolicySource({ config, client: source.client, log, clock, onChange: hear });
       return opened;
     },
-    onUnread: source.warn("PolicyNotEnforced", "EnforcePolicies"),
-    onStrangers: source.warn("PodUnknown", "EnforcePolicies"),
+    onUnread: source.warn("PolicyNotEnforced"),
+    onStrangers: source.warn("PodUnknown"),
     onRepair: repairs.tell,
     onWritten: metrics.observePolicyUpdate,
     onInForce: watch.begin,

@@ -85,7 +85,7 @@ test("an agent whose stderr is a full pipe that nobody reads serves pods and end
   assert.match(readAll(reader), /^x+$/);
   let text = "";
   await eventually("the lines come", () => (text += readAll(reader)).includes('"msg":"Ready"'));
-  assert.match(text.trimStart(), /^\{"level":30,"time":"[^"]+","version":"[^"]+","node":"node-1"/);
+  assert.match(text.trimStart(), /^\{"level":"info","time":"[^"]+","version":"[^"]+","node":"node-1"/);
   for (const line of text.trim().split("\n")) assert.doesNotThrow(() => JSON.parse(line), line);
   assert.equal(await agent.metric(LOST), 0);
   fill(writer);

@@ -85,7 +85,7 @@ test(`doctor takes less than 2 s with ${PODS} pods and ${PEERS} nodes`, async (c
   context.diagnostic(`doctor: ${bestMs.toFixed(0)} ms`);
   assert.match(
     findingsOf(report, "pods")[0]?.evidence ?? "",
-    new RegExp(`^${PODS} pods are attached correctly`),
+    new RegExp(`^links of ${PODS} pods are attached correctly`),
   );
   assert.match(
     findingsOf(report, "other nodes")[0]?.evidence ?? "",

@@ -13,6 +13,8 @@ const UNINSTALL = [
   "the commands of docs/uninstall.md",
 ] as const;
 
+const DOCUMENTED = ["e2e/cluster/documented-kubectl-tests.ts", "the kubectl commands of the docs"] as const;
+
 /** The longest beginning that fits a command is the one that counts. */
 export const COMMAND_PROOFS: readonly CommandProof[] = [
   { command: "npm run demo", ranBy: [".ci/suites.sh", "npm run demo"] },
@@ -34,10 +36,7 @@ export const COMMAND_PROOFS: readonly CommandProof[] = [
   { command: "bin=/opt/cni/bin", ranBy: UNINSTALL },
   { command: "helm install causeway", ranBy: ["e2e/cluster/causeway.ts", '"--install"'] },
   { command: "helm uninstall causeway", ranBy: ["e2e/cluster/uninstall-tests.ts", "helm uninstall"] },
-  {
-    command: "helm test causeway",
-    notRun: "no suite runs the hook whole; e2e/image/agent-tests.ts runs its server in a pod",
-  },
+  { command: "helm test causeway", ranBy: ["e2e/cluster/readme-tests.ts", "readmeCommands().test"] },
   { command: "helm package", ranBy: ["deploy/release.sh", "package"] },
   { command: "ctr --namespace k8s.io images import", ranBy: ["e2e/lib/containerd.ts", "import"] },
   {
@@ -47,19 +46,13 @@ export const COMMAND_PROOFS: readonly CommandProof[] = [
   },
   {
     command: "kubectl --namespace kube-system rollout status",
-    notRun: "the cluster's tests wait for the same DaemonSet through the API",
+    ranBy: ["e2e/cluster/readme-tests.ts", "cluster.type(wait)"],
   },
-  {
-    command: "kubectl -n NAMESPACE port-forward",
-    notRun: "no suite forwards ports; e2e:page opens the same address on the node",
-  },
-  { command: "kubectl -n NAMESPACE get pods", notRun: "it only reads, with kubectl's own flags" },
-  { command: "kubectl -n NAMESPACE logs", notRun: "it only reads, with kubectl's own flags" },
-  { command: "kubectl get nodes", notRun: "it only reads, with kubectl's own flags" },
-  {
-    command: "kubectl label namespace",
-    notRun: "the cluster's tests install into kube-system, which needs no label",
-  },
+  { command: "kubectl -n NAMESPACE port-forward", ranBy: DOCUMENTED },
+  { command: "kubectl -n NAMESPACE get pods", ranBy: DOCUMENTED },
+  { command: "kubectl -n NAMESPACE logs", ranBy: DOCUMENTED },
+  { command: "kubectl get nodes", ranBy: DOCUMENTED },
+  { command: "kubectl label namespace", ranBy: DOCUMENTED },
   { command: "kubectl --namespace kube-flannel patch", notRun: "no cluster with flannel runs here" },
   { command: "cosign", notRun: "nothing is published yet: deploy/release.test.ts runs what comes before it" },
   { command: "docker", notRun: "no Docker here: e2e/image builds the same Dockerfile with buildah" },

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { EVENT_ACTIONS } from "../../kube/self/event-reasons.ts";
 import { logMessages } from "./log-messages.ts";
 
 const AGENT = join(import.meta.dirname, "../..");
@@ -40,9 +41,10 @@ const sources = globSync("**/*.ts", { cwd: AGENT })
   .filter((path) => !/(?:^|\/)test(?:ing)?\/|\.test\.ts$/.test(path))
   .map((path) => readFileSync(join(AGENT, path), "utf8"));
 
-/** First column of every table row of the document. */
-function documented(): readonly string[] {
-  const text = readFileSync(DOCUMENT, "utf8");
+/** First column of every table row of the document: of the section about Events, or of all others. */
+function documented(of: "Events" | "log"): readonly string[] {
+  const sections = readFileSync(DOCUMENT, "utf8").split(/^(?=## )/m);
+  const text = sections.filter((section) => section.startsWith("## Events") === (of === "Events")).join("");
   return [...text.matchAll(/^\| `(.+?)` \|/gm)].map(([, message = ""]) => message);
 }
 
@@ -52,7 +54,13 @@ test("docs/warnings.md has every warning and error that the agent can log, and n
   const direct = sources.flatMap(logMessages);
   assert.ok(direct.length > 20, "the calls are found");
   const messages = new Set(direct.flatMap((message) => INDIRECT[message] ?? [message]));
-  assert.deepEqual(documented().toSorted(compare), [...messages].toSorted(compare));
+  assert.deepEqual(documented("log").toSorted(compare), [...messages].toSorted(compare));
+});
+
+test("docs/warnings.md has every Event's reason, in CamelCase, and no other", () => {
+  const reasons = Object.keys(EVENT_ACTIONS);
+  assert.deepEqual(documented("Events").toSorted(compare), reasons.toSorted(compare));
+  for (const word of [...reasons, ...Object.values(EVENT_ACTIONS)]) assert.match(word, /^(?:[A-Z]+[a-z]*)+$/);
 });
 
 test("messages from elsewhere begin as some text of the source does", () => {

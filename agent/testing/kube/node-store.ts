@@ -6,6 +6,7 @@ export interface NodeSpec {
   readonly name: string;
   readonly addresses?: readonly string[];
   readonly podCIDRs?: readonly string[];
+  readonly annotations?: Readonly<Record<string, string>>;
   /** Size to which the object is filled up, as images and managed fields fill real ones. */
   readonly bytes?: number;
 }
@@ -31,9 +32,13 @@ export function createNodeStore(objects: ObjectStore): NodeStore {
   };
 }
 
-function nodeObject({ name, addresses = [], podCIDRs = [], bytes = 0 }: NodeSpec): JsonObject {
+function nodeObject({ name, addresses = [], podCIDRs = [], annotations, bytes = 0 }: NodeSpec): JsonObject {
   const node = {
-    metadata: { name, creationTimestamp: "2026-01-01T00:00:00Z" },
+    metadata: {
+      name,
+      creationTimestamp: "2026-01-01T00:00:00Z",
+      ...(annotations === undefined ? {} : { annotations }),
+    },
     spec: {
       ...(podCIDRs.length > 0 ? { podCIDR: podCIDRs[0], podCIDRs } : {}),
       providerID: `test://${name}`,

@@ -8,13 +8,14 @@ import { writeKubeconfig } from "./kubeconfig.ts";
  * measured.
  *
  * usage: node agent/testing/kube/run-api-server.ts [--port N] [--nodes N] [--node-bytes N] [--kubeconfig
- * PATH] [--streaming]
+ * PATH] [--streaming] [--flannel BACKEND]
  *
  * Prints its URL when it is ready. Node `node-I` has the address 172.16.0.0 + I and the /24 at 11.0.0.0 + 256
  * I. With `--streaming` it has streaming lists, as API servers since Kubernetes 1.34. Takes commands from
  * stdin, one a line: "move I" moves the prefix of a node to 12.0.0.0 + 256 I, or back; "touch I" changes
- * nothing of a node that matters, as heartbeats do; "churn N" moves N nodes a second, one after the other,
- * and "beat N" touches them; 0 ends both.
+ * nothing of a node that matters, as heartbeats do, and makes a node that is not there; "churn N" moves N
+ * nodes a second, one after the other, and "beat N" touches them; 0 ends both. With `--flannel` nodes have
+ * the annotations with which flannel's daemons tell each other their addresses.
  */
 const { values } = parseArgs({
   options: {
@@ -23,6 +24,7 @@ const { values } = parseArgs({
     "node-bytes": { type: "string", default: "15000" },
     kubeconfig: { type: "string" },
     streaming: { type: "boolean", default: false },
+    flannel: { type: "string" },
   },
 });
 
@@ -78,10 +80,29 @@ function repeat(perSecond: number, change: (index: number) => void): void {
 function putNode(index: number, base: number): void {
   const [high, low] = [Math.floor(index / 256), index % 256];
   const prefix = base + high;
+  const address = `172.16.${high}.${low}`;
   server.store.put({
     name: `node-${index}`,
-    addresses: [`172.16.${high}.${low}`],
+    addresses: [address],
+    ...(values.flannel === undefined
+      ? {}
+      : { annotations: flannelAnnotations(values.flannel, address, [high, low]) }),
     podCIDRs: [`${Math.floor(prefix / 256)}.${prefix % 256}.${low}.0/24`],
     bytes,
   });
+}
+
+function flannelAnnotations(
+  backend: string,
+  address: string,
+  macEnd: readonly number[],
+): Readonly<Record<string, string>> {
+  const mac = `02:00:00:00:${macEnd.map((byte) => byte.toString(16).padStart(2, "0")).join(":")}`;
+  const prefix = "flannel.alpha.coreos.com";
+  return {
+    [`${prefix}/kube-subnet-manager`]: "true",
+    [`${prefix}/backend-type`]: backend,
+    [`${prefix}/public-ip`]: address,
+    [`${prefix}/backend-data`]: backend === "vxlan" ? JSON.stringify({ VNI: 1, VtepMAC: mac }) : "null",
+  };
 }

@@ -17,7 +17,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   log: ["settings", "text", "lib"],
   metrics: ["ipam", "plan"],
   host: ["plan", "lib"],
-  kernel: ["plan", "netlink", "native", "net", "lib"],
+  kernel: ["plan", "netlink", "native", "net", "text", "lib"],
   kube: ["plan", "net", "text", "settings", "lib"],
   cni: ["kernel", "ipam", "plan", "net", "log", "lib"],
   reconcile: ["kernel", "host", "ipam", "plan", "net", "text", "log", "metrics", "lib"],

@@ -20,7 +20,7 @@ interface Step {
 
 const STEPS: readonly Step[] = [
   { y: 112, from: RUNTIME, to: SHIM, text: "start: CNI_*, JSON" },
-  { y: 148, from: SHIM, to: POD, text: "open namespace and socket" },
+  { y: 148, from: SHIM, to: POD, text: "open its namespace" },
   { y: 184, from: SHIM, to: AGENT, text: "frame and two descriptors", way: 2 },
   { y: 294, from: AGENT, to: HOST, text: "veth pair, route, source sets", way: 1 },
   { y: 330, from: AGENT, to: POD, text: "addresses, by that socket", way: 1 },

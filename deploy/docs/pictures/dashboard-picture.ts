@@ -5,12 +5,12 @@ import { line } from "d3-shape";
 import { type Panel, readPanels } from "../../../e2e/prometheus/chart-files.ts";
 import type { Curve, DashboardFigures } from "../../../e2e/prometheus/dashboard-figures.ts";
 import { drawLegend, layOutLegend } from "./curve-legend.ts";
+import { type Box, GAP, NARROW, placeByGrid, type Size, stack, WIDE, wrap } from "./dashboard-layout.ts";
 import { drawing, escape } from "./svg.ts";
 
 const FIGURES = join(import.meta.dirname, "..", "..", "..", "docs", "figures", "dashboard.json");
-/** Pixels of one unit of the dashboard's grid. */
-const UNIT = { width: 50, height: 28 };
-const GAP = 8;
+/** Of an average character, with some to spare. */
+const CHARACTER_WIDTH = 7;
 /** Room inside of a panel for its title and its axes. */
 const MARGIN = { top: 32, right: 16, bottom: 24, left: 56 };
 
@@ -18,41 +18,50 @@ const MARGIN = { top: 32, right: 16, bottom: 24, left: 56 };
  * The panels of the chart's dashboard with what `npm run e2e:prometheus` has kept of their series. A panel
  * that was added since then says so.
  */
-export function drawDashboard(): string {
+export const drawDashboard = (): string => drawPanels(WIDE, placeByGrid);
+
+/** The same for a phone, where Grafana stacks the panels. */
+export const drawNarrowDashboard = (): string => drawPanels(NARROW, stack);
+
+function drawPanels(width: number, place: (panels: readonly Panel[]) => readonly Box[]): string {
   const figures = JSON.parse(readFileSync(FIGURES, "utf8")) as DashboardFigures;
   const panels = readPanels();
-  const bottom = Math.max(...panels.map(({ gridPos }) => gridPos.y + gridPos.h)) * UNIT.height;
-  const note = `Not a screenshot of Grafana: the panels, drawn with what a real Prometheus said of a real agent on ${figures.date}, while faults were done to its node.`;
+  const boxes = place(panels);
+  const bottom = Math.max(...boxes.map(({ y, height }) => y + height)) + GAP;
+  const note = `Not a screenshot of Grafana: the panels, drawn with what a real Prometheus had of a real agent on ${figures.date}, while faults were injected into its node.`;
+  const lines = wrap(note, (width - 2 * GAP) / CHARACTER_WIDTH);
   return drawing({
-    width: 24 * UNIT.width + GAP,
-    height: bottom + 36,
+    width,
+    height: bottom + 20 + 16 * lines.length,
     title: "Panels of Causeway's dashboard for Grafana",
     parts: [
-      ...panels.map((panel) => drawPanel(panel, figures)),
-      `<text class="soft" x="${GAP}" y="${bottom + 24}">${escape(note)}</text>`,
+      ...panels.map((panel, index) => drawPanel(panel, boxes[index], figures)),
+      ...lines.map(
+        (text, index) =>
+          `<text class="soft" x="${GAP}" y="${bottom + 20 + 16 * index}">${escape(text)}</text>`,
+      ),
     ],
   });
 }
 
-function drawPanel(panel: Panel, figures: DashboardFigures): string {
-  const { x, y, w, h } = panel.gridPos;
-  const size = { width: w * UNIT.width - GAP, height: h * UNIT.height - GAP };
-  const at = `transform="translate(${x * UNIT.width + GAP},${y * UNIT.height + GAP / 2})"`;
+function drawPanel(panel: Panel, box: Box | undefined, figures: DashboardFigures): string {
+  if (box === undefined) return "";
+  const at = `transform="translate(${box.x},${box.y})"`;
   if (panel.type === "row")
     return `<g ${at}><text class="head" x="0" y="18">${escape(panel.title.replace("$node", "127.0.0.1:9655"))}</text></g>`;
   const curves = figures.curves[panel.id];
-  const draw = panel.type === "stat" ? drawStat : drawCurves;
+  const show = panel.type === "stat" ? drawStat : drawCurves;
   const content =
     curves === undefined
       ? `<text class="soft" x="12" y="44">not recorded yet</text>`
-      : draw(panel, curves, size, figures.seconds);
-  return `<g ${at}><rect class="card" x="0" y="0" width="${size.width}" height="${size.height}" rx="4"/>
-<text class="head" x="12" y="20" style="font-size:${size.width < 250 && panel.title.length > 22 ? 11 : 13}px">${escape(panel.title)}</text>${content}</g>`;
+      : show(panel, curves, box, figures.seconds);
+  return `<g ${at}><rect class="card" x="0" y="0" width="${box.width}" height="${box.height}" rx="4"/>
+<text class="head" x="12" y="20" style="font-size:${titleSize(panel.title, box)}px">${escape(panel.title)}</text>${content}</g>`;
 }
 
-interface Size {
-  readonly width: number;
-  readonly height: number;
+/** What fits into one line: a bold character is 0.6 as wide as high. */
+function titleSize(title: string, { width }: Size): number {
+  return Math.min(13, Math.floor((10 * (width - 20)) / (0.6 * title.length)) / 10);
 }
 
 /** The last value of each series; the threshold that it has reached decides the colour. */

@@ -55,7 +55,7 @@ export function drawNode(): string {
       arrow([
         [410, 168],
         [440, 168],
-        [440, 372],
+        [440, 350],
       ]),
       label([432, 330], "netlink", "end"),
       arrow([

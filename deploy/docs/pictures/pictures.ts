@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { drawAdd } from "./add-picture.ts";
 import { drawChange } from "./change-picture.ts";
 import { drawCommandsChart, drawPolicyChart } from "./charts.ts";
-import { drawDashboard } from "./dashboard-picture.ts";
+import { drawDashboard, drawNarrowDashboard } from "./dashboard-picture.ts";
 import { drawNode } from "./node-picture.ts";
 import { drawPolicyTable } from "./policy-picture.ts";
 import { arrow, box, drawing } from "./svg.ts";
@@ -20,6 +20,7 @@ export const PICTURES: Readonly<Record<string, () => string>> = {
   [join(FOLDER, "bench-commands.svg")]: drawCommandsChart,
   [join(FOLDER, "bench-policy.svg")]: drawPolicyChart,
   [join(FOLDER, "dashboard.svg")]: drawDashboard,
+  [join(FOLDER, "dashboard-narrow.svg")]: drawNarrowDashboard,
   [join(FOLDER, "icon.svg")]: drawIcon,
 };
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createReadiness } from "../lib/readiness.ts";
-import { inPart } from "../reconcile/runner/in-part.ts";
+import { createReadiness } from "../../lib/readiness.ts";
+import { inPart } from "../../reconcile/runner/in-part.ts";
 import { logReadiness } from "./log-readiness.ts";
-import { createRecordingLog } from "../testing/recording-log.ts";
+import { createRecordingLog } from "../../testing/recording-log.ts";
 
 test("the end of a warning is told as its end, not as a part that is ready", () => {
   const log = createRecordingLog();

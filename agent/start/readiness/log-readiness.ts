@@ -1,4 +1,4 @@
-import type { HearReadiness } from "../lib/readiness.ts";
+import type { HearReadiness } from "../../lib/readiness.ts";
 
 /** Logs each change of readiness once: what begins as a warning, what ends as information. */
 export function logReadiness(
