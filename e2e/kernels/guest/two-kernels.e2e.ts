@@ -169,7 +169,7 @@ function closedBy(pods: Readonly<Record<number, Pods>>): readonly object[] {
     spec: { ...select("server"), policyTypes: ["Ingress"], ingress: [{ from: [select("client")] }] },
   };
   const all = Object.entries(pods).flatMap(([node, ofNode]) =>
-    Object.entries(ofNode).map(([app, ips]) => pod(app, node, ips as Pods[keyof Pods])),
+    Object.entries(ofNode).map(([app, ips]) => pod(app, node, ips)),
   );
   return [...all, policy];
 }
