@@ -116,7 +116,7 @@ const CASES: readonly Breakage[] = [
       );
     },
     verdict: "warn",
-    evidence: /^strict on up0: it has dropped 1 packets$/,
+    evidence: /^strict on up0: it has dropped 1 packet$/,
     remedy: "sysctl -w net.ipv4.conf.up0.rp_filter=2",
   },
   {

@@ -11,8 +11,8 @@ export interface GuestNode {
   readiness(): Promise<string>;
   /** What `causeway doctor` says of the node. */
   doctor(): string;
-  /** Lines of the agent's log with the given level or above. */
-  logged(level: number): readonly string[];
+  /** Lines of the agent's log that warn or tell an error. */
+  warnings(): readonly string[];
   stop(): Promise<number | null>;
 }
 
@@ -111,10 +111,10 @@ export function launchNode(flags: readonly string[]): GuestNode {
       return { exitCode: status, stdout };
     },
     doctor: () => run(`node ${PROGRAM} doctor --socket ${SOCKET} || true`),
-    logged: (level) =>
+    warnings: () =>
       readFileSync(LOG, "utf8")
         .split("\n")
-        .filter((line) => line.startsWith("{") && (JSON.parse(line) as { level: number }).level >= level),
+        .filter((line) => /^\{"level":"(?:warn|error)"/.test(line)),
     stop() {
       child.kill("SIGTERM");
       return ended;

@@ -9,7 +9,6 @@ import { existsSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { run, startNode, until } from "./guest-node.ts";
 
-const WARNING = 40;
 const NODES_FILE = "/run/nodes.yaml";
 
 const links = (): readonly string[] => run("ip -brief link").match(/^cw[a-z2-7]{13}(?=[@ ])/gm) ?? [];
@@ -72,7 +71,7 @@ test("what somebody removes is put back", async () => {
 test("nothing was warned of", () => {
   const expected = /Attachments changed without a CNI call|Repaired drift|Repaired/;
   assert.deepEqual(
-    node.logged(WARNING).filter((line) => !expected.test(line)),
+    node.warnings().filter((line) => !expected.test(line)),
     [],
   );
 });
