@@ -4,7 +4,7 @@ import type { WireGuardPeerState } from "./wireguard.ts";
  * Seconds after its handshake for which a session carries packets (REJECT_AFTER_TIME of the WireGuard
  * whitepaper, section 6.1). A peer that has nothing to send has an older one, and none is wrong.
  */
-const REJECT_AFTER_SECONDS = 180;
+export const REJECT_AFTER_SECONDS = 180;
 
 export const PEER_SESSIONS = ["live", "idle", "unanswered"] as const;
 
