@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
+import type { NodeKeys } from "../agent/plan/peers/claim.ts";
 import { type Host, netnsPath, WORK_FOLDER, writeWork } from "./machine.ts";
 import { createPlugin, type Program } from "./program.ts";
 
@@ -20,6 +21,7 @@ export interface NodeEntry {
   readonly name: string;
   readonly addresses: readonly string[];
   readonly podCIDRs: readonly string[];
+  readonly wireguard?: NodeKeys;
 }
 
 export interface CausewayInput {
@@ -35,6 +37,8 @@ export interface CausewayInput {
   readonly nodeAddress?: string;
   /** "never" if undefined: all that are compared have the uplink's MTU. */
   readonly overlay?: "never" | "always";
+  /** Whether it encrypts what goes to nodes with keys. */
+  readonly isEncrypted?: boolean;
   /** Path of a file with the objects of a cluster, policies among them. */
   readonly objects?: string;
   /** What is told of it in the table, after its name. */
@@ -46,6 +50,11 @@ export interface Causeway extends Program {
   readonly pid: number;
   /** From the start of the process to the moment when everything is in its place, as its log says. */
   readonly startToReadyMs: number;
+  readonly socket: string;
+  /** Its node as it was started with. */
+  readonly own: NodeEntry;
+  /** Tells it that the cluster is these nodes, its own among them. */
+  readonly tell: (nodes: readonly NodeEntry[]) => void;
 }
 
 /** Waits until it is ready. */
@@ -56,15 +65,17 @@ export async function startCauseway(input: CausewayInput): Promise<Causeway> {
   // The agent watches the folder of its nodes file: no other file of the bench may come and go there.
   for (const part of ["bin", "net.d", "nodes"]) mkdirSync(`${folder}/${part}`, { recursive: true });
   const own: NodeEntry = { name: "bench", addresses: [input.nodeAddress ?? host.address], podCIDRs };
-  const nodes = writeWork(`${id}/nodes/nodes.yaml`, JSON.stringify([own, ...peers]));
+  const tell = (all: readonly NodeEntry[]): string =>
+    writeWork(`${id}/nodes/nodes.yaml`, JSON.stringify(all));
   const flags = {
-    "--nodes-file": nodes,
+    "--nodes-file": tell([own, ...peers]),
     "--node-name": "bench",
     "--socket": socket,
     "--cni-bin-dir": `${folder}/bin`,
     "--cni-conf-dir": `${folder}/net.d`,
     "--http": `${host.address}:9655`,
     "--overlay": overlay,
+    "--encryption-type": input.isEncrypted === true ? "wireguard" : "none",
     ...(input.objects !== undefined && { "--objects-file": input.objects }),
   };
   const { close, ...agent } = await startAgent(id, host, ["--standalone", ...Object.entries(flags).flat()]);
@@ -80,7 +91,7 @@ export async function startCauseway(input: CausewayInput): Promise<Causeway> {
     config: { cniVersion: "1.0.0", name: "causeway", type: "causeway", socket },
     close,
   });
-  return { ...plugin, ...agent };
+  return { ...plugin, ...agent, socket, own, tell };
 }
 
 interface Agent extends Pick<Causeway, "pid" | "startToReadyMs"> {

@@ -7,12 +7,14 @@ import { after, test } from "node:test";
 import { runKernelTestFile } from "../../../agent/testing/runner/kernel-test-file.ts";
 import { createEncryptedLab } from "../../encryption/encrypted-lab.ts";
 import { testEncryption } from "../../encryption/encryption-tests.ts";
+import { testRekey } from "../../encryption/rekey-tests.ts";
 import { testRotation } from "../../encryption/rotation-tests.ts";
 
 const lab = await createEncryptedLab();
 after(() => lab.close());
 
 testEncryption(() => lab);
+testRekey(() => lab);
 testRotation(() => lab);
 
 for (const file of ["devices", "kernel"])

@@ -1,6 +1,7 @@
 /**
- * What an ADD takes on this kernel, next to the same work by raw netlink, and what the agent keeps in memory:
- * ratios, since a guest is slow.
+ * What an ADD takes on this kernel, next to the same work by raw netlink and with encryption on, what the
+ * agent keeps in memory, and what encrypted pods carry next to WireGuard by hand: ratios, since a guest is
+ * slow.
  */
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
@@ -9,6 +10,8 @@ import { cidrFromCanonical } from "../../../agent/net/cidr.ts";
 import { type Causeway, startCauseway } from "../../../bench/causeway.ts";
 import { createFloor } from "../../../bench/floor.ts";
 import { makeHost, WORK_FOLDER } from "../../../bench/machine.ts";
+import { makeCauseway, makeRaw } from "../../../bench/datapath/networks.ts";
+import { measureTraffic } from "../../../bench/datapath/traffic.ts";
 import type { Program } from "../../../bench/program.ts";
 import { checkAttachments, runOneByOne } from "../../../bench/run-program.ts";
 import { median } from "../../../bench/statistics.ts";
@@ -20,18 +23,33 @@ const ROUNDS = 4;
 /** Above what any kernel was seen to have: 2.9 on the machine of docs/benchmarks.md. */
 const MAX_RATIO = 6;
 
+/** ADD does nothing else with encryption on. */
+const MAX_ENCRYPTED_RATIO = 1.1;
+const STREAM = { rounds: 5, ms: 300 };
+const MIN_STREAM_RATIO = 0.95;
+
 mkdirSync(WORK_FOLDER, { recursive: true });
-const floorHost = makeHost("floor", 0, PODS);
-const ourHost = makeHost("ours", 1, PODS);
+/** Above those that {@link makeRaw} and {@link makeCauseway} number. */
+const hostOf = (name: string, number: number) => makeHost(name, 60 + number, PODS);
+const floorHost = hostOf("floor", 0);
+const ourHost = hostOf("ours", 1);
 const POD_CIDR = "10.244.1.0/24";
 const floor = createFloor({ id: "floor", host: floorHost, podCidrs: [cidrFromCanonical(POD_CIDR)] });
 const ours: Causeway = await startCauseway({ id: "ours", host: ourHost, podCIDRs: [POD_CIDR] });
-after(() => ours.close());
+const encrypted: Causeway = await startCauseway({
+  id: "encrypted",
+  host: hostOf("encrypted", 2),
+  podCIDRs: [POD_CIDR],
+  isEncrypted: true,
+});
+after(async () => {
+  for (const agent of [ours, encrypted]) await agent.close();
+});
 
 const say = (name: string, value: number): void => console.log(`guest: fact ${name} ${value.toFixed(2)}`);
 
 test("an ADD takes at most a few times what raw netlink does", () => {
-  const programs: readonly Program[] = [floor, ours];
+  const programs: readonly Program[] = [floor, ours, encrypted];
   const times = new Map(programs.map((program) => [program, [] as number[]]));
   for (const program of programs)
     for (const command of ["ADD", "DEL"] as const) runOneByOne(program, command, [0]);
@@ -40,12 +58,33 @@ test("an ADD takes at most a few times what raw netlink does", () => {
       times.get(program)?.push(...runOneByOne(program, "ADD", slice(PODS, round, ROUNDS)));
   }
   for (const program of programs) checkAttachments(program, PODS);
-  const [floorMs, ourMs] = programs.map((program) => median(times.get(program) ?? []));
-  say("add", ourMs ?? Number.NaN);
-  say("floor", floorMs ?? Number.NaN);
-  say("rss", memoryMb(ours.pid, "VmRSS"));
-  assert.ok(
-    (ourMs ?? Number.NaN) / (floorMs ?? Number.NaN) < MAX_RATIO,
-    `${ourMs} ms, raw netlink ${floorMs} ms`,
+  const [floorMs = Number.NaN, ourMs = Number.NaN, encryptedMs = Number.NaN] = programs.map((program) =>
+    median(times.get(program) ?? []),
   );
+  say("add", ourMs);
+  say("floor", floorMs);
+  say("encrypted", encryptedMs);
+  say("rss", memoryMb(ours.pid, "VmRSS"));
+  assert.ok(ourMs / floorMs < MAX_RATIO, `${ourMs} ms, raw netlink ${floorMs} ms`);
+  assert.ok(encryptedMs / ourMs < MAX_ENCRYPTED_RATIO, `${encryptedMs} ms, without encryption ${ourMs} ms`);
+});
+
+test("encrypted pods of two nodes carry by TCP what WireGuard by hand does", async () => {
+  const networks = [
+    makeRaw({ id: "by-hand", name: "WireGuard by hand", isEncrypted: true }),
+    await makeCauseway({ id: "causeway", name: "Causeway", isEncrypted: true }),
+  ] as const;
+  const costs = new Map(networks.map((network) => [network, [] as number[]]));
+  for (let round = 0; round < STREAM.rounds; round++)
+    for (const network of inTurn(networks, round)) {
+      const path = network.paths["across nodes"];
+      assert.ok(path !== undefined);
+      costs.get(network)?.push(measureTraffic("stream", path, STREAM.ms).time);
+    }
+  const [byHandNs = Number.NaN, ourNs = Number.NaN] = networks.map((network) =>
+    median(costs.get(network) ?? []),
+  );
+  say("wireguard", byHandNs / ourNs);
+  for (const network of networks) await network.close();
+  assert.ok(byHandNs / ourNs >= MIN_STREAM_RATIO, `${ourNs} ns for a byte, by hand ${byHandNs}`);
 });
