@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
+import type { NodeKeys } from "../agent/plan/peers/claim.ts";
 import { type Host, netnsPath, WORK_FOLDER, writeWork } from "./machine.ts";
 import { createPlugin, type Program } from "./program.ts";
 
@@ -20,6 +21,7 @@ export interface NodeEntry {
   readonly name: string;
   readonly addresses: readonly string[];
   readonly podCIDRs: readonly string[];
+  readonly wireguard?: NodeKeys;
 }
 
 export interface CausewayInput {
@@ -48,6 +50,11 @@ export interface Causeway extends Program {
   readonly pid: number;
   /** From the start of the process to the moment when everything is in its place, as its log says. */
   readonly startToReadyMs: number;
+  readonly socket: string;
+  /** Its node as it was started with. */
+  readonly own: NodeEntry;
+  /** Tells it that the cluster is these nodes, its own among them. */
+  readonly tell: (nodes: readonly NodeEntry[]) => void;
 }
 
 /** Waits until it is ready. */
@@ -58,9 +65,10 @@ export async function startCauseway(input: CausewayInput): Promise<Causeway> {
   // The agent watches the folder of its nodes file: no other file of the bench may come and go there.
   for (const part of ["bin", "net.d", "nodes"]) mkdirSync(`${folder}/${part}`, { recursive: true });
   const own: NodeEntry = { name: "bench", addresses: [input.nodeAddress ?? host.address], podCIDRs };
-  const nodes = writeWork(`${id}/nodes/nodes.yaml`, JSON.stringify([own, ...peers]));
+  const tell = (all: readonly NodeEntry[]): string =>
+    writeWork(`${id}/nodes/nodes.yaml`, JSON.stringify(all));
   const flags = {
-    "--nodes-file": nodes,
+    "--nodes-file": tell([own, ...peers]),
     "--node-name": "bench",
     "--socket": socket,
     "--cni-bin-dir": `${folder}/bin`,
@@ -83,7 +91,7 @@ export async function startCauseway(input: CausewayInput): Promise<Causeway> {
     config: { cniVersion: "1.0.0", name: "causeway", type: "causeway", socket },
     close,
   });
-  return { ...plugin, ...agent };
+  return { ...plugin, ...agent, socket, own, tell };
 }
 
 interface Agent extends Pick<Causeway, "pid" | "startToReadyMs"> {

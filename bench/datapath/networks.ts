@@ -1,4 +1,4 @@
-import { startCauseway } from "../causeway.ts";
+import { type Causeway, startCauseway } from "../causeway.ts";
 import { type Host, ip, run, show } from "../machine.ts";
 import type { Program } from "../program.ts";
 import {
@@ -8,6 +8,7 @@ import {
   type Release,
 } from "../reference.ts";
 import { run as runProgram } from "../run-program.ts";
+import { encryptByHand, exchangeKeys, WIREGUARD_BY_HAND, WIREGUARD_MTU } from "./encryption.ts";
 import { addFlowTable, type FlowTablePlace } from "./flow-table.ts";
 import {
   CABLE,
@@ -38,6 +39,7 @@ export interface NetworkInput {
   /** Nodes that there are besides the two of the site. */
   readonly peers?: number;
   readonly isVxlan?: boolean;
+  readonly isEncrypted?: boolean;
   /** Host ports that lead to pods of the first node. */
   readonly hostPorts?: number;
   /** Ours without some of its packet filters: what they cost is what the other has less. */
@@ -58,13 +60,14 @@ const PODS = 2;
 /** Causeway on both nodes. */
 export async function makeCauseway(input: NetworkInput): Promise<Network> {
   const { id, name, peers = 0, isVxlan = false, hostPorts = 0, withoutGuards, flowTable } = input;
+  const { isEncrypted = false } = input;
   const site = makeSite(id, Math.max(PODS, hostPorts / PORTS_PER_POD));
   const [near, far] = site.nodes;
   const others = Array.from({ length: peers }, (_, index) => ({
     name: `peer-${index}`,
     ...otherNode(index),
   }));
-  const programs: Program[] = [];
+  const programs: Causeway[] = [];
   for (const [own, other] of [
     [near, far],
     [far, near],
@@ -79,6 +82,7 @@ export async function makeCauseway(input: NetworkInput): Promise<Network> {
         return { name: node.name, addresses: [node.address], podCIDRs: [node.podCidr] };
       }),
       overlay: isVxlan ? "always" : "never",
+      isEncrypted,
     });
     programs.push(program);
     attach(program);
@@ -88,10 +92,11 @@ export async function makeCauseway(input: NetworkInput): Promise<Network> {
     }
     if (flowTable !== undefined) addFlowTable(own.host, flowTable);
   }
+  if (isEncrypted) await exchangeKeys(programs);
   return {
     id,
     name,
-    paths: pathsOf(site, isVxlan, peers > 0),
+    paths: pathsOf(site, isVxlan, peers > 0 || isEncrypted),
     near: near.host,
     close: async () => {
       for (const program of programs) await program.close();
@@ -115,7 +120,7 @@ export function makeReference(input: ReferenceNetworkInput): Network {
         : createReference(isVxlan ? { ...common, mtu: VXLAN_MTU } : common),
     );
   }
-  connectByHand(site, peers, isVxlan);
+  connectByHand(site, { peers, isVxlan });
   const [{ host: near }] = site.nodes;
   return { id, name, paths: pathsOf(site, isVxlan, peers > 0), near, close: async () => undefined };
 }
@@ -123,9 +128,9 @@ export function makeReference(input: ReferenceNetworkInput): Network {
 const RAW_GATEWAY = "169.254.1.1";
 
 /** Veths made by hand, without a bridge: between two pods of a node directly, else routed by the host. */
-export function makeRaw({ id, name, isVxlan = false }: NetworkInput): Network {
+export function makeRaw({ id, name, isVxlan = false, isEncrypted = false }: NetworkInput): Network {
   const site = makeSite(id, PODS);
-  const mtu = isVxlan ? VXLAN_MTU : 1500;
+  const mtu = Math.min(isVxlan ? VXLAN_MTU : 1500, isEncrypted ? WIREGUARD_MTU : 1500);
   for (const { host, podCidr } of site.nodes) {
     run(["ip", "netns", "exec", host.netns, "sysctl", "-qw", "net.ipv4.ip_forward=1"]);
     for (const [pod, netns] of host.podNetns.entries()) {
@@ -151,7 +156,8 @@ export function makeRaw({ id, name, isVxlan = false }: NetworkInput): Network {
       );
     }
   }
-  connectByHand(site, 0, isVxlan);
+  if (isEncrypted) encryptByHand(site);
+  connectByHand(site, { isVxlan, isEncrypted });
   const [near] = site.nodes;
   const [client = "", server = ""] = near.host.podNetns;
   ip([`link add direct0 netns ${client} type veth peer name direct0 netns ${server}`]);
@@ -177,17 +183,20 @@ function attach(program: Program): void {
  * Routes from node to node, to those of `peers` others, and masquerade of what leaves the cluster: what an
  * agent would do.
  */
-function connectByHand({ nodes }: Site, peers: number, isVxlan: boolean): void {
+function connectByHand(
+  { nodes }: Site,
+  { peers = 0, ...links }: Pick<NetworkInput, "peers" | "isVxlan" | "isEncrypted">,
+): void {
   for (const [own, other] of [nodes, nodes.toReversed()] as [SiteNode, SiteNode][]) {
     const others = Array.from({ length: peers }, (_, index) => otherNode(index));
     ip(
       [
-        ...(isVxlan ? vxlanLines(own, other) : [`route add ${other.podCidr} via ${other.address}`]),
+        ...routeLines(own, other, links),
         ...others.map(({ podCidr, address }) => `route add ${podCidr} via ${address}`),
       ],
       own.host.netns,
     );
-    if (isVxlan) {
+    if (links.isVxlan === true) {
       const entry = ["fdb", "append", macOf(other), "dev", "vx0", "dst", other.address, "self", "permanent"];
       run(["bridge", "-netns", own.host.netns, ...entry]);
     }
@@ -195,6 +204,16 @@ function connectByHand({ nodes }: Site, peers: number, isVxlan: boolean): void {
     const chain = `chain postrouting { type nat hook postrouting priority 100; ${rule}; }`;
     run(["ip", "netns", "exec", own.host.netns, "nft", `table ip by-hand { ${chain}; }`]);
   }
+}
+
+function routeLines(
+  own: SiteNode,
+  other: SiteNode,
+  { isVxlan = false, isEncrypted = false }: Pick<NetworkInput, "isVxlan" | "isEncrypted">,
+): readonly string[] {
+  if (isVxlan) return vxlanLines(own, other);
+  const link = isEncrypted ? `dev ${WIREGUARD_BY_HAND}` : `via ${other.address}`;
+  return [`route add ${other.podCidr} ${link}`];
 }
 
 /** A VXLAN device whose neighbours and forwarding entries are permanent, as flannel makes it. */

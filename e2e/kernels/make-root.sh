@@ -38,7 +38,7 @@ tar -c --exclude=node_modules/{@biomejs,@esbuild,@oxlint,@oxlint-tsgolint,@types
 ln -s ../opt/causeway "$root/causeway/dist"
 make -s -C bench
 mkdir "$root/opt/causeway/bench"
-cp dist/bench/{empty,floor,launch} "$root/opt/causeway/bench/"
+cp dist/bench/{empty,floor,launch,traffic} "$root/opt/causeway/bench/"
 
 mkdir -p "$root/lib/modules"
 rm -f "$output"
