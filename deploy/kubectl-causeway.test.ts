@@ -172,6 +172,8 @@ for (const context of [["--context", "blue"], ["--context=blue"]])
 
 test("wrong usage ends with 2", () => {
   for (const args of [
+    [],
+    ["--context", "blue"],
     ["frobnicate"],
     ["trace", "shop/web-0"],
     ["trace", "web-0", "192.0.2.1"],
