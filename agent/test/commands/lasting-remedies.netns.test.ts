@@ -70,7 +70,7 @@ async function addPod(containerId: string, portMappings: readonly object[] = [])
 /** All that remedies change: network, settings, files. */
 async function stateOf(): Promise<string> {
   const settings = await host(
-    "sysctl -a 2>/dev/null | grep -E '^net\\.(ipv4|ipv6)\\.conf\\..*\\.(forwarding|rp_filter|accept_ra) |^net\\.bridge\\.' | sort",
+    "cd /proc/sys/net; grep -s . ipv4/conf/*/forwarding ipv4/conf/*/rp_filter ipv6/conf/*/forwarding ipv6/conf/*/accept_ra bridge/*",
   );
   const files = await host(
     `cd ${node.folder}; find bin net.d -type f -printf '%p %m\\n' -exec sha256sum {} + | sort`,
