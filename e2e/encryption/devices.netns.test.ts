@@ -212,7 +212,7 @@ test("a peer keeps its prefix when its node has a new key, and the old key is go
   assert.deepEqual(await peersOf("cw-wg"), { [key(4)]: "192.0.2.11 51821 10.244.2.0/24 fd00:2::/64" });
 });
 
-/** On a machine where the kernel sets up 1,000 peers in a second, one changes within 50 ms. */
+/** What 50 ms are of the second in which 1,000 peers are to be there. */
 const CHANGE_OF_SETUP = 50 / 1000;
 
 test("setting up 1,000 peers of both families is the kernel's work more than ours, and a change of one is a small part of it", async () => {
@@ -225,30 +225,44 @@ test("setting up 1,000 peers of both families is the kernel's work more than our
     return [`node-${index}`, peer({ publicKey: key(index), allowedIps })] as const;
   });
   const peers = new Map(nodes);
-  const took = async (work: () => Promise<unknown>): Promise<number> => {
-    const start = performance.now();
-    await work();
-    return performance.now() - start;
-  };
-  const used = process.cpuUsage();
-  const setUpMs = await took(() => kernel.wireguard.ensurePeers("cw-wg", peers, ALL));
-  const { user, system } = process.cpuUsage(used);
+  const setUp = await costOf(() => kernel.wireguard.ensurePeers("cw-wg", peers, ALL));
   assert.equal(Object.keys(await peersOf("cw-wg")).length, 1000);
-  const changesMs: number[] = [];
-  for (const number of [1, 2, 3, 4, 5]) {
+  const changes: Cost[] = [];
+  for (const number of [1, 2, 3, 4, 5, 6, 7, 8, 9]) {
     peers.set("node-7", peer({ publicKey: key(7), allowedIps: [cidr(`10.99.${number}.0/24`)] }));
     const change = () => kernel.wireguard.ensurePeers("cw-wg", peers, { prune: true, verify: false });
-    changesMs.push(await took(change));
+    changes.push(await costOf(change));
   }
-  assert.match((await peersOf("cw-wg"))[key(7)] ?? "", / 10\.99\.5\.0\/24$/);
-  const changeMs = changesMs.toSorted((a, b) => a - b)[2] ?? 0;
-  const cpu = `CPU ${user / 1000} ms ours, ${system / 1000} ms the kernel's`;
-  console.log(`1,000 peers: ${setUpMs.toFixed(0)} ms (${cpu}), one change ${changeMs.toFixed(1)} ms`);
+  assert.match((await peersOf("cw-wg"))[key(7)] ?? "", / 10\.99\.9\.0\/24$/);
+  console.log(`1,000 peers: ${formatCost(setUp)}; one change: ${changes.map(formatCost).join(", ")}`);
   // The kernel's own WireGuard is meant: a program's work is in no system call of ours.
   if (process.env[USERSPACE_PROGRAM] !== undefined) return;
-  assert.ok(user <= system, cpu);
-  assert.ok(changeMs <= CHANGE_OF_SETUP * setUpMs, `${changeMs} of ${setUpMs} ms`);
+  assert.ok(setUp.oursMs <= setUp.kernelsMs, formatCost(setUp));
+  // The first ones have the garbage of all that came before, and code that is not compiled yet.
+  const change = changes.toSorted((a, b) => cpuMs(a) - cpuMs(b))[4] ?? setUp;
+  assert.ok(cpuMs(change) <= CHANGE_OF_SETUP * cpuMs(setUp), formatCost(change));
 });
+
+/** CPU time of this process, which a busy machine leaves as it is, beside the time that went by. */
+interface Cost {
+  readonly tookMs: number;
+  readonly oursMs: number;
+  readonly kernelsMs: number;
+}
+
+const cpuMs = ({ oursMs, kernelsMs }: Cost): number => oursMs + kernelsMs;
+
+async function costOf(work: () => Promise<unknown>): Promise<Cost> {
+  const [startMs, start] = [performance.now(), process.cpuUsage()];
+  await work();
+  const { user, system } = process.cpuUsage(start);
+  return { tookMs: performance.now() - startMs, oursMs: user / 1000, kernelsMs: system / 1000 };
+}
+
+function formatCost({ tookMs, oursMs, kernelsMs }: Cost): string {
+  const [took, ours, kernels] = [tookMs, oursMs, kernelsMs].map((ms) => ms.toFixed(1));
+  return `${took} ms (CPU ${ours} ms ours, ${kernels} ms the kernel's)`;
+}
 
 /** Makes the other node's device with these peers, and gives its public key. */
 async function ensureFar(peers: readonly (readonly [string, WireGuardPeerPlan])[]): Promise<string> {
