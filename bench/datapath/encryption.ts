@@ -1,7 +1,7 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { askForKey } from "../../agent/report/ask-agent.ts";
 import type { NodeKeys } from "../../agent/plan/peers/claim.ts";
 import { cidrFromCanonical } from "../../agent/net/cidr.ts";
+import { waitFor } from "../../e2e/lib/wait-for.ts";
 import type { Causeway, NodeEntry } from "../causeway.ts";
 import { netnsPath, run, show } from "../machine.ts";
 import type { Site, SiteNode } from "./site.ts";
@@ -11,7 +11,7 @@ export const WIREGUARD_MTU = 1440;
 
 const PORT = 51_820;
 /** Far above what it takes. */
-const TURNS = 1000;
+const WITHIN = { timeoutMs: 60_000 };
 
 /** Lets two agents that encrypt know each other's keys, and waits until both use them. */
 export async function exchangeKeys(agents: readonly Causeway[]): Promise<void> {
@@ -22,31 +22,23 @@ export async function exchangeKeys(agents: readonly Causeway[]): Promise<void> {
     // Each calls itself as it was started.
     const own = { ...nodes[index], ...agent.own };
     agent.tell(nodes.with(index, own));
-    await until(`${agent.id} encrypts`, () => (hasRoutes(agent.host.netns, "cw-wg") ? true : undefined));
+    await waitFor(`${agent.id} to encrypt`, () => hasRoutes(agent.host.netns, "cw-wg") || undefined, WITHIN);
   }
 }
 
 function keyOf(agent: Causeway): Promise<NodeKeys> {
-  return until(`${agent.id} has a key`, async () => {
-    const answer = await askForKey(agent.socket, { query: "key", timeoutMs: 1000 });
-    return answer.kind === "answer" ? answer.report.key : undefined;
-  });
+  return waitFor(
+    `the key of ${agent.id}`,
+    async () => {
+      const answer = await askForKey(agent.socket, { query: "key", timeoutMs: 1000 });
+      return answer.kind === "answer" ? answer.report.key : undefined;
+    },
+    WITHIN,
+  );
 }
 
 function hasRoutes(netns: string, device: string): boolean {
   return show(netns, "ip", "route", "show", "dev", device).length > 0;
-}
-
-async function until<Value>(
-  what: string,
-  look: () => Promise<Value | undefined> | Value | undefined,
-): Promise<Value> {
-  for (let turn = 0; turn < TURNS; turn++) {
-    const value = await look();
-    if (value !== undefined) return value;
-    await delay(20);
-  }
-  throw new Error(`Not so after ${TURNS} looks: ${what}`);
 }
 
 export const WIREGUARD_BY_HAND = "wg0";
