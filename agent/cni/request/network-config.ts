@@ -9,6 +9,9 @@ export type CniVersion = (typeof SUPPORTED_VERSIONS)[number];
 /** Version of errors about a configuration that has none: every runtime reads it. */
 export const DEFAULT_VERSION: CniVersion = "1.0.0";
 
+/** No configuration is nested so deep, and to format a value that is takes more stack than there is. */
+const MAX_DEPTH = 1000;
+
 const NETWORK_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 
 /** What we use of a plugin configuration; unknown keys are ignored, as the specification asks. */
@@ -68,9 +71,6 @@ function unreadable(reason: string, cause?: unknown): CniError {
   const message = `Cannot parse network configuration on stdin: ${reason}`;
   return new CniError(CNI_CODE.decodeFailure, message, { cause });
 }
-
-/** No configuration is nested so deep, and to format a value that is takes more stack than there is. */
-const MAX_DEPTH = 1000;
 
 /** Character by character: texts may hold brackets, and what is deep is not to be parsed. */
 function isDeep(json: string): boolean {

@@ -13,9 +13,9 @@ export async function requireFreeMac(
   { kernel }: Pick<CommandsContext, "kernel">,
   mac: string,
 ): Promise<void> {
-  const ends = [mac, otherEndMac(mac)];
-  if (ends.includes(BRIDGE_MAC)) throw taken(mac, "the gateway's");
-  const owner = (await kernel.listAttachments()).find((other) => other.mac && ends.includes(other.mac));
+  const ends = new Set([mac, otherEndMac(mac)]);
+  if (ends.has(BRIDGE_MAC)) throw taken(mac, "the gateway's");
+  const owner = (await kernel.listAttachments()).find((other) => other.mac && ends.has(other.mac));
   if (owner !== undefined) throw taken(mac, `that of ${describePod(owner)}`);
 }
 
