@@ -29,6 +29,20 @@ export async function sendFrames(
   await runCommand([...netns.enter, ...confined("runtime default"), program, "send", link], { input });
 }
 
+/** The same, of frames of TCP that are larger than the link's packets: whoever takes them cuts them. */
+export async function sendOversized(
+  { program }: AttackLab,
+  { netns, link }: Pick<Stand, "netns" | "link">,
+  frames: readonly Uint8Array[],
+): Promise<void> {
+  const input = frames.map((frame) => `1 ${hex(frame)}\n`).join("");
+  const command = [program, "offload", link, String(SEGMENT_SIZE)];
+  await runCommand([...netns.enter, ...confined("runtime default"), ...command], { input });
+}
+
+/** Fits into every MTU of the lab. */
+const SEGMENT_SIZE = 1000;
+
 export interface Datagram {
   readonly to: string;
   readonly port: number;

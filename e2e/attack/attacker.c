@@ -2,6 +2,8 @@
  * What an attacker does on a machine: raw frames, datagrams, connections, and eyes for what arrives.
  *   attacker send LINK             sends frames by AF_PACKET, which needs CAP_NET_RAW;
  *                                  stdin: "COUNT HEX" a line
+ *   attacker offload LINK SIZE     the same, frames of TCP without options that the link is to cut into
+ *                                  such of SIZE bytes of data
  *   attacker udp                   sends datagrams by UDP sockets, which needs no capability;
  *                                  stdin: "ADDRESS PORT COUNT HEX" a line
  *   attacker segments SIZE         the same, each as one datagram that is to be cut into such of SIZE bytes
@@ -15,6 +17,7 @@
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <linux/virtio_net.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
@@ -23,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum { MAX_FRAME = 65536, LINE_SIZE = 2 * MAX_FRAME + 256, RECEIVE_BUFFER = 8 << 20 };
@@ -66,19 +70,40 @@ static int stay_on_one_cpu(void)
 	return sched_setaffinity(0, sizeof cpus, &cpus);
 }
 
-static int send_frames(const char *link)
+/* TCP to be cut by whoever gets it: the checksum is that of the pseudo header, and a card adds the rest. */
+static struct virtio_net_hdr segmentation_of(int size)
+{
+	const int is_v6 = frame[ETH_HLEN] >> 4 == 6;
+	const uint16_t start = (uint16_t)(ETH_HLEN + (is_v6 ? 40 : 20));
+
+	return (struct virtio_net_hdr){
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.gso_type = is_v6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4,
+		.hdr_len = (uint16_t)(start + 20),
+		.gso_size = (uint16_t)size,
+		.csum_start = start,
+		.csum_offset = 16,
+	};
+}
+
+static int send_frames(const char *link, int size)
 {
 	struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex(link), .sll_halen = ETH_ALEN};
 	int packet = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), at;
+	const int on = 1;
 	long count, length;
 
 	if (packet < 0) return fail("open a packet socket");
 	if (to.sll_ifindex == 0) return fail("find the link");
+	if (size > 0 && setsockopt(packet, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof on) != 0) return fail("ask for segmentation");
 	while (fgets(line, sizeof line, stdin) != NULL) {
 		if (sscanf(line, "%ld %n", &count, &at) != 1 || (length = parse_hex(line + at)) < 0) return fail("read a line");
+		struct virtio_net_hdr header = segmentation_of(size);
+		struct iovec parts[] = {{&header, sizeof header}, {frame, (size_t)length}};
+		struct msghdr message = {
+			.msg_name = &to, .msg_namelen = sizeof to, .msg_iov = size > 0 ? parts : parts + 1, .msg_iovlen = size > 0 ? 2 : 1};
 		while (count-- > 0) {
-			if (sendto(packet, frame, (size_t)length, 0, (struct sockaddr *)&to, sizeof to) < 0 && errno != ENOBUFS)
-				return fail("send a frame");
+			if (sendmsg(packet, &message, 0) < 0 && errno != ENOBUFS) return fail("send a frame");
 		}
 	}
 	return 0;
@@ -188,12 +213,15 @@ int main(int argc, char **argv)
 	const char *mode = argc > 1 ? argv[1] : "";
 
 	if (stay_on_one_cpu() != 0) return fail("stay on one CPU");
-	if (argc == 3 && strcmp(mode, "send") == 0) return send_frames(argv[2]);
+	if (argc == 3 && strcmp(mode, "send") == 0) return send_frames(argv[2], 0);
+	if (argc == 4 && strcmp(mode, "offload") == 0) return send_frames(argv[2], atoi(argv[3]));
 	if (argc == 2 && strcmp(mode, "udp") == 0) return send_datagrams(0);
 	if (argc == 3 && strcmp(mode, "segments") == 0) return send_datagrams(atoi(argv[2]));
 	if (argc == 3 && strcmp(mode, "capture") == 0) return capture(argv[2]);
 	if (argc == 3 && strcmp(mode, "receive") == 0) return receive(argv[2]);
 	if (argc == 5 && strcmp(mode, "hold") == 0) return hold(argv[2], argv[3], atol(argv[4]));
-	fprintf(stderr, "usage: attacker send LINK | udp | segments SIZE | capture MARKER | receive PORT | hold ADDRESS PORT N\n");
+	fprintf(stderr,
+		"usage: attacker send LINK | offload LINK SIZE | udp | segments SIZE | capture MARKER | receive PORT | hold ADDRESS PORT "
+		"N\n");
 	return 2;
 }

@@ -1,9 +1,9 @@
-import { datagramFrame, frameOf, PORTS, sendFrames } from "./assault.ts";
+import { datagramFrame, frameOf, PORTS, sendFrames, sendOversized } from "./assault.ts";
 import { type Attack, type AttackGroup, type Cell, cellsOf, EVERYWHERE } from "./attack.ts";
 import type { AttackLab, Stand } from "./attack-lab.ts";
 import { ascii, join, u16, u32 } from "./frames/bytes.ts";
 import { ETHERTYPE, tagged } from "./frames/ethernet.ts";
-import { ip, PROTOCOL, udp, udpPayload } from "./frames/ip.ts";
+import { behindHeaders, ip, padding, PROTOCOL, tcpToComplete, udp, udpPayload } from "./frames/ip.ts";
 import { addressToBytes } from "../../agent/net/address.ts";
 import { indexOf, podTargets } from "./targets.ts";
 import { assertNothingArrives } from "./watch.ts";
@@ -26,11 +26,6 @@ const tags =
 /** One word of no operations (RFC 791). */
 const NO_OPERATIONS = Uint8Array.of(1, 1, 1, 0);
 
-/** Header with options that only pad (RFC 8200 section 4.2). */
-function padding(next: number): Uint8Array {
-  return Uint8Array.of(next, 0, 1, 4, 0, 0, 0, 0);
-}
-
 const withOptions: Disguise = ({ attacker, source, destination, data }) => [
   frameOf(attacker, udp({ source, destination, options: NO_OPERATIONS }, PORTS, data)),
 ];
@@ -39,6 +34,11 @@ const withHeaders: Disguise = ({ attacker, source, destination, data }) => {
   const payload = udpPayload({ source, destination }, PORTS, data);
   const chain = join(padding(PROTOCOL.destinationOptions), padding(PROTOCOL.udp), payload);
   return [frameOf(attacker, ip({ source, destination, protocol: PROTOCOL.hopByHop }, chain))];
+};
+
+const withManyHeaders: Disguise = ({ attacker, source, destination, data }) => {
+  const payload = behindHeaders(PROTOCOL.udp, udpPayload({ source, destination }, PORTS, data));
+  return [frameOf(attacker, ip({ source, destination, protocol: PROTOCOL.destinationOptions }, payload))];
 };
 
 const FIRST_BYTES = 16;
@@ -73,6 +73,11 @@ const DISGUISES: readonly {
   },
   { name: "IP options", cells: cellsOf(4, "node", "direct", "vxlan"), disguise: withOptions },
   { name: "extension headers", cells: cellsOf(6, "node", "direct", "vxlan"), disguise: withHeaders },
+  {
+    name: "100 extension headers",
+    cells: cellsOf(6, "node", "direct", "vxlan"),
+    disguise: withManyHeaders,
+  },
   { name: "fragments", cells: EVERYWHERE, disguise: inFragments },
 ];
 
@@ -115,6 +120,26 @@ function sourceRouted(attacker: Stand, gateway: string, victim: string, data: Ui
   );
 }
 
+/** Ten times what a link's packet holds. */
+const OVERSIZE = 14_000;
+
+/** Sends frames that are cut on the way, under another pod's address. */
+async function oversized(lab: AttackLab, cell: Cell): Promise<void> {
+  const attacker = await lab.attackerOn("n1");
+  const of = indexOf(cell);
+  for (const { netns, address: destination } of podTargets(lab, cell)) {
+    const send = (source: string, data: Uint8Array): Promise<void> => {
+      const packet = tcpToComplete({ source, destination }, PORTS, join(data, new Uint8Array(OVERSIZE)));
+      return sendOversized(lab, attacker, [frameOf(attacker, packet)]);
+    };
+    await assertNothingArrives(lab, {
+      victim: netns,
+      attack: (data) => send(lab.bystander.addresses[of], data),
+      honest: (data) => send(attacker.addresses[of], data),
+    });
+  }
+}
+
 export const DISGUISE_ATTACKS: AttackGroup = {
   title: "disguised packets",
   attacks: [
@@ -125,6 +150,11 @@ export const DISGUISE_ATTACKS: AttackGroup = {
         run: (lab, cell) => disguised(lab, cell, disguise),
       }),
     ),
+    {
+      title: "a false source in a frame of 14 KB, to be cut on its way (TCP segmentation)",
+      cells: EVERYWHERE,
+      run: oversized,
+    },
     {
       title: "frames with tags of VLANs that no link has, one and two",
       cells: EVERYWHERE,

@@ -1,6 +1,7 @@
 import { ADVERTISEMENT_ATTACKS } from "./advertisement-attacks.ts";
 import type { AttackGroup } from "./attack.ts";
 import { DISGUISE_ATTACKS } from "./disguise-attacks.ts";
+import { FLOOD_ATTACKS } from "./flood-attacks.ts";
 import { HOST_ATTACKS } from "./host-attacks.ts";
 import { HTTP_ATTACKS } from "./http-attacks.ts";
 import { NEIGHBOUR_ATTACKS } from "./neighbour-attacks.ts";
@@ -26,6 +27,7 @@ export const GROUPS: readonly AttackGroup[] = [
   OUTSIDER_ATTACKS,
   HOST_ATTACKS,
   OBJECT_ATTACKS,
+  FLOOD_ATTACKS,
   HTTP_ATTACKS,
   TEXT_ATTACKS,
 ];

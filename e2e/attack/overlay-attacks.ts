@@ -4,7 +4,7 @@ import { WORLD } from "../nodes/cluster-network.ts";
 import { datagramFrame, frameOf, PORTS, sendDatagrams, sendFrames, sendSegments } from "./assault.ts";
 import { type AttackGroup, type Cell, cellsAt, EVERYWHERE } from "./attack.ts";
 import type { AttackLab } from "./attack-lab.ts";
-import { udp } from "./frames/ip.ts";
+import { behindHeaders, ip, PROTOCOL, udp, udpPayload } from "./frames/ip.ts";
 import { VXLAN, vxlan } from "./frames/vxlan.ts";
 import { indexOf, worldTarget } from "./targets.ts";
 import { assertNothingArrives } from "./watch.ts";
@@ -166,6 +166,23 @@ export const OVERLAY_ATTACKS: AttackGroup = {
           const source = to.includes(":") ? "2001:db8:3::15" : "203.0.113.13";
           const packet = udp({ source, destination: to }, { from: 50_000, to: VXLAN.port }, data);
           return sendFrames(lab, attacker, [frameOf(attacker, packet)]);
+        });
+      },
+    },
+    {
+      title: "a pod sends into the overlay behind 100 extension headers",
+      cells: EVERYWHERE,
+      async run(lab, cell) {
+        const attacker = await lab.attackerOn("n1");
+        await inject(lab, cell, async ({ to }, data) => {
+          if (!to.includes(":")) return;
+          const ends = { source: attacker.addresses[1], destination: to };
+          const payload = udpPayload(ends, { from: 50_000, to: VXLAN.port }, data);
+          const packet = ip(
+            { ...ends, protocol: PROTOCOL.destinationOptions },
+            behindHeaders(PROTOCOL.udp, payload),
+          );
+          await sendFrames(lab, attacker, [frameOf(attacker, packet)]);
         });
       },
     },

@@ -66,6 +66,19 @@ function payloadChecksum({ source, destination }: Ends, protocol: number, payloa
   return checksum(join(ends, u32(payload.length), u32(protocol), payload));
 }
 
+/** Header with options that only pad (RFC 8200 section 4.2). */
+export function padding(next: number): Uint8Array {
+  return Uint8Array.of(next, 0, 1, 4, 0, 0, 0, 0);
+}
+
+/** As many headers of options as fit into a packet of every link, and what follows them. */
+export function behindHeaders(next: number, payload: Uint8Array, count = 100): Uint8Array {
+  const chain = Array.from({ length: count }, (_, index) =>
+    padding(index === count - 1 ? next : PROTOCOL.destinationOptions),
+  );
+  return join(...chain, payload);
+}
+
 /** A UDP datagram in its IP packet. */
 export function udp(
   ends: Ends & Omit<IpHeader, "protocol">,
@@ -83,6 +96,31 @@ export function udpPayload(
 ): Uint8Array {
   const bytes = join(u16(ports.from), u16(ports.to), u16(8 + data.length), u16(0), data);
   return withU16(bytes, 6, payloadChecksum(ends, PROTOCOL.udp, bytes));
+}
+
+/**
+ * TCP data of a connection that nobody has opened (RFC 9293), in its IP packet. Its checksum is that of the
+ * pseudo header alone, for a network card to complete.
+ */
+export function tcpToComplete(
+  ends: Ends,
+  ports: { readonly from: number; readonly to: number },
+  data: Uint8Array,
+): Uint8Array {
+  const acknowledges = 0x10;
+  const header = join(
+    u16(ports.from),
+    u16(ports.to),
+    u32(1),
+    u32(1),
+    Uint8Array.of(0x50, acknowledges),
+    u16(0xffff),
+    u32(0),
+  );
+  const addresses = join(addressToBytes(ends.source), addressToBytes(ends.destination));
+  const length = header.length + data.length;
+  const sum = ~checksum(join(addresses, u32(length), u32(PROTOCOL.tcp))) & 0xffff;
+  return ip({ ...ends, protocol: PROTOCOL.tcp }, join(withU16(header, 16, sum), data));
 }
 
 export interface IcmpMessage {
