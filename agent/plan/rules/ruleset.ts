@@ -1,6 +1,8 @@
+import { formatCidr } from "../../net/cidr.ts";
 import { LINK_GROUP } from "../../net/host-link.ts";
 import { formatPortElement, type PortElement } from "../pods/host-ports.ts";
 import { formatSourceElement, type SourceElement } from "../pods/sources.ts";
+import { keywordOf } from "../nft/nft-family.ts";
 import type { NftChain, Ruleset } from "../nft/nft-table.ts";
 import { planEncryptionGuard } from "./encryption-guard.ts";
 import { HOST_PORT_CHAINS, planHostPorts, planPortSets } from "./host-port-rules.ts";
@@ -33,7 +35,7 @@ export function planRuleset(input: RulesetInput): Ruleset {
       chains: [
         ...planSourceNat(withPorts, masqueraded, input),
         planRedirectDrop(input.bridge),
-        planPathGuard(),
+        planErrorGuard(input),
         planLocalnetGuard(input.bridge, [...encryption.arrivalRules, ...overlay.arrivalRules]),
         ...planHostPorts(withPorts),
         ...overlay.chains,
@@ -98,8 +100,13 @@ function planLocalnetGuard(bridge: string, arrivalRules: NftChain["rules"]): Nft
  * whoever says so (icmp_err of net/ipv4/icmp.c): one packet of a pod, and for ten minutes everything that the
  * node itself sends to an address goes in pieces of 552 bytes, what carries the overlay among it. Only what
  * comes to the node passes here; an answer about a pod's connection has been translated back by then.
+ *
+ * Of other errors the node hears those about connections in which a pod takes part. One about anything else
+ * is a lie, and ends what a socket of the node waits for: an answer of DNS, of which a pod can guess the port
+ * in a second.
  */
-function planPathGuard(): NftChain {
+function planErrorGuard({ bridge, podCidrs }: RulesetInput): NftChain {
+  const fromPods = `iifname "${bridge}"`;
   return {
     name: "input",
     type: "filter",
@@ -108,9 +115,29 @@ function planPathGuard(): NftChain {
     rules: [
       { name: "too-big4", text: `iifgroup ${LINK_GROUP} icmp type destination-unreachable icmp code 4 drop` },
       { name: "too-big6", text: `iifgroup ${LINK_GROUP} icmpv6 type packet-too-big drop` },
+      ...podCidrs.flatMap((cidr) => {
+        const prefix = formatCidr(cidr);
+        const text = (end: string): string =>
+          `${fromPods} meta l4proto ${cidr.family === 4 ? 1 : 58} ct ${end} ${keywordOf(cidr.family)} saddr ${prefix} accept`;
+        return [
+          { name: `answering-${prefix}`, text: text("reply") },
+          { name: `asking-${prefix}`, text: text("original") },
+        ];
+      }),
+      ...ERRORS.map((type) => ({ name: type.replaceAll(" ", "-"), text: `${fromPods} ${type} drop` })),
     ],
   };
 }
+
+/** What ends a socket's conversation. */
+const ERRORS = [
+  "icmp type destination-unreachable",
+  "icmp type time-exceeded",
+  "icmp type parameter-problem",
+  "icmpv6 type destination-unreachable",
+  "icmpv6 type time-exceeded",
+  "icmpv6 type parameter-problem",
+] as const;
 
 /**
  * Pods of one node talk through the host's IP stack, so every packet leaves the bridge where it came in and

@@ -75,6 +75,22 @@ export function packetTooBig(ends: FrameEnds, bytes: number, cause: Uint8Array):
   return icmpv6(ends, { type: 2, body: Buffer.concat([u32(bytes), cause]) });
 }
 
+/** "Nobody listens on that port": about a datagram, with no more of it than its ports. */
+export function portUnreachable(
+  ends: FrameEnds,
+  about: FrameEnds & { readonly source: number; readonly destination: number },
+): Buffer {
+  const udp = Buffer.concat([u16(about.source), u16(about.destination), u16(9), u16(0)]);
+  if (about.from.includes(":")) {
+    const head = Buffer.from([0x60, 0, 0, 0, 0, 9, 17, 64]);
+    const cause = Buffer.concat([head, addressToBytes(about.from), addressToBytes(about.to), udp]);
+    return icmpv6(ends, { type: 1, code: 4, body: Buffer.concat([u32(0), cause]) });
+  }
+  const message = Buffer.concat([Buffer.from([3, 3, 0, 0, 0, 0, 0, 0]), ipv4(about, 17, udp)]);
+  message.writeUInt16BE(checksum(message), 2);
+  return ipv4(ends, 1, message);
+}
+
 /** An ICMP redirect (RFC 792): "reach what `cause` is for through `gateway`". */
 export function redirect4(ends: FrameEnds, gateway: string, cause: Uint8Array): Buffer {
   const message = Buffer.concat([Buffer.from([5, 1, 0, 0]), addressToBytes(gateway), cause]);
