@@ -29,6 +29,9 @@ export async function sendFrames(
   await runCommand([...netns.enter, ...confined("runtime default"), program, "send", link], { input });
 }
 
+/** Fits into every MTU of the lab. */
+const SEGMENT_SIZE = 1000;
+
 /** The same, of frames of TCP that are larger than the link's packets: whoever takes them cuts them. */
 export async function sendOversized(
   { program }: AttackLab,
@@ -39,9 +42,6 @@ export async function sendOversized(
   const command = [program, "offload", link, String(SEGMENT_SIZE)];
   await runCommand([...netns.enter, ...confined("runtime default"), ...command], { input });
 }
-
-/** Fits into every MTU of the lab. */
-const SEGMENT_SIZE = 1000;
 
 export interface Datagram {
   readonly to: string;

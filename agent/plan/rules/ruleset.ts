@@ -95,6 +95,16 @@ function planLocalnetGuard(bridge: string, arrivalRules: NftChain["rules"]): Nft
   };
 }
 
+/** What ends a socket's conversation. */
+const ERRORS = [
+  "icmp type destination-unreachable",
+  "icmp type time-exceeded",
+  "icmp type parameter-problem",
+  "icmpv6 type destination-unreachable",
+  "icmpv6 type time-exceeded",
+  "icmpv6 type parameter-problem",
+] as const;
+
 /**
  * What is too big for a path is said by routers, not by pods. About an echo of its own the kernel believes
  * whoever says so (icmp_err of net/ipv4/icmp.c): one packet of a pod, and for ten minutes everything that the
@@ -128,16 +138,6 @@ function planErrorGuard({ bridge, podCidrs }: RulesetInput): NftChain {
     ],
   };
 }
-
-/** What ends a socket's conversation. */
-const ERRORS = [
-  "icmp type destination-unreachable",
-  "icmp type time-exceeded",
-  "icmp type parameter-problem",
-  "icmpv6 type destination-unreachable",
-  "icmpv6 type time-exceeded",
-  "icmpv6 type parameter-problem",
-] as const;
 
 /**
  * Pods of one node talk through the host's IP stack, so every packet leaves the bridge where it came in and
