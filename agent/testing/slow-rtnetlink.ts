@@ -22,7 +22,14 @@ export function createSlowRtnetlink(): { readonly rtnetlink: NetlinkClient; read
       });
     });
   return {
-    rtnetlink: { tryExecute, execute: unused, dump: unused, withSocket: unused, close: () => undefined },
+    rtnetlink: {
+      tryExecute,
+      execute: unused,
+      dump: unused,
+      walk: unused,
+      withSocket: unused,
+      close: () => undefined,
+    },
     calls,
   };
 }
