@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import packageJson from "../package.json" with { type: "json" };
 import { runCommand } from "./commands/commands.ts";
 import { describeSystemError } from "./lib/files.ts";
-import { THREADS } from "./lib/threads.ts";
+import { THREADS } from "./native/threads.ts";
 
 // Programs that we run speak the language of our messages.
 process.env["LC_ALL"] = "C";

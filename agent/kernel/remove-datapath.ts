@@ -4,7 +4,7 @@ import { deleteRoute } from "../netlink/route/route.ts";
 import { isGatewayRoute } from "./node/gateway-routes.ts";
 import { IFB_PREFIX } from "../plan/pods/ifb.ts";
 import { TABLE_NAME } from "../plan/nft/nft-table.ts";
-import { deleteLinks } from "./pod/delete-links.ts";
+import { deleteLinks } from "./link/delete-links.ts";
 import { removeAll } from "./socket/remove-all.ts";
 import { listPeerRoutes } from "./peer/observe-peers.ts";
 import { POLICY_TABLE } from "./policy/table/base-table.ts";

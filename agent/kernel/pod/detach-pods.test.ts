@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { IFLA_IFNAME } from "../../netlink/constants.ts";
 import { setLink } from "../../netlink/link/link.ts";
 import { textAttribute } from "../../netlink/message/attributes.ts";
-import { createSlowRtnetlink, settled } from "../../testing/slow-rtnetlink.ts";
+import { createSlowRtnetlink, settled } from "../../testing/faults/slow-rtnetlink.ts";
 import { createDetacher } from "./detach-pods.ts";
 
 const ENODEV = 19;

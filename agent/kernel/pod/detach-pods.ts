@@ -1,4 +1,4 @@
-import { THREADS } from "../../lib/threads.ts";
+import { THREADS } from "../../native/threads.ts";
 import { linkLocalOf } from "../../net/mac.ts";
 import { getLink } from "../../netlink/link/link.ts";
 import type { NetlinkRequest } from "../../netlink/message/message.ts";
@@ -9,7 +9,7 @@ import { ifbName } from "../../plan/pods/ifb.ts";
 import { otherEndMac } from "../../plan/pods/pod-network.ts";
 import { parseAltNames } from "../../plan/pods/pod-settings.ts";
 import { FIRST_DELETION_GROUP, isOurs } from "../link/ownership.ts";
-import { deleteLinks } from "./delete-links.ts";
+import { deleteLinks } from "../link/delete-links.ts";
 import { addressRemovals } from "./pod-routes.ts";
 import { readOutcome } from "../socket/read-one.ts";
 import { removeAll } from "../socket/remove-all.ts";

@@ -1,4 +1,4 @@
-import { THREADS } from "../../lib/threads.ts";
+import { THREADS } from "../../native/threads.ts";
 import type { Native } from "./native.ts";
 
 export interface SocketPool {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createSlowRtnetlink, settled } from "../../testing/slow-rtnetlink.ts";
+import { createSlowRtnetlink, settled } from "../../testing/faults/slow-rtnetlink.ts";
 import { deleteLinks } from "./delete-links.ts";
 
 const EPERM = 1;

@@ -1,6 +1,6 @@
-import type { NetlinkClient } from "../kernel/socket/netlink-client.ts";
-import type { NetlinkRequest, Outcome } from "../netlink/message/message.ts";
-import { NetlinkError } from "../netlink/message/netlink-error.ts";
+import type { NetlinkClient } from "../../kernel/socket/netlink-client.ts";
+import type { NetlinkRequest, Outcome } from "../../netlink/message/message.ts";
+import { NetlinkError } from "../../netlink/message/netlink-error.ts";
 
 /** Requests that wait for their answer. */
 export interface SlowCall {
