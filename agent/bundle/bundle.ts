@@ -55,14 +55,9 @@ function assertAscii(text: string): void {
  */
 function withoutUnusedModulesOf(packageName: string): Plugin {
   const folder = `/node_modules/${packageName}/`;
-  const asked = Symbol("asked esbuild");
   return {
     name: `without-unused-modules-of-${packageName}`,
-    setup({ onResolve, resolve }) {
-      onResolve({ filter: new RegExp(`^${packageName}$`) }, async ({ path, ...options }) => {
-        if (options.pluginData === asked) return undefined;
-        return { ...(await resolve(path, { ...options, pluginData: asked })), sideEffects: false };
-      });
+    setup({ onResolve }) {
       // Its modules name one another by whole paths: to ask esbuild for each would take ten seconds of CPU.
       onResolve({ filter: /^\./ }, ({ path, importer, resolveDir }) =>
         importer.includes(folder) ? { path: join(resolveDir, path), sideEffects: false } : undefined,
