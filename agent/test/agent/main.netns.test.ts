@@ -7,7 +7,7 @@ import { hostLinkName } from "../../net/host-link.ts";
 import { type AgentProcess, makeNode, type TestNode } from "../../testing/agent/agent-process.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
-import { privileged } from "../../testing/runner/privileged.ts";
+import { endPrivileged, privileged } from "../../testing/runner/privileged.ts";
 
 let node: TestNode;
 let pods: Netns[] = [];
@@ -179,7 +179,7 @@ test("an ADD whose runtime is killed in the middle is rolled back", async () => 
     const connections = readFileSync("/proc/net/unix", "utf8").split(`${node.socket}\n`).length - 1;
     return connections === 2 && /^State:\tS/m.test(readFileSync(`/proc/${shim.pid}/status`, "utf8"));
   });
-  await privileged({ command: ["kill", "-9", String(shim.pid)] });
+  await endPrivileged(shim.pid);
   agent.child.kill("SIGCONT");
   await eventually(
     "the ADD is refused",
