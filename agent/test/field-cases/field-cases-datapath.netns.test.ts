@@ -43,7 +43,7 @@ async function addBoth(): Promise<{ readonly a: Netns; readonly b: Netns; readon
 }
 
 async function ping(from: Netns, targets: readonly string[]): Promise<void> {
-  for (const target of targets) await from.run("ping", "-n", "-c1", "-W5", target);
+  for (const target of targets) await from.run("ping", "-n", "-c1", "-w5", target);
 }
 
 test("an ADD with an IPv6 address says that the pod's namespace has IPv6 disabled, and leaves nothing", async () => {
