@@ -27,7 +27,7 @@ const NONE: ReadonlySet<string> = new Set();
 function check(...peers: readonly WireGuardPeerState[]) {
   return checkEncryption({
     device,
-    state: { publicKey: "own", port: 51_820, peers },
+    state: { publicKey: "own", port: 51_820, fwmark: 0, peers },
     udp: PORT,
     unanswered: NONE,
     nowSeconds: NOW,
@@ -103,6 +103,7 @@ test("checkEncryption() names a node whose port was blocked after it had answere
       state: {
         publicKey: "own",
         port: 51_820,
+        fwmark: 0,
         peers: [peer(), peer({ publicKey: "blocked", lastHandshake })],
       },
       udp: PORT,

@@ -62,6 +62,14 @@ const cases: readonly Case[] = [
     },
   },
   {
+    name: "takes away what somebody has added, which would end the session or tell that it is idle",
+    seen: [{ ...told(b, NOW - 10), extras: ["preshared key", "keepalive"] }],
+    want: {
+      changes: [{ publicKey: "B", allowedIps: [], clearsExtras: true }],
+      faults: ['peer "node-b" of WireGuard device "cw-wg" has an unexpected preshared key, keepalive'],
+    },
+  },
+  {
     name: "moves an endpoint that the plan has moved, session or not",
     seen: [told({ ...b, endpoint: elsewhere }, NOW - 10)],
     given: elsewhere,

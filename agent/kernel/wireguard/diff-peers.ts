@@ -80,9 +80,11 @@ function diffPeer(
   const missing = allowedIps.filter((cidr) => !present.has(formatCidr(cidr)));
   const hasSurplus = [...present].some((cidr) => !wanted.has(cidr));
   const moves = !isSameEndpoint(endpoint, seen.endpoint) && !hasMovedItself(peer, seen, input);
+  const { extras = [] } = "extras" in seen ? seen : {};
   const differences = [
     ...(moves ? ["endpoint"] : []),
     ...(hasSurplus || missing.length > 0 ? ["set of prefixes"] : []),
+    ...extras,
   ];
   if (differences.length === 0) return "calls" in call ? { change: { publicKey, ...call } } : {};
   return {
@@ -91,6 +93,7 @@ function diffPeer(
       ...(moves ? { endpoint } : {}),
       // Only all of them can be taken away.
       ...(hasSurplus ? { replaceAllowedIps: true, allowedIps } : { allowedIps: missing }),
+      ...(extras.length > 0 ? { clearsExtras: true } : {}),
       ...call,
     },
     fault: differences.join(", "),

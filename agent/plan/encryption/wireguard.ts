@@ -38,6 +38,8 @@ export interface WireGuardPeerState {
   /** Bytes of UDP payload. */
   readonly receivedBytes: number;
   readonly sentBytes: number;
+  /** Settings that the agent gives no peer; absent without any. */
+  readonly extras?: readonly string[];
 }
 
 /** A device as the kernel has it. */
@@ -45,5 +47,7 @@ export interface WireGuardState {
   /** Undefined until the device has a private key. */
   readonly publicKey: string | undefined;
   readonly port: number;
+  /** Mark of the packets that it sends; 0: none. */
+  readonly fwmark: number;
   readonly peers: readonly WireGuardPeerState[];
 }

@@ -80,6 +80,7 @@ export function createFakeWireGuard(nowMs: () => number): FakeWireGuard {
         device && {
           publicKey: device.publicKey,
           port: device.plan.port,
+          fwmark: 0,
           peers: [...device.peers.values()].map((peer) => describePeer(peer, device)),
         },
       );
