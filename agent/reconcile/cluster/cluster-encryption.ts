@@ -4,11 +4,7 @@ import type { Readiness } from "../../lib/readiness.ts";
 import { rememberLast } from "../../lib/remember-last.ts";
 import { type JudgedKeys, judgeKeys } from "../../plan/encryption/judge-keys.ts";
 import type { Clock } from "../../lib/clock.ts";
-import {
-  planWireGuardDevice,
-  WIREGUARD_DEVICE,
-  WIREGUARD_DEVICES,
-} from "../../plan/encryption/plan-device.ts";
+import { planWireGuardDevice, WIREGUARD_DEVICE } from "../../plan/encryption/plan-device.ts";
 import { createWireGuardPeerPlanner, findSwitched } from "../../plan/encryption/plan-peers.ts";
 import type { WireGuardDevicePlan, WireGuardPeerPlan } from "../../plan/encryption/wireguard.ts";
 import type { NodeKey, NodeKeys } from "../../plan/peers/claim.ts";
@@ -16,6 +12,7 @@ import type { Claims } from "../../plan/peers/cluster-claims.ts";
 import type { EncryptionType, PeerEncryption } from "../../plan/peers/peer-routes.ts";
 import type { PeersPlan } from "../../plan/peers/peers.ts";
 import { listSome } from "../../text/list-some.ts";
+import { createFormerEncryption } from "./former-encryption.ts";
 import { createHandshakeWatch } from "./handshake-watch.ts";
 import { createSessionWatch, type SessionWatch } from "./session-watch.ts";
 import {
@@ -98,28 +95,31 @@ export function createClusterEncryption(input: ClusterEncryptionInput): ClusterE
   const rotation = createKeyRotation(input);
   const watch = createHandshakeWatch({ ...input, read: kernel.wireguard.read, onChange: input.onHandshake });
   const sessions = createSessionWatch({ ...input, read: () => kernel.wireguard.read(WIREGUARD_DEVICE) });
-  const publishedKeys = (): NodeKeys | undefined => {
-    const [made, next] = [device.current(), rotation.next()];
-    return made && { publicKey: made.publicKey, port: encryption.port, ...(next && { next }) };
-  };
   const ensurePeers = createDevicePeers(input);
+  const former = createFormerEncryption(input);
+  const isOff = encryption.type === "none";
+  /** Off, and goes on. */
+  let isEnding = false;
+  const advanceKeys = createKeyAdvance(input, device, rotation);
+  const stop = (): void => {
+    watch.stop();
+    sessions.stop();
+  };
   return {
     rotation,
     rotateKey: rotation.ask,
     sessions,
-    stop() {
-      watch.stop();
-      sessions.stop();
-    },
+    stop,
     report() {
-      const made = device.current();
+      const made = isOff ? undefined : device.current();
       return made && { ...describeKey(made, input), rotation: rotation.report() };
     },
     async begin({ local, claims, verify }) {
-      if (encryption.type === "none") return undefined;
+      isEnding = await former.goesOn();
+      if (isOff && !isEnding) return undefined;
       await device.ensure(local, verify);
       const made = device.current();
-      await rotation.begin(made, device.plan(), verify);
+      if (!isOff) await rotation.begin(made, device.plan(), verify);
       const own = made
         ? { publicKey: made.publicKey, next: rotation.next()?.publicKey }
         : { fault: device.fault() ?? "this node has no WireGuard device yet" };
@@ -129,6 +129,7 @@ export function createClusterEncryption(input: ClusterEncryptionInput): ClusterE
       return { linkIndex: made?.index, isRequired: encryption.require, ...judged };
     },
     async applyPeers(plan, options) {
+      if (isOff && !isEnding) return stop();
       const fault = device.fault();
       if (fault !== undefined) throw new Error(fault);
       const current = device.current();
@@ -137,31 +138,32 @@ export function createClusterEncryption(input: ClusterEncryptionInput): ClusterE
       const isComplete = options.prune && plan.held.size === 0;
       const task = { routes: plan.encrypted, current, isComplete, verify: options.verify };
       const { isAwaited } = await ensurePeers(task);
-      await rotation.applyPeers(task);
-      // Who reads the key sends at once: what comes is understood from here on.
-      input.publishKey(publishedKeys());
-      const made = await rotation.advance(task);
-      if (made !== undefined) {
-        device.rekeyed(made);
-        input.publishKey(publishedKeys());
-      }
+      if (!isOff) await advanceKeys(task);
       watch.set(isAwaited || rotation.next() !== undefined);
-      readiness.warn("encryption", describeClear(plan));
+      readiness.warn("encryption", isOff ? undefined : describeClear(plan));
     },
-    clearUp: createClearUp(input),
+    clearUp: former.clearUp,
   };
 }
 
-function createClearUp(input: ClusterEncryptionInput): ClusterEncryption["clearUp"] {
-  const { encryption, kernel } = input;
-  let isCleared = false;
-  return async (isComplete) => {
-    if (encryption.type !== "none" || isCleared || !isComplete) return;
-    input.publishKey(undefined);
-    // Others may still send what only the device can read.
-    if (input.publishedKey() !== undefined) return;
-    for (const name of WIREGUARD_DEVICES) await kernel.wireguard.remove(name);
-    isCleared = true;
+/** Tells this node's keys, and brings a rotation further. */
+function createKeyAdvance(
+  { encryption: { port }, publishKey }: ClusterEncryptionInput,
+  device: ReturnType<typeof createDevice>,
+  rotation: KeyRotation,
+) {
+  const keys = (): NodeKeys | undefined => {
+    const [made, next] = [device.current(), rotation.next()];
+    return made && { publicKey: made.publicKey, port, ...(next && { next }) };
+  };
+  return async (task: RotationTask): Promise<void> => {
+    await rotation.applyPeers(task);
+    // Who reads the key sends at once: what comes is understood from here on.
+    publishKey(keys());
+    const made = await rotation.advance(task);
+    if (made === undefined) return;
+    device.rekeyed(made);
+    publishKey(keys());
   };
 }
 

@@ -22,6 +22,7 @@ export interface SessionWatch {
   look(): Promise<readonly JudgedPeer[]>;
   /** Peers that are called and do not answer, as of the last look. */
   unanswered(): readonly UnansweredPeer[];
+  /** Looks no more, and forgets. */
   stop(): void;
 }
 
@@ -63,6 +64,7 @@ export function createSessionWatch({ clock, nowSeconds, read }: SessionWatchInpu
     stop() {
       cancel?.();
       cancel = undefined;
+      last = [];
     },
   };
 }
