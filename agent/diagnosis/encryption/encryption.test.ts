@@ -166,6 +166,12 @@ for (const { name, observed, verdicts, evidence } of [
     evidence: /has answered no handshake since the last one, 900 s ago/,
   },
   {
+    name: "says that the clock was set back of a node whose calls are not answered",
+    observed: { peer: peer({ lastHandshake: NOW + 900 }), unanswered: new Set(["key"]) },
+    verdicts: ["ok", "fail"],
+    evidence: /clock was set back: it takes none within the next 900 s/,
+  },
+  {
     name: "says that the device is down",
     observed: { device: { ...device, up: false }, peer: peer() },
     verdicts: ["fail"],
