@@ -248,8 +248,11 @@ for (const { published: what, next } of [
 ])
   test(`run() that is told to encrypt nothing encrypts as long as its Node has ${what}, and then leaves no device`, async () => {
     const setup = setUp("auto");
-    for (const name of ["cw-wg", "cw-wg2"])
-      await setup.wireguard.ensureDevice({ name, mtu: 1440, port: 51_820, addresses: [] });
+    for (const [name, port] of [
+      ["cw-wg", 51_820],
+      ["cw-wg2", 51_821],
+    ] as const)
+      await setup.wireguard.ensureDevice({ name, mtu: 1440, port, addresses: [] });
     const inUse = { publicKey: ownKey(setup), port: 51_820 };
     const keys = next === undefined ? inUse : { publicKey: fakeKey("old"), port: 51_820, next: inUse };
     setup.view = view(true, { ...OWN, wireguard: keys }, withKey(NEAR));

@@ -4,7 +4,7 @@ import type { Readiness } from "../../lib/readiness.ts";
 import { rememberLast } from "../../lib/remember-last.ts";
 import { type JudgedKeys, judgeKeys } from "../../plan/encryption/judge-keys.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { planWireGuardDevice, WIREGUARD_DEVICE } from "../../plan/encryption/plan-device.ts";
+import { NEXT_DEVICE, planWireGuardDevice, WIREGUARD_DEVICE } from "../../plan/encryption/plan-device.ts";
 import { createWireGuardPeerPlanner, findSwitched } from "../../plan/encryption/plan-peers.ts";
 import type { WireGuardDevicePlan, WireGuardPeerPlan } from "../../plan/encryption/wireguard.ts";
 import type { NodeKey, NodeKeys } from "../../plan/peers/claim.ts";
@@ -204,6 +204,7 @@ function createDevice({ kernel, clock, encryption, reportChanges }: ClusterEncry
   const isPlanned = (plan: WireGuardDevicePlan): boolean => JSON.stringify(plan) === JSON.stringify(planned);
   const ensure = async (plan: WireGuardDevicePlan): Promise<void> => {
     try {
+      if (made === undefined) await freePort(kernel, plan);
       const { publicKey, keyAgeMs, index, changes } = await kernel.wireguard.ensureDevice(plan);
       reportChanges(changes, { isRepair: made !== undefined && isPlanned(plan) });
       if (made?.publicKey !== publicKey || made.index !== index)
@@ -236,6 +237,15 @@ function createDevice({ kernel, clock, encryption, reportChanges }: ClusterEncry
       if (verify || made === undefined || !isPlanned(plan)) await ensure(plan);
     },
   };
+}
+
+/** A rotation of before the port was set may have its next key there. */
+async function freePort(
+  { wireguard }: ClusterEncryptionInput["kernel"],
+  plan: WireGuardDevicePlan,
+): Promise<void> {
+  const next = await wireguard.read(NEXT_DEVICE);
+  if (next?.port === plan.port) await wireguard.remove(NEXT_DEVICE);
 }
 
 /** What the operator wants encrypted and is not, in one sentence; undefined: everything is. */

@@ -55,7 +55,10 @@ export function createFakeWireGuard(nowMs: () => number): FakeWireGuard {
     ensureDevice(plan) {
       if (!fake.isThere)
         return Promise.reject(new WireGuardMissingError(`create WireGuard device "${plan.name}"`));
-      if (fake.isPortTaken) return Promise.reject(new WireGuardPortError(plan.name, plan.port));
+      const isOthers = [...devices.values()].some(
+        ({ plan: { name, port } }) => name !== plan.name && port === plan.port,
+      );
+      if (fake.isPortTaken || isOthers) return Promise.reject(new WireGuardPortError(plan.name, plan.port));
       const device = { ...(devices.get(plan.name) ?? create(plan)), plan };
       devices.set(plan.name, device);
       const { publicKey, index, bornMs } = device;
