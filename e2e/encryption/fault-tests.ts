@@ -64,7 +64,7 @@ export function testDamagedDevice(getLab: () => ClusterLab): void {
       const n1 = lab.node("n1");
       const targets = podsOf(others(lab, n1));
       const countRepairs = (): Promise<number> =>
-        n1.agent().metric("causeway_drift_repairs_total", { kind: "encryption device" });
+        n1.agent().metric("causeway_drift_repairs_total", { kind: "encryption_device" });
       await reachPods(n1, targets);
       const before = await countRepairs();
       await using sniffer = await startSniffer(lab.network.router);

@@ -26,6 +26,8 @@ export interface PeersDiffInput {
   /** What the kernel was given last, by public key; none of a peer that another process made. */
   readonly given: ReadonlyMap<string, Pick<WireGuardPeerPlan, "endpoint">>;
   readonly prune: boolean;
+  /** Whether peers that come are called. */
+  readonly callsNew: boolean;
   /** Unix time. */
   readonly nowSeconds: number;
 }
@@ -69,10 +71,11 @@ interface PeerDiff {
 function diffPeer(
   peer: WireGuardPeerPlan,
   seen: SeenPeer | undefined,
-  input: Pick<PeersDiffInput, "given" | "nowSeconds">,
+  input: Pick<PeersDiffInput, "given" | "callsNew" | "nowSeconds">,
 ): PeerDiff {
   const { publicKey, endpoint, allowedIps } = peer;
-  const call = isSilent(peer, seen) ? { calls: true } : {};
+  const isMet = seen === undefined && input.callsNew;
+  const call = isMet || isSilent(peer, seen) ? { calls: true } : {};
   if (seen === undefined)
     return { change: { publicKey, endpoint, replaceAllowedIps: true, allowedIps, ...call } };
   const wanted = new Set(allowedIps.map(formatCidr));

@@ -1,12 +1,11 @@
 import type { Kernel } from "../../kernel/kernel.ts";
-import { messageOf } from "../../lib/errors.ts";
 import type { Readiness } from "../../lib/readiness.ts";
 import { rememberLast } from "../../lib/remember-last.ts";
 import { type JudgedKeys, judgeKeys } from "../../plan/encryption/judge-keys.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { NEXT_DEVICE, planWireGuardDevice, WIREGUARD_DEVICE } from "../../plan/encryption/plan-device.ts";
+import { WIREGUARD_DEVICE } from "../../plan/encryption/plan-device.ts";
 import { createWireGuardPeerPlanner, findSwitched } from "../../plan/encryption/plan-peers.ts";
-import type { WireGuardDevicePlan, WireGuardPeerPlan } from "../../plan/encryption/wireguard.ts";
+import type { WireGuardPeerPlan } from "../../plan/encryption/wireguard.ts";
 import type { NodeKey, NodeKeys } from "../../plan/peers/claim.ts";
 import type { Claims } from "../../plan/peers/cluster-claims.ts";
 import type { EncryptionType, PeerEncryption } from "../../plan/peers/peer-routes.ts";
@@ -23,7 +22,8 @@ import {
   type RotationReport,
   type RotationTask,
 } from "./key-rotation.ts";
-import { gatewaysOf, livePrefixes, type LocalNetwork } from "./local-network.ts";
+import type { LocalNetwork } from "./local-network.ts";
+import { createOwnDevice } from "./own-device.ts";
 
 export interface EncryptionSettings {
   readonly type: EncryptionType;
@@ -84,13 +84,9 @@ export interface KeyReport extends NodeKey {
   readonly rotation: RotationReport | undefined;
 }
 
-interface Device extends OwnKey {
-  readonly index: number;
-}
-
 export function createClusterEncryption(input: ClusterEncryptionInput): ClusterEncryption {
   const { encryption, readiness, kernel } = input;
-  const device = createDevice(input);
+  const device = createOwnDevice(input);
   const judgeOnce = rememberLast(judgeKeys);
   const rotation = createKeyRotation(input);
   const watch = createHandshakeWatch({ ...input, read: kernel.wireguard.read, onChange: input.onHandshake });
@@ -100,6 +96,7 @@ export function createClusterEncryption(input: ClusterEncryptionInput): ClusterE
   const isOff = encryption.type === "none";
   /** Off, and goes on. */
   let isEnding = false;
+  let isKnown = false;
   const advanceKeys = createKeyAdvance(input, device, rotation);
   const stop = (): void => {
     watch.stop();
@@ -126,6 +123,7 @@ export function createClusterEncryption(input: ClusterEncryptionInput): ClusterE
       const judged = judgeOnce([claims, JSON.stringify(own)], () => {
         return { nodeName: input.nodeName, own, nodes: Array.from(claims.values(), ({ node }) => node) };
       });
+      isKnown = judged.fault === undefined;
       return { linkIndex: made?.index, isRequired: encryption.require, ...judged };
     },
     async applyPeers(plan, options) {
@@ -136,7 +134,7 @@ export function createClusterEncryption(input: ClusterEncryptionInput): ClusterE
       if (current === undefined) return;
       sessions.watch(plan.encrypted);
       const isComplete = options.prune && plan.held.size === 0;
-      const task = { routes: plan.encrypted, current, isComplete, verify: options.verify };
+      const task = { routes: plan.encrypted, current, isComplete, isKnown, verify: options.verify };
       const { isAwaited } = await ensurePeers(task);
       if (!isOff) await advanceKeys(task);
       watch.set(isAwaited || rotation.next() !== undefined);
@@ -149,7 +147,7 @@ export function createClusterEncryption(input: ClusterEncryptionInput): ClusterE
 /** Tells this node's keys, and brings a rotation further. */
 function createKeyAdvance(
   { encryption: { port }, publishKey }: ClusterEncryptionInput,
-  device: ReturnType<typeof createDevice>,
+  device: ReturnType<typeof createOwnDevice>,
   rotation: KeyRotation,
 ) {
   const keys = (): NodeKeys | undefined => {
@@ -178,12 +176,12 @@ function describeKey(
 function createDevicePeers({ kernel: { wireguard }, reportChanges }: ClusterEncryptionInput) {
   const planPeers = createWireGuardPeerPlanner();
   let planned: ReadonlyMap<string, WireGuardPeerPlan> = new Map();
-  return async ({ routes, isComplete: prune, verify }: RotationTask) => {
+  return async ({ routes, isComplete: prune, isKnown: callsNew, verify }: RotationTask) => {
     const isAwaited = routes.some(({ key }) => key.next !== undefined);
     const seen = isAwaited ? await wireguard.read(WIREGUARD_DEVICE) : undefined;
     const peers = planPeers(routes, findSwitched(routes, seen));
     const isSame = isSameMap(peers, planned);
-    reportChanges(await wireguard.ensurePeers(WIREGUARD_DEVICE, peers, { prune, verify }), {
+    reportChanges(await wireguard.ensurePeers(WIREGUARD_DEVICE, peers, { prune, verify, callsNew }), {
       isRepair: isSame,
     });
     planned = peers;
@@ -194,58 +192,6 @@ function createDevicePeers({ kernel: { wireguard }, reportChanges }: ClusterEncr
 /** Compares by identity. */
 function isSameMap<Value>(a: ReadonlyMap<string, Value>, b: ReadonlyMap<string, Value>): boolean {
   return a.size === b.size && [...a].every(([key, value]) => b.get(key) === value);
-}
-
-/** Makes the device when there is a reason to look at it. */
-function createDevice({ kernel, clock, encryption, reportChanges }: ClusterEncryptionInput) {
-  let made: Device | undefined;
-  let fault: string | undefined;
-  let planned: WireGuardDevicePlan | undefined;
-  const isPlanned = (plan: WireGuardDevicePlan): boolean => JSON.stringify(plan) === JSON.stringify(planned);
-  const ensure = async (plan: WireGuardDevicePlan): Promise<void> => {
-    try {
-      if (made === undefined) await freePort(kernel, plan);
-      const { publicKey, keyAgeMs, index, changes } = await kernel.wireguard.ensureDevice(plan);
-      reportChanges(changes, { isRepair: made !== undefined && isPlanned(plan) });
-      if (made?.publicKey !== publicKey || made.index !== index)
-        made = { publicKey, index, bornMs: clock.nowMs() - keyAgeMs };
-      fault = undefined;
-      planned = plan;
-    } catch (error) {
-      made = undefined;
-      fault = messageOf(error);
-    }
-  };
-  return {
-    current: (): Device | undefined => made,
-    /** As it was made last. */
-    plan: (): WireGuardDevicePlan | undefined => planned,
-    /** It has another key. */
-    rekeyed(key: OwnKey): void {
-      if (made !== undefined) made = { ...made, ...key };
-    },
-    /** Why there is none. */
-    fault: (): string | undefined => fault,
-    async ensure(local: LocalNetwork, verify: boolean): Promise<void> {
-      const plan = planWireGuardDevice({
-        port: encryption.port,
-        ownCidrs: livePrefixes(local),
-        ownGateways: gatewaysOf(local.podCidrs),
-        underlay: local.underlay,
-      });
-      if (plan === undefined) return;
-      if (verify || made === undefined || !isPlanned(plan)) await ensure(plan);
-    },
-  };
-}
-
-/** A rotation of before the port was set may have its next key there. */
-async function freePort(
-  { wireguard }: ClusterEncryptionInput["kernel"],
-  plan: WireGuardDevicePlan,
-): Promise<void> {
-  const next = await wireguard.read(NEXT_DEVICE);
-  if (next?.port === plan.port) await wireguard.remove(NEXT_DEVICE);
 }
 
 /** What the operator wants encrypted and is not, in one sentence; undefined: everything is. */

@@ -30,6 +30,8 @@ export interface FakeWireGuard extends WireGuardKernel {
   /** Whether another program has every port. */
   isPortTaken: boolean;
   readonly devices: Map<string, Device>;
+  /** Names of nodes that were called when their peers came. */
+  readonly called: string[];
 }
 
 /** A key that looks like one, the same for the same text. */
@@ -52,6 +54,7 @@ export function createFakeWireGuard(nowMs: () => number): FakeWireGuard {
     isThere: true,
     isPortTaken: false,
     devices,
+    called: [],
     ensureDevice(plan) {
       if (!fake.isThere)
         return Promise.reject(new WireGuardMissingError(`create WireGuard device "${plan.name}"`));
@@ -64,9 +67,12 @@ export function createFakeWireGuard(nowMs: () => number): FakeWireGuard {
       const { publicKey, index, bornMs } = device;
       return Promise.resolve({ publicKey, index, keyAgeMs: nowMs() - bornMs, changes: [] });
     },
-    ensurePeers(name, peers, { prune }) {
+    ensurePeers(name, peers, { prune, callsNew = false }) {
       const device = devices.get(name);
       if (device === undefined) return Promise.reject(missing(name));
+      const known = new Set([...device.peers.values()].map(({ publicKey }) => publicKey));
+      const come = [...peers].filter(([, { publicKey }]) => callsNew && !known.has(publicKey));
+      fake.called.push(...come.map(([node]) => node));
       device.peers = new Map([...(prune ? [] : device.peers), ...peers]);
       return Promise.resolve([]);
     },
