@@ -123,8 +123,8 @@ export async function startAgent(input: AgentInput): Promise<Agent> {
 }
 
 /**
- * An agent hangs when it has not done what it is to do after so much of its own CPU time, or, asleep, after so
- * long: on a busy machine it may not get a second of CPU in half a minute.
+ * An agent hangs when it has not done what it is to do after so much of its own CPU time, or, asleep, after
+ * so long: on a busy machine it may not get a second of CPU in half a minute.
  */
 const MAX_WORK = { cpuMs: 10_000, ms: 300_000 };
 

@@ -1,11 +1,17 @@
+import type { Kernel } from "../../kernel/kernel.ts";
 import { WIREGUARD_DEVICE, WIREGUARD_DEVICES } from "../../plan/encryption/plan-device.ts";
 import { keysOf } from "../../plan/encryption/judge-keys.ts";
-import type { ClusterEncryptionInput } from "./cluster-encryption.ts";
+import type { NodeKeys, PublishedKey } from "../../plan/peers/claim.ts";
+import type { EncryptionType } from "../../plan/peers/peer-routes.ts";
 
-export type FormerEncryptionInput = Pick<
-  ClusterEncryptionInput,
-  "kernel" | "encryption" | "publishedKey" | "publishKey"
->;
+export interface FormerEncryptionInput {
+  readonly kernel: { readonly wireguard: Pick<Kernel["wireguard"], "read" | "remove"> };
+  readonly encryption: { readonly type: EncryptionType };
+  /** What our own Node says of its keys. */
+  readonly publishedKey: () => PublishedKey | undefined;
+  /** Takes what it is to say. */
+  readonly publishKey: (key: NodeKeys | undefined) => void;
+}
 
 /** What a node does about the time when it encrypted, once it is told to encrypt nothing. */
 export interface FormerEncryption {

@@ -1,16 +1,26 @@
+import type { Kernel } from "../../kernel/kernel.ts";
+import type { Clock } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
 import { NEXT_DEVICE, planWireGuardDevice } from "../../plan/encryption/plan-device.ts";
 import type { WireGuardDevicePlan } from "../../plan/encryption/wireguard.ts";
-import type { ClusterEncryptionInput } from "./cluster-encryption.ts";
+import type { ReportChanges } from "../report/report-changes.ts";
 import type { OwnKey } from "./key-rotation.ts";
 import { gatewaysOf, livePrefixes, type LocalNetwork } from "./local-network.ts";
+
+export interface OwnDeviceInput {
+  readonly kernel: { readonly wireguard: Pick<Kernel["wireguard"], "ensureDevice" | "read" | "remove"> };
+  readonly clock: Pick<Clock, "nowMs">;
+  /** UDP port. */
+  readonly encryption: { readonly port: number };
+  readonly reportChanges: ReportChanges;
+}
 
 interface Device extends OwnKey {
   readonly index: number;
 }
 
 /** Makes the device when there is a reason to look at it. */
-export function createOwnDevice({ kernel, clock, encryption, reportChanges }: ClusterEncryptionInput) {
+export function createOwnDevice({ kernel, clock, encryption, reportChanges }: OwnDeviceInput) {
   let made: Device | undefined;
   let fault: string | undefined;
   let planned: WireGuardDevicePlan | undefined;
@@ -53,10 +63,7 @@ export function createOwnDevice({ kernel, clock, encryption, reportChanges }: Cl
 }
 
 /** A rotation of before the port was set may have its next key there. */
-async function freePort(
-  { wireguard }: ClusterEncryptionInput["kernel"],
-  plan: WireGuardDevicePlan,
-): Promise<void> {
+async function freePort({ wireguard }: OwnDeviceInput["kernel"], plan: WireGuardDevicePlan): Promise<void> {
   const next = await wireguard.read(NEXT_DEVICE);
   if (next?.port === plan.port) await wireguard.remove(NEXT_DEVICE);
 }
