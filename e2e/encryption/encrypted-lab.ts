@@ -29,7 +29,10 @@ export function patienceOf({ runningAgent }: LabNode): WaitOptions {
 
 /**
  * WireGuard repeats a call that nobody answers every 5 s, and for so long (REKEY_ATTEMPT_TIME of the
- * whitepaper, section 6.1). The first call may be lost: its own side sends it before the other knows its key.
+ * whitepaper, section 6.1). The first one may be lost: the other side does not know the key yet; or, in
+ * userspace, it is the first packet of IPv6 after one of IPv4. The Go module keeps the address of its last
+ * packet in a buffer that IPv4 shortens: it sends to the first 32 bits of the new address and the last 96 of
+ * the one before (StdNetBind.Send of conn/bind_std.go). Its next packet of IPv6 is right.
  */
 export const CALLED_FOR_MS = 90_000;
 
