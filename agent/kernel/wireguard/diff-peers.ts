@@ -1,10 +1,11 @@
 import { formatCidr } from "../../net/cidr.ts";
 import type { WireGuardPeerChange } from "../../netlink/wireguard/set-device.ts";
 import { sessionOf } from "../../plan/encryption/peer-session.ts";
-import type {
-  WireGuardEndpoint,
-  WireGuardPeerPlan,
-  WireGuardPeerState,
+import {
+  allowedIpsOf,
+  type WireGuardEndpoint,
+  type WireGuardPeerPlan,
+  type WireGuardPeerState,
 } from "../../plan/encryption/wireguard.ts";
 
 /** A peer as it was made last, or as the kernel has told it. */
@@ -73,13 +74,14 @@ function diffPeer(
   seen: SeenPeer | undefined,
   input: Pick<PeersDiffInput, "given" | "callsNew" | "nowSeconds">,
 ): PeerDiff {
-  const { publicKey, endpoint, allowedIps } = peer;
+  const { publicKey, endpoint } = peer;
+  const allowedIps = allowedIpsOf(peer);
   const isMet = seen === undefined && input.callsNew;
   const call = isMet || isSilent(peer, seen) ? { calls: true } : {};
   if (seen === undefined)
     return { change: { publicKey, endpoint, replaceAllowedIps: true, allowedIps, ...call } };
   const wanted = new Set(allowedIps.map(formatCidr));
-  const present = new Set(seen.allowedIps.map(formatCidr));
+  const present = new Set(allowedIpsOf(seen).map(formatCidr));
   const missing = allowedIps.filter((cidr) => !present.has(formatCidr(cidr)));
   const hasSurplus = [...present].some((cidr) => !wanted.has(cidr));
   const moves = !isSameEndpoint(endpoint, seen.endpoint) && !hasMovedItself(peer, seen, input);
