@@ -13,6 +13,8 @@ export interface Attachment {
 /** Pods of this node: as the API has them, and as they are attached. */
 export interface OwnPods {
   readonly keys: ReadonlySet<string>;
+  /** Those of a namespace; of all where it is undefined. */
+  keysIn(namespace: string | undefined): Iterable<string>;
   /** Undefined: deleted. One that is still attached keeps what it has until it is gone. */
   setPod(key: string, pod: Pod | undefined): void;
   /** Another node has one of this name by now. */
@@ -34,11 +36,17 @@ export function createOwnPods(): OwnPods {
   const attachments = new Map<string, Attachment>();
   const idsByKey = new Map<string, Set<string>>();
   const keys = new Set<string>();
+  const keysByNamespace = new Map<string, Set<string>>();
   /** Deleted, but still attached. */
   const leaving = new Set<string>();
   const refresh = (key: string): void => {
-    if (pods.has(key) || idsByKey.has(key)) keys.add(key);
-    else keys.delete(key);
+    const namespace = key.slice(0, key.indexOf("/"));
+    const siblings = keysByNamespace.get(namespace) ?? new Set();
+    for (const set of [keys, siblings])
+      if (pods.has(key) || idsByKey.has(key)) set.add(key);
+      else set.delete(key);
+    if (siblings.size > 0) keysByNamespace.set(namespace, siblings);
+    else keysByNamespace.delete(namespace);
   };
   const detach = (id: string, { namespace, name }: Attachment): void => {
     const key = objectKey(namespace, name);
@@ -54,6 +62,7 @@ export function createOwnPods(): OwnPods {
   };
   return {
     keys,
+    keysIn: (namespace) => (namespace === undefined ? keys : (keysByNamespace.get(namespace) ?? [])),
     setPod(key, pod) {
       if (pod !== undefined) {
         pods.set(key, pod);
