@@ -35,19 +35,10 @@ export function createOwnPods(): OwnPods {
   const pods = new Map<string, Pod>();
   const attachments = new Map<string, Attachment>();
   const idsByKey = new Map<string, Set<string>>();
-  const keys = new Set<string>();
-  const keysByNamespace = new Map<string, Set<string>>();
+  const { keys, keysIn, keep } = createKeys();
   /** Deleted, but still attached. */
   const leaving = new Set<string>();
-  const refresh = (key: string): void => {
-    const namespace = key.slice(0, key.indexOf("/"));
-    const siblings = keysByNamespace.get(namespace) ?? new Set();
-    for (const set of [keys, siblings])
-      if (pods.has(key) || idsByKey.has(key)) set.add(key);
-      else set.delete(key);
-    if (siblings.size > 0) keysByNamespace.set(namespace, siblings);
-    else keysByNamespace.delete(namespace);
-  };
+  const refresh = (key: string): void => keep(key, pods.has(key) || idsByKey.has(key));
   const detach = (id: string, { namespace, name }: Attachment): void => {
     const key = objectKey(namespace, name);
     const ids = idsByKey.get(key);
@@ -62,7 +53,7 @@ export function createOwnPods(): OwnPods {
   };
   return {
     keys,
-    keysIn: (namespace) => (namespace === undefined ? keys : (keysByNamespace.get(namespace) ?? [])),
+    keysIn,
     setPod(key, pod) {
       if (pod !== undefined) {
         pods.set(key, pod);
@@ -96,6 +87,25 @@ export function createOwnPods(): OwnPods {
       const addressesOf = (isKnown: boolean): readonly string[] =>
         own.filter(({ uid }) => knows(key, uid) === isKnown).flatMap(({ addresses }) => addresses);
       return { known: addressesOf(true), strangers: addressesOf(false) };
+    },
+  };
+}
+
+function createKeys() {
+  const keys = new Set<string>();
+  const byNamespace = new Map<string, Set<string>>();
+  return {
+    keys,
+    keysIn: (namespace: string | undefined): Iterable<string> =>
+      namespace === undefined ? keys : (byNamespace.get(namespace) ?? []),
+    keep(key: string, isKept: boolean): void {
+      const namespace = key.slice(0, key.indexOf("/"));
+      const siblings = byNamespace.get(namespace) ?? new Set();
+      for (const set of [keys, siblings])
+        if (isKept) set.add(key);
+        else set.delete(key);
+      if (siblings.size > 0) byNamespace.set(namespace, siblings);
+      else byNamespace.delete(namespace);
     },
   };
 }
