@@ -1,10 +1,11 @@
 import { formatCidr } from "../../net/cidr.ts";
 import type { WireGuardPeerChange } from "../../netlink/wireguard/set-device.ts";
 import { sessionOf } from "../../plan/encryption/peer-session.ts";
-import type {
-  WireGuardEndpoint,
-  WireGuardPeerPlan,
-  WireGuardPeerState,
+import {
+  allowedIpsOf,
+  type WireGuardEndpoint,
+  type WireGuardPeerPlan,
+  type WireGuardPeerState,
 } from "../../plan/encryption/wireguard.ts";
 
 /** A peer as it was made last, or as the kernel has told it. */
@@ -71,12 +72,13 @@ function diffPeer(
   seen: SeenPeer | undefined,
   input: Pick<PeersDiffInput, "given" | "nowSeconds">,
 ): PeerDiff {
-  const { publicKey, endpoint, allowedIps } = peer;
+  const { publicKey, endpoint } = peer;
+  const allowedIps = allowedIpsOf(peer);
   const call = isSilent(peer, seen) ? { calls: true } : {};
   if (seen === undefined)
     return { change: { publicKey, endpoint, replaceAllowedIps: true, allowedIps, ...call } };
   const wanted = new Set(allowedIps.map(formatCidr));
-  const present = new Set(seen.allowedIps.map(formatCidr));
+  const present = new Set(allowedIpsOf(seen).map(formatCidr));
   const missing = allowedIps.filter((cidr) => !present.has(formatCidr(cidr)));
   const hasSurplus = [...present].some((cidr) => !wanted.has(cidr));
   const moves = !isSameEndpoint(endpoint, seen.endpoint) && !hasMovedItself(peer, seen, input);

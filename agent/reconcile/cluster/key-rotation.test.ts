@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { allowedIpsOf } from "../../plan/encryption/wireguard.ts";
 import type { ClusterMember, NodeKeys } from "../../plan/peers/claim.ts";
 import { FAR, NEAR, OWN, setUp, view } from "../../testing/cluster/cluster-setup.ts";
 import { fakeKey } from "../../testing/cluster/fake-wireguard.ts";
@@ -17,10 +18,10 @@ const withKey = (node: ClusterMember, keys?: Partial<NodeKeys>): ClusterMember =
 const keyOf = ({ wireguard }: Setup, name: string): string | undefined =>
   wireguard.devices.get(name)?.publicKey;
 const peersOf = ({ wireguard }: Setup, name: string): readonly (string | number)[][] =>
-  [...(wireguard.devices.get(name)?.peers ?? [])].map(([node, { publicKey, allowedIps }]) => [
+  [...(wireguard.devices.get(name)?.peers ?? [])].map(([node, peer]) => [
     node,
-    publicKey,
-    allowedIps.length,
+    peer.publicKey,
+    allowedIpsOf(peer).length,
   ]);
 
 /** Lets our own Node say what it was last told to. */

@@ -4,11 +4,12 @@ import {
   WireGuardMissingError,
   WireGuardPortError,
 } from "../../kernel/wireguard/wireguard-kernel.ts";
-import type {
-  WireGuardDevicePlan,
-  WireGuardEndpoint,
-  WireGuardPeerPlan,
-  WireGuardPeerState,
+import {
+  allowedIpsOf,
+  type WireGuardDevicePlan,
+  type WireGuardEndpoint,
+  type WireGuardPeerPlan,
+  type WireGuardPeerState,
 } from "../../plan/encryption/wireguard.ts";
 
 interface Device {
@@ -90,15 +91,13 @@ export function createFakeWireGuard(nowMs: () => number): FakeWireGuard {
   return fake;
 }
 
-function describePeer(
-  { publicKey, endpoint, allowedIps }: WireGuardPeerPlan,
-  { handshakes, sentBytes }: Device,
-): WireGuardPeerState {
+function describePeer(peer: WireGuardPeerPlan, { handshakes, sentBytes }: Device): WireGuardPeerState {
+  const { publicKey, endpoint } = peer;
   const seen = handshakes.get(publicKey);
   return {
     publicKey,
     endpoint: seen?.endpoint ?? endpoint,
-    allowedIps,
+    allowedIps: allowedIpsOf(peer),
     lastHandshake: seen?.seconds ?? 0,
     receivedBytes: 0,
     sentBytes: sentBytes.get(publicKey) ?? 0,
