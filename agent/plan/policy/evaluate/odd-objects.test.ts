@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createTestEngine } from "../../testing/policy/cluster-changes.ts";
-import { policyChange } from "../../testing/policy/policy-change.ts";
-import { HERE } from "../../testing/policy/random-cluster.ts";
-import { evaluate } from "./evaluate/evaluate.ts";
-import type { Protocol } from "./model.ts";
-import { projectNamespace, projectPod } from "./parse/project-pod.ts";
-import type { ObjectChange } from "./state/objects/object-change.ts";
-import type { PolicyEngine } from "./state/policy-engine.ts";
+import { createTestEngine } from "../../../testing/policy/cluster-changes.ts";
+import { policyChange } from "../../../testing/policy/policy-change.ts";
+import { HERE } from "../../../testing/policy/random-cluster.ts";
+import { evaluate } from "./evaluate.ts";
+import type { Protocol } from "../model.ts";
+import { projectNamespace, projectPod } from "../parse/project-pod.ts";
+import type { ObjectChange } from "../state/objects/object-change.ts";
+import type { PolicyEngine } from "../state/policy-engine.ts";
 
 const [WEB, NEAR, FAR, OUTSIDE] = ["10.244.1.2", "10.244.2.3", "10.244.3.4", "192.0.2.9"];
 const LONGEST = "v".repeat(63);
