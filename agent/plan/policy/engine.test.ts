@@ -9,7 +9,7 @@ import { projectNamespace, projectPod } from "./parse/project-pod.ts";
 import type { ObjectChange } from "./state/objects/object-change.ts";
 import type { PolicyEngine } from "./state/policy-engine.ts";
 import { planWatches } from "./watches.ts";
-import { policyChange } from "../../testing/policy/policy-change.ts";
+import { policyChange } from "../../testing/policy/raw-objects.ts";
 
 interface TestPod {
   readonly labels?: Readonly<Record<string, string>>;

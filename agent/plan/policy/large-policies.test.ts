@@ -6,7 +6,7 @@ import { createPolicyEngine } from "./state/policy-engine.ts";
 import type { ObjectChange } from "./state/objects/object-change.ts";
 import { createTestEngine } from "../../testing/policy/cluster-changes.ts";
 import { HERE } from "../../testing/policy/random-cluster.ts";
-import { policyChange } from "../../testing/policy/policy-change.ts";
+import { policyChange } from "../../testing/policy/raw-objects.ts";
 
 const RULES = 1000;
 

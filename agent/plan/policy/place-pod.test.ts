@@ -6,7 +6,7 @@ import { createNames } from "./compile/names.ts";
 import { createOwnPods } from "./state/objects/own-pods.ts";
 import { createPlacer } from "./state/places/place-pod.ts";
 import { createPolicyStore } from "./state/objects/policy-store.ts";
-import { policyChange } from "../../testing/policy/policy-change.ts";
+import { policyChange } from "../../testing/policy/raw-objects.ts";
 
 const NAMESPACE = "shop";
 

@@ -14,7 +14,7 @@ import {
 } from "../../testing/policy/fake-policy-kernel.ts";
 import { createPodAdmission, type PodAdmission } from "./pod-admission.ts";
 import { createPolicyQueue, type PolicyQueue } from "./policy-queue.ts";
-import { policyChange } from "../../testing/policy/policy-change.ts";
+import { policyChange } from "../../testing/policy/raw-objects.ts";
 
 const SELECTORS = 60;
 const PODS = 500;

@@ -16,7 +16,7 @@ import {
 } from "../../testing/policy/fake-policy-kernel.ts";
 import { silentLog } from "../../testing/silent-log.ts";
 import { createPolicies, type Policies } from "./policies.ts";
-import { policyChange } from "../../testing/policy/policy-change.ts";
+import { policyChange } from "../../testing/policy/raw-objects.ts";
 
 interface Setup {
   readonly policies: Policies;

@@ -7,7 +7,7 @@ import type { ObjectChange } from "../../plan/policy/state/objects/object-change
 import { createPolicyEngine, type PolicyEngine } from "../../plan/policy/state/policy-engine.ts";
 import { GATEWAYS, HERE } from "./random-cluster.ts";
 import type { RawCluster } from "./raw-objects.ts";
-import { policyChange } from "./policy-change.ts";
+import { policyChange } from "./raw-objects.ts";
 
 /**
  * An engine of the node {@link HERE} that knows nothing yet. Without limits that depend on what was before,

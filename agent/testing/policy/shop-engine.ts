@@ -3,7 +3,7 @@ import { cidrOf } from "../../net/cidr.ts";
 import { projectNamespace, projectPod } from "../../plan/policy/parse/project-pod.ts";
 import { createPolicyEngine, type PolicyEngine } from "../../plan/policy/state/policy-engine.ts";
 import type { TableChange } from "../../plan/policy/state/table-change.ts";
-import { policyChange } from "./policy-change.ts";
+import { policyChange } from "./raw-objects.ts";
 
 /**
  * An engine of one node, fed by hand: all is in namespace "shop". Each call answers what becomes of the

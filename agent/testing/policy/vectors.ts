@@ -7,7 +7,7 @@ import type { Protocol } from "../../plan/policy/model.ts";
 import { projectNamespace, projectPod } from "../../plan/policy/parse/project-pod.ts";
 import type { ObjectChange } from "../../plan/policy/state/objects/object-change.ts";
 import { createPolicyEngine, type PolicyEngine } from "../../plan/policy/state/policy-engine.ts";
-import { policyChange } from "./policy-change.ts";
+import { policyChange } from "./raw-objects.ts";
 
 const FOLDER =
   process.env["CAUSEWAY_POLICY_VECTORS"] ?? new URL("../../plan/policy/vectors", import.meta.url).pathname;

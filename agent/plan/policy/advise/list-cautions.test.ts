@@ -4,7 +4,7 @@ import { createShopEngine, type ShopEngine } from "../../../testing/policy/shop-
 import { projectNamespace } from "../parse/project-pod.ts";
 import { listCautions } from "./list-cautions.ts";
 import type { KnownPods } from "./selects-nobody.ts";
-import { policyChange } from "../../../testing/policy/policy-change.ts";
+import { policyChange } from "../../../testing/policy/raw-objects.ts";
 
 const WEB = { matchLabels: { app: "web" } };
 const DNS = { ports: [{ protocol: "UDP", port: 53 }] };

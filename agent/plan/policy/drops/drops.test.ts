@@ -10,7 +10,7 @@ import { projectNamespace, projectPod } from "../parse/project-pod.ts";
 import type { PolicyEngine } from "../state/policy-engine.ts";
 import { createDenialTotals } from "./denial-totals.ts";
 import { describeDrop } from "./describe-drop.ts";
-import { policyChange } from "../../../testing/policy/policy-change.ts";
+import { policyChange } from "../../../testing/policy/raw-objects.ts";
 
 const WEB = "10.244.1.10";
 const CLIENT = "10.244.2.20";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createTestEngine } from "../../../testing/policy/cluster-changes.ts";
-import { policyChange } from "../../../testing/policy/policy-change.ts";
+import { policyChange } from "../../../testing/policy/raw-objects.ts";
 import { HERE } from "../../../testing/policy/random-cluster.ts";
 import { evaluate } from "./evaluate.ts";
 import type { Protocol } from "../model.ts";

@@ -5,7 +5,7 @@ import { HERE } from "../../../testing/policy/random-cluster.ts";
 import { projectNamespace, projectPod } from "../parse/project-pod.ts";
 import type { PolicyEngine } from "../state/policy-engine.ts";
 import { tracePolicies } from "./trace-policies.ts";
-import { policyChange } from "../../../testing/policy/policy-change.ts";
+import { policyChange } from "../../../testing/policy/raw-objects.ts";
 
 const [WEB, DB, FAR, NODE] = ["10.244.1.10", "10.244.1.11", "10.244.2.20", "192.0.2.10"];
 
