@@ -163,8 +163,8 @@ export const FOOTPRINT_BUDGETS: readonly Budget[] = [
 const NEW_CONNECTION = POLICY_ROWS.crr;
 
 const POLICY_ADD: Exception = {
-  atMost: 1.5,
-  why: "1.26 measured with one policy, 1.17 and 1.33 with thousands of rules, rounds from 0.98 to 2.18",
+  atMost: 1.4,
+  why: "1.18 and 1.33 measured with 1,000 policies, 1.17 and 1.21 with 100 ClusterNetworkPolicies, in two quiet runs",
 };
 
 /** What the project has promised of policies. Rows and programs are those of bench/policy/main.ts. */
