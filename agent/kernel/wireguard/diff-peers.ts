@@ -27,6 +27,8 @@ export interface PeersDiffInput {
   /** What the kernel was given last, by public key; none of a peer that another process made. */
   readonly given: ReadonlyMap<string, Pick<WireGuardPeerPlan, "endpoint">>;
   readonly prune: boolean;
+  /** Whether peers that come are called. */
+  readonly callsNew: boolean;
   /** Unix time. */
   readonly nowSeconds: number;
 }
@@ -70,11 +72,12 @@ interface PeerDiff {
 function diffPeer(
   peer: WireGuardPeerPlan,
   seen: SeenPeer | undefined,
-  input: Pick<PeersDiffInput, "given" | "nowSeconds">,
+  input: Pick<PeersDiffInput, "given" | "callsNew" | "nowSeconds">,
 ): PeerDiff {
   const { publicKey, endpoint } = peer;
   const allowedIps = allowedIpsOf(peer);
-  const call = isSilent(peer, seen) ? { calls: true } : {};
+  const isMet = seen === undefined && input.callsNew;
+  const call = isMet || isSilent(peer, seen) ? { calls: true } : {};
   if (seen === undefined)
     return { change: { publicKey, endpoint, replaceAllowedIps: true, allowedIps, ...call } };
   const wanted = new Set(allowedIps.map(formatCidr));
@@ -82,9 +85,11 @@ function diffPeer(
   const missing = allowedIps.filter((cidr) => !present.has(formatCidr(cidr)));
   const hasSurplus = [...present].some((cidr) => !wanted.has(cidr));
   const moves = !isSameEndpoint(endpoint, seen.endpoint) && !hasMovedItself(peer, seen, input);
+  const { extras = [] } = "extras" in seen ? seen : {};
   const differences = [
     ...(moves ? ["endpoint"] : []),
     ...(hasSurplus || missing.length > 0 ? ["set of prefixes"] : []),
+    ...extras,
   ];
   if (differences.length === 0) return "calls" in call ? { change: { publicKey, ...call } } : {};
   return {
@@ -93,6 +98,7 @@ function diffPeer(
       ...(moves ? { endpoint } : {}),
       // Only all of them can be taken away.
       ...(hasSurplus ? { replaceAllowedIps: true, allowedIps } : { allowedIps: missing }),
+      ...(extras.length > 0 ? { clearsExtras: true } : {}),
       ...call,
     },
     fault: differences.join(", "),

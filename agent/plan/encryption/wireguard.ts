@@ -40,6 +40,8 @@ export interface WireGuardPeerState {
   /** Bytes of UDP payload. */
   readonly receivedBytes: number;
   readonly sentBytes: number;
+  /** Settings that the agent gives no peer; absent without any. */
+  readonly extras?: readonly string[];
 }
 
 /** All that a peer may send from. */
@@ -55,5 +57,7 @@ export interface WireGuardState {
   /** Undefined until the device has a private key. */
   readonly publicKey: string | undefined;
   readonly port: number;
+  /** Mark of the packets that it sends; 0: none. */
+  readonly fwmark: number;
   readonly peers: readonly WireGuardPeerState[];
 }

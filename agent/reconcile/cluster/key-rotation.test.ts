@@ -178,6 +178,21 @@ for (const { name, moved } of [
     assert.deepEqual(routeKinds(setup), ["encrypted", "encrypted"]);
   });
 
+test("an agent that starts with the port where the next key is shown gives that key up, and keeps the one in use", async () => {
+  const before = await begun();
+  const old = keyOf(before, "cw-wg");
+  before.keys.rotateKey();
+  await before.run();
+  const setup = setUp("auto", { ...SETTINGS, port: 51_821 });
+  for (const [device, state] of before.wireguard.devices) setup.wireguard.devices.set(device, state);
+  const own = before.published.at(-1);
+  setup.view = view(true, { ...OWN, wireguard: own }, withKey(NEAR), withKey(FAR));
+  await setup.run();
+  assert.deepEqual([keyOf(setup, "cw-wg"), keyOf(setup, "cw-wg2")], [old, undefined]);
+  assert.deepEqual(setup.published.at(-1), { publicKey: old, port: 51_821 });
+  assert.deepEqual(routeKinds(setup), ["encrypted", "encrypted"]);
+});
+
 test("a key is replaced by its age, which a restart of the agent does not change", async () => {
   const setup = await begun(30 * DAY);
   const old = keyOf(setup, "cw-wg");
