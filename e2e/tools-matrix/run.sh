@@ -10,7 +10,7 @@ cache=${CAUSEWAY_CACHE:-$PWD/.cache}
 
 files=(agent/kernel/nft/nftables.netns.test.ts agent/plan/rules/golden-rulesets.netns.test.ts agent/test/field-cases/host-ports.netns.test.ts agent/test/agent/surroundings.netns.test.ts)
 if [ "${1:-}" = --whole ]; then
-  mapfile -t files < <(grep -lw nft agent/*.netns.test.ts agent/*/*.netns.test.ts | grep -v /old-nft)
+  mapfile -t files < <(grep -rlw --include='*.netns.test.ts' nft agent | grep -v /old-nft | sort)
 fi
 
 # Programs behind links such as awk and iptables are there without /etc as well.
