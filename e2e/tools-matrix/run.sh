@@ -32,7 +32,8 @@ surrounding() {
   passed=$((passed + ok)) failed=$((failed + bad))
   case $name in "nftables v"*) node e2e/lib/record-tried.ts "$(sed 's/nftables v\([0-9.]*\)[^,]*/nft \1/' <<<"$name")" "$ok" "$bad" ;; esac
 }
-without_etc=(unshare -rm bash -c "$hide_etc" "$work")
+# Without /etc there are none of its certificates, and Node.js would tell each program's user so.
+without_etc=(env -u NODE_EXTRA_CA_CERTS unshare -rm bash -c "$hide_etc" "$work")
 german=(env "LOCPATH=$cache/locales" LC_ALL=de_DE.UTF-8 LANGUAGE=de)
 newest=$cache/nft/newest
 
