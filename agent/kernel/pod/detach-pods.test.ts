@@ -23,6 +23,7 @@ function createSlowKernel() {
     tryExecute,
     execute: () => Promise.reject(new Error("not asked")),
     dump: () => Promise.resolve([]),
+    walk: () => Promise.reject(new Error("not asked")),
     withSocket: () => Promise.reject(new Error("not asked")),
     close: () => undefined,
   };

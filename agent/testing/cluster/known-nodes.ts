@@ -25,6 +25,8 @@ export interface Cluster {
 
 const WAY = { kind: "segment", links: [2] } as const;
 
+const OWN_NAME = "own";
+
 const OWN = ["172.16.0.1", "fd01::1"];
 
 function cidr(text: string): Cidr {
@@ -50,7 +52,7 @@ function makeNode(index: number, { families, way }: Cluster): ClusterNode {
       addresses: addresses.slice(0, families).map((address) => ({ type: "InternalIP", address })),
     },
   };
-  const projection = projectNode(JSON.parse(JSON.stringify(raw)));
+  const projection = projectNode(JSON.parse(JSON.stringify(raw)), OWN_NAME);
   return projection.kind === "usable" ? projection.object : assert.fail(projection.reason);
 }
 
@@ -71,7 +73,7 @@ export function knowNodes(cluster: Cluster, count: number): unknown {
       node,
     ]),
   );
-  const settler = createClaimSettler({ nodeName: "own", clusterCIDRs: [], surroundings: NO_SURROUNDINGS });
+  const settler = createClaimSettler({ nodeName: OWN_NAME, clusterCIDRs: [], surroundings: NO_SURROUNDINGS });
   const { claims } = settler.settle(nodes.values());
   const underlay = {
     addresses: new Map(OWN.map((address) => [address, 1500])),
@@ -91,7 +93,7 @@ export function knowNodes(cluster: Cluster, count: number): unknown {
   const routeTo: RouteTo = (address) => underlay.routes.get(address);
   const peers = planPeers({
     claims,
-    nodeName: "own",
+    nodeName: OWN_NAME,
     ownCidrs: [],
     ownAddresses: OWN,
     ownGateways,
@@ -124,7 +126,7 @@ export function knowNodes(cluster: Cluster, count: number): unknown {
 }
 
 function keyInput(nodes: ReadonlyMap<string, ClusterNode>): KeyInput {
-  return { nodeName: "own", own: { publicKey: fakeKey("own") }, nodes: nodes.values() };
+  return { nodeName: OWN_NAME, own: { publicKey: fakeKey("own") }, nodes: nodes.values() };
 }
 
 /** IPv4 and both families; direct, through the overlay, and encrypted. */
