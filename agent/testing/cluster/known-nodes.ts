@@ -1,6 +1,4 @@
 import assert from "node:assert/strict";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { formatKey, KEY_ANNOTATION } from "../../kube/keys/published-key.ts";
 import type { ClusterNode } from "../../kube/nodes/node-view.ts";
 import { projectNode } from "../../kube/nodes/project-node.ts";
@@ -13,6 +11,7 @@ import { createPeerPlanner, type RouteTo } from "../../plan/peers/peer-routes.ts
 import { planPeers } from "../../plan/peers/peers.ts";
 import { NO_SURROUNDINGS } from "../../plan/node/surroundings.ts";
 import { planRuleset } from "../../plan/rules/ruleset.ts";
+import { heapBytes } from "../runner/heap-bytes.ts";
 import { fakeKey } from "./fake-wireguard.ts";
 
 /** What kinds of clusters are measured. */
@@ -137,15 +136,6 @@ export const CLUSTERS: readonly Cluster[] = ([1, 2] as const).flatMap((families)
 /** As in "IPv4 and IPv6, overlay". */
 export function describeCluster({ way, families }: Cluster): string {
   return `${families === 1 ? "IPv4" : "IPv4 and IPv6"}, ${way}`;
-}
-
-setFlagsFromString("--expose-gc");
-const collectGarbage = runInNewContext("gc") as () => void;
-
-function heapBytes(): number {
-  // What only weak references hold of something that went is gone a round later.
-  for (let round = 0; round < 3; round++) collectGarbage();
-  return process.memoryUsage().heapUsed;
 }
 
 /** Bytes of heap for each of so many nodes. What all clusters share must have been made before. */
