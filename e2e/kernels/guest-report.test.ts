@@ -4,7 +4,7 @@ import { addLine, type GuestReport, isGreen, newReport } from "./guest-report.ts
 
 function reportOf(...lines: readonly string[]): GuestReport {
   const report = newReport();
-  for (const line of lines) addLine(report, line);
+  for (const line of lines) addLine(report, line, 0);
   return report;
 }
 

@@ -4,6 +4,9 @@ export interface SuiteReport {
   readonly failed: Set<string>;
   /** Undefined: it has not come to its end. */
   exitCode: number | undefined;
+  /** When it began, and how long it took, by this machine's clock. */
+  readonly startMs: number;
+  tookMs: number;
 }
 
 /** What a guest has told on its console. */
@@ -19,8 +22,8 @@ export function newReport(): GuestReport {
   return { facts: new Map(), suites: new Map(), current: undefined };
 }
 
-/** Takes a line of the console into account. */
-export function addLine(report: GuestReport, line: string): void {
+/** Takes a line of the console into account, which came at `nowMs`. */
+export function addLine(report: GuestReport, line: string, nowMs: number): void {
   // The firmware's last words are on the line of the first.
   const [, kind, rest = ""] = /guest: (fact|suite|end) (.*)$/.exec(line) ?? [];
   const [, verdict, test = ""] = /^\s*([✔✖]) (.*) \([\d.]+ms\)$/.exec(line) ?? [];
@@ -28,10 +31,17 @@ export function addLine(report: GuestReport, line: string): void {
     const [name = "", ...words] = rest.split(" ");
     report.facts.set(name, words.join(" "));
   } else if (kind === "suite") {
-    report.current = { passed: new Set(), failed: new Set(), exitCode: undefined };
+    report.current = {
+      passed: new Set(),
+      failed: new Set(),
+      exitCode: undefined,
+      startMs: nowMs,
+      tookMs: 0,
+    };
     report.suites.set(rest, report.current);
   } else if (kind === "end" && report.current !== undefined) {
     report.current.exitCode = Number(rest);
+    report.current.tookMs = nowMs - report.current.startMs;
     report.current = undefined;
   } else if (verdict !== undefined) {
     (verdict === "✔" ? report.current?.passed : report.current?.failed)?.add(test);

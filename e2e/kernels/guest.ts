@@ -81,7 +81,7 @@ export async function runGuest(input: GuestInput): Promise<GuestReport> {
     heard = clocks();
     const line = raw.trimEnd();
     input.onLine(line);
-    addLine(report, line);
+    addLine(report, line, heard.ms);
   }
   clearInterval(watchdog);
   return report;

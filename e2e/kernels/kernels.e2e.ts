@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { REPOSITORY } from "../lib/tools.ts";
 import { type GuestInput, runGuest } from "./guest.ts";
-import { type GuestReport, isGreen, type SuiteReport } from "./guest-report.ts";
+import { type GuestReport, isGreen } from "./guest-report.ts";
 import { type KernelName, prepareBoot } from "./kernels.ts";
 import { updateTable } from "../lib/support-document.ts";
 import { chooseGuests, type GuestPlan, SOME_GUESTS } from "./suites.ts";
@@ -42,8 +42,6 @@ async function boot(
   return report;
 }
 
-const NOT_BEGUN: SuiteReport = { passed: new Set(), failed: new Set(), exitCode: undefined };
-
 type Joined = Pick<GuestInput, "cable" | "signal">;
 
 /** Boots two guests with a cable between them. One whose partner has failed waits for it in vain, and is ended. */
@@ -55,7 +53,8 @@ async function bootPair(kernels: readonly KernelName[], plan: GuestPlan): Promis
     kernels.map(async (kernel, index) => {
       const cable = { node: index === 0 ? 1 : 2, folder: ends } as const;
       const report = await boot(kernel, plan, { cable, signal: failed.signal });
-      if (!plan.suites.every((name) => isGreen(report.suites.get(name) ?? NOT_BEGUN))) failed.abort();
+      const suites = plan.suites.map((name) => report.suites.get(name));
+      if (!suites.every((suite) => suite !== undefined && isGreen(suite))) failed.abort();
       return report;
     }),
   );

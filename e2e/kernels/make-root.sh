@@ -28,8 +28,11 @@ with_libraries() {
 for tool in bridge ethtool ip kmod ping ss sysctl tc xtables-nft-multi; do with_libraries "$(command -v $tool)"; done
 with_libraries "$tools"/sbin/ipvsadm "$tools"/usr/bin/socat
 ln -sf ../bin/kmod "$root/usr/sbin/modprobe"
+# iptables is one program of many names, with a library for each match and target.
+for name in iptables-nft ip6tables-nft; do ln -sf xtables-nft-multi "$root/usr/sbin/$name"; done
+cp -r "/usr/lib/$libraries/xtables" "$root/usr/lib/$libraries/"
 cp "$cache/packages/busybox/bin/busybox" "$root/usr/bin/busybox"
-for name in kill nc pgrep ps; do [ -e "$root/usr/bin/$name" ] || ln -s busybox "$root/usr/bin/$name"; done
+for name in awk kill nc pgrep ps; do [ -e "$root/usr/bin/$name" ] || ln -s busybox "$root/usr/bin/$name"; done
 
 # The image's Node runs the tests as well; of the packages, only what they import.
 mkdir -p "$root/causeway"

@@ -11,11 +11,11 @@ import { formatSupportTable, mergeRows } from "./support-table.ts";
 
 function guestOf(...lines: readonly string[]): GuestReport {
   const report = newReport();
-  for (const line of lines) addLine(report, `guest: ${line}`);
+  for (const line of lines) addLine(report, `guest: ${line}`, 0);
   return report;
 }
 
-test("the table tells what passed, what failed, what did not come to its end, and figures as ratios", () => {
+test("the table tells what passed in how much time, what failed, what did not come to its end, and figures as ratios", () => {
   const facts = [
     "fact release 5.10.0-46",
     "fact package 5.10.262-1",
@@ -24,11 +24,11 @@ test("the table tells what passed, what failed, what did not come to its end, an
     "fact rss 81.4",
   ];
   const first = guestOf(...facts, "suite smoke");
-  addLine(first, "✔ pods talk (3ms)");
-  addLine(first, "guest: end 0");
+  addLine(first, "✔ pods talk (3ms)", 70_000);
+  addLine(first, "guest: end 0", 80_000);
   const second = guestOf("suite figures");
-  addLine(second, "✖ links (3ms)");
-  addLine(second, "guest: end 1");
+  addLine(second, "✖ links (3ms)", 0);
+  addLine(second, "guest: end 1", 0);
   const [, , row = ""] = formatSupportTable(
     [{ kernel: "5.10", guests: [first, second, guestOf("suite no IPv6")] }],
     new Date("2026-11-26"),
@@ -36,7 +36,7 @@ test("the table tells what passed, what failed, what did not come to its end, an
   for (const cell of [
     "5.10",
     "5.10.262-1",
-    "1 passed, 2026-11-26",
+    "1 passed in 1.3 min, 2026-11-26",
     "1 FAILED",
     "NO END",
     "3.0 (12.0 ÷ 4.0 ms)",

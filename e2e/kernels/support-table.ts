@@ -20,8 +20,8 @@ export interface KernelResults {
 }
 
 /**
- * Kernels and suites as a table of Markdown: a row for each kernel. A cell tells how many tests passed and
- * when, or how many failed, or nothing where none ran.
+ * Kernels and suites as a table of Markdown: a row for each kernel. A cell tells how many tests passed, how
+ * long that took and when, or how many failed, or nothing where none ran.
  */
 export function formatSupportTable(kernels: readonly KernelResults[], date: Date): string {
   const rows = kernels.map((results) => row(cellsOf(results, date)));
@@ -65,7 +65,8 @@ function cellsOf({ kernel, guests }: KernelResults, date: Date): readonly string
 
 function suiteCell(suite: SuiteReport | undefined, date: Date): string {
   if (suite === undefined) return "";
-  if (isGreen(suite)) return `${suite.passed.size} passed, ${date.toISOString().slice(0, 10)}`;
+  const took = `in ${(suite.tookMs / 60_000).toFixed(1)} min`;
+  if (isGreen(suite)) return `${suite.passed.size} passed ${took}, ${date.toISOString().slice(0, 10)}`;
   return suite.exitCode === undefined ? "NO END" : `${suite.failed.size} FAILED`;
 }
 

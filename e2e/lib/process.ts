@@ -31,7 +31,7 @@ export interface ProcessInput {
    * Folder of this run: takes the log, and the PID for `clean-up.sh`, should the tests themselves be killed.
    */
   readonly folder: string;
-  /** The whole environment of the process besides PATH. */
+  /** The whole environment of the process besides PATH, and where Node.js keeps what it has compiled. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -45,7 +45,7 @@ export async function startProcess({
   const [program = "", ...args] = command;
   const child = spawn(program, args, {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { PATH: process.env["PATH"], ...env },
+    env: { PATH: process.env["PATH"], NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"], ...env },
   });
   const pid = await spawned(child, name);
   recordPid(folder, pid);

@@ -10,7 +10,7 @@ cache=${CAUSEWAY_CACHE:-$PWD/.cache}
 
 files=(agent/kernel/nft/nftables.netns.test.ts agent/plan/rules/golden-rulesets.netns.test.ts agent/test/field-cases/host-ports.netns.test.ts agent/test/agent/surroundings.netns.test.ts)
 if [ "${1:-}" = --whole ]; then
-  mapfile -t files < <(grep -lw nft agent/*.netns.test.ts agent/*/*.netns.test.ts | grep -v /old-nft)
+  mapfile -t files < <(grep -rlw --include='*.netns.test.ts' nft agent | grep -v /old-nft | sort)
 fi
 
 # Programs behind links such as awk and iptables are there without /etc as well.
@@ -32,7 +32,8 @@ surrounding() {
   passed=$((passed + ok)) failed=$((failed + bad))
   case $name in "nftables v"*) node e2e/lib/record-tried.ts "$(sed 's/nftables v\([0-9.]*\)[^,]*/nft \1/' <<<"$name")" "$ok" "$bad" ;; esac
 }
-without_etc=(unshare -rm bash -c "$hide_etc" "$work")
+# Without /etc there are none of its certificates, and Node.js would tell each program's user so.
+without_etc=(env -u NODE_EXTRA_CA_CERTS unshare -rm bash -c "$hide_etc" "$work")
 german=(env "LOCPATH=$cache/locales" LC_ALL=de_DE.UTF-8 LANGUAGE=de)
 newest=$cache/nft/newest
 
