@@ -128,6 +128,7 @@ test("parsePortMappings() refuses more ports than the kernel keeps, with the rea
 
 for (const { name, list } of [
   { name: "20,000 ports", list: ports(20_000) },
+  { name: "20,000 ports of IPv6", list: ports(20_000).map((entry) => ({ ...entry, hostIP: "2001:db8::1" })) },
   {
     name: "one port of 20,000 addresses",
     list: Array.from({ length: 20_000 }, (_, index) => {

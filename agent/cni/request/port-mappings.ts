@@ -41,16 +41,21 @@ export function parsePortMappings(list: unknown): readonly HostPort[] {
     // Of "all addresses" and "all addresses of one family" the wider one says it all.
     if (others.some(({ hostIp }) => hostIp === undefined || hostIp === parsed.hostIp)) continue;
     groups.set(key, [...group.filter((candidate) => !others.includes(candidate)), parsed]);
+    // Addresses of IPv6 take long to read: of thousands, the rest is only counted.
+    if (groups.size > MAX_HOST_PORTS) throw tooMany(list.filter(mapsPort).length);
   }
   const hostPorts = [...groups.values()].flat();
-  if (hostPorts.length > MAX_HOST_PORTS) {
-    const cause = `at most ${MAX_HOST_PORTS} fit in the alternative names of a pod's link`;
-    throw new CniError(
-      CNI_CODE.invalidConfig,
-      `Cannot use ${hostPorts.length} host ports of ${KEY}: ${cause}`,
-    );
-  }
+  if (hostPorts.length > MAX_HOST_PORTS) throw tooMany(hostPorts.length);
   return hostPorts;
+}
+
+function mapsPort(entry: unknown): boolean {
+  return isObject(entry) && (valueAt(entry, "hostPort") ?? 0) !== 0;
+}
+
+function tooMany(count: number): CniError {
+  const cause = `at most ${MAX_HOST_PORTS} fit in the alternative names of a pod's link`;
+  return new CniError(CNI_CODE.invalidConfig, `Cannot use ${count} host ports of ${KEY}: ${cause}`);
 }
 
 /**
