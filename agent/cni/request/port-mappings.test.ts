@@ -113,8 +113,12 @@ for (const { name, list, message } of [
   });
 }
 
-function ports(count: number): readonly object[] {
-  return Array.from({ length: count }, (_, index) => ({ hostPort: 10_000 + index, containerPort: 80 }));
+function ports(count: number, hostIP = ""): readonly object[] {
+  return Array.from({ length: count }, (_, index) => ({
+    hostPort: 10_000 + index,
+    containerPort: 80,
+    hostIP,
+  }));
 }
 
 test("parsePortMappings() refuses more ports than the kernel keeps, with the reason and without a list of them", () => {
@@ -128,7 +132,7 @@ test("parsePortMappings() refuses more ports than the kernel keeps, with the rea
 
 for (const { name, list } of [
   { name: "20,000 ports", list: ports(20_000) },
-  { name: "20,000 ports of IPv6", list: ports(20_000).map((entry) => ({ ...entry, hostIP: "2001:db8::1" })) },
+  { name: "20,000 ports of IPv6", list: ports(20_000, "2001:db8::1") },
   {
     name: "one port of 20,000 addresses",
     list: Array.from({ length: 20_000 }, (_, index) => {
