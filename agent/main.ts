@@ -2,9 +2,12 @@ import { hostname } from "node:os";
 import packageJson from "../package.json" with { type: "json" };
 import { runCommand } from "./commands/commands.ts";
 import { describeSystemError } from "./lib/files.ts";
+import { THREADS } from "./native/threads.ts";
 
 // Programs that we run speak the language of our messages.
 process.env["LC_ALL"] = "C";
+// Before anything has needed one of them.
+process.env["UV_THREADPOOL_SIZE"] ??= String(THREADS);
 const isTerminal = process.stdout.isTTY;
 const { exitCode, stdout, stderr } = await runCommand(
   {

@@ -45,16 +45,15 @@ export function toCniError(error: unknown): CniError {
 
 /** Error 7 about one value of the configuration. */
 export function invalidValue(key: string, value: unknown, cause: string): CniError {
-  return new CniError(
-    CNI_CODE.invalidConfig,
-    `Cannot use ${key} ${abridge(JSON.stringify(value))}: ${cause}`,
-  );
+  return new CniError(CNI_CODE.invalidConfig, `Cannot use ${key} ${showValue(value)}: ${cause}`);
 }
 
 /** A value of hundreds of lines would hide the cause behind it. */
 const SHOWN_LENGTH = 200;
 
-function abridge(text: string | undefined): string {
+/** A value of a request for a message: whoever may create pods decides how long it is. */
+export function showValue(value: unknown): string {
+  const text = JSON.stringify(value) as string | undefined;
   if (text === undefined || text.length <= SHOWN_LENGTH) return String(text);
   return `${text.slice(0, SHOWN_LENGTH)}… (${text.length} characters)`;
 }

@@ -234,3 +234,12 @@ test("startCniServer() has no early reply for more than a socket takes at once",
   await settle();
   assert.equal(replies[0]?.stdout.length, 20_000);
 });
+
+test("startCniServer() keeps no more of a request than a line of the log can bear, whatever its names", async () => {
+  const { handlers, observed } = setUp(() => Promise.reject(new Error("no")));
+  const long = "x".repeat(500_000);
+  const environment = { ...del, CNI_CONTAINERID: long, CNI_IFNAME: long, CNI_ARGS: `K8S_POD_NAME=${long}` };
+  handlers.onRequest(1, encodeRequestFrame(environment, conf, STARTED), []);
+  await settle();
+  assert.ok(JSON.stringify(observed).length < 2000, `${JSON.stringify(observed).length} characters`);
+});

@@ -3,6 +3,7 @@ import type { Log } from "../log/log.ts";
 import { CNI_CODE, type CniError, formatCniError, toCniError } from "./cni-error.ts";
 import type { Commands } from "./verbs/commands.ts";
 import { decodeRequestFrame, type Reply, type RequestFrame } from "./request/frame.ts";
+import { cutText } from "../text/cut-text.ts";
 import { createLimiter } from "../lib/limiter.ts";
 import { DEFAULT_VERSION, versionOf } from "./request/network-config.ts";
 import { parseRequest } from "./request/request.ts";
@@ -131,11 +132,13 @@ function describeCall(
   { error, nowNs }: { readonly error: CniError | undefined; readonly nowNs: bigint },
 ): ServedCall {
   const environment = frame?.environment;
+  const told = (text: string | undefined): string | undefined =>
+    text === undefined ? undefined : cutText(text);
   return {
     command: knownCommand(frame),
-    pod: podNameOf(parseCniArgs(environment?.get("CNI_ARGS") ?? "")),
-    containerId: environment?.get("CNI_CONTAINERID"),
-    ifname: environment?.get("CNI_IFNAME"),
+    pod: told(podNameOf(parseCniArgs(environment?.get("CNI_ARGS") ?? ""))),
+    containerId: told(environment?.get("CNI_CONTAINERID")),
+    ifname: told(environment?.get("CNI_IFNAME")),
     ms: frame === undefined ? 0 : Number(nowNs - frame.startedNs) / 1e6,
     code: error?.code ?? 0,
     error: error?.message,

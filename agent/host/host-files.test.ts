@@ -1,14 +1,33 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { test } from "node:test";
 import { planConflist } from "../plan/node/conflist.ts";
 import { makeHostFilesInput } from "../testing/agent/host-files-input.ts";
 import { ensureHostFiles, type HostFilesInput, servesConflist } from "./host-files.ts";
 
 const conflist = planConflist({ socket: "/run/causeway/agent.sock" });
+
+/** A command that makes a socket of a path, of which the program is gone. */
+const MAKE_SOCKET = [
+  "perl",
+  "-MIO::Socket::UNIX",
+  "-e",
+  "IO::Socket::UNIX->new(Listen => 1, Local => shift) or die",
+] as const;
 
 async function withHost(use: (input: HostFilesInput) => Promise<void>): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "causeway-host-"));
@@ -95,6 +114,11 @@ for (const { name, damage } of [
   },
   { name: "masked with /dev/null", damage: (path: string) => replaceBy(path, "ln", "-s", "/dev/null") },
   { name: "replaced by a FIFO", damage: (path: string) => replaceBy(path, "mkfifo") },
+  { name: "replaced by a socket", damage: (path: string) => replaceBy(path, ...MAKE_SOCKET) },
+  { name: "made a link to a device", damage: (path: string) => replaceBy(path, "ln", "-s", "/dev/zero") },
+  { name: "made a link to nothing", damage: (path: string) => replaceBy(path, "ln", "-s", "nowhere") },
+  { name: "made a link to itself", damage: (path: string) => replaceBy(path, "ln", "-s", basename(path)) },
+  { name: "made a file of 65 MB", damage: (path: string) => truncateSync(path, 65 * 1024 * 1024) },
 ]) {
   test(`ensureHostFiles() restores a conflist that someone ${name}`, async () => {
     await withHost(async (input) => {
@@ -106,6 +130,60 @@ for (const { name, damage } of [
     });
   });
 }
+
+/** What may lie beside our configuration under a name that runtimes load, and is none of ours. */
+const ODD_FILES = [
+  ["10-link.conflist", "ln", "-s", "/dev/zero"],
+  ["20-dangling.conflist", "ln", "-s", "nowhere"],
+  ["30-loop.conflist", "ln", "-s", "30-loop.conflist"],
+  ["40-fifo.conflist", "mkfifo"],
+  ["50-folder.conflist", "mkdir"],
+  ["60-socket.conflist", ...MAKE_SOCKET],
+  ["70-huge.conflist", "truncate", "-s", "65M"],
+] as const;
+
+test("ensureHostFiles() becomes done beside whatever lies in the folder of configurations, and leaves it there", async () => {
+  await withHost(async (input) => {
+    for (const [name, command, ...args] of ODD_FILES)
+      execFileSync(command, [...args, join(input.cniConfDir, name)]);
+    const { written } = await ensureHostFiles(input);
+    assert.deepEqual(written.at(-1), join(input.cniConfDir, input.cniConfName));
+    assert.deepEqual(
+      readdirSync(input.cniConfDir).toSorted(),
+      [input.cniConfName, ...ODD_FILES.map(([name]) => name)].toSorted(),
+    );
+  });
+});
+
+test("ensureHostFiles() names a folder that has the place of a file, and removes nothing of it", async () => {
+  await withHost(async (input) => {
+    const path = join(input.cniConfDir, input.cniConfName);
+    mkdirSync(path);
+    writeFileSync(join(path, "kept"), "");
+    await assert.rejects(ensureHostFiles(input), {
+      message: `Cannot write "${path}": EISDIR: illegal operation on a directory`,
+    });
+    assert.deepEqual(readdirSync(path), ["kept"]);
+  });
+});
+
+test("ensureHostFiles() writes through no link: what links and hard links in its files' places lead to stays as it was", async () => {
+  await withHost(async (input) => {
+    const other = join(input.cniBinDir, "other");
+    writeFileSync(other, "of somebody else", { mode: 0o777 });
+    const conf = join(input.cniConfDir, input.cniConfName);
+    for (const [path, ...how] of [
+      [join(input.cniBinDir, "causeway"), "-s"],
+      [conf],
+      [join(input.cniConfDir, `.${input.cniConfName}.causeway-tmp`), "-s"],
+    ])
+      execFileSync("ln", [...how, other, path ?? ""]);
+    const { mode } = statSync(other);
+    assert.equal((await ensureHostFiles(input)).written.length, 3);
+    assert.deepEqual([readFileSync(other, "utf8"), statSync(other).mode], ["of somebody else", mode]);
+    assert.equal(lstatSync(conf).isFile() && readFileSync(conf, "utf8"), conflist);
+  });
+});
 
 function replaceBy(path: string, command: string, ...args: readonly string[]): void {
   rmSync(path);

@@ -118,7 +118,9 @@ async function removeFormerConflists(
   for (const name of others) {
     if (!name.endsWith(".conflist")) continue;
     const path = join(cniConfDir, name);
-    const text = (await readFileIfThere(path))?.toString("utf8") ?? "";
+    // What an agent without CAP_DAC_OVERRIDE cannot read is somebody else's, and no reason not to be ready.
+    const content = await readFileIfThere(path).catch(() => undefined);
+    const text = content?.toString("utf8") ?? "";
     const isOurs = OWN_NAMES.has(name) ? isOurConflist(text) : text === conflist;
     if (isOurs && (await removeFile(path))) removed.push(path);
   }

@@ -63,7 +63,8 @@ function setUp(): Setup {
         "overlay-inner": 0,
         unencrypted: 8,
       }),
-    sessions: () => Promise.resolve(createSessionJudge()(PEERS, NOW_SECONDS)),
+    sessions: () =>
+      Promise.resolve(createSessionJudge()(PEERS, { nowSeconds: NOW_SECONDS, steadySeconds: 0 })),
     key: () => ({ ageMs: 90_000, rotation: undefined }),
     policies: () => ({
       policies: 4,

@@ -104,7 +104,7 @@ for (const { name, damage, want } of [
     await kernel.repairAttachments();
     assert.deepEqual(await kernel.checkAttachments(), []);
     assert.deepEqual(await kernel.checkPod(plan, sockets), []);
-    for (const { address } of plan.pod.addresses) await other.run("ping", "-c1", "-W2", address);
+    for (const { address } of plan.pod.addresses) await other.run("ping", "-c1", "-w5", address);
   });
 }
 

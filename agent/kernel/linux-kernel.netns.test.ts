@@ -150,7 +150,7 @@ test("two pods of one node and the gateway reach each other at once, over IPv4 a
     address,
     gateway,
   ])) {
-    await netnsOf(first).run("ping", "-c1", "-W5", target);
+    await netnsOf(first).run("ping", "-c1", "-w5", target);
   }
 });
 

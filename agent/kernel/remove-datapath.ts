@@ -4,7 +4,7 @@ import { deleteRoute } from "../netlink/route/route.ts";
 import { isGatewayRoute } from "./node/gateway-routes.ts";
 import { IFB_PREFIX } from "../plan/pods/ifb.ts";
 import { TABLE_NAME } from "../plan/nft/nft-table.ts";
-import { deleteLinks } from "./pod/detach-pods.ts";
+import { deleteLinks } from "./link/delete-links.ts";
 import { removeAll } from "./socket/remove-all.ts";
 import { listPeerRoutes } from "./peer/observe-peers.ts";
 import { POLICY_TABLE } from "./policy/table/base-table.ts";
@@ -37,11 +37,11 @@ export async function removeDatapath({
     rtnetlink,
     pods.map(({ link }) => link.index),
     FIRST_DELETION_GROUP,
-  );
+  ).gone;
   if (pods.length > 0) removed.push(`${counted(pods.length, "host link")} of pods`);
   for (const { link, role } of ours) {
     if (role === "host link") continue;
-    await deleteLinks(rtnetlink, [link.index], FIRST_DELETION_GROUP);
+    await deleteLinks(rtnetlink, [link.index], FIRST_DELETION_GROUP).gone;
     removed.push(`${role} "${link.name}"`);
   }
   const routes = await listPeerRoutes(rtnetlink);

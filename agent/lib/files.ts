@@ -60,11 +60,8 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-class NotRegularError extends Error {
-  constructor() {
-    super("not a regular file");
-  }
-}
+/** What cannot be a file that we have written, whatever it holds. */
+class NotOursError extends Error {}
 
 /**
  * The content of a regular file of at most so many bytes. Opening anything else could wait forever, such as
@@ -74,8 +71,8 @@ export async function readRegularFile(path: string, maxBytes: number): Promise<B
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const stat = await file.stat();
-    if (!stat.isFile()) throw new NotRegularError();
-    if (stat.size > maxBytes) throw new Error(`${stat.size} bytes are more than ${maxBytes}`);
+    if (!stat.isFile()) throw new NotOursError("not a regular file");
+    if (stat.size > maxBytes) throw new NotOursError(`${stat.size} bytes are more than ${maxBytes}`);
     return await file.readFile();
   } finally {
     await file.close();
@@ -85,12 +82,15 @@ export async function readRegularFile(path: string, maxBytes: number): Promise<B
 /** More than any file has that the agent installs. */
 const MAX_INSTALLED_BYTES = 64 * 1024 * 1024;
 
-/** The file's content, or undefined when there is none, or what is there is no regular file. */
+/** Of open(2): there is none, a socket, a link that leads to itself. */
+const NO_FILE: ReadonlySet<unknown> = new Set(["ENOENT", "ENXIO", "ELOOP"]);
+
+/** The file's content, or undefined when there is none, or what is there cannot be one that we have written. */
 export async function readFileIfThere(path: string): Promise<Buffer | undefined> {
   try {
     return await readRegularFile(path, MAX_INSTALLED_BYTES);
   } catch (cause) {
-    if (isNotFound(cause) || cause instanceof NotRegularError) return undefined;
+    if (cause instanceof NotOursError || NO_FILE.has(codeOf(cause))) return undefined;
     throw new Error(`Cannot read "${path}": ${describeSystemError(cause)}`, { cause });
   }
 }
@@ -131,7 +131,7 @@ export async function removeFile(path: string): Promise<boolean> {
     await unlink(path);
     return true;
   } catch (cause) {
-    if (isNotFound(cause)) return false;
+    if (codeOf(cause) === "ENOENT") return false;
     throw new Error(`Cannot remove "${path}": ${describeSystemError(cause)}`, { cause });
   }
 }
@@ -145,6 +145,6 @@ export function describeSystemError(error: unknown): string {
   return error.message.split(",")[0] ?? error.message;
 }
 
-function isNotFound(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
 }

@@ -63,6 +63,10 @@ export interface AddonStep {
    */
   readonly wantedAt?: number | undefined;
   readonly wantedBits?: number | undefined;
+  /** The answer ends with the datagram that brings it to so many bytes, though the kernel has more to say. */
+  readonly atLeast?: number | undefined;
+  /** Reads on where a step with the same bytes has ended by `atLeast`, and sends nothing. */
+  readonly isResumed?: boolean | undefined;
 }
 
 /** enum uv_poll_event of uv.h */

@@ -7,7 +7,7 @@ import {
   shareBits,
 } from "./address-range.ts";
 import type { Family } from "./address.ts";
-import { addressBits, type Cidr, formatCidr } from "./cidr.ts";
+import { addressBits, type Cidr } from "./cidr.ts";
 
 /**
  * A prefix by the addresses that it covers: numbers of thousands of IPv6 prefixes would be felt with each
@@ -63,7 +63,10 @@ function cidrOfBlock({ range, family, prefixLength, cidr }: Block): Cidr {
   return cidr ?? { family, base: firstAddress(range), prefixLength };
 }
 
-/** Text of a prefix as nft prints it: a single address has no length. */
-export function formatNftPrefix(cidr: Cidr): string {
-  return cidr.prefixLength === addressBits(cidr.family) ? cidr.base : formatCidr(cidr);
+/**
+ * Text of a prefix as nft prints it: a single address has no length. Joined, as all texts of which thousands
+ * are kept: see macFromBytes.
+ */
+export function formatNftPrefix({ family, base, prefixLength }: Cidr): string {
+  return prefixLength === addressBits(family) ? base : [base, prefixLength].join("/");
 }

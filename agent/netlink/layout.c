@@ -714,6 +714,12 @@ static void wireguard_peers(void)
 	put_u32(WGPEER_A_FLAGS, WGPEER_F_UPDATE_ONLY);
 	put_u16(WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL, 0);
 	close_nest(peer);
+	peer = open_nest(0);
+	unsigned char none[WG_KEY_LEN] = {0};
+	put_key(WGPEER_A_PUBLIC_KEY, 5);
+	put(WGPEER_A_PRESHARED_KEY, none, sizeof none);
+	put_u16(WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL, 0);
+	close_nest(peer);
 	close_nest(peers);
 	end("wireguardPeers");
 }
@@ -735,6 +741,7 @@ static void wireguard(void)
 	put_text(WGDEVICE_A_IFNAME, "cw-wg");
 	put_key(WGDEVICE_A_PRIVATE_KEY, 9);
 	put_u16(WGDEVICE_A_LISTEN_PORT, 51820);
+	put_u32(WGDEVICE_A_FWMARK, 7);
 	end("wireguardDevice");
 	begin_generic(GENERIC_FAMILY, NLM_F_DUMP, WG_CMD_GET_DEVICE);
 	put_text(WGDEVICE_A_IFNAME, "cw-wg");

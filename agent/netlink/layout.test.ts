@@ -274,7 +274,7 @@ const MESSAGES: Readonly<Record<string, NetlinkRequest>> = {
   bindLogGroup: bindLogGroup(6371, { copyBytes: 64, delayMs: 200 }),
   wireguardFamily: getFamily(WIREGUARD_FAMILY),
   wireguardLink: createPlainLink({ kind: "wireguard", name: "cw-wg", mtu: 1440, group: 99 }),
-  wireguardDevice: setDevice(wireguard, { privateKey: wireguardKey(9), port: 51_820 }),
+  wireguardDevice: setDevice(wireguard, { privateKey: wireguardKey(9), port: 51_820, fwmark: 7 }),
   wireguardPeers: onlyOne(
     setPeers(wireguard, [
       {
@@ -286,6 +286,7 @@ const MESSAGES: Readonly<Record<string, NetlinkRequest>> = {
       { publicKey: peerKey(2), endpoint: { address: "2001:db8::7", port: 51_821 } },
       { publicKey: peerKey(3), remove: true },
       { publicKey: peerKey(4), calls: true },
+      { publicKey: peerKey(5), clearsExtras: true },
     ]),
   ),
   dumpWireguard: dumpDevice(wireguard),

@@ -100,7 +100,9 @@ test("loadConfig() takes settings of policies from a mapping of the file, single
 });
 
 test("loadConfig() takes settings of encryption from a mapping of the file, single ones from flags", () => {
-  withFile("encryption: {type: wireguard, require: true, rotateAfter: 30d}\n", (path) =>
+  const file =
+    "clusterCIDRs: [10.244.0.0/16]\nencryption: {type: wireguard, require: true, rotateAfter: 30d}\n";
+  withFile(file, (path) =>
     assert.deepEqual(load(["--config", path, "--encryption-port", "51821"]).encryption, {
       type: "wireguard",
       require: true,
@@ -167,6 +169,10 @@ for (const { args, want } of [
   {
     args: ["--encryption-require", "true"],
     want: "encryption.require true has no effect because encryption.type is none",
+  },
+  {
+    args: ["--encryption-type", "wireguard", "--encryption-require", "true"],
+    want: "encryption.require true needs clusterCIDRs: where no packet may go in clear, whatever nodes are known",
   },
   {
     args: ["--encryption-type", "wireguard", "--encryption-port", "4789"],

@@ -76,6 +76,10 @@ export function loadConfig({ args, environment, hostName }: ConfigInput): Config
     faults.push(`vxlanDevice "${config.vxlanDevice}" is also the name of the bridge`);
   if (config.encryption.require && config.encryption.type === "none")
     faults.push("encryption.require true has no effect because encryption.type is none");
+  if (config.encryption.type !== "none" && config.encryption.require && config.clusterCIDRs.length === 0)
+    faults.push(
+      "encryption.require true needs clusterCIDRs: where no packet may go in clear, whatever nodes are known",
+    );
   if (config.encryption.type !== "none" && config.encryption.port === config.vxlanPort)
     faults.push(`encryption.port ${config.encryption.port} is also vxlanPort`);
   if (config.encryption.type !== "none" && nextPort(config.encryption.port) === config.vxlanPort)

@@ -13,7 +13,7 @@ export const ENCRYPTION_OPTIONS = {
     flag: "encryption-require",
     schema: v.optional(flag, false),
     value: "true|false",
-    help: "drop traffic between pods of different nodes that cannot be encrypted; false sends it in clear to nodes without a key",
+    help: "drop traffic between pods of different nodes that cannot be encrypted, which needs clusterCIDRs; false sends it in clear to nodes without a key",
   },
   port: {
     flag: "encryption-port",

@@ -105,6 +105,11 @@ export function testRefusals(helm: Helm): void {
     assert.match(await helm.refuse({ set }), /podMonitor.enabled is of no use with http.address "127.0.0.1"/);
   });
 
+  test("values refuse encryption that is required of pods whose space is not told", async () => {
+    const set = ["config.encryption.type=wireguard", "config.encryption.require=true"];
+    assert.match(await helm.refuse({ set }), /config.encryption.require needs config.clusterCIDRs/);
+  });
+
   test("values refuse two monitors, which would count every agent twice", async () => {
     const set = ["podMonitor.enabled=true", "serviceMonitor.enabled=true"];
     assert.match(await helm.refuse({ set }), /would scrape every agent twice: choose one/);

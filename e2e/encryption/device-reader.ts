@@ -4,11 +4,25 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { WireGuardState } from "../../agent/plan/encryption/wireguard.ts";
 import type { Netns } from "../lib/netns.ts";
+import { waitFor, type WaitOptions } from "../lib/wait-for.ts";
 
 export interface DeviceReader {
   /** Undefined without the device. */
   read(device: string): Promise<WireGuardState | undefined>;
   close(): Promise<void>;
+}
+
+export interface KeyedDevice extends WireGuardState {
+  readonly publicKey: string;
+}
+
+/** The device once it is there with its key. */
+export function waitForKey(reader: DeviceReader, device: string, options: WaitOptions): Promise<KeyedDevice> {
+  const probe = async (): Promise<KeyedDevice | undefined> => {
+    const state = await reader.read(device);
+    return state?.publicKey === undefined ? undefined : (state as KeyedDevice);
+  };
+  return waitFor(`the key of device "${device}"`, probe, options);
 }
 
 /** Reads devices of a network namespace by one process: tests ask often, and in a guest Node starts slowly. */

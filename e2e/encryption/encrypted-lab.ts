@@ -4,13 +4,14 @@ import { setTimeout } from "node:timers/promises";
 import { askForKey } from "../../agent/report/ask-agent.ts";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
-import type { WireGuardState } from "../../agent/plan/encryption/wireguard.ts";
 import { type ManagedProcess, startProcess } from "../lib/process.ts";
-import { waitFor, waitUntilHolds } from "../lib/wait-for.ts";
+import { patienceWith } from "../lib/agent.ts";
+import { type WaitOptions, waitUntilHolds } from "../lib/wait-for.ts";
 import type { Netns } from "../lib/netns.ts";
 import { type AgentOptions, type ClusterLab, createClusterLab, type LabNode } from "../nodes/cluster-lab.ts";
 import { type NodePlace, PLACES } from "../nodes/cluster-network.ts";
-import { type DeviceReader, startDeviceReader } from "./device-reader.ts";
+import { reachAll } from "../nodes/reach.ts";
+import { type DeviceReader, type KeyedDevice, startDeviceReader, waitForKey } from "./device-reader.ts";
 import type { FrameCounts } from "./sniffer.ts";
 import { USERSPACE_FOLDER, USERSPACE_PROGRAM } from "./userspace/device.ts";
 
@@ -21,7 +22,24 @@ export const NEXT_DEVICE = "cw-wg2";
 /** What only packets of tests hold, at most 16 bytes: ping(8) repeats it in its data. */
 export const MARKER = "causeway-in-text";
 
-const WITHIN = { timeoutMs: 20_000, intervalMs: 100 };
+/** How long to wait for what the agent of a node does. */
+export function patienceOf({ runningAgent }: LabNode): WaitOptions {
+  return { ...patienceWith(runningAgent), intervalMs: 100 };
+}
+
+/**
+ * WireGuard repeats a call that nobody answers every 5 s, and for so long (REKEY_ATTEMPT_TIME of the
+ * whitepaper, section 6.1). The first one may be lost: the other side does not know the key yet; or, in
+ * userspace, it is the first packet of IPv6 after one of IPv4. The Go module keeps the address of its last
+ * packet in a buffer that IPv4 shortens: it sends to the first 32 bits of the new address and the last 96 of
+ * the one before (StdNetBind.Send of conn/bind_std.go). Its next packet of IPv6 is right.
+ */
+export const CALLED_FOR_MS = 90_000;
+
+/** Waits until a pod of the node pings all targets, as long as WireGuard calls their nodes. */
+export function reachPods(node: LabNode, targets: readonly string[]): Promise<void> {
+  return reachAll(node, targets, CALLED_FOR_MS);
+}
 
 export const script = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
@@ -32,10 +50,19 @@ export function encrypting(require = false): AgentOptions {
     const value = process.env[name];
     return value === undefined ? [] : [[name, value] as const];
   });
+  const space = ["10.244.0.0/16", "fd00:10:244::/48"].flatMap((cidr) => ["--cluster-cidr", cidr]);
   return {
-    flags: ["--encryption-type", "wireguard", "--encryption-require", String(require)],
+    flags: ["--encryption-type", "wireguard", "--encryption-require", String(require), ...space],
     env: Object.fromEntries(env),
   };
+}
+
+/** Restarts all agents; `require`: so that they send nothing in clear. */
+export async function restartEncrypting(lab: ClusterLab, require: boolean): Promise<void> {
+  for (const node of lab.nodes) {
+    await node.stopAgent("SIGTERM");
+    await node.startAgentWith(encrypting(require));
+  }
 }
 
 /** One for each node that has been read. */
@@ -70,10 +97,6 @@ export async function publishKeys(lab: ClusterLab): Promise<readonly NodePlace[]
   lab.setCluster(places);
   await waitForPeers(lab.nodes, lab.nodes.length - 1);
   return places;
-}
-
-export interface KeyedDevice extends WireGuardState {
-  readonly publicKey: string;
 }
 
 /** Tells all nodes what each agent says of its key, as the API server does, while `work` goes on. */
@@ -111,17 +134,10 @@ async function withKeys({ place, socket }: LabNode): Promise<NodePlace | undefin
 }
 
 /** The device of a node, once it is there with its key. */
-export function readDevice({ name, netns }: Pick<LabNode, "name" | "netns">): Promise<KeyedDevice> {
-  const reader = readers.get(name) ?? startDeviceReader(netns);
-  readers.set(name, reader);
-  return waitFor(
-    `the WireGuard device of ${name}`,
-    async () => {
-      const state = await reader.read(DEVICE);
-      return state?.publicKey === undefined ? undefined : (state as KeyedDevice);
-    },
-    WITHIN,
-  );
+export function readDevice(node: LabNode): Promise<KeyedDevice> {
+  const reader = readers.get(node.name) ?? startDeviceReader(node.netns);
+  readers.set(node.name, reader);
+  return waitForKey(reader, DEVICE, patienceOf(node));
 }
 
 /** Waits until nodes know so many others' keys, and send what is for their pods through the device. */
@@ -135,7 +151,7 @@ export async function waitForPeers(nodes: readonly LabNode[], count: number): Pr
         const { peers } = await readDevice(node);
         assert.deepEqual([peers.length, routes.length], [count, 2 * count], routes.join());
       },
-      WITHIN,
+      patienceOf(node),
     );
 }
 

@@ -5,8 +5,18 @@ import { observeCommand } from "../lib/command.ts";
 import type { Netns } from "../lib/netns.ts";
 import { waitFor } from "../lib/wait-for.ts";
 import type { ClusterLab, LabNode } from "../nodes/cluster-lab.ts";
-import { echoAll, findUnreachable, mtuOf, pings, reachAll } from "../nodes/reach.ts";
-import { DEVICE, encrypting, MARKER, publishKeys, readDevice, startSniffer } from "./encrypted-lab.ts";
+import { echoAll, findUnreachable, mtuOf, pings } from "../nodes/reach.ts";
+import {
+  DEVICE,
+  encrypting,
+  MARKER,
+  patienceOf,
+  publishKeys,
+  readDevice,
+  restartEncrypting,
+  startSniffer,
+  reachPods,
+} from "./encrypted-lab.ts";
 import { others } from "./load.ts";
 
 const PATTERN = Buffer.from(MARKER).toString("hex");
@@ -21,11 +31,11 @@ export function testEncryption(getLab: () => ClusterLab): void {
 }
 
 /** Addresses of the second pods, of which none is the asking one. */
-const podsOf = (nodes: readonly LabNode[]): readonly string[] =>
+export const podsOf = (nodes: readonly LabNode[]): readonly string[] =>
   nodes.flatMap(({ pods }) => pods[1].addresses);
 
 /** Pings that hold the marker, from the first pod of each node to all pods of the others; answered or not. */
-async function pingMarked(lab: ClusterLab): Promise<void> {
+export async function pingMarked(lab: ClusterLab): Promise<void> {
   await Promise.all(
     lab.nodes.flatMap((node) =>
       podsOf(others(lab, node)).map((target) =>
@@ -58,6 +68,7 @@ function testTraffic(getLab: () => ClusterLab): void {
     const ways = lab.nodes.flatMap((node) =>
       podsOf(others(lab, node)).map((target) => ({ from: node.name, netns: node.pods[0].netns, target })),
     );
+    for (const node of lab.nodes) await reachPods(node, podsOf(others(lab, node)));
     assert.deepEqual(await findUnreachable(ways), []);
     await pingMarked(lab);
     const { encrypted, marked, clear } = await sniffer.stop();
@@ -113,12 +124,12 @@ function testChanges(getLab: () => ClusterLab): void {
     test(`${signal} of an agent: traffic goes on, and the next one makes no new handshake`, async () => {
       const lab = getLab();
       const n1 = lab.node("n1");
-      await reachAll(n1, podsOf(others(lab, n1)));
+      await reachPods(n1, podsOf(others(lab, n1)));
       const before = await readDevice(n1);
       await n1.stopAgent(signal);
-      await reachAll(n1, podsOf(others(lab, n1)));
+      await reachPods(n1, podsOf(others(lab, n1)));
       await n1.startAgentWith(encrypting());
-      await reachAll(n1, podsOf(others(lab, n1)));
+      await reachPods(n1, podsOf(others(lab, n1)));
       const { publicKey, peers } = await readDevice(n1);
       assert.equal(publicKey, before.publicKey);
       const handshakes = (state: typeof before): Readonly<Record<string, number>> =>
@@ -136,7 +147,7 @@ function testChanges(getLab: () => ClusterLab): void {
     await n2.startAgentWith(encrypting());
     assert.notEqual((await readDevice(n2)).publicKey, publicKey);
     await publishKeys(lab);
-    for (const node of lab.nodes) await reachAll(node, podsOf(others(lab, node)));
+    for (const node of lab.nodes) await reachPods(node, podsOf(others(lab, node)));
     const known = (await readDevice(lab.node("n1"))).peers.map((peer) => peer.publicKey);
     assert.ok(!known.includes(publicKey), "the old key is forgotten");
   });
@@ -153,7 +164,7 @@ function testChanges(getLab: () => ClusterLab): void {
       await n2.run("ip", "address", "add", `${source}/${prefix}`, "dev", "lo");
       await pingFrom(n2.netns, source, target);
       await n2.run("ip", "address", "del", `${source}/${prefix}`, "dev", "lo");
-      await reachAll(n2, [target]);
+      await reachPods(n2, [target]);
       const seen = Object.keys((await sniffer.stop()).clear);
       assert.ok(seen.length > 0, "what comes from its own pods arrives");
       assert.deepEqual(sentFrom(seen, source), []);
@@ -170,7 +181,7 @@ function testChanges(getLab: () => ClusterLab): void {
       const addresses = [to, ...n2.place.addresses.slice(1)];
       const moved = place === undefined ? [] : [{ ...place, addresses }];
       lab.setCluster([...places.filter(({ name }) => name !== "n2"), ...moved]);
-      for (const node of lab.nodes) await reachAll(node, podsOf(others(lab, node)));
+      for (const node of lab.nodes) await reachPods(node, podsOf(others(lab, node)));
     };
     await move("192.0.2.12", "192.0.2.22");
     await move("192.0.2.22", "192.0.2.12");
@@ -180,10 +191,7 @@ function testChanges(getLab: () => ClusterLab): void {
 function testRequired(getLab: () => ClusterLab): void {
   test("with encryption required nothing is in clear from the first packet on, also while the device is gone", async () => {
     const lab = getLab();
-    for (const node of lab.nodes) {
-      await node.stopAgent("SIGTERM");
-      await node.startAgentWith(encrypting(true));
-    }
+    await restartEncrypting(lab, true);
     await publishKeys(lab);
     const n1 = lab.node("n1");
     await using sniffer = await startSniffer(lab.network.router);
@@ -198,7 +206,7 @@ function testRequired(getLab: () => ClusterLab): void {
     await pingMarked(lab);
     await n1.run("sh", "-c", "ip route del 10.244.0.0/16; ip -6 route del fd00:10:244::/48");
     await publishKeys(lab);
-    for (const node of lab.nodes) await reachAll(node, podsOf(others(lab, node)));
+    for (const node of lab.nodes) await reachPods(node, podsOf(others(lab, node)));
     const { encrypted, marked, clear } = await sniffer.stop();
     assert.deepEqual({ marked, clear }, { marked: 0, clear: {} });
     assert.ok(encrypted > 0);
@@ -211,18 +219,17 @@ function testRequired(getLab: () => ClusterLab): void {
     const target = n2.pods[1].addresses[0];
     const [, bare] = lab.nodes.map(({ place }) => place);
     lab.setCluster(places.map((place) => (place.name === "n2" && bare !== undefined ? bare : place)));
-    await waitFor("the peer is gone", async () => (await readDevice(n1)).peers.length === 1 || undefined, {
-      timeoutMs: 20_000,
-    });
+    await waitFor(
+      "the peer is gone",
+      async () => (await readDevice(n1)).peers.length === 1 || undefined,
+      patienceOf(n1),
+    );
     assert.equal(await pings(n1.pods[0].netns, target, { timeoutS: 1 }), false);
-    for (const node of lab.nodes) {
-      await node.stopAgent("SIGTERM");
-      await node.startAgentWith(encrypting());
-    }
+    await restartEncrypting(lab, false);
     await using sniffer = await startSniffer(lab.network.router);
-    await reachAll(n1, [target]);
+    await reachPods(n1, [target]);
     assert.ok(Object.keys((await sniffer.stop()).clear).length > 0, "the sniffer sees it");
     await publishKeys(lab);
-    await reachAll(n1, [target]);
+    await reachPods(n1, [target]);
   });
 }

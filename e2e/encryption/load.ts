@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { startProcess } from "../lib/process.ts";
 import { type ClusterLab, type LabNode, TCP_PORT } from "../nodes/cluster-lab.ts";
 import type { EchoLoad } from "./echo-load.ts";
-import { MARKER, script } from "./encrypted-lab.ts";
+import { CALLED_FOR_MS, MARKER, script } from "./encrypted-lab.ts";
 
 /**
  * Longest silence of a connection whose keys change: WireGuard repeats a lost call after 5 s, and TCP repeats
@@ -45,7 +45,7 @@ export async function startLoad(lab: ClusterLab, { everyMs }: { readonly everyMs
       return client;
     }),
   );
-  for (const client of clients) await client.waitForLine(/^connected$/, 10_000);
+  for (const client of clients) await client.waitForLine(/^connected$/, CALLED_FOR_MS);
   const finish = cleanUps.move();
   return {
     /** Ends them, of which none may have ended by itself; gives the longest silence in milliseconds. */

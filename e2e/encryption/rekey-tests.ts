@@ -5,8 +5,7 @@ import { askAgent } from "../../agent/report/ask-agent.ts";
 import { startProcess } from "../lib/process.ts";
 import { waitFor } from "../lib/wait-for.ts";
 import type { ClusterLab, LabNode } from "../nodes/cluster-lab.ts";
-import { reachAll } from "../nodes/reach.ts";
-import { PORT, publishKeys, readDevice } from "./encrypted-lab.ts";
+import { PORT, publishKeys, readDevice, reachPods } from "./encrypted-lab.ts";
 import { MAX_GAP_MS, serversOf, startLoad } from "./load.ts";
 
 /** Above the time after which a session gets new keys (REKEY_AFTER_TIME of the whitepaper, section 6.1). */
@@ -41,7 +40,7 @@ function testBlocked(getLab: () => ClusterLab): void {
     const lab = getLab();
     const [n1, n2] = [lab.node("n1"), lab.node("n2")];
     const targets = serversOf([n2]);
-    await reachAll(n1, targets);
+    await reachPods(n1, targets);
     const { publicKey } = await readDevice(n2);
     assert.deepEqual(await unansweredBy(n1), []);
     const rule = `table inet blocked { chain input { type filter hook input priority -300; udp dport ${PORT} drop; }; }`;
@@ -62,7 +61,7 @@ function testBlocked(getLab: () => ClusterLab): void {
       await n2.run("nft", "delete table inet blocked");
       await ping.stop();
     }
-    await reachAll(n1, targets);
+    await reachPods(n1, targets);
     await waitFor(
       "n1 to say nothing more of n2",
       async () => (await unansweredBy(n1)).length === 0 || undefined,

@@ -5,22 +5,22 @@ import { observeCommand, runCommand } from "../lib/command.ts";
 import { REPOSITORY } from "../lib/tools.ts";
 import { waitFor } from "../lib/wait-for.ts";
 import type { ClusterLab, LabNode } from "../nodes/cluster-lab.ts";
-import { reachAll } from "../nodes/reach.ts";
 import {
   DEVICE,
   encrypting,
   NEXT_DEVICE,
   PORT,
+  patienceOf,
   publishKeys,
   readDevice,
+  restartEncrypting,
   script,
   startSniffer,
   whilePublishing,
+  reachPods,
 } from "./encrypted-lab.ts";
 import { pingFrom, sentFrom } from "./encryption-tests.ts";
 import { MAX_GAP_MS, others, serversOf, startLoad } from "./load.ts";
-
-const WITHIN = { timeoutMs: 60_000, intervalMs: 100 };
 
 async function rotate({ socket }: LabNode, ...flags: readonly string[]): Promise<void> {
   const program = [process.execPath, `${REPOSITORY}/dist/causeway.mjs`, "rotate-key", "--socket", socket];
@@ -28,13 +28,13 @@ async function rotate({ socket }: LabNode, ...flags: readonly string[]): Promise
   assert.equal(code, 0, `${stdout}${stderr}`);
 }
 
-const keyOf = async (node: LabNode): Promise<string> => (await readDevice(node)).publicKey;
+export const keyOf = async (node: LabNode): Promise<string> => (await readDevice(node)).publicKey;
 
 /** Of nodes that send under a key that they have stolen. */
 const STOLEN = { name: "stolen", mtu: 1420, port: 51_899, addresses: [] };
 
 /** Waits until a node has another key, no device but one, and is known by that key alone. */
-async function waitForRotation(lab: ClusterLab, node: LabNode, before: string): Promise<void> {
+export async function waitForRotation(lab: ClusterLab, node: LabNode, before: string): Promise<void> {
   await waitFor(
     `${node.name} to have another key, that all others know`,
     async () => {
@@ -47,37 +47,34 @@ async function waitForRotation(lab: ClusterLab, node: LabNode, before: string): 
       }
       return true;
     },
-    WITHIN,
+    patienceOf(node),
   );
   // A guest that says nothing for long is taken for hung.
   console.log(`${node.name} has another key, that all others know`);
 }
 
 /** Lets n1 rotate its key, and waits until n2 knows the next one. */
-async function beginRotation(lab: ClusterLab): Promise<void> {
+export async function beginRotation(lab: ClusterLab): Promise<void> {
   await rotate(lab.node("n1"), "--no-wait");
   const isKnown = async (): Promise<true | undefined> =>
     (await readDevice(lab.node("n2"))).peers.length === 3 || undefined;
-  await waitFor("n2 to know the next key", isKnown, WITHIN);
+  await waitFor("n2 to know the next key", isKnown, patienceOf(lab.node("n2")));
 }
 
-/** What a rotation promises, on any kernel and on any WireGuard. */
+/** What agents do about a rotation that is disturbed, of nodes that must encrypt by now. */
 export function testRotation(getLab: () => ClusterLab): void {
   describe("rotation of keys", () => {
-    testUnderLoad(getLab);
     testInterrupted(getLab);
     testStolen(getLab);
     testAge(getLab);
   });
 }
 
-function testUnderLoad(getLab: () => ClusterLab): void {
+/** What a rotation promises, on any kernel and on any WireGuard. */
+export function testRotationUnderLoad(getLab: () => ClusterLab): void {
   test("connections under load outlive the rotation of one node's key and of all at once, and nothing is in clear", async () => {
     const lab = getLab();
-    for (const node of lab.nodes) {
-      await node.stopAgent("SIGTERM");
-      await node.startAgentWith(encrypting(true));
-    }
+    await restartEncrypting(lab, true);
     await publishKeys(lab);
     await using sniffer = await startSniffer(lab.network.router);
     for (const rotating of [[lab.node("n1")], lab.nodes]) {
@@ -111,11 +108,11 @@ function testInterrupted(getLab: () => ClusterLab): void {
         await n1.stopAgent("SIGKILL");
       });
       if (isMoved) await n1.run(process.execPath, script("move-key.ts"), NEXT_DEVICE, DEVICE);
-      await reachAll(n1, serversOf([lab.node("n2")]));
+      await reachPods(n1, serversOf([lab.node("n2")]));
       await lab.node("n3").startAgentWith(encrypting(true));
       await n1.startAgentWith(encrypting(true));
       await whilePublishing(lab, () => waitForRotation(lab, n1, before));
-      for (const node of lab.nodes) await reachAll(node, serversOf(others(lab, node)));
+      for (const node of lab.nodes) await reachPods(node, serversOf(others(lab, node)));
     }
   });
 
@@ -124,16 +121,16 @@ function testInterrupted(getLab: () => ClusterLab): void {
     const [n1, n3] = [lab.node("n1"), lab.node("n3")];
     await publishKeys(lab);
     const before = await keyOf(n1);
-    await reachAll(n1, serversOf([n3]));
+    await reachPods(n1, serversOf([n3]));
     await whilePublishing(lab, async () => {
       await n3.stopAgent("SIGTERM");
       await beginRotation(lab);
-      await reachAll(n1, serversOf([n3]));
+      await reachPods(n1, serversOf([n3]));
       assert.equal(await keyOf(n1), before);
       await n3.startAgentWith(encrypting(true));
       await waitForRotation(lab, n1, before);
     });
-    await reachAll(n1, serversOf([n3]));
+    await reachPods(n1, serversOf([n3]));
   });
 
   test("two requests at once are one rotation", async () => {
@@ -144,7 +141,7 @@ function testInterrupted(getLab: () => ClusterLab): void {
       await Promise.all([rotate(n2), rotate(n2)]);
       await waitForRotation(lab, n2, before);
     });
-    await reachAll(n2, serversOf(others(lab, n2)));
+    await reachPods(n2, serversOf(others(lab, n2)));
   });
 }
 
@@ -191,7 +188,7 @@ function testStolen(getLab: () => ClusterLab): void {
         `ip link del ${STOLEN.name}; ip address del ${source}/32 dev lo`,
       ]);
     }
-    for (const node of lab.nodes) await reachAll(node, serversOf(others(lab, node)));
+    for (const node of lab.nodes) await reachPods(node, serversOf(others(lab, node)));
   });
 }
 
@@ -206,7 +203,7 @@ function testAge(getLab: () => ClusterLab): void {
     await whilePublishing(lab, async () => {
       await n3.stopAgent("SIGTERM");
       await n3.startAgentWith({ flags: byAge, env });
-      for (const node of lab.nodes) await reachAll(node, serversOf(others(lab, node)));
+      for (const node of lab.nodes) await reachPods(node, serversOf(others(lab, node)));
       assert.equal(await keyOf(n3), before);
       await n3.stopAgent("SIGTERM");
       const aDayLater = `${env["NODE_OPTIONS"] ?? ""} --import=${script("aged-clock.ts")}`;
@@ -215,6 +212,6 @@ function testAge(getLab: () => ClusterLab): void {
       await n3.stopAgent("SIGTERM");
       await n3.startAgentWith(encrypting(true));
     });
-    for (const node of lab.nodes) await reachAll(node, serversOf(others(lab, node)));
+    for (const node of lab.nodes) await reachPods(node, serversOf(others(lab, node)));
   });
 }

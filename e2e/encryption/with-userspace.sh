@@ -4,7 +4,8 @@
 # usage: e2e/encryption/with-userspace.sh COMMAND…
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-CAUSEWAY_WIREGUARD_PROGRAM=$("$here/build.sh")
+# As the kernel names it, so that finish() knows it again.
+CAUSEWAY_WIREGUARD_PROGRAM=$(realpath "$("$here/build.sh")")
 CAUSEWAY_WIREGUARD_FOLDER=$(mktemp -d)
 export CAUSEWAY_WIREGUARD_PROGRAM CAUSEWAY_WIREGUARD_FOLDER
 # A device's program ends with its link, but holds the namespace that its link is in.

@@ -9,7 +9,7 @@ import type { Netns } from "./netns.ts";
 import { countOpenFiles, type OpenFiles } from "./open-files.ts";
 import { type ManagedProcess, type ProcessEnd, startProcess } from "./process.ts";
 import { REPOSITORY } from "./tools.ts";
-import { waitFor } from "./wait-for.ts";
+import { waitFor, type WaitOptions } from "./wait-for.ts";
 
 export interface AgentInput {
   readonly folder: string;
@@ -123,25 +123,31 @@ export async function startAgent(input: AgentInput): Promise<Agent> {
 }
 
 /**
- * An agent hangs when it is not ready after so much of its own CPU time, or, asleep, after so long: on a busy
- * machine it may not get a second of CPU in half a minute.
+ * An agent hangs when it has not done what it is to do after so much of its own CPU time, or, asleep, after
+ * so long: on a busy machine it may not get a second of CPU in half a minute.
  */
-const MAX_START = { cpuMs: 10_000, ms: 300_000 };
+const MAX_WORK = { cpuMs: 10_000, ms: 300_000 };
+
+/** How long to wait for what an agent does; `running`: the one that runs, which may be another one later. */
+export function patienceWith(running: () => Pick<Agent, "pid" | "isRunning"> | undefined): WaitOptions {
+  const usedMs = (): number => {
+    const agent = running();
+    return agent?.isRunning() === true ? cpuMs(agent.pid) : 0;
+  };
+  const startMs = usedMs();
+  return { timeoutMs: MAX_WORK.ms, isHopeless: () => usedMs() - startMs > MAX_WORK.cpuMs };
+}
 
 async function waitUntilReady(agent: ManagedProcess, httpRelay: string): Promise<void> {
-  let startCpuMs: number | undefined;
   let last = "no answer";
   const probe = async (): Promise<boolean | undefined> => {
     if (!agent.isRunning()) return false;
-    startCpuMs ??= cpuMs(agent.pid);
-    if (cpuMs(agent.pid) - startCpuMs > MAX_START.cpuMs) return false;
     const { status, body } = await getThrough(httpRelay, "/readyz");
     last = `${status} ${body.trim()}`;
     return status === 200 ? true : undefined;
   };
-  const isReady = await waitFor("the agent's readiness", probe, { timeoutMs: MAX_START.ms }).catch(
-    () => false,
-  );
+  const patience = patienceWith(() => agent);
+  const isReady = await waitFor("the agent's readiness", probe, patience).catch(() => false);
   if (!isReady) throw new Error(`The agent did not become ready (${last}): ${agent.output()}`);
 }
 

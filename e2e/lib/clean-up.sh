@@ -23,6 +23,10 @@ for file in "$folder"/*/pids/*; do
 done
 for name in $(ip netns list | awk -v tag="$tag-" 'index($1, tag) == 1 { print $1 }'); do
   found "network namespace $name"
+  for pid in $(ip netns pids "$name"); do
+    found "process $pid in it: $(tr '\0' ' ' <"/proc/$pid/cmdline")"
+    kill -KILL "$pid"
+  done
   ip netns del "$name"
 done
 

@@ -3,6 +3,8 @@ import { setTimeout as delay } from "node:timers/promises";
 export interface WaitOptions {
   readonly timeoutMs: number;
   readonly intervalMs?: number;
+  /** Whether it is of no use to wait any longer, as long as the deadline may be away. */
+  readonly isHopeless?: () => boolean;
 }
 
 /**
@@ -12,7 +14,7 @@ export interface WaitOptions {
 export async function waitFor<T>(
   what: string,
   probe: () => Promise<T | undefined> | T | undefined,
-  { timeoutMs, intervalMs = 20 }: WaitOptions,
+  { timeoutMs, intervalMs = 20, isHopeless = () => false }: WaitOptions,
 ): Promise<T> {
   const deadlineMs = performance.now() + timeoutMs;
   for (;;) {
@@ -23,9 +25,10 @@ export async function waitFor<T>(
     } catch (error) {
       cause = error;
     }
-    if (performance.now() >= deadlineMs) {
+    if (performance.now() >= deadlineMs || isHopeless()) {
       const reason = cause instanceof Error ? `: ${cause.message}` : "";
-      throw new Error(`Waited ${timeoutMs} ms in vain for ${what}${reason}`, { cause });
+      const waitedMs = Math.round(performance.now() - deadlineMs + timeoutMs);
+      throw new Error(`Waited ${waitedMs} ms in vain for ${what}${reason}`, { cause });
     }
     await delay(intervalMs);
   }

@@ -19,8 +19,10 @@ export interface LabNode {
   readonly nodesFile: string;
   /** The first serves TCP on {@link TCP_PORT}. */
   readonly pods: readonly [LabPod, LabPod];
-  /** The running agent. */
+  /** The running agent; throws without one. */
   agent(): Agent;
+  /** Undefined while none runs. */
+  runningAgent(): Agent | undefined;
   startAgent(...flags: readonly string[]): Promise<Agent>;
   startAgentWith(options: AgentOptions): Promise<Agent>;
   stopAgent(signal: "SIGTERM" | "SIGKILL"): Promise<void>;
@@ -149,6 +151,7 @@ async function createNode({ place, netns, folder: labFolder, cleanUps }: NodeInp
     socket,
     nodesFile,
     agent: running,
+    runningAgent: () => agent,
     startAgent: (...flags) => start({ flags }),
     startAgentWith: start,
     async stopAgent(signal) {

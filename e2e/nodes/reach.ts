@@ -71,13 +71,13 @@ export async function mtuOf({ netns }: Pick<LabPod, "netns">, link = "eth0"): Pr
   return Number(/mtu (\d+)/.exec(stdout)?.[1]);
 }
 
-/** Waits until a pod of the node pings all targets. */
-export async function reachAll(node: LabNode, targets: readonly string[]): Promise<void> {
+/** Waits until a pod of the node pings all targets, for each so long. */
+export async function reachAll(node: LabNode, targets: readonly string[], timeoutMs = 5000): Promise<void> {
   for (const target of targets) {
     await waitFor(
       `a ping from ${node.name} to ${target}`,
       async () => (await pings(node.pods[0].netns, target, { timeoutS: 0.2 })) || undefined,
-      { timeoutMs: 5000, intervalMs: 5 },
+      { timeoutMs, intervalMs: 5 },
     );
   }
 }

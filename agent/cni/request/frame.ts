@@ -1,4 +1,4 @@
-import { CNI_CODE, CniError } from "../cni-error.ts";
+import { CNI_CODE, CniError, showValue } from "../cni-error.ts";
 
 /** Version of the shim protocol that this agent speaks (docs/protocol.md). */
 const PROTOCOL_VERSION = 1;
@@ -61,7 +61,7 @@ function decodeEnvironment(block: string): ReadonlyMap<string, string> {
   const environment = new Map<string, string>();
   for (const entry of block.split("\0").slice(0, -1)) {
     const separator = entry.indexOf("=");
-    if (separator < 1) throw malformed(`environment entry "${entry}" is not KEY=VALUE`);
+    if (separator < 1) throw malformed(`environment entry ${showValue(entry)} is not KEY=VALUE`);
     environment.set(entry.slice(0, separator), entry.slice(separator + 1));
   }
   return environment;

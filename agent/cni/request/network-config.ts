@@ -1,5 +1,5 @@
 import { isObject, type JsonObject } from "../../lib/json.ts";
-import { CNI_CODE, CniError } from "../cni-error.ts";
+import { CNI_CODE, CniError, invalidValue, showValue } from "../cni-error.ts";
 
 /** Versions of the CNI specification that a configuration may ask for, oldest first. */
 export const SUPPORTED_VERSIONS = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"] as const;
@@ -8,6 +8,9 @@ export type CniVersion = (typeof SUPPORTED_VERSIONS)[number];
 
 /** Version of errors about a configuration that has none: every runtime reads it. */
 export const DEFAULT_VERSION: CniVersion = "1.0.0";
+
+/** No configuration is nested so deep, and to format a value that is takes more stack than there is. */
+const MAX_DEPTH = 1000;
 
 const NETWORK_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 
@@ -28,16 +31,13 @@ export function parseNetworkConfig(stdin: string): NetworkConfig {
   const cniVersion = raw["cniVersion"] ?? "0.1.0";
   if (!isSupportedVersion(cniVersion)) {
     const known = SUPPORTED_VERSIONS.join(", ");
-    const message = `Cannot use cniVersion ${JSON.stringify(cniVersion)}: supported values are ${known}`;
+    const message = `Cannot use cniVersion ${showValue(cniVersion)}: supported values are ${known}`;
     throw new CniError(CNI_CODE.incompatibleVersion, message);
   }
   if (typeof name !== "string" || !NETWORK_NAME.test(name)) {
-    const message = `Cannot use name ${JSON.stringify(name)}: a network name is letters, digits, "_", "." and "-"`;
-    throw new CniError(CNI_CODE.invalidConfig, message);
+    throw invalidValue("name", name, 'a network name is letters, digits, "_", "." and "-"');
   }
-  if (dns !== undefined && !isObject(dns)) {
-    throw new CniError(CNI_CODE.invalidConfig, `Cannot use dns ${JSON.stringify(dns)}: it is not an object`);
-  }
+  if (dns !== undefined && !isObject(dns)) throw invalidValue("dns", dns, "it is not an object");
   return { cniVersion, name, dns, raw };
 }
 
@@ -56,20 +56,34 @@ function isSupportedVersion(version: unknown): version is CniVersion {
 }
 
 function parseObject(stdin: string): JsonObject {
+  if (isDeep(stdin)) throw unreadable(`it is nested more than ${MAX_DEPTH} deep`);
   let parsed: unknown;
   try {
     parsed = JSON.parse(stdin);
   } catch (cause) {
-    const reason = stdin.trim() === "" ? "it is empty" : (cause as Error).message;
-    throw new CniError(CNI_CODE.decodeFailure, `Cannot parse network configuration on stdin: ${reason}`, {
-      cause,
-    });
+    throw unreadable(stdin.trim() === "" ? "it is empty" : (cause as Error).message, cause);
   }
-  if (!isObject(parsed)) {
-    throw new CniError(
-      CNI_CODE.decodeFailure,
-      "Cannot parse network configuration on stdin: it is not a JSON object",
-    );
-  }
+  if (!isObject(parsed)) throw unreadable("it is not a JSON object");
   return parsed;
+}
+
+function unreadable(reason: string, cause?: unknown): CniError {
+  const message = `Cannot parse network configuration on stdin: ${reason}`;
+  return new CniError(CNI_CODE.decodeFailure, message, { cause });
+}
+
+/** Character by character: texts may hold brackets, and what is deep is not to be parsed. */
+function isDeep(json: string): boolean {
+  if (json.length <= MAX_DEPTH) return false;
+  let depth = 0;
+  let isText = false;
+  for (let index = 0; index < json.length; index++) {
+    const character = json[index];
+    if (character === '"') isText = !isText;
+    else if (isText) index += Number(character === "\\");
+    else if (character === "[" || character === "{") depth++;
+    else if (character === "]" || character === "}") depth--;
+    if (depth > MAX_DEPTH) return true;
+  }
+  return false;
 }

@@ -126,6 +126,23 @@ test("parsePortMappings() refuses more ports than the kernel keeps, with the rea
   });
 });
 
+for (const { name, list } of [
+  { name: "20,000 ports", list: ports(20_000) },
+  {
+    name: "one port of 20,000 addresses",
+    list: Array.from({ length: 20_000 }, (_, index) => {
+      return { hostPort: 80, containerPort: 80, hostIP: `10.${index >> 8}.0.${index & 255}` };
+    }),
+  },
+]) {
+  test(`parsePortMappings() refuses a pod with ${name} before anybody else notices: it compares each with few`, () => {
+    const before = process.cpuUsage();
+    assert.throws(() => parsePortMappings(list), { code: 7, message: /^Cannot use 20000 host ports of / });
+    const { user, system } = process.cpuUsage(before);
+    assert.ok(user + system < 1e6, `${(user + system) / 1e3} ms of CPU`);
+  });
+}
+
 test("parsePortMappings() abridges a value that would hide the cause", () => {
   const entry = { hostPort: 80, containerPort: 80, protocol: "x".repeat(1000) };
   assert.throws(

@@ -1,5 +1,11 @@
 import { parseUnmappedAddress } from "../../net/address.ts";
-import { clashes, describeHostPort, type HostPort, PROTOCOLS } from "../../plan/pods/host-ports.ts";
+import {
+  clashes,
+  describeHostPort,
+  type HostPort,
+  isAnyAddress,
+  PROTOCOLS,
+} from "../../plan/pods/host-ports.ts";
 import { MAX_HOST_PORTS } from "../../plan/pods/pod-settings.ts";
 import { CNI_CODE, CniError, invalidValue } from "../cni-error.ts";
 import { valueAt } from "./json-keys.ts";
@@ -22,18 +28,21 @@ const KEY = "runtimeConfig.portMappings";
 export function parsePortMappings(list: unknown): readonly HostPort[] {
   if (list === undefined) return [];
   if (!Array.isArray(list)) throw invalidValue(KEY, list, "it is not a list");
-  let hostPorts: readonly HostPort[] = [];
+  const groups = new Map<string, readonly HostPort[]>();
   for (const [index, entry] of (list as readonly unknown[]).entries()) {
     const parsed = parseEntry(`${KEY}[${index}]`, entry);
     if (parsed === undefined) continue;
-    const others = hostPorts.filter((candidate) => clashes(candidate, parsed));
+    const key = keyOf(parsed);
+    const group = groups.get(key) ?? [];
+    const others = group.filter((candidate) => clashes(candidate, parsed));
     const clash = others.find(({ containerPort }) => containerPort !== parsed.containerPort);
     if (clash !== undefined)
       throw invalidValue(`${KEY}[${index}]`, entry, `${describeHostPort(clash)} is listed twice`);
     // Of "all addresses" and "all addresses of one family" the wider one says it all.
     if (others.some(({ hostIp }) => hostIp === undefined || hostIp === parsed.hostIp)) continue;
-    hostPorts = [...hostPorts.filter((candidate) => !others.includes(candidate)), parsed];
+    groups.set(key, [...group.filter((candidate) => !others.includes(candidate)), parsed]);
   }
+  const hostPorts = [...groups.values()].flat();
   if (hostPorts.length > MAX_HOST_PORTS) {
     const cause = `at most ${MAX_HOST_PORTS} fit in the alternative names of a pod's link`;
     throw new CniError(
@@ -42,6 +51,14 @@ export function parsePortMappings(list: unknown): readonly HostPort[] {
     );
   }
   return hostPorts;
+}
+
+/**
+ * Those of one key alone can clash, and there are two of them at most, however many ports the user has
+ * written who created the pod.
+ */
+function keyOf({ protocol, hostPort, hostIp }: HostPort): string {
+  return `${protocol} ${hostPort} ${isAnyAddress(hostIp) ? "*" : hostIp}`;
 }
 
 function parseEntry(key: string, entry: unknown): HostPort | undefined {

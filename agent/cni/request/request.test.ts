@@ -151,6 +151,87 @@ for (const { name, environment, stdin, code, message } of [
   });
 }
 
+const HUGE = "x".repeat(1_000_000);
+
+function nested(depth: number): string {
+  return "[".repeat(depth) + "]".repeat(depth);
+}
+
+function withKey(key: string, value: string): string {
+  return conf.replace("}", `,"${key}":${value}}`);
+}
+
+for (const { name, environment = {}, stdin = conf, code } of [
+  { name: "a container ID", environment: { CNI_CONTAINERID: HUGE }, code: 4 },
+  { name: "an interface name", environment: { CNI_IFNAME: HUGE }, code: 4 },
+  { name: "a command", environment: { CNI_COMMAND: HUGE }, code: 4 },
+  { name: "a MAC address of CNI_ARGS", environment: { CNI_ARGS: `MAC=${HUGE}` }, code: 7 },
+  { name: "a version", stdin: `{"cniVersion":"${HUGE}","name":"n"}`, code: 1 },
+  { name: "a network name", stdin: `{"cniVersion":"1.0.0","name":"${HUGE}"}`, code: 7 },
+  { name: "a network name of other characters", stdin: `{"cniVersion":"1.0.0","name":"-${HUGE}"}`, code: 7 },
+  { name: "a dns that is text", stdin: withKey("dns", `"${HUGE}"`), code: 7 },
+  { name: "an address", stdin: withKey("runtimeConfig", `{"ips":["${HUGE}"]}`), code: 7 },
+  { name: "no JSON", stdin: HUGE, code: 6 },
+]) {
+  test(`parseRequest() refuses ${name} of 1 MB in a line that a log can bear`, () => {
+    const frame = frameOf({ ...add, ...environment }, stdin);
+    const told = failure(() => parseRequest(frame, [7, 8]));
+    assert.equal(told.code, code);
+    assert.ok(told.message.length < 500, `${told.message.length} characters`);
+  });
+}
+
+test("decodeRequestFrame() names an entry of the environment that is no pair, and not 1 MB of it", () => {
+  const frame = encodeRequestFrame({}, conf);
+  const wrong = Buffer.concat([frame, Buffer.from(`${HUGE}\0`)]);
+  wrong.writeUInt32BE(HUGE.length + 1, 12);
+  wrong.fill("x", 24, 24 + HUGE.length);
+  wrong[24 + HUGE.length] = 0;
+  assert.ok(failure(() => decodeRequestFrame(wrong)).message.length < 500);
+});
+
+for (const [where, stdin] of [
+  ["a key of somebody else", withKey("other", nested(400_000))],
+  ["dns", withKey("dns", `{"options":${nested(400_000)}}`)],
+  ["addresses", withKey("runtimeConfig", `{"ips":${nested(400_000)}}`)],
+  ["its version", `{"name":"n","cniVersion":${nested(400_000)}}`],
+  ["objects", withKey("other", `${'{"a":'.repeat(100_000)}1${"}".repeat(100_000)}`)],
+  ["a list that never ends", "[".repeat(1_000_000)],
+] as const) {
+  test(`parseRequest() refuses a configuration that is nested endlessly in ${where}, by name`, () => {
+    const frame = frameOf(add, stdin);
+    assert.deepEqual(
+      failure(() => parseRequest(frame, [7, 8])),
+      {
+        code: 6,
+        message: "Cannot parse network configuration on stdin: it is nested more than 1000 deep",
+      },
+    );
+  });
+}
+
+test("parseRequest() counts no brackets in texts as depth, and takes a configuration of 1 MB", () => {
+  const text = `\\\\\\"${"[{".repeat(250_000)}`;
+  const lists = `[${Array.from({ length: 50_000 }, () => "[[1]]").join()}]`;
+  const stdin = withKey("other", `{"text":"${text}","lists":${lists},"deep":${nested(900)}}`);
+  assert.equal(parseRequest(frameOf(add, stdin), [7, 8]).command, "ADD");
+});
+
+test("parseRequest() refuses a network name for which the alias of the pod's link has no room, and takes the longest", () => {
+  const request = (length: number) => {
+    const stdin = JSON.stringify({ cniVersion: "1.0.0", name: "n".repeat(length), type: "causeway" });
+    return parseRequest(frameOf({ ...add, CNI_CONTAINERID: "c".repeat(64) }, stdin), [7, 8]);
+  };
+  assert.equal(request(118).command, "ADD");
+  assert.deepEqual(
+    failure(() => request(119)),
+    {
+      code: 7,
+      message: `Cannot use name "${"n".repeat(119)}": container ID and interface name leave room for 118 characters`,
+    },
+  );
+});
+
 for (const ifname of [".", "..", "a/b", "a:b", "a b", "eth%d", "ü0", "e\u001b[1m"]) {
   test(`parseRequest() refuses the interface name ${JSON.stringify(ifname)}`, () => {
     assert.equal(failure(() => parseRequest(frameOf({ ...add, CNI_IFNAME: ifname }), [7, 8])).code, 4);

@@ -1,4 +1,5 @@
-import { CNI_CODE, CniError } from "../cni-error.ts";
+import { roomForNetwork } from "../../plan/pods/attachment.ts";
+import { CNI_CODE, CniError, invalidValue, showValue } from "../cni-error.ts";
 import type { RequestFrame } from "./frame.ts";
 import {
   type CniVersion,
@@ -83,7 +84,7 @@ export function parseRequest(frame: RequestFrame, fds: readonly number[]): CniRe
   requireVersion(command, config.cniVersion);
   if (command === "STATUS" || command === "GC") return { command, config };
   if (command === "DEL") return { command, ...namesOf(environment), config };
-  const pod: PodRequest = { ...validNames(environment), config };
+  const pod: PodRequest = { ...validNames(environment, config), config };
   const inPod: InPod = { netns: environment.get("CNI_NETNS") ?? "", fds: podFds(command, fds) };
   if (command === "CHECK") return { command, ...pod, ...inPod };
   return {
@@ -104,14 +105,18 @@ function namesOf(environment: RequestFrame["environment"]): PodNames {
   };
 }
 
-function validNames(environment: RequestFrame["environment"]): PodNames {
+function validNames(environment: RequestFrame["environment"], { name }: NetworkConfig): PodNames {
   const containerId = matching(environment, "CNI_CONTAINERID", CONTAINER_ID);
   if (containerId.length > MAX_CONTAINER_ID) {
     throw invalidEnvironment(
-      `Cannot use CNI_CONTAINERID "${containerId}": it has more than ${MAX_CONTAINER_ID} characters`,
+      `Cannot use CNI_CONTAINERID ${showValue(containerId)}: it has more than ${MAX_CONTAINER_ID} characters`,
     );
   }
-  return { containerId, ifname: matching(environment, "CNI_IFNAME", IFNAME) };
+  const ifname = matching(environment, "CNI_IFNAME", IFNAME);
+  const room = roomForNetwork({ containerId, ifname });
+  if (name.length > room)
+    throw invalidValue("name", name, `container ID and interface name leave room for ${room} characters`);
+  return { containerId, ifname };
 }
 
 /** First version of the specification that has a command, where that is not the first of all. */
@@ -141,7 +146,7 @@ function parseCommand(value: string | undefined): CniCommand {
     throw invalidEnvironment("Required CNI variables are missing: CNI_COMMAND");
   if (!isCommand(value))
     throw invalidEnvironment(
-      `Cannot use CNI_COMMAND "${value}": supported values are ${COMMANDS.join(", ")}`,
+      `Cannot use CNI_COMMAND ${showValue(value)}: supported values are ${COMMANDS.join(", ")}`,
     );
   return value;
 }
@@ -153,9 +158,7 @@ function isCommand(value: string): value is CniCommand {
 function matching(environment: ReadonlyMap<string, string>, name: string, pattern: RegExp): string {
   const value = environment.get(name) ?? "";
   if (!pattern.test(value))
-    throw invalidEnvironment(
-      `Cannot use ${name} ${JSON.stringify(value)}: it does not match ${pattern.source}`,
-    );
+    throw invalidEnvironment(`Cannot use ${name} ${showValue(value)}: it does not match ${pattern.source}`);
   return value;
 }
 

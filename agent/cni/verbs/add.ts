@@ -18,6 +18,7 @@ import { prevResultOf } from "./prev-result.ts";
 import { formatResult } from "./result.ts";
 import { createJoinable } from "./joinable.ts";
 import { ANY_SOURCE_ANNOTATION } from "../request/runtime-config.ts";
+import { requireFreeMac } from "./require-free-mac.ts";
 
 type Add = RequestOf<"ADD">;
 
@@ -39,6 +40,7 @@ export async function add(context: CommandsContext, request: Add, caller: AddCal
   if (attachments.get(hostLink) !== undefined) {
     throw interfaceExists(request, `container has it through host link "${hostLink}"`);
   }
+  if (runtimeConfig.mac !== undefined) await requireFreeMac(context, runtimeConfig.mac);
   const pod = reserve(ipam.reserve(runtimeConfig.addresses));
   const addresses = pod.map(({ address }) => address);
   const network = config.name;

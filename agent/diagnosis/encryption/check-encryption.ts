@@ -1,7 +1,7 @@
 import { counted } from "../../text/count.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
 import { describeUnanswered } from "../../plan/encryption/describe-peer.ts";
-import { isUnanswered, sessionOf } from "../../plan/encryption/peer-session.ts";
+import { isUnanswered, secondsAhead, sessionOf } from "../../plan/encryption/peer-session.ts";
 import type { WireGuardState } from "../../plan/encryption/wireguard.ts";
 import type { Finding } from "../finding.ts";
 import { limitFindings } from "../limit-findings.ts";
@@ -21,17 +21,14 @@ export interface EncryptionObservation {
 
 const NAME = "encryption";
 
-/** A handshake has the time of this moment, which seconds are cut off of. */
-const MAX_AHEAD_SECONDS = 1;
-
 /** Whether the device is up, the clock goes on, and every node that this one has called has answered. */
 export function checkEncryption(observation: EncryptionObservation): readonly Finding[] {
   const { device, state, unanswered, nowSeconds } = observation;
   if (device === undefined) return [];
   if (!device.up) return explainDown(device.name, observation);
   const peers = state?.peers ?? [];
-  const aheadSeconds = Math.max(...peers.map(({ lastHandshake }) => lastHandshake - nowSeconds));
-  if (aheadSeconds > MAX_AHEAD_SECONDS) return [explainClock(device.name, aheadSeconds)];
+  const aheadSeconds = Math.max(0, ...peers.map((peer) => secondsAhead(peer, nowSeconds)));
+  if (aheadSeconds > 0) return [explainClock(device.name, aheadSeconds)];
   const silent = peers.filter((peer) => isUnanswered(peer, unanswered, nowSeconds));
   if (silent.length > 0)
     return limitFindings(
@@ -66,7 +63,7 @@ function explainClock(device: string, seconds: number): Finding {
   return {
     name: NAME,
     verdict: "fail",
-    evidence: `the clock was set back after a handshake, which was ${Math.ceil(seconds)} s ahead of it: until it has caught up, other nodes refuse handshakes that this node begins; a new device has a new key, which they take:`,
+    evidence: `the clock was set back after a handshake, which was ${seconds} s ahead of it: until it has caught up, other nodes refuse handshakes that this node begins; a new device has a new key, which they take:`,
     remedy: `ip link delete dev ${shellWord(device)}`,
   };
 }

@@ -27,7 +27,7 @@ const NONE: ReadonlySet<string> = new Set();
 function check(...peers: readonly WireGuardPeerState[]) {
   return checkEncryption({
     device,
-    state: { publicKey: "own", port: 51_820, peers },
+    state: { publicKey: "own", port: 51_820, fwmark: 0, peers },
     udp: PORT,
     unanswered: NONE,
     nowSeconds: NOW,
@@ -103,6 +103,7 @@ test("checkEncryption() names a node whose port was blocked after it had answere
       state: {
         publicKey: "own",
         port: 51_820,
+        fwmark: 0,
         peers: [peer(), peer({ publicKey: "blocked", lastHandshake })],
       },
       udp: PORT,
@@ -163,6 +164,12 @@ for (const { name, observed, verdicts, evidence } of [
     observed: { peer: peer({ lastHandshake: NOW - 900 }), unanswered: new Set(["key"]) },
     verdicts: ["ok", "fail"],
     evidence: /has answered no handshake since the last one, 900 s ago/,
+  },
+  {
+    name: "says that the clock was set back of a node whose calls are not answered",
+    observed: { peer: peer({ lastHandshake: NOW + 900 }), unanswered: new Set(["key"]) },
+    verdicts: ["ok", "fail"],
+    evidence: /clock was set back: it takes none within the next 900 s/,
   },
   {
     name: "says that the device is down",

@@ -46,9 +46,9 @@ test("checkFolders() names folders that an agent without DAC_OVERRIDE cannot wri
   assert.deepEqual(
     linesOf(
       checkFolders([
-        { path: "/opt/cni/bin", uid: 1000, isReadOnly: false },
-        { path: "/etc/cni/net.d", uid: 0, isReadOnly: true },
-        { path: "/opt/other", uid: undefined, isReadOnly: false },
+        { path: "/opt/cni/bin", owner: { uid: 1000, mode: 0o755 }, isReadOnly: false },
+        { path: "/etc/cni/net.d", owner: { uid: 0, mode: 0o755 }, isReadOnly: true },
+        { path: "/opt/other", owner: undefined, isReadOnly: false },
       ]),
     ),
     [
@@ -57,9 +57,20 @@ test("checkFolders() names folders that an agent without DAC_OVERRIDE cannot wri
       "info /opt/other does not exist: the kubelet creates it for the pod",
     ],
   );
-  assert.deepEqual(linesOf(checkFolders([{ path: "/opt/cni/bin", uid: 0, isReadOnly: false }])), [
-    "ok /opt/cni/bin: belong to root",
+  const ownedByRoot = { path: "/opt/cni/bin", owner: { uid: 0, mode: 0o755 }, isReadOnly: false };
+  assert.deepEqual(linesOf(checkFolders([ownedByRoot])), [
+    "ok /opt/cni/bin: belong to root, who alone can write to them",
   ]);
+});
+
+test("checkFolders() warns of folders in which others than root can replace what runtimes execute", () => {
+  for (const mode of [0o777, 0o775, 0o1757, 0o2775])
+    assert.deepEqual(
+      linesOf(checkFolders([{ path: "/opt/cni/bin", owner: { uid: 0, mode }, isReadOnly: false }])),
+      [
+        `warn others than root can write to /opt/cni/bin (mode ${mode.toString(8)}), and runtimes run as root what is there | chmod go-w /opt/cni/bin`,
+      ],
+    );
 });
 
 for (const [name, podCIDRs, prefixes, wanted] of [

@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";
 import type { FolderObservation } from "../../diagnosis/install/check-folders.ts";
 
-/** Owners of folders, and whether their file systems can be written to. */
+/** Owners and modes of folders, and whether their file systems can be written to. */
 export function observeFolders(paths: readonly string[]): Promise<readonly FolderObservation[]> {
   return Promise.all(
     paths.map(async (path) => {
@@ -11,7 +11,7 @@ export function observeFolders(paths: readonly string[]): Promise<readonly Folde
         () => false,
         ({ code }: NodeJS.ErrnoException) => code === "EROFS",
       );
-      return { path, uid: found?.uid, isReadOnly };
+      return { path, owner: found && { uid: found.uid, mode: found.mode & 0o7777 }, isReadOnly };
     }),
   );
 }

@@ -25,7 +25,7 @@ export async function observeOwnNode(
     const list = await readJson(body);
     const [item] = isObject(list) && Array.isArray(list["items"]) ? (list["items"] as unknown[]) : [];
     if (item === undefined) return { reason: `the cluster has no node "${nodeName}"` };
-    const projected = projectNode(item);
+    const projected = projectNode(item, nodeName);
     return projected.kind === "usable" ? projected.object : { reason: projected.reason };
   } catch (error) {
     return { reason: asApiError(error).message };

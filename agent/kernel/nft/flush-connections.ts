@@ -68,13 +68,12 @@ export function createConnectionFlusher(input: ConnectionFlusherInput): Connecti
     const former = new Set(formerAddresses);
     const local = new Set((await listAddresses(rtnetlink)).map(({ address }) => address));
     const filter = { family, protocol: PROTOCOL_NUMBERS[port.protocol], destinationPort: port.hostPort };
-    const found = (await netfilter.dump(dumpConnections(filter))).map(parseConnection);
-    const stale = found.filter(
-      (connection) =>
-        former.has(connection.replySource) ||
-        targets.some((target) => isAstray(connection, { ...target, local })),
+    const isStale = (connection: Connection): boolean =>
+      former.has(connection.replySource) ||
+      targets.some((target) => isAstray(connection, { ...target, local }));
+    await netfilter.walk(dumpConnections(filter), (payloads) =>
+      removeAll(netfilter, payloads.map(parseConnection).filter(isStale).map(deleteConnection)),
     );
-    await removeAll(netfilter, stale.map(deleteConnection));
   };
   const next = (): void => {
     const [entry] = changes;

@@ -12,7 +12,7 @@ import { planRuleset } from "../../plan/rules/ruleset.ts";
 import type { Ruleset } from "../../plan/nft/nft-table.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { makeNetns, runOnHost } from "../../testing/machine/netns.ts";
-import { assertInsideTestNamespaces, privileged } from "../../testing/runner/privileged.ts";
+import { assertInsideTestNamespaces, endPrivileged, privileged } from "../../testing/runner/privileged.ts";
 import { loadNative } from "../socket/native.ts";
 import { createNftables, type Nftables } from "./nftables.ts";
 import { createNetlinkClient } from "../socket/netlink-client.ts";
@@ -493,7 +493,7 @@ test("no packet meets half of a change: not of elements that merge and part, not
     const variant = round % 3 === 0 ? "counter" : "";
     for (const elements of [merged, replaced, parted]) await nftables.ensure(marking(elements, variant));
   }
-  await privileged({ command: ["kill", String(flood.pid)] });
+  await endPrivileged(flood.pid, "SIGTERM");
   assert.equal(await count("wrong"), 0);
   assert.ok((await count("all")) > 1000);
   await far.remove();

@@ -24,7 +24,7 @@ function withoutXfrm(): { readonly rtnetlink: NetlinkClient; readonly xfrm: Netl
   const lacks = (): Promise<never> =>
     Promise.reject(Object.assign(new Error("Cannot open netlink socket"), { code: "EPROTONOSUPPORT" }));
   const make = (ask: () => Promise<never>): NetlinkClient => {
-    return { execute: ask, tryExecute: ask, withSocket: ask, dump: ask, close: () => undefined };
+    return { execute: ask, tryExecute: ask, withSocket: ask, dump: ask, walk: ask, close: () => undefined };
   };
   return { rtnetlink: make(refuse), xfrm: make(lacks) };
 }

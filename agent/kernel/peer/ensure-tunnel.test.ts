@@ -24,6 +24,7 @@ function refusing(errno: number): NetlinkClient {
     },
     withSocket: () => Promise.reject(new Error("not asked")),
     dump: () => Promise.resolve([]),
+    walk: () => Promise.reject(new Error("not asked")),
     close: () => undefined,
   };
 }

@@ -1,71 +1,69 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { NetlinkRequest, Outcome } from "../../netlink/message/message.ts";
-import { NetlinkError } from "../../netlink/message/netlink-error.ts";
+import { IFLA_IFNAME } from "../../netlink/constants.ts";
+import { setLink } from "../../netlink/link/link.ts";
+import { textAttribute } from "../../netlink/message/attributes.ts";
+import { createSlowRtnetlink, settled } from "../../testing/faults/slow-rtnetlink.ts";
 import { createDetacher } from "./detach-pods.ts";
-import type { NetlinkClient } from "../socket/netlink-client.ts";
 
 const ENODEV = 19;
 
-/** A kernel without links that answers each batch when it is told to. */
-function createSlowKernel() {
-  const asked: { readonly names: readonly string[]; readonly answer: () => void }[] = [];
-  const refuse = ({ what }: NetlinkRequest): Outcome => {
-    return { status: "failed", error: new NetlinkError({ errno: ENODEV, what }) };
-  };
-  const tryExecute: NetlinkClient["tryExecute"] = async (steps) => {
-    const requests = steps.flatMap(({ requests: list }) => ("bytes" in list ? [] : list));
-    const names = requests.map(({ what }) => what);
-    await new Promise<void>((answer) => asked.push({ names, answer }));
-    return [requests.map(refuse)];
-  };
-  const rtnetlink: NetlinkClient = {
-    tryExecute,
-    execute: () => Promise.reject(new Error("not asked")),
-    dump: () => Promise.resolve([]),
-    withSocket: () => Promise.reject(new Error("not asked")),
-    close: () => undefined,
-  };
-  return { rtnetlink, asked };
+function createSlowDetacher(removeElements = () => Promise.resolve()) {
+  const { rtnetlink, calls } = createSlowRtnetlink();
+  const detacher = createDetacher({ rtnetlink, bridge: () => undefined, removeElements });
+  return { calls, detach: (name: string) => detacher.detach(name, {}) };
 }
 
-const turn = () => new Promise((resolve) => setImmediate(resolve));
+/** A link of ours, as the kernel tells of it. */
+const LINK = Buffer.concat([
+  ...setLink(7, { alias: "causeway 1 net id eth0 10.244.1.2\0" }).payload,
+  ...textAttribute(IFLA_IFNAME, "cwa"),
+]);
 
-test("detach() works on two batches at the same time, and collects what comes meanwhile for the next", async () => {
-  const { rtnetlink, asked } = createSlowKernel();
-  const detacher = createDetacher({
-    rtnetlink,
-    bridge: () => undefined,
-    removeElements: () => Promise.resolve(),
-  });
+test("detach() works on four batches at the same time, and collects what comes meanwhile for the next", async () => {
+  const { calls, detach } = createSlowDetacher();
   const pending: Promise<unknown>[] = [];
-  for (const name of ["a", "b", "c", "d"]) {
-    pending.push(detacher.detach(name, {}));
-    await turn();
-    await turn();
+  for (const name of ["a", "b", "c", "d", "e", "f"]) {
+    pending.push(detach(name));
+    await settled();
   }
   assert.deepEqual(
-    asked.map(({ names }) => names),
-    [['get link "a"'], ['get link "b"']],
+    calls.map(({ asked }) => asked),
+    [['get link "a"'], ['get link "b"'], ['get link "c"'], ['get link "d"']],
   );
-  asked[0]?.answer();
-  await turn();
-  assert.deepEqual(asked[2]?.names, ['get link "c"', 'get link "d"']);
-  for (const { answer } of asked) answer();
-  assert.deepEqual(await Promise.all(pending), ["gone", "gone", "gone", "gone"]);
+  calls[0]?.answer(ENODEV);
+  await settled();
+  assert.deepEqual(calls[4]?.asked, ['get link "e"', 'get link "f"']);
+  for (const { answer } of calls) answer(ENODEV);
+  assert.deepEqual(await Promise.all(pending), ["gone", "gone", "gone", "gone", "gone", "gone"]);
+});
+
+test("detach() answers when the link is gone, and keeps its place until the kernel is done with it", async () => {
+  const { calls, detach } = createSlowDetacher();
+  const [first] = ["a", "b", "c", "d", "e"].map(async (name, place) => {
+    for (let turn = 0; turn < place; turn++) await settled();
+    return detach(name);
+  });
+  await settled();
+  calls[0]?.answer(0, LINK);
+  for (let turn = 0; turn < 5; turn++) await settled();
+  const deletions = calls.filter(({ asked }) => asked[0] === "delete link 7");
+  // See deleteLinks().
+  assert.equal(deletions.length, 2);
+  deletions[1]?.answer(ENODEV);
+  assert.equal(await first, "detached");
+  const isAskedFor = () => calls.some(({ asked }) => asked[0] === 'get link "e"');
+  assert.equal(isAskedFor(), false);
+  deletions[0]?.answer(0);
+  await settled();
+  assert.equal(isAskedFor(), true);
 });
 
 test("detach() goes on when the rules cannot be changed, and tells that in the end", async () => {
-  const { rtnetlink, asked } = createSlowKernel();
-  const detacher = createDetacher({
-    rtnetlink,
-    bridge: () => undefined,
-    removeElements: () => Promise.reject(new Error("Cannot run nft")),
-  });
-  const outcome = detacher.detach("a", {}).catch(String);
-  await turn();
-  await turn();
-  assert.deepEqual(asked[0]?.names, ['get link "a"'], "the link is looked for all the same");
-  asked[0]?.answer();
+  const { calls, detach } = createSlowDetacher(() => Promise.reject(new Error("Cannot run nft")));
+  const outcome = detach("a").catch(String);
+  await settled();
+  assert.deepEqual(calls[0]?.asked, ['get link "a"'], "the link is looked for all the same");
+  calls[0]?.answer(ENODEV);
   assert.equal(await outcome, "Error: Cannot run nft");
 });

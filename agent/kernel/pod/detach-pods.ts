@@ -1,13 +1,15 @@
+import { THREADS } from "../../native/threads.ts";
 import { linkLocalOf } from "../../net/mac.ts";
-import { deleteLink, deleteLinkGroup, getLink, setLink } from "../../netlink/link/link.ts";
+import { getLink } from "../../netlink/link/link.ts";
 import type { NetlinkRequest } from "../../netlink/message/message.ts";
 import { deleteNeighbour } from "../../netlink/route/neighbour.ts";
-import { type Link, parseLink } from "../../netlink/link/parse-link.ts";
+import { type Link, type LinkIdentity, parseLink, parseLinkIdentity } from "../../netlink/link/parse-link.ts";
 import { type Attachment, parseAlias } from "../../plan/pods/attachment.ts";
 import { ifbName } from "../../plan/pods/ifb.ts";
 import { otherEndMac } from "../../plan/pods/pod-network.ts";
 import { parseAltNames } from "../../plan/pods/pod-settings.ts";
 import { FIRST_DELETION_GROUP, isOurs } from "../link/ownership.ts";
+import { deleteLinks } from "../link/delete-links.ts";
 import { addressRemovals } from "./pod-routes.ts";
 import { readOutcome } from "../socket/read-one.ts";
 import { removeAll } from "../socket/remove-all.ts";
@@ -16,8 +18,8 @@ import type { NetlinkClient } from "../socket/netlink-client.ts";
 export type DetachOutcome = "detached" | "gone";
 
 /**
- * Deletes attachments. The kernel waits for RCU grace periods in each deletion of a link, 16 to 20 ms; so
- * what is asked for while deletions run is collected, and deleted by one message for the whole batch.
+ * Deletes attachments. Each deletion of a link keeps a thread for 16 to 20 ms; so what is asked for while
+ * several run is collected, and deleted by one message for the whole batch.
  */
 export interface Detacher {
   /** `known`: what the pod is known to have had, for a link that is gone. */
@@ -41,10 +43,10 @@ interface Job {
 }
 
 /**
- * While one batch waits for its last grace period, which the kernel does without its lock, the next one may
+ * While batches wait for the memory of their links, which the kernel does without its lock, the next one may
  * have the lock. No more, since ADDs need sockets and threads too.
  */
-const MAX_BATCHES = 2;
+const MAX_BATCHES = THREADS / 2;
 
 export function createDetacher({ rtnetlink, bridge, removeElements }: DetacherInput): Detacher {
   let waiting: Job[] = [];
@@ -102,20 +104,23 @@ async function detachAll(rtnetlink: NetlinkClient, batch: Batch): Promise<void> 
     const ifbs = await findIfbs(rtnetlink, jobs, links);
     // By index: the name could by now belong to a link that somebody else made.
     const indices = [...own.flatMap((job) => links.get(job)?.index ?? []), ...ifbs];
-    await attempt(deleteLinks(rtnetlink, indices, group));
+    const { gone, freed } = deleteLinks(rtnetlink, indices, group);
+    await attempt(gone);
     if (faults.length > 0) throw faults[0];
     for (const job of jobs) job.settle(own.includes(job) ? "detached" : "gone");
+    await freed;
   } catch (error) {
     for (const job of jobs) job.fail(error);
   }
 }
 
-async function findLinks(rtnetlink: NetlinkClient, jobs: readonly Job[]): Promise<ReadonlyMap<Job, Link>> {
-  const found = await findNamed(
-    rtnetlink,
-    jobs.map(({ hostLink }) => hostLink),
-  );
-  const links = new Map<Job, Link>();
+async function findLinks(
+  rtnetlink: NetlinkClient,
+  jobs: readonly Job[],
+): Promise<ReadonlyMap<Job, LinkIdentity>> {
+  const names = jobs.map(({ hostLink }) => hostLink);
+  const found = await findNamed(rtnetlink, names, parseLinkIdentity);
+  const links = new Map<Job, LinkIdentity>();
   for (const [index, job] of jobs.entries()) {
     const link = found[index];
     if (link !== undefined) links.set(job, link);
@@ -123,20 +128,21 @@ async function findLinks(rtnetlink: NetlinkClient, jobs: readonly Job[]): Promis
   return links;
 }
 
-async function findNamed(
+async function findNamed<T>(
   rtnetlink: NetlinkClient,
   names: readonly string[],
-): Promise<readonly (Link | undefined)[]> {
+  parse: (payload: Buffer) => T,
+): Promise<readonly (T | undefined)[]> {
   if (names.length === 0) return [];
   const outcomes = (await rtnetlink.tryExecute([{ requests: names.map(getLink) }])).flat();
-  return outcomes.map((outcome) => readOutcome(outcome, parseLink));
+  return outcomes.map((outcome) => readOutcome(outcome, parse));
 }
 
 /** Indices of the ifbs of those that have one: an ifb does not go with the link that it serves. */
 async function findIfbs(
   rtnetlink: NetlinkClient,
   jobs: readonly Job[],
-  links: ReadonlyMap<Job, Link>,
+  links: ReadonlyMap<Job, LinkIdentity>,
 ): Promise<readonly number[]> {
   const shaped = jobs.filter((job) => {
     const link = links.get(job);
@@ -146,6 +152,7 @@ async function findIfbs(
   const found = await findNamed(
     rtnetlink,
     shaped.map(({ hostLink }) => ifbName(hostLink)),
+    parseLink,
   );
   return found.flatMap((link) => (link?.kind === "ifb" && isOurs(link) ? [link.index] : []));
 }
@@ -157,7 +164,7 @@ async function findIfbs(
 function removalsOf(
   { index, addrGenMode }: Link,
   { known: { addresses = [] } }: Job,
-  link: Link | undefined,
+  link: LinkIdentity | undefined,
 ): readonly NetlinkRequest[] {
   const hasIpv6 = addrGenMode !== undefined;
   if (link !== undefined && !isOurs(link)) return [];
@@ -167,18 +174,4 @@ function removalsOf(
     ...[...new Set([...addresses, ...aliased])].flatMap((address) => addressRemovals(index, address)),
     ...linkLocal.map((address) => deleteNeighbour({ linkIndex: index, address })),
   ];
-}
-
-/** Deletes links, several at once by way of a group that nobody else has. */
-export async function deleteLinks(
-  rtnetlink: NetlinkClient,
-  indices: readonly number[],
-  group: number,
-): Promise<void> {
-  if (indices.length <= 1) return removeAll(rtnetlink, indices.map(deleteLink));
-  await removeAll(
-    rtnetlink,
-    indices.map((index) => setLink(index, { group })),
-  );
-  await removeAll(rtnetlink, [deleteLinkGroup(group)]);
 }

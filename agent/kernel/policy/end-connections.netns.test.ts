@@ -1,17 +1,21 @@
 import assert from "node:assert/strict";
-import { after, afterEach, beforeEach, test } from "node:test";
+import { after, afterEach, beforeEach, test, type TestContext } from "node:test";
 import { NETLINK_NETFILTER } from "../../netlink/nft/nft-generation.ts";
 import type { Packet } from "../../plan/policy/evaluate/evaluate.ts";
 import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
+import { eventually } from "../../testing/machine/eventually.ts";
 import { startFlow } from "../../testing/machine/start-flow.ts";
-import { assertInsideTestNamespaces } from "../../testing/runner/privileged.ts";
+import { assertInsideTestNamespaces, privileged } from "../../testing/runner/privileged.ts";
 import { loadNative } from "../socket/native.ts";
 import { createNetlinkClient } from "../socket/netlink-client.ts";
 import { endConnections } from "./end-connections.ts";
+import { forgetPods } from "./forget-pods.ts";
 
 assertInsideTestNamespaces();
 const netfilter = createNetlinkClient(loadNative(), NETLINK_NETFILTER);
 after(() => netfilter.close());
+
+const FLOOD = new URL("../../testing/packets/flood-udp.ts", import.meta.url).pathname;
 
 const MARK = 1 << 27;
 /** Of another program, in the same mark. */
@@ -77,6 +81,66 @@ function end(isForbidden: (packet: Packet) => boolean, addresses: readonly strin
     isForbidden,
   });
 }
+
+/** Calls a function for connections, and counts the most calls in one turn of the event loop. */
+function countInTurns<Input>(judge: (input: Input) => boolean) {
+  const counts = { all: 0, inThisTurn: 0, inOneTurn: 0 };
+  const onTurn = (): void => {
+    counts.inThisTurn = 0;
+    turn = setImmediate(onTurn);
+  };
+  let turn = setImmediate(onTurn);
+  return {
+    counts,
+    judge(input: Input): boolean {
+      counts.all++;
+      counts.inOneTurn = Math.max(counts.inOneTurn, ++counts.inThisTurn);
+      return judge(input);
+    },
+    stop: () => clearImmediate(turn),
+  };
+}
+
+/** Begins connections of a pod to as many addresses, through another one; and ends what sends. */
+async function fillTable(
+  context: TestContext,
+  [from, to]: readonly [Pod, Pod],
+  count: number,
+): Promise<void> {
+  const addresses = Array.from({ length: count }, (_, index) => `10.77.${index >> 8}.${index & 255}`);
+  await runOnHost("ip", "route", "add", "10.77.0.0/16", "via", to.addresses[0], "dev", to.hostLink);
+  const { pid } = await privileged({
+    command: ["nsenter", `--net=${from.netns.path}`, process.execPath, FLOOD, ...addresses],
+    background: true,
+  });
+  const stop = (): Promise<unknown> => runOnHost("sh", "-c", `kill -9 ${pid} 2>/dev/null; true`);
+  context.after(stop);
+  await eventually("the table is filled", async () => {
+    const tracked = await runOnHost("sh", "-c", "grep -c dst=10.77. /proc/net/nf_conntrack; true");
+    return Number(tracked) >= count;
+  });
+  await stop();
+}
+
+test("a pod that fills the table of connections costs a part of it at a time, not 1 GB and seconds", async (context) => {
+  const [filler, other] = pods as [Pod, Pod, Pod];
+  const count = 4000;
+  await fillTable(context, [filler, other], count);
+  const ending = countInTurns(({ source }: Packet) => source === filler.addresses[0]);
+  context.after(ending.stop);
+  const counts = await end(ending.judge, filler.addresses);
+  assert.deepEqual(counts, { ended: count, released: 0, marked: count });
+  assert.ok(
+    ending.counts.inOneTurn < count / 4,
+    `${ending.counts.inOneTurn} of ${ending.counts.all} at once`,
+  );
+  const forgetting = countInTurns((address: string) => address.startsWith("10.77."));
+  context.after(forgetting.stop);
+  await forgetPods(netfilter, forgetting.judge);
+  assert.ok(forgetting.counts.all >= count);
+  assert.ok(forgetting.counts.inOneTurn < count / 4, `${forgetting.counts.inOneTurn} at once`);
+  assert.deepEqual(await end(() => true, filler.addresses), { ended: 0, released: 0, marked: 0 });
+});
 
 for (const [family, index] of [
   ["IPv4", 0],

@@ -5,6 +5,7 @@ import {
   parseConnection,
   readMark,
 } from "../../netlink/state/connection.ts";
+import type { NetlinkRequest } from "../../netlink/message/message.ts";
 import { dumpAllConnections, markConnection } from "../../netlink/state/conntrack.ts";
 import type { Packet } from "../../plan/policy/evaluate/evaluate.ts";
 import { removeAll } from "../socket/remove-all.ts";
@@ -39,7 +40,7 @@ export async function endConnections(
 ): Promise<EndedConnections> {
   const keys = endKeys(addresses);
   const counts = { ended: 0, released: 0, marked: 0 };
-  const requests = (await netfilter.dump(dumpAllConnections())).flatMap((payload) => {
+  const judge = (payload: Buffer): readonly NetlinkRequest[] => {
     const isMarked = (readMark(payload) & mark) !== 0;
     if (!isMarked && !hasEndIn(payload, keys)) return [];
     const connection = parseConnection(payload);
@@ -48,8 +49,8 @@ export async function endConnections(
     if (isMarked === mustEnd) return [];
     counts[mustEnd ? "ended" : "released"]++;
     return [markConnection(connection, { value: mustEnd ? mark : 0, mask: mark })];
-  });
-  await removeAll(netfilter, requests);
+  };
+  await netfilter.walk(dumpAllConnections(), (payloads) => removeAll(netfilter, payloads.flatMap(judge)));
   return counts;
 }
 

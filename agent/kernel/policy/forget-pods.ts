@@ -21,9 +21,11 @@ export async function forgetPods(
       return answer;
     },
   };
-  const found = (await netfilter.dump(dumpAllConnections())).filter((payload) => hasEndIn(payload, keys));
-  await removeAll(
-    netfilter,
-    found.map((payload) => deleteConnection(parseConnection(payload))),
-  );
+  await netfilter.walk(dumpAllConnections(), (payloads) => {
+    const found = payloads.filter((payload) => hasEndIn(payload, keys));
+    return removeAll(
+      netfilter,
+      found.map((payload) => deleteConnection(parseConnection(payload))),
+    );
+  });
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { cidrOf } from "../../net/cidr.ts";
 import {
@@ -408,6 +408,30 @@ test("dump() reads thousands of entries in many parts", async () => {
     new Set(neighbours.map(({ address }) => address)),
   );
   await rtnetlink.execute([{ requests: neighbours.map((neighbour) => deleteNeighbour(neighbour)) }]);
+});
+
+test("walk() reads a dump that may be of any length part by part, each after the last was looked at", async () => {
+  const addresses = Array.from({ length: 3000 }, (_, index) => `10.101.${index >> 8}.${index & 255}`);
+  const neighbours = addresses.map((address) => ({ linkIndex: bridgeIndex, address, mac: podMac }));
+  await rtnetlink.execute([{ requests: neighbours.map((neighbour) => addNeighbour(neighbour)) }]);
+  const found: string[] = [];
+  const parts: number[] = [];
+  await rtnetlink.walk(dumpNeighbours({ family: 4, linkIndex: bridgeIndex }), async (payloads) => {
+    parts.push(payloads.length);
+    const part = payloads.map((payload) => parseNeighbour(payload));
+    found.push(...part.map(({ address }) => address));
+    await rtnetlink.execute([{ requests: part.map((neighbour) => deleteNeighbour(neighbour)) }]);
+  });
+  assert.deepEqual(new Set(found), new Set(addresses));
+  assert.ok(Math.max(...parts) <= addresses.length / 2, `parts of ${parts.join(", ")}`);
+});
+
+test("walk() says what the kernel refuses, and leaves no socket behind", async () => {
+  const count = (): number => readdirSync("/proc/self/fd").length;
+  const opened = count();
+  const walked = rtnetlink.walk(dumpRoutes({ family: 4, table: 4711 }), () => undefined);
+  await assert.rejects(walked, { name: "NetlinkError", code: "ENOENT" });
+  assert.equal(count(), opened);
 });
 
 test("deleteLinkGroup() deletes all links of a group at once, and no other", async () => {

@@ -223,17 +223,17 @@ test("execute() gives nothing for a step without requests", async () => {
   ]);
 });
 
-test("execute() uses at most 4 sockets of its own, each for one request at a time, and keeps them", async () => {
+test("execute() uses at most 8 sockets of its own, each for one request at a time, and keeps them", async () => {
   const gate = Promise.withResolvers<void>();
   const native = createFakeNative(() => ({}), gate.promise);
   const rtnetlink = createNetlinkClient(native);
   const running = Array.from({ length: 20 }, () => rtnetlink.execute([{ requests: [set] }]));
   await new Promise(setImmediate);
-  assert.equal(native.busy.size, 4);
+  assert.equal(native.busy.size, 8);
   gate.resolve();
   await Promise.all(running);
   assert.equal(native.sends.length, 20);
-  assert.equal(native.open.size, 4);
+  assert.equal(native.open.size, 8);
   rtnetlink.close();
   assert.equal(native.open.size, 0);
   await assert.rejects(rtnetlink.execute([{ requests: [set] }]), /closed/);

@@ -3,6 +3,7 @@ import type { EarlyReply } from "../types.ts";
 import type { Native } from "./native.ts";
 import { createSender, type NetlinkStep } from "./send-steps.ts";
 import { createSocketPool } from "./socket-pool.ts";
+import { type VisitPart, walkDump } from "./walk-dump.ts";
 
 /** A dump that the kernel could not finish without a change in between. */
 export class DumpInterruptedError extends Error {
@@ -27,6 +28,11 @@ export interface NetlinkClient {
    * one.
    */
   dump(request: NetlinkRequest, socket?: number): Promise<Buffer[]>;
+  /**
+   * Payloads of a dump that others can make as long as they like, part by part. What comes or goes meanwhile
+   * may be missing.
+   */
+  walk(request: NetlinkRequest, visit: VisitPart): Promise<void>;
   /** Closes the host's sockets; what runs fails or finishes first. */
   close(): void;
 }
@@ -94,6 +100,14 @@ export function createNetlinkClient(native: NetlinkNative, protocol: number = NE
       throw new DumpInterruptedError(
         `Cannot ${request.what}: changed during each of ${MAX_DUMP_ATTEMPTS} attempts`,
       );
+    },
+    async walk(request, visit) {
+      const socket = native.openNetlink(protocol, 0);
+      try {
+        await walkDump(native, socket, request, visit);
+      } finally {
+        native.close(socket);
+      }
     },
     close: () => pool.close(),
   };

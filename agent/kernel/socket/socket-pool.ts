@@ -1,7 +1,5 @@
+import { THREADS } from "../../native/threads.ts";
 import type { Native } from "./native.ts";
-
-/** As many requests as libuv's thread pool runs at the same time (UV_THREADPOOL_SIZE is 4 unless set). */
-const MAX_SOCKETS = 4;
 
 export interface SocketPool {
   /** Runs `use` with a socket that nobody else uses meanwhile; waits for one if all are taken. */
@@ -43,7 +41,8 @@ export function createSocketPool(
 
   return {
     async use(use) {
-      if (taken < MAX_SOCKETS) taken += 1;
+      // As many requests as run at the same time.
+      if (taken < THREADS) taken += 1;
       else await new Promise<void>((resolve) => waiting.push(resolve));
       try {
         return await withSocket(use);

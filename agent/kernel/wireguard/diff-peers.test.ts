@@ -26,6 +26,7 @@ interface Case {
   readonly seen: readonly SeenPeer[];
   readonly given?: WireGuardEndpoint;
   readonly prune?: boolean;
+  readonly callsNew?: boolean;
   readonly want: ReturnType<typeof diffPeers>;
 }
 
@@ -37,6 +38,19 @@ const cases: readonly Case[] = [
     seen: [],
     want: {
       changes: [{ ...b, replaceAllowedIps: true }],
+      faults: ['WireGuard device "cw-wg" lacks peer "node-b"'],
+    },
+  },
+  {
+    name: "calls a peer that comes, where others know this node's key, and none that was there",
+    planned: [
+      ["node-b", b],
+      ["node-c", c],
+    ],
+    seen: [told(c)],
+    callsNew: true,
+    want: {
+      changes: [{ ...b, replaceAllowedIps: true, calls: true }],
       faults: ['WireGuard device "cw-wg" lacks peer "node-b"'],
     },
   },
@@ -59,6 +73,14 @@ const cases: readonly Case[] = [
     want: {
       changes: [{ publicKey: "B", replaceAllowedIps: true, allowedIps: b.allowedIps }],
       faults: ['peer "node-b" of WireGuard device "cw-wg" has an unexpected set of prefixes'],
+    },
+  },
+  {
+    name: "takes away what somebody has added, which would end the session or tell that it is idle",
+    seen: [{ ...told(b, NOW - 10), extras: ["preshared key", "keepalive"] }],
+    want: {
+      changes: [{ publicKey: "B", allowedIps: [], clearsExtras: true }],
+      faults: ['peer "node-b" of WireGuard device "cw-wg" has an unexpected preshared key, keepalive'],
     },
   },
   {
@@ -110,7 +132,7 @@ const cases: readonly Case[] = [
 
 const onlyB: Case["planned"] = [["node-b", b]];
 
-for (const { name, planned = onlyB, seen, given, prune = true, want } of cases) {
+for (const { name, planned = onlyB, seen, given, prune = true, callsNew = false, want } of cases) {
   test(`diffPeers() ${name}`, () => {
     const input: PeersDiffInput = {
       name: "cw-wg",
@@ -118,6 +140,7 @@ for (const { name, planned = onlyB, seen, given, prune = true, want } of cases) 
       seen: new Map(seen.map((peer) => [peer.publicKey, peer])),
       given: new Map(given === undefined ? [] : [["B", { endpoint: given }]]),
       prune,
+      callsNew,
       nowSeconds: NOW,
     };
     assert.deepEqual(diffPeers(input), want);
@@ -142,7 +165,7 @@ for (const count of [1000, 5000]) {
       ]),
     );
     const seen = new Map([...planned.values()].map((peer) => [peer.publicKey, peer]));
-    const input = { name: "cw-wg", seen, given: new Map(), prune: true, nowSeconds: NOW };
+    const input = { name: "cw-wg", seen, given: new Map(), prune: true, callsNew: true, nowSeconds: NOW };
     assert.deepEqual(diffPeers({ ...input, planned }), nothing);
     assert.deepEqual(looked, []);
     planned.set("node-7", watched("key 7", "10.244.3.0/24"));

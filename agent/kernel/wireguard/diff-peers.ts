@@ -1,10 +1,11 @@
 import { formatCidr } from "../../net/cidr.ts";
 import type { WireGuardPeerChange } from "../../netlink/wireguard/set-device.ts";
 import { sessionOf } from "../../plan/encryption/peer-session.ts";
-import type {
-  WireGuardEndpoint,
-  WireGuardPeerPlan,
-  WireGuardPeerState,
+import {
+  allowedIpsOf,
+  type WireGuardEndpoint,
+  type WireGuardPeerPlan,
+  type WireGuardPeerState,
 } from "../../plan/encryption/wireguard.ts";
 
 /** A peer as it was made last, or as the kernel has told it. */
@@ -26,6 +27,8 @@ export interface PeersDiffInput {
   /** What the kernel was given last, by public key; none of a peer that another process made. */
   readonly given: ReadonlyMap<string, Pick<WireGuardPeerPlan, "endpoint">>;
   readonly prune: boolean;
+  /** Whether peers that come are called. */
+  readonly callsNew: boolean;
   /** Unix time. */
   readonly nowSeconds: number;
 }
@@ -69,20 +72,24 @@ interface PeerDiff {
 function diffPeer(
   peer: WireGuardPeerPlan,
   seen: SeenPeer | undefined,
-  input: Pick<PeersDiffInput, "given" | "nowSeconds">,
+  input: Pick<PeersDiffInput, "given" | "callsNew" | "nowSeconds">,
 ): PeerDiff {
-  const { publicKey, endpoint, allowedIps } = peer;
-  const call = isSilent(peer, seen) ? { calls: true } : {};
+  const { publicKey, endpoint } = peer;
+  const allowedIps = allowedIpsOf(peer);
+  const isMet = seen === undefined && input.callsNew;
+  const call = isMet || isSilent(peer, seen) ? { calls: true } : {};
   if (seen === undefined)
     return { change: { publicKey, endpoint, replaceAllowedIps: true, allowedIps, ...call } };
   const wanted = new Set(allowedIps.map(formatCidr));
-  const present = new Set(seen.allowedIps.map(formatCidr));
+  const present = new Set(allowedIpsOf(seen).map(formatCidr));
   const missing = allowedIps.filter((cidr) => !present.has(formatCidr(cidr)));
   const hasSurplus = [...present].some((cidr) => !wanted.has(cidr));
   const moves = !isSameEndpoint(endpoint, seen.endpoint) && !hasMovedItself(peer, seen, input);
+  const { extras = [] } = "extras" in seen ? seen : {};
   const differences = [
     ...(moves ? ["endpoint"] : []),
     ...(hasSurplus || missing.length > 0 ? ["set of prefixes"] : []),
+    ...extras,
   ];
   if (differences.length === 0) return "calls" in call ? { change: { publicKey, ...call } } : {};
   return {
@@ -91,6 +98,7 @@ function diffPeer(
       ...(moves ? { endpoint } : {}),
       // Only all of them can be taken away.
       ...(hasSurplus ? { replaceAllowedIps: true, allowedIps } : { allowedIps: missing }),
+      ...(extras.length > 0 ? { clearsExtras: true } : {}),
       ...call,
     },
     fault: differences.join(", "),

@@ -85,6 +85,9 @@ interface KeyAndPort {
   readonly changed: readonly string[];
 }
 
+/** A mark would lead outer packets by rules of somebody else. */
+const NO_MARK = 0;
+
 async function ensureKeyAndPort(generic: NetlinkClient, plan: WireGuardDevicePlan): Promise<KeyAndPort> {
   const { name, port } = plan;
   const action = `configure WireGuard device "${name}"`;
@@ -96,13 +99,20 @@ async function ensureKeyAndPort(generic: NetlinkClient, plan: WireGuardDevicePla
   };
   const before = await read();
   const hasKey = before.publicKey !== undefined;
-  const changed = [...(hasKey ? [] : ["private key"]), ...(before.port === port ? [] : ["port"])];
+  const changed = [
+    ...(hasKey ? [] : ["private key"]),
+    ...(before.port === port ? [] : ["port"]),
+    ...(before.fwmark === NO_MARK ? [] : ["fwmark"]),
+  ];
   if (before.publicKey !== undefined && changed.length === 0) return { publicKey: before.publicKey, changed };
   await explainPort(plan, () =>
     generic.execute([
       {
         requests: [
-          setDevice({ family, name }, { privateKey: hasKey ? undefined : randomBytes(WG_KEY_LEN), port }),
+          setDevice(
+            { family, name },
+            { privateKey: hasKey ? undefined : randomBytes(WG_KEY_LEN), port, fwmark: NO_MARK },
+          ),
         ],
       },
     ]),

@@ -30,7 +30,7 @@ export function createWireGuardKernel(clients: WireGuardClients, nowSeconds: () 
   const ensurePeers = async (
     name: string,
     planned: ReadonlyMap<string, WireGuardPeerPlan>,
-    { prune, verify }: WireGuardPeersOptions,
+    { prune, verify, callsNew = false }: WireGuardPeersOptions,
   ): Promise<readonly Change[]> => {
     const family = await requireFamily(generic, `change peers of WireGuard device "${name}"`);
     const before = (verify ? undefined : known.get(name)) ?? (await readPeers(name));
@@ -40,6 +40,7 @@ export function createWireGuardKernel(clients: WireGuardClients, nowSeconds: () 
       seen: before,
       given: given.get(name) ?? new Map(),
       prune,
+      callsNew,
       nowSeconds: nowSeconds(),
     });
     // Until all has gone well nothing is known.

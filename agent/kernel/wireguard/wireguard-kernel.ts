@@ -39,6 +39,11 @@ export interface WireGuardPeersOptions {
   readonly prune: boolean;
   /** Whether the kernel is read first; otherwise what was made last is taken as still there. */
   readonly verify: boolean;
+  /**
+   * Whether peers that come are called at once. A peer that knows this node may have called before it was
+   * known here, and repeats that after 5 s only.
+   */
+  readonly callsNew?: boolean;
 }
 
 /** Devices of kind `wireguard`. Calls are carried out in the order they were made. */

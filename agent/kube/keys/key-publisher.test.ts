@@ -34,7 +34,7 @@ async function setUp(t: TestContext): Promise<Setup> {
   server.store.put({ name: "node-1" });
   const object = (): Stored => JSON.parse(server.store.list()[0]?.json.toString("utf8") ?? "{}") as Stored;
   const published = (): PublishedKey | undefined => {
-    const projected = projectNode(object());
+    const projected = projectNode(object(), "node-1");
     return projected.kind === "usable" ? projected.object.wireguard : undefined;
   };
   const setup: Setup = {

@@ -6,25 +6,28 @@ import { isSameNode, projectNode } from "./project-node.ts";
 
 export interface NodeReflectorOptions
   extends Pick<ReflectorOptions<ClusterNode>, "client" | "log" | "clock" | "random"> {
+  readonly nodeName: string;
   readonly onChange: () => void;
 }
 
 export const NODES_PATH = "/api/v1/nodes";
 
-export const NODES: WatchedKind<ClusterNode> = {
-  kind: "Node",
-  resource: "nodes",
-  group: "",
-  noun: "node",
-  project: projectNode,
-  isSame: isSameNode,
-};
+function nodesSeenBy(nodeName: string): WatchedKind<ClusterNode> {
+  return {
+    kind: "Node",
+    resource: "nodes",
+    group: "",
+    noun: "node",
+    project: (raw) => projectNode(raw, nodeName),
+    isSame: isSameNode,
+  };
+}
 
 /** Follows the Node objects of a cluster, by {@link createReflector}. */
-export function createNodeReflector({ onChange, ...options }: NodeReflectorOptions): NodeView {
+export function createNodeReflector({ nodeName, onChange, ...options }: NodeReflectorOptions): NodeView {
   const { objects, ...reflector } = createReflector({
     ...options,
-    kind: NODES,
+    kind: nodesSeenBy(nodeName),
     scope: { path: NODES_PATH },
     onChange: () => onChange(),
   });

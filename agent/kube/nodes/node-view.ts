@@ -3,8 +3,11 @@ import type { PublishedKey } from "../../plan/peers/claim.ts";
 /** What the agent keeps of a node. Addresses and prefixes are canonical text. */
 export interface ClusterNode {
   readonly name: string;
-  /** Changes when a node is deleted and made again under the same name. */
-  readonly uid: string;
+  /**
+   * Of this node alone, which writes to its own object: thousands would be felt. Changes when a node is
+   * deleted and made again under the same name, as `createdMs` does.
+   */
+  readonly uid?: string;
   readonly createdMs: number;
   /** Internal addresses in the order of the source: the first of a family is the one to use. */
   readonly addresses: readonly string[];

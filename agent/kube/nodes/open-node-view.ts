@@ -79,7 +79,7 @@ export function openNodeView(input: OpenNodeViewInput): OpenedNodeView {
   const { nodeName, kubeconfig, apiServer, daemonSet } = config;
   const credentials = createCredentials({ kubeconfig, apiServer });
   const client = createApiClient({ credentials, userAgent: `causeway/${version}` });
-  const view = createNodeReflector({ client, log, clock, onChange, random: Math.random });
+  const view = createNodeReflector({ client, nodeName, log, clock, onChange, random: Math.random });
   const nodeUid = (): string | undefined => view.nodes().get(nodeName)?.uid;
   const events = config.nodeEvents
     ? createNodeEvents({ client, nodeName, nodeUid, clock, dateMs: Date.now, log })

@@ -14,6 +14,7 @@ const METADATA = {
   creationTimestamp: "2026-01-02T03:04:05Z",
   resourceVersion: "17",
 };
+const OWN = METADATA.name;
 const INTERNAL = (address: unknown): object => ({ type: "InternalIP", address });
 const NODE = {
   name: "node-1",
@@ -127,7 +128,7 @@ const cases: readonly {
 ];
 
 for (const { name, raw, want } of cases)
-  test(`projectNode() ${name}`, () => assert.deepEqual(projectNode(raw), want));
+  test(`projectNode() ${name}`, () => assert.deepEqual(projectNode(raw, OWN), want));
 
 test("projectNode() answers any JSON with a node in canonical form or a reason", () => {
   const json = fc.jsonValue({ maxDepth: 4 });
@@ -155,7 +156,7 @@ test("projectNode() answers any JSON with a node in canonical form or a reason",
   });
   fc.assert(
     fc.property(fc.oneof(json, nearly), (value) => {
-      const projection = projectNode(JSON.parse(JSON.stringify(value)));
+      const projection = projectNode(JSON.parse(JSON.stringify(value)), OWN);
       if (projection.kind === "malformed") {
         assert.ok(projection.reason.length > 0);
         return;
@@ -175,14 +176,28 @@ test("projectNode() keeps the WireGuard key, and the node also where its key is 
     metadata: { ...METADATA, annotations: { "causeway.io/wireguard": text } },
   });
   const key = { publicKey: fakeKey("a"), port: 51_820 };
-  assert.deepEqual(projectNode(raw(JSON.stringify(key))), {
+  assert.deepEqual(projectNode(raw(JSON.stringify(key)), OWN), {
     kind: "usable",
     object: { ...NODE, wireguard: key },
   });
-  assert.deepEqual(projectNode(raw("none")), {
+  assert.deepEqual(projectNode(raw("none"), OWN), {
     kind: "usable",
     object: { ...NODE, wireguard: { fault: '"none" is not JSON' } },
   });
+});
+
+test("projectNode() keeps the UID of this node alone: of thousands it would be felt", () => {
+  const { name, createdMs, addresses, podCIDRs } = NODE;
+  const other = { name, createdMs, addresses, podCIDRs };
+  const key = { publicKey: fakeKey("a"), port: 51_820 };
+  const annotations = { "causeway.io/wireguard": JSON.stringify(key) };
+  for (const [metadata, more] of [
+    [METADATA, {}],
+    [{ ...METADATA, annotations }, { wireguard: key }],
+  ] as const) {
+    assert.deepEqual(projectNode({ metadata }, "node-2"), { kind: "usable", object: { ...other, ...more } });
+    assert.deepEqual(projectNode({ metadata }, OWN), { kind: "usable", object: { ...NODE, ...more } });
+  }
 });
 
 test("isSameNode() compares all that the agent uses", () => {
@@ -206,7 +221,7 @@ test("a Node with tens of thousands of addresses costs no more than one with a f
     address: `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`,
   }));
   const metadata = { name: "a", uid: "u", creationTimestamp: "2026-01-01T00:00:00Z" };
-  const projection = projectNode({ metadata, spec: {}, status: { addresses } });
+  const projection = projectNode({ metadata, spec: {}, status: { addresses } }, OWN);
   assert.ok(projection.kind === "usable");
   assert.equal(projection.object.addresses.length, 32);
 });

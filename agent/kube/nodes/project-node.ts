@@ -16,8 +16,9 @@ const INTERNAL_IP = "InternalIP";
 /**
  * Projects a Node object (Kubernetes API, core/v1) to what routes need. Never throws: anything that a broken
  * server or a hand-made object may hold is answered as malformed, with every fault named by key and value.
+ * `ownName`: the node of which the UID is kept.
  */
-export function projectNode(raw: unknown): Projection<ClusterNode> {
+export function projectNode(raw: unknown, ownName: string): Projection<ClusterNode> {
   const metadata = isObject(raw) ? raw["metadata"] : undefined;
   if (!isObject(raw) || !isObject(metadata))
     return { kind: "malformed", reason: `${showValue(raw)} is not a Node object` };
@@ -36,10 +37,16 @@ export function projectNode(raw: unknown): Projection<ClusterNode> {
   faults.push(...podCIDRs.faults);
   if (faults.length > 0 || typeof uid !== "string") return { kind: "malformed", reason: faults.join("; ") };
   const wireguard = parseKey(isObject(annotations) ? annotations[KEY_ANNOTATION] : undefined);
-  const node = { name, uid, createdMs, addresses, podCIDRs: podCIDRs.values };
-  if (wireguard === undefined) return { kind: "usable", object: node };
+  const { values } = podCIDRs;
+  if (name === ownName) {
+    const own = { name, uid, createdMs, addresses, podCIDRs: values };
+    return { kind: "usable", object: wireguard === undefined ? own : { ...own, wireguard } };
+  }
   // Not spread: a field that is added to an object lies in an array of its own, with room for more.
-  const object = { name, uid, createdMs, addresses, podCIDRs: podCIDRs.values, wireguard };
+  const object =
+    wireguard === undefined
+      ? { name, createdMs, addresses, podCIDRs: values }
+      : { name, createdMs, addresses, podCIDRs: values, wireguard };
   return { kind: "usable", object };
 }
 

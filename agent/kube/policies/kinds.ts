@@ -1,5 +1,6 @@
 import { isObject } from "../../lib/json.ts";
 import type { Namespace, PeerNode, Pod, PolicyName } from "../../plan/policy/model.ts";
+import { writeJson } from "../../plan/policy/parse/fields.ts";
 import { projectNamespace, projectPeerNode, projectPod } from "../../plan/policy/parse/project-pod.ts";
 import { isSamePod } from "../../plan/policy/state/objects/object-store.ts";
 import { metadataOf, type Projection, type WatchedKind } from "../reflector/kind.ts";
@@ -7,8 +8,8 @@ import { metadataOf, type Projection, type WatchedKind } from "../reflector/kind
 /** A policy as it came, which takes less room than what is read from it: there may be ten thousand. */
 export interface PolicyObject {
   readonly name: PolicyName;
-  /** JSON; undefined: it has no text, as an object of YAML that holds itself. */
-  readonly spec: string | undefined;
+  /** JSON; "null" where it has no text, as an object of YAML that holds itself. */
+  readonly spec: string;
 }
 
 /** API group of ClusterNetworkPolicy and its predecessors. */
@@ -93,17 +94,9 @@ function projectPolicy(kind: PolicyName["kind"], raw: unknown): Projection<Polic
     kind: "usable",
     object: {
       name: { kind, name, namespace: isNamespaced ? String(namespace) : undefined },
-      spec: isObject(raw) ? textOf(raw["spec"]) : undefined,
+      spec: (isObject(raw) && writeJson(raw["spec"])) || "null",
     },
   };
-}
-
-function textOf(spec: unknown): string | undefined {
-  try {
-    return JSON.stringify(spec);
-  } catch {
-    return undefined;
-  }
 }
 
 function isSamePolicy(a: PolicyObject, b: PolicyObject): boolean {

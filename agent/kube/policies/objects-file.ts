@@ -25,9 +25,6 @@ export interface ObjectsFileOptions {
   readonly clock: Clock;
 }
 
-/** So many changes are read in one turn of the event loop. */
-const CHANGES_PER_TURN = 200;
-
 /**
  * Follows the objects that a file names: see {@link parseObjects}. They are all there, so that no more need
  * be asked for.
@@ -79,12 +76,7 @@ export function createObjectsReader(nodeName: string, breathe: () => Promise<voi
       for (const kind of kinds) kind.begin();
       const faults = await parseObjects(text, { put: (raw) => putInKind(raw, kinds), breathe });
       if (faults.length > 0) return { faults };
-      const changes: EngineChange[] = [];
-      for (const [index, translate] of kinds.flatMap((kind) => kind.take()).entries()) {
-        if (index % CHANGES_PER_TURN === 0) await breathe();
-        changes.push(...translate());
-      }
-      return { changes };
+      return { changes: kinds.flatMap((kind) => kind.take()) };
     },
     size: () => kinds.reduce((sum, kind) => sum + kind.size(), 0),
   };
@@ -98,11 +90,8 @@ interface FileKind {
   begin(): void;
   /** What is wrong with the object, if anything. */
   put(raw: unknown): string | undefined;
-  /**
-   * What was put takes the place of what was taken last. Each change is still to be read, which is what takes
-   * time with policies.
-   */
-  take(): readonly (() => readonly EngineChange[])[];
+  /** What was put takes the place of what was taken last. */
+  take(): readonly EngineChange[];
   size(): number;
 }
 
@@ -137,10 +126,7 @@ function fileKind<T>(
     take() {
       const changes = diffStores(taken, fresh);
       taken = fresh;
-      return changes.map((change) => () => {
-        const told = translate(change);
-        return told === undefined ? [] : [told];
-      });
+      return changes.flatMap((change) => translate(change) ?? []);
     },
     size: () => taken.objects.size,
   };

@@ -1,5 +1,4 @@
 import type { Namespace, PeerNode, Pod } from "../../plan/policy/model.ts";
-import { parseAgain, parsePolicy } from "../../plan/policy/parse/parse-policy.ts";
 import type { ObjectChange as EngineChange } from "../../plan/policy/state/objects/object-change.ts";
 import type { ObjectChange } from "../reflector/object-store.ts";
 import type { PolicyObject } from "./kinds.ts";
@@ -26,14 +25,9 @@ export const policyChange: Translate<PolicyObject> = (change) => {
   const after = afterOf(change);
   if (after === undefined) {
     const before = "before" in change ? change.before : undefined;
-    return before && { kind: "policy", name: before.name, policy: undefined };
+    return before && { kind: "policy", name: before.name, spec: undefined };
   }
-  const { name, spec } = after;
-  return {
-    kind: "policy",
-    name,
-    policy: spec === undefined ? parsePolicy({}, name) : parseAgain(spec, name),
-  };
+  return { kind: "policy", ...after };
 };
 
 function afterOf<T>(change: ObjectChange<T>): T | undefined {

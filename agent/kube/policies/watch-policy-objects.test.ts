@@ -46,7 +46,7 @@ function describe(change: ObjectChange): string {
       return `${change.namespace === undefined ? "no " : ""}namespace ${change.name}`;
     case "policy": {
       const { namespace, name } = change.name;
-      return `${change.policy === undefined ? "no " : ""}policy ${objectKey(namespace, name)}`;
+      return `${change.spec === undefined ? "no " : ""}policy ${objectKey(namespace, name)}`;
     }
     default:
       return change.kind;

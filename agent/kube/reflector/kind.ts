@@ -67,5 +67,6 @@ export function objectKey(raw: unknown): string | undefined {
   const { name, namespace } = metadataOf(raw);
   if (!isDnsSubdomain(name)) return undefined;
   if (namespace === undefined || namespace === "") return name;
-  return isDnsSubdomain(namespace) ? `${namespace}/${name}` : undefined;
+  // Joined it is one text; put together otherwise V8 keeps its pieces, which take twice the room.
+  return isDnsSubdomain(namespace) ? [namespace, name].join("/") : undefined;
 }

@@ -56,6 +56,7 @@ for (const { name, flags } of [
     const client = createApiClient({ credentials, userAgent: "causeway/test" });
     const view = createNodeReflector({
       client,
+      nodeName: "node-1",
       onChange: () => undefined,
       log: createRecordingLog(),
       clock: systemClock,

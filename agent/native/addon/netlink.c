@@ -83,7 +83,7 @@ enum step_result run_step(struct step *step, const char **syscall)
 	for (size_t at = 0; at < step->size; at += header.nlmsg_len) memcpy(&header, step->batch + at, sizeof header);
 	uint32_t last = header.nlmsg_seq;
 	*syscall = "sendto";
-	while (sendto(step->fd, step->batch, step->size, 0, (struct sockaddr *)&address, address_size) < 0)
+	while (!step->is_resumed && sendto(step->fd, step->batch, step->size, 0, (struct sockaddr *)&address, address_size) < 0)
 		if (errno != EINTR) return STEP_FAILED;
 	*syscall = "getsockname"; /* only now the port is sure: the kernel may have chosen it while sending */
 	if (getsockname(step->fd, (struct sockaddr *)&address, &address_size) != 0) return STEP_FAILED;
@@ -101,5 +101,6 @@ enum step_result run_step(struct step *step, const char **syscall)
 		errno = EBADMSG;
 		if (kept == STEP_DONE && !is_wanted(step)) return STEP_REFUSED;
 		if (kept != STEP_UNDER_WAY) return kept;
+		if (step->at_least > 0 && step->answer_size >= step->at_least) return STEP_DONE;
 	}
 }

@@ -14,6 +14,12 @@ struct step {
 	unsigned char *batch, *answer;
 	size_t size, answer_size, capacity;
 	/*
+	 * The answer ends with the datagram that brings it to so many bytes, though the kernel has more to say; 0:
+	 * it does not. A step that is resumed reads on, and sends nothing.
+	 */
+	size_t at_least;
+	bool is_resumed;
+	/*
 	 * The sequence ends here unless the answer has one of these bits there, in a number of 32 bits; 0: it
 	 * need not.
 	 */

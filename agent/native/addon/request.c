@@ -105,6 +105,8 @@ static napi_value js_request(napi_env env, napi_callback_info info)
 		step->fd = to_int(env, fd);
 		step->wanted_at = (size_t)optional_int(env, item, "wantedAt");
 		step->wanted_bits = (uint32_t)optional_int(env, item, "wantedBits");
+		step->at_least = (size_t)optional_int(env, item, "atLeast");
+		step->is_resumed = optional_int(env, item, "isResumed") != 0;
 		step->is_plain = optional_int(env, item, "isPlain") != 0;
 		/* The event loop may close its own descriptor meanwhile, and the number become another's. */
 		if (step->is_plain) step->fd = fcntl(step->fd, F_DUPFD_CLOEXEC, 0);

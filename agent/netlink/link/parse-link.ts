@@ -1,6 +1,7 @@
 import { __LENGTH_Link, parseLink as parseLinkHeader } from "../package.ts";
 import { macFromBytes } from "../../net/mac.ts";
 import {
+  type Attributes,
   attributeLength,
   findAttribute,
   readAttributes,
@@ -79,6 +80,9 @@ export interface Link {
   readonly inetConf: InetConf | undefined;
 }
 
+/** What tells which link it is, and whose. */
+export type LinkIdentity = Pick<Link, "index" | "name" | "mac" | "alias" | "altNames" | "group">;
+
 /** Index of a link from the payload of its message: ifi_index of struct ifinfomsg, linux/rtnetlink.h. */
 export function readLinkIndex(payload: Buffer): number {
   return readS32At(payload, 4);
@@ -125,26 +129,37 @@ function readLinkText(payload: Buffer, type: number): string {
 export function parseLink(payload: Buffer): Link {
   const header = reading("link", () => parseLinkHeader(payload.subarray(0, __LENGTH_Link)));
   const attributes = readAttributes("link", payload.subarray(__LENGTH_Link));
-  const name = readText("link", attributes, IFLA_IFNAME);
-  if (name === undefined) throw new MalformedMessageError("Cannot read link: no name");
-  const mac = attributes.get(IFLA_ADDRESS);
   return {
-    index: header.index ?? 0,
-    name,
-    mac: mac && macFromBytes(mac),
+    ...identityOf(payload, attributes),
     mtu: readU32("link", attributes, IFLA_MTU) ?? 0,
     up: header.flags?.up === true,
     lowerUp: header.flags?.lowerUp === true,
-    ...parseReach(header.flags, mac),
-    alias: readText("link", attributes, IFLA_IFALIAS),
-    altNames: readTexts("alternative names", attributes.get(IFLA_PROP_LIST)),
+    ...parseReach(header.flags, attributes.get(IFLA_ADDRESS)),
     masterIndex: readU32("link", attributes, IFLA_MASTER),
-    group: readU32("link", attributes, IFLA_GROUP) ?? 0,
     peerIndex: readU32("link", attributes, IFLA_LINK),
     netnsId: readS32("link", attributes, IFLA_LINK_NETNSID),
     ...parseLinkInfo(attributes.get(IFLA_LINKINFO)),
     // With a bridge's own view of its ports come other attributes of that name, such as VLANs.
     ...parseAfSpec(payload[0] === AF_UNSPEC ? attributes.get(IFLA_AF_SPEC) : undefined),
+  };
+}
+
+/** The same of what tells links apart, which is a quarter of the work. */
+export function parseLinkIdentity(payload: Buffer): LinkIdentity {
+  return identityOf(payload, readAttributes("link", payload.subarray(__LENGTH_Link)));
+}
+
+function identityOf(payload: Buffer, attributes: Attributes): LinkIdentity {
+  const name = readText("link", attributes, IFLA_IFNAME);
+  if (name === undefined) throw new MalformedMessageError("Cannot read link: no name");
+  const mac = attributes.get(IFLA_ADDRESS);
+  return {
+    index: readLinkIndex(payload),
+    name,
+    mac: mac && macFromBytes(mac),
+    alias: readText("link", attributes, IFLA_IFALIAS),
+    altNames: readTexts("alternative names", attributes.get(IFLA_PROP_LIST)),
+    group: readU32("link", attributes, IFLA_GROUP) ?? 0,
   };
 }
 

@@ -86,6 +86,11 @@ export type Outcome =
   | { readonly status: "failed"; readonly error: NetlinkError }
   | { readonly status: "skipped" };
 
+/** Whether an answer ends with this message: the end of a dump, an acknowledgement or an error. */
+export function isEnd({ type }: Pick<NetlinkMessage, "type">): boolean {
+  return type === NLMSG_ERROR || type === NLMSG_DONE;
+}
+
 export function isDump(request: NetlinkRequest): boolean {
   return (request.flags & NLM_F_DUMP) === NLM_F_DUMP;
 }
@@ -221,7 +226,7 @@ export function parseAnswers(
     const request = requests[index];
     if (request === undefined) throw new MalformedMessageError(`Unexpected sequence number ${message.seq}`);
     if ((message.flags & NLM_F_DUMP_INTR) !== 0) interrupted.add(index);
-    if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) {
+    if (isEnd(message)) {
       const error = parseEnd(request.what, message);
       outcomes[index] =
         error === undefined

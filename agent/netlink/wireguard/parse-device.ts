@@ -5,6 +5,7 @@ import {
   WGALLOWEDIP_A_CIDR_MASK,
   WGALLOWEDIP_A_FAMILY,
   WGALLOWEDIP_A_IPADDR,
+  WGDEVICE_A_FWMARK,
   WGDEVICE_A_LISTEN_PORT,
   WGDEVICE_A_PEERS,
   WGDEVICE_A_PRIVATE_KEY,
@@ -12,6 +13,8 @@ import {
   WGPEER_A_ALLOWEDIPS,
   WGPEER_A_ENDPOINT,
   WGPEER_A_LAST_HANDSHAKE_TIME,
+  WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL,
+  WGPEER_A_PRESHARED_KEY,
   WGPEER_A_PUBLIC_KEY,
   WGPEER_A_RX_BYTES,
   WGPEER_A_TX_BYTES,
@@ -24,11 +27,15 @@ import {
   readItems,
   reading,
   readU16,
+  readU32,
   readU64,
   readU8,
 } from "../message/attributes.ts";
 import { MalformedMessageError } from "../message/malformed-message-error.ts";
 import { type Endpoint, readEndpoint } from "./endpoint.ts";
+
+/** Settings of a peer that the agent gives none. */
+export type PeerExtra = "preshared key" | "keepalive";
 
 /** A peer as the kernel describes it. */
 export interface ObservedPeer {
@@ -40,6 +47,8 @@ export interface ObservedPeer {
   readonly lastHandshake: number;
   readonly receivedBytes: number;
   readonly sentBytes: number;
+  /** Absent without any. */
+  readonly extras?: readonly PeerExtra[];
 }
 
 /** A device as the kernel describes it. */
@@ -47,12 +56,14 @@ export interface ObservedDevice {
   /** Undefined without a private key. */
   readonly publicKey: string | undefined;
   readonly port: number;
+  /** Mark of the packets that it sends; 0: none. */
+  readonly fwmark: number;
   readonly peers: readonly ObservedPeer[];
 }
 
 /**
- * Reads the payloads of one dump of a device; undefined without any. Overwrites the private key in them:
- * nobody here needs it. Throws {@link MalformedMessageError}.
+ * Reads the payloads of one dump of a device; undefined without any. Overwrites private and preshared keys in
+ * them: nobody here needs them. Throws {@link MalformedMessageError}.
  */
 export function parseDevice(payloads: readonly Buffer[]): ObservedDevice | undefined {
   const parts = payloads.map((payload) =>
@@ -64,6 +75,7 @@ export function parseDevice(payloads: readonly Buffer[]): ObservedDevice | undef
   return {
     publicKey: readKey(first, WGDEVICE_A_PUBLIC_KEY),
     port: readU16("WireGuard device", first, WGDEVICE_A_LISTEN_PORT) ?? 0,
+    fwmark: readU32("WireGuard device", first, WGDEVICE_A_FWMARK) ?? 0,
     peers: joinPeers(
       parts.flatMap((part) => readItems("WireGuard peers", part.get(WGDEVICE_A_PEERS)).map(parsePeer)),
     ),
@@ -102,6 +114,7 @@ function parsePeer(bytes: Buffer): ObservedPeer {
   if (publicKey === undefined) throw new MalformedMessageError(`Cannot read ${what}: no public key`);
   const endpoint = attributes.get(WGPEER_A_ENDPOINT);
   const handshake = attributes.get(WGPEER_A_LAST_HANDSHAKE_TIME);
+  const extras = readExtras(what, attributes);
   return {
     publicKey,
     endpoint: endpoint && readEndpoint(endpoint),
@@ -111,7 +124,19 @@ function parsePeer(bytes: Buffer): ObservedPeer {
       handshake === undefined ? 0 : reading(what, () => Number(getU64(handshake.subarray(0, 8)))),
     receivedBytes: Number(readU64(what, attributes, WGPEER_A_RX_BYTES) ?? 0),
     sentBytes: Number(readU64(what, attributes, WGPEER_A_TX_BYTES) ?? 0),
+    ...(extras.length > 0 && { extras }),
   };
+}
+
+function readExtras(what: string, attributes: Attributes): readonly PeerExtra[] {
+  const presharedKey = attributes.get(WGPEER_A_PRESHARED_KEY);
+  const hasKey = presharedKey?.some((byte) => byte !== 0) === true;
+  presharedKey?.fill(0);
+  const keepalive = readU16(what, attributes, WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL) ?? 0;
+  return [
+    ...(hasKey ? (["preshared key"] as const) : []),
+    ...(keepalive > 0 ? (["keepalive"] as const) : []),
+  ];
 }
 
 function parseAllowedIp(bytes: Buffer): Cidr {

@@ -6,6 +6,8 @@ import {
   WGALLOWEDIP_A_CIDR_MASK,
   WGALLOWEDIP_A_FAMILY,
   WGALLOWEDIP_A_IPADDR,
+  WG_KEY_LEN,
+  WGDEVICE_A_FWMARK,
   WGDEVICE_A_IFNAME,
   WGDEVICE_A_LISTEN_PORT,
   WGDEVICE_A_PEERS,
@@ -15,6 +17,7 @@ import {
   WGPEER_A_ENDPOINT,
   WGPEER_A_FLAGS,
   WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL,
+  WGPEER_A_PRESHARED_KEY,
   WGPEER_A_PUBLIC_KEY,
   WGPEER_F_REMOVE_ME,
   WGPEER_F_REPLACE_ALLOWEDIPS,
@@ -50,6 +53,8 @@ export interface WireGuardDeviceChange {
   /** 32 bytes; the kernel clears and sets the bits that X25519 wants so. */
   readonly privateKey?: Uint8Array | undefined;
   readonly port?: number | undefined;
+  /** Mark of the packets that it sends; 0: none. */
+  readonly fwmark?: number | undefined;
 }
 
 /** What is to change of a peer, which is made if it is not there. */
@@ -64,12 +69,14 @@ export interface WireGuardPeerChange {
   readonly allowedIps?: readonly Cidr[];
   /** Whether a handshake is started at once. */
   readonly calls?: boolean;
+  /** Whether its preshared key is taken away, and what keeps its session alive. */
+  readonly clearsExtras?: boolean;
 }
 
 /** EADDRINUSE if the device is up and another socket has the port, ENODEV without the device. */
 export function setDevice(
   { family, name }: WireGuardTarget,
-  { privateKey, port }: WireGuardDeviceChange,
+  { privateKey, port, fwmark }: WireGuardDeviceChange,
 ): NetlinkRequest {
   return {
     type: family,
@@ -79,6 +86,7 @@ export function setDevice(
       ...textAttribute(WGDEVICE_A_IFNAME, name),
       ...optional(privateKey, (key) => attribute(WGDEVICE_A_PRIVATE_KEY, key)),
       ...optional(port, (number) => u16Attribute(WGDEVICE_A_LISTEN_PORT, number)),
+      ...optional(fwmark, (mark) => u32Attribute(WGDEVICE_A_FWMARK, mark)),
     ],
     what: `configure WireGuard device "${name}"`,
     isSecret: privateKey !== undefined,
@@ -120,6 +128,8 @@ export function setPeers(
   }));
 }
 
+const NO_PRESHARED_KEY = attribute(WGPEER_A_PRESHARED_KEY, new Uint8Array(WG_KEY_LEN));
+
 /**
  * A peer with more prefixes than fit goes in pieces, of which only the first says anything else. One that is
  * called is told to keep its session alive, which begins with a packet at once, and then not to.
@@ -132,6 +142,7 @@ function peerPieces(change: WireGuardPeerChange): readonly Attribute[] {
     replaceAllowedIps = false,
     allowedIps = [],
     calls = false,
+    clearsExtras = false,
   } = change;
   const flags = (remove ? WGPEER_F_REMOVE_ME : 0) | (replaceAllowedIps ? WGPEER_F_REPLACE_ALLOWEDIPS : 0);
   const key = attribute(WGPEER_A_PUBLIC_KEY, keyBytes(publicKey));
@@ -141,7 +152,8 @@ function peerPieces(change: WireGuardPeerChange): readonly Attribute[] {
       key,
       flags === 0 ? [] : u32Attribute(WGPEER_A_FLAGS, flags),
       optional(endpoint, (value) => attribute(WGPEER_A_ENDPOINT, writeEndpoint(value))),
-      calls ? keepalive(1) : [],
+      clearsExtras ? NO_PRESHARED_KEY : [],
+      calls || clearsExtras ? keepalive(calls ? 1 : 0) : [],
       allowedIpsAttribute(allowedIps.slice(0, MAX_ALLOWED_IPS)),
     ),
   ];

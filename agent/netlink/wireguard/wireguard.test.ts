@@ -7,6 +7,7 @@ import {
   WGALLOWEDIP_A_CIDR_MASK,
   WGALLOWEDIP_A_FAMILY,
   WGALLOWEDIP_A_IPADDR,
+  WGDEVICE_A_FWMARK,
   WGDEVICE_A_LISTEN_PORT,
   WGDEVICE_A_PEERS,
   WGDEVICE_A_PRIVATE_KEY,
@@ -14,6 +15,8 @@ import {
   WGPEER_A_ALLOWEDIPS,
   WGPEER_A_ENDPOINT,
   WGPEER_A_LAST_HANDSHAKE_TIME,
+  WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL,
+  WGPEER_A_PRESHARED_KEY,
   WGPEER_A_PUBLIC_KEY,
   WGPEER_A_RX_BYTES,
   WGPEER_A_TX_BYTES,
@@ -25,6 +28,7 @@ import {
   attribute,
   nested,
   u16Attribute,
+  u32Attribute,
   u64Attribute,
   u8Attribute,
 } from "../message/attributes.ts";
@@ -83,6 +87,7 @@ test("parseDevice() joins a dump in parts, where a peer goes on in the next mess
   assert.deepEqual(device, {
     publicKey: base64(1),
     port: 51_820,
+    fwmark: 0,
     peers: [
       {
         publicKey: base64(2),
@@ -105,8 +110,31 @@ test("parseDevice() joins a dump in parts, where a peer goes on in the next mess
 });
 
 test("parseDevice() gives a device without key or peers, and undefined without a device", () => {
-  assert.deepEqual(parseDevice([payload()]), { publicKey: undefined, port: 0, peers: [] });
+  assert.deepEqual(parseDevice([payload()]), { publicKey: undefined, port: 0, fwmark: 0, peers: [] });
   assert.equal(parseDevice([]), undefined);
+});
+
+test("parseDevice() tells what a device and a peer have that the agent gives none, and leaves no byte of a preshared key", () => {
+  const marked = nested(
+    0,
+    attribute(WGPEER_A_PUBLIC_KEY, key(2)),
+    attribute(WGPEER_A_PRESHARED_KEY, key(0xab)),
+    u16Attribute(WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL, 25),
+  );
+  const usual = nested(
+    0,
+    attribute(WGPEER_A_PUBLIC_KEY, key(3)),
+    attribute(WGPEER_A_PRESHARED_KEY, key(0)),
+    u16Attribute(WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL, 0),
+  );
+  const bytes = payload(u32Attribute(WGDEVICE_A_FWMARK, 51), nested(WGDEVICE_A_PEERS, marked, usual));
+  const device = parseDevice([bytes]);
+  assert.equal(device?.fwmark, 51);
+  assert.deepEqual(
+    device?.peers.map(({ extras }) => extras),
+    [["preshared key", "keepalive"], undefined],
+  );
+  assert.equal(bytes.includes(0xab), false);
 });
 
 test("parseDevice() leaves no byte of the private key in what was read", () => {

@@ -67,8 +67,8 @@ function unpublished(publicKey: string, self: ClusterMember | undefined): string
     : "this node's WireGuard key is not published yet";
 }
 
-/** The key in use, and the next one. */
-function keysOf(published: PublishedKey): readonly string[] {
+/** The key in use, and the next one; none of what is no key. */
+export function keysOf(published: PublishedKey): readonly string[] {
   if ("fault" in published) return [];
   const { publicKey, next } = published;
   return next === undefined ? [publicKey] : [publicKey, next.publicKey];

@@ -17,10 +17,20 @@ function peer(change: Partial<WireGuardPeerState>): WireGuardPeerState {
   };
 }
 
+type Look = readonly [seconds: number, change: Partial<WireGuardPeerState>];
+
 /** What is said at each look: seconds after the handshake, and what differs then. */
-function judge(...looks: readonly (readonly [seconds: number, change: Partial<WireGuardPeerState>])[]) {
+function judge(...looks: readonly Look[]) {
+  return judgeWith(0, ...looks);
+}
+
+/** The same after the clock was set back by so many seconds. */
+function judgeWith(setBack: number, ...looks: readonly Look[]) {
   const sessions = createSessionJudge();
-  return looks.map(([seconds, change]) => sessions([peer(change)], NOW + seconds)[0]?.session);
+  return looks.map(([seconds, change]) => {
+    const moment = { nowSeconds: NOW + seconds - setBack, steadySeconds: 5000 + seconds };
+    return sessions([peer(change)], moment)[0]?.session;
+  });
 }
 
 test("a peer that is called after its session has ended, and does not answer, is unanswered until it does", () => {
@@ -55,4 +65,22 @@ test("bytes of a session's last seconds, and those of a peer that was made anew,
 
 test("a peer that has never answered is unanswered at once", () => {
   assert.deepEqual(judge([0, { lastHandshake: 0 }]), ["unanswered"]);
+});
+
+test("a clock that was set back makes no session live longer, and no node answer: other nodes take no handshake of this one", () => {
+  const looks: readonly Look[] = [
+    [10, { sentBytes: 900 }],
+    [180, { sentBytes: 950 }],
+    [200, {}],
+    [230, { sentBytes: 1148 }],
+    [260, { sentBytes: 1296 }],
+  ];
+  assert.deepEqual(judgeWith(86_400, ...looks), ["live", "live", "idle", "idle", "unanswered"]);
+  const again = { lastHandshake: NOW + 300 - 86_400, sentBytes: 2000 };
+  assert.deepEqual(judgeWith(86_400, [10, {}], [301, again], [400, again], [500, again]), [
+    "live",
+    "live",
+    "live",
+    "idle",
+  ]);
 });

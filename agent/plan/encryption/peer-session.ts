@@ -20,6 +20,18 @@ export function sessionOf(
   return sentBytes > 0 ? "unanswered" : "idle";
 }
 
+/** A handshake has the time of this moment, which seconds are cut off of. */
+const MAX_AHEAD_SECONDS = 1;
+
+/** So many seconds after a handshake the clock was set back to before it; 0: it was not. */
+export function secondsAhead(
+  { lastHandshake }: Pick<WireGuardPeerState, "lastHandshake">,
+  nowSeconds: number,
+): number {
+  const seconds = lastHandshake - nowSeconds;
+  return seconds > MAX_AHEAD_SECONDS ? Math.ceil(seconds) : 0;
+}
+
 /** Whether a peer does not answer: as one look shows, or as was `seen` before, by public key. */
 export function isUnanswered(
   peer: Pick<WireGuardPeerState, "publicKey" | "lastHandshake" | "sentBytes">,
@@ -27,5 +39,6 @@ export function isUnanswered(
   nowSeconds: number,
 ): boolean {
   const session = sessionOf(peer, nowSeconds);
-  return session === "unanswered" || (session === "idle" && seen.has(peer.publicKey));
+  const mayHaveEnded = session === "idle" || secondsAhead(peer, nowSeconds) > 0;
+  return session === "unanswered" || (mayHaveEnded && seen.has(peer.publicKey));
 }

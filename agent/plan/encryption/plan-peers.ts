@@ -1,4 +1,4 @@
-import { hostCidr } from "../../net/cidr.ts";
+import { isSameList } from "../../lib/same-list.ts";
 import type { NodeKey } from "../peers/claim.ts";
 import type { EncryptedRoute } from "../peers/peer-routes.ts";
 import type { WireGuardPeerPlan, WireGuardState } from "./wireguard.ts";
@@ -27,7 +27,7 @@ export function createWireGuardPeerPlanner(): (
     for (const own of Map.groupBy(routes, ({ node }) => node.name).values()) {
       const [first] = own;
       if (first === undefined) continue;
-      const addresses = first.node.addresses.filter((address) => !taken.has(address));
+      const addresses = without(first.node.addresses, taken);
       for (const address of addresses) taken.add(address);
       for (const wanted of wantedOf(own, addresses, switched)) {
         const before = last.get(wanted.name);
@@ -74,26 +74,31 @@ function isAs(
   { key, remote, port, routes, addresses, isCalled }: WantedPeer,
   peer: WireGuardPeerPlan,
 ): boolean {
-  const { publicKey, endpoint, allowedIps } = peer;
+  const { publicKey, endpoint, allowedIps, allowedAddresses = [] } = peer;
   return (
     publicKey === key.publicKey &&
     endpoint.address === remote &&
     endpoint.port === port &&
     (peer.isCalled ?? false) === isCalled &&
-    allowedIps.length === routes.length + addresses.length &&
+    allowedIps.length === routes.length &&
     routes.every(({ destination }, index) => allowedIps[index] === destination) &&
-    addresses.every((address, index) => allowedIps[routes.length + index]?.base === address)
+    isSameList(allowedAddresses, addresses)
   );
 }
 
 function makePeer({ key, remote, port, routes, addresses, isCalled }: WantedPeer): WireGuardPeerPlan {
-  return {
-    publicKey: key.publicKey,
-    endpoint: { address: remote, port },
-    // Of exactly this length: an array that has grown keeps room for more.
-    allowedIps: routes.map(({ destination }) => destination).concat(addresses.map(hostCidr)),
-    ...(isCalled && { isCalled }),
-  };
+  const { publicKey } = key;
+  const endpoint = { address: remote, port };
+  if (isCalled) return { publicKey, endpoint, allowedIps: [], isCalled };
+  const allowedIps = routes.map(({ destination }) => destination);
+  return { publicKey, endpoint, allowedIps, allowedAddresses: addresses };
+}
+
+/** The same array where none is taken: thousands are kept. */
+function without(addresses: readonly string[], taken: ReadonlySet<string>): readonly string[] {
+  return addresses.some((address) => taken.has(address))
+    ? addresses.filter((address) => !taken.has(address))
+    : addresses;
 }
 
 /** Name of the peer that a node is under its next key. */

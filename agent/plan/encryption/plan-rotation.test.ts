@@ -19,6 +19,7 @@ function state(
   return {
     publicKey: "own",
     port: 51_820,
+    fwmark: 0,
     peers: peers.map(([publicKey, lastHandshake, port = 51_820]): WireGuardPeerState => {
       const endpoint = { address: "192.0.2.11", port };
       return { publicKey, endpoint, lastHandshake, allowedIps: [], receivedBytes: 0, sentBytes: 0 };

@@ -1,4 +1,4 @@
-import type { Cidr } from "../../net/cidr.ts";
+import { type Cidr, hostCidr } from "../../net/cidr.ts";
 
 /** A link of kind `wireguard`, as it must be. */
 export interface WireGuardDevicePlan {
@@ -21,8 +21,10 @@ export interface WireGuardPeerPlan {
   /** 32 bytes in base64. */
   readonly publicKey: string;
   readonly endpoint: WireGuardEndpoint;
-  /** What is sent to it, and what it may send from. A prefix belongs to one peer of a device. */
+  /** PodCIDRs: what is sent to it, and what it may send from. A prefix belongs to one peer of a device. */
   readonly allowedIps: readonly Cidr[];
+  /** The same of single addresses, as its Node object holds them: as prefixes thousands would be felt. */
+  readonly allowedAddresses?: readonly string[];
   /** Whether it is called as soon as it is known, and again until there is a handshake. */
   readonly isCalled?: boolean;
 }
@@ -38,6 +40,16 @@ export interface WireGuardPeerState {
   /** Bytes of UDP payload. */
   readonly receivedBytes: number;
   readonly sentBytes: number;
+  /** Settings that the agent gives no peer; absent without any. */
+  readonly extras?: readonly string[];
+}
+
+/** All that a peer may send from. */
+export function allowedIpsOf({
+  allowedIps,
+  allowedAddresses = [],
+}: Pick<WireGuardPeerPlan, "allowedIps" | "allowedAddresses">): readonly Cidr[] {
+  return [...allowedIps, ...allowedAddresses.map(hostCidr)];
 }
 
 /** A device as the kernel has it. */
@@ -45,5 +57,7 @@ export interface WireGuardState {
   /** Undefined until the device has a private key. */
   readonly publicKey: string | undefined;
   readonly port: number;
+  /** Mark of the packets that it sends; 0: none. */
+  readonly fwmark: number;
   readonly peers: readonly WireGuardPeerState[];
 }

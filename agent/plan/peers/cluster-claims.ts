@@ -1,4 +1,4 @@
-import { compareRanges, pointOf, rangeOf } from "../../net/address-range.ts";
+import { compareRanges, firstAddress, pointOf, rangeOf } from "../../net/address-range.ts";
 import type { Claim, ClusterMember } from "./claim.ts";
 import { type Cidr, cidrFromCanonical } from "../../net/cidr.ts";
 import {
@@ -100,7 +100,10 @@ function settleAll(
     if (contender.kind === "holding") return;
     refusals.push(refuse(contender, blocker));
     if (contender.kind === "claim") lost.add(contender);
-    else unusable.set(contender.node, [...(unusable.get(contender.node) ?? []), contender.address]);
+    else {
+      const { node, range } = contender;
+      unusable.set(node, [...(unusable.get(node) ?? []), firstAddress(range)]);
+    }
   });
   const claims = new Map<string, Claim>();
   for (const judged of all) {
@@ -143,8 +146,7 @@ function createNodeJudge(
     const unusable: string[] = [];
     for (const address of node.addresses) {
       const why = node.name === nodeName ? undefined : judgeNodeAddress(address, own);
-      if (why === undefined)
-        contenders.push({ kind: "node address", range: pointOf(address), address, node });
+      if (why === undefined) contenders.push({ kind: "node address", range: pointOf(address), node });
       else {
         unusable.push(address);
         refusals.push(refuseAddress(node, address, why));

@@ -1,4 +1,4 @@
-import { type AddressRange, pointOf, rangeHolds, rangeOf } from "../../net/address-range.ts";
+import { type AddressRange, firstAddress, pointOf, rangeHolds, rangeOf } from "../../net/address-range.ts";
 import { type Cidr, formatCidr } from "../../net/cidr.ts";
 import { type Claim, type ClusterMember, compareAge } from "./claim.ts";
 import type { Refusal, RefusalReason } from "./refusal.ts";
@@ -10,8 +10,8 @@ export type Contender = Claim | NodeAddress | Holding;
 /** An address of a node. */
 export interface NodeAddress {
   readonly kind: "node address";
+  /** Of the address alone. */
   readonly range: AddressRange;
-  readonly address: string;
   readonly node: ClusterMember;
 }
 
@@ -68,7 +68,7 @@ export function compareRank(a: Contender, b: Contender): number {
 export function refuse(contender: Claim | NodeAddress, blocker: Contender): Refusal {
   if (contender.kind === "node address") {
     const cause = blocker.kind === "claim" ? `it lies in ${describeClaim(blocker)}` : describe(blocker);
-    return refuseAddress(contender.node, contender.address, cause);
+    return refuseAddress(contender.node, firstAddress(contender.range), cause);
   }
   const { key, node, range } = contender;
   if (blocker.kind === "claim") {
@@ -107,7 +107,7 @@ function describe(contender: Contender): string {
     case "claim":
       return describeClaim(contender);
     case "node address":
-      return `${contender.address}, an address of node "${contender.node.name}"`;
+      return `${firstAddress(contender.range)}, an address of node "${contender.node.name}"`;
     case "holding":
       return contender.text;
   }

@@ -51,6 +51,15 @@ export function formatAlias(attachment: Attachment): string {
   return parsePodName(kept) === undefined ? alias : `${alias} ${kept}`;
 }
 
+/** Of an IPv4 and an IPv6 address, with what stands between them. */
+const MAX_ADDRESSES_LENGTH = "255.255.255.255,".length + 39;
+
+/** Characters that a network's name may have, so that an alias of {@link formatAlias} holds all but the pod's. */
+export function roomForNetwork({ containerId, ifname }: Pick<Attachment, "containerId" | "ifname">): number {
+  const others = [ALIAS_OWNER, ALIAS_FORMAT, "", containerId, ifname, ""].join(" ");
+  return MAX_ALIAS_LENGTH - MAX_ADDRESSES_LENGTH - others.length;
+}
+
 /** Whether an alias of {@link formatAlias} holds the whole name of its pod. */
 export function hasRoomForName(alias: string, pod: PodIdentity): boolean {
   return alias.endsWith(` ${formatPodName(pod)}`);

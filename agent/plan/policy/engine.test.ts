@@ -5,11 +5,11 @@ import { HERE } from "../../testing/policy/random-cluster.ts";
 import { evaluate, evaluateDirection } from "./evaluate/evaluate.ts";
 import { explain, formatDecision } from "./evaluate/explain.ts";
 import type { Policy, Protocol } from "./model.ts";
-import { parsePolicy } from "./parse/parse-policy.ts";
 import { projectNamespace, projectPod } from "./parse/project-pod.ts";
 import type { ObjectChange } from "./state/objects/object-change.ts";
 import type { PolicyEngine } from "./state/policy-engine.ts";
 import { planWatches } from "./watches.ts";
+import { policyChange } from "../../testing/policy/raw-objects.ts";
 
 interface TestPod {
   readonly labels?: Readonly<Record<string, string>>;
@@ -40,16 +40,6 @@ function namespaceObject(name: string, labels: Readonly<Record<string, string>> 
   return { kind: "namespace", name, namespace: projectNamespace({ metadata: { name, labels } }) };
 }
 
-function networkPolicy(inNamespace: string, name: string, spec: unknown): ObjectChange {
-  const key = { kind: "NetworkPolicy", namespace: inNamespace, name } as const;
-  return { kind: "policy", name: key, policy: parsePolicy({ spec }, key) };
-}
-
-function clusterPolicy(name: string, spec: unknown): ObjectChange {
-  const key = { kind: "ClusterNetworkPolicy", namespace: undefined, name } as const;
-  return { kind: "policy", name: key, policy: parsePolicy({ spec }, key) };
-}
-
 function passes(
   { table }: PolicyEngine,
   source: string,
@@ -66,7 +56,7 @@ function ready(...changes: readonly ObjectChange[]): PolicyEngine {
   return engine;
 }
 
-const DENY = networkPolicy("x", "deny", { podSelector: {}, policyTypes: ["Ingress", "Egress"] });
+const DENY = policyChange("x", "deny", { podSelector: {}, policyTypes: ["Ingress", "Egress"] });
 const OUTSIDER = "203.0.113.9";
 
 test("a new pod is open until its policies come (kube-router#873): its chains stand before its ADD, which adds elements alone", () => {
@@ -95,7 +85,7 @@ test("a pod whose labels nobody knows yet is closed where there are policies, an
 });
 
 test("a pod of the same name gets the labels of the one before it: its UID tells them apart", () => {
-  const allow = networkPolicy("x", "allow", { podSelector: { matchLabels: { app: "web" } }, ingress: [{}] });
+  const allow = policyChange("x", "allow", { podSelector: { matchLabels: { app: "web" } }, ingress: [{}] });
   const old = pod("x", "a", { labels: { app: "web" }, uid: "1" });
   const engine = ready(DENY, allow, old, attach("x", "a", "10.244.1.10", "1"));
   assert.equal(passes(engine, OUTSIDER, "10.244.1.10"), true);
@@ -110,7 +100,7 @@ test("a pod of the same name gets the labels of the one before it: its UID tells
 });
 
 test("an address that is given again keeps the permissions of the pod before: DEL takes them away in its own step", () => {
-  const allow = networkPolicy("x", "allow", {
+  const allow = policyChange("x", "allow", {
     podSelector: {},
     ingress: [{ from: [{ podSelector: { matchLabels: { app: "web" } } }] }],
   });
@@ -131,13 +121,13 @@ test("an address that is given again keeps the permissions of the pod before: DE
 test("an address that two pods have for a moment is left open when one of them goes: it is the other one's", () => {
   const engine = ready(DENY, pod("x", "a"), attach("x", "a", "10.244.1.10"), pod("x", "b"));
   engine.apply([{ ...attach("x", "b", "10.244.1.10"), id: "b" } as ObjectChange]);
-  engine.apply([networkPolicy("x", "more", { podSelector: {}, ingress: [] })]);
+  engine.apply([policyChange("x", "more", { podSelector: {}, ingress: [] })]);
   engine.apply([{ kind: "attachment", id: "10.244.1.10", attachment: undefined }]);
   assert.equal(passes(engine, OUTSIDER, "10.244.1.10"), false);
 });
 
 test("a terminating pod loses its permissions at once (calico#4518): it keeps them until it is detached", () => {
-  const allow = networkPolicy("x", "allow", { podSelector: {}, ingress: [{ from: [{ podSelector: {} }] }] });
+  const allow = policyChange("x", "allow", { podSelector: {}, ingress: [{ from: [{ podSelector: {} }] }] });
   const engine = ready(
     allow,
     pod("x", "a"),
@@ -155,7 +145,7 @@ test("a named port opens the number of one pod at all pods (cilium#24779): exact
   const http = (port: number) => [{ name: "http", containerPort: port }];
   for (const to of [undefined, [{ ipBlock: { cidr: "10.244.2.0/24" } }], [{ namespaceSelector: {} }]]) {
     const engine = ready(
-      networkPolicy("x", "out", {
+      policyChange("x", "out", {
         podSelector: {},
         policyTypes: ["Egress"],
         egress: [{ to, ports: [{ port: "http" }] }],
@@ -180,7 +170,7 @@ test("a named port opens the number of one pod at all pods (cilium#24779): exact
 
 test("a change of a pod of another node rewrites rules (kube-router#585): it costs the elements that name it", () => {
   const engine = ready(
-    networkPolicy("x", "in", {
+    policyChange("x", "in", {
       podSelector: {},
       ingress: [{ from: [{ podSelector: { matchLabels: { app: "web" } } }], ports: [{ port: 80 }] }],
     }),
@@ -204,8 +194,8 @@ test("a big selector is a set that groups share, and small again does not flap",
     pod("x", `w${number}`, { labels: { app: "web" }, node: "there", ip: `10.244.2.${number}` });
   engine.apply([
     namespaceObject("x"),
-    networkPolicy("x", "in", { podSelector: {}, ingress: [{ from }] }),
-    networkPolicy("x", "one", {
+    policyChange("x", "in", { podSelector: {}, ingress: [{ from }] }),
+    policyChange("x", "one", {
       podSelector: { matchLabels: { app: "one" } },
       ingress: [{ from, ports: [{ port: 80, endPort: 99 }] }],
     }),
@@ -246,7 +236,7 @@ test("selectors over all namespaces look at all pods once each, which keeps the 
   engine.apply([
     pod("b", "server"),
     attach("b", "server", "10.1.0.9"),
-    networkPolicy("b", "all", { podSelector: {}, ingress: [{ from }] }),
+    policyChange("b", "all", { podSelector: {}, ingress: [{ from }] }),
   ]);
   assert.ok(looks <= 4 * pods.length, `${looks} looks at ${pods.length} pods`);
   assert.deepEqual(
@@ -257,7 +247,7 @@ test("selectors over all namespaces look at all pods once each, which keeps the 
 
 test("a group looks into as few sets with a thousand policies as with one", () => {
   const policies = Array.from({ length: 1000 }, (_, index) =>
-    networkPolicy("x", `p${index}`, {
+    policyChange("x", `p${index}`, {
       podSelector: {},
       ingress: [
         {
@@ -282,7 +272,7 @@ test("explain() names tier, policy and rule, as the table decides", () => {
   const subject = { namespaces: {} };
   const engine = ready(
     DENY,
-    clusterPolicy("no-scanners", {
+    policyChange(undefined, "no-scanners", {
       tier: "Admin",
       priority: 1,
       subject,
@@ -354,7 +344,7 @@ for (const { name, policy, want } of [
   test(`planWatches() asks for ${name}`, () => {
     const engine = ready(
       namespaceObject("y", { team: "red" }),
-      networkPolicy("x", "in", { podSelector: {}, ingress: [policy] }),
+      policyChange("x", "in", { podSelector: {}, ingress: [policy] }),
       pod("x", "a"),
     );
     assert.deepEqual(planWatches(engine), { pods: want, nodes: false });
@@ -363,7 +353,7 @@ for (const { name, policy, want } of [
 test("planWatches() asks for the cluster where more than 32 namespaces are named, and for nothing where no policy selects a pod of the node", () => {
   const names = Array.from({ length: 33 }, (_, index) => namespaceObject(`n${index}`, { team: "red" }));
   const from = [{ namespaceSelector: { matchLabels: { team: "red" } } }];
-  const engine = ready(...names, networkPolicy("x", "in", { podSelector: {}, ingress: [{ from }] }));
+  const engine = ready(...names, policyChange("x", "in", { podSelector: {}, ingress: [{ from }] }));
   assert.deepEqual(planWatches(engine), { pods: { kind: "none" }, nodes: false });
   assert.equal(engine.table.chains.size, 0);
   engine.apply([pod("x", "a")]);
@@ -375,7 +365,7 @@ test("planWatches() asks for the cluster where more than 32 namespaces are named
 
 test("pods that come and go in a group that stays ask for nothing else, so an ADD plans no watches", () => {
   const from = [{ podSelector: { matchLabels: { app: "web" } } }];
-  const engine = ready(networkPolicy("x", "in", { podSelector: {}, ingress: [{ from }] }), pod("x", "a"));
+  const engine = ready(policyChange("x", "in", { podSelector: {}, ingress: [{ from }] }), pod("x", "a"));
   const before = engine.listsVersion();
   engine.apply([pod("x", "b")]);
   engine.apply([{ kind: "pod", namespace: "x", name: "b", pod: undefined }]);

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { digestOf } from "../../reconcile/policy/digest.ts";
-import { parseNetworkPolicy } from "./parse/parse-network-policy.ts";
 import { projectPod } from "./parse/project-pod.ts";
 import { createPolicyEngine } from "./state/policy-engine.ts";
 import type { ObjectChange } from "./state/objects/object-change.ts";
+import { createTestEngine } from "../../testing/policy/cluster-changes.ts";
+import { HERE } from "../../testing/policy/random-cluster.ts";
+import { policyChange } from "../../testing/policy/raw-objects.ts";
 
 const RULES = 1000;
 
@@ -18,12 +20,6 @@ const rules = (rule: (index: number) => object): readonly object[] =>
 
 /** A pod of node "own" under a policy with these egress rules, and 2,000 pods of others. */
 function planTable(egress: readonly object[]) {
-  const policy = parseNetworkPolicy(
-    { spec: { podSelector: {}, policyTypes: ["Egress"], egress } },
-    "a",
-    "large",
-  );
-  assert.deepEqual(policy.faults, []);
   const engine = createPolicyEngine({
     nodeName: "own",
     families: [4],
@@ -48,8 +44,9 @@ function planTable(egress: readonly object[]) {
     pod("client", "own", "192.0.2.1"),
     { kind: "attachment", id: "eth0", attachment },
     ...others,
-    { kind: "policy", name: policy, policy },
+    policyChange("a", "large", { podSelector: {}, policyTypes: ["Egress"], egress }),
   ]);
+  assert.equal(engine.policies.faulty.size, 0);
   return engine.table;
 }
 
@@ -71,3 +68,21 @@ test("named ports of many blocks are looked up once for each pod, whatever block
     [[RULES, new Set([1])]],
   );
 });
+
+// A thousand were read in turns, and again in the one that placed the pod, which took 0.2 s of its 0.25.
+test("policies of this node's pods that come are read once", (t) => {
+  const engine = createTestEngine();
+  engine.apply([
+    { kind: "namespace", name: "a", namespace: { name: "a", labels: [] } },
+    { kind: "pod", namespace: "a", name: "web", pod: projectPod(podObject("web", HERE), () => true) },
+  ]);
+  const read = t.mock.method(JSON, "parse");
+  engine.apply([0, 1, 2].map((index) => policyChange("a", `policy-${index}`, { podSelector: {} })));
+  assert.equal(read.mock.callCount(), 3);
+  engine.apply([policyChange("a", "policy-1", { podSelector: {}, ingress: [{}] })]);
+  assert.equal(read.mock.callCount(), 4);
+});
+
+function podObject(name: string, nodeName: string): object {
+  return { metadata: { namespace: "a", name }, spec: { nodeName }, status: { phase: "Running" } };
+}

@@ -75,9 +75,12 @@ export interface LabelSelector {
 }
 
 /** Pods by their labels in namespaces by name or by label. */
-export interface PodSelector {
+export interface PodChoice {
   readonly namespaces: string | LabelSelector;
   readonly pods: LabelSelector;
+}
+
+export interface PodSelector extends PodChoice {
   /** The same key means the same selector. */
   readonly key: string;
 }
@@ -153,20 +156,10 @@ export interface Policy {
    */
   readonly rules: Readonly<Record<Direction, readonly Rule[] | undefined>>;
   readonly faults: readonly Fault[];
-  /**
-   * The `spec` that it was read from, which takes less room; undefined where it has no text, such as an
-   * object of YAML that holds itself.
-   */
-  readonly spec: string | undefined;
 }
 
 /** Kind and name of a policy; `namespace` is undefined for a ClusterNetworkPolicy. */
 export type PolicyName = Pick<Policy, "kind" | "namespace" | "name">;
-
-/** Policies of both kinds have names of their own. */
-export function policyKey({ kind, namespace, name }: PolicyName): string {
-  return `${kind} ${objectKey(namespace, name)}`;
-}
 
 /** Name of an object in maps: `NAMESPACE/NAME`, or `NAME` of what has no namespace. */
 export function objectKey(namespace: string | undefined, name: string): string {

@@ -1,25 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { digestOf } from "../../reconcile/policy/digest.ts";
-import { parseNetworkPolicy } from "./parse/parse-network-policy.ts";
 import { projectNamespace, projectPod } from "./parse/project-pod.ts";
 import { createNames } from "./compile/names.ts";
 import { createOwnPods } from "./state/objects/own-pods.ts";
 import { createPlacer } from "./state/places/place-pod.ts";
 import { createPolicyStore } from "./state/objects/policy-store.ts";
+import { policyChange } from "../../testing/policy/raw-objects.ts";
 
 const NAMESPACE = "shop";
 
 /** A pod under one policy, and how often policies were looked through for it. */
 function createPlace() {
   const own = createOwnPods();
-  const policies = createPolicyStore();
-  const policy = parseNetworkPolicy(
-    { metadata: { namespace: NAMESPACE, name: "closed" }, spec: { podSelector: {} } },
-    NAMESPACE,
-    "closed",
-  );
-  policies.set(policy, policy);
+  const policies = createPolicyStore(() => false);
+  const { name, spec } = policyChange(NAMESPACE, "closed", { podSelector: {} });
+  policies.set(name, spec);
   const namespace =
     projectNamespace({ metadata: { name: NAMESPACE, labels: {} } }) ?? assert.fail("no namespace");
   let looks = 0;

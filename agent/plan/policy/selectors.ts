@@ -1,5 +1,5 @@
 import { createInterner, type Labels, labelValue } from "./labels.ts";
-import type { LabelSelector, Namespace, Pod, PodSelector, Requirement } from "./model.ts";
+import type { LabelSelector, Namespace, Pod, PodChoice, PodSelector, Requirement } from "./model.ts";
 
 /** Syntax of the API (apimachinery, pkg/util/validation): others than these cannot stand in a query. */
 const LABEL_KEY = /^([a-z0-9]([a-z0-9.-]*[a-z0-9])?\/)?[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/;
@@ -65,7 +65,7 @@ function meets({ key, operator, values }: Requirement, labels: Labels): boolean 
 
 /** `namespace` is undefined while its object is not known: then only a name holds for it. */
 export function matchesNamespace(
-  { namespaces }: Pick<PodSelector, "namespaces">,
+  { namespaces }: Pick<PodChoice, "namespaces">,
   name: string,
   namespace: Namespace | undefined,
 ): boolean {
@@ -75,7 +75,7 @@ export function matchesNamespace(
 }
 
 export function matchesPod(
-  selector: PodSelector,
+  selector: PodChoice,
   pod: Pick<Pod, "namespace" | "labels">,
   namespace: Namespace | undefined,
 ): boolean {

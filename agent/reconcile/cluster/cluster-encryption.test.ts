@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { allowedIpsOf } from "../../plan/encryption/wireguard.ts";
 import type { ClusterMember } from "../../plan/peers/claim.ts";
+import { cidr } from "../../testing/cidr.ts";
 import { elementsOf, FAR, NEAR, node, OWN, setUp, view } from "../../testing/cluster/cluster-setup.ts";
 import { fakeKey } from "../../testing/cluster/fake-wireguard.ts";
 
@@ -50,6 +52,18 @@ test("run() lets a node in before it publishes the key by which that sends, and 
   assert.deepEqual(setup.readiness.warnings(), []);
 });
 
+test("run() calls a node whose key comes, which may have called in vain before, and no node while its own key is not known", async () => {
+  const setup = setUp("auto", WIREGUARD);
+  await published(setup, withKey(NEAR));
+  assert.deepEqual(setup.wireguard.called, []);
+  const own = withKey(OWN, ownKey(setup));
+  for (const key of [fakeKey("far"), fakeKey("far"), fakeKey("of far after a reboot")]) {
+    setup.view = view(true, own, withKey(NEAR), withKey(FAR, key));
+    await setup.run(true);
+  }
+  assert.deepEqual(setup.wireguard.called, ["far", "far"]);
+});
+
 test("a younger Node that says an older one's address takes it from no WireGuard peer, whatever its name", async () => {
   const setup = setUp("auto", WIREGUARD);
   const [address = ""] = NEAR.addresses;
@@ -57,9 +71,7 @@ test("a younger Node that says an older one's address takes it from no WireGuard
   const young = { ...thief, addresses: [...thief.addresses, address] };
   await published(setup, withKey(young), withKey(NEAR));
   const allowed = (name: string) =>
-    device(setup)
-      ?.peers.get(name)
-      ?.allowedIps.map(({ base }) => base);
+    allowedIpsOf(device(setup)?.peers.get(name) ?? { allowedIps: [] }).map(({ base }) => base);
   assert.deepEqual(allowed("a-thief"), ["10.244.66.0", "192.0.2.66"]);
   assert.deepEqual(allowed("near"), ["10.244.2.0", address]);
 });
@@ -103,6 +115,18 @@ test("run() drops clear traffic of nodes that were routed to before a restart, u
   await setup.run(true);
   assert.deepEqual(elementsOf(setup.rulesets.at(-1), "remote-pods4"), ["10.244.77.0/24"]);
 });
+
+for (const { when, isComplete } of [
+  { when: "before any node is known, as while the API server is away", isComplete: false },
+  { when: "after a Node was deleted whose pods still run", isComplete: true },
+])
+  test(`run() drops clear traffic to all of the pods' space but this node's where encryption is required, ${when}`, async () => {
+    const setup = setUp("auto", REQUIRED, [cidr("10.244.0.0/22")]);
+    setup.view = view(isComplete, OWN);
+    await setup.run(true);
+    const guarded = elementsOf(setup.rulesets.at(-1), "remote-pods4") ?? [];
+    for (const prefix of ["10.244.0.0/24", "10.244.2.0/23"]) assert.ok(guarded.includes(prefix), prefix);
+  });
 
 test("run() is not ready without WireGuard in the kernel, reaches nodes as before, and recovers with it", async () => {
   const setup = setUp("auto", WIREGUARD);
@@ -157,6 +181,45 @@ test("run() gives a node that claims another's PodCIDR nothing that the other ha
   assert.deepEqual([...(device(setup)?.peers.keys() ?? [])], ["near"]);
 });
 
+test("run() follows a node that publishes another key every second by one peer, and keeps nothing of the others", async () => {
+  const setup = setUp("auto", WIREGUARD);
+  await published(setup, withKey(NEAR), withKey(FAR));
+  const before = device(setup)?.peers.get("near");
+  const timers = setup.clock.pending();
+  for (let second = 0; second < 100; second++) {
+    await setup.clock.advance(1000);
+    const far = withKey(FAR, fakeKey(`far ${second}`));
+    const next = { publicKey: fakeKey(`next ${second}`), port: 51_821 };
+    const key = { publicKey: fakeKey(`far ${second}`), port: 51_820, ...(second % 2 && { next }) };
+    setup.view = view(true, withKey(OWN, ownKey(setup)), withKey(NEAR), { ...far, wireguard: key });
+    await setup.run();
+  }
+  setup.view = view(true, withKey(OWN, ownKey(setup)), withKey(NEAR), withKey(FAR));
+  await setup.run();
+  await setup.clock.advance(2000);
+  assert.deepEqual([...(device(setup)?.peers.keys() ?? [])], ["far", "near"]);
+  assert.equal(device(setup)?.peers.get("near"), before);
+  assert.deepEqual([setup.repairs, setup.refusals, setup.notes.length], [[], [], 1]);
+  assert.equal(setup.clock.pending(), timers);
+});
+
+for (const address of [
+  "0.0.0.0",
+  "255.255.255.255",
+  "127.0.0.1",
+  "224.0.0.1",
+  "::",
+  "::1",
+  "fe80::1",
+  "ff02::1",
+])
+  test(`run() calls no node at ${address}, whatever its key`, async () => {
+    const setup = setUp("auto", WIREGUARD);
+    await published(setup, withKey(NEAR), { ...withKey(FAR), addresses: [address] });
+    assert.deepEqual([...(device(setup)?.peers.keys() ?? [])], ["near"]);
+    assert.match(setup.refusals.join(), new RegExp(`address ${address} of node "far" is refused`));
+  });
+
 test("run() refuses a key that an older node has, and says so", async () => {
   const setup = setUp("auto", WIREGUARD);
   await published(setup, withKey(NEAR), { ...withKey(FAR, fakeKey("near")), createdMs: 9 });
@@ -185,6 +248,37 @@ test("run() keeps the device of before it was told to encrypt nothing, until no 
   await setup.run();
   assert.equal(setup.wireguard.devices.size, 0);
 });
+
+for (const { published: what, next } of [
+  { published: "its key", next: undefined },
+  {
+    published: "an older key and its own as the next one, as an agent leaves it that is killed in a rotation",
+    next: true,
+  },
+])
+  test(`run() that is told to encrypt nothing encrypts as long as its Node has ${what}, and then leaves no device`, async () => {
+    const setup = setUp("auto");
+    for (const [name, port] of [
+      ["cw-wg", 51_820],
+      ["cw-wg2", 51_821],
+    ] as const)
+      await setup.wireguard.ensureDevice({ name, mtu: 1440, port, addresses: [] });
+    const inUse = { publicKey: ownKey(setup), port: 51_820 };
+    const keys = next === undefined ? inUse : { publicKey: fakeKey("old"), port: 51_820, next: inUse };
+    setup.view = view(true, { ...OWN, wireguard: keys }, withKey(NEAR));
+    await setup.run();
+    assert.deepEqual(kinds(setup), [["10.244.2.0/24", "encrypted"]]);
+    assert.deepEqual([...(device(setup)?.peers.keys() ?? [])], ["near"]);
+    assert.deepEqual(setup.published, [undefined], "the key is withdrawn, and no other published");
+    assert.equal(setup.keys.report(), undefined);
+    setup.view = view(true, OWN, withKey(NEAR));
+    await setup.run();
+    assert.deepEqual(kinds(setup), [["10.244.2.0/24", "direct"]]);
+    assert.equal(setup.wireguard.devices.size, 0);
+    await setup.run(true);
+    assert.deepEqual([setup.wireguard.devices.size, setup.readiness.warnings()], [0, []]);
+    assert.equal(setup.clock.pending(), 0, "nothing is looked at any more");
+  });
 
 for (const count of [1000, 5000]) {
   test(`run() among ${count} nodes hands the kernel one new peer when one node changes, and the same object for all others`, async () => {

@@ -1,21 +1,17 @@
 import type { Kernel } from "../../kernel/kernel.ts";
-import { messageOf } from "../../lib/errors.ts";
 import type { Readiness } from "../../lib/readiness.ts";
 import { rememberLast } from "../../lib/remember-last.ts";
 import { type JudgedKeys, judgeKeys } from "../../plan/encryption/judge-keys.ts";
 import type { Clock } from "../../lib/clock.ts";
-import {
-  planWireGuardDevice,
-  WIREGUARD_DEVICE,
-  WIREGUARD_DEVICES,
-} from "../../plan/encryption/plan-device.ts";
+import { WIREGUARD_DEVICE } from "../../plan/encryption/plan-device.ts";
 import { createWireGuardPeerPlanner, findSwitched } from "../../plan/encryption/plan-peers.ts";
-import type { WireGuardDevicePlan, WireGuardPeerPlan } from "../../plan/encryption/wireguard.ts";
+import type { WireGuardPeerPlan } from "../../plan/encryption/wireguard.ts";
 import type { NodeKey, NodeKeys } from "../../plan/peers/claim.ts";
 import type { Claims } from "../../plan/peers/cluster-claims.ts";
 import type { EncryptionType, PeerEncryption } from "../../plan/peers/peer-routes.ts";
 import type { PeersPlan } from "../../plan/peers/peers.ts";
 import { listSome } from "../../text/list-some.ts";
+import { createFormerEncryption } from "./former-encryption.ts";
 import { createHandshakeWatch } from "./handshake-watch.ts";
 import { createSessionWatch, type SessionWatch } from "./session-watch.ts";
 import {
@@ -26,7 +22,8 @@ import {
   type RotationReport,
   type RotationTask,
 } from "./key-rotation.ts";
-import { gatewaysOf, livePrefixes, type LocalNetwork } from "./local-network.ts";
+import type { LocalNetwork } from "./local-network.ts";
+import { createOwnDevice } from "./own-device.ts";
 
 export interface EncryptionSettings {
   readonly type: EncryptionType;
@@ -87,81 +84,84 @@ export interface KeyReport extends NodeKey {
   readonly rotation: RotationReport | undefined;
 }
 
-interface Device extends OwnKey {
-  readonly index: number;
-}
-
 export function createClusterEncryption(input: ClusterEncryptionInput): ClusterEncryption {
   const { encryption, readiness, kernel } = input;
-  const device = createDevice(input);
+  const device = createOwnDevice(input);
   const judgeOnce = rememberLast(judgeKeys);
   const rotation = createKeyRotation(input);
   const watch = createHandshakeWatch({ ...input, read: kernel.wireguard.read, onChange: input.onHandshake });
   const sessions = createSessionWatch({ ...input, read: () => kernel.wireguard.read(WIREGUARD_DEVICE) });
-  const publishedKeys = (): NodeKeys | undefined => {
-    const [made, next] = [device.current(), rotation.next()];
-    return made && { publicKey: made.publicKey, port: encryption.port, ...(next && { next }) };
-  };
   const ensurePeers = createDevicePeers(input);
+  const former = createFormerEncryption(input);
+  const isOff = encryption.type === "none";
+  /** Off, and goes on. */
+  let isEnding = false;
+  let isKnown = false;
+  const advanceKeys = createKeyAdvance(input, device, rotation);
+  const stop = (): void => {
+    watch.stop();
+    sessions.stop();
+  };
   return {
     rotation,
     rotateKey: rotation.ask,
     sessions,
-    stop() {
-      watch.stop();
-      sessions.stop();
-    },
+    stop,
     report() {
-      const made = device.current();
+      const made = isOff ? undefined : device.current();
       return made && { ...describeKey(made, input), rotation: rotation.report() };
     },
     async begin({ local, claims, verify }) {
-      if (encryption.type === "none") return undefined;
+      isEnding = await former.goesOn();
+      if (isOff && !isEnding) return undefined;
       await device.ensure(local, verify);
       const made = device.current();
-      await rotation.begin(made, device.plan(), verify);
+      if (!isOff) await rotation.begin(made, device.plan(), verify);
       const own = made
         ? { publicKey: made.publicKey, next: rotation.next()?.publicKey }
         : { fault: device.fault() ?? "this node has no WireGuard device yet" };
       const judged = judgeOnce([claims, JSON.stringify(own)], () => {
         return { nodeName: input.nodeName, own, nodes: Array.from(claims.values(), ({ node }) => node) };
       });
+      isKnown = judged.fault === undefined;
       return { linkIndex: made?.index, isRequired: encryption.require, ...judged };
     },
     async applyPeers(plan, options) {
+      if (isOff && !isEnding) return stop();
       const fault = device.fault();
       if (fault !== undefined) throw new Error(fault);
       const current = device.current();
       if (current === undefined) return;
       sessions.watch(plan.encrypted);
       const isComplete = options.prune && plan.held.size === 0;
-      const task = { routes: plan.encrypted, current, isComplete, verify: options.verify };
+      const task = { routes: plan.encrypted, current, isComplete, isKnown, verify: options.verify };
       const { isAwaited } = await ensurePeers(task);
-      await rotation.applyPeers(task);
-      // Who reads the key sends at once: what comes is understood from here on.
-      input.publishKey(publishedKeys());
-      const made = await rotation.advance(task);
-      if (made !== undefined) {
-        device.rekeyed(made);
-        input.publishKey(publishedKeys());
-      }
+      if (!isOff) await advanceKeys(task);
       watch.set(isAwaited || rotation.next() !== undefined);
-      readiness.warn("encryption", describeClear(plan));
+      readiness.warn("encryption", isOff ? undefined : describeClear(plan));
     },
-    clearUp: createClearUp(input),
+    clearUp: former.clearUp,
   };
 }
 
-function createClearUp(input: ClusterEncryptionInput): ClusterEncryption["clearUp"] {
-  const { encryption, kernel } = input;
-  let isCleared = false;
-  return async (isComplete) => {
-    if (encryption.type !== "none" || isCleared || !isComplete) return;
-    input.publishKey(undefined);
-    // Others may still send what only the device can read.
-    if (input.publishedKey() !== undefined) return;
-    for (const name of WIREGUARD_DEVICES) await kernel.wireguard.remove(name);
-    isCleared = true;
+/** Tells this node's keys, and brings a rotation further. */
+function createKeyAdvance(
+  { encryption: { port }, publishKey }: ClusterEncryptionInput,
+  device: ReturnType<typeof createOwnDevice>,
+  rotation: KeyRotation,
+) {
+  const keys = (): NodeKeys | undefined => {
+    const [made, next] = [device.current(), rotation.next()];
+    return made && { publicKey: made.publicKey, port, ...(next && { next }) };
+  };
+  return async (task: RotationTask): Promise<void> => {
+    await rotation.applyPeers(task);
+    // Who reads the key sends at once: what comes is understood from here on.
+    publishKey(keys());
+    const made = await rotation.advance(task);
+    if (made === undefined) return;
+    device.rekeyed(made);
+    publishKey(keys());
   };
 }
 
@@ -176,12 +176,12 @@ function describeKey(
 function createDevicePeers({ kernel: { wireguard }, reportChanges }: ClusterEncryptionInput) {
   const planPeers = createWireGuardPeerPlanner();
   let planned: ReadonlyMap<string, WireGuardPeerPlan> = new Map();
-  return async ({ routes, isComplete: prune, verify }: RotationTask) => {
+  return async ({ routes, isComplete: prune, isKnown: callsNew, verify }: RotationTask) => {
     const isAwaited = routes.some(({ key }) => key.next !== undefined);
     const seen = isAwaited ? await wireguard.read(WIREGUARD_DEVICE) : undefined;
     const peers = planPeers(routes, findSwitched(routes, seen));
     const isSame = isSameMap(peers, planned);
-    reportChanges(await wireguard.ensurePeers(WIREGUARD_DEVICE, peers, { prune, verify }), {
+    reportChanges(await wireguard.ensurePeers(WIREGUARD_DEVICE, peers, { prune, verify, callsNew }), {
       isRepair: isSame,
     });
     planned = peers;
@@ -192,48 +192,6 @@ function createDevicePeers({ kernel: { wireguard }, reportChanges }: ClusterEncr
 /** Compares by identity. */
 function isSameMap<Value>(a: ReadonlyMap<string, Value>, b: ReadonlyMap<string, Value>): boolean {
   return a.size === b.size && [...a].every(([key, value]) => b.get(key) === value);
-}
-
-/** Makes the device when there is a reason to look at it. */
-function createDevice({ kernel, clock, encryption, reportChanges }: ClusterEncryptionInput) {
-  let made: Device | undefined;
-  let fault: string | undefined;
-  let planned: WireGuardDevicePlan | undefined;
-  const isPlanned = (plan: WireGuardDevicePlan): boolean => JSON.stringify(plan) === JSON.stringify(planned);
-  const ensure = async (plan: WireGuardDevicePlan): Promise<void> => {
-    try {
-      const { publicKey, keyAgeMs, index, changes } = await kernel.wireguard.ensureDevice(plan);
-      reportChanges(changes, { isRepair: made !== undefined && isPlanned(plan) });
-      if (made?.publicKey !== publicKey || made.index !== index)
-        made = { publicKey, index, bornMs: clock.nowMs() - keyAgeMs };
-      fault = undefined;
-      planned = plan;
-    } catch (error) {
-      made = undefined;
-      fault = messageOf(error);
-    }
-  };
-  return {
-    current: (): Device | undefined => made,
-    /** As it was made last. */
-    plan: (): WireGuardDevicePlan | undefined => planned,
-    /** It has another key. */
-    rekeyed(key: OwnKey): void {
-      if (made !== undefined) made = { ...made, ...key };
-    },
-    /** Why there is none. */
-    fault: (): string | undefined => fault,
-    async ensure(local: LocalNetwork, verify: boolean): Promise<void> {
-      const plan = planWireGuardDevice({
-        port: encryption.port,
-        ownCidrs: livePrefixes(local),
-        ownGateways: gatewaysOf(local.podCidrs),
-        underlay: local.underlay,
-      });
-      if (plan === undefined) return;
-      if (verify || made === undefined || !isPlanned(plan)) await ensure(plan);
-    },
-  };
 }
 
 /** What the operator wants encrypted and is not, in one sentence; undefined: everything is. */

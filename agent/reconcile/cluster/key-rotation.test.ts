@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { allowedIpsOf } from "../../plan/encryption/wireguard.ts";
 import type { ClusterMember, NodeKeys } from "../../plan/peers/claim.ts";
 import { FAR, NEAR, OWN, setUp, view } from "../../testing/cluster/cluster-setup.ts";
 import { fakeKey } from "../../testing/cluster/fake-wireguard.ts";
@@ -17,10 +18,10 @@ const withKey = (node: ClusterMember, keys?: Partial<NodeKeys>): ClusterMember =
 const keyOf = ({ wireguard }: Setup, name: string): string | undefined =>
   wireguard.devices.get(name)?.publicKey;
 const peersOf = ({ wireguard }: Setup, name: string): readonly (string | number)[][] =>
-  [...(wireguard.devices.get(name)?.peers ?? [])].map(([node, { publicKey, allowedIps }]) => [
+  [...(wireguard.devices.get(name)?.peers ?? [])].map(([node, peer]) => [
     node,
-    publicKey,
-    allowedIps.length,
+    peer.publicKey,
+    allowedIpsOf(peer).length,
   ]);
 
 /** Lets our own Node say what it was last told to. */
@@ -176,6 +177,21 @@ for (const { name, moved } of [
     assert.deepEqual([keyOf(setup, "cw-wg"), keyOf(setup, "cw-wg2")], [next, undefined]);
     assert.deepEqual(routeKinds(setup), ["encrypted", "encrypted"]);
   });
+
+test("an agent that starts with the port where the next key is shown gives that key up, and keeps the one in use", async () => {
+  const before = await begun();
+  const old = keyOf(before, "cw-wg");
+  before.keys.rotateKey();
+  await before.run();
+  const setup = setUp("auto", { ...SETTINGS, port: 51_821 });
+  for (const [device, state] of before.wireguard.devices) setup.wireguard.devices.set(device, state);
+  const own = before.published.at(-1);
+  setup.view = view(true, { ...OWN, wireguard: own }, withKey(NEAR), withKey(FAR));
+  await setup.run();
+  assert.deepEqual([keyOf(setup, "cw-wg"), keyOf(setup, "cw-wg2")], [old, undefined]);
+  assert.deepEqual(setup.published.at(-1), { publicKey: old, port: 51_821 });
+  assert.deepEqual(routeKinds(setup), ["encrypted", "encrypted"]);
+});
 
 test("a key is replaced by its age, which a restart of the agent does not change", async () => {
   const setup = await begun(30 * DAY);

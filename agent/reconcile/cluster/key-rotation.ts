@@ -61,6 +61,8 @@ export interface RotationTask {
   readonly current: OwnKey;
   /** Whether all nodes are known. */
   readonly isComplete: boolean;
+  /** Whether others can know this node's key. */
+  readonly isKnown: boolean;
   readonly verify: boolean;
 }
 

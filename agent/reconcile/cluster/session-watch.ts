@@ -4,7 +4,7 @@ import type { WireGuardState } from "../../plan/encryption/wireguard.ts";
 import type { EncryptedRoute } from "../../plan/peers/peer-routes.ts";
 
 export interface SessionWatchInput {
-  readonly clock: Pick<Clock, "after">;
+  readonly clock: Clock;
   /** Unix time. */
   readonly nowSeconds: () => number;
   readonly read: () => Promise<WireGuardState | undefined>;
@@ -22,6 +22,7 @@ export interface SessionWatch {
   look(): Promise<readonly JudgedPeer[]>;
   /** Peers that are called and do not answer, as of the last look. */
   unanswered(): readonly UnansweredPeer[];
+  /** Looks no more, and forgets. */
   stop(): void;
 }
 
@@ -35,7 +36,7 @@ export function createSessionWatch({ clock, nowSeconds, read }: SessionWatchInpu
   let cancel: (() => void) | undefined;
   const look = async (): Promise<readonly JudgedPeer[]> => {
     const state = await read();
-    last = judge(state?.peers ?? [], nowSeconds());
+    last = judge(state?.peers ?? [], { nowSeconds: nowSeconds(), steadySeconds: clock.nowMs() / 1000 });
     return last;
   };
   const wait = (): void => {
@@ -63,6 +64,7 @@ export function createSessionWatch({ clock, nowSeconds, read }: SessionWatchInpu
     stop() {
       cancel?.();
       cancel = undefined;
+      last = [];
     },
   };
 }

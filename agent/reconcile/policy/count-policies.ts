@@ -6,13 +6,12 @@ export interface CountPoliciesInput {
   readonly engine: Pick<PolicyEngine, "table" | "policies" | "strangers"> | undefined;
   readonly attachments: ReadonlyMap<string, Attachment>;
   readonly watches: number;
-  readonly unread: number;
 }
 
-export function countPolicies({ engine, attachments, watches, unread }: CountPoliciesInput): PolicyCounts {
+export function countPolicies({ engine, attachments, watches }: CountPoliciesInput): PolicyCounts {
   if (engine === undefined) {
     const pods = { selected: 0, unknown: 0, open: attachments.size };
-    return { policies: 0, unread, chains: 0, elements: 0, watches, pods };
+    return { policies: 0, unread: 0, chains: 0, elements: 0, watches, pods };
   }
   const { sets, chains, pods } = engine.table;
   const maps = Object.values(pods);
@@ -25,7 +24,7 @@ export function countPolicies({ engine, attachments, watches, unread }: CountPol
   const countOf = (state: keyof PolicyCounts["pods"]): number => states.get(state)?.length ?? 0;
   return {
     policies: engine.policies.size,
-    unread,
+    unread: engine.policies.faulty.size,
     chains: chains.size,
     elements: [...[...sets.values()].map(({ elements }) => elements), ...maps].reduce(
       (sum, { size }) => sum + size,

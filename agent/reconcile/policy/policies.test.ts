@@ -5,7 +5,6 @@ import { createReadiness, type Readiness } from "../../lib/readiness.ts";
 import { type Cidr, parseCidr } from "../../net/cidr.ts";
 import type { Attachment } from "../../plan/pods/attachment.ts";
 import { evaluate } from "../../plan/policy/evaluate/evaluate.ts";
-import { parsePolicy } from "../../plan/policy/parse/parse-policy.ts";
 import { projectNamespace, projectPod } from "../../plan/policy/parse/project-pod.ts";
 import type { ObjectChange } from "../../plan/policy/state/objects/object-change.ts";
 import type { WatchNeeds } from "../../plan/policy/watches.ts";
@@ -17,6 +16,7 @@ import {
 } from "../../testing/policy/fake-policy-kernel.ts";
 import { silentLog } from "../../testing/silent-log.ts";
 import { createPolicies, type Policies } from "./policies.ts";
+import { policyChange } from "../../testing/policy/raw-objects.ts";
 
 interface Setup {
   readonly policies: Policies;
@@ -129,8 +129,7 @@ function pod(key: string, labels: Readonly<Record<string, string>> = {}, more: o
 
 function policy(key: string, spec: object | undefined): ObjectChange {
   const [inNamespace = "", name = ""] = key.split("/");
-  const policyName = { kind: "NetworkPolicy", namespace: inNamespace, name } as const;
-  return { kind: "policy", name: policyName, policy: spec && parsePolicy({ spec }, policyName) };
+  return policyChange(inNamespace, name, spec);
 }
 
 function attachment(key: string, address: string): Attachment {

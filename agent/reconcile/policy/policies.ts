@@ -104,7 +104,7 @@ interface State {
 
 export function createPolicies(input: PoliciesInput): Policies {
   const state = createState(input);
-  const { queue, admission, source, problems } = state;
+  const { queue, admission, source } = state;
   reportWaiting(state);
   return {
     ...admission,
@@ -116,7 +116,6 @@ export function createPolicies(input: PoliciesInput): Policies {
         engine: state.engine,
         attachments: admission.attachments(),
         watches: source.watches(),
-        unread: problems.unread(),
       }),
     async stop() {
       state.cancelHold?.();
@@ -130,7 +129,7 @@ function createState(input: PoliciesInput): State {
   const { readiness, log, clock, start } = input;
   const queue = createPolicyQueue({
     ...input,
-    onPlanned: (changes) => planned(state(), changes),
+    onPlanned: (isRelabelled) => planned(state(), isRelabelled),
     onWritten: (changes, waitedMs) => written(state(), changes, waitedMs),
     onRepair(fault) {
       log.warn({ kind: "policy", fault }, "Repaired drift");
@@ -172,8 +171,7 @@ function createState(input: PoliciesInput): State {
 }
 
 function hear(state: State, changes: readonly ObjectChange[], isUrgent: boolean): void {
-  const { queue, problems } = state;
-  problems.heard(changes);
+  const { queue } = state;
   // What is refused is told as a fault of the queue.
   if (isUrgent && queue.isOpen()) queue.commit(changes).catch(() => undefined);
   else queue.gather(changes);
@@ -181,11 +179,12 @@ function hear(state: State, changes: readonly ObjectChange[], isUrgent: boolean)
   report(state);
 }
 
-function planned(state: State, changes: readonly ObjectChange[]): void {
+function planned(state: State, isRelabelled: boolean): void {
   // Pods come and go without asking for more, unless they are the first or the last of a group.
   const isOther = state.engine?.listsVersion() !== state.listsVersion;
-  if (isOther || changes.some(({ kind }) => kind === "namespace")) replan(state);
+  if (isOther || isRelabelled) replan(state);
   step(state);
+  report(state);
 }
 
 function written(state: State, changes: readonly TableChange[], waitedMs: number | undefined): void {
@@ -199,12 +198,17 @@ function written(state: State, changes: readonly TableChange[], waitedMs: number
   report(state);
 }
 
-function report({ source, problems, strangers, admission }: State): void {
+function report({ source, problems, strangers, admission, engine }: State): void {
   const overdue = new Set(strangers.overdue());
   const titles = [...admission.attachments().values()]
     .filter(({ addresses }) => addresses.some((address) => overdue.has(address)))
     .map(describePod);
-  problems.report({ faults: source.faults(), notices: source.notices(), strangers: titles });
+  problems.report({
+    faults: source.faults(),
+    unread: engine?.policies.faulty.values() ?? [],
+    notices: source.notices(),
+    strangers: titles,
+  });
 }
 
 function setNetwork(state: State, known: KnownNetwork): void {

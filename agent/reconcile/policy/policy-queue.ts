@@ -13,8 +13,8 @@ export interface PolicyQueueInput {
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  /** The engine has taken changes, and the kernel has not yet. */
-  readonly onPlanned: (changes: readonly ObjectChange[]) => void;
+  /** The engine has taken changes, with namespaces among them or not, and the kernel has not yet. */
+  readonly onPlanned: (isRelabelled: boolean) => void;
   /**
    * The kernel has all that the engine knows; `changes`: what became of the table with it. `waitedMs`: the
    * longest that one of the objects has waited for it, if they changed the table.
@@ -71,6 +71,8 @@ interface State {
   engine: PolicyEngine | undefined;
   /** Whether the engine has been asked, were there objects or not. */
   isPlanned: boolean;
+  /** Whether it has taken namespaces since. */
+  isRelabelled: boolean;
   /** Whether the kernel has had all that the engine knew. */
   isBegun: boolean;
   isOpen: boolean;
@@ -150,6 +152,7 @@ function createState(input: PolicyQueueInput): State {
     input,
     engine: undefined,
     isPlanned: false,
+    isRelabelled: false,
     isBegun: false,
     isOpen: false,
     isHeld: false,
@@ -196,6 +199,7 @@ async function work(state: State): Promise<void> {
   state.cancelGather = undefined;
   if (engine === undefined) return;
   const changes = plan(state, engine);
+  if (changes === undefined) return;
   // A table that an agent before has left stays until this one is whole.
   if (!state.isOpen || (!state.isBegun && !engine.isSettled())) return;
   const { waiting, sinceMs } = state;
@@ -222,15 +226,21 @@ async function work(state: State): Promise<void> {
   for (const { resolve } of waiting) resolve();
 }
 
-/** Lets the engine do a turn's work, and answers what became of the table. */
-function plan(state: State, engine: PolicyEngine): readonly TableChange[] {
+/**
+ * Lets the engine do a turn's work, and answers what became of the table; undefined: policies are still to be
+ * read, and nobody is answered without them.
+ */
+function plan(state: State, engine: PolicyEngine): readonly TableChange[] | undefined {
   const objects = state.pending;
   state.pending = [];
   if (objects.length > 0 || !state.isPlanned || engine.isBusy()) {
     engine.take(objects);
     engine.advance(LOOKS_PER_TURN);
+    state.isRelabelled ||= objects.some(({ kind }) => kind === "namespace");
+    if (engine.isBehind()) return undefined;
     state.isPlanned = true;
-    state.input.onPlanned(objects);
+    state.input.onPlanned(state.isRelabelled);
+    state.isRelabelled = false;
   }
   const changes = engine.collect(state.isHeld);
   for (const change of changes) state.untold.push(change);

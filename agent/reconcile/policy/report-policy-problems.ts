@@ -1,9 +1,9 @@
 import type { Clock } from "../../lib/clock.ts";
 import type { Readiness } from "../../lib/readiness.ts";
 import type { Log } from "../../log/log.ts";
-import { policyTitle, type Policy, policyKey, type PolicyName } from "../../plan/policy/model.ts";
+import { policyTitle } from "../../plan/policy/model.ts";
 import { formatFault } from "../../plan/policy/parse/fields.ts";
-import type { ObjectChange } from "../../plan/policy/state/objects/object-change.ts";
+import type { FaultyPolicy } from "../../plan/policy/state/objects/policy-store.ts";
 import { listSome } from "../../text/list-some.ts";
 import { createProblemReporter } from "../report/report-problems.ts";
 
@@ -19,19 +19,16 @@ export interface PolicyProblemsInput {
 
 /** What people must know of policies: in the log, as Events, and beside readiness. */
 export interface PolicyProblems {
-  /** Remembers what of policies cannot be read. */
-  heard(changes: readonly ObjectChange[]): void;
   /**
-   * `faults`: why following does not work, `notices`: what is there and not enforced, `strangers`: pods that
-   * have waited too long.
+   * `faults`: why following does not work, `unread`: policies that cannot be wholly read, `notices`: what is
+   * there and not enforced, `strangers`: pods that have waited too long.
    */
   report(now: {
     readonly faults: readonly string[];
+    readonly unread: Iterable<FaultyPolicy>;
     readonly notices: readonly string[];
     readonly strangers: readonly string[];
   }): void;
-  /** Policies that cannot be wholly read. */
-  unread(): number;
 }
 
 /** How many problems are beside readiness at a time. */
@@ -39,7 +36,6 @@ const MAX_SHOWN = 5;
 
 export function createPolicyProblems(input: PolicyProblemsInput): PolicyProblems {
   const { log, clock, readiness } = input;
-  const unread = new Map<string, string>();
   const reportUnread = createProblemReporter({
     log,
     clock,
@@ -55,16 +51,8 @@ export function createPolicyProblems(input: PolicyProblemsInput): PolicyProblems
     over: "The API has told of all pods",
   });
   return {
-    heard(changes) {
-      for (const change of changes) {
-        if (change.kind !== "policy") continue;
-        const text = change.policy && describeFaults(change.policy);
-        if (text === undefined) unread.delete(policyKey(change.name));
-        else unread.set(policyKey(change.name), text);
-      }
-    },
-    report({ faults, notices, strangers }) {
-      const problems = [...unread.values(), ...notices];
+    report({ faults, unread, notices, strangers }) {
+      const problems = [...[...unread].map(describeFaults), ...notices];
       reportUnread(problems);
       reportStrangers(strangers);
       const all = [...faults, ...problems];
@@ -73,13 +61,10 @@ export function createPolicyProblems(input: PolicyProblemsInput): PolicyProblems
         all.length === 0 ? undefined : listSome(all, { max: MAX_SHOWN, separator: "; " }),
       );
     },
-    unread: () => unread.size,
   };
 }
 
-/** Undefined: all of it is read. */
-function describeFaults(policy: Policy & PolicyName): string | undefined {
-  if (policy.faults.length === 0) return undefined;
+function describeFaults(policy: FaultyPolicy): string {
   const named = listSome(policy.faults, { max: 1, separator: "; ", format: formatFault });
   return `${policyTitle(policy)} is closed by what cannot be read of it: ${named}`;
 }

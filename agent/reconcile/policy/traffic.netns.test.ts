@@ -8,13 +8,16 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { openLinuxKernel } from "../../kernel/linux-kernel.ts";
 import { loadNative } from "../../kernel/socket/native.ts";
+import { createNetlinkClient } from "../../kernel/socket/netlink-client.ts";
 import { systemClock } from "../../lib/clock.ts";
+import { NETLINK_NETFILTER } from "../../netlink/nft/nft-generation.ts";
 import { createDenialTotals } from "../../plan/policy/drops/denial-totals.ts";
 import { type Drop, describeDrop } from "../../plan/policy/drops/describe-drop.ts";
 import type { TableChange } from "../../plan/policy/state/table-change.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
 import { startFlow, type TickingFlow } from "../../testing/machine/start-flow.ts";
+import { fillConnections, forgetFilled } from "../../testing/packets/fill-connections.ts";
 import { createShopEngine, type ShopEngine } from "../../testing/policy/shop-engine.ts";
 import { assertInsideTestNamespaces } from "../../testing/runner/privileged.ts";
 import { createEndForbidden, type EndForbidden } from "./end-forbidden.ts";
@@ -229,4 +232,51 @@ test("a drop names both pods, the port and the policy that isolates; its counter
   const left = [...(await kernel.policy.readDenials()).keys()].filter((name) => /-d\d+$/.test(name));
   assert.deepEqual(left, []);
   assert.deepEqual(await counts(), ["shop/closed true"]);
+});
+
+/** Datagrams to web that passed all policies, by who sent them. */
+async function passed(): Promise<readonly number[]> {
+  const text = await runOnHost("nft", "list", "table", "ip", "passed");
+  return [...text.matchAll(/packets (\d+)/g)].map(([, packets]) => Number(packets));
+}
+
+test("a table of connections that is full lets nothing new in, cuts nothing, and is as before when there is room", async (context) => {
+  const friend = await makePod("friend", { app: "friend" });
+  await kernel.policy.ensure(shop.engine.table);
+  await commit(shop.addPolicy("closed", CLOSED));
+  await commit(shop.addPolicy("from-client", FROM_CLIENT));
+  const flow = await startFlow(context, {
+    from: client.netns,
+    to: web.netns,
+    address: web.addresses[0],
+    port: 7006,
+  });
+  const sources = [client, friend].map(
+    ({ addresses: [address] }) => `ip saddr ${address} udp dport 7007 counter`,
+  );
+  await runOnHost(
+    "nft",
+    `table ip passed {
+      chain passed { type filter hook postrouting priority 95; ${sources.join("; ")}; }
+    }`,
+  );
+  const send = new URL("../../testing/packets/send-datagram.ts", import.meta.url);
+  const sendFromBoth = async (): Promise<void> => {
+    for (const { netns } of [client, friend]) await netns.call(send, "any", web.addresses[0], "7007", "00");
+  };
+  await sendFromBoth();
+  assert.deepEqual(await passed(), [1, 0]);
+  const netfilter = createNetlinkClient(loadNative(), NETLINK_NETFILTER);
+  context.after(() => netfilter.close());
+  await fillConnections(netfilter);
+  const counts = ["count", "max"].map((name) => `/proc/sys/net/netfilter/nf_conntrack_${name}`);
+  const [count = "", max = ""] = (await runOnHost("cat", ...counts)).split("\n");
+  assert.ok(Number(count) >= Number(max), `${count} of ${max}`);
+  for (let round = 0; round < 5; round++) await sendFromBoth();
+  assert.deepEqual(await passed(), [1, 0], "neither who is allowed nor who is not begins a connection");
+  await flow.goesOn();
+  await forgetFilled(netfilter);
+  await sendFromBoth();
+  assert.deepEqual(await passed(), [2, 0]);
+  await flow.goesOn();
 });

@@ -1,5 +1,5 @@
 import type { Log } from "../../log/log.ts";
-import { abridge } from "../../text/abridge.ts";
+import { cutText } from "../../text/cut-text.ts";
 import type { CallRecord, ProblemRecord, RepairRecord } from "../node-report.ts";
 import { createRing } from "./ring.ts";
 
@@ -7,9 +7,6 @@ import { createRing } from "./ring.ts";
 const KEPT_CALLS = 64;
 const KEPT_REPAIRS = 32;
 const KEPT_PROBLEMS = 32;
-
-/** Bytes of texts that come from outside or may hold lists. */
-const MAX_TEXT = 400;
 
 type Write = (fields: object, message: string) => void;
 
@@ -37,7 +34,7 @@ export function createActivity(dateMs: () => number): Activity {
   const note = (level: ProblemRecord["level"], fields: object, message: string): void => {
     // Repairs and calls have rings of their own.
     if (("kind" in fields && "fault" in fields) || "command" in fields) return;
-    problems.push({ atMs: dateMs(), level, message: cut(describe(message, fields)) });
+    problems.push({ atMs: dateMs(), level, message: cutText(describe(message, fields)) });
   };
 
   return {
@@ -48,13 +45,13 @@ export function createActivity(dateMs: () => number): Activity {
         command,
         code,
         ms,
-        pod: pod === undefined ? undefined : cut(pod),
-        containerId: containerId === undefined ? undefined : cut(containerId),
-        ifname: ifname === undefined ? undefined : cut(ifname),
-        error: error === undefined ? undefined : cut(error),
+        pod: pod === undefined ? undefined : cutText(pod),
+        containerId: containerId === undefined ? undefined : cutText(containerId),
+        ifname: ifname === undefined ? undefined : cutText(ifname),
+        error: error === undefined ? undefined : cutText(error),
       });
     },
-    repaired: (kind, fault) => repairs.push({ atMs: dateMs(), kind, fault: cut(fault) }),
+    repaired: (kind, fault) => repairs.push({ atMs: dateMs(), kind, fault: cutText(fault) }),
     noting: (log) => ({
       debug: (fields: object, message = "") => log.debug(fields, message),
       info: (fields: object, message = "") => log.info(fields, message),
@@ -78,9 +75,4 @@ function describe(message: string, fields: object): string {
     typeof value === "string" ? value : JSON.stringify(value),
   );
   return values.length === 0 ? message : `${message}: ${values.join(", ")}`;
-}
-
-/** A copy: a piece of a request's text would keep the whole of it in memory. */
-function cut(text: string): string {
-  return Buffer.from(abridge(text, MAX_TEXT)).toString();
 }

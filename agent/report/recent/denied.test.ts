@@ -66,12 +66,12 @@ for (const [step, stepMs] of [
 test("createDenied() bounds the lines of somebody who scans ports, and tells how many it left out", () => {
   const { lines, time, denied } = setUp();
   for (let port = 1; port <= 500; port++) denied.tell(ofPort(port));
-  assert.equal(lines.length, 50);
+  assert.equal(lines.length, 51);
   time.ms += 1000;
   denied.tell(ofPort(501));
-  assert.deepEqual(lines.at(-1), { ...lines[0], port: "TCP 501", untold: 450 });
+  assert.deepEqual(lines.at(-1), { ...lines[0], port: "TCP 501", untold: 449 });
   for (let port = 600; port < 700; port++) denied.tell(ofPort(port));
-  assert.equal(lines.length, 60, "ten a second");
+  assert.equal(lines.length, 61, "ten a second");
 });
 
 test("createDenied() keeps the last 64, the newest first", () => {
@@ -98,4 +98,30 @@ test("createDenied() tells how many packets nobody has described", () => {
   for (let packets = 0; packets < 7; packets++) denied.leaveOut();
   denied.tell(DROP);
   assert.partialDeepStrictEqual(lines[0], { untold: 7 });
+});
+
+test("a pod that is denied all the time keeps nobody else's denials out, neither of the log nor of the list", () => {
+  const { lines, time, denied } = setUp();
+  const others = Array.from({ length: 20 }, (_, index) => `10.244.1.${index + 20}`);
+  const ofOther = (address: string): Drop => ({ ...DROP, from: { address, pod: undefined } });
+  const scan = (): void => {
+    for (let port = 1; port <= 100; port++) denied.tell(ofPort(port));
+    time.ms += 10;
+  };
+  for (let count = 0; count < 100; count++) scan();
+  for (const address of others) {
+    scan();
+    denied.tell(ofOther(address));
+    scan();
+  }
+  const told = new Set<unknown>(lines.map((line) => "from" in line && line.from));
+  assert.deepEqual(
+    others.filter((address) => !told.has(address)),
+    [],
+  );
+  const kept = new Set(denied.list().map(({ from }) => from));
+  assert.deepEqual(
+    others.filter((address) => !kept.has(address)),
+    [],
+  );
 });

@@ -1,4 +1,4 @@
-import { createTokenBucket } from "../../lib/token-bucket.ts";
+import { createFairBucket } from "../../lib/token-bucket.ts";
 import type { Log } from "../../log/log.ts";
 import type { Drop, DropEnd } from "../../plan/policy/drops/describe-drop.ts";
 import type { DeniedRecord } from "../node-report.ts";
@@ -21,7 +21,7 @@ const SILENCE_MS = 60_000;
 
 /**
  * Lines a second, of all pods together, and how many may come at once: what scans thousands of ports must not
- * fill the disk.
+ * fill the disk. As many again are for clients of which nothing was told of late.
  */
 const LINES_PER_SECOND = 10;
 const BURST = 50;
@@ -42,7 +42,7 @@ export interface DeniedInput {
 export function createDenied({ log, nowMs, dateMs }: DeniedInput): Denied {
   /** By what makes two packets one; the newest last. */
   const entries = new Map<string, Entry>();
-  const lines = createTokenBucket({ perSecond: LINES_PER_SECOND, burst: BURST, startMs: nowMs() });
+  const lines = createFairBucket({ perSecond: LINES_PER_SECOND, burst: BURST, startMs: nowMs() });
   let untold = 0;
 
   return {
@@ -63,7 +63,7 @@ export function createDenied({ log, nowMs, dateMs }: DeniedInput): Denied {
       const before = entries.get(key);
       const packets = (before?.record.packets ?? 0) + 1;
       const isDue = before === undefined || atMs - before.loggedMs >= SILENCE_MS;
-      const isLogged = isDue && lines.take(atMs);
+      const isLogged = isDue && lines.take(fields.from, atMs);
       if (isDue && !isLogged) untold++;
       if (isLogged) {
         log.info({ ...fields, ...(hint && { hint }), ...(untold > 0 && { untold }) }, "Denied by policy");
@@ -72,11 +72,17 @@ export function createDenied({ log, nowMs, dateMs }: DeniedInput): Denied {
       const loggedMs = isLogged ? atMs : (before?.loggedMs ?? Number.NEGATIVE_INFINITY);
       entries.delete(key);
       entries.set(key, { record: { atMs: dateMs(), ...fields, hint, packets }, loggedMs });
-      const [oldest] = entries.keys();
-      if (entries.size > KEPT && oldest !== undefined) entries.delete(oldest);
+      if (entries.size > KEPT) entries.delete(leastOf(entries));
     },
     list: () => [...entries.values()].map(({ record }) => record).toReversed(),
   };
+}
+
+/** What is forgotten: the oldest, or where one client has most of it, the oldest of that one. */
+function leastOf(entries: ReadonlyMap<string, Entry>): string {
+  const byClient = [...Map.groupBy(entries, ([, { record }]) => record.from).values()];
+  const [least] = byClient.find((own) => own.length > KEPT / 2) ?? entries;
+  return least?.[0] ?? "";
 }
 
 function formatEnd({ pod, address }: DropEnd): string {

@@ -27,7 +27,7 @@ const NO_POLICIES: WatchedPolicies = {
   answer: undefined,
   cautions: () => undefined,
   denials: () => Promise.resolve([]),
-  counts: () => countPolicies({ engine: undefined, attachments: new Map(), watches: 0, unread: 0 }),
+  counts: () => countPolicies({ engine: undefined, attachments: new Map(), watches: 0 }),
   stop: () => Promise.resolve(),
 };
 

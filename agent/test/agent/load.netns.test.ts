@@ -138,7 +138,7 @@ describe("a kubelet that loses patience", () => {
     assert.deepEqual(await Promise.all([late, next]), ["done", "done"]);
     await Promise.all([node.del("old-sandbox", old.path), node.del("old-sandbox")]);
     await runOnHost("ip", "link", "show", hostLinkName("new-sandbox", "eth0"));
-    await fresh.run("ping", "-c1", "-W5", "10.244.0.1");
+    await fresh.run("ping", "-c1", "-w5", "10.244.0.1");
     assert.equal(await agent.metric("causeway_attachments"), 1);
     await node.del("new-sandbox", fresh.path);
     await assertClean();

@@ -87,8 +87,8 @@ test("a Node that is deleted and made again with another CIDR: new pods from the
     (await runOnHost("ip", "-o", "address", "show", "dev", "cw0")).includes("10.244.8.1/32"),
   );
   assert.deepEqual(await node.add("young", young), ["10.244.8.2"]);
-  await young.run("ping", "-c1", "-W5", oldAddress);
-  await old.run("ping", "-c1", "-W5", "10.244.1.1");
+  await young.run("ping", "-c1", "-w5", oldAddress);
+  await old.run("ping", "-c1", "-w5", "10.244.1.1");
 });
 
 test("an agent that starts while the API server is away serves the PodCIDRs that the kernel remembers", async () => {

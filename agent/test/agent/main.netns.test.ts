@@ -7,7 +7,7 @@ import { hostLinkName } from "../../net/host-link.ts";
 import { type AgentProcess, makeNode, type TestNode } from "../../testing/agent/agent-process.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
-import { privileged } from "../../testing/runner/privileged.ts";
+import { endPrivileged, privileged } from "../../testing/runner/privileged.ts";
 
 let node: TestNode;
 let pods: Netns[] = [];
@@ -61,7 +61,7 @@ test("a pod gets its network, and DEL takes it back without a trace", async () =
   const agent = await readyAgent("10.244.1.0/24", "fd00:1::/64");
   const pod = await makePod();
   assert.deepEqual(await node.add("c1", pod), ["10.244.1.2", "fd00:1::2"]);
-  await pod.run("ping", "-c1", "-W5", "10.244.1.1");
+  await pod.run("ping", "-c1", "-w5", "10.244.1.1");
   assert.equal(await agent.metric(TAKEN), 1);
   await node.del("c1", pod.path);
   assert.equal(await agent.metric(TAKEN), 0);
@@ -179,7 +179,7 @@ test("an ADD whose runtime is killed in the middle is rolled back", async () => 
     const connections = readFileSync("/proc/net/unix", "utf8").split(`${node.socket}\n`).length - 1;
     return connections === 2 && /^State:\tS/m.test(readFileSync(`/proc/${shim.pid}/status`, "utf8"));
   });
-  await privileged({ command: ["kill", "-9", String(shim.pid)] });
+  await endPrivileged(shim.pid);
   agent.child.kill("SIGCONT");
   await eventually(
     "the ADD is refused",
@@ -280,7 +280,7 @@ test("SIGTERM: the agent exits 0, pods keep their network, conflist and binary s
   const [address = ""] = await node.add("c1", a);
   await node.add("c2", b);
   assert.equal(await agent.end("SIGTERM"), 0);
-  await b.run("ping", "-c1", "-W5", address);
+  await b.run("ping", "-c1", "-w5", address);
   assert.deepEqual(readdirSync(node.cniConfDir), ["10-causeway.conflist"]);
   assert.deepEqual(readdirSync(node.cniBinDir).toSorted(), ["causeway", "loopback"]);
 });
@@ -323,7 +323,7 @@ test("a changed nodes file is served without a restart: new pods from the new CI
     (await runOnHost("ip", "-o", "address", "show", "dev", "cw0")).includes("10.244.9.1/32"),
   );
   assert.deepEqual(await node.add("c2", b), ["10.244.9.2"]);
-  await b.run("ping", "-c1", "-W5", oldAddress);
+  await b.run("ping", "-c1", "-w5", oldAddress);
 });
 
 test("faults of the configuration are told all together, exit code 2", async () => {

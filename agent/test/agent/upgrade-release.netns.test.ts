@@ -142,7 +142,7 @@ test("an upgrade from the release before, and a rollback to it, lose no packet b
   );
   const reach = async (): Promise<void> => {
     for (const target of [...ofA, ...ofB, ...GATEWAYS, ...NEAR_PODS, ...FAR_PODS])
-      await late.run("ping", "-n", "-c1", "-W5", target);
+      await late.run("ping", "-n", "-c1", "-w5", target);
   };
   await former.end();
   former = undefined;

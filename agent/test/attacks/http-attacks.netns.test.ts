@@ -155,6 +155,6 @@ test("1,000 idle connections on the socket, and 1,000 over HTTP, delay no pod an
   for (let index = 0; index < 1000; index++) idle(HTTP);
   const pod = await add("c1");
   assert.equal((await get(PROBES, "/healthz"))?.status, 200);
-  await pod.run("ping", "-c1", "-W5", "10.244.1.1");
+  await pod.run("ping", "-c1", "-w5", "10.244.1.1");
   await node.del("c1", pod.path);
 });

@@ -9,7 +9,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import { type AgentProcess, makeNode, type TestNode } from "../../testing/agent/agent-process.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { callOnHost, makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
-import { privileged } from "../../testing/runner/privileged.ts";
+import { endPrivileged, privileged } from "../../testing/runner/privileged.ts";
 
 const PORT = 9998;
 const GATEWAY = "10.244.1.1";
@@ -33,7 +33,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   agent.child.kill("SIGCONT");
-  for (const pid of servers) await privileged({ command: ["kill", "-9", String(pid)] });
+  for (const pid of servers) await endPrivileged(pid);
   await pod.remove();
   await node.remove();
   await runOnHost("sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=0");

@@ -335,14 +335,14 @@ test("large packets pass between pods through the overlay, also in fragments out
     ["10.244.4.5", POD[4]],
     ["fd00:4::5", POD[6]],
   ] as const)
-    await lab.far.run("ping", "-c", "1", "-W", "5", "-s", "1300", "-I", source, destination);
+    await lab.far.run("ping", "-c", "1", "-w", "5", "-s", "1300", "-I", source, destination);
   await lab.far.run("ip", "route", "change", "default", "via", "203.0.113.1");
 });
 
 test("connections of pods are tracked once, not a second time in what carries them between nodes", async () => {
   for (const destination of ["10.244.3.5", "fd00:4::5"])
-    await lab.pod.run("ping", "-c", "1", "-W", "5", destination);
-  await lab.far.run("ping", "-c", "1", "-W", "5", "-I", "10.244.3.5", POD[4]);
+    await lab.pod.run("ping", "-c", "1", "-w", "5", destination);
+  await lab.far.run("ping", "-c", "1", "-w", "5", "-I", "10.244.3.5", POD[4]);
   const tracked = (await runOnHost("cat", "/proc/net/nf_conntrack")).split("\n");
   assert.ok(tracked.some((line) => line.includes("src=10.244.1.2 dst=10.244.3.5 type=8")));
   const between = tracked.filter((line) =>
@@ -367,7 +367,7 @@ test("another network on the same port is left alone", async () => {
     `ip link add flannel.1 type vxlan id 1 dstport 4789 local 192.0.2.66 nolearning; ip address add 172.30.0.2/24 dev flannel.1; ip link set flannel.1 up
     bridge fdb append 00:00:00:00:00:00 dev flannel.1 dst ${OWN[4]} self permanent`,
   );
-  await lab.foreign.run("ping", "-c", "1", "-W", "5", "172.30.0.1");
+  await lab.foreign.run("ping", "-c", "1", "-w", "5", "172.30.0.1");
   await runOnHost("ip", "link", "del", "flannel.1");
   await lab.foreign.run("ip", "link", "del", "flannel.1");
 });

@@ -13,7 +13,7 @@ import { podMac } from "../../plan/pods/pod-network.ts";
 import { type AgentProcess, makeNode, type TestNode } from "../../testing/agent/agent-process.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
-import { privileged } from "../../testing/runner/privileged.ts";
+import { endPrivileged, privileged } from "../../testing/runner/privileged.ts";
 
 const PODCIDRS = ["10.244.1.0/24", "fd00:1::/64"];
 
@@ -183,7 +183,7 @@ test("an upgrade from the release without the check, and the way back, lose no p
   await agent.end("SIGKILL");
   await putFormerGuard();
   // All of them, whatever they say: one that goes on holds the pod's namespace.
-  for (const { pid } of pings) await privileged({ command: ["kill", "-INT", String(pid)] });
+  for (const { pid } of pings) await endPrivileged(pid, "SIGINT");
   for (const { file } of pings) {
     const said = (): string => readFileSync(file, "utf8");
     await eventually("ping tells its numbers", async () => said().includes("packet loss"), said);

@@ -17,7 +17,7 @@ import { writeKubeconfig } from "../../testing/kube/kubeconfig.ts";
 import { makeNeighbourhood, type Neighbourhood } from "../../testing/machine/neighbourhood.ts";
 import { makeNetns, runOnHost } from "../../testing/machine/netns.ts";
 import { assertNodeState, dumpNodeState } from "../../testing/machine/node-state.ts";
-import { privileged } from "../../testing/runner/privileged.ts";
+import { endPrivileged, privileged } from "../../testing/runner/privileged.ts";
 import {
   type FindingsReport,
   findingsOf,
@@ -41,7 +41,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  for (const pid of pids) await privileged({ command: ["kill", "-9", String(pid)] });
+  for (const pid of pids) await endPrivileged(pid);
   await lab.remove();
 });
 
@@ -211,7 +211,7 @@ test("an API server behind a route that leads nowhere is reached again after the
   assert.equal(found.remedy, "ip route delete unreachable 198.51.100.0/24");
   await host(found.remedy);
   assert.equal(findingsOf(await doctor(flags), "API server")[0]?.verdict, "ok");
-  await privileged({ command: ["kill", "-9", String(pid)] });
+  await endPrivileged(pid);
   const [down] = findingsOf(await doctor(flags), "API server");
   assert.equal(down?.verdict, "fail");
   assert.match(down.evidence, /does not serve this node: .*ECONNREFUSED/);

@@ -17,7 +17,7 @@ import {
 } from "../../testing/faults/fault-order.ts";
 import { makeNetns, type Netns } from "../../testing/machine/netns.ts";
 import { assertNodeState, dumpNodeState } from "../../testing/machine/node-state.ts";
-import { privileged } from "../../testing/runner/privileged.ts";
+import { endPrivileged, privileged } from "../../testing/runner/privileged.ts";
 import { STEP, STEPWISE } from "../../testing/stepwise.ts";
 
 const CODE_TRY_LATER = 11;
@@ -194,7 +194,7 @@ async function callAndKill(command: Command, containerId: string, step: number):
     background: true,
   });
   await eventually("the request is held", () => passedSteps(path).length > step);
-  await privileged({ command: ["kill", "-9", String(pid)] });
+  await endPrivileged(pid);
   // Only then its connection is closed, which is what the agent is to find.
   await eventually("the shim has ended", () => !existsSync(`/proc/${pid}`));
 }

@@ -4,7 +4,7 @@ import { after, before, type TestContext, test } from "node:test";
 import { makeNode, type TestNode } from "../../testing/agent/agent-process.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { makeNetns, type Netns } from "../../testing/machine/netns.ts";
-import { privileged } from "../../testing/runner/privileged.ts";
+import { endPrivileged, privileged } from "../../testing/runner/privileged.ts";
 
 const PROGRAM = new URL("../../testing/machine/measure-rate.ts", import.meta.url).pathname;
 
@@ -78,7 +78,7 @@ async function measure(from: Pod, to: Pod, { settleMs, ms }: Duration): Promise<
   const command = ["nsenter", `--net=${from.netns.path}`, "sh", "-c", sender];
   const { pid } = await privileged({ command, background: true });
   const rate = Number((await received).split("\n")[1]);
-  await privileged({ command: ["kill", "-9", String(pid)] });
+  await endPrivileged(pid);
   return rate;
 }
 

@@ -60,7 +60,7 @@ for (const [name, settings] of Object.entries(SYSCTL_SETS)) {
     await node.start("--standalone", "--nodes-file", node.nodesFile).waitUntilReady();
     await addPods();
     for (const target of ["10.244.1.2", "fd00:1::2", "10.244.1.1", "fd00:1::1", "192.0.2.1", "2001:db8::1"])
-      await other.run("ping", "-n", "-c1", "-W5", target);
+      await other.run("ping", "-n", "-c1", "-w5", target);
     const ask = async (call: Netns["call"], ...targets: readonly string[]): Promise<readonly string[]> =>
       (await call(ASK, ...targets)).split("\n");
     const [v4, v6] = ["tcp,192.0.2.10,8080", "tcp,2001:db8::10,8080"];

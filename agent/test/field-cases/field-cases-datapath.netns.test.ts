@@ -9,7 +9,7 @@ import { BRIDGE_MAC } from "../../net/host-link.ts";
 import { type AgentProcess, makeNode, type TestNode } from "../../testing/agent/agent-process.ts";
 import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
 import { dumpNodeState } from "../../testing/machine/node-state.ts";
-import { privileged } from "../../testing/runner/privileged.ts";
+import { endPrivileged, privileged } from "../../testing/runner/privileged.ts";
 
 const V4 = "10.244.1.0/24";
 const V6 = "fd00:1::/64";
@@ -43,7 +43,7 @@ async function addBoth(): Promise<{ readonly a: Netns; readonly b: Netns; readon
 }
 
 async function ping(from: Netns, targets: readonly string[]): Promise<void> {
-  for (const target of targets) await from.run("ping", "-n", "-c1", "-W5", target);
+  for (const target of targets) await from.run("ping", "-n", "-c1", "-w5", target);
 }
 
 test("an ADD with an IPv6 address says that the pod's namespace has IPv6 disabled, and leaves nothing", async () => {
@@ -215,7 +215,7 @@ test("ADD, CHECK and DEL do not mind links that come and go: no list of links is
       );
     }
   } finally {
-    await privileged({ command: ["kill", "-9", String(churn.pid)] });
+    await endPrivileged(churn.pid);
   }
 });
 
@@ -227,7 +227,7 @@ test("both ends of a pod's link have their names from the start: none is left to
   });
   const given = await Promise.all(pods.map((pod, index) => node.add(`c${index}`, pod)));
   assert.equal(new Set(given.flat()).size, 4);
-  await privileged({ command: ["kill", "-9", String(monitor.pid)] });
+  await endPrivileged(monitor.pid);
   const seen = await runOnHost("cat", `${node.folder}/monitor`);
   for (const containerId of ["c0", "c1"]) assert.match(seen, new RegExp(hostLinkName(containerId, "eth0")));
   assert.doesNotMatch(seen, /\bveth\d/);

@@ -11,7 +11,7 @@ import { eventually } from "../../testing/machine/eventually.ts";
 import { callOnHost, makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
 import { assertNodeState, dumpNodeState } from "../../testing/machine/node-state.ts";
 import { createProgramHost } from "../../testing/programs/program-host.ts";
-import { privileged } from "../../testing/runner/privileged.ts";
+import { endPrivileged, privileged } from "../../testing/runner/privileged.ts";
 
 let node: TestNode;
 let agent: AgentProcess;
@@ -153,7 +153,7 @@ test("a port of all addresses leaves the node's [::1] to a program of the node (
   await addPod("web", { hostPort: 8080, containerPort: 80 });
   const daemon = `require("net").createServer((s) => s.end("daemon")).listen(8080, "::1", () => console.log("ready"))`;
   const { pid } = await privileged({ command: [process.execPath, "-e", daemon], background: true });
-  servers.push(() => privileged({ command: ["kill", "-9", String(pid)] }));
+  servers.push(() => endPrivileged(pid));
   assert.deepEqual(await ask(undefined, "tcp,::1,8080"), ["daemon"]);
   assert.deepEqual(await ask(undefined, "tcp,127.0.0.1,8080"), ["web 10.244.1.1"]);
 });

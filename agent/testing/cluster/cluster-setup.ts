@@ -1,5 +1,6 @@
 import type { Change } from "../../kernel/types.ts";
 import { createReadiness } from "../../lib/readiness.ts";
+import type { Cidr } from "../../net/cidr.ts";
 import type { Ruleset } from "../../plan/nft/nft-table.ts";
 import { NO_SURROUNDINGS } from "../../plan/node/surroundings.ts";
 import type { UnderlayRoute } from "../../plan/node/underlay.ts";
@@ -53,7 +54,11 @@ export const CLUSTER_SETTINGS = {
 } as const;
 
 /** A reconciler over a kernel that notes what it is told, and answers what the test wants. */
-export function setUp(overlay: OverlayMode = "never", encryption: EncryptionSettings = IN_CLEAR) {
+export function setUp(
+  overlay: OverlayMode = "never",
+  encryption: EncryptionSettings = IN_CLEAR,
+  clusterCIDRs: readonly Cidr[] = [],
+) {
   const seen: { plan: PeersPlan; prune: boolean; verify: boolean }[] = [];
   const rulesets: Ruleset[] = [];
   const published: (NodeKeys | undefined)[] = [];
@@ -97,6 +102,7 @@ export function setUp(overlay: OverlayMode = "never", encryption: EncryptionSett
     log: silentLog,
     nodeName: "own",
     ...CLUSTER_SETTINGS,
+    clusterCIDRs,
     overlay,
     nonMasqueradeCIDRs: [cidr("172.16.0.0/12")],
     encryption,
@@ -108,7 +114,7 @@ export function setUp(overlay: OverlayMode = "never", encryption: EncryptionSett
     isComplete: () => setup.view.isComplete,
     settleClaims: createSettleClaims({
       nodeName: "own",
-      clusterCIDRs: [],
+      clusterCIDRs,
       nodes: () => setup.view.nodes.values(),
       apiServer: () => undefined,
     }),

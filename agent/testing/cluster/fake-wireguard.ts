@@ -4,11 +4,12 @@ import {
   WireGuardMissingError,
   WireGuardPortError,
 } from "../../kernel/wireguard/wireguard-kernel.ts";
-import type {
-  WireGuardDevicePlan,
-  WireGuardEndpoint,
-  WireGuardPeerPlan,
-  WireGuardPeerState,
+import {
+  allowedIpsOf,
+  type WireGuardDevicePlan,
+  type WireGuardEndpoint,
+  type WireGuardPeerPlan,
+  type WireGuardPeerState,
 } from "../../plan/encryption/wireguard.ts";
 
 interface Device {
@@ -30,6 +31,8 @@ export interface FakeWireGuard extends WireGuardKernel {
   /** Whether another program has every port. */
   isPortTaken: boolean;
   readonly devices: Map<string, Device>;
+  /** Names of nodes that were called when their peers came. */
+  readonly called: string[];
 }
 
 /** A key that looks like one, the same for the same text. */
@@ -52,18 +55,25 @@ export function createFakeWireGuard(nowMs: () => number): FakeWireGuard {
     isThere: true,
     isPortTaken: false,
     devices,
+    called: [],
     ensureDevice(plan) {
       if (!fake.isThere)
         return Promise.reject(new WireGuardMissingError(`create WireGuard device "${plan.name}"`));
-      if (fake.isPortTaken) return Promise.reject(new WireGuardPortError(plan.name, plan.port));
+      const isOthers = [...devices.values()].some(
+        ({ plan: { name, port } }) => name !== plan.name && port === plan.port,
+      );
+      if (fake.isPortTaken || isOthers) return Promise.reject(new WireGuardPortError(plan.name, plan.port));
       const device = { ...(devices.get(plan.name) ?? create(plan)), plan };
       devices.set(plan.name, device);
       const { publicKey, index, bornMs } = device;
       return Promise.resolve({ publicKey, index, keyAgeMs: nowMs() - bornMs, changes: [] });
     },
-    ensurePeers(name, peers, { prune }) {
+    ensurePeers(name, peers, { prune, callsNew = false }) {
       const device = devices.get(name);
       if (device === undefined) return Promise.reject(missing(name));
+      const known = new Set([...device.peers.values()].map(({ publicKey }) => publicKey));
+      const come = [...peers].filter(([, { publicKey }]) => callsNew && !known.has(publicKey));
+      fake.called.push(...come.map(([node]) => node));
       device.peers = new Map([...(prune ? [] : device.peers), ...peers]);
       return Promise.resolve([]);
     },
@@ -80,6 +90,7 @@ export function createFakeWireGuard(nowMs: () => number): FakeWireGuard {
         device && {
           publicKey: device.publicKey,
           port: device.plan.port,
+          fwmark: 0,
           peers: [...device.peers.values()].map((peer) => describePeer(peer, device)),
         },
       );
@@ -90,15 +101,13 @@ export function createFakeWireGuard(nowMs: () => number): FakeWireGuard {
   return fake;
 }
 
-function describePeer(
-  { publicKey, endpoint, allowedIps }: WireGuardPeerPlan,
-  { handshakes, sentBytes }: Device,
-): WireGuardPeerState {
+function describePeer(peer: WireGuardPeerPlan, { handshakes, sentBytes }: Device): WireGuardPeerState {
+  const { publicKey, endpoint } = peer;
   const seen = handshakes.get(publicKey);
   return {
     publicKey,
     endpoint: seen?.endpoint ?? endpoint,
-    allowedIps,
+    allowedIps: allowedIpsOf(peer),
     lastHandshake: seen?.seconds ?? 0,
     receivedBytes: 0,
     sentBytes: sentBytes.get(publicKey) ?? 0,

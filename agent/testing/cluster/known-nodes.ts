@@ -1,6 +1,4 @@
 import assert from "node:assert/strict";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { formatKey, KEY_ANNOTATION } from "../../kube/keys/published-key.ts";
 import type { ClusterNode } from "../../kube/nodes/node-view.ts";
 import { projectNode } from "../../kube/nodes/project-node.ts";
@@ -13,6 +11,7 @@ import { createPeerPlanner, type RouteTo } from "../../plan/peers/peer-routes.ts
 import { planPeers } from "../../plan/peers/peers.ts";
 import { NO_SURROUNDINGS } from "../../plan/node/surroundings.ts";
 import { planRuleset } from "../../plan/rules/ruleset.ts";
+import { heapBytes } from "../runner/heap-bytes.ts";
 import { fakeKey } from "./fake-wireguard.ts";
 
 /** What kinds of clusters are measured. */
@@ -24,6 +23,8 @@ export interface Cluster {
 }
 
 const WAY = { kind: "segment", links: [2] } as const;
+
+const OWN_NAME = "own";
 
 const OWN = ["172.16.0.1", "fd01::1"];
 
@@ -50,7 +51,7 @@ function makeNode(index: number, { families, way }: Cluster): ClusterNode {
       addresses: addresses.slice(0, families).map((address) => ({ type: "InternalIP", address })),
     },
   };
-  const projection = projectNode(JSON.parse(JSON.stringify(raw)));
+  const projection = projectNode(JSON.parse(JSON.stringify(raw)), OWN_NAME);
   return projection.kind === "usable" ? projection.object : assert.fail(projection.reason);
 }
 
@@ -71,7 +72,7 @@ export function knowNodes(cluster: Cluster, count: number): unknown {
       node,
     ]),
   );
-  const settler = createClaimSettler({ nodeName: "own", clusterCIDRs: [], surroundings: NO_SURROUNDINGS });
+  const settler = createClaimSettler({ nodeName: OWN_NAME, clusterCIDRs: [], surroundings: NO_SURROUNDINGS });
   const { claims } = settler.settle(nodes.values());
   const underlay = {
     addresses: new Map(OWN.map((address) => [address, 1500])),
@@ -91,7 +92,7 @@ export function knowNodes(cluster: Cluster, count: number): unknown {
   const routeTo: RouteTo = (address) => underlay.routes.get(address);
   const peers = planPeers({
     claims,
-    nodeName: "own",
+    nodeName: OWN_NAME,
     ownCidrs: [],
     ownAddresses: OWN,
     ownGateways,
@@ -124,7 +125,7 @@ export function knowNodes(cluster: Cluster, count: number): unknown {
 }
 
 function keyInput(nodes: ReadonlyMap<string, ClusterNode>): KeyInput {
-  return { nodeName: "own", own: { publicKey: fakeKey("own") }, nodes: nodes.values() };
+  return { nodeName: OWN_NAME, own: { publicKey: fakeKey("own") }, nodes: nodes.values() };
 }
 
 /** IPv4 and both families; direct, through the overlay, and encrypted. */
@@ -135,15 +136,6 @@ export const CLUSTERS: readonly Cluster[] = ([1, 2] as const).flatMap((families)
 /** As in "IPv4 and IPv6, overlay". */
 export function describeCluster({ way, families }: Cluster): string {
   return `${families === 1 ? "IPv4" : "IPv4 and IPv6"}, ${way}`;
-}
-
-setFlagsFromString("--expose-gc");
-const collectGarbage = runInNewContext("gc") as () => void;
-
-function heapBytes(): number {
-  // What only weak references hold of something that went is gone a round later.
-  for (let round = 0; round < 3; round++) collectGarbage();
-  return process.memoryUsage().heapUsed;
 }
 
 /** Bytes of heap for each of so many nodes. What all clusters share must have been made before. */

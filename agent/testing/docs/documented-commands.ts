@@ -19,7 +19,7 @@ const DOCUMENTED = ["e2e/cluster/documented-kubectl-tests.ts", "the kubectl comm
 export const COMMAND_PROOFS: readonly CommandProof[] = [
   { command: "npm run demo", ranBy: [".ci/suites.sh", "npm run demo"] },
   { command: "npm test", ranBy: [".ci/suites.sh", "npm test"] },
-  { command: "npm run test:kernel", ranBy: ["package.json", "npm run test:kernel"] },
+  { command: "npm run test:kernel", ranBy: ["package.json", "npm run -s test:kernel"] },
   { command: "causeway status", ranBy: ["agent/status/status.netns.test.ts", "status of a ready node"] },
   {
     command: "causeway page",

@@ -1,4 +1,4 @@
-import { privileged } from "../runner/privileged.ts";
+import { endPrivileged, privileged } from "../runner/privileged.ts";
 
 /** A small file system of its own, for tests of full and read-only disks. */
 export interface FaultMount {
@@ -31,7 +31,7 @@ export async function makeFaultMount(size: string): Promise<FaultMount> {
       if (exitCode !== 0) throw new Error(`Cannot remount "${MOUNT_POINT}" ${options}: ${stderr}`);
     },
     async remove() {
-      await privileged({ command: ["kill", "-9", String(pid)] });
+      await endPrivileged(pid);
     },
   };
 }

@@ -5,7 +5,7 @@ import type { PodSockets } from "../../kernel/types.ts";
 import type { Native } from "../../kernel/socket/native.ts";
 import { shippedFile } from "../../lib/shipped.ts";
 import { createProgramHost } from "../programs/program-host.ts";
-import { type PrivilegedAnswer, privileged } from "../runner/privileged.ts";
+import { type PrivilegedAnswer, endPrivileged, privileged } from "../runner/privileged.ts";
 
 /** A network namespace that lives as long as a process in it. */
 export interface Netns {
@@ -33,7 +33,7 @@ export async function makeNetns(): Promise<Netns> {
     call: programs.run,
     async remove() {
       await programs.end();
-      await privileged({ command: ["kill", "-9", String(pid)] });
+      await endPrivileged(pid);
     },
   };
 }

@@ -1,14 +1,13 @@
 import { digestOf } from "../../reconcile/policy/digest.ts";
 import { cidrOf } from "../../net/cidr.ts";
-import { objectKey, policyKey } from "../../plan/policy/model.ts";
-import { parseClusterPolicy } from "../../plan/policy/parse/parse-cluster-policy.ts";
-import { parseNetworkPolicy } from "../../plan/policy/parse/parse-network-policy.ts";
+import { objectKey } from "../../plan/policy/model.ts";
 import { projectNamespace, projectPeerNode, projectPod } from "../../plan/policy/parse/project-pod.ts";
 import type { BigLimits } from "../../plan/policy/state/big-selectors.ts";
 import type { ObjectChange } from "../../plan/policy/state/objects/object-change.ts";
 import { createPolicyEngine, type PolicyEngine } from "../../plan/policy/state/policy-engine.ts";
 import { GATEWAYS, HERE } from "./random-cluster.ts";
 import type { RawCluster } from "./raw-objects.ts";
+import { policyChange } from "./raw-objects.ts";
 
 /**
  * An engine of the node {@link HERE} that knows nothing yet. Without limits that depend on what was before,
@@ -52,11 +51,13 @@ export function changesOf(cluster: RawCluster): ReadonlyMap<string, ObjectChange
       attachment: { namespace, name, uid: undefined, addresses },
     });
   }
-  const policies = [
-    ...cluster.policies.map((raw) => parseNetworkPolicy(raw, raw.metadata.namespace, raw.metadata.name)),
-    ...cluster.clusterPolicies.map((raw) => parseClusterPolicy(raw, raw.metadata.name)),
-  ];
-  for (const policy of policies) changes.set(policyKey(policy), { kind: "policy", name: policy, policy });
+  for (const { metadata, spec } of cluster.policies)
+    changes.set(
+      `policy ${objectKey(metadata.namespace, metadata.name)}`,
+      policyChange(metadata.namespace, metadata.name, spec),
+    );
+  for (const { metadata, spec } of cluster.clusterPolicies)
+    changes.set(`policy ${metadata.name}`, policyChange(undefined, metadata.name, spec));
   return changes;
 }
 
@@ -70,7 +71,7 @@ export function removalOf(change: ObjectChange): ObjectChange {
     case "node":
       return { ...change, node: undefined };
     case "policy":
-      return { ...change, policy: undefined };
+      return { ...change, spec: undefined };
     case "attachment":
       return { ...change, attachment: undefined };
     case "pod network":

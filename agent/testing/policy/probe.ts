@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { type Netns, makeNetns, runOnHost } from "../machine/netns.ts";
-import { privileged } from "../runner/privileged.ts";
+import { endPrivileged, privileged } from "../runner/privileged.ts";
 
 /** Probes by numbers of addresses: from, to, protocol, destination port. */
 export interface ProbeRequest {
@@ -44,7 +44,7 @@ export async function openProber(): Promise<Prober> {
     },
     async close() {
       socket.destroy();
-      await privileged({ command: ["kill", "-9", String(pid)] });
+      await endPrivileged(pid);
       await netns.remove();
       rmSync(path, { force: true });
     },

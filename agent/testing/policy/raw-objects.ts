@@ -1,3 +1,5 @@
+import type { ObjectChange } from "../../plan/policy/state/objects/object-change.ts";
+
 /** Objects as the API has them: what this evaluator reads of them, and nothing else. */
 export interface RawSelector {
   readonly matchLabels?: Readonly<Record<string, string>>;
@@ -110,4 +112,14 @@ export interface Probe {
   readonly destination: string;
   readonly protocol: "TCP" | "UDP" | "SCTP" | 1;
   readonly port: number;
+}
+
+/** A policy that came or changed, a ClusterNetworkPolicy where it has no namespace; without a spec it went. */
+export function policyChange(
+  namespace: string | undefined,
+  name: string,
+  spec: unknown,
+): Extract<ObjectChange, { readonly kind: "policy" }> {
+  const kind = namespace === undefined ? "ClusterNetworkPolicy" : "NetworkPolicy";
+  return { kind: "policy", name: { kind, namespace, name }, spec: JSON.stringify(spec) };
 }

@@ -1,9 +1,9 @@
 import { digestOf } from "../../reconcile/policy/digest.ts";
 import { cidrOf } from "../../net/cidr.ts";
-import { parseNetworkPolicy } from "../../plan/policy/parse/parse-network-policy.ts";
 import { projectNamespace, projectPod } from "../../plan/policy/parse/project-pod.ts";
 import { createPolicyEngine, type PolicyEngine } from "../../plan/policy/state/policy-engine.ts";
 import type { TableChange } from "../../plan/policy/state/table-change.ts";
+import { policyChange } from "./raw-objects.ts";
 
 /**
  * An engine of one node, fed by hand: all is in namespace "shop". Each call answers what becomes of the
@@ -45,12 +45,11 @@ export function createShopEngine(): ShopEngine {
   return {
     engine,
     addPolicy(name, spec) {
-      const policy = parseNetworkPolicy({ metadata: { namespace, name }, spec }, namespace, name);
-      if (policy.faults.length > 0) throw new Error(`policy ${name} is not understood`);
-      return engine.apply([{ kind: "policy", name: policy, policy }]);
+      const changes = engine.apply([policyChange(namespace, name, spec)]);
+      if (engine.policies.faulty.size > 0) throw new Error(`policy ${name} is not understood`);
+      return changes;
     },
-    removePolicy: (name) =>
-      engine.apply([{ kind: "policy", name: { kind: "NetworkPolicy", namespace, name }, policy: undefined }]),
+    removePolicy: (name) => engine.apply([policyChange(namespace, name, undefined)]),
     addPod(name, { addresses, labels = {}, node = "here", ports }) {
       const declared = ports?.map((containerPort) => ({ containerPort })) ?? [
         { name: "web", protocol: "TCP", containerPort: 8080 },

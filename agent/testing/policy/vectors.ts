@@ -4,10 +4,10 @@ import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { cidrOf } from "../../net/cidr.ts";
 import type { Protocol } from "../../plan/policy/model.ts";
-import { parseNetworkPolicy } from "../../plan/policy/parse/parse-network-policy.ts";
 import { projectNamespace, projectPod } from "../../plan/policy/parse/project-pod.ts";
 import type { ObjectChange } from "../../plan/policy/state/objects/object-change.ts";
 import { createPolicyEngine, type PolicyEngine } from "../../plan/policy/state/policy-engine.ts";
+import { policyChange } from "./raw-objects.ts";
 
 const FOLDER =
   process.env["CAUSEWAY_POLICY_VECTORS"] ?? new URL("../../plan/policy/vectors", import.meta.url).pathname;
@@ -20,7 +20,10 @@ export interface Vector {
   readonly namespaces: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly pods: readonly VectorPod[];
   readonly external: readonly string[];
-  readonly policies: readonly { readonly metadata: { readonly namespace: string; readonly name: string } }[];
+  readonly policies: readonly {
+    readonly metadata: { readonly namespace: string; readonly name: string };
+    readonly spec: unknown;
+  }[];
   readonly ports: readonly (readonly [Protocol, number])[];
   /**
    * A text for each port, of which character `from × N + to` (N = pods and addresses outside, pods first)
@@ -97,10 +100,8 @@ function changesOf({ namespaces, pods, policies }: Vector): readonly ObjectChang
       ];
     }),
     ...policies.map((given): ObjectChange => {
-      const raw = withMatchersNotIn(given) as typeof given;
-      const policy = parseNetworkPolicy(raw, raw.metadata.namespace, raw.metadata.name);
-      if (policy.faults.length > 0) throw new Error(`policy ${raw.metadata.name} is not understood`);
-      return { kind: "policy", name: policy, policy };
+      const { metadata, spec } = withMatchersNotIn(given) as typeof given;
+      return policyChange(metadata.namespace, metadata.name, spec);
     }),
   ];
 }
@@ -110,6 +111,7 @@ export function engineOf(vector: Vector): PolicyEngine {
   const network = { cidrs: [cidrOf("10.244.0.0", 16)], gateways: [] };
   const engine = createPolicyEngine({ nodeName: "here", families: [4], network, digestOf });
   engine.apply(changesOf(vector));
+  for (const { name } of engine.policies.faulty.values()) throw new Error(`policy ${name} is not understood`);
   return engine;
 }
 

@@ -1,7 +1,7 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { askSocket } from "../runner/json-socket.ts";
-import { privileged } from "../runner/privileged.ts";
+import { endPrivileged, privileged } from "../runner/privileged.ts";
 
 /**
  * Runs programs in one namespace in a process that starts with the first and stays: each process of Node.js
@@ -34,7 +34,7 @@ export function createProgramHost(...enter: readonly string[]): ProgramHost {
     },
     async end() {
       if (started === undefined) return;
-      await privileged({ command: ["kill", "-9", String(await started)] });
+      await endPrivileged(await started);
       started = undefined;
     },
   };

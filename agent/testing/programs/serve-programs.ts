@@ -3,6 +3,7 @@
  * module that exports main().
  * usage: node agent/testing/programs/serve-programs.ts SOCKET
  */
+import { flushCompileCache } from "node:module";
 import { answerSocket } from "../runner/json-socket.ts";
 
 /** What is asked: the module's path and its arguments. */
@@ -20,6 +21,8 @@ const [path = ""] = process.argv.slice(2);
 await answerSocket(path, async (request) => {
   const { program, args } = request as ProgramRequest;
   const { main } = (await import(program)) as Program;
+  // Kept at once for others that run it: this process ends by a signal that no process survives.
+  flushCompileCache();
   return { told: await main(args) };
 });
 process.stdout.write("ready\n");

@@ -19,7 +19,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   host: ["plan", "lib"],
   kernel: ["plan", "netlink", "native", "net", "text", "lib"],
   kube: ["plan", "net", "text", "settings", "lib"],
-  cni: ["kernel", "ipam", "plan", "net", "log", "lib"],
+  cni: ["kernel", "ipam", "plan", "net", "text", "log", "lib"],
   reconcile: ["kernel", "host", "ipam", "plan", "net", "text", "log", "metrics", "lib"],
   diagnosis: ["plan", "netlink", "net", "text"],
   report: ["cni", "kernel", "kube", "ipam", "plan", "net", "text", "settings", "log", "lib"],

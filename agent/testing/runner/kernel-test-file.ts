@@ -3,32 +3,23 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { servePrivileged } from "./privileged.ts";
+import { type CommandOutcome, runCommand } from "./run-command.ts";
 
 /** The tests run in the process of the runner: the file has all of it to itself. */
 const RUNNER = ["--test", "--test-isolation=none", "--test-timeout=600000"];
 
-/** What a file of tests printed, and its exit code. */
-export interface TestFileOutcome {
-  readonly output: string;
-  readonly exitCode: number;
-}
-
 /**
- * Runs one file of kernel tests in a network namespace of its own; the caller has the rights to make one.
- * `environment` is added to its own.
+ * Runs one file of kernel tests in namespaces of its own, a network namespace at least, which are named as
+ * unshare has them; the caller has the rights to make them. `environment` is added to its own.
  */
-export async function runKernelTestFile(
+export function runKernelTestFile(
   file: string,
+  namespaces: readonly string[],
   environment: Readonly<Record<string, string>> = {},
-): Promise<TestFileOutcome> {
-  const child = spawn("unshare", ["-n", "--kill-child", process.execPath, import.meta.filename, file], {
-    stdio: ["ignore", "pipe", "inherit"],
-    env: { ...process.env, ...environment },
-  });
-  const [output, [exitCode]] = await Promise.all([text(child.stdout), once(child, "close")]);
-  return { output, exitCode: (exitCode as number | null) ?? 1 };
+): Promise<CommandOutcome> {
+  const command = ["unshare", ...namespaces, "--kill-child", process.execPath, import.meta.filename, file];
+  return runCommand(command, environment);
 }
 
 /** Inside that namespace: the helper process with all rights, and the tests with CAP_NET_ADMIN alone. */

@@ -19,6 +19,11 @@ interface PrivilegedRequest {
   readonly background?: boolean;
 }
 
+interface EndRequest {
+  readonly pid: number;
+  readonly signal: NodeJS.Signals;
+}
+
 export interface PrivilegedAnswer {
   readonly pid: number;
   readonly exitCode: number;
@@ -38,6 +43,11 @@ function privilegedSocket(): string {
   const path = process.env[SOCKET_VARIABLE];
   if (path === undefined) throw new Error("Cannot run a kernel test here: start it with npm run test:kernel");
   return path;
+}
+
+/** Ends what runs in the background, and resolves once it has ended; it may have done so before. */
+export async function endPrivileged(pid: number, signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+  await askSocket(privilegedSocket(), { pid, signal } satisfies EndRequest);
 }
 
 /**
@@ -60,7 +70,11 @@ export async function servePrivileged(
   path: string,
 ): Promise<{ environment: Record<string, string>; close: () => void }> {
   const background = new Set<ChildProcess>();
-  const server = await answerSocket(path, (request) => run(request as PrivilegedRequest, background));
+  const server = await answerSocket(path, (request) =>
+    "signal" in request
+      ? end(request as EndRequest, background)
+      : run(request as PrivilegedRequest, background),
+  );
   return {
     environment: { [SOCKET_VARIABLE]: path },
     close() {
@@ -68,6 +82,12 @@ export async function servePrivileged(
       server.close();
     },
   };
+}
+
+async function end({ pid, signal }: EndRequest, background: ReadonlySet<ChildProcess>): Promise<object> {
+  const child = [...background].find((candidate) => candidate.pid === pid);
+  if (child?.kill(signal) === true) await once(child, "exit");
+  return {};
 }
 
 /** What every command gets of the environment: programs of Node.js share what has been compiled. */

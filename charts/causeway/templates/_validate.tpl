@@ -14,6 +14,9 @@
 {{- if and .encryption.require (eq .encryption.type "none") -}}
 {{- $faults = append $faults "config.encryption.require has no effect because config.encryption.type is none" -}}
 {{- end -}}
+{{- if and (ne .encryption.type "none") .encryption.require (not .clusterCIDRs) -}}
+{{- $faults = append $faults "config.encryption.require needs config.clusterCIDRs: where no packet may go in clear, whatever nodes are known" -}}
+{{- end -}}
 {{- if and (ne .encryption.type "none") (eq (int .encryption.port) (int .vxlanPort)) -}}
 {{- $faults = append $faults (printf "config.encryption.port %d is also config.vxlanPort" (int .encryption.port)) -}}
 {{- end -}}

@@ -6,13 +6,23 @@ import {
   nested,
   textAttribute,
   u16Attribute,
+  u32Attribute,
   u64Attribute,
   u8Attribute,
 } from "../../../agent/netlink/message/attributes.ts";
 
 /** Of linux/wireguard.h and linux/socket.h. */
-const DEVICE = { name: 2, privateKey: 3, publicKey: 4, port: 6, peers: 8 } as const;
-const PEER = { publicKey: 1, endpoint: 4, handshake: 6, received: 7, sent: 8, allowedIps: 9 } as const;
+const DEVICE = { name: 2, privateKey: 3, publicKey: 4, port: 6, fwmark: 7, peers: 8 } as const;
+const PEER = {
+  publicKey: 1,
+  presharedKey: 2,
+  endpoint: 4,
+  keepalive: 5,
+  handshake: 6,
+  received: 7,
+  sent: 8,
+  allowedIps: 9,
+} as const;
 const ALLOWED_IP = { family: 1, address: 2, length: 3 } as const;
 const AF_INET = 2;
 const AF_INET6 = 10;
@@ -52,21 +62,25 @@ function valueOf(lines: Lines, name: string): string | undefined {
 const PKCS8_HEAD = Buffer.from("302e020100300506032b656e04220420", "hex");
 
 function deviceAttributes(lines: Lines): Attribute {
-  const port = u16Attribute(DEVICE.port, Number(valueOf(lines, "listen_port") ?? 0));
+  const plain = [
+    ...u16Attribute(DEVICE.port, Number(valueOf(lines, "listen_port") ?? 0)),
+    ...u32Attribute(DEVICE.fwmark, Number(valueOf(lines, "fwmark") ?? 0)),
+  ];
   const hex = valueOf(lines, "private_key");
-  if (hex === undefined) return port;
+  if (hex === undefined) return plain;
   const der = Buffer.concat([PKCS8_HEAD, Buffer.from(hex, "hex")]);
   const key = createPublicKey(createPrivateKey({ key: der, format: "der", type: "pkcs8" }));
   const { x = "" } = key.export({ format: "jwk" });
   return [
     ...attribute(DEVICE.privateKey, Buffer.from(hex, "hex")),
     ...attribute(DEVICE.publicKey, Buffer.from(x, "base64url")),
-    ...port,
+    ...plain,
   ];
 }
 
 function peerAttribute(lines: Lines): Attribute {
   const number = (name: string): number => Number(valueOf(lines, name) ?? 0);
+  const bytesOf = (name: string): Buffer => Buffer.from(valueOf(lines, name) ?? "", "hex");
   const endpoint = valueOf(lines, "endpoint");
   const allowedIps = lines
     .filter(([key]) => key === "allowed_ip")
@@ -76,7 +90,9 @@ function peerAttribute(lines: Lines): Attribute {
   );
   return nested(
     0,
-    attribute(PEER.publicKey, Buffer.from(valueOf(lines, "public_key") ?? "", "hex")),
+    attribute(PEER.publicKey, bytesOf("public_key")),
+    attribute(PEER.presharedKey, bytesOf("preshared_key")),
+    u16Attribute(PEER.keepalive, number("persistent_keepalive_interval")),
     endpoint === undefined ? [] : attribute(PEER.endpoint, endpointBytes(endpoint)),
     attribute(PEER.handshake, Buffer.concat(handshake)),
     u64Attribute(PEER.received, number("rx_bytes")),

@@ -2,8 +2,8 @@ import { addressFromBytes } from "../../../agent/net/address.ts";
 import { type Attributes, readAttributes, readItems } from "../../../agent/netlink/message/attributes.ts";
 
 /** Of linux/wireguard.h. */
-const DEVICE = { privateKey: 3, port: 6, peers: 8 } as const;
-const PEER = { publicKey: 1, flags: 3, endpoint: 4, keepalive: 5, allowedIps: 9 } as const;
+const DEVICE = { privateKey: 3, port: 6, fwmark: 7, peers: 8 } as const;
+const PEER = { publicKey: 1, presharedKey: 2, flags: 3, endpoint: 4, keepalive: 5, allowedIps: 9 } as const;
 const FLAGS = { remove: 1, replaceAllowedIps: 2, updateOnly: 4 } as const;
 const ALLOWED_IP = { address: 2, length: 3 } as const;
 
@@ -12,6 +12,7 @@ export function setRequest(device: Attributes): string {
   const lines = [
     ...optional(device.get(DEVICE.privateKey), (key) => `private_key=${key.toString("hex")}`),
     ...optional(device.get(DEVICE.port), (port) => `listen_port=${port.readUInt16LE(0)}`),
+    ...optional(device.get(DEVICE.fwmark), (mark) => `fwmark=${mark.readUInt32LE(0)}`),
     ...readItems("peers", device.get(DEVICE.peers)).flatMap(peerLines),
   ];
   return ["set=1", ...lines, ""].join("\n");
@@ -25,6 +26,7 @@ function peerLines(bytes: Buffer): readonly string[] {
     `public_key=${peer.get(PEER.publicKey)?.toString("hex")}`,
     ...flag(FLAGS.remove, "remove=true"),
     ...flag(FLAGS.updateOnly, "update_only=true"),
+    ...optional(peer.get(PEER.presharedKey), (key) => `preshared_key=${key.toString("hex")}`),
     ...optional(peer.get(PEER.endpoint), (endpoint) => `endpoint=${endpointText(endpoint)}`),
     ...optional(
       peer.get(PEER.keepalive),

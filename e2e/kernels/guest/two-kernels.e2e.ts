@@ -6,10 +6,10 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { after, test } from "node:test";
 import { formatObjects } from "../../../agent/testing/kube/format-objects.ts";
-import { startDeviceReader } from "../../encryption/device-reader.ts";
+import { startDeviceReader, waitForKey } from "../../encryption/device-reader.ts";
 import { DEVICE } from "../../encryption/encrypted-lab.ts";
 import { askMirror, MIRROR_PORT, startMirror } from "../../lib/mirror.ts";
-import { waitFor, waitUntilHolds } from "../../lib/wait-for.ts";
+import { waitUntilHolds } from "../../lib/wait-for.ts";
 import { attachPod, type LabPod } from "../../nodes/lab-pod.ts";
 import { findUnreachable, mtuOf } from "../../nodes/reach.ts";
 import { countFrames, readFrames } from "./frames.ts";
@@ -35,12 +35,14 @@ run(
 const partner = meetPartner(addressesOf(own)[0], addressesOf(other)[0]);
 after(partner.close);
 const host = { netns: { name: "", enter: [] }, socket: SOCKET };
+const ENCRYPTED = "--encryption-type wireguard --encryption-require true".split(" ");
+for (const cidr of ["10.244.0.0/16", "fd00:10:244::/48"]) ENCRYPTED.push("--cluster-cidr", cidr);
 const WAYS = [
   { name: "directly", flags: ["--overlay", "never"], carrier: "pods" },
   { name: "by VXLAN", flags: ["--overlay", "always"], carrier: "vxlan" },
   {
     name: "by WireGuard",
-    flags: ["--encryption-type", "wireguard", "--encryption-require", "true"],
+    flags: ENCRYPTED,
     carrier: "wireguard",
   },
 ] as const;
@@ -118,9 +120,9 @@ function writeNodes(keys: Readonly<Record<number, string>> = {}): void {
 /** The key that this node's agent has made. */
 async function readKey(): Promise<string> {
   const reader = startDeviceReader(host.netns);
-  const key = await waitFor("a key", async () => (await reader.read(DEVICE))?.publicKey, WITHIN);
+  const { publicKey } = await waitForKey(reader, DEVICE, WITHIN);
   await reader.close();
-  return key;
+  return publicKey;
 }
 
 function attach(name: string): Promise<LabPod> {

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createShopEngine, type ShopEngine } from "../../../testing/policy/shop-engine.ts";
-import { parseClusterPolicy } from "../parse/parse-cluster-policy.ts";
 import { projectNamespace } from "../parse/project-pod.ts";
 import { listCautions } from "./list-cautions.ts";
 import type { KnownPods } from "./selects-nobody.ts";
+import { policyChange } from "../../../testing/policy/raw-objects.ts";
 
 const WEB = { matchLabels: { app: "web" } };
 const DNS = { ports: [{ protocol: "UDP", port: 53 }] };
@@ -130,12 +130,9 @@ for (const { known, from, want } of [
 test("listCautions() tells a ClusterNetworkPolicy whose subject no namespace is, until one comes", () => {
   const { engine } = createShopEngine();
   const team = { matchLabels: { team: "a" } };
-  const policy = parseClusterPolicy(
-    { spec: { tier: "Admin", priority: 1, subject: { namespaces: team } } },
-    "guard",
-  );
+  const spec = { tier: "Admin", priority: 1, subject: { namespaces: team } };
   const cautions = (): readonly string[] => listCautions({ engine, nodeName: "here", known: "own" });
-  engine.apply([{ kind: "policy", name: policy, policy }]);
+  engine.apply([policyChange(undefined, "guard", spec)]);
   assert.deepEqual(cautions(), ["ClusterNetworkPolicy guard selects no namespace, so that it does nothing"]);
   const namespace = projectNamespace({ metadata: { name: "later", labels: { team: "a" } } });
   engine.apply([{ kind: "namespace", name: "later", namespace }]);

@@ -17,7 +17,8 @@ type Objects = Pick<PolicyEngine, "objects" | "policies" | "lists">;
  */
 export function* unselecting(engine: Objects, known: KnownPods): Generator<string> {
   const isKnown = createKnowledge(engine, known);
-  for (const { policy, subject } of engine.policies.subjects()) {
+  for (const subject of engine.policies.subjects()) {
+    const { policy } = subject;
     const names = namespacesOf(subject, engine.objects);
     if (names.length === 0) yield `${titleOf(policy)} selects no namespace, so that it does nothing`;
     else if (names.every(isKnown) && findPods(engine.objects, subject).size === 0)

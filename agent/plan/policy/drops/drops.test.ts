@@ -6,11 +6,11 @@ import { GATEWAYS, HERE } from "../../../testing/policy/random-cluster.ts";
 import { dropName, findDenial } from "../compile/drop-names.ts";
 import type { Denial, PolicyChain, PolicyTable } from "../compile/policy-table.ts";
 import { evaluate } from "../evaluate/evaluate.ts";
-import { parsePolicy } from "../parse/parse-policy.ts";
 import { projectNamespace, projectPod } from "../parse/project-pod.ts";
 import type { PolicyEngine } from "../state/policy-engine.ts";
 import { createDenialTotals } from "./denial-totals.ts";
 import { describeDrop } from "./describe-drop.ts";
+import { policyChange } from "../../../testing/policy/raw-objects.ts";
 
 const WEB = "10.244.1.10";
 const CLIENT = "10.244.2.20";
@@ -40,11 +40,7 @@ function engineWith(
       id: "web",
       attachment: { namespace: "default", name: "web", uid: undefined, addresses: [WEB] },
     },
-    ...policies.map(({ name, namespace, spec }) => {
-      const kind = namespace === undefined ? ("ClusterNetworkPolicy" as const) : ("NetworkPolicy" as const);
-      const key = { kind, namespace, name };
-      return { kind: "policy" as const, name: key, policy: parsePolicy({ spec }, key) };
-    }),
+    ...policies.map(({ name, namespace, spec }) => policyChange(namespace, name, spec)),
   ]);
   return engine;
 }

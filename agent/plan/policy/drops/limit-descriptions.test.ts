@@ -61,3 +61,24 @@ test("who scans ports costs ten descriptions a second and a burst of 50, whateve
   assert.ok(described() >= 145 && described() <= 151, `${described()} descriptions`);
   assert.equal(leftOut + described(), 10_000);
 });
+
+test("who scans ports all the time keeps nobody else from being described", () => {
+  const { time, describer } = setUp();
+  for (let port = 1; port <= 10_000; port++) {
+    describer.describe("in4-a-d0", packet(port));
+    time.ms += 1;
+  }
+  for (let index = 0; index < 20; index++) {
+    const other = { ...packet(80), source: `10.244.1.${index + 20}` };
+    assert.notEqual(describer.describe("in4-b-d0", other), "left out", other.source);
+  }
+});
+
+test("thousands of clients cost no more than twenty descriptions a second and a burst of 100", () => {
+  const { time, describer, described } = setUp();
+  for (let client = 1; client <= 10_000; client++) {
+    describer.describe("in4-a-d0", { ...packet(80), source: `10.${client >> 8}.0.${client & 255}` });
+    time.ms += 1;
+  }
+  assert.ok(described() >= 290 && described() <= 302, `${described()} descriptions`);
+});

@@ -1,4 +1,4 @@
-import { createTokenBucket } from "../../../lib/token-bucket.ts";
+import { createFairBucket } from "../../../lib/token-bucket.ts";
 import type { PacketHeaders } from "../../../net/read-packet.ts";
 import type { Drop } from "./describe-drop.ts";
 
@@ -16,7 +16,10 @@ export interface DropDescriberInput {
   readonly nowMs: () => number;
 }
 
-/** Descriptions a second, and how many may come at once: as many as lines of the log. */
+/**
+ * Descriptions a second, and how many may come at once: as many as lines of the log. As many again are for
+ * clients that have had none of late.
+ */
 const PER_SECOND = 10;
 const BURST = 50;
 
@@ -29,14 +32,14 @@ const KEPT = 256;
  */
 export function createDropDescriber({ describe, nowMs }: DropDescriberInput): DropDescriber {
   const known = new Map<string, { readonly drop: Drop | undefined; readonly atMs: number }>();
-  const descriptions = createTokenBucket({ perSecond: PER_SECOND, burst: BURST, startMs: nowMs() });
+  const descriptions = createFairBucket({ perSecond: PER_SECOND, burst: BURST, startMs: nowMs() });
   return {
     describe(name, packet) {
       const atMs = nowMs();
       const key = keyOf(name, packet);
       const before = known.get(key);
       if (before !== undefined && atMs - before.atMs < KEPT_MS) return before.drop;
-      if (!descriptions.take(atMs)) return "left out";
+      if (!descriptions.take(packet.source, atMs)) return "left out";
       const drop = describe(name, packet);
       known.delete(key);
       known.set(key, { drop, atMs });

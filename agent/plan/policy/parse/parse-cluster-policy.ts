@@ -11,7 +11,6 @@ import {
   readText,
   readWord,
   refuse,
-  writeJson,
 } from "./fields.ts";
 import { readCidr } from "./parse-cidr.ts";
 import { parseProtocols } from "./parse-protocols.ts";
@@ -49,7 +48,6 @@ export function parseClusterPolicy(raw: unknown, name: string): Policy {
     subject: subject ?? ALL_PODS,
     rules: { ingress: rulesOf("ingress"), egress: rulesOf("egress") },
     faults,
-    spec: writeJson(spec.value),
   };
 }
 

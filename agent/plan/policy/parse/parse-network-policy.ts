@@ -9,7 +9,6 @@ import {
   readObject,
   readWord,
   refuse,
-  writeJson,
 } from "./fields.ts";
 import { readCidr } from "./parse-cidr.ts";
 import { parsePorts } from "./parse-ports.ts";
@@ -44,7 +43,6 @@ export function parseNetworkPolicy(raw: unknown, namespace: string, name: string
     subject: podSelectorOf(namespace, pods ?? EVERYTHING),
     rules: { ingress: rulesOf("ingress"), egress: rulesOf("egress") },
     faults,
-    spec: writeJson(spec.value),
   };
 }
 

@@ -15,6 +15,7 @@ import { createNames } from "../compile/names.ts";
 import type { PolicyTable } from "../compile/policy-table.ts";
 import type { PodNetwork } from "../compile/table-sets.ts";
 import { objectKey } from "../model.ts";
+import { matchesPod } from "../selectors.ts";
 import { type BigLimits, createBigSelectors } from "./big-selectors.ts";
 import { createMemberLists, type MemberLists } from "./members.ts";
 import { createBacklog } from "./objects/backlog.ts";
@@ -42,10 +43,13 @@ export interface PolicyEngine {
   /** Takes changes, which may be many; what becomes of them is for {@link advance} to find. */
   take(changes: readonly ObjectChange[]): void;
   /**
-   * Does a part of what is to be done: what attachments, policies and namespaces ask for at once, then as
-   * much as about so many elements of sets cost, since a turn of the event loop must be short.
+   * Does a part of what is to be done: as much as about so many elements of sets cost, since a turn of the
+   * event loop must be short. What attachments and namespaces ask for is done at once when all policies are
+   * read.
    */
   advance(looks: number): void;
+  /** Whether policies that were taken are still to be read: nothing becomes of the table before. */
+  isBehind(): boolean;
   /** Whether there is more to {@link advance}. */
   isBusy(): boolean;
   /** Whether all that was taken is in {@link table}. */
@@ -93,6 +97,7 @@ export function createPolicyEngine(input: PolicyEngineInput): PolicyEngine {
     take: objects.take,
     advance(looks) {
       const rest = objects.advance(looks);
+      if (objects.isBehind()) return;
       placing.place();
       builder.fill(rest);
     },
@@ -106,6 +111,7 @@ export function createPolicyEngine(input: PolicyEngineInput): PolicyEngine {
 
   return {
     ...work,
+    isBehind: objects.isBehind,
     isBusy,
     isSettled: () => !isBusy() && !placing.isWaiting(),
     apply(changes) {
@@ -169,6 +175,7 @@ function createObjects({ nodeName, network: initial }: PolicyEngineInput, parts:
       isLayoutOld = false;
       return rest;
     },
+    isBehind: backlog.isBehind,
     isBusy: () => !backlog.isEmpty(),
   };
 }
@@ -179,7 +186,14 @@ function createKnown({ digestOf, bigLimits = BIG_LIMITS }: PolicyEngineInput) {
   const lists = createMemberLists(store);
   const big = createBigSelectors(lists, bigLimits);
   const names = createNames(digestOf);
-  return { store, own: createOwnPods(), policies: createPolicyStore(), names, lists, big };
+  const own = createOwnPods();
+  const policies = createPolicyStore((subject) =>
+    [...own.keysIn(subject.policy.namespace)].some((key) => {
+      const pod = own.podOf(key);
+      return pod !== undefined && matchesPod(subject, pod, store.namespaces.get(pod.namespace));
+    }),
+  );
+  return { store, own, policies, names, lists, big };
 }
 
 function strangersOf(own: OwnPods, concerns: PolicyEngine["concerns"]): ReadonlySet<string> {

@@ -1,10 +1,10 @@
 import type { Labels } from "../labels.ts";
-import type { LabelSelector, Namespace, Pod, PodSelector } from "../model.ts";
+import type { LabelSelector, Namespace, Pod, PodChoice } from "../model.ts";
 
 /** Finds selectors that may match a pod by what it has, not by looking at all of them. */
 export interface SelectorIndex<Item extends object> {
-  add(selector: PodSelector, item: Item): void;
-  remove(selector: PodSelector, item: Item): void;
+  add(selector: PodChoice, item: Item): void;
+  remove(selector: PodChoice, item: Item): void;
   /** Items whose selector may match, each once; whether it does is for {@link matchesPod} to say. */
   candidates(pod: Pick<Pod, "namespace" | "labels">, namespace: Namespace | undefined): Iterable<Item>;
 }
@@ -24,7 +24,7 @@ const NO_ANCHOR = "";
  */
 export function createSelectorIndex<Item extends object>(): SelectorIndex<Item> {
   const scopes = new Map<string, Map<string, Item | Set<Item>>>();
-  const placesOf = (selector: PodSelector): [scope: string, anchors: readonly string[]] => {
+  const placesOf = (selector: PodChoice): [scope: string, anchors: readonly string[]] => {
     return [typeof selector.namespaces === "string" ? selector.namespaces : CLUSTER, anchorsOf(selector)];
   };
   return {
@@ -78,7 +78,7 @@ function* atLabels<Item extends object>(
 }
 
 /** A pod that matches has exactly one of these: no label has two values. */
-function anchorsOf({ namespaces, pods }: PodSelector): readonly string[] {
+function anchorsOf({ namespaces, pods }: PodChoice): readonly string[] {
   return (
     anchorsIn("pod", pods) ??
     (typeof namespaces === "string" ? undefined : anchorsIn("ns", namespaces)) ?? [NO_ANCHOR]

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createTestEngine } from "../../../testing/policy/cluster-changes.ts";
 import { HERE } from "../../../testing/policy/random-cluster.ts";
-import { parsePolicy } from "../parse/parse-policy.ts";
 import { projectNamespace, projectPod } from "../parse/project-pod.ts";
 import type { PolicyEngine } from "../state/policy-engine.ts";
 import { tracePolicies } from "./trace-policies.ts";
+import { policyChange } from "../../../testing/policy/raw-objects.ts";
 
 const [WEB, DB, FAR, NODE] = ["10.244.1.10", "10.244.1.11", "10.244.2.20", "192.0.2.10"];
 
@@ -16,12 +16,6 @@ function pod(name: string, node: string, podIP: string) {
     status: { phase: "Running", podIP },
   };
   return { kind: "pod" as const, namespace: "default", name, pod: projectPod(raw, () => true) };
-}
-
-function policy(namespace: string | undefined, name: string, spec: unknown) {
-  const kind = namespace === undefined ? ("ClusterNetworkPolicy" as const) : ("NetworkPolicy" as const);
-  const key = { kind, namespace, name };
-  return { kind: "policy" as const, name: key, policy: parsePolicy({ spec }, key) };
 }
 
 const attached = (name: string, address: string) => {
@@ -45,12 +39,12 @@ function engine(): PolicyEngine {
     pod("db", HERE, DB),
     attached("db", DB),
     pod("far", "other", FAR),
-    policy("default", "web", {
+    policyChange("default", "web", {
       podSelector: { matchLabels: { app: "web" } },
       ingress: [{ ports: [{ port: 8080 }] }],
     }),
-    policy("default", "db", { podSelector: { matchLabels: { app: "db" } }, policyTypes: ["Egress"] }),
-    policy(undefined, "to-node", {
+    policyChange("default", "db", { podSelector: { matchLabels: { app: "db" } }, policyTypes: ["Egress"] }),
+    policyChange(undefined, "to-node", {
       tier: "Admin",
       priority: 1,
       subject: { namespaces: {} },

@@ -37,6 +37,7 @@ export async function setUpReflector(
   const setup = { server, clock, log, folder, changes: 0, attemptEnd, retry };
   const view = createNodeReflector({
     client,
+    nodeName: "node-1",
     onChange() {
       setup.changes++;
       onChange?.(view);

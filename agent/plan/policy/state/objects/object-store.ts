@@ -3,7 +3,7 @@ import {
   type Namespace,
   type PeerNode,
   type Pod,
-  type PodSelector,
+  type PodChoice,
   takesPart,
 } from "../../model.ts";
 import { matchesLabels, matchesNamespace } from "../../selectors.ts";
@@ -61,7 +61,7 @@ export function findPodAt(
 
 /** Namespaces that a selector holds for at present; one that it has by name may be unknown. */
 export function namespacesOf(
-  selector: PodSelector,
+  selector: PodChoice,
   { namespaces }: Pick<ObjectStore, "namespaces">,
 ): readonly string[] {
   if (typeof selector.namespaces === "string") return [selector.namespaces];
@@ -72,7 +72,7 @@ export function namespacesOf(
 
 export function findPods(
   store: Pick<ObjectStore, "namespaces" | "podsByNamespace">,
-  selector: PodSelector,
+  selector: PodChoice,
 ): Set<Pod> {
   const found = new Set<Pod>();
   const names =

@@ -13,6 +13,8 @@ export interface Attachment {
 /** Pods of this node: as the API has them, and as they are attached. */
 export interface OwnPods {
   readonly keys: ReadonlySet<string>;
+  /** Those of a namespace; of all where it is undefined. */
+  keysIn(namespace: string | undefined): Iterable<string>;
   /** Undefined: deleted. One that is still attached keeps what it has until it is gone. */
   setPod(key: string, pod: Pod | undefined): void;
   /** Another node has one of this name by now. */
@@ -33,13 +35,10 @@ export function createOwnPods(): OwnPods {
   const pods = new Map<string, Pod>();
   const attachments = new Map<string, Attachment>();
   const idsByKey = new Map<string, Set<string>>();
-  const keys = new Set<string>();
+  const { keys, keysIn, keep } = createKeys();
   /** Deleted, but still attached. */
   const leaving = new Set<string>();
-  const refresh = (key: string): void => {
-    if (pods.has(key) || idsByKey.has(key)) keys.add(key);
-    else keys.delete(key);
-  };
+  const refresh = (key: string): void => keep(key, pods.has(key) || idsByKey.has(key));
   const detach = (id: string, { namespace, name }: Attachment): void => {
     const key = objectKey(namespace, name);
     const ids = idsByKey.get(key);
@@ -54,6 +53,7 @@ export function createOwnPods(): OwnPods {
   };
   return {
     keys,
+    keysIn,
     setPod(key, pod) {
       if (pod !== undefined) {
         pods.set(key, pod);
@@ -87,6 +87,25 @@ export function createOwnPods(): OwnPods {
       const addressesOf = (isKnown: boolean): readonly string[] =>
         own.filter(({ uid }) => knows(key, uid) === isKnown).flatMap(({ addresses }) => addresses);
       return { known: addressesOf(true), strangers: addressesOf(false) };
+    },
+  };
+}
+
+function createKeys() {
+  const keys = new Set<string>();
+  const byNamespace = new Map<string, Set<string>>();
+  return {
+    keys,
+    keysIn: (namespace: string | undefined): Iterable<string> =>
+      namespace === undefined ? keys : (byNamespace.get(namespace) ?? []),
+    keep(key: string, isKept: boolean): void {
+      const namespace = key.slice(0, key.indexOf("/"));
+      const siblings = byNamespace.get(namespace) ?? new Set();
+      for (const set of [keys, siblings])
+        if (isKept) set.add(key);
+        else set.delete(key);
+      if (siblings.size > 0) byNamespace.set(namespace, siblings);
+      else byNamespace.delete(namespace);
     },
   };
 }

@@ -1,12 +1,5 @@
-import {
-  type Namespace,
-  type Pod,
-  type PodSelector,
-  type Policy,
-  type PolicyName,
-  policyKey,
-} from "../../model.ts";
-import { parseAgain } from "../../parse/parse-policy.ts";
+import type { Namespace, Pod, PodChoice, Policy, PolicyName } from "../../model.ts";
+import { parsePolicy } from "../../parse/parse-policy.ts";
 import { matchesNamespace, matchesPod } from "../../selectors.ts";
 import { createSelectorIndex } from "../selector-index.ts";
 
@@ -16,79 +9,96 @@ import { createSelectorIndex } from "../selector-index.ts";
  */
 export interface PolicyStore {
   readonly size: number;
-  /** What each is about. */
-  subjects(): IterableIterator<PolicySubject>;
-  /** Undefined: it is gone. */
-  set(name: PolicyName, policy: Policy | undefined): void;
+  subjects(): Iterable<PolicySubject>;
+  /** Takes what it says as JSON; undefined: it is gone. */
+  set(name: PolicyName, spec: string | undefined): void;
+  /** What was read of policies of own pods a moment ago is let go: it can be read again. */
+  release(): void;
   /** Those that select a pod: the same objects for as long as somebody holds them. */
   selecting(pod: Pick<Pod, "namespace" | "labels">, namespace: Namespace | undefined): readonly Policy[];
   /** Whether there is one that selects pods of the namespace, whatever their labels. */
   concerns(name: string, namespace: Namespace | undefined): boolean;
+  /** Those that cannot be wholly read. */
+  readonly faulty: Pick<ReadonlyMap<unknown, FaultyPolicy>, "size" | "values">;
 }
 
-export interface PolicySubject {
+export type FaultyPolicy = Pick<Policy, "tier" | "namespace" | "name" | "faults">;
+
+/** Whom a policy is about. */
+export interface PolicySubject extends PodChoice {
   readonly policy: PolicyName;
-  readonly subject: PodSelector;
 }
 
 interface Entry extends PolicySubject {
-  /** The object itself where it has no text. */
-  readonly spec: string | Policy;
+  readonly spec: string;
   read: WeakRef<Policy> | undefined;
 }
 
-export function createPolicyStore(): PolicyStore {
-  const entries = new Map<string, Entry>();
+/** `selectsOwn`: whether pods of this node are among those that a policy is about. */
+export function createPolicyStore(selectsOwn: (subject: PolicySubject) => boolean): PolicyStore {
+  /** By namespace, undefined for ClusterNetworkPolicies, and by name. */
+  const entries = new Map<string | undefined, Map<string, Entry>>();
   const index = createSelectorIndex<Entry>();
-  const counts = new Map<string, number>();
-  const cluster = new Set<Entry>();
-  const count = (namespace: string, change: number): void => {
-    const next = (counts.get(namespace) ?? 0) + change;
-    if (next > 0) counts.set(namespace, next);
-    else counts.delete(namespace);
+  const faulty = new Map<Entry, FaultyPolicy>();
+  /** Its pods are placed anew, and need it. */
+  const held = new Set<Policy>();
+  let size = 0;
+  const remove = ({ namespace, name }: PolicyName): void => {
+    const siblings = entries.get(namespace);
+    const entry = siblings?.get(name);
+    if (siblings === undefined || entry === undefined) return;
+    siblings.delete(name);
+    if (siblings.size === 0) entries.delete(namespace);
+    index.remove(entry, entry);
+    faulty.delete(entry);
+    size -= 1;
   };
-  const remove = (key: string): void => {
-    const entry = entries.get(key);
-    if (entry === undefined) return;
-    entries.delete(key);
-    index.remove(entry.subject, entry);
-    cluster.delete(entry);
-    if (entry.policy.namespace !== undefined) count(entry.policy.namespace, -1);
+  const add = (policy: PolicyName, spec: string): void => {
+    const read = parsePolicy(spec, policy);
+    const { tier, namespace, name, subject, faults } = read;
+    const { namespaces, pods } = subject;
+    const entry: Entry = { policy, namespaces, pods, spec, read: undefined };
+    if (selectsOwn(entry)) {
+      held.add(read);
+      entry.read = new WeakRef(read);
+    }
+    const siblings = entries.get(namespace) ?? new Map<string, Entry>();
+    entries.set(namespace, siblings);
+    siblings.set(name, entry);
+    index.add(entry, entry);
+    if (faults.length > 0) faulty.set(entry, { tier, namespace, name, faults });
+    size += 1;
   };
   return {
     get size() {
-      return entries.size;
+      return size;
     },
-    subjects: () => entries.values(),
-    set(policyName, policy) {
-      const key = policyKey(policyName);
-      remove(key);
-      if (policy === undefined) return;
-      const { kind, namespace, name, subject, spec = policy } = policy;
-      const entry: Entry = { policy: { kind, namespace, name }, subject, spec, read: undefined };
-      entries.set(key, entry);
-      index.add(entry.subject, entry);
-      if (namespace === undefined) cluster.add(entry);
-      else count(namespace, 1);
+    *subjects() {
+      for (const siblings of entries.values()) yield* siblings.values();
     },
+    set(policy, spec) {
+      remove(policy);
+      if (spec !== undefined) add(policy, spec);
+    },
+    release: () => held.clear(),
     selecting(pod, namespace) {
       return [...index.candidates(pod, namespace)]
-        .filter(({ subject }) => matchesPod(subject, pod, namespace))
+        .filter((entry) => matchesPod(entry, pod, namespace))
         .map(readEntry);
     },
     concerns(name, namespace) {
-      return (
-        counts.has(name) || [...cluster].some(({ subject }) => matchesNamespace(subject, name, namespace))
-      );
+      if (entries.has(name)) return true;
+      const cluster = [...(entries.get(undefined)?.values() ?? [])];
+      return cluster.some((entry) => matchesNamespace(entry, name, namespace));
     },
+    faulty,
   };
 }
 
 function readEntry(entry: Entry): Policy {
-  if (typeof entry.spec !== "string") return entry.spec;
   const known = entry.read?.deref();
   if (known !== undefined) return known;
-  const policy = parseAgain(entry.spec, entry.policy);
+  const policy = parsePolicy(entry.spec, entry.policy);
   entry.read = new WeakRef(policy);
   return policy;
 }

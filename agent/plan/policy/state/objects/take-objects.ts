@@ -37,7 +37,7 @@ export function createTakeObjects(input: TakeObjectsInput): (change: ObjectChang
         return;
       case "policy":
         input.onNamespace(change.name.namespace);
-        policies.set(change.name, change.policy);
+        policies.set(change.name, change.spec);
         return;
       case "pod network":
         input.onNetwork(change.network);

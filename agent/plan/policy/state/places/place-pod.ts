@@ -92,7 +92,10 @@ export function createPlacer({ families, store, own, policies, names, isBig }: P
       return findOf(key, pod, false).selecting.flatMap(selectorsOf);
     },
     forget: (key) => void found.delete(key),
-    forgetPlans: plans.forget,
+    forgetPlans() {
+      plans.forget();
+      policies.release();
+    },
   };
 }
 

@@ -42,8 +42,7 @@ export function createPlacing({ own, placer, builder, lists }: PlacingInput): Pl
   return {
     note: (key) => void due.add(key),
     soil(namespace) {
-      for (const key of own.keys) {
-        if (namespace !== undefined && !key.startsWith(`${namespace}/`)) continue;
+      for (const key of own.keysIn(namespace)) {
         if (builder.isWaiting(key)) later.add(key);
         else placer.forget(key);
         due.add(key);
