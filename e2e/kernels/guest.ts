@@ -6,9 +6,8 @@ import { SUITES, type SuiteName } from "./suites.ts";
 
 export interface GuestInput {
   readonly kernel: string;
+  /** All that it has, in memory; what a guest writes is lost with it. */
   readonly initramfs: string;
-  /** Its root and its modules; what a guest writes is lost with it. */
-  readonly disks: readonly [string, string];
   /** Further words of the kernel's command line. */
   readonly append: readonly string[];
   readonly suites: readonly SuiteName[];
@@ -37,12 +36,21 @@ const LOOK_EVERY_MS = 5000;
 
 /**
  * A guest's clock counts its instructions, two nanoseconds each, while it has anything to do: limits of tests
- * are limits of progress, however slow the emulation or busy this machine is. It has one CPU, since this
+ * are limits of progress, however slow the emulation or busy this machine is. What it waits for is a timer,
+ * since it keeps everything in memory: the clock goes on to that at once, and nobody waits for minutes that a
+ * guest sleeps through. One that hears another guest sleeps as long as it says. It has one CPU, since this
  * clock is of no use to more.
  */
-const CLOCK = ["-icount", "shift=1,sleep=on", "-smp", "1"];
+const clockFlags = (isAlone: boolean): readonly string[] => [
+  "-icount",
+  `shift=1,sleep=${isAlone ? "off" : "on"}`,
+  "-smp",
+  "1",
+];
 
-const MACHINE = "-machine q35,accel=tcg,smm=off -cpu max -m 2048 -nographic -no-reboot -nic none".split(" ");
+const MACHINE = "-machine q35,accel=tcg,smm=off -cpu max -m 3072 -nographic -no-reboot -nic none".split(" ");
+
+const INIT = "rdinit=/causeway/e2e/kernels/init.sh";
 
 /** A frame is a datagram between two Unix sockets: nothing of it touches the machine's network. */
 function cableFlags({ node, folder }: Cable): readonly string[] {
@@ -55,15 +63,15 @@ function cableFlags({ node, folder }: Cable): readonly string[] {
 export async function runGuest(input: GuestInput): Promise<GuestReport> {
   const { cable, signal } = input;
   const node = cable === undefined ? [] : [`causeway.node=${cable.node}`];
-  const words = ["console=ttyS0", "panic=-1", "edd=off", "loglevel=4", ...input.append, ...node];
+  const words = ["console=ttyS0", INIT, "panic=-1", "edd=off", "loglevel=4", ...input.append, ...node];
   const suites = input.suites.map(
     (name) => `causeway.suite=${[name.replace(" ", "_"), ...SUITES[name]].join(",")}`,
   );
   const append = ["-append", [...words, ...suites].join(" ")];
   const boot = ["-kernel", input.kernel, "-initrd", input.initramfs];
-  const drives = input.disks.flatMap((path) => ["-drive", `file=${path},format=raw,if=virtio,snapshot=on`]);
   const card = cable === undefined ? [] : cableFlags(cable);
-  const child = spawn("qemu-system-x86_64", [...MACHINE, ...CLOCK, ...boot, ...drives, ...card, ...append], {
+  const clock = clockFlags(cable === undefined);
+  const child = spawn("qemu-system-x86_64", [...MACHINE, ...clock, ...boot, ...card, ...append], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const end = (): void => void child.kill("SIGKILL");

@@ -8,7 +8,7 @@ import type { GuestInput } from "./guest.ts";
 export const KERNELS = ["5.10", "6.1", "6.12", "newest"] as const;
 export type KernelName = (typeof KERNELS)[number];
 
-export type BootFiles = Pick<GuestInput, "kernel" | "initramfs" | "disks">;
+export type BootFiles = Pick<GuestInput, "kernel" | "initramfs">;
 
 /** Makes what a guest boots from below `folder`, unless it is there. */
 export function prepareBoot(name: KernelName, folder: string): BootFiles {
@@ -16,15 +16,13 @@ export function prepareBoot(name: KernelName, folder: string): BootFiles {
   const files = {
     kernel: findImage(packaged),
     initramfs: join(folder, `${name}.cpio`),
-    disks: [join(folder, "root.ext4"), join(folder, `${name}-modules.ext4`)],
   } as const;
+  const root = join(folder, "root.cpio");
   const make = (script: string, ...parameters: readonly string[]): void => {
-    const PATH = `${findPackaged("kernels", "busybox/bin")}:${process.env["PATH"]}`;
-    const env = { ...process.env, PATH };
-    execFileSync(join(import.meta.dirname, script), parameters, { env, stdio: "inherit" });
+    execFileSync(join(import.meta.dirname, script), parameters, { stdio: "inherit" });
   };
-  if (!existsSync(files.disks[0])) make("make-root.sh", files.disks[0]);
-  if (!existsSync(files.disks[1])) make("make-boot.sh", packaged, files.initramfs, files.disks[1]);
+  if (!existsSync(root)) make("make-root.sh", root);
+  if (!existsSync(files.initramfs)) make("make-boot.sh", packaged, root, files.initramfs);
   return files;
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The root file system of all guests, as a disk for the emulator: the image's own root, so that what ships is what runs; tools of this machine that
+# The root file system of all guests, as an archive that a kernel unpacks: the image's own root, so that what ships is what runs; tools of this machine that
 # tests call, with their libraries; and below /causeway the tests, with what is in the image as their dist.
 # usage: make-root.sh OUTPUT
 set -euo pipefail
@@ -7,7 +7,6 @@ output=$(realpath -m "${1:?file}")
 mkdir -p "$(dirname "$output")"
 cd "$(dirname "$0")/../.."
 . e2e/image/buildah.sh
-PATH=$PATH:/usr/sbin:/sbin
 version=$(node -p 'require("./package.json").version')
 container=$(buildah from --pull-never --signature-policy "$work/policy.json" "localhost/causeway:$version")
 trap 'buildah umount "$container" >/dev/null; buildah rm "$container" >/dev/null; rm -rf --one-file-system "$work"' EXIT
@@ -44,5 +43,4 @@ mkdir "$root/opt/causeway/bench"
 cp dist/bench/{empty,floor,launch,traffic} "$root/opt/causeway/bench/"
 
 mkdir -p "$root/lib/modules"
-rm -f "$output"
-mke2fs -q -t ext4 -O ^has_journal -m 0 -d "$root" "$output" 1G
+(cd "$root" && find . -print0 | cpio --null --quiet -o -H newc) >"$output"

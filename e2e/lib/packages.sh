@@ -292,7 +292,7 @@ attack)
   ensure_installed gcc iproute2 iputils-ping libc6-dev nftables procps util-linux
   ;;
 kernels)
-  ensure_installed cpio e2fsprogs ethtool gcc iproute2 iptables iputils-ping kmod libc6-dev musl-tools nftables procps qemu-system-x86 xz-utils zstd
+  ensure_installed cpio ethtool gcc iproute2 iptables iputils-ping kmod libc6-dev musl-tools nftables procps qemu-system-x86
   unpack bookworm busybox busybox-static
   unpack bookworm guest-tools ipvsadm libnl-3-200 libnl-genl-3-200 libpopt0 libwrap0 socat
   unpack_kernel bullseye-security kernel-5.10

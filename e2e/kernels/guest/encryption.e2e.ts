@@ -4,7 +4,6 @@
  * disturbed is the same on every kernel (e2e/encryption/nodes.e2e.ts).
  */
 import assert from "node:assert/strict";
-import { release } from "node:os";
 import { after, test } from "node:test";
 import { runKernelTestFile } from "../../../agent/testing/runner/kernel-test-file.ts";
 import { createEncryptedLab } from "../../encryption/encrypted-lab.ts";
@@ -13,16 +12,13 @@ import { testDamagedDevice } from "../../encryption/fault-tests.ts";
 import { testRekey } from "../../encryption/rekey-tests.ts";
 import { testRotationUnderLoad } from "../../encryption/rotation-tests.ts";
 
-/** Where sessions are waited for until they get new keys and end, for minutes of WireGuard's clock. */
-const PATIENT_KERNEL = "6.12.";
-
 const lab = await createEncryptedLab();
 after(() => lab.close());
 
 testEncryption(() => lab);
 testRotationUnderLoad(() => lab);
 testDamagedDevice(() => lab);
-if (release().startsWith(PATIENT_KERNEL)) testRekey(() => lab);
+testRekey(() => lab);
 
 for (const file of ["devices", "by-hand", "kernel"])
   test(`WireGuard of this kernel does what e2e/encryption/${file}.netns.test.ts asks`, async () => {

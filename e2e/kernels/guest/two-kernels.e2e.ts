@@ -26,7 +26,7 @@ const own = Number(/causeway\.node=(\d)/.exec(readFileSync("/proc/cmdline", "utf
 const other = 3 - own;
 const addressesOf = (node: number): [string, string] => [`192.0.2.${node}`, `2001:db8::${node}`];
 run(
-  `modprobe virtio_net; ip link set eth0 name up0; ${addressesOf(own)
+  `modprobe -a virtio_pci virtio_net; ip link set eth0 name up0; ${addressesOf(own)
     .map((address) => `ip address add ${address}${address.includes(":") ? "/64 nodad" : "/24"} dev up0`)
     .join(
       "; ",
