@@ -3,7 +3,7 @@
 # usage: deploy/release.sh prepare          everything up to the push; says what it left out, and why
 #        deploy/release.sh push REGISTRY    pushes image, chart, signatures and attestation, such as registry.example.com/causeway
 # GPG_KEY: name of the key that signs the chart; GPG_KEYRING: a file with it as `gpg --export-secret-keys` writes it.
-# IMAGE: archive of the image, default dist/image.tar. HELM: the program to use, default helm.
+# IMAGE: archive of the image, default dist/image.tar. HELM, GO: the programs to use, default helm and go.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -35,6 +35,7 @@ check_versions() {
 
 package_chart() {
   has "$helm" || fail "there is no helm: it is needed for the chart"
+  if has "${GO:-go}"; then deploy/add-crds.sh; else skip "the definition of ClusterNetworkPolicy in the chart: there is no ${GO:-go}"; fi
   "$helm" lint --quiet charts/causeway
   if [ -n "${GPG_KEY:-}" ]; then
     "$helm" package --sign --key "$GPG_KEY" --keyring "${GPG_KEYRING:?names the file with the key}" --destination "$release" charts/causeway

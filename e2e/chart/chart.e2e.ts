@@ -1,5 +1,6 @@
 import { after, describe } from "node:test";
 import { openHelm } from "./helm.ts";
+import { testCrds } from "./crds-tests.ts";
 import { testConfig } from "./config-tests.ts";
 import { testNotes } from "./notes-tests.ts";
 import { testNames } from "./name-tests.ts";
@@ -7,15 +8,17 @@ import { testRefusals } from "./refusal-tests.ts";
 import { testRendering } from "./rendering-tests.ts";
 import { testSchemas } from "./schema-tests.ts";
 
-const helms = [await openHelm("helm-3"), await openHelm("helm-4")];
+const FOLDERS = ["helm-3", "helm-4"] as const;
+const helms = await Promise.all(FOLDERS.map((folder) => openHelm(folder)));
 after(() => {
   for (const helm of helms) helm.close();
 });
 
-for (const helm of helms) {
+for (const [index, helm] of helms.entries()) {
   describe(`helm ${helm.version}`, () => {
     testRendering(helm);
     testRefusals(helm);
+    testCrds(FOLDERS[index] ?? "");
   });
 }
 

@@ -29,18 +29,18 @@ export interface Helm {
   close(): void;
 }
 
-/** `folder`: below the cache, as `packages.sh chart` names it. */
-export async function openHelm(folder: string): Promise<Helm> {
+/** `folder`: below the cache, as `packages.sh chart` names it. `chart`: the chart's folder. */
+export async function openHelm(folder: string, chart: string = CHART): Promise<Helm> {
   const program = join(CACHE, folder, "helm");
   const home = mkdtempSync(join(tmpdir(), "causeway-helm-"));
   const environment = ["CACHE", "CONFIG", "DATA"].map((kind) => `HELM_${kind}_HOME=${home}`);
   const words = (...args: readonly string[]): string[] => ["env", ...environment, program, ...args];
   const template = (values: Values, ...more: readonly string[]): string[] =>
-    words("template", "causeway", CHART, "--namespace", "kube-system", ...flags(values), ...more);
+    words("template", "causeway", chart, "--namespace", "kube-system", ...flags(values), ...more);
   return {
     version: (await runCommand(words("version", "--short"))).trim(),
     program,
-    lint: (values = {}) => runCommand(words("lint", "--strict", CHART, ...flags(values))),
+    lint: (values = {}) => runCommand(words("lint", "--strict", chart, ...flags(values))),
     template: (values = {}) => runCommand(template(values)),
     async refuse(values) {
       const { code, stdout, stderr } = await observeCommand(template(values));
@@ -52,7 +52,7 @@ export async function openHelm(folder: string): Promise<Helm> {
         words(
           "install",
           "causeway",
-          CHART,
+          chart,
           "--namespace",
           "kube-system",
           "--dry-run=client",

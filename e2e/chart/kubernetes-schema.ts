@@ -57,7 +57,10 @@ export function openSchema(version: string): (object: KubernetesObject) => reado
 /** Such as io.k8s.api.rbac.v1.Role for rbac.authorization.k8s.io/v1. */
 function definitionOf({ apiVersion, kind }: KubernetesObject): string {
   const [version = "", group = "core"] = apiVersion.split("/").toReversed();
-  return `io.k8s.api.${group.split(".")[0]}.${version}.${kind}`;
+  const [name = ""] = group.split(".");
+  // Definitions of kinds are a server of their own.
+  const place = name === "apiextensions" ? "apiextensions-apiserver.pkg.apis" : "api";
+  return `io.k8s.${place}.${name}.${version}.${kind}`;
 }
 
 interface Model {

@@ -106,7 +106,7 @@ export function testRefusals(helm: Helm): void {
   });
 
   test("values refuse encryption that is required of pods whose space is not told", async () => {
-    const set = ["config.encryption.type=wireguard", "config.encryption.require=true"];
+    const set = ['config.encryption.type="wireguard"', "config.encryption.require=true"];
     assert.match(await helm.refuse({ set }), /config.encryption.require needs config.clusterCIDRs/);
   });
 
