@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { THREADS } from "../../agent/native/threads.ts";
 import type { Agent } from "../lib/agent.ts";
 import { waitFor, waitUntilHolds } from "../lib/wait-for.ts";
 import type { PodLab } from "./pod-lab.ts";
@@ -47,13 +48,13 @@ export async function assertNodeIs(lab: PodLab, want: NodeState, timeoutMs = 300
   await waitUntilHolds("the node's state from before", assertion, { timeoutMs, intervalMs: 50 });
 }
 
-/** As many as the agent has requests of one protocol under way at the same time, whatever goes on. */
-const NETLINK_SOCKETS = 4;
-
-/** Asserts that the agent keeps no more netlink sockets than it can use. */
+/**
+ * Asserts that the agent keeps no more netlink sockets of one protocol than it can have requests under way at
+ * the same time.
+ */
 export async function assertFewSockets({ agents }: PodLab): Promise<void> {
   const { netlink } = (await agents.ready()).countOpenFiles();
-  const tooMany = [...netlink].filter(([, count]) => count > NETLINK_SOCKETS);
+  const tooMany = [...netlink].filter(([, count]) => count > THREADS);
   assert.deepEqual(tooMany, [], "netlink sockets by protocol");
 }
 
