@@ -41,7 +41,8 @@ export const LEFT_OUT: Readonly<Record<string, string>> = {
   "test/attacks/": UNTRIED,
   "test/field-cases/field-cases": SAME_ANSWERS,
   "test/field-cases/foreign-routes": "measures what the agent takes of a processor, which here is emulated",
-  "test/field-cases/missing-nat": "an nft that refuses plays the kernel, from which another suite takes modules",
+  "test/field-cases/missing-nat":
+    "an nft that refuses plays the kernel, from which another suite takes modules",
   "test/field-cases/": UNTRIED,
   "kernel/link-churn": UNTRIED,
   "kernel/nft/old-nft": "is about an nft that the image does not have",
