@@ -148,7 +148,9 @@ async function waitUntilReady(agent: ManagedProcess, httpRelay: string): Promise
   };
   const patience = patienceWith(() => agent);
   const isReady = await waitFor("the agent's readiness", probe, patience).catch(() => false);
-  if (!isReady) throw new Error(`The agent did not become ready (${last}): ${agent.output()}`);
+  if (isReady) return;
+  const end = agent.isRunning() ? "" : `, and ended with ${JSON.stringify(await agent.stop())}`;
+  throw new Error(`The agent did not become ready (${last})${end}: ${agent.output()}`);
 }
 
 const FRESH_PAUSE_MS = 50;
