@@ -21,6 +21,9 @@ for word in $(cat /proc/cmdline); do
   suite=$(echo "${word#causeway.suite=}" | tr , ' ')
   echo "guest: suite $(echo "${suite%% *}" | tr _ ' ')"
   node ${suite#* } 2>&1
-  echo "guest: end $?"
+  code=$?
+  # What the kernel says of programs that it has killed goes to no console.
+  [ $code -eq 0 ] || busybox dmesg | busybox tail -n 20
+  echo "guest: end $code"
 done
 busybox poweroff -f
