@@ -20,6 +20,12 @@ export interface RunTime {
   readonly cpuMs: number;
 }
 
+/**
+ * The longest that all may take together, for each of them: a hundred plugins that wait for the lock of
+ * iptables take a minute on a busy machine.
+ */
+const RUN_TIMEOUT_MS = 10_000;
+
 interface LaunchInput {
   /** Name of the namespace in which the programs run. */
   readonly netns: string;
@@ -32,7 +38,8 @@ interface LaunchInput {
 export function launch({ netns, concurrency, runs }: LaunchInput): RunTime[] {
   const file = writeWork("runs", runs.map(formatRun).join("\n"));
   const launcher = new URL("../dist/bench/launch", import.meta.url).pathname;
-  const { stdout: times, stderr } = runBoth([launcher, netnsPath(netns), String(concurrency), file]);
+  const command = [launcher, netnsPath(netns), String(concurrency), file];
+  const { stdout: times, stderr } = runBoth(command, "", runs.length * RUN_TIMEOUT_MS);
   const lines = times.trim().split("\n");
   return runs.map(({ what, stdout }, index) => {
     const [startNs = Number.NaN, endNs = Number.NaN, cpuUs = Number.NaN, status] = (lines[index] ?? "")

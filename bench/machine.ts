@@ -10,13 +10,19 @@ export function run(command: readonly string[], input = ""): string {
   return runBoth(command, input).stdout;
 }
 
+const TIMEOUT_MS = 60_000;
+
 /** The same with what it wrote to stderr without failing. */
-export function runBoth(command: readonly string[], input = ""): { stdout: string; stderr: string } {
+export function runBoth(
+  command: readonly string[],
+  input = "",
+  timeoutMs = TIMEOUT_MS,
+): { stdout: string; stderr: string } {
   const [program = "", ...args] = command;
   const { status, stdout, stderr, error } = spawnSync(program, args, {
     input,
     encoding: "utf8",
-    timeout: 60_000,
+    timeout: timeoutMs,
     maxBuffer: 64 << 20,
   });
   if (error !== undefined) throw error;
