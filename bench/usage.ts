@@ -6,10 +6,20 @@ import { readdirSync, readFileSync } from "node:fs";
  */
 export function cpuMs(pid: number): number {
   const threads = readdirSync(`/proc/${pid}/task`);
-  const ns = threads.map((thread) =>
-    Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]),
-  );
+  const ns = threads.map((thread) => runNs(`/proc/${pid}/task/${thread}/schedstat`));
   return ns.reduce((sum, value) => sum + value, 0) / 1e6;
+}
+
+const GONE: ReadonlySet<unknown> = new Set(["ENOENT", "ESRCH"]);
+
+/** None for a thread that has ended since it was listed. */
+function runNs(path: string): number {
+  try {
+    return Number(readFileSync(path, "utf8").split(" ")[0]);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && GONE.has(error.code)) return 0;
+    throw error;
+  }
 }
 
 /** A line of /proc/PID/status, in MB (proc_pid_status(5)). */
