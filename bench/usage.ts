@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { codeOf } from "../agent/lib/errors.ts";
 
 /**
  * CPU time of a process with all its threads, in milliseconds (schedstat:
@@ -17,7 +18,7 @@ function runNs(path: string): number {
   try {
     return Number(readFileSync(path, "utf8").split(" ")[0]);
   } catch (error) {
-    if (error instanceof Error && "code" in error && GONE.has(error.code)) return 0;
+    if (GONE.has(codeOf(error))) return 0;
     throw error;
   }
 }

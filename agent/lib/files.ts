@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import { type FileHandle, mkdir, open, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { codeOf } from "./errors.ts";
 
 /** What a file must be. */
 export interface FileContent {
@@ -143,8 +144,4 @@ export async function removeFile(path: string): Promise<boolean> {
 export function describeSystemError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.message.split(",")[0] ?? error.message;
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && "code" in error ? error.code : undefined;
 }

@@ -8,17 +8,16 @@ import { testRefusals } from "./refusal-tests.ts";
 import { testRendering } from "./rendering-tests.ts";
 import { testSchemas } from "./schema-tests.ts";
 
-const FOLDERS = ["helm-3", "helm-4"] as const;
-const helms = await Promise.all(FOLDERS.map((folder) => openHelm(folder)));
+const helms = [await openHelm("helm-3"), await openHelm("helm-4")];
 after(() => {
   for (const helm of helms) helm.close();
 });
 
-for (const [index, helm] of helms.entries()) {
+for (const helm of helms) {
   describe(`helm ${helm.version}`, () => {
     testRendering(helm);
     testRefusals(helm);
-    testCrds(FOLDERS[index] ?? "");
+    testCrds(helm.folder);
   });
 }
 

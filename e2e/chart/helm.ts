@@ -17,6 +17,8 @@ export interface Values {
 /** One helm program, with folders of its own. */
 export interface Helm {
   readonly version: string;
+  /** As {@link openHelm} takes it. */
+  readonly folder: string;
   /** Path of the program. */
   readonly program: string;
   lint(values?: Values): Promise<string>;
@@ -39,6 +41,7 @@ export async function openHelm(folder: string, chart: string = CHART): Promise<H
     words("template", "causeway", chart, "--namespace", "kube-system", ...flags(values), ...more);
   return {
     version: (await runCommand(words("version", "--short"))).trim(),
+    folder,
     program,
     lint: (values = {}) => runCommand(words("lint", "--strict", chart, ...flags(values))),
     template: (values = {}) => runCommand(template(values)),

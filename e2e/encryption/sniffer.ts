@@ -5,6 +5,7 @@
  */
 import { readSync } from "node:fs";
 import { loadAddon, UV_READABLE } from "../../agent/native/addon.ts";
+import { codeOf } from "../../agent/lib/errors.ts";
 
 export interface FrameCounts {
   /** Frames of UDP from or to the port. */
@@ -49,7 +50,7 @@ function receive(): number {
   try {
     return readSync(fd, bytes);
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "EAGAIN") return 0;
+    if (codeOf(error) === "EAGAIN") return 0;
     throw error;
   }
 }

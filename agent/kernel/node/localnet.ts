@@ -5,6 +5,7 @@ import { existingLink } from "../link/change-link.ts";
 import type { Change } from "../types.ts";
 import { ensureLoopbackPolicies, removeLoopbackPolicies } from "./loopback-policies.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
+import { codeOf } from "../../lib/errors.ts";
 
 export interface LocalnetContext {
   readonly rtnetlink: NetlinkClient;
@@ -91,7 +92,7 @@ export async function unguardLoopback(xfrm: NetlinkClient): Promise<boolean> {
 
 /** What socket(2) says of a netlink protocol that the kernel does not have. */
 function lacksProtocol(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "EPROTONOSUPPORT";
+  return codeOf(error) === "EPROTONOSUPPORT";
 }
 
 async function setLocalnet(rtnetlink: NetlinkClient, bridge: Link, value: 0 | 1): Promise<Link> {

@@ -3,7 +3,6 @@ import {
   CTA_IP_V4_DST,
   CTA_IP_V4_SRC,
   CTA_MARK,
-  CTA_MARK_MASK,
   CTA_PROTO_DST_PORT,
   CTA_PROTO_NUM,
   CTA_PROTO_SRC_PORT,
@@ -11,7 +10,6 @@ import {
   CTA_TUPLE_ORIG,
   CTA_TUPLE_PROTO,
   CTA_TUPLE_REPLY,
-  IPCTNL_MSG_CT_DELETE,
   IPCTNL_MSG_CT_NEW,
   NFNL_SUBSYS_CTNETLINK,
   NLM_F_CREATE,
@@ -28,12 +26,13 @@ import {
 import type { NetlinkRequest } from "../../netlink/message/message.ts";
 import { nfgenmsg } from "../../netlink/nft/nfgenmsg.ts";
 import type { NetlinkClient } from "../../kernel/socket/netlink-client.ts";
+import { forgetConnections } from "../policy/forget-connections.ts";
 
 /** Of linux/netfilter/nfnetlink_conntrack.h and nf_conntrack_common.h. */
 const [CTA_STATUS, CTA_TIMEOUT] = [3, 7];
 const [SEEN_REPLY, ASSURED, CONFIRMED] = [1 << 1, 1 << 2, 1 << 3];
 
-const CT = NFNL_SUBSYS_CTNETLINK << 8;
+const NEW = (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_NEW;
 const UDP = 17;
 const AT_ONCE = 4096;
 const PORTS = 50_000;
@@ -55,16 +54,8 @@ export async function fillConnections(netfilter: NetlinkClient): Promise<void> {
 }
 
 /** Makes the kernel forget those, and no others. */
-export async function forgetFilled(netfilter: NetlinkClient): Promise<void> {
-  const payload = [nfgenmsg(familyToAf(4)), ...u32NetworkAttribute(CTA_MARK, MARK)];
-  const mask = u32NetworkAttribute(CTA_MARK_MASK, MARK);
-  const request = {
-    type: CT | IPCTNL_MSG_CT_DELETE,
-    flags: 0,
-    payload: [...payload, ...mask],
-    what: "forget",
-  };
-  await netfilter.execute([{ requests: [request] }]);
+export function forgetFilled(netfilter: NetlinkClient): Promise<void> {
+  return forgetConnections(netfilter, MARK);
 }
 
 /** Hundreds of thousands differ by who asks alone: each is a copy of the first. */
@@ -86,7 +77,7 @@ function createNewConnection(): (number: number) => NetlinkRequest {
     for (const place of addresses ?? []) payload.writeUInt8(Math.floor(number / PORTS), place + 2);
     for (const place of ports ?? []) payload.writeUInt16BE(1024 + (number % PORTS), place);
     return {
-      type: CT | IPCTNL_MSG_CT_NEW,
+      type: NEW,
       flags: NLM_F_CREATE,
       payload: [payload],
       what: "make a connection",

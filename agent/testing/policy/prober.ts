@@ -12,6 +12,7 @@ import { loadAddon } from "../../native/addon.ts";
 import { checked } from "../../native/system-error.ts";
 import { type FrameId, probeFrame, readFrameId } from "./probe-frames.ts";
 import type { ProbeRequest } from "./probe.ts";
+import { codeOf } from "../../lib/errors.ts";
 
 /** sys/socket.h, linux/if_packet.h and linux/if_ether.h. */
 const AF_PACKET = 17;
@@ -55,7 +56,7 @@ function receive(): number | undefined {
   try {
     return readSync(receiver, frame);
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "EAGAIN") return undefined;
+    if (codeOf(error) === "EAGAIN") return undefined;
     throw error;
   }
 }
