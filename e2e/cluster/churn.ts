@@ -18,7 +18,7 @@ export interface Churn extends AsyncDisposable {
 export function churnPods(cluster: Cluster): Churn {
   const stopping = new AbortController();
   let started = 0;
-  let failure: unknown;
+  let failure: Error | undefined;
   const work = async (node: string, worker: number): Promise<void> => {
     for (let round = 0; !stopping.signal.aborted; round += 1) {
       await runPod(cluster, node, `churn-${node}-${worker}-${round}`);
@@ -27,7 +27,9 @@ export function churnPods(cluster: Cluster): Churn {
   };
   const workers = cluster.nodes.flatMap(({ name }) =>
     Array.from({ length: AT_ONCE_PER_NODE }, (_, worker) =>
-      work(name, worker).catch((error: unknown) => (failure ??= error)),
+      work(name, worker).catch((cause: unknown) => {
+        failure ??= new Error(`Pods no longer come and go on ${name}`, { cause });
+      }),
     ),
   );
   const end = Promise.all(workers);
