@@ -11,6 +11,7 @@ import {
   encrypting,
   MARKER,
   patienceOf,
+  PORT,
   publishKeys,
   readDevice,
   restartEncrypting,
@@ -83,6 +84,23 @@ function testTraffic(getLab: () => ClusterLab): void {
     await pingMarked(lab);
     const { marked, clear } = await sniffer.stop();
     assert.ok(marked > 0 && Object.keys(clear).length > 0);
+  });
+
+  test("connections of pods are tracked once, not a second time in what carries them between nodes", async () => {
+    const lab = getLab();
+    for (const node of lab.nodes) await reachPods(node, podsOf(others(lab, node)));
+    for (const node of lab.nodes) {
+      const tracked = (await node.run("cat", "/proc/net/nf_conntrack")).split("\n");
+      const [pod = ""] = node.pods[0].addresses;
+      assert.ok(
+        tracked.some((line) => line.includes(`src=${pod} `)),
+        node.name,
+      );
+      assert.deepEqual(
+        tracked.filter((line) => line.includes(`sport=${PORT} dport=${PORT}`)),
+        [],
+      );
+    }
   });
 
   test("a megabyte comes back by TCP, and its server sees the pod's own address", async () => {

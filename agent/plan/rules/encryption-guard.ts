@@ -1,9 +1,19 @@
+import { familyOf } from "../../net/address.ts";
 import type { Cidr } from "../../net/cidr.ts";
 import { formatNftPrefix, mergeCidrs } from "../../net/merge-cidrs.ts";
 import { addressType, keywordOf } from "../nft/nft-family.ts";
 import type { NftChain, NftSet } from "../nft/nft-table.ts";
 import { FAMILIES } from "../peers/peer-routes.ts";
 import type { EncryptionDropReason } from "./drop-reasons.ts";
+
+export interface EncryptionRulesInput {
+  /** UDP port of WireGuard. */
+  readonly port: number;
+  /** The addresses that other nodes send to; empty while nobody has told them. */
+  readonly ownAddresses: readonly string[];
+  /** Undefined where encryption is not required. */
+  readonly guard: EncryptionGuardInput | undefined;
+}
 
 export interface EncryptionGuardInput {
   /** Name of the WireGuard device. */
@@ -12,10 +22,15 @@ export interface EncryptionGuardInput {
   readonly cidrs: readonly Cidr[];
 }
 
-export interface EncryptionGuard {
+export interface EncryptionRules extends EncryptionGuard {
+  /** For the filter of output, before connection tracking. */
+  readonly leavingRules: NftChain["rules"];
+}
+
+interface EncryptionGuard {
   readonly counters: readonly string[];
   readonly sets: readonly NftSet[];
-  /** For the filter of prerouting. */
+  /** For the filter of prerouting, before connection tracking. */
   readonly arrivalRules: NftChain["rules"];
   readonly chains: readonly NftChain[];
 }
@@ -31,10 +46,33 @@ const COUNTER: EncryptionDropReason = "unencrypted";
 const PRIORITY_POSTROUTING = 90;
 
 /**
+ * What WireGuard sends between nodes needs no connection tracking: pods' packets are tracked before they go
+ * into it and when they come out. Each packet of a large one's pieces is one here, so that what looks at them
+ * is most of what rules cost an encrypted stream (docs/performance.md).
+ */
+export function planEncryptionRules(input: EncryptionRulesInput | undefined): EncryptionRules {
+  if (input === undefined) return { ...NO_GUARD, leavingRules: [] };
+  const { port, ownAddresses } = input;
+  const guard = planEncryptionGuard(input.guard);
+  const untracked = "meta l4proto 17 notrack accept";
+  const sealed = ownAddresses.map((address) => ({
+    name: `sealed-${address}`,
+    // A pod's own WireGuard may speak to such a port elsewhere: that is masqueraded as ever.
+    text: `th dport ${port} ${keywordOf(familyOf(address))} daddr ${address} ${untracked}`,
+  }));
+  return {
+    ...guard,
+    arrivalRules: [...guard.arrivalRules, ...sealed],
+    // Nobody else sends from this port: the device has it on all addresses.
+    leavingRules: [{ name: "sealed", text: `th sport ${port} ${untracked}` }],
+  };
+}
+
+/**
  * Nothing goes to pods of other nodes, or comes from them, by another link than the WireGuard device:
  * whatever routes there are, and also before there are any.
  */
-export function planEncryptionGuard(input: EncryptionGuardInput | undefined): EncryptionGuard {
+function planEncryptionGuard(input: EncryptionGuardInput | undefined): EncryptionGuard {
   if (input === undefined) return NO_GUARD;
   const { device, cidrs } = input;
   const drop = `counter name "${COUNTER}" drop`;

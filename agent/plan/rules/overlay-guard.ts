@@ -48,16 +48,15 @@ export interface OverlayGuard {
    * a rule.
    */
   readonly arrivalRules: NftChain["rules"];
+  /** The same for the filter of output, before connection tracking at NF_IP_PRI_CONNTRACK. */
+  readonly leavingRules: NftChain["rules"];
   readonly chains: readonly NftChain[];
 }
 
-const NO_GUARD: OverlayGuard = { counters: [], sets: [], arrivalRules: [], chains: [] };
+const NO_GUARD: OverlayGuard = { counters: [], sets: [], arrivalRules: [], leavingRules: [], chains: [] };
 
 /** NF_IP_PRI_RAW_BEFORE_DEFRAG (uapi/linux/netfilter_ipv4.h). */
 const PRIORITY_BEFORE_DEFRAGMENTATION = -450;
-
-/** NF_IP_PRI_RAW (uapi/linux/netfilter_ipv4.h). */
-const PRIORITY_RAW = -300;
 
 /** After IPVS, which translates destinations at NF_IP_PRI_NAT_SRC - 1 of its input hook (ip_vs_core.c). */
 const PRIORITY_INPUT = 110;
@@ -87,16 +86,15 @@ export function planOverlayGuard(input: OverlayGuardInput | undefined): OverlayG
   if (input === undefined) return NO_GUARD;
   const nodes = FAMILIES.map((family) => planNodes(family, input));
   const { pod, outer, inner } = OVERLAY_COUNTERS;
-  if (!input.isReceiver)
-    return { counters: [pod], sets: nodes, arrivalRules: [], chains: [planSending(input)] };
+  if (!input.isReceiver) return { ...NO_GUARD, counters: [pod], sets: nodes, chains: [planSending(input)] };
   const bindings = input.bindings ?? planOverlayBindings(input);
   return {
     counters: [pod, outer, inner],
     sets: [...nodes, ...setsOf(bindings)],
     arrivalRules: [planArrival(input), ...planUntracked(input)],
+    leavingRules: [planLeaving(input)],
     chains: [
       planSending(input),
-      planLeaving(input),
       planReceiving(input),
       ...(input.devices.length === 0 ? [] : [planUnwrapped(input, bindings)]),
     ],
@@ -192,15 +190,9 @@ function planUntracked({ port, vni, ownAddresses }: OverlayGuardInput): NftChain
   });
 }
 
-/** The same for what leaves, before connection tracking at NF_IP_PRI_CONNTRACK. */
-function planLeaving({ port, vni }: OverlayGuardInput): NftChain {
-  return {
-    name: "overlay-output",
-    type: "filter",
-    hook: "output",
-    priority: PRIORITY_RAW,
-    rules: [...otherPorts(port), { name: "untracked", text: `${VNI} ${vni} notrack` }],
-  };
+function planLeaving({ port, vni }: OverlayGuardInput): NftChain["rules"][number] {
+  const text = `th dport ${port} meta l4proto 17 ${VNI} ${vni} notrack accept`;
+  return { name: "untracked", text };
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { Family } from "../../net/address.ts";
 import type { Cidr } from "../../net/cidr.ts";
-import type { EncryptionGuardInput } from "./encryption-guard.ts";
+import type { EncryptionRulesInput } from "./encryption-guard.ts";
 import type { OverlayGuardInput } from "./overlay-guard.ts";
 
 export interface RulesetInput {
@@ -19,8 +19,8 @@ export interface RulesetInput {
   readonly lacksHostPorts?: boolean;
   /** Undefined where the cluster has no overlay. */
   readonly overlay: OverlayGuardInput | undefined;
-  /** Undefined where encryption is not required. */
-  readonly encryption?: EncryptionGuardInput | undefined;
+  /** Undefined where nothing is encrypted. */
+  readonly encryption?: EncryptionRulesInput | undefined;
 }
 
 export interface MasqueradeInput {

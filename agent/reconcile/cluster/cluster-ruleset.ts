@@ -11,7 +11,7 @@ import { type OverlayNode, overlayNodes, type RememberedPeer } from "../../plan/
 import type { OverlayMode } from "../../plan/peers/peer-routes.ts";
 import { ownClaims, type VxlanSettings } from "../../plan/peers/peers.ts";
 import { WIREGUARD_DEVICE } from "../../plan/encryption/plan-device.ts";
-import type { EncryptionGuardInput } from "../../plan/rules/encryption-guard.ts";
+import type { EncryptionRulesInput } from "../../plan/rules/encryption-guard.ts";
 import {
   createOverlayBinder,
   type OverlayBindings,
@@ -128,15 +128,17 @@ function rulesetInput(input: ClusterRulesetInput, parts: Parts): Parameters<type
     insideCidrs: [...input.nonMasqueradeCIDRs, ...others],
     masquerade: { families: input.masquerade, randomPorts: input.masqueradeRandomPorts },
     overlay: input.overlay === "never" && !isReceiver ? undefined : overlay,
-    encryption: guardOf(input, others, livePrefixes(local)),
+    encryption: encryptionOf(input, others, local),
   };
 }
 
-function guardOf(
-  { encryption, clusterCIDRs }: ClusterRulesetInput,
+function encryptionOf(
+  { encryption: { type, port, require }, clusterCIDRs }: ClusterRulesetInput,
   others: readonly Cidr[],
-  own: readonly Cidr[],
-): EncryptionGuardInput | undefined {
-  if (encryption.type === "none" || !encryption.require) return undefined;
-  return { device: WIREGUARD_DEVICE, cidrs: subtractCidrs([...clusterCIDRs, ...others], own) };
+  local: LocalNetwork,
+): EncryptionRulesInput | undefined {
+  if (type === "none") return undefined;
+  const cidrs = require ? subtractCidrs([...clusterCIDRs, ...others], livePrefixes(local)) : [];
+  const guard = require ? { device: WIREGUARD_DEVICE, cidrs } : undefined;
+  return { port, ownAddresses: local.addresses, guard };
 }
