@@ -10,6 +10,7 @@ import {
 import { run as runProgram } from "../run-program.ts";
 import { encryptByHand, exchangeKeys, WIREGUARD_BY_HAND, WIREGUARD_MTU } from "./encryption.ts";
 import { addFlowTable, type FlowTablePlace } from "./flow-table.ts";
+import { attachBridged, attachRouted, joinDirectly } from "./pods-by-hand.ts";
 import {
   CABLE,
   CLUSTER_CIDR,
@@ -125,50 +126,23 @@ export function makeReference(input: ReferenceNetworkInput): Network {
   return { id, name, paths: pathsOf(site, isVxlan, peers > 0), near, close: async () => undefined };
 }
 
-const RAW_GATEWAY = "169.254.1.1";
-
-/** Veths made by hand, without a bridge: between two pods of a node directly, else routed by the host. */
-export function makeRaw({ id, name, isVxlan = false, isEncrypted = false }: NetworkInput): Network {
+/**
+ * Veths made by hand, without a bridge unless one is asked for: between two pods of a node directly, else
+ * routed by the host.
+ */
+export function makeRaw(input: NetworkInput & { readonly isBridged?: boolean }): Network {
+  const { id, name, isVxlan = false, isEncrypted = false, isBridged = false } = input;
   const site = makeSite(id, PODS);
   const mtu = Math.min(isVxlan ? VXLAN_MTU : 1500, isEncrypted ? WIREGUARD_MTU : 1500);
-  for (const { host, podCidr } of site.nodes) {
-    run(["ip", "netns", "exec", host.netns, "sysctl", "-qw", "net.ipv4.ip_forward=1"]);
-    for (const [pod, netns] of host.podNetns.entries()) {
-      const address = podCidr.replace("0/24", String(pod + 2));
-      const link = `pod${pod}`;
-      ip(
-        [
-          `link add ${link} mtu ${mtu} type veth peer name eth0 mtu ${mtu} netns ${netns}`,
-          `link set ${link} up`,
-          `address add ${RAW_GATEWAY}/32 dev ${link}`,
-          `route add ${address} dev ${link}`,
-        ],
-        host.netns,
-      );
-      ip(
-        [
-          `address add ${address}/32 dev eth0`,
-          "link set eth0 up",
-          `route add ${RAW_GATEWAY} dev eth0`,
-          `route add default via ${RAW_GATEWAY}`,
-        ],
-        netns,
-      );
-    }
-  }
+  for (const node of site.nodes) (isBridged ? attachBridged : attachRouted)(node, mtu);
   if (isEncrypted) encryptByHand(site);
   connectByHand(site, { isVxlan, isEncrypted });
   const [near] = site.nodes;
-  const [client = "", server = ""] = near.host.podNetns;
-  ip([`link add direct0 netns ${client} type veth peer name direct0 netns ${server}`]);
-  ip(["address add 198.18.0.1/24 dev direct0", "link set direct0 up"], client);
-  ip(["address add 198.18.0.2/24 dev direct0", "link set direct0 up"], server);
   const paths = pathsOf(site, isVxlan);
-  const direct = { server: podPath(near, 1), client: podPath(near, 0), address: "198.18.0.2" };
   return {
     id,
     name,
-    paths: isVxlan ? paths : { ...paths, "same node": direct },
+    paths: isVxlan ? paths : { ...paths, "same node": joinDirectly(near) },
     near: near.host,
     close: async () => undefined,
   };

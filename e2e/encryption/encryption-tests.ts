@@ -91,7 +91,7 @@ function testTraffic(getLab: () => ClusterLab): void {
     for (const node of lab.nodes) await reachPods(node, podsOf(others(lab, node)));
     for (const node of lab.nodes) {
       const tracked = (await node.run("cat", "/proc/net/nf_conntrack")).split("\n");
-      const [pod = ""] = node.pods[0].addresses;
+      const [pod] = node.pods[0].addresses;
       assert.ok(
         tracked.some((line) => line.includes(`src=${pod} `)),
         node.name,
