@@ -518,6 +518,11 @@ static void loads(void)
 	put_be32(NFTA_CT_DREG, NFT_REG32_00);
 	put_be32(NFTA_CT_KEY, NFT_CT_MARK);
 	close_expression();
+	open_expression("fib");
+	put_be32(NFTA_FIB_DREG, NFT_REG32_00);
+	put_be32(NFTA_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
+	put_be32(NFTA_FIB_FLAGS, NFTA_FIB_F_SADDR);
+	close_expression();
 	open_expression("payload");
 	put_be32(NFTA_PAYLOAD_DREG, NFT_REG32_02);
 	put_be32(NFTA_PAYLOAD_BASE, NFT_PAYLOAD_TRANSPORT_HEADER);

@@ -115,6 +115,7 @@ const table = { family: constants.NFPROTO_INET, table: "t" };
 const everyExpression = [
   expressions.meta(constants.NFT_META_L4PROTO, 1),
   expressions.ct(constants.NFT_CT_MARK),
+  expressions.sourceType(),
   expressions.payload({ base: constants.NFT_PAYLOAD_TRANSPORT_HEADER, offset: 2, length: 2 }, 2),
   expressions.maskBits(u32Bytes(6)),
   expressions.compare("!=", u32Bytes(0)),
