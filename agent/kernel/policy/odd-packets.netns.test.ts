@@ -6,15 +6,9 @@ import { NETLINK_NETFILTER } from "../../netlink/nft/nft-generation.ts";
 import { runOnHost } from "../../testing/machine/netns.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { ipv4 } from "../../testing/packets/raw-frames.ts";
-import {
-  FRONT,
-  GATEWAYS,
-  isolateWeb,
-  makePodPair,
-  type PodPair,
-  WEB,
-} from "../../testing/policy/pod-pair.ts";
+import { FRONT, GATEWAYS, makePodPair, type PodPair, WEB } from "../../testing/packets/pod-pair.ts";
 import { policyChange } from "../../testing/policy/raw-objects.ts";
+import { isolateWeb } from "../../testing/policy/shop-engine.ts";
 import { assertInsideTestNamespaces } from "../../testing/runner/privileged.ts";
 import { loadNative } from "../socket/native.ts";
 import { createNetlinkClient } from "../socket/netlink-client.ts";
@@ -89,11 +83,11 @@ for (const { name, type, packet } of [
       }`.replace(type === "ipv4" ? /.*ip6 saddr.*\n/ : /.*ip saddr.*\n/, ""),
     );
     try {
-      const before = await denied();
+      const deniedSoFar = await denied();
       await pair.sendPacket("web", type, packet);
       await eventually(
         "the packet is judged",
-        async () => (await denied()) > before || (await countReceived()) > 0,
+        async () => (await denied()) > deniedSoFar || (await countReceived()) > 0,
       );
       assert.equal(await countReceived(), 0);
       await runOnHost("nft", "flush", "ruleset");

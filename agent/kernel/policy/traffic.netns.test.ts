@@ -7,20 +7,12 @@ import type { TableChange } from "../../plan/policy/state/table-change.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { type Netns, runOnHost } from "../../testing/machine/netns.ts";
 import { icmpv6, ipv4, redirect4 } from "../../testing/packets/raw-frames.ts";
-import {
-  answers,
-  FRONT,
-  GATEWAYS,
-  isolateWeb,
-  makePodPair,
-  type PodPair,
-  WEB,
-} from "../../testing/policy/pod-pair.ts";
+import { answers, FRONT, GATEWAYS, makePodPair, type PodPair, WEB } from "../../testing/packets/pod-pair.ts";
+import { isolateWeb } from "../../testing/policy/shop-engine.ts";
 import { assertInsideTestNamespaces } from "../../testing/runner/privileged.ts";
 import { loadNative } from "../socket/native.ts";
 import { createNetlinkClient } from "../socket/netlink-client.ts";
 import { createPolicyKernel } from "./linux-policy-kernel.ts";
-import type { PolicyKernel } from "./policy-kernel.ts";
 import { DEFAULT_POLICY_OPTIONS } from "./policy-options.ts";
 
 assertInsideTestNamespaces();

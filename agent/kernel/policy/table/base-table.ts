@@ -79,7 +79,7 @@ export function baseChains(options: PolicyOptions): readonly ChainPlan[] {
   const all = (chain: string): readonly (readonly Attribute[])[] => [
     [ct(NFT_CT_MARK), maskBits(u32Bytes(markOf(options))), compare("!=", u32Bytes(0)), ...dropped()],
     [ct(NFT_CT_STATE), maskBits(u32Bytes(ESTABLISHED_OR_RELATED)), compare("!=", u32Bytes(0)), accept],
-    ...(chain === "pods" ? fromNode().map((conditions) => [...conditions, accept]) : []),
+    ...(chain === "pods" ? fromNode(accept) : []),
     ...FAMILIES.map((family) => [
       ...isOfFamily(family),
       verdict({ kind: "goto", chain: `${chain}${family}` }),
@@ -113,14 +113,14 @@ export function baseChains(options: PolicyOptions): readonly ChainPlan[] {
 
 /**
  * What the node itself sends: by a program's socket, which the user's load needs, or from one of its
- * addresses, as sockets of the kernel's own do, and resets and errors that no socket sends. br_netfilter hides
- * the link of bridged packets of pods, too.
+ * addresses, as sockets of the kernel's own do, and resets and errors that no socket sends. br_netfilter
+ * hides the link of bridged packets of pods, too.
  */
-function fromNode(): readonly (readonly Attribute[])[] {
+function fromNode(accept: Attribute): readonly (readonly Attribute[])[] {
   const hasNoLink = [meta(NFT_META_IIF), compare("==", u32Bytes(0))];
   return [
-    [...hasNoLink, meta(NFT_META_SKUID)],
-    [...hasNoLink, sourceType(), compare("==", u32Bytes(RTN_LOCAL))],
+    [...hasNoLink, meta(NFT_META_SKUID), accept],
+    [...hasNoLink, sourceType(), compare("==", u32Bytes(RTN_LOCAL)), accept],
   ];
 }
 

@@ -86,7 +86,7 @@ function countElements(blocks: readonly Block[]): number {
  * Elements `ADDRESSES . PROTOCOL . PORTS` that hold what any of the blocks does, of which no two overlap: the
  * kernel refuses those (EEXIST).
  */
-export function planBlockElements(blocks: readonly Block[], family: Family): readonly string[] {
+function planBlockElements(blocks: readonly Block[], family: Family): readonly string[] {
   const format = createFormatSpans(family);
   const elements: string[] = [];
   for (const protocol of ["TCP", "UDP", "SCTP"] as const) {

@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import type { PolicyKernel } from "../../kernel/policy/policy-kernel.ts";
 import { eventually } from "../machine/eventually.ts";
 import { makeNetns, type Netns, runOnHost } from "../machine/netns.ts";
-import { ethernet } from "../packets/raw-frames.ts";
-import { createShopEngine, type ShopEngine } from "./shop-engine.ts";
+import { ethernet } from "./raw-frames.ts";
 
 /** Addresses of the pod "web" of this node, and of "front": another node's, for all that policies know. */
 export const WEB = ["10.244.1.7", "fd00:10:244:1::7"] as const;
@@ -31,7 +29,7 @@ export async function makePodPair(): Promise<PodPair> {
   return {
     ...pods,
     async sendPacket(from, type, packet) {
-      const program = join(import.meta.dirname, "../packets/send-frames.ts");
+      const program = join(import.meta.dirname, "send-frames.ts");
       const ends = {
         from: macIn(await pods[from].run("ip", "link", "show", "eth0")),
         to: macIn(await runOnHost("ip", "link", "show", `${from}0`)),
@@ -82,14 +80,4 @@ export async function answers(from: Netns | "host", address: string): Promise<bo
   } catch {
     return false;
   }
-}
-
-/** Puts the pod "web" under NetworkPolicies with these specs. */
-export async function isolateWeb(kernel: PolicyKernel, ...specs: readonly unknown[]): Promise<ShopEngine> {
-  const shop = createShopEngine();
-  for (const [index, spec] of specs.entries()) shop.addPolicy(`p${index}`, spec);
-  shop.addPod("web", { addresses: WEB, labels: { app: "web" } });
-  shop.addPod("front", { addresses: FRONT, labels: { app: "front" }, node: "there" });
-  await kernel.ensure(shop.engine.table);
-  return shop;
 }
