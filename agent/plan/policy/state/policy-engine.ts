@@ -205,13 +205,14 @@ function strangersOf(
   own: OwnPods,
   { concerns, areUnclear }: Record<"concerns" | "areUnclear", (namespace: string) => boolean>,
 ): ReadonlySet<string> {
-  return new Set(
-    [...own.keys].flatMap((key) => {
-      const namespace = key.slice(0, key.indexOf("/"));
-      const { known, strangers } = own.addressesOf(key);
-      const addresses = areUnclear(namespace) ? [...known, ...strangers] : strangers;
-      // Most pods are known: their namespaces are not looked for among all policies.
-      return addresses.length > 0 && concerns(namespace) ? addresses : [];
-    }),
-  );
+  const unknown = new Set<string>();
+  for (const key of own.keys) {
+    const namespace = key.slice(0, key.indexOf("/"));
+    const { known, strangers } = own.addressesOf(key);
+    const parts = areUnclear(namespace) ? [known, strangers] : [strangers];
+    // Most pods are known: their namespaces are not looked for among all policies.
+    if (parts.every(({ length }) => length === 0) || !concerns(namespace)) continue;
+    for (const part of parts) for (const address of part) unknown.add(address);
+  }
+  return unknown;
 }
