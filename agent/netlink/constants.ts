@@ -250,6 +250,7 @@ export const CTA_TUPLE_ORIG = 1;
 export const CTA_TUPLE_REPLY = 2;
 export const CTA_MARK = 8;
 export const CTA_ID = 12;
+export const CTA_ZONE = 18;
 export const CTA_MARK_MASK = 21;
 export const CTA_FILTER = 25;
 export const CTA_FILTER_ORIG_FLAGS = 1;

@@ -643,6 +643,7 @@ static void connections(void)
 	unsigned bit = htonl(0x08000000);
 	begin_nfnetlink(NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW, NLM_F_ACK, AF_INET, 0);
 	put(CTA_TUPLE_ORIG | NLA_F_NESTED, "\1\2\3\4", 4);
+	put(CTA_ZONE, "\0\7", 2);
 	put(CTA_MARK, &bit, sizeof bit);
 	put(CTA_MARK_MASK, &bit, sizeof bit);
 	end("markConnection");

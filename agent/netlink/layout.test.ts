@@ -268,7 +268,7 @@ const MESSAGES: Readonly<Record<string, NetlinkRequest>> = {
       replySource: "10.244.1.3",
       replyPort: 53,
       mark: 0,
-      key: { tuple: Buffer.from([1, 2, 3, 4]), id: Buffer.alloc(4) },
+      key: { tuple: Buffer.from([1, 2, 3, 4]), id: Buffer.alloc(4), zone: Buffer.from([0, 7]) },
     },
     { value: 0x08000000, mask: 0x08000000 },
   ),

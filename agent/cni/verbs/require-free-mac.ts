@@ -19,7 +19,8 @@ export async function requireFreeMac(
   if (ends.includes(BRIDGE_MAC)) throw taken(mac, "the gateway's");
   const owner = (await kernel.listAttachments()).find((other) => other.mac && ends.includes(other.mac));
   if (owner !== undefined) throw taken(mac, `that of ${describePod(owner)}`);
-  if (ends.some((end) => isDerivedMac(end, addresses))) throw taken(mac, "that of a pod with another address");
+  if (ends.some((end) => isDerivedMac(end, addresses)))
+    throw taken(mac, "that of a pod with another address");
 }
 
 /** The same for both ends of a link. */
