@@ -63,7 +63,7 @@ test("of two pods that ask for one MAC at once, or for both ends of one link, on
     const first = ask(CHOSEN);
     const second = node.call("ADD", { containerId: "second", netns: other.path, args: `MAC=${mac}` });
     const answers = await Promise.all([first, second]);
-    assert.deepEqual(answers.map(({ exitCode }) => exitCode).toSorted(), [0, 1]);
+    assert.equal(answers.filter(({ exitCode }) => exitCode === 0).length, 1);
     await assertReached();
     await node.del("attacker", attacker.path);
     await node.del("second", other.path);
