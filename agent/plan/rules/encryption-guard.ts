@@ -47,8 +47,8 @@ const PRIORITY_POSTROUTING = 90;
 
 /**
  * What WireGuard sends between nodes needs no connection tracking: pods' packets are tracked before they go
- * into it and when they come out. Each packet of a large one's pieces is one here, so that what looks at them
- * is most of what rules cost an encrypted stream (docs/performance.md).
+ * into it, and again when they come out. It cuts large ones, so that what looks at its own is most of what
+ * rules cost a stream.
  */
 export function planEncryptionRules(input: EncryptionRulesInput | undefined): EncryptionRules {
   if (input === undefined) return { ...NO_GUARD, leavingRules: [] };

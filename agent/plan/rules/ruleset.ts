@@ -96,8 +96,8 @@ function planLocalnetGuard(bridge: string, arrivalRules: NftChain["rules"]): Nft
 }
 
 /**
- * Ends a chain about ICMP for everything else. The name of a link costs ten times as much to compare, for
- * each piece of a stream that WireGuard sends (docs/performance.md).
+ * Ends a chain about ICMP for everything else. The kernel copies the name of a link to compare it, for each
+ * piece of a stream that WireGuard sends.
  */
 const NO_ICMP = { name: "no-icmp", text: "meta l4proto != 1 meta l4proto != 58 accept" } as const;
 
