@@ -24,7 +24,7 @@ export interface EncryptionGuardInput {
 
 export interface EncryptionRules extends EncryptionGuard {
   /** For the filter of output, before connection tracking. */
-  readonly leavingRules: NftChain["rules"];
+  readonly departureRules: NftChain["rules"];
 }
 
 interface EncryptionGuard {
@@ -51,7 +51,7 @@ const PRIORITY_POSTROUTING = 90;
  * rules cost a stream.
  */
 export function planEncryptionRules(input: EncryptionRulesInput | undefined): EncryptionRules {
-  if (input === undefined) return { ...NO_GUARD, leavingRules: [] };
+  if (input === undefined) return { ...NO_GUARD, departureRules: [] };
   const { port, ownAddresses } = input;
   const guard = planEncryptionGuard(input.guard);
   const untracked = "meta l4proto 17 notrack accept";
@@ -64,7 +64,7 @@ export function planEncryptionRules(input: EncryptionRulesInput | undefined): En
     ...guard,
     arrivalRules: [...guard.arrivalRules, ...sealed],
     // Nobody else sends from this port: the device has it on all addresses.
-    leavingRules: [{ name: "sealed", text: `th sport ${port} ${untracked}` }],
+    departureRules: [{ name: "sealed", text: `th sport ${port} ${untracked}` }],
   };
 }
 

@@ -124,7 +124,7 @@ test("a packet that is no ICMP is not asked for its link in input and output: th
     .filter(({ type, hook }) => type === "filter" && (hook === "input" || hook === "output"));
   assert.deepEqual(
     chains.map(({ name }) => name),
-    ["raw-output", "input", "overlay-input"],
+    ["departure", "input", "overlay-input"],
   );
   for (const { name, rules } of chains) {
     const asksLink = rules.findIndex(({ text }) => /[io]if(?:name|group)/.test(text));

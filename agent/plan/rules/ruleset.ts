@@ -7,9 +7,12 @@ import type { NftChain, Ruleset } from "../nft/nft-table.ts";
 import { planEncryptionRules } from "./encryption-guard.ts";
 import { HOST_PORT_CHAINS, planHostPorts, planPortSets } from "./host-port-rules.ts";
 import { planOverlayGuard } from "./overlay-guard.ts";
-import { PRIORITY_GUARD, planPortGuard } from "./port-guard.ts";
+import { planPortGuard } from "./port-guard.ts";
 import type { RulesetInput } from "./ruleset-input.ts";
 import { planMasqueradeSets, planSourceNat } from "./source-nat.ts";
+
+/** NF_IP_PRI_RAW (uapi/linux/netfilter_ipv4.h): before connection tracking, after defragmentation. */
+const PRIORITY_RAW = -300;
 
 /**
  * Plans all tables: what leaves the cluster's pod network is masqueraded, host ports lead to their pods,
@@ -34,9 +37,9 @@ export function planRuleset(input: RulesetInput): Ruleset {
       ],
       chains: [
         ...planSourceNat(withPorts, masqueraded, input),
-        planOutput(input.bridge, [...encryption.leavingRules, ...overlay.leavingRules]),
+        planDeparture(input.bridge, [...encryption.departureRules, ...overlay.departureRules]),
         planErrorGuard(input),
-        planLocalnetGuard(input.bridge, [...encryption.arrivalRules, ...overlay.arrivalRules]),
+        ...planArrival([...encryption.arrivalRules, ...overlay.arrivalRules]),
         ...planHostPorts(withPorts),
         ...overlay.chains,
         ...encryption.chains,
@@ -75,30 +78,14 @@ export function withElements(
   }));
 }
 
-/**
- * With route_localnet on the bridge, which ports on 127.0.0.1 need for the answers, pods could reach whatever
- * listens there on the node (CVE-2020-8558). Answers to the node have the bridge's address here, which is
- * translated back later.
- */
-function planLocalnetGuard(bridge: string, arrivalRules: NftChain["rules"]): NftChain {
-  return {
-    name: "localnet",
-    type: "filter",
-    hook: "prerouting",
-    priority: PRIORITY_GUARD,
-    rules: [
-      // The address first: it is cheaper to compare than a name, and ends the rule for nearly every packet.
-      { name: "localnet", text: `ip daddr 127.0.0.0/8 iifname "${bridge}" drop` },
-      { name: "localnet-source", text: `ip saddr 127.0.0.0/8 iifname "${bridge}" drop` },
-      ...arrivalRules,
-    ],
-  };
+/** The filter of what arrives from other nodes; none where nothing is to be judged before it is tracked. */
+function planArrival(rules: NftChain["rules"]): readonly NftChain[] {
+  return rules.length === 0
+    ? []
+    : [{ name: "arrival", type: "filter", hook: "prerouting", priority: PRIORITY_RAW, rules }];
 }
 
-/**
- * Ends a chain about ICMP for everything else. The kernel copies the name of a link to compare it, for each
- * piece of a stream that WireGuard sends.
- */
+/** Ends a chain that is about ICMP for nearly every packet, at the price of two numbers. */
 const NO_ICMP = { name: "no-icmp", text: "meta l4proto != 1 meta l4proto != 58 accept" } as const;
 
 /** What ends a socket's conversation. */
@@ -147,20 +134,18 @@ function planErrorGuard({ bridge, podCidrs }: RulesetInput): NftChain {
 }
 
 /**
- * What needs no connection tracking, and redirects that nobody needs.
- *
  * Pods of one node talk through the host's IP stack, so every packet leaves the bridge where it came in and
  * the host would tell the sender to take the short way, which the guard does not allow. send_redirects of one
  * link cannot turn this off (it is ORed with that of "all"), and IPv6 has no such switch.
  */
-function planOutput(bridge: string, leavingRules: NftChain["rules"]): NftChain {
+function planDeparture(bridge: string, untracked: NftChain["rules"]): NftChain {
   return {
-    name: "raw-output",
+    name: "departure",
     type: "filter",
     hook: "output",
-    priority: PRIORITY_GUARD,
+    priority: PRIORITY_RAW,
     rules: [
-      ...leavingRules,
+      ...untracked,
       NO_ICMP,
       { name: "redirect4", text: `oifname "${bridge}" icmp type redirect drop` },
       { name: "redirect6", text: `oifname "${bridge}" icmpv6 type nd-redirect drop` },
