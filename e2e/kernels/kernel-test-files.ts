@@ -10,6 +10,7 @@ export const GROUPS: Readonly<Record<string, readonly string[]>> = {
     "kernel/uplink/underlay",
     "kernel/nft/nftables",
     "reconcile/node",
+    "test/attacks/bridge-attacks",
   ],
   policy: ["kernel/policy/policy-kernel", "kernel/policy/traffic", "kernel/policy/end-connections"],
   agent: [
