@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { after, afterEach, beforeEach, test, type TestContext } from "node:test";
+import { after, afterEach, beforeEach, test } from "node:test";
 import { NETLINK_NETFILTER } from "../../netlink/nft/nft-generation.ts";
 import type { Packet } from "../../plan/policy/evaluate/evaluate.ts";
 import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
-import { eventually } from "../../testing/machine/eventually.ts";
 import { startFlow } from "../../testing/machine/start-flow.ts";
-import { assertInsideTestNamespaces, privileged } from "../../testing/runner/privileged.ts";
+import { FILLED_PREFIX, fillConnections } from "../../testing/packets/fill-connections.ts";
+import { assertInsideTestNamespaces } from "../../testing/runner/privileged.ts";
 import { loadNative } from "../socket/native.ts";
 import { createNetlinkClient } from "../socket/netlink-client.ts";
 import { endConnections } from "./end-connections.ts";
@@ -14,8 +14,6 @@ import { forgetPods } from "./forget-pods.ts";
 assertInsideTestNamespaces();
 const netfilter = createNetlinkClient(loadNative(), NETLINK_NETFILTER);
 after(() => netfilter.close());
-
-const FLOOD = new URL("../../testing/packets/flood-udp.ts", import.meta.url).pathname;
 
 const MARK = 1 << 27;
 /** Of another program, in the same mark. */
@@ -101,31 +99,10 @@ function countInTurns<Input>(judge: (input: Input) => boolean) {
   };
 }
 
-/** Begins connections of a pod to as many addresses, through another one; and ends what sends. */
-async function fillTable(
-  context: TestContext,
-  [from, to]: readonly [Pod, Pod],
-  count: number,
-): Promise<void> {
-  const addresses = Array.from({ length: count }, (_, index) => `10.77.${index >> 8}.${index & 255}`);
-  await runOnHost("ip", "route", "add", "10.77.0.0/16", "via", to.addresses[0], "dev", to.hostLink);
-  const { pid } = await privileged({
-    command: ["nsenter", `--net=${from.netns.path}`, process.execPath, FLOOD, ...addresses],
-    background: true,
-  });
-  const stop = (): Promise<unknown> => runOnHost("sh", "-c", `kill -9 ${pid} 2>/dev/null; true`);
-  context.after(stop);
-  await eventually("the table is filled", async () => {
-    const tracked = await runOnHost("sh", "-c", "grep -c dst=10.77. /proc/net/nf_conntrack; true");
-    return Number(tracked) >= count;
-  });
-  await stop();
-}
-
 test("a pod that fills the table of connections costs a part of it at a time, not 1 GB and seconds", async (context) => {
-  const [filler, other] = pods as [Pod, Pod, Pod];
+  const [filler] = pods as [Pod, Pod, Pod];
   const count = 4000;
-  await fillTable(context, [filler, other], count);
+  await fillConnections(netfilter, { source: filler.addresses[0], count });
   const ending = countInTurns(({ source }: Packet) => source === filler.addresses[0]);
   context.after(ending.stop);
   const counts = await end(ending.judge, filler.addresses);
@@ -134,7 +111,7 @@ test("a pod that fills the table of connections costs a part of it at a time, no
     ending.counts.inOneTurn < count / 4,
     `${ending.counts.inOneTurn} of ${ending.counts.all} at once`,
   );
-  const forgetting = countInTurns((address: string) => address.startsWith("10.77."));
+  const forgetting = countInTurns((address: string) => address.startsWith(FILLED_PREFIX));
   context.after(forgetting.stop);
   await forgetPods(netfilter, forgetting.judge);
   assert.ok(forgetting.counts.all >= count);
