@@ -111,6 +111,13 @@ test("what a pod says about its own closed port is heard, IPv4 and IPv6", async 
   assert.equal(await ask(6, "fd00:1::1", own6, 9), "ECONNREFUSED");
 });
 
+test("a pod that routes for its node is not believed about what lies behind it either", async () => {
+  const routes = SERVER.map((server, index) => `${server} via ${addresses[index]} dev cw0`);
+  for (const route of routes) await runOnHost("sh", "-c", `ip route add ${route}`);
+  assert.deepEqual([await hears(0), await hears(1)], ["answer", "answer"]);
+  for (const route of routes) await runOnHost("sh", "-c", `ip route delete ${route}`);
+});
+
 test("without the guard the same error ends the conversation", async () => {
   await agent.end("SIGKILL");
   await runOnHost("nft", "flush", "chain", "inet", "causeway", "input");
