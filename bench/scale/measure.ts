@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { median } from "../statistics.ts";
 import { cpuMs, memoryMb } from "../usage.ts";
-import { type Process, repositoryFile, start } from "./processes.ts";
+import { type Process, repositoryFile, start, type TimedLine } from "./processes.ts";
 
 export interface ScaleInput {
   readonly nodes: number;
@@ -111,6 +111,7 @@ async function measureAgent(running: Running): Promise<ScaleResult> {
     throw new Error(`The kernel has ${countRoutes()} routes instead of ${nodes - 1}`);
   const rssReadyMb = memoryMb(agent.pid, "VmRSS");
   const startPauseMs = await longestPause(agent);
+  await watchPauses(agent);
   const changes = await measureChanges(running);
   const changePauseMs = await longestPause(agent);
   // What the work so far has left to do for the collector is not idleness.
@@ -142,12 +143,20 @@ async function measureAgent(running: Running): Promise<ScaleResult> {
   };
 }
 
-/** Since it was asked last. */
-async function longestPause({ pid, line }: Process): Promise<number> {
+/** Since its start, or {@link watchPauses}; ends the watch. */
+async function longestPause(agent: Process): Promise<number> {
+  const { text } = await askWatcher(agent, /^longest pause: /);
+  return Number(text.split(" ")[2]);
+}
+
+async function watchPauses(agent: Process): Promise<void> {
+  await askWatcher(agent, /^watching pauses/);
+}
+
+function askWatcher({ pid, line }: Process, answer: RegExp): Promise<TimedLine> {
   const sinceMs = performance.now();
   process.kill(pid, "SIGUSR2");
-  const { text } = await line(/^longest pause: /, sinceMs);
-  return Number(text.split(" ")[2]);
+  return line(answer, sinceMs);
 }
 
 async function measureChanges(running: Running): Promise<number[]> {
