@@ -176,7 +176,7 @@ test("a node to which the agent finds no way is named", async () => {
     assert.equal(answer.exitCode, 4);
     assert.match(
       answer.stdout,
-      /^FAIL {2}route +10\.244\.3\.9 is of node far \(10\.244\.3\.0\/24\), which cannot be reached: its address 203\.0\.113\.7 is not on a segment/m,
+      /^FAIL {2}route +10\.244\.3\.9 belongs to node far \(10\.244\.3\.0\/24\), which cannot be reached: its address 203\.0\.113\.7 is not on a segment/m,
     );
     assert.match(answer.stdout, /\nbroken at: route\n$/);
   } finally {

@@ -222,7 +222,7 @@ test("an agent that comes after an uninstallation with pods gives its conflist t
   await uninstall();
   const next = await startAgent();
   assert.deepEqual(readdirSync(node.cniConfDir), ["10-causeway.conflist"]);
-  assert.match(next.log(), /Removed our configuration of another name/);
+  assert.match(next.log(), /Removed our CNI configuration of a former name/);
 });
 
 test("uninstall keeps our loopback plugin on a node that another CNI serves by now: its pods need it", async () => {
