@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { eventually } from "../../agent/testing/machine/eventually.ts";
 import { median } from "../statistics.ts";
 import { run, WORK_FOLDER } from "../machine.ts";
-import { childrenCpuMs, cpuMs, memoryMb } from "../usage.ts";
+import { childrenCpuMs, cpuDuring, cpuMs, memoryMb } from "../usage.ts";
 import { type Process, repositoryFile, start } from "../scale/processes.ts";
 import type { Daemon, Way } from "./daemons.ts";
 
@@ -48,7 +48,7 @@ export async function measureDaemon(daemon: Daemon, input: ClusterInput): Promis
       changes.push(await timeOfNew(nodes + count, server, monitor));
     }
     await delay(SETTLE_MS);
-    const idleCpu = await cpuDuring(agent, input.idleS);
+    const idleCpu = await cpuDuring(agent, input.idleS, (pid) => cpuMs(pid) + childrenCpuMs(pid));
     return {
       startMs,
       changeMedianMs: median(changes),
@@ -80,13 +80,6 @@ async function timeOfNew(index: number, server: Process, monitor: Process): Prom
   server.write(`touch ${index}\n`);
   const route = new RegExp(`^11\\.${Math.floor(index / 256)}\\.${index % 256}\\.0/24 via`);
   return (await monitor.line(route, sinceMs)).atMs - sinceMs;
-}
-
-async function cpuDuring({ pid }: Process, seconds: number): Promise<number> {
-  const used = (): number => cpuMs(pid) + childrenCpuMs(pid);
-  const before = used();
-  await delay(seconds * 1000);
-  return (used() - before) / (seconds * 10);
 }
 
 /** Takes away what the program before has left: the next one finds an empty node. */

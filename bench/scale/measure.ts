@@ -1,11 +1,11 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { median } from "../statistics.ts";
-import { cpuMs, memoryMb } from "../usage.ts";
-import { type Process, repositoryFile, start, type TimedLine } from "./processes.ts";
+import { cpuDuring, memoryMb } from "../usage.ts";
+import { type Process, repositoryFile, start, startAgent, type TimedLine } from "./processes.ts";
 
 export interface ScaleInput {
   readonly nodes: number;
@@ -60,7 +60,6 @@ export async function measureScale(input: ScaleInput): Promise<ScaleResult> {
   const { nodes, overlay } = input;
   const folder = mkdtempSync(join(tmpdir(), "scale-"));
   const kubeconfig = join(folder, "kubeconfig");
-  for (const name of ["bin", "net.d"]) mkdirSync(join(folder, name));
   const serverScript = repositoryFile("agent/testing/kube/run-api-server.ts");
   const server = start(process.execPath, [
     serverScript,
@@ -70,19 +69,12 @@ export async function measureScale(input: ScaleInput): Promise<ScaleResult> {
     kubeconfig,
   ]);
   await server.line(/^http/);
-  const flags = {
-    kubeconfig,
-    "node-name": "node-1",
-    socket: join(folder, "agent.sock"),
-    "cni-bin-dir": join(folder, "bin"),
-    "cni-conf-dir": join(folder, "net.d"),
-    overlay,
-  };
-  const flagList = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]);
   const startMs = performance.now();
-  const agent = start(process.execPath, [repositoryFile("dist/causeway.mjs"), "agent", ...flagList], {
-    NODE_OPTIONS: `--import ${repositoryFile("bench/scale/watch-pauses.mjs")}`,
-  });
+  const agent = startAgent(
+    folder,
+    { kubeconfig, overlay },
+    { NODE_OPTIONS: `--import ${repositoryFile("bench/scale/watch-pauses.mjs")}` },
+  );
   const monitor = start("ip", ["monitor", "route"]);
   try {
     return await measureAgent({ ...input, agent, server, monitor, startMs });
@@ -175,10 +167,4 @@ async function changeTime({ server, monitor }: Running, index: number): Promise<
   server.write(`move ${index}\n`);
   const route = new RegExp(`^(11|12)\\.${high}\\.${low}\\.0/24 via`);
   return (await monitor.line(route, sinceMs)).atMs - sinceMs;
-}
-
-async function cpuDuring(agent: Process, seconds: number): Promise<number> {
-  const before = cpuMs(agent.pid);
-  await delay(seconds * 1000);
-  return (cpuMs(agent.pid) - before) / (seconds * 10);
 }
