@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, beforeEach, test } from "node:test";
 import { NETLINK_NETFILTER } from "../../netlink/nft/nft-generation.ts";
 import type { Packet } from "../../plan/policy/evaluate/evaluate.ts";
-import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
+import { makeNetns, type Netns, runOnHost, host } from "../../testing/machine/netns.ts";
 import { startFlow } from "../../testing/machine/start-flow.ts";
 import { FILLED_PREFIX, fillConnections } from "../../testing/packets/fill-connections.ts";
 import { assertInsideTestNamespaces } from "../../testing/runner/privileged.ts";
@@ -31,28 +31,20 @@ let pods: readonly Pod[];
 
 async function makePod(number: number): Promise<Pod> {
   const netns = await makeNetns();
-  const [host, link] = [`pod${number}`, `eth${number}`];
-  await runOnHost(
-    "sh",
-    "-ec",
-    `ip link add ${host} type veth peer name ${link} netns ${netns.pid}; ip link set ${host} up
-    ip address add 10.9.${number}.1/24 dev ${host}; ip -6 address add fd00:9:${number}::1/64 dev ${host} nodad`,
-  );
+  const [hostLink, link] = [`pod${number}`, `eth${number}`];
+  await host(`ip link add ${hostLink} type veth peer name ${link} netns ${netns.pid}; ip link set ${hostLink} up
+    ip address add 10.9.${number}.1/24 dev ${hostLink}; ip -6 address add fd00:9:${number}::1/64 dev ${hostLink} nodad`);
   await netns.run(
     "sh",
     "-ec",
     `ip link set lo up; ip address add 10.9.${number}.2/24 dev ${link}; ip -6 address add fd00:9:${number}::2/64 dev ${link} nodad
     ip link set ${link} up; ip route add default via 10.9.${number}.1; ip -6 route add default via fd00:9:${number}::1`,
   );
-  return { netns, addresses: [`10.9.${number}.2`, `fd00:9:${number}::2`], hostLink: host };
+  return { netns, addresses: [`10.9.${number}.2`, `fd00:9:${number}::2`], hostLink };
 }
 
 beforeEach(async () => {
-  await runOnHost(
-    "sh",
-    "-ec",
-    "echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding",
-  );
+  await host("echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding");
   pods = await Promise.all([1, 2, 3].map(() => makePod(++lastNumber)));
   await runOnHost(
     "nft",
@@ -150,7 +142,7 @@ test("endConnections() leaves the bits of other programs in a connection's mark"
   const [address] = server.addresses;
   await startFlow(context, { from: client.netns, to: server.netns, address, port: 7000 });
   const marks = async (): Promise<readonly number[]> => {
-    const text = await runOnHost("sh", "-ec", "cat /proc/net/nf_conntrack");
+    const text = await host("cat /proc/net/nf_conntrack");
     return text.split("\n").flatMap((line) => {
       const [, mark] = /mark=(\d+)/.exec(line) ?? [];
       return line.includes(`dst=${address} `) ? [Number(mark)] : [];

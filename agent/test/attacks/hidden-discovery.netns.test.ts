@@ -9,7 +9,7 @@ import { BRIDGE_MAC } from "../../net/host-link.ts";
 import { linkLocalOf, macOf } from "../../net/mac.ts";
 import { type AgentProcess, makeNode, type TestNode } from "../../testing/agent/agent-process.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
-import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
+import { makeNetns, type Netns, runOnHost, host } from "../../testing/machine/netns.ts";
 import { ALL_DISGUISES, type Disguise, disguise } from "../../testing/packets/hide-packet.ts";
 import { ethernet, neighbour6, routerAdvertisement } from "../../testing/packets/raw-frames.ts";
 
@@ -65,7 +65,7 @@ async function learned(): Promise<string> {
 
 /** All packets in this form; `index` tells them apart from others. */
 async function sendAll(how: Disguise, index: number): Promise<void> {
-  await runOnHost("sh", "-ec", believe);
+  await host(believe);
   const all = packets(index).flatMap((packet) => disguise(packet, how));
   await send(all.map((packet) => ethernet({ from: MAC, to: BRIDGE_MAC }, "ipv6", packet)));
 }

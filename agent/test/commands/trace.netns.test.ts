@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 import { hostLinkName } from "../../net/host-link.ts";
 import type { TestNode } from "../../testing/agent/agent-process.ts";
 import { makeNeighbourhood, type Neighbourhood } from "../../testing/machine/neighbourhood.ts";
-import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
+import { makeNetns, type Netns, host } from "../../testing/machine/netns.ts";
 import { dumpNodeState } from "../../testing/machine/node-state.ts";
 import { type FindingsReport, runCauseway } from "../../testing/agent/run-causeway.ts";
 
@@ -15,8 +15,6 @@ let lab: Neighbourhood;
 let node: TestNode;
 let outside: Netns;
 const pods: Netns[] = [];
-
-const host = (script: string): Promise<string> => runOnHost("sh", "-ec", script);
 
 const POD = "10.244.1.2";
 const WEB = "10.244.1.3";
