@@ -3,6 +3,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 
 log=$(mktemp)
+failures=$(mktemp)
 passed=0
 failed=0
 
@@ -20,7 +21,14 @@ suite() {
   if [ "$status" -eq 0 ] && [ "$ok" -eq 0 ]; then ok=1; fi
   passed=$((passed + ok))
   failed=$((failed + bad))
+  if [ "$status" -ne 0 ]; then note_failure "$name"; fi
   echo "=== $name: exit $status"
+}
+
+# Keeps what the test runner says of failures once more at its end, or else the suite's last lines: the whole output is long.
+note_failure() {
+  echo "=== $1 failed" >>"$failures"
+  { sed -n '/^✖ failing tests:/,$p' "$log" | grep . || tail -n 40 "$log"; } | head -n 200 >>"$failures"
 }
 
 # What fits into the time of each change.
@@ -56,7 +64,8 @@ finish() {
     git status --short
     failed=$((failed + 1))
   fi
-  rm -f "$log"
+  cat "$failures"
+  rm -f "$log" "$failures"
   echo "$passed passed, $failed failed"
   [ "$failed" -eq 0 ]
 }

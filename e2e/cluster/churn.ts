@@ -8,6 +8,8 @@ const AT_ONCE_PER_NODE = 2;
 
 /** Pods that come and go. */
 export interface Churn extends AsyncDisposable {
+  /** How many have been Ready so far. Throws what went wrong. */
+  started(): number;
   /** Lets those that run end; gives how many were Ready in all. Throws what went wrong. */
   stop(): Promise<number>;
 }
@@ -16,6 +18,7 @@ export interface Churn extends AsyncDisposable {
 export function churnPods(cluster: Cluster): Churn {
   const stopping = new AbortController();
   let started = 0;
+  let failure: Error | undefined;
   const work = async (node: string, worker: number): Promise<void> => {
     for (let round = 0; !stopping.signal.aborted; round += 1) {
       await runPod(cluster, node, `churn-${node}-${worker}-${round}`);
@@ -23,17 +26,24 @@ export function churnPods(cluster: Cluster): Churn {
     }
   };
   const workers = cluster.nodes.flatMap(({ name }) =>
-    Array.from({ length: AT_ONCE_PER_NODE }, (_, worker) => work(name, worker)),
+    Array.from({ length: AT_ONCE_PER_NODE }, (_, worker) =>
+      work(name, worker).catch((cause: unknown) => {
+        failure ??= new Error(`Pods no longer come and go on ${name}`, { cause });
+      }),
+    ),
   );
-  // Looked at when it is stopped; a rejection before that is not forgotten.
-  const end = Promise.allSettled(workers);
-  const stop = async (): Promise<number> => {
-    stopping.abort();
-    for (const result of await end) if (result.status === "rejected") throw result.reason;
+  const end = Promise.all(workers);
+  const countStarted = (): number => {
+    if (failure !== undefined) throw failure;
     return started;
   };
   return {
-    stop,
+    started: countStarted,
+    async stop() {
+      stopping.abort();
+      await end;
+      return countStarted();
+    },
     [Symbol.asyncDispose]: async () => {
       stopping.abort();
       await end;
