@@ -185,10 +185,10 @@ test("detachPod() forgets the neighbours of a pod whose namespace died first", a
 });
 
 test("detachPod() leaves a foreign link alone that has one of our names", async () => {
-  const { host } = podPlan("foreign");
-  await runOnHost("ip", "link", "add", host.link, "type", "veth", "peer", "name", "foreign0");
-  assert.equal(await kernel.detachPod(host.link), "gone");
-  await runOnHost("ip", "link", "del", host.link);
+  const { link } = podPlan("foreign").host;
+  await runOnHost("ip", "link", "add", link, "type", "veth", "peer", "name", "foreign0");
+  assert.equal(await kernel.detachPod(link), "gone");
+  await runOnHost("ip", "link", "del", link);
 });
 
 test("attachPod() of a pod whose address is refused leaves nothing behind and tells the kernel's reason", async () => {

@@ -68,8 +68,8 @@ async function attach(
   return { plan, sockets };
 }
 
-async function identityOf({ host }: PodPlan): Promise<PodIdentity | undefined> {
-  return (await kernel.listAttachments()).find(({ hostLink }) => hostLink === host.link)?.pod;
+async function identityOf(plan: PodPlan): Promise<PodIdentity | undefined> {
+  return (await kernel.listAttachments()).find(({ hostLink }) => hostLink === plan.host.link)?.pod;
 }
 
 for (const { name, pod } of [
