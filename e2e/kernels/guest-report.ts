@@ -4,7 +4,7 @@ export interface SuiteReport {
   readonly failed: Set<string>;
   /** Undefined: it has not come to its end. */
   exitCode: number | undefined;
-  /** When it began, and how long it took, by this machine's clock. */
+  /** What the guest had taken of processors when it began, and what the suite took then. */
   readonly startMs: number;
   tookMs: number;
 }
@@ -22,8 +22,8 @@ export function newReport(): GuestReport {
   return { facts: new Map(), suites: new Map(), current: undefined };
 }
 
-/** Takes a line of the console into account, which came at `nowMs`. */
-export function addLine(report: GuestReport, line: string, nowMs: number): void {
+/** Takes a line of the console into account; by then the guest has taken `cpuMs` of processors. */
+export function addLine(report: GuestReport, line: string, cpuMs: number): void {
   // The firmware's last words are on the line of the first.
   const [, kind, rest = ""] = /guest: (fact|suite|end) (.*)$/.exec(line) ?? [];
   const [, verdict, test = ""] = /^\s*([✔✖]) (.*) \([\d.]+ms\)$/.exec(line) ?? [];
@@ -35,13 +35,13 @@ export function addLine(report: GuestReport, line: string, nowMs: number): void 
       passed: new Set(),
       failed: new Set(),
       exitCode: undefined,
-      startMs: nowMs,
+      startMs: cpuMs,
       tookMs: 0,
     };
     report.suites.set(rest, report.current);
   } else if (kind === "end" && report.current !== undefined) {
     report.current.exitCode = Number(rest);
-    report.current.tookMs = nowMs - report.current.startMs;
+    report.current.tookMs = cpuMs - report.current.startMs;
     report.current = undefined;
   } else if (verdict !== undefined) {
     (verdict === "✔" ? report.current?.passed : report.current?.failed)?.add(test);

@@ -2,15 +2,13 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { cpuMs } from "../../bench/usage.ts";
 import { addLine, type GuestReport, newReport } from "./guest-report.ts";
-import { SUITES, type SuiteName } from "./suites.ts";
+import { APPENDED, SUITES, type SuiteName } from "./suites.ts";
 
 export interface GuestInput {
   readonly kernel: string;
   /** All that it has, in memory; what a guest writes is lost with it. */
   readonly initramfs: string;
-  /** Further words of the kernel's command line. */
-  readonly append: readonly string[];
-  readonly suites: readonly SuiteName[];
+  readonly suite: SuiteName;
   /** Hears each line of the console. */
   readonly onLine: (line: string) => void;
   /** Its network card, and the other guest that the cable leads to. */
@@ -51,9 +49,9 @@ const clockFlags = (isAlone: boolean): readonly string[] => [
 /** Without the string instructions by which kernels clear pages where they are fast: each byte is one turn. */
 const CPU = "max,erms=off,fsrm=off";
 
-const MACHINE = `-machine q35,accel=tcg,smm=off -cpu ${CPU} -m 3072 -nographic -no-reboot -nic none`.split(
-  " ",
-);
+export const MEMORY_MB = 3072;
+const MACHINE =
+  `-machine q35,accel=tcg,smm=off -cpu ${CPU} -m ${MEMORY_MB} -nographic -no-reboot -nic none`.split(" ");
 
 const INIT = "rdinit=/causeway/e2e/kernels/init.sh";
 
@@ -66,13 +64,19 @@ function cableFlags({ node, folder }: Cable): readonly string[] {
 
 /** Boots a guest under emulation, and waits until it powers itself off. */
 export async function runGuest(input: GuestInput): Promise<GuestReport> {
-  const { cable, signal } = input;
+  const { cable, signal, suite } = input;
   const node = cable === undefined ? [] : [`causeway.node=${cable.node}`];
-  const words = ["console=ttyS0", INIT, "panic=-1", "edd=off", "loglevel=4", ...input.append, ...node];
-  const suites = input.suites.map(
-    (name) => `causeway.suite=${[name.replace(" ", "_"), ...SUITES[name]].join(",")}`,
-  );
-  const append = ["-append", [...words, ...suites].join(" ")];
+  const words = [
+    "console=ttyS0",
+    INIT,
+    "panic=-1",
+    "edd=off",
+    "loglevel=4",
+    ...(APPENDED[suite] ?? []),
+    ...node,
+  ];
+  const what = `causeway.suite=${[suite.replace(" ", "_"), ...SUITES[suite]].join(",")}`;
+  const append = ["-append", [...words, what].join(" ")];
   const boot = ["-kernel", input.kernel, "-initrd", input.initramfs];
   const card = cable === undefined ? [] : cableFlags(cable);
   const clock = clockFlags(cable === undefined);
@@ -83,7 +87,12 @@ export async function runGuest(input: GuestInput): Promise<GuestReport> {
   signal?.addEventListener("abort", end);
   const report = newReport();
   const isRunning = (): boolean => child.exitCode === null && child.signalCode === null;
-  const clocks = () => ({ cpuMs: isRunning() ? cpuMs(child.pid ?? 0) : 0, ms: performance.now() });
+  let usedMs = 0;
+  const clocks = () => {
+    // What it has said before its end may come after that.
+    if (isRunning()) usedMs = cpuMs(child.pid ?? 0);
+    return { cpuMs: usedMs, ms: performance.now() };
+  };
   let heard = clocks();
   const watchdog = setInterval(() => {
     const now = clocks();
@@ -94,7 +103,7 @@ export async function runGuest(input: GuestInput): Promise<GuestReport> {
     heard = clocks();
     const line = raw.trimEnd();
     input.onLine(line);
-    addLine(report, line, heard.ms);
+    addLine(report, line, heard.cpuMs);
   }
   clearInterval(watchdog);
   return report;

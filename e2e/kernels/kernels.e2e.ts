@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
 import { createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { after, describe, test } from "node:test";
 import { REPOSITORY } from "../lib/tools.ts";
-import { type GuestInput, runGuest } from "./guest.ts";
+import { type GuestInput, MEMORY_MB, runGuest } from "./guest.ts";
 import { type GuestReport, isGreen } from "./guest-report.ts";
 import { type KernelName, prepareBoot } from "./kernels.ts";
 import { updateTable } from "../lib/support-document.ts";
 import { chooseGuests, type GuestPlan, SOME_GUESTS } from "./suites.ts";
-import { formatSupportTable, mergeRows } from "./support-table.ts";
+import { formatSupportTable, mergeRows, tellDuration } from "./support-table.ts";
 
 const { CAUSEWAY_E2E_FOLDER = "", CAUSEWAY_E2E_LOGS = "", UPDATE_DOCS } = process.env;
 const { CAUSEWAY_GUESTS, CAUSEWAY_KERNELS = "", CAUSEWAY_SUITES = "" } = process.env;
@@ -20,22 +21,24 @@ const plans =
     : chooseGuests(listed(CAUSEWAY_KERNELS), listed(CAUSEWAY_SUITES));
 const reports = new Map<KernelName, GuestReport[]>();
 
+/** A guest has one processor. */
+const MAX_GUESTS = Math.min(
+  availableParallelism(),
+  Math.floor(process.availableMemory() / (MEMORY_MB * 2 ** 20)),
+);
+
 /** Guests watch over themselves: they end when they have said nothing for a while. */
 const NO_TIMEOUT = { timeout: 2 ** 31 - 1 };
 
 /** Boots a guest; its console goes to the logs, and its results to the output. */
-async function boot(
-  kernel: KernelName,
-  { suites, append }: GuestPlan,
-  joined: Joined = {},
-): Promise<GuestReport> {
-  const name = [kernel, ...append, ...suites].join("-");
-  const console = createWriteStream(join(CAUSEWAY_E2E_LOGS, `${name.replaceAll(" ", "-")}.console`));
+async function boot(kernel: KernelName, { suite }: GuestPlan, joined: Joined = {}): Promise<GuestReport> {
+  const name = `${kernel}, ${suite}`;
+  const console = createWriteStream(join(CAUSEWAY_E2E_LOGS, `${name.replaceAll(/,? /g, "-")}.console`));
   const onLine = (line: string): void => {
     console.write(`${line}\n`);
-    if (/^\s*[✔✖] |guest: /.test(line)) process.stdout.write(`  ${kernel}: ${line}\n`);
+    if (/^\s*[✔✖] |guest: /.test(line)) process.stdout.write(`  ${name}: ${line}\n`);
   };
-  const report = await runGuest({ ...prepareBoot(kernel, folder), suites, append, onLine, ...joined });
+  const report = await runGuest({ ...prepareBoot(kernel, folder), suite, onLine, ...joined });
   console.end();
   if (UPDATE_DOCS === "1") updateDocument(formatSupportTable([{ kernel, guests: [report] }], new Date()));
   reports.set(kernel, [...(reports.get(kernel) ?? []), report]);
@@ -53,8 +56,8 @@ async function bootPair(kernels: readonly KernelName[], plan: GuestPlan): Promis
     kernels.map(async (kernel, index) => {
       const cable = { node: index === 0 ? 1 : 2, folder: ends } as const;
       const report = await boot(kernel, plan, { cable, signal: failed.signal });
-      const suites = plan.suites.map((name) => report.suites.get(name));
-      if (!suites.every((suite) => suite !== undefined && isGreen(suite))) failed.abort();
+      const suite = report.suites.get(plan.suite);
+      if (suite === undefined || !isGreen(suite)) failed.abort();
       return report;
     }),
   );
@@ -62,19 +65,25 @@ async function bootPair(kernels: readonly KernelName[], plan: GuestPlan): Promis
   return guests;
 }
 
-for (const plan of plans) {
-  const { kernels, append, suites: names } = plan;
-  const words = append.map((word) => `, ${word}`).join("");
-  test(`Linux ${kernels.join(" and ")}${words}: ${names.join(", ")}`, NO_TIMEOUT, async () => {
-    const guests = kernels.length === 1 ? [await boot(kernels[0], plan)] : await bootPair(kernels, plan);
-    for (const { suites } of guests) {
-      for (const name of names) {
-        const suite = suites.get(name);
-        assert.ok(suite !== undefined, `${name} has not begun`);
-        assert.deepEqual([...suite.failed], [], name);
-        assert.ok(isGreen(suite), `${name} ended with ${suite.exitCode}; ${suite.passed.size} tests passed`);
-      }
-    }
+async function judge(plan: GuestPlan): Promise<void> {
+  const { kernels, suite: name } = plan;
+  const guests = kernels.length === 1 ? [await boot(kernels[0], plan)] : await bootPair(kernels, plan);
+  for (const { suites } of guests) {
+    const suite = suites.get(name);
+    assert.ok(suite !== undefined, `${name} has not begun`);
+    assert.deepEqual([...suite.failed], [], name);
+    assert.ok(isGreen(suite), `${name} ended with ${suite.exitCode}; ${suite.passed.size} tests passed`);
+  }
+}
+
+for (const [what, size] of [
+  ["guests alone", 1],
+  ["joined guests", 2],
+] as const) {
+  const concurrency = Math.max(1, Math.floor(MAX_GUESTS / size));
+  describe(what, { concurrency, ...NO_TIMEOUT }, () => {
+    for (const plan of plans.filter(({ kernels }) => kernels.length === size))
+      test(`Linux ${plan.kernels.join(" and ")}: ${plan.suite}`, NO_TIMEOUT, () => judge(plan));
   });
 }
 
@@ -87,5 +96,6 @@ after(() => {
 
 function updateDocument(table: string): void {
   const path = join(REPOSITORY, "docs", "support.md");
-  writeFileSync(path, updateTable(readFileSync(path, "utf8"), table, "kernels", mergeRows));
+  const text = updateTable(readFileSync(path, "utf8"), table, "kernels", mergeRows);
+  writeFileSync(path, tellDuration(text));
 }

@@ -10,7 +10,10 @@ export type KernelName = (typeof KERNELS)[number];
 
 export type BootFiles = Pick<GuestInput, "kernel" | "initramfs">;
 
-/** Makes what a guest boots from below `folder`, unless it is there. */
+/**
+ * Makes what a guest boots from below `folder`, unless it is there; in one turn, so that guests that start at
+ * once find it whole.
+ */
 export function prepareBoot(name: KernelName, folder: string): BootFiles {
   const packaged = findPackaged("kernels", `kernel-${name}`);
   const files = {

@@ -18,24 +18,19 @@ export const SUITES = {
 
 export type SuiteName = keyof typeof SUITES;
 
-/** One guest, which lives as long as its suites take, or two with a cable between them. */
+/**
+ * One guest, which lives as long as its suite takes, or two with a cable between them. No other suite is in
+ * it: what one leaves, such as an address, changes what the next one sees.
+ */
 export interface GuestPlan {
   readonly kernels: readonly [KernelName] | readonly [KernelName, KernelName];
-  readonly suites: readonly SuiteName[];
-  /** Further words of the kernel's command line. */
-  readonly append: readonly string[];
+  readonly suite: SuiteName;
 }
 
-/** Which suites share a guest. */
-const GUESTS: readonly Omit<GuestPlan, "kernels">[] = [
-  { suites: ["smoke", "missing modules", "figures"], append: [] },
-  { suites: ["surroundings"], append: [] },
-  { suites: ["encryption"], append: [] },
-  { suites: ["kernel tests"], append: [] },
-  { suites: ["policy tests"], append: [] },
-  { suites: ["agent tests"], append: [] },
-  { suites: ["no IPv6"], append: ["ipv6.disable=1"] },
-];
+/** Further words of the kernel's command line. */
+export const APPENDED: Readonly<Partial<Record<SuiteName, readonly string[]>>> = {
+  "no IPv6": ["ipv6.disable=1"],
+};
 
 const PAIRED = "two kernels";
 const PAIRS = [
@@ -45,9 +40,9 @@ const PAIRS = [
 
 /** What fits into the time of each change. */
 export const SOME_GUESTS: readonly GuestPlan[] = [
-  { kernels: ["5.10"], suites: ["smoke"], append: [] },
-  { kernels: ["6.12"], suites: ["smoke"], append: [] },
-  { kernels: ["6.1"], suites: ["no IPv6"], append: ["ipv6.disable=1"] },
+  { kernels: ["5.10"], suite: "smoke" },
+  { kernels: ["6.12"], suite: "smoke" },
+  { kernels: ["6.1"], suite: "no IPv6" },
 ];
 
 /**
@@ -57,17 +52,10 @@ export const SOME_GUESTS: readonly GuestPlan[] = [
 export function chooseGuests(kernels: readonly string[], suites: readonly string[]): readonly GuestPlan[] {
   const wantedKernels = choose("kernel", KERNELS, kernels);
   const wantedSuites = choose("suite", Object.keys(SUITES) as readonly SuiteName[], suites);
-  const guests = wantedKernels.flatMap((kernel) =>
-    GUESTS.map(({ suites: shared, append }) => ({
-      kernels: [kernel] as const,
-      suites: shared.filter((name) => wantedSuites.includes(name)),
-      append,
-    })),
-  );
   const pairs = PAIRS.filter((pair) => pair.some((kernel) => wantedKernels.includes(kernel)));
-  const joined = pairs.map((pair): GuestPlan => ({ kernels: pair, suites: [PAIRED], append: [] }));
-  return [...guests, ...(wantedSuites.includes(PAIRED) ? joined : [])].filter(
-    ({ suites: { length } }) => length > 0,
+  const rows = wantedKernels.map((kernel) => [kernel] as const);
+  return wantedSuites.flatMap((suite) =>
+    (suite === PAIRED ? pairs : rows).map((guests) => ({ kernels: guests, suite })),
   );
 }
 

@@ -7,7 +7,7 @@ import { addLine, type GuestReport, newReport } from "./guest-report.ts";
 import { KERNELS } from "./kernels.ts";
 import { chooseGuests, SUITES } from "./suites.ts";
 import { updateTable } from "../lib/support-document.ts";
-import { formatSupportTable, mergeRows } from "./support-table.ts";
+import { formatSupportTable, mergeRows, tellDuration } from "./support-table.ts";
 
 function guestOf(...lines: readonly string[]): GuestReport {
   const report = newReport();
@@ -45,9 +45,18 @@ test("the table tells what passed in how much time, what failed, what did not co
     assert.ok(row.includes(`| ${cell} |`), `${cell} in ${row}`);
 });
 
+const DOCUMENT = readFileSync(join(REPOSITORY, "docs", "support.md"), "utf8");
+
+test("docs/support.md says how long all guests take, as its cells do", () => {
+  assert.equal(tellDuration(DOCUMENT), DOCUMENT);
+  const cells = "| 3 passed in 1.3 min, 2026-11-26 | 2 passed in 30.0 min, 2026-11-26 |  |";
+  const told = tellDuration(`${cells}\nThe cells add up to nothing.\n`);
+  assert.match(told, /^The cells add up to 31 min: two guests at once take some 16 min for all of them\.$/m);
+  assert.throws(() => tellDuration(cells), /Cannot find/);
+});
+
 test("docs/support.md has no suite that is not green", () => {
-  const text = readFileSync(join(REPOSITORY, "docs", "support.md"), "utf8");
-  const rows = text.split("\n").filter((line) => /^\| (?:\d|newest)/.test(line));
+  const rows = DOCUMENT.split("\n").filter((line) => /^\| (?:\d|newest)/.test(line));
   assert.ok(rows.length > 0);
   const columns = 4 + Object.keys(SUITES).length + 2;
   for (const row of rows) {
@@ -79,17 +88,15 @@ test("a run fills the cells of its suites, and takes none away but of what fails
 
 test("guests run the suites that are asked for on the kernels that are asked for", () => {
   const names = (kernels: readonly string[], suites: readonly string[]): readonly string[] =>
-    chooseGuests(kernels, suites).map(
-      (guest) => `${guest.kernels.join(" and ")}: ${guest.suites.join(", ")}`,
-    );
+    chooseGuests(kernels, suites).map((guest) => `${guest.kernels.join(" and ")}: ${guest.suite}`);
   assert.deepEqual(names(["6.1"], ["figures", "no IPv6"]), ["6.1: figures", "6.1: no IPv6"]);
   assert.deepEqual(
     names([], ["surroundings"]),
     KERNELS.map((name) => `${name}: surroundings`),
   );
   assert.deepEqual(names(["6.12"], ["two kernels"]), ["6.1 and 6.12: two kernels"]);
-  const all = chooseGuests([], []).flatMap((guest) =>
-    guest.suites.flatMap((suite) => guest.kernels.map((kernel) => `${kernel} ${suite}`)),
+  const all = chooseGuests([], []).flatMap(({ kernels, suite }) =>
+    kernels.map((kernel) => `${kernel} ${suite}`),
   );
   assert.equal(new Set(all).size, KERNELS.length * Object.keys(SUITES).length);
   assert.throws(() => chooseGuests(["4.18"], []), /No kernel "4.18", only 5.10,/);

@@ -21,7 +21,7 @@ export interface KernelResults {
 
 /**
  * Kernels and suites as a table of Markdown: a row for each kernel. A cell tells how many tests passed, how
- * long that took and when, or how many failed, or nothing where none ran.
+ * much CPU that took and when, or how many failed, or nothing where none ran.
  */
 export function formatSupportTable(kernels: readonly KernelResults[], date: Date): string {
   const rows = kernels.map((results) => row(cellsOf(results, date)));
@@ -38,6 +38,20 @@ export function mergeRows(latest: string, known: string | undefined): string {
   const isSamePackage = cells[PACKAGE] === old[PACKAGE];
   const merged = cells.map((cell, index) => (cell === "" && isSamePackage ? (old[index] ?? "") : cell));
   return row(merged.map((cell) => (/FAILED|NO END/.test(cell) ? "" : cell)));
+}
+
+const TOGETHER = /^The cells add up to .*$/m;
+
+/**
+ * The document with its line about how long all guests take, from the times in its cells. Throws when it has
+ * no such line.
+ */
+export function tellDuration(text: string): string {
+  if (!TOGETHER.test(text)) throw new Error(`Cannot find "${TOGETHER.source}"`);
+  const times = [...text.matchAll(/ passed in ([\d.]+) min,/g)].map(([, minutes]) => Number(minutes));
+  const sum = times.reduce((total, minutes) => total + minutes, 0);
+  const words = `${sum.toFixed(0)} min: two guests at once take some ${(sum / 2).toFixed(0)} min for all of them.`;
+  return text.replace(TOGETHER, `The cells add up to ${words}`);
 }
 
 function cellsIn(text: string): readonly string[] {
