@@ -36,7 +36,7 @@ after(async () => {
 });
 
 /** Packets by which the host would learn of a router, and of a neighbour; each disguise has its own. */
-function packets(index: number): readonly Buffer[] {
+function packets(index: number): readonly Uint8Array[] {
   const prefix = `fd00:bad:${index + 1}::`;
   const asker = `fd00:1::bad:${index + 1}`;
   return [
@@ -66,7 +66,7 @@ async function learned(): Promise<string> {
 /** All packets in this form; `index` tells them apart from others. */
 async function sendAll(how: Disguise, index: number): Promise<void> {
   await host(believe);
-  const all = packets(index).flatMap((packet) => disguise(packet, how));
+  const all = packets(index).flatMap((packet) => disguise(Buffer.from(packet), how));
   await send(all.map((packet) => ethernet({ from: MAC, to: BRIDGE_MAC }, "ipv6", packet)));
 }
 
