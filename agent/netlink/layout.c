@@ -518,6 +518,11 @@ static void loads(void)
 	put_be32(NFTA_CT_DREG, NFT_REG32_00);
 	put_be32(NFTA_CT_KEY, NFT_CT_MARK);
 	close_expression();
+	open_expression("fib");
+	put_be32(NFTA_FIB_DREG, NFT_REG32_00);
+	put_be32(NFTA_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
+	put_be32(NFTA_FIB_FLAGS, NFTA_FIB_F_SADDR);
+	close_expression();
 	open_expression("payload");
 	put_be32(NFTA_PAYLOAD_DREG, NFT_REG32_02);
 	put_be32(NFTA_PAYLOAD_BASE, NFT_PAYLOAD_TRANSPORT_HEADER);
@@ -638,6 +643,7 @@ static void connections(void)
 	unsigned bit = htonl(0x08000000);
 	begin_nfnetlink(NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW, NLM_F_ACK, AF_INET, 0);
 	put(CTA_TUPLE_ORIG | NLA_F_NESTED, "\1\2\3\4", 4);
+	put(CTA_ZONE, "\0\7", 2);
 	put(CTA_MARK, &bit, sizeof bit);
 	put(CTA_MARK_MASK, &bit, sizeof bit);
 	end("markConnection");

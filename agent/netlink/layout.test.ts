@@ -115,6 +115,7 @@ const table = { family: constants.NFPROTO_INET, table: "t" };
 const everyExpression = [
   expressions.meta(constants.NFT_META_L4PROTO, 1),
   expressions.ct(constants.NFT_CT_MARK),
+  expressions.sourceType(),
   expressions.payload({ base: constants.NFT_PAYLOAD_TRANSPORT_HEADER, offset: 2, length: 2 }, 2),
   expressions.maskBits(u32Bytes(6)),
   expressions.compare("!=", u32Bytes(0)),
@@ -267,7 +268,7 @@ const MESSAGES: Readonly<Record<string, NetlinkRequest>> = {
       replySource: "10.244.1.3",
       replyPort: 53,
       mark: 0,
-      key: { tuple: Buffer.from([1, 2, 3, 4]), id: Buffer.alloc(4) },
+      key: { tuple: Buffer.from([1, 2, 3, 4]), id: Buffer.alloc(4), zone: Buffer.from([0, 7]) },
     },
     { value: 0x08000000, mask: 0x08000000 },
   ),

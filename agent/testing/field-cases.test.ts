@@ -8,7 +8,7 @@ const REPOSITORY = new URL("../../", import.meta.url);
  * Rows that must be there: install, addresses, life of a sandbox, DEL, the CNI contract, the datapath of
  * nodes and what is between them; network policies.
  */
-const REQUIRED = [[1, 8], [11], [14, 16], [18, 70], [301, 355]].flatMap(([first = 0, last = first]) =>
+const REQUIRED = [[1, 8], [11], [14, 16], [18, 70], [301, 356]].flatMap(([first = 0, last = first]) =>
   Array.from({ length: last - first + 1 }, (_, index) => first + index),
 );
 

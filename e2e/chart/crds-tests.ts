@@ -1,14 +1,12 @@
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { runCommand } from "../lib/command.ts";
-import { REPOSITORY } from "../lib/tools.ts";
-import { CHART, type Helm, openHelm } from "./helm.ts";
+import { copyChart, copyReleasedChart } from "../lib/released-chart.ts";
+import { type Helm, openHelm } from "./helm.ts";
 import { type KubernetesObject, openSchema, parseObjects } from "./kubernetes-schema.ts";
 
-const FILE = "files/clusternetworkpolicies.yaml";
 const INSTALL = "crds.install=true";
 
 /** `crds.install`, with copies of the chart as the repository has it, and as `deploy/add-crds.sh` makes it. */
@@ -16,16 +14,12 @@ export function testCrds(helmFolder: string): void {
   const folder = mkdtempSync(join(tmpdir(), "causeway-chart-"));
   let plain: Helm;
   let released: Helm;
-  const openCopy = async (name: string): Promise<Helm> => {
-    const chart = join(folder, name);
-    cpSync(CHART, chart, { recursive: true });
-    rmSync(join(chart, FILE), { force: true });
-    return openHelm(helmFolder, chart);
-  };
   before(async () => {
-    plain = await openCopy("plain");
-    released = await openCopy("released");
-    await runCommand([join(REPOSITORY, "deploy", "add-crds.sh"), join(folder, "released")]);
+    const charts = { plain: join(folder, "plain"), released: join(folder, "released") };
+    copyChart(charts.plain);
+    await copyReleasedChart(charts.released);
+    plain = await openHelm(helmFolder, charts.plain);
+    released = await openHelm(helmFolder, charts.released);
   });
   after(() => {
     plain.close();

@@ -1,6 +1,7 @@
 import { testBandwidth } from "./bandwidth-tests.ts";
 import { findClusterTools } from "./cluster-tools.ts";
 import { describeCluster } from "./describe-cluster.ts";
+import { testCrds } from "./crds-tests.ts";
 import { testDocumentedKubectl } from "./documented-kubectl-tests.ts";
 import { testKubectlPlugin } from "./kubectl-plugin-tests.ts";
 import { testMetrics } from "./metrics-tests.ts";
@@ -34,6 +35,7 @@ describeCluster("a dual-stack cluster", { tools, proxyModes, families: [4, 6] },
 describeCluster("a control plane without nodes", { tools, proxyModes: [], families: [4] }, (getCluster) => {
   testValues(getCluster);
   testAdmission(getCluster);
+  testCrds(getCluster);
 });
 
 describeCluster("a cluster of IPv4 alone", { tools, proxyModes, families: [4] }, (getCluster) => {

@@ -40,7 +40,6 @@ export async function add(context: CommandsContext, request: Add, caller: AddCal
   if (attachments.get(hostLink) !== undefined) {
     throw interfaceExists(request, `container has it through host link "${hostLink}"`);
   }
-  if (runtimeConfig.mac !== undefined) await requireFreeMac(context, runtimeConfig.mac);
   const pod = reserve(ipam.reserve(runtimeConfig.addresses));
   const addresses = pod.map(({ address }) => address);
   const network = config.name;
@@ -69,6 +68,7 @@ export async function add(context: CommandsContext, request: Add, caller: AddCal
   );
   let routes: readonly PodRoute[];
   try {
+    if (runtimeConfig.mac !== undefined) await requireFreeMac(context, runtimeConfig.mac, addresses);
     requireFamilies(settings.hostPorts, pod);
     if (settings.hostPorts.length > 0) await requireUnhidden(kernel, settings.hostPorts, pod);
     reservePorts(context, hostLink, settings.hostPorts);

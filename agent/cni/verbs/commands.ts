@@ -6,6 +6,7 @@ import { del } from "./del.ts";
 import { gc } from "./gc.ts";
 import { createKeyedLock } from "../../lib/keyed-lock.ts";
 import { createLimiter } from "../../lib/limiter.ts";
+import { linkOfMac } from "./require-free-mac.ts";
 import { SUPPORTED_VERSIONS } from "../request/network-config.ts";
 import type { CniRequest } from "../request/request.ts";
 import { status } from "./status.ts";
@@ -25,15 +26,20 @@ export function createCommands(context: CommandsContext, collection: SharedLock)
   // is what makes the last word the DEL's.
   const containers = createKeyedLock();
   const adds = createLimiter(MAX_ADDS);
+  // Who asks for the MAC of another must find that one's link.
+  const macs = createKeyedLock();
   const inTurn = (containerId: string, work: () => Promise<string>): Promise<string> =>
     collection.shared(() => containers.run(containerId, work));
 
   return async (request, caller) => {
     switch (request.command) {
       case "ADD":
-        return inTurn(request.containerId, () =>
-          adds.run(() => add(context, request, { ...caller, isAlone: () => adds.running() === 1 })),
-        );
+        return inTurn(request.containerId, () => {
+          const { mac } = request.runtimeConfig;
+          const work = (): Promise<string> =>
+            adds.run(() => add(context, request, { ...caller, isAlone: () => adds.running() === 1 }));
+          return mac === undefined ? work() : macs.run(linkOfMac(mac), work);
+        });
       case "CHECK":
         return inTurn(request.containerId, () => check(context, request));
       case "DEL":

@@ -14,7 +14,7 @@ const udp: Connection = {
   replySource: "192.0.2.10",
   replyPort: 8080,
   mark: 0,
-  key: { tuple: nothing, id: nothing },
+  key: { tuple: nothing, id: nothing, zone: undefined },
 };
 const tcp: Connection = { ...udp, protocol: 6 };
 const port: HostPort = { protocol: "udp", hostPort: 8080, containerPort: 80, hostIp: undefined };

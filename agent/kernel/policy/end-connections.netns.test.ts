@@ -3,6 +3,7 @@ import { after, afterEach, beforeEach, test } from "node:test";
 import { NETLINK_NETFILTER } from "../../netlink/nft/nft-generation.ts";
 import type { Packet } from "../../plan/policy/evaluate/evaluate.ts";
 import { makeNetns, type Netns, runOnHost, host } from "../../testing/machine/netns.ts";
+import { eventually } from "../../testing/machine/eventually.ts";
 import { startFlow } from "../../testing/machine/start-flow.ts";
 import { FILLED_PREFIX, fillConnections } from "../../testing/packets/fill-connections.ts";
 import { assertInsideTestNamespaces } from "../../testing/runner/privileged.ts";
@@ -136,6 +137,22 @@ for (const [family, index] of [
     await forbidden.goesOn();
   });
 }
+
+for (const direction of ["", "original "] as const)
+  test(`connections in a zone of another program, for ${direction === "" ? "both directions" : "one direction"}, are ended and forgotten like others`, async (context) => {
+    const [client, server] = pods as [Pod, Pod, Pod];
+    await runOnHost(
+      "nft",
+      `table inet zones { chain in { type filter hook prerouting priority raw; ct ${direction}zone set 7; }; }`,
+    );
+    for (const address of server.addresses) {
+      const flow = await startFlow(context, { from: client.netns, to: server.netns, address, port: 7000 });
+      assert.equal((await end(() => true, [address])).ended, 2);
+      await flow.stops();
+      await forgetPods(netfilter, (gone) => gone === address);
+      await eventually("others have their place", async () => (await end(() => true, [address])).ended > 0);
+    }
+  });
 
 test("endConnections() leaves the bits of other programs in a connection's mark", async (context) => {
   const [client, server] = pods as [Pod, Pod, Pod];

@@ -1,101 +1,45 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import { addressToBytes } from "../../net/address.ts";
 import { NETLINK_NETFILTER } from "../../netlink/nft/nft-generation.ts";
 import { findDenial } from "../../plan/policy/compile/drop-names.ts";
 import type { TableChange } from "../../plan/policy/state/table-change.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
-import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
-import { ethernet, icmpv6, ipv4, redirect4 } from "../../testing/packets/raw-frames.ts";
-import { createShopEngine } from "../../testing/policy/shop-engine.ts";
+import { type Netns, runOnHost } from "../../testing/machine/netns.ts";
+import { icmpv6, ipv4, redirect4 } from "../../testing/packets/raw-frames.ts";
+import { answers, FRONT, GATEWAYS, makePodPair, type PodPair, WEB } from "../../testing/packets/pod-pair.ts";
+import { isolateWeb } from "../../testing/policy/shop-engine.ts";
 import { assertInsideTestNamespaces } from "../../testing/runner/privileged.ts";
 import { loadNative } from "../socket/native.ts";
 import { createNetlinkClient } from "../socket/netlink-client.ts";
 import { createPolicyKernel } from "./linux-policy-kernel.ts";
-import type { PolicyKernel } from "./policy-kernel.ts";
 import { DEFAULT_POLICY_OPTIONS } from "./policy-options.ts";
 
 assertInsideTestNamespaces();
 const netfilter = createNetlinkClient(loadNative(), NETLINK_NETFILTER);
-const WEB = ["10.244.1.7", "fd00:10:244:1::7"] as const;
-const FRONT = ["10.244.3.9", "fd00:10:244:3::9"] as const;
-const GATEWAYS = ["10.244.1.1", "fd00:10:244:1::1"] as const;
 const NOTHING = { podSelector: {}, policyTypes: ["Ingress", "Egress"] };
 
+let pair: PodPair;
 let web: Netns;
 let front: Netns;
 
-/** Gateway of a namespace: the host. */
-async function connect(netns: Netns, link: string, [v4, v6]: readonly [string, string]): Promise<void> {
-  const gateway = (address: string): string => address.replace(/\d+$/, "1");
-  await runOnHost(
-    "sh",
-    "-c",
-    `set -e
-    ip link add ${link} type veth peer name eth0 netns ${netns.pid}
-    ip addr add ${gateway(v4)}/24 dev ${link}
-    ip addr add ${gateway(v6)}/64 dev ${link} nodad
-    ip link set ${link} up
-    sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1`,
-  );
-  await netns.run(
-    "sh",
-    "-c",
-    `set -e
-    ip addr add ${v4}/24 dev eth0
-    ip addr add ${v6}/64 dev eth0 nodad
-    ip link set eth0 up
-    ip route add default via ${gateway(v4)}
-    ip -6 route add default via ${gateway(v6)}`,
-  );
-}
-
 before(async () => {
-  web = await makeNetns();
-  front = await makeNetns();
-  await connect(web, "web0", WEB);
-  await connect(front, "front0", FRONT);
-  // A link that is up carries nothing before the kernel has seen its carrier.
-  for (const address of WEB) await eventually(`${address} is reached`, () => answers(front, address));
+  pair = await makePodPair();
+  ({ web, front } = pair);
 });
 
 afterEach(() => runOnHost("nft", "flush", "ruleset"));
 
 after(async () => {
   netfilter.close();
-  await web.remove();
-  await front.remove();
+  await pair.remove();
 });
-
-async function answers(from: Netns | "host", address: string): Promise<boolean> {
-  const ping = ["ping", "-c1", "-W1", address] as const;
-  try {
-    await (from === "host" ? runOnHost(...ping) : from.run(...ping));
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/**
- * The pod "web" of this node, under what is asked; the pod "front" is another node's, for all that policies
- * know.
- */
-async function isolate(kernel: PolicyKernel, ...specs: readonly unknown[]) {
-  const shop = createShopEngine();
-  for (const [index, spec] of specs.entries()) shop.addPolicy(`p${index}`, spec);
-  shop.addPod("web", { addresses: WEB, labels: { app: "web" } });
-  shop.addPod("front", { addresses: FRONT, labels: { app: "front" }, node: "there" });
-  await kernel.ensure(shop.engine.table);
-  return shop;
-}
 
 for (const family of [0, 1] as const) {
   const name = family === 0 ? "IPv4" : "IPv6";
   test(`an isolated pod hears its own node, and nobody else (${name})`, async () => {
     assert.ok(await answers(front, WEB[family]), "without policies");
-    await isolate(createPolicyKernel({ netfilter }), NOTHING);
+    await isolateWeb(createPolicyKernel({ netfilter }), NOTHING);
     assert.ok(!(await answers(front, WEB[family])));
     assert.ok(!(await answers(web, FRONT[family])));
     assert.ok(await answers("host", WEB[family]));
@@ -103,7 +47,7 @@ for (const family of [0, 1] as const) {
 
   test(`what a pod sends to its own node is egress, unless that is allowed; neighbour discovery passes (${name})`, async () => {
     const kernel = createPolicyKernel({ netfilter });
-    await isolate(kernel, NOTHING);
+    await isolateWeb(kernel, NOTHING);
     await web.run("ip", "neigh", "flush", "all");
     await runOnHost("ip", "neigh", "flush", "dev", "web0");
     assert.ok(!(await answers(web, GATEWAYS[family])));
@@ -111,7 +55,7 @@ for (const family of [0, 1] as const) {
     assert.match(neighbours, /lladdr/, "the node has told its MAC address");
     assert.ok(await answers("host", WEB[family]));
     const options = { ...DEFAULT_POLICY_OPTIONS, toOwnNode: "allow" } as const;
-    await isolate(createPolicyKernel({ netfilter, options }), NOTHING);
+    await isolateWeb(createPolicyKernel({ netfilter, options }), NOTHING);
     assert.ok(await answers(web, GATEWAYS[family]));
     assert.ok(!(await answers(web, FRONT[family])));
   });
@@ -119,7 +63,7 @@ for (const family of [0, 1] as const) {
 
 test("drops are counted by the name of what drops, which tells why", async () => {
   const kernel = createPolicyKernel({ netfilter });
-  const { engine } = await isolate(kernel, NOTHING);
+  const { engine } = await isolateWeb(kernel, NOTHING);
   assert.ok([...(await kernel.readDenials()).values()].every((packets) => packets === 0));
   await answers(front, WEB[0]);
   await answers(web, FRONT[0]);
@@ -168,7 +112,7 @@ function forgedError(family: 0 | 1): Uint8Array {
 for (const [family, name] of ["IPv4", "IPv6"].entries() as Iterable<[0 | 1, string]>) {
   test(`fragments are judged by the port of the whole datagram (${name})`, async () => {
     const ports = [{ protocol: "UDP", port: 5000 }];
-    await isolate(createPolicyKernel({ netfilter }), { podSelector: {}, ingress: [{ ports }] });
+    await isolateWeb(createPolicyKernel({ netfilter }), { podSelector: {}, ingress: [{ ports }] });
     const over = new AbortController();
     const heard = web.run(NODE, "-e", HEAR).finally(() => over.abort());
     while (!over.signal.aborted) await front.run(NODE, "-e", TELL, WEB[family]);
@@ -178,7 +122,7 @@ for (const [family, name] of ["IPv4", "IPv6"].entries() as Iterable<[0 | 1, stri
   test(`an ICMP error of a pod's own connection reaches it, one that is made up does not (${name})`, async () => {
     const kernel = createPolicyKernel({ netfilter });
     const to = [{ podSelector: { matchLabels: { app: "front" } } }];
-    await isolate(kernel, { podSelector: {}, policyTypes: ["Ingress", "Egress"], egress: [{ to }] });
+    await isolateWeb(kernel, { podSelector: {}, policyTypes: ["Ingress", "Egress"], egress: [{ to }] });
     assert.equal(await web.run(NODE, "-e", REFUSED, FRONT[family]), "ECONNREFUSED\n");
     // Of IPv6 only errors: neighbours ask for each other at any time.
     const counters = family === 0 ? ["^Icmp:", "/proc/net/snmp"] : ["^Icmp6InDest", "/proc/net/snmp6"];
@@ -186,18 +130,12 @@ for (const [family, name] of ["IPv4", "IPv6"].entries() as Iterable<[0 | 1, stri
     const denied = async () =>
       [...(await kernel.readDenials()).values()].reduce((sum, count) => sum + count, 0);
     const [receivedSoFar, deniedSoFar] = [await received(), await denied()];
-    const program = join(import.meta.dirname, "../../testing/packets/send-frames.ts");
-    const macOf = (text: string): string => /link\/ether (\S+)/.exec(text)?.[1] ?? assert.fail(text);
-    const ends = {
-      from: macOf(await front.run("ip", "link", "show", "eth0")),
-      to: macOf(await runOnHost("ip", "link", "show", "front0")),
-    };
-    const frame = ethernet(ends, family === 0 ? "ipv4" : "ipv6", forgedError(family));
-    await front.run(NODE, program, "eth0", frame.toString("hex"));
+    const send = () => pair.sendPacket("front", family === 0 ? "ipv4" : "ipv6", forgedError(family));
+    await send();
     await eventually("the error is denied", async () => (await denied()) === deniedSoFar + 1);
     assert.equal(await received(), receivedSoFar);
     await runOnHost("nft", "flush", "ruleset");
-    await front.run(NODE, program, "eth0", frame.toString("hex"));
+    await send();
     await eventually("without policies it arrives", async () => (await received()) !== receivedSoFar);
   });
 }
@@ -210,7 +148,7 @@ const allowing = (port: number) => ({
 
 test("a pod whose group changes all the time stays isolated, and hears whom it may hear", async () => {
   const kernel = createPolicyKernel({ netfilter });
-  const shop = await isolate(kernel, allowing(1));
+  const shop = await isolateWeb(kernel, allowing(1));
   await front.run("ip", "addr", "add", "10.244.3.66/24", "dev", "eth0");
   const flood = (source: string) =>
     front.run("sh", "-c", `ping -I ${source} -i 0.002 -W 1 -c 1500 -q ${WEB[0]} || true`);

@@ -40,7 +40,7 @@ export const NAMESPACES: WatchedKind<Namespace> = {
   noun: "namespace",
   project: (raw) => usable(projectNamespace(raw)),
   // Labels that are equal are one object.
-  isSame: (a, b) => a.labels === b.labels,
+  isSame: (a, b) => a.labels === b.labels && a.isEnding === b.isEnding,
 };
 
 /** Nodes as `nodes` peers of policies ask for them. */

@@ -178,3 +178,19 @@ test("an objects file with directives, or with documents that end by dots, is re
   }
   assert.equal(reader.size(), 3);
 });
+
+test("a namespace that pods of the file are in, and that it has no object of, has its name as a label", async () => {
+  const reader = createObjectsReader("node-1", () => Promise.resolve());
+  const pod = { kind: "Pod", metadata: { name: "web", namespace: "shop" } };
+  const first = await reader.read(formatObjects([pod]));
+  assert.ok("changes" in first);
+  const [namespace] = first.changes;
+  assert.ok(namespace?.kind === "namespace");
+  assert.deepEqual(namespace.namespace?.labels, ["kubernetes.io/metadata.name", "shop"]);
+  assert.equal(reader.size(), 1);
+  const own = { kind: "Namespace", metadata: { name: "shop", labels: { stage: "live" } } };
+  const second = await reader.read(formatObjects([pod, own]));
+  assert.ok("changes" in second && second.changes[0]?.kind === "namespace");
+  assert.deepEqual(second.changes[0].namespace?.labels, ["stage", "live"]);
+  assert.equal(second.changes.length, 1);
+});

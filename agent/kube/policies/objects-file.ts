@@ -71,15 +71,29 @@ export interface ObjectsReader {
 /** `breathe`: lets others have their turn. */
 export function createObjectsReader(nodeName: string, breathe: () => Promise<void>): ObjectsReader {
   const kinds = fileKinds(nodeName);
+  let size = 0;
   return {
     async read(text) {
       for (const kind of kinds) kind.begin();
       const faults = await parseObjects(text, { put: (raw) => putInKind(raw, kinds), breathe });
       if (faults.length > 0) return { faults };
+      size = kinds.reduce((sum, kind) => sum + [...kind.keys()].length, 0);
+      addNamespaces(kinds);
       return { changes: kinds.flatMap((kind) => kind.take()) };
     },
-    size: () => kinds.reduce((sum, kind) => sum + kind.size(), 0),
+    size: () => size,
   };
+}
+
+/** Those that pods are in are there, and have the label that API servers give them. */
+function addNamespaces([namespaces, pods]: FileKinds): void {
+  const known = new Set(namespaces.keys());
+  for (const key of pods.keys()) {
+    const [name = ""] = key.split("/");
+    if (known.has(name)) continue;
+    known.add(name);
+    namespaces.put({ metadata: { name, labels: { "kubernetes.io/metadata.name": name } } });
+  }
 }
 
 /** A kind as files have it. */
@@ -92,10 +106,14 @@ interface FileKind {
   put(raw: unknown): string | undefined;
   /** What was put takes the place of what was taken last. */
   take(): readonly EngineChange[];
-  size(): number;
+  /** Names of what was put. */
+  keys(): Iterable<string>;
 }
 
-function fileKinds(nodeName: string): readonly FileKind[] {
+/** Namespaces and pods before the others. */
+type FileKinds = readonly [FileKind, FileKind, ...FileKind[]];
+
+function fileKinds(nodeName: string): FileKinds {
   return [
     fileKind(NAMESPACES, namespaceChange, false),
     fileKind(podKind(nodeName), podChange, true),
@@ -128,7 +146,7 @@ function fileKind<T>(
       taken = fresh;
       return changes.flatMap((change) => translate(change) ?? []);
     },
-    size: () => taken.objects.size,
+    keys: () => fresh.objects.keys(),
   };
 }
 

@@ -21,6 +21,7 @@ import {
   CTA_TUPLE_ORIG,
   CTA_TUPLE_PROTO,
   CTA_TUPLE_REPLY,
+  CTA_ZONE,
 } from "../constants.ts";
 import { addressFrom, familyFromAf } from "../family.ts";
 import { MalformedMessageError } from "../message/malformed-message-error.ts";
@@ -42,8 +43,11 @@ export interface Connection {
   readonly replyPort: number | undefined;
   /** Of which each program has some bits. */
   readonly mark: number;
-  /** Attributes by which the kernel knows it. */
-  readonly key: { readonly tuple: Buffer; readonly id: Buffer };
+  /**
+   * Attributes by which the kernel knows it. `zone`: undefined where nobody has given it one (nft's `ct zone
+   * set`), or only one direction, which stands in the tuple.
+   */
+  readonly key: { readonly tuple: Buffer; readonly id: Buffer; readonly zone: Buffer | undefined };
 }
 
 /** Reads the payload of an IPCTNL_MSG_CT_NEW; throws {@link MalformedMessageError}. */
@@ -64,7 +68,7 @@ export function parseConnection(payload: Buffer): Connection {
     replySource: reply.source,
     replyPort: readPort(reply.protocol, CTA_PROTO_SRC_PORT),
     mark: readNetworkU32("connection", attributes, CTA_MARK) ?? 0,
-    key: { tuple, id },
+    key: { tuple, id, zone: attributes.get(CTA_ZONE) },
   };
 }
 

@@ -18,6 +18,7 @@ import {
   CTA_PROTO_NUM,
   CTA_TUPLE_ORIG,
   CTA_TUPLE_PROTO,
+  CTA_ZONE,
   IPCTNL_MSG_CT_DELETE,
   IPCTNL_MSG_CT_GET,
   IPCTNL_MSG_CT_NEW,
@@ -67,16 +68,16 @@ export function dumpConnections({ family, protocol, destinationPort }: Connectio
   };
 }
 
+function whichConnection({ tuple, zone }: Connection["key"]): readonly Uint8Array[] {
+  return [...nested(CTA_TUPLE_ORIG, [tuple]), ...(zone === undefined ? [] : attribute(CTA_ZONE, zone))];
+}
+
 /** ENOENT if it has ended. */
 export function deleteConnection({ family, key, destination }: Connection): NetlinkRequest {
   return {
     type: DELETE,
     flags: 0,
-    payload: [
-      nfgenmsg(familyToAf(family)),
-      ...nested(CTA_TUPLE_ORIG, [key.tuple]),
-      ...attribute(CTA_ID, key.id),
-    ],
+    payload: [nfgenmsg(familyToAf(family)), ...whichConnection(key), ...attribute(CTA_ID, key.id)],
     what: `delete tracked connection to ${destination}`,
   };
 }
@@ -104,7 +105,7 @@ export function markConnection(
     flags: 0,
     payload: [
       nfgenmsg(familyToAf(family)),
-      ...nested(CTA_TUPLE_ORIG, [key.tuple]),
+      ...whichConnection(key),
       ...u32NetworkAttribute(CTA_MARK, value),
       ...u32NetworkAttribute(CTA_MARK_MASK, mask),
     ],

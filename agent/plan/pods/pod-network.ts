@@ -105,6 +105,16 @@ export function podMac(addresses: readonly string[]): string {
 }
 
 /**
+ * Whether a MAC may be what follows from the addresses of another pod of the node: those are in the two bytes
+ * behind which an IPv4 address stands, or behind one byte where pods have none (see {@link macOf}).
+ */
+export function isDerivedMac(mac: string, addresses: readonly string[]): boolean {
+  const own = podMac(addresses);
+  const prefix = own.slice(0, addresses.every((address) => address.includes(":")) ? 2 : 5);
+  return mac !== own && mac.startsWith(prefix);
+}
+
+/**
  * MAC of the other end of a veth: the same with the first four bits turned over. Set at creation, so that
  * udev leaves it alone; and its own inverse, so that the host end tells the pod's MAC.
  */

@@ -40,6 +40,11 @@ function namespaceObject(name: string, labels: Readonly<Record<string, string>> 
   return { kind: "namespace", name, namespace: projectNamespace({ metadata: { name, labels } }) };
 }
 
+function endingNamespace(name: string): ObjectChange {
+  const metadata = { name, labels: {}, deletionTimestamp: "2026-01-02T03:04:05Z" };
+  return { kind: "namespace", name, namespace: projectNamespace({ metadata }) };
+}
+
 function passes(
   { table }: PolicyEngine,
   source: string,
@@ -372,4 +377,81 @@ test("pods that come and go in a group that stays ask for nothing else, so an AD
   assert.equal(engine.listsVersion(), before);
   engine.apply([{ kind: "pod", namespace: "x", name: "a", pod: undefined }]);
   assert.notEqual(engine.listsVersion(), before);
+});
+
+const LIVE = { namespaces: { matchLabels: { stage: "live" } } };
+const toNobody = (subject: object) =>
+  policyChange(undefined, "quiet", {
+    tier: "Admin",
+    priority: 1,
+    subject,
+    egress: [{ action: "Deny", to: [{ networks: ["0.0.0.0/0"] }] }],
+  });
+
+test("a pod was open whose namespace nobody knew yet, though a ClusterNetworkPolicy goes by labels that it may have", () => {
+  const engine = createTestEngine();
+  engine.apply([toNobody(LIVE), pod("x", "a"), attach("x", "a", "10.244.1.10")]);
+  const packet = { source: "10.244.1.10", destination: OUTSIDER, protocol: "TCP", port: 80 } as const;
+  const isClosed = () => !passes(engine, "10.244.1.10", OUTSIDER) && !passes(engine, OUTSIDER, "10.244.1.10");
+  assert.ok(isClosed());
+  assert.ok(engine.concerns("x") && !engine.knows("x", "a", undefined));
+  assert.deepEqual([...engine.strangers()], ["10.244.1.10"]);
+  assert.equal(explain(engine, packet, "egress").reason, "labels unknown");
+  engine.apply([namespaceObject("x", { stage: "test" })]);
+  assert.ok(passes(engine, "10.244.1.10", OUTSIDER) && passes(engine, OUTSIDER, "10.244.1.10"));
+  assert.deepEqual([...engine.strangers()], []);
+  engine.apply([namespaceObject("x", { stage: "live" })]);
+  assert.ok(!passes(engine, "10.244.1.10", OUTSIDER) && passes(engine, OUTSIDER, "10.244.1.10"));
+  assert.ok(engine.knows("x", "a", undefined));
+  engine.apply([{ kind: "namespace", name: "x", namespace: undefined }]);
+  assert.ok(isClosed(), "the namespace is gone before a pod that was deleted by force");
+});
+
+test("a pod whose namespace nobody knows is under what holds for all namespaces, and closed by nothing else", () => {
+  const engine = createTestEngine();
+  engine.apply([pod("x", "a"), attach("x", "a", "10.244.1.10")]);
+  assert.ok(passes(engine, "10.244.1.10", OUTSIDER));
+  engine.apply([toNobody({ namespaces: {} })]);
+  assert.ok(!passes(engine, "10.244.1.10", OUTSIDER) && passes(engine, OUTSIDER, "10.244.1.10"));
+  assert.ok(engine.knows("x", "a", undefined));
+  engine.apply([toNobody(LIVE)]);
+  assert.equal(engine.strangers().size, 1);
+  engine.apply([policyChange(undefined, "quiet", undefined)]);
+  assert.ok(passes(engine, "10.244.1.10", OUTSIDER));
+  assert.equal(engine.strangers().size, 0);
+});
+
+test("pods of a namespace that is being deleted were open from when its policies went until they ended (CVE-2024-7598)", () => {
+  const engine = ready(DENY, pod("x", "a", { uid: "1" }), attach("x", "a", "10.244.1.10", "1"));
+  const isClosed = () => !passes(engine, OUTSIDER, "10.244.1.10");
+  engine.apply([endingNamespace("x"), policyChange("x", "deny", undefined)]);
+  assert.ok(isClosed());
+  // By force, so that the runtime is still to end it.
+  engine.apply([{ kind: "pod", namespace: "x", name: "a", pod: undefined }]);
+  engine.apply([{ kind: "namespace", name: "x", namespace: undefined }]);
+  assert.ok(isClosed());
+  engine.apply([{ kind: "attachment", id: "10.244.1.10", attachment: undefined }]);
+  assert.equal(engine.policies.size, 0);
+  assert.equal(engine.table.chains.size, 0);
+});
+
+test("what outlives its namespace ends with another one of that name, and with another policy of its own", () => {
+  for (const next of [namespaceObject("x"), policyChange("x", "deny", { podSelector: {}, ingress: [{}] })]) {
+    const engine = ready(DENY, pod("x", "a"), attach("x", "a", "10.244.1.10"));
+    engine.apply([endingNamespace("x"), policyChange("x", "deny", undefined)]);
+    assert.equal(passes(engine, OUTSIDER, "10.244.1.10"), false);
+    engine.apply([next]);
+    assert.equal(passes(engine, OUTSIDER, "10.244.1.10"), true);
+    engine.apply([{ kind: "attachment", id: "10.244.1.10", attachment: undefined }]);
+    assert.equal(engine.policies.size, next.kind === "policy" ? 1 : 0);
+  }
+});
+
+test("a policy that is deleted while its namespace stays, or has no pod here, holds no longer", () => {
+  const engine = ready(DENY, pod("x", "a"), attach("x", "a", "10.244.1.10"));
+  engine.apply([policyChange("x", "deny", undefined)]);
+  assert.equal(passes(engine, OUTSIDER, "10.244.1.10"), true);
+  engine.apply([policyChange("y", "deny", { podSelector: {} }), endingNamespace("y")]);
+  engine.apply([policyChange("y", "deny", undefined)]);
+  assert.equal(engine.policies.size, 0);
 });

@@ -40,7 +40,7 @@ function planTable(egress: readonly object[]) {
   );
   const attachment = { namespace: "a", name: "client", uid: undefined, addresses: ["192.0.2.1"] };
   engine.apply([
-    { kind: "namespace", name: "a", namespace: { name: "a", labels: [] } },
+    { kind: "namespace", name: "a", namespace: { name: "a", labels: [], isEnding: false } },
     pod("client", "own", "192.0.2.1"),
     { kind: "attachment", id: "eth0", attachment },
     ...others,
@@ -73,7 +73,7 @@ test("named ports of many blocks are looked up once for each pod, whatever block
 test("policies of this node's pods that come are read once", (t) => {
   const engine = createTestEngine();
   engine.apply([
-    { kind: "namespace", name: "a", namespace: { name: "a", labels: [] } },
+    { kind: "namespace", name: "a", namespace: { name: "a", labels: [], isEnding: false } },
     { kind: "pod", namespace: "a", name: "web", pod: projectPod(podObject("web", HERE), () => true) },
   ]);
   const read = t.mock.method(JSON, "parse");

@@ -43,6 +43,8 @@ export interface Pod {
 export interface Namespace {
   readonly name: string;
   readonly labels: Labels;
+  /** It was deleted, and goes once all that is in it has gone. */
+  readonly isEnding: boolean;
 }
 
 /** What a `nodes` peer asks of a Node object. */

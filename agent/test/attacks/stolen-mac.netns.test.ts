@@ -43,6 +43,8 @@ for (const [whose, macOf] of [
   ["the other end of a link that the gateway would have", () => otherEndMac(BRIDGE_MAC)],
   ["another pod", () => podMac(addresses)],
   ["the other end of another pod's link", () => otherEndMac(podMac(addresses))],
+  ["a pod to come", () => podMac(["10.244.1.99"])],
+  ["the other end of the link of a pod to come", () => otherEndMac(podMac(["10.244.1.99"]))],
 ] as const) {
   test(`a pod that asks for the MAC of ${whose} is refused by name, and the others are reached as before, IPv4 and IPv6`, async () => {
     const { exitCode, stdout } = await ask(macOf());
@@ -53,6 +55,29 @@ for (const [whose, macOf] of [
     assert.doesNotMatch(await runOnHost("ip", "link"), new RegExp(hostLinkName("attacker", "eth0")));
   });
 }
+
+test("of two pods that ask for one MAC at once, or for both ends of one link, one gets it", async () => {
+  const other = await makeNetns();
+  pods = [...pods, other];
+  for (const mac of [CHOSEN, otherEndMac(CHOSEN)]) {
+    const first = ask(CHOSEN);
+    const second = node.call("ADD", { containerId: "second", netns: other.path, args: `MAC=${mac}` });
+    const answers = await Promise.all([first, second]);
+    assert.equal(answers.filter(({ exitCode }) => exitCode === 0).length, 1);
+    await assertReached();
+    await node.del("attacker", attacker.path);
+    await node.del("second", other.path);
+  }
+});
+
+test("a pod may ask for the MAC that follows from the address that it asks for", async () => {
+  const [v4, v6] = ["10.244.1.99", "fd00:1::99"];
+  const args = `IP=${v4},${v6};MAC=${podMac([v4])}`;
+  const { exitCode, stdout } = await node.call("ADD", { containerId: "own", netns: attacker.path, args });
+  assert.equal(exitCode, 0, stdout);
+  await friend.run("ping", "-c1", "-W2", v4);
+  await node.del("own", attacker.path);
+});
 
 test("a pod with a MAC that its user chose is reached, and nobody else can have it then", async () => {
   assert.equal((await ask(CHOSEN)).exitCode, 0);

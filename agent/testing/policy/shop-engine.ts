@@ -1,8 +1,10 @@
+import type { PolicyKernel } from "../../kernel/policy/policy-kernel.ts";
 import { digestOf } from "../../reconcile/policy/digest.ts";
 import { cidrOf } from "../../net/cidr.ts";
 import { projectNamespace, projectPod } from "../../plan/policy/parse/project-pod.ts";
 import { createPolicyEngine, type PolicyEngine } from "../../plan/policy/state/policy-engine.ts";
 import type { TableChange } from "../../plan/policy/state/table-change.ts";
+import { FRONT, WEB } from "../packets/pod-pair.ts";
 import { policyChange } from "./raw-objects.ts";
 
 /**
@@ -72,6 +74,16 @@ export function createShopEngine(): ShopEngine {
         { kind: "pod", namespace, name, pod: undefined },
       ]),
   };
+}
+
+/** Puts the pod "web" of a pair under NetworkPolicies with these specs. */
+export async function isolateWeb(kernel: PolicyKernel, ...specs: readonly unknown[]): Promise<ShopEngine> {
+  const shop = createShopEngine();
+  for (const [index, spec] of specs.entries()) shop.addPolicy(`p${index}`, spec);
+  shop.addPod("web", { addresses: WEB, labels: { app: "web" } });
+  shop.addPod("front", { addresses: FRONT, labels: { app: "front" }, node: "there" });
+  await kernel.ensure(shop.engine.table);
+  return shop;
 }
 
 /** Has all kinds of look-ups, and sets of all kinds. */

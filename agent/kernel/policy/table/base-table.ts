@@ -9,6 +9,7 @@ import {
   NFT_META_SKUID,
   NFT_PAYLOAD_NETWORK_HEADER,
   NFT_PAYLOAD_TRANSPORT_HEADER,
+  RTN_LOCAL,
 } from "../../../netlink/constants.ts";
 import type { Attribute } from "../../../netlink/message/attributes.ts";
 import { u32Bytes } from "../../../netlink/message/host-order.ts";
@@ -23,6 +24,7 @@ import {
   maskBits,
   meta,
   payload,
+  sourceType,
   verdict,
 } from "../../../netlink/nft/table/nft-expressions.ts";
 import { addressType } from "../../../plan/nft/nft-family.ts";
@@ -77,11 +79,7 @@ export function baseChains(options: PolicyOptions): readonly ChainPlan[] {
   const all = (chain: string): readonly (readonly Attribute[])[] => [
     [ct(NFT_CT_MARK), maskBits(u32Bytes(markOf(options))), compare("!=", u32Bytes(0)), ...dropped()],
     [ct(NFT_CT_STATE), maskBits(u32Bytes(ESTABLISHED_OR_RELATED)), compare("!=", u32Bytes(0)), accept],
-    // From the node itself: by a socket of its own, which the user's load needs. br_netfilter hides the link
-    // of bridged packets of pods, too.
-    ...(chain === "pods"
-      ? [[meta(NFT_META_IIF), compare("==", u32Bytes(0)), meta(NFT_META_SKUID), accept]]
-      : []),
+    ...(chain === "pods" ? fromNode(accept) : []),
     ...FAMILIES.map((family) => [
       ...isOfFamily(family),
       verdict({ kind: "goto", chain: `${chain}${family}` }),
@@ -111,6 +109,19 @@ export function baseChains(options: PolicyOptions): readonly ChainPlan[] {
     hook: { number: NF_INET_LOCAL_IN, priority: PRIORITY },
   };
   return [...forwarded, postrouting, ...toNode, input];
+}
+
+/**
+ * What the node itself sends: by a program's socket, which the user's load needs, or from one of its
+ * addresses, as sockets of the kernel's own do, and resets and errors that no socket sends. br_netfilter
+ * hides the link of bridged packets of pods, too.
+ */
+function fromNode(accept: Attribute): readonly (readonly Attribute[])[] {
+  const hasNoLink = [meta(NFT_META_IIF), compare("==", u32Bytes(0))];
+  return [
+    [...hasNoLink, meta(NFT_META_SKUID), accept],
+    [...hasNoLink, sourceType(), compare("==", u32Bytes(RTN_LOCAL)), accept],
+  ];
 }
 
 function chainOf(name: string, rules: readonly (readonly Attribute[])[]): ChainPlan {

@@ -3,6 +3,7 @@ import {
   NFT_CMP_GTE,
   NFT_CMP_LTE,
   NFT_CMP_NEQ,
+  NFT_FIB_RESULT_ADDRTYPE,
   NFT_LOOKUP_F_INV,
   NFT_REG_VERDICT,
   NFT_REG32_00,
@@ -19,6 +20,10 @@ import {
   NFTA_DATA_VALUE,
   NFTA_EXPR_DATA,
   NFTA_EXPR_NAME,
+  NFTA_FIB_DREG,
+  NFTA_FIB_F_SADDR,
+  NFTA_FIB_FLAGS,
+  NFTA_FIB_RESULT,
   NFTA_IMMEDIATE_DATA,
   NFTA_IMMEDIATE_DREG,
   NFTA_LIMIT_BURST,
@@ -70,6 +75,16 @@ export function ct(key: number, register = 0): Attribute {
     "ct",
     u32NetworkAttribute(NFTA_CT_DREG, registerNumber(register)),
     u32NetworkAttribute(NFTA_CT_KEY, key),
+  );
+}
+
+/** Asks the routing tables what the packet's source is to this host (RTN_*). */
+export function sourceType(register = 0): Attribute {
+  return expression(
+    "fib",
+    u32NetworkAttribute(NFTA_FIB_DREG, registerNumber(register)),
+    u32NetworkAttribute(NFTA_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE),
+    u32NetworkAttribute(NFTA_FIB_FLAGS, NFTA_FIB_F_SADDR),
   );
 }
 

@@ -25,7 +25,7 @@ export function mergeSpans(spans: readonly Span[]): readonly Span[] {
 }
 
 /** What is left of merged spans without the addresses of other merged ones. */
-export function subtractSpans(spans: readonly Span[], holes: readonly Span[]): readonly Span[] {
+function subtractSpans(spans: readonly Span[], holes: readonly Span[]): readonly Span[] {
   if (holes.length === 0) return spans;
   let next = 0;
   return spans.flatMap((span) => {

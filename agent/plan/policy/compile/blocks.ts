@@ -1,6 +1,6 @@
 import type { Family } from "../../../net/address.ts";
 import type { PortRange, Protocol } from "../model.ts";
-import { formatSpan, mergeSpans, type Span, subtractSpans } from "./address-spans.ts";
+import { formatSpan, mergeSpans, type Span } from "./address-spans.ts";
 import { formatPorts, mergePorts } from "./port-sets.ts";
 
 /** Addresses, and the ports that they may be spoken to at; undefined: everything. */
@@ -9,14 +9,17 @@ export interface Block {
   readonly ports: readonly PortRange[] | undefined;
 }
 
-/** Elements of a set, with the ports beside which they count; undefined: they have ports of their own. */
-export interface BlockSet {
-  readonly elements: readonly string[];
-  readonly ports: readonly PortRange[] | undefined;
-}
-
-/** Every protocol and, where it has any, every port. */
-const ALL_PROTOCOLS = "0-255 . 0-65535";
+/**
+ * A set of addresses, with the ports beside which they count, undefined: any packet; or one whose elements
+ * have ports of their own.
+ */
+export type BlockSet =
+  | {
+      readonly kind: "addresses";
+      readonly elements: readonly string[];
+      readonly ports: readonly PortRange[] | undefined;
+    }
+  | { readonly kind: "ends"; readonly elements: readonly string[] };
 
 /**
  * A thousand blocks with ranges of ports of their own would have a million elements between them, of 1 KB of
@@ -25,8 +28,9 @@ const ALL_PROTOCOLS = "0-255 . 0-65535";
 const MAX_ELEMENTS = 16_384;
 
 /**
- * One set where few elements hold what any of the blocks does; else one for each list of ports, so that there
- * are never more elements than blocks and excepts.
+ * Blocks without ports are looked up by the address alone, as ports are read of no packet that is too short
+ * for them, whatever its protocol. The others are in one set where few elements hold what any of them does;
+ * else in one for each list of ports, so that there are never more elements than blocks and excepts.
  */
 export function planBlockSets(
   blocks: readonly Block[],
@@ -34,12 +38,13 @@ export function planBlockSets(
   maxElements = MAX_ELEMENTS,
 ): readonly BlockSet[] {
   const joined = joinBlocks(blocks);
-  if (joined.length === 0) return [];
-  if (countElements(joined) <= maxElements)
-    return [{ elements: planBlockElements(joined, family), ports: undefined }];
-  return joined.map(({ spans, ports }) => {
-    return { elements: planBlockElements([{ spans, ports: undefined }], family), ports };
+  const limited = joined.filter(({ ports }) => ports !== undefined);
+  const isJoint = limited.length > 0 && countElements(limited) <= maxElements;
+  const apart = isJoint ? joined.filter(({ ports }) => ports === undefined) : joined;
+  const sets = apart.map(({ spans, ports }): BlockSet => {
+    return { kind: "addresses", elements: spans.map((span) => formatSpan(span, family)), ports };
   });
+  return isJoint ? [...sets, { kind: "ends", elements: planBlockElements(limited, family) }] : sets;
 }
 
 /** Those with the same ports are one; none is without addresses. */
@@ -81,16 +86,15 @@ function countElements(blocks: readonly Block[]): number {
  * Elements `ADDRESSES . PROTOCOL . PORTS` that hold what any of the blocks does, of which no two overlap: the
  * kernel refuses those (EEXIST).
  */
-export function planBlockElements(blocks: readonly Block[], family: Family): readonly string[] {
+function planBlockElements(blocks: readonly Block[], family: Family): readonly string[] {
   const format = createFormatSpans(family);
-  const open = mergeSpans(blocks.flatMap(({ spans, ports }) => (ports === undefined ? spans : [])));
-  const elements = format(open).map((text) => `${text} . ${ALL_PROTOCOLS}`);
+  const elements: string[] = [];
   for (const protocol of ["TCP", "UDP", "SCTP"] as const) {
     const sides = blocks.flatMap(({ spans, ports = [] }) =>
       ports.filter((range) => range.protocol === protocol).map((range) => ({ range, spans })),
     );
     for (const { range, spans } of cutSides(sides, protocol, format))
-      for (const text of format(subtractSpans(spans, open))) elements.push(`${text} . ${formatPorts(range)}`);
+      for (const text of format(spans)) elements.push(`${text} . ${formatPorts(range)}`);
   }
   return elements;
 }

@@ -82,10 +82,12 @@ export function createRunSets({ family, prefix, names }: RunSetsInput): RunSets 
       exact.push(source);
     },
     letBlocks(blockSets) {
-      for (const [index, { elements, ports }] of blockSets.entries()) {
+      for (const [index, set] of blockSets.entries()) {
         const suffix = index === 0 ? "ranges" : `ranges${index}`;
-        const set = own(suffix, { fixed: elements, sources: [] }, "peer . protocol . port", true);
-        alternatives.push(ports === undefined ? [set] : [set, lookUpPorts(ports)]);
+        const key = set.kind === "ends" ? "peer . protocol . port" : "peer";
+        const holds = own(suffix, { fixed: set.elements, sources: [] }, key, true);
+        const ports = set.kind === "ends" ? undefined : set.ports;
+        alternatives.push(ports === undefined ? [holds] : [holds, lookUpPorts(ports)]);
       }
     },
     finish() {

@@ -40,7 +40,8 @@ export function projectPod(raw: unknown, keepsAll: (node: string | undefined) =>
 export function projectNamespace(raw: unknown): Namespace | undefined {
   const metadata = memberOf(fieldOf(raw), "metadata");
   const name = textOf(memberOf(metadata, "name"));
-  return name === undefined ? undefined : { name, labels: labelsIn(metadata) };
+  const isEnding = !isAbsent(memberOf(metadata, "deletionTimestamp"));
+  return name === undefined ? undefined : { name, labels: labelsIn(metadata), isEnding };
 }
 
 /** A Node object (core/v1) as a peer. */

@@ -68,7 +68,10 @@ export interface PolicyEngine {
   readonly policies: PolicyStore;
   /** What {@link ObjectChange} of kind "pod network" said last. */
   readonly network: PodNetwork;
-  /** Addresses of pods of this node that the API has not told of yet, in namespaces with policies. */
+  /**
+   * Addresses of pods of this node that the API has not told of yet, or not of their namespace, where
+   * policies may be about them.
+   */
   strangers(): ReadonlySet<string>;
   /** Selectors that the sets of this node's groups follow. */
   readonly lists: MemberLists["lists"];
@@ -92,6 +95,8 @@ export function createPolicyEngine(input: PolicyEngineInput): PolicyEngine {
   const objects = createObjects(input, { ...known, builder, placing });
   const concerns = (namespace: string): boolean =>
     policies.concerns(namespace, store.namespaces.get(namespace));
+  const areUnclear = (namespace: string): boolean =>
+    policies.areUnclear(namespace, store.namespaces.get(namespace));
   const isBusy = (): boolean => objects.isBusy() || placing.isDue() || builder.isFilling();
   const work: Pick<PolicyEngine, "take" | "advance" | "collect"> = {
     take: objects.take,
@@ -127,11 +132,11 @@ export function createPolicyEngine(input: PolicyEngineInput): PolicyEngine {
     policies,
     lists: lists.lists,
     listsVersion: lists.version,
-    strangers: () => strangersOf(own, concerns),
+    strangers: () => strangersOf(own, { concerns, areUnclear }),
     concerns,
     knows(namespace, name, uid) {
       const key = objectKey(namespace, name);
-      return own.knows(key, uid) && placing.isPlaced(key);
+      return !areUnclear(namespace) && own.knows(key, uid) && placing.isPlaced(key);
     },
   };
 }
@@ -196,12 +201,18 @@ function createKnown({ digestOf, bigLimits = BIG_LIMITS }: PolicyEngineInput) {
   return { store, own, policies, names, lists, big };
 }
 
-function strangersOf(own: OwnPods, concerns: PolicyEngine["concerns"]): ReadonlySet<string> {
-  return new Set(
-    [...own.keys].flatMap((key) => {
-      const { strangers } = own.addressesOf(key);
-      // Most pods are known: their namespaces are not looked for among all policies.
-      return strangers.length > 0 && concerns(key.slice(0, key.indexOf("/"))) ? strangers : [];
-    }),
-  );
+function strangersOf(
+  own: OwnPods,
+  { concerns, areUnclear }: Record<"concerns" | "areUnclear", (namespace: string) => boolean>,
+): ReadonlySet<string> {
+  const unknown = new Set<string>();
+  for (const key of own.keys) {
+    const namespace = key.slice(0, key.indexOf("/"));
+    const { known, strangers } = own.addressesOf(key);
+    const parts = areUnclear(namespace) ? [known, strangers] : [strangers];
+    // Most pods are known: their namespaces are not looked for among all policies.
+    if (parts.every(({ length }) => length === 0) || !concerns(namespace)) continue;
+    for (const part of parts) for (const address of part) unknown.add(address);
+  }
+  return unknown;
 }

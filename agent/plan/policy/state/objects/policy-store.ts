@@ -16,8 +16,13 @@ export interface PolicyStore {
   release(): void;
   /** Those that select a pod: the same objects for as long as somebody holds them. */
   selecting(pod: Pick<Pod, "namespace" | "labels">, namespace: Namespace | undefined): readonly Policy[];
-  /** Whether there is one that selects pods of the namespace, whatever their labels. */
+  /** Whether there is one that may select pods of the namespace, whatever their labels. */
   concerns(name: string, namespace: Namespace | undefined): boolean;
+  /**
+   * Whether nobody can tell which policies select a namespace's pods: they go by its labels, and its object
+   * is not known.
+   */
+  areUnclear(name: string, namespace: Namespace | undefined): boolean;
   /** Those that cannot be wholly read. */
   readonly faulty: Pick<ReadonlyMap<unknown, FaultyPolicy>, "size" | "values">;
 }
@@ -86,12 +91,21 @@ export function createPolicyStore(selectsOwn: (subject: PolicySubject) => boolea
         .filter((entry) => matchesPod(entry, pod, namespace))
         .map(readEntry);
     },
-    concerns(name, namespace) {
-      if (entries.has(name)) return true;
-      const cluster = [...(entries.get(undefined)?.values() ?? [])];
-      return cluster.some((entry) => matchesNamespace(entry, name, namespace));
-    },
+    ...askNamespaces(entries),
     faulty,
+  };
+}
+
+function askNamespaces(
+  entries: ReadonlyMap<string | undefined, ReadonlyMap<string, Entry>>,
+): Pick<PolicyStore, "concerns" | "areUnclear"> {
+  const ofCluster = (): readonly Entry[] => [...(entries.get(undefined)?.values() ?? [])];
+  return {
+    concerns: (name, namespace) =>
+      entries.has(name) ||
+      ofCluster().some((entry) => namespace === undefined || matchesNamespace(entry, name, namespace)),
+    areUnclear: (name, namespace) =>
+      namespace === undefined && ofCluster().some((entry) => !matchesNamespace(entry, name, undefined)),
   };
 }
 

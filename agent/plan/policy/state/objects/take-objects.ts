@@ -1,6 +1,7 @@
-import { objectKey, type Pod, takesPart } from "../../model.ts";
+import { objectKey, type Pod, type PolicyName, takesPart } from "../../model.ts";
 import type { MemberList, MemberLists } from "../members.ts";
 import type { PodNetwork } from "../../compile/table-sets.ts";
+import { createLastingPolicies } from "./lasting-policies.ts";
 import type { ObjectChange } from "./object-change.ts";
 import type { Attachment, OwnPods } from "./own-pods.ts";
 import { isSamePod, type ObjectStore } from "./object-store.ts";
@@ -15,18 +16,28 @@ export interface TakeObjectsInput extends PodsInput {
 
 /** Takes changes of objects into what is known of them, one at a time. */
 export function createTakeObjects(input: TakeObjectsInput): (change: ObjectChange) => void {
-  const { store, lists, policies } = input;
+  const { store, own, lists, policies } = input;
   const pods = createPods(input);
+  const lasting = createLastingPolicies(store, own);
+  const setPolicy = (name: PolicyName, spec: string | undefined): void => {
+    input.onNamespace(name.namespace);
+    policies.set(name, spec);
+  };
+  const letGo = (namespace: string): void => {
+    for (const policy of lasting.over(namespace)) setPolicy(policy, undefined);
+  };
   return (change) => {
     switch (change.kind) {
       case "pod":
         pods.takePod(change.namespace, change.name, change.pod);
+        letGo(change.namespace);
         return;
       case "attachment":
-        pods.takeAttachment(change.id, change.attachment);
+        for (const { namespace } of pods.takeAttachment(change.id, change.attachment)) letGo(namespace);
         return;
       case "namespace": {
         const changed = takeNamespace(store, lists, change);
+        letGo(change.name);
         if (changed === undefined) return;
         input.onResized(changed);
         input.onNamespace(change.name);
@@ -36,8 +47,9 @@ export function createTakeObjects(input: TakeObjectsInput): (change: ObjectChang
         takeNode(store, lists, change);
         return;
       case "policy":
-        input.onNamespace(change.name.namespace);
-        policies.set(change.name, change.spec);
+        if (change.spec === undefined && lasting.keep(change.name)) return;
+        lasting.forget(change.name);
+        setPolicy(change.name, change.spec);
         return;
       case "pod network":
         input.onNetwork(change.network);
@@ -58,7 +70,8 @@ interface PodsInput {
 
 interface Pods {
   takePod(namespace: string, name: string, pod: Pod | undefined): void;
-  takeAttachment(id: string, attachment: Attachment | undefined): void;
+  /** Answers those of the pods that are concerned. */
+  takeAttachment(id: string, attachment: Attachment | undefined): readonly Attachment[];
 }
 
 /**
@@ -99,7 +112,9 @@ function createPods(input: PodsInput): Pods {
       input.onOwnPod(key);
     },
     takeAttachment(id, attachment) {
-      for (const { namespace, name } of own.setAttachment(id, attachment)) setOwnPod(namespace, name);
+      const concerned = own.setAttachment(id, attachment);
+      for (const { namespace, name } of concerned) setOwnPod(namespace, name);
+      return concerned;
     },
   };
 }
@@ -113,9 +128,9 @@ function takeNamespace(
   { name, namespace }: ChangeOf<"namespace">,
 ): readonly MemberList[] | undefined {
   const before = namespaces.get(name);
-  if (before?.labels === namespace?.labels) return undefined;
   if (namespace === undefined) namespaces.delete(name);
   else namespaces.set(name, namespace);
+  if (before?.labels === namespace?.labels) return undefined;
   return lists.changeNamespace(before, namespace, podsByNamespace.get(name)?.values() ?? []);
 }
 

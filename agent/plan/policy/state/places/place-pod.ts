@@ -75,6 +75,8 @@ export function createPlacer({ families, store, own, policies, names, isBig }: P
         return group === undefined ? [] : [{ group, direction, family, addresses: ofFamily }];
       }),
     );
+  const areUnclear = (namespace: string): boolean =>
+    policies.areUnclear(namespace, store.namespaces.get(namespace));
   const ofStranger = (namespace: string, addresses: readonly string[]): readonly Membership[] =>
     policies.concerns(namespace, store.namespaces.get(namespace)) ? closeAddresses(addresses, names) : [];
   return {
@@ -82,8 +84,10 @@ export function createPlacer({ families, store, own, policies, names, isBig }: P
       const pod = own.podOf(key);
       const { known, strangers } = own.addressesOf(key);
       const isSubject = pod !== undefined && takesPart(pod);
-      if (!isSubject) found.delete(key);
-      const ofKnown = isSubject ? ofPod(findOf(key, pod, keepsPlan), known) : [];
+      const isUnclear = isSubject && areUnclear(pod.namespace);
+      if (!isSubject || isUnclear) found.delete(key);
+      const ofUnclear = isUnclear ? closeAddresses(known, names) : [];
+      const ofKnown = isSubject && !isUnclear ? ofPod(findOf(key, pod, keepsPlan), known) : ofUnclear;
       return [...ofKnown, ...ofStranger(key.slice(0, key.indexOf("/")), strangers)];
     },
     newPeersOf(key) {
@@ -129,7 +133,7 @@ function selectorsOf({ rules }: Policy): readonly PodSelector[] {
   );
 }
 
-/** Of pods whose labels nobody knows. */
+/** Of pods whose labels, or whose namespace's, nobody knows. */
 function closeAddresses(addresses: readonly string[], names: Names): readonly Membership[] {
   return DIRECTIONS.flatMap((direction) =>
     addresses.map((address): Membership => {
