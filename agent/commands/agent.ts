@@ -24,9 +24,9 @@ export const AGENT = {
 
 /** Runs until a signal ends it. Everything it says goes to the log, on stderr. */
 export async function runAgent(input: CommandInput, exit: Exit): Promise<CommandResult> {
-  for (const flag of V8_FLAGS) setFlagsFromString(flag);
   const config = readConfig(AGENT, input);
   if (isResult(config)) return config;
+  for (const flag of V8_FLAGS) setFlagsFromString(flag);
   const { log: plainLog, lines } = createLog(config, openStandardError(loadAddon()));
   const activity = createActivity(Date.now);
   const log = activity.noting(plainLog);

@@ -1,5 +1,5 @@
 /** However many ask, the agent is read once in this time. */
-const FRESH_MS = 1000;
+export const FRESH_MS = 1000;
 
 /** What was read, and whether it was for this caller: else it is up to {@link FRESH_MS} old. */
 export interface Collected<Value> {

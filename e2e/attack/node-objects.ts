@@ -37,6 +37,8 @@ export interface ObjectLab {
    * "unwatched" agents see it by their next list.
    */
   setOthers(others: readonly NodeObject[], how?: "watched" | "unwatched"): Promise<void>;
+  /** Starts the agent anew: one whose watches have failed again and again lists after half a minute. */
+  restartAgent(): Promise<void>;
   /** Back to the nodes file. */
   close(): Promise<void>;
 }
@@ -56,6 +58,12 @@ export async function createObjectLab(
   const server = await startProcess({ name: "api-server", command, folder });
   const url = await server.waitForLine(/^http/, 5000);
   const honest = nodes.map(({ place }, index) => nodeObject(place, index));
+  const kubeconfig = join(folder, "kubeconfig");
+  writeKubeconfig({ path: kubeconfig, server: url, user: { token: "test" } });
+  const restartAgent = async (): Promise<void> => {
+    await node.stopAgent("SIGTERM");
+    await node.startAgentWith({ kubeconfig, flags });
+  };
   const setOthers: ObjectLab["setOthers"] = (others, how = "watched") =>
     put(socket, `/${how}`, [...honest, ...others]);
   const close = async (): Promise<void> => {
@@ -65,11 +73,8 @@ export async function createObjectLab(
     await node.startAgent();
   };
   await setOthers([]);
-  const kubeconfig = join(folder, "kubeconfig");
-  writeKubeconfig({ path: kubeconfig, server: url, user: { token: "test" } });
-  await node.stopAgent("SIGTERM");
-  await node.startAgentWith({ kubeconfig, flags });
-  return { setOthers, close };
+  await restartAgent();
+  return { setOthers, restartAgent, close };
 }
 
 function put(socketPath: string, path: string, nodes: readonly NodeObject[]): Promise<void> {

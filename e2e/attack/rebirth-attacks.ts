@@ -30,7 +30,9 @@ async function waysTo(lab: AttackLab, cell: Cell): Promise<readonly string[]> {
   return Promise.all(nodes.map(({ place }) => wayTo(lab.node("n1"), place.podCIDRs[indexOf(cell)] ?? "")));
 }
 
-type How = Parameters<ObjectLab["setOthers"]>[1];
+type How = "watched" | "unwatched";
+
+type Attempt = (lab: AttackLab, objects: ObjectLab, cell: Cell, how: How) => Promise<void>;
 
 /** It is younger than the Node whose prefixes it claims, which therefore keeps them. */
 async function takePrefixes(lab: AttackLab, objects: ObjectLab, cell: Cell, how: How): Promise<void> {
@@ -87,13 +89,23 @@ const WHEN = [
   { how: "unwatched", when: "between two lists" },
 ] as const;
 
-export const REBIRTH_ATTACKS: readonly RebirthAttack[] = WHEN.flatMap(({ how, when }) => [
+const ATTEMPTS: readonly { readonly what: string; readonly attempt: Attempt }[] = [
   {
-    title: `a Node is deleted and made again under its name with another node's PodCIDRs, ${when}`,
-    run: (lab, objects, cell) => takePrefixes(lab, objects, cell, how),
+    what: "a Node is deleted and made again under its name with another node's PodCIDRs",
+    attempt: takePrefixes,
   },
   {
-    title: `two Nodes are made again under their names with each other's PodCIDRs, ${when}`,
-    run: (lab, objects, cell) => swapPrefixes(lab, objects, cell, how),
+    what: "two Nodes are made again under their names with each other's PodCIDRs",
+    attempt: swapPrefixes,
   },
-]);
+];
+
+export const REBIRTH_ATTACKS: readonly RebirthAttack[] = WHEN.flatMap(({ how, when }) =>
+  ATTEMPTS.map(({ what, attempt }) => ({
+    title: `${what}, ${when}`,
+    async run(lab, objects, cell) {
+      if (how === "unwatched") await objects.restartAgent();
+      await attempt(lab, objects, cell, how);
+    },
+  })),
+);

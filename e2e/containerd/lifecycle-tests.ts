@@ -66,9 +66,9 @@ export function testLifecycle(getLab: () => PodLab): void {
       const pod = await lab.pods.run("leaving");
       const during = await observeNode(lab);
       assert.equal(during.links.length, before.links.length + 1);
-      assert.deepEqual(during.agentMetrics, {
-        attachments: before.agentMetrics.attachments + 1,
-        addresses: before.agentMetrics.addresses + 2,
+      assert.deepEqual(during.counts, {
+        attachments: before.counts.attachments + 1,
+        addresses: before.counts.addresses + 2,
       });
       await remove(lab, pod.id);
       assert.ok(!(await lab.containerd.cri.listPods()).includes(pod.id));

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { THREADS } from "../../agent/native/threads.ts";
 import type { Agent } from "../lib/agent.ts";
+import { countThrough } from "../lib/ask-agent.ts";
 import { waitFor, waitUntilHolds } from "../lib/wait-for.ts";
 import type { PodLab } from "./pod-lab.ts";
 
@@ -9,7 +10,8 @@ export interface NodeState {
   readonly links: readonly string[];
   readonly neighbours: readonly string[];
   readonly fdb: readonly string[];
-  readonly agentMetrics: { readonly attachments: number; readonly addresses: number };
+  /** As the agent counts. */
+  readonly counts: { readonly attachments: number; readonly addresses: number };
   /** Without what the agent keeps of netlink: see {@link assertFewSockets}. */
   readonly agentOpenFiles: number;
 }
@@ -19,12 +21,9 @@ export interface NodeState {
  * link-local addresses: a pod gets known by one as soon as it has solicited routers, about a second after its
  * start.
  */
-export async function observeNode({ nodeView, agents }: PodLab): Promise<NodeState> {
+export async function observeNode({ nodeView, agents, socket }: PodLab): Promise<NodeState> {
   const agent = await agents.ready();
-  const agentMetrics = {
-    attachments: await agent.metric("causeway_attachments"),
-    addresses: await agent.metric("causeway_addresses", { state: "taken" }),
-  };
+  const counts = await countThrough(socket);
   const links = await nodeView.links();
   const neighbours = (await nodeView.neighbours("cw0")).filter(({ dst, state }) => {
     return !state.includes("NOARP") && !dst.startsWith("fe80:");
@@ -34,7 +33,7 @@ export async function observeNode({ nodeView, agents }: PodLab): Promise<NodeSta
     links: links.map(({ ifname }) => ifname).toSorted(),
     neighbours: neighbours.map(({ dst, lladdr = "none" }) => `${dst} ${lladdr}`).toSorted(),
     fdb: fdb.map(({ mac, ifname }) => `${mac} ${ifname}`).toSorted(),
-    agentMetrics,
+    counts,
     agentOpenFiles: await countSettledFiles(agent),
   };
 }
@@ -58,7 +57,7 @@ export async function assertFewSockets({ agents }: PodLab): Promise<void> {
   assert.deepEqual(tooMany, [], "netlink sockets by protocol");
 }
 
-/** The connections of requests for metrics are closed a moment after their answers. */
+/** The connections of requests are closed a moment after their answers. */
 async function countSettledFiles(agent: Agent): Promise<number> {
   const recent: number[] = [];
   const probe = (): number | undefined => {

@@ -16,6 +16,17 @@ async function reportThrough(socket: string): Promise<NodeReport> {
   return answer.report;
 }
 
+/**
+ * How many attachments there are on the node of the agent behind this socket, and how many addresses it has
+ * given. Its metrics tell the same, but are up to a second old.
+ */
+export async function countThrough(
+  socket: string,
+): Promise<{ readonly attachments: number; readonly addresses: number }> {
+  const { attachments, pools } = await reportThrough(socket);
+  return { attachments: attachments.length, addresses: pools.reduce((sum, { taken }) => sum + taken, 0) };
+}
+
 /** Why the agent behind this socket is not ready; undefined when it is. */
 export async function unreadinessThrough(socket: string): Promise<string | undefined> {
   const { readiness } = await reportThrough(socket);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { NodeKey } from "../../agent/plan/peers/claim.ts";
 import { formatObjects } from "../../agent/testing/kube/format-objects.ts";
 import { AGENT_HTTP, type Agent, type AgentInput, startAgent } from "../lib/agent.ts";
+import { countThrough } from "../lib/ask-agent.ts";
 import { type IpView, viewOf } from "../lib/ip-json.ts";
 import { createLabNetwork, type LabNetwork, NODE_NAME } from "../lib/netns.ts";
 import { startProcess } from "../lib/process.ts";
@@ -142,8 +143,8 @@ export interface NodeTraces {
  * Observes the node, with the agent's own count. Left out is what the kernel keeps for multicast and learns
  * of link-local addresses.
  */
-export async function observeTraces({ view, agent }: NodeLab): Promise<NodeTraces> {
-  const running = await agent();
+export async function observeTraces({ view, agent, socket }: NodeLab): Promise<NodeTraces> {
+  await agent();
   const links = await view.links();
   const neighbours = (await view.neighbours("cw0")).filter(
     ({ dst, state }) => !state.includes("NOARP") && !dst.startsWith("fe80:"),
@@ -153,8 +154,7 @@ export async function observeTraces({ view, agent }: NodeLab): Promise<NodeTrace
     links: links.map(({ ifname }) => ifname).toSorted(),
     neighbours: neighbours.map(({ dst, lladdr = "none" }) => `${dst} ${lladdr}`).toSorted(),
     fdb: fdb.map(({ mac, ifname }) => `${mac} ${ifname}`).toSorted(),
-    attachments: await running.metric("causeway_attachments"),
-    addresses: await running.metric("causeway_addresses", { state: "taken" }),
+    ...(await countThrough(socket)),
   };
 }
 

@@ -33,6 +33,8 @@ interface Setup {
 }
 
 const POLL_MS = 10_000;
+/** By which the clock moves each time that a test looks. */
+const STEP_MS = 20;
 
 function setUp(t: TestContext, content?: string): Setup {
   const folder = mkdtempSync(join(tmpdir(), "causeway-nodes-"));
@@ -49,8 +51,8 @@ function setUp(t: TestContext, content?: string): Setup {
     async heard(what: string, check: () => boolean) {
       let leftMs = POLL_MS - 1000;
       const isTrue = (): boolean => {
-        if (leftMs > 0) void clock.advance(1);
-        leftMs--;
+        if (leftMs > 0) void clock.advance(STEP_MS);
+        leftMs -= STEP_MS;
         return check();
       };
       await eventually(what, isTrue, () => log.lines);

@@ -12,8 +12,11 @@ const CHANGED = 2000;
 const ADDS = 50;
 /** An even number: the link is as it was afterwards. */
 const RUNS = 6;
-/** CPU time that the agent may take for foreign routes, in seconds: reading 100,000 once took 3.5. */
-const MAX_CPU_S = 0.5;
+/**
+ * CPU time that the agent may take with foreign routes, times that without them: reading 100,000 once took as
+ * much as ten times that of all full runs.
+ */
+const MAX_TIMES_CPU = 6;
 
 let node: TestNode;
 let agent: AgentProcess;
@@ -103,7 +106,7 @@ test(`${ROUTES} foreign routes, of which some change all the time, cost the agen
   const tell = ({ cpuS, slowMs }: typeof quiet): string =>
     `${cpuS.toFixed(2)} s of CPU for ${RUNS} full runs, ADD ${slowMs.toFixed(1)} ms`;
   context.diagnostic(`quiet: ${tell(quiet)}; with ${ROUTES} routes: ${tell(full)}`);
-  assert.ok(full.cpuS - quiet.cpuS < MAX_CPU_S, `${tell(quiet)}; then ${tell(full)}`);
+  assert.ok(full.cpuS < MAX_TIMES_CPU * quiet.cpuS, `${tell(quiet)}; then ${tell(full)}`);
   const ofChanges = (await runs()) - runsBefore - RUNS;
   context.diagnostic(
     `${ofChanges} full runs beside those that were asked for, while ${9 * CHANGED} changes came`,

@@ -6,4 +6,5 @@
 import { kernelJobs } from "./jobs/kernel-jobs.ts";
 import { runJobs } from "./jobs/run-jobs.ts";
 
-process.exitCode = await runJobs(kernelJobs(process.argv.slice(2)));
+const { exitCode } = await runJobs(kernelJobs(process.argv.slice(2)));
+process.exitCode = exitCode;

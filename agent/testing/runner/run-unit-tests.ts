@@ -5,4 +5,5 @@
 import { runJobs } from "./jobs/run-jobs.ts";
 import { unitJobs } from "./jobs/unit-jobs.ts";
 
-process.exitCode = await runJobs(unitJobs(process.argv.slice(2)));
+const { exitCode } = await runJobs(unitJobs(process.argv.slice(2)));
+process.exitCode = exitCode;
