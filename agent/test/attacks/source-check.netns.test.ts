@@ -95,6 +95,11 @@ function spoofs(): { readonly name: string; readonly frame: object }[] {
     { name: "the gateway's IPv4 address", frame: { src: "10.244.1.1", dst: their4 } },
     { name: "the gateway's IPv6 address", frame: { src: "fd00:1::1", dst: their6 } },
     { name: "127.0.0.1", frame: { src: "127.0.0.1", ...to4 } },
+    { name: "its own address, to the node's loopback", frame: { src: own4, dst: "127.0.0.1" } },
+    {
+      name: "the node's loopback, in a first fragment",
+      frame: { src: own4, dst: "127.7.7.7", fragment: true },
+    },
     { name: "0.0.0.0", frame: { src: "0.0.0.0", ...to4 } },
     { name: "the unspecified IPv6 address", frame: { src: "::", ...to6 } },
     { name: "another pod's link-local address", frame: { src: linkLocalOf(podMac(theirs)), ...to6 } },
@@ -272,6 +277,8 @@ test("the annotation of a pod counts only where the operator allows it, survives
   const frames = (port: number): readonly object[] => [
     { ...foreign, mac: BRIDGE_MAC, port },
     { ...foreign, mac: podMac(theirs), port: port + 1 },
+    { src: "127.0.0.1", dst: "10.244.1.1", mac: BRIDGE_MAC, port: port + 3 },
+    { ...foreign, dst: "127.0.0.1", mac: BRIDGE_MAC, port: port + 4 },
     { src: "2001:db8::7", dst: "fd00:1::1", mac: BRIDGE_MAC, port: port + 2 },
   ];
   await addRouter(attacker);
