@@ -133,7 +133,7 @@ function showNodes(show: StateGauges, state: AgentState): void {
   show.gaugeBy(
     "reason",
     "causeway_nodes_skipped",
-    "What of other nodes has no route, by reason: malformed (the Node object cannot be used), conflict (a PodCIDR belongs to another node), refused (a PodCIDR or an address that no node may have), unreachable (a PodCIDR has no route, or its node has none).",
+    "PodCIDRs and Node objects without a route, by reason: malformed (the Node object cannot be used), conflict (a PodCIDR belongs to another node), refused (a PodCIDR or an address that no node may have), unreachable (a PodCIDR has no route, or its node has none).",
     () => {
       const { refused, podCidrs } = state.peers();
       const { conflict, ...others } = refused;
@@ -215,7 +215,7 @@ function showHealth(show: StateGauges, state: AgentState): void {
 function registerDrops(register: Registry, drops: AgentState["drops"]): void {
   new Counter({
     name: "causeway_dropped_packets_total",
-    help: "Packets that our guards dropped, by reason. Frames of pods: source (not from an address of the pod), destination (not to the gateway), group (to everybody), protocol (neither IPv4 nor IPv6), discovery (of neighbours, routers and listeners, as kernels do at their start), redirect, link-local (to such an address); and packets of the overlay: overlay-pod (of a pod, to the overlay's port of a node), overlay-outer (not from a node of the cluster, or not from where it is reached), overlay-inner (under an inner source that the sending node does not have); and unencrypted (between pods of different nodes in clear, where encryption is required).",
+    help: "Packets that our guards dropped, by reason. Frames of pods: source (not from an address of the pod), destination (not to the gateway, or to 127.0.0.0/8), group (to everybody), protocol (neither IPv4 nor IPv6), discovery (of neighbours, routers and listeners, as kernels do at their start), redirect, link-local (to such an address); and packets of the overlay: overlay-pod (of a pod, to the overlay's port of a node), overlay-outer (not from a node of the cluster, or not from where it is reached), overlay-inner (under an inner source that the sending node does not have); and unencrypted (between pods of different nodes in clear, where encryption is required).",
     labelNames: ["reason"] as const,
     registers: [register],
     async collect() {

@@ -240,7 +240,7 @@ for (const { name, damage } of [
     name: "took an element out of a set",
     damage: ["nft", "delete", "element", "inet", "causeway", "pods4", "{ 10.244.1.0/24 }"],
   },
-  { name: "added a rule", damage: ["nft", "add", "rule", "inet", "causeway", "output", "drop"] },
+  { name: "added a rule", damage: ["nft", "add", "rule", "inet", "causeway", "departure", "drop"] },
 ]) {
   test(`run() restores the masquerade table after somebody ${name}`, async () => {
     const { reconciler } = startAgent(V4);

@@ -83,6 +83,12 @@ async function makeNetworks(release: Release, only: readonly string[]): Promise<
     plugin({ id: "bridge-vxlan", name: `${bridge}, VXLAN by hand`, ...byHand, isVxlan: true }),
     ours({ id: "causeway-vxlan", name: "Causeway", isVxlan: true }),
     ours({
+      id: "causeway-vxlan-unguarded",
+      name: "Causeway, no filters",
+      isVxlan: true,
+      withoutGuards: "all",
+    }),
+    ours({
       id: "causeway-vxlan-trusting",
       name: "Causeway, inner sources not checked",
       isVxlan: true,

@@ -32,6 +32,7 @@ export const LEFT_OUT: Readonly<Record<string, string>> = {
   "plan/": SAME_ANSWERS,
   "report/": SAME_ANSWERS,
   "status/": SAME_ANSWERS,
+  "testing/runner/": "is about the runner of kernel tests, which a guest does not need",
   "test/commands/": SAME_ANSWERS,
   "test/faults/": SAME_ANSWERS,
   "test/policy/": "its traffic is that of the policy tests",

@@ -15,8 +15,8 @@ export const HOST_PORT_CHAINS = "hostports-";
 
 /**
  * A port of the node leads to a pod, whoever asks: another machine, a pod, or the node itself. One look-up
- * for ports of one address and one for those of all, however many there are. `fib daddr type local`: the same
- * port of any other machine is none of ours (CVE-2025-67499), nor is one of a service whose address IPVS has
+ * for ports of one address and one for those of all, however many there are. `fib daddr type`: the same port
+ * of any other machine is none of ours (CVE-2025-67499), nor is one of a service whose address IPVS has
  * made local.
  */
 export function planHostPorts(families: readonly Family[]): readonly NftChain[] {
@@ -26,26 +26,27 @@ export function planHostPorts(families: readonly Family[]): readonly NftChain[] 
 }
 
 function planChain(hook: "prerouting" | "output", families: readonly Family[]): NftChain {
-  const local = "fib daddr type local";
+  const rules = families.flatMap((family) => {
+    const ip = keywordOf(family);
+    const port = "meta l4proto . th dport";
+    return [
+      {
+        name: `address${family}`,
+        text: `dnat ${ip} to ${ip} daddr . ${port} map @addressports${family}`,
+      },
+      {
+        name: `any${family}`,
+        text: `${ip} daddr != @services${family} dnat ${ip} to ${port} map @ports${family}`,
+      },
+    ];
+  });
   return {
     name: `${HOST_PORT_CHAINS}${hook}`,
     type: "nat",
     hook,
     priority: PRIORITY_HOST_PORTS,
-    rules: families.flatMap((family) => {
-      const ip = keywordOf(family);
-      const port = "meta l4proto . th dport";
-      return [
-        {
-          name: `address${family}`,
-          text: `${local} dnat ${ip} to ${ip} daddr . ${port} map @addressports${family}`,
-        },
-        {
-          name: `any${family}`,
-          text: `${ip} daddr != @services${family} ${local} dnat ${ip} to ${port} map @ports${family}`,
-        },
-      ];
-    }),
+    // One look for all rules and families: it is most of what a new connection costs here.
+    rules: [{ name: "elsewhere", text: "fib daddr type != local accept" }, ...rules],
   };
 }
 

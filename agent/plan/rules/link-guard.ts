@@ -3,6 +3,13 @@ import { dropCounter, type PortDropReason } from "./drop-reasons.ts";
 import type { NftChain } from "../nft/nft-table.ts";
 
 const FROM_PODS = `iifgroup ${LINK_GROUP}`;
+/**
+ * With route_localnet on the bridge, which ports on 127.0.0.1 need for the answers and kube-proxy sets on all
+ * links, pods could reach whatever listens there on the node (CVE-2020-8558). Answers to the node have the
+ * gateway's address here, which is translated back later.
+ */
+export const LOOPBACK = "127.0.0.0/8";
+
 const ICMPV6 = "meta protocol ip6 meta l4proto 58";
 
 function drop(reason: PortDropReason): string {
@@ -32,6 +39,8 @@ export const LINK_GUARD: NftChain["rules"] = [
     name: "redirect",
     text: `meta protocol ip meta l4proto 1 icmp type redirect ${FROM_PODS} ${drop("redirect")}`,
   },
+  { name: "loopback", text: `meta protocol ip ip daddr ${LOOPBACK} ${FROM_PODS} ${drop("destination")}` },
+  { name: "loopback-source", text: `meta protocol ip ip saddr ${LOOPBACK} ${FROM_PODS} ${drop("source")}` },
   // The gateway has no such address, and the host would ask the bridge who has it.
   { name: "link-local", text: `meta protocol ip6 ip6 daddr fe80::/10 ${FROM_PODS} ${drop("link-local")}` },
 ];

@@ -48,16 +48,15 @@ export interface OverlayGuard {
    * a rule.
    */
   readonly arrivalRules: NftChain["rules"];
+  /** The same for the filter of what the node itself sends. */
+  readonly departureRules: NftChain["rules"];
   readonly chains: readonly NftChain[];
 }
 
-const NO_GUARD: OverlayGuard = { counters: [], sets: [], arrivalRules: [], chains: [] };
+const NO_GUARD: OverlayGuard = { counters: [], sets: [], arrivalRules: [], departureRules: [], chains: [] };
 
 /** NF_IP_PRI_RAW_BEFORE_DEFRAG (uapi/linux/netfilter_ipv4.h). */
 const PRIORITY_BEFORE_DEFRAGMENTATION = -450;
-
-/** NF_IP_PRI_RAW (uapi/linux/netfilter_ipv4.h). */
-const PRIORITY_RAW = -300;
 
 /** After IPVS, which translates destinations at NF_IP_PRI_NAT_SRC - 1 of its input hook (ip_vs_core.c). */
 const PRIORITY_INPUT = 110;
@@ -68,14 +67,16 @@ const PRIORITY_INPUT = 110;
  */
 const PRIORITY_POSTROUTING = 90;
 
-/** Of the VXLAN header, in bits from the UDP header (RFC 7348 section 5). */
-const VNI = "@th,96,24";
-
 /**
- * IPv4 or IPv6 inside, without a VLAN tag: the EtherType of the inner Ethernet header, in bits from the UDP
- * header.
+ * The number and the byte behind it in the VXLAN header, in bits from the UDP header (RFC 7348 section 5):
+ * the kernel reads four bytes with less than three.
  */
-const INNER_IP = "@th,224,16 { 0x0800, 0x86dd }";
+const VNI = "@th,96,32 & 0xffffff00";
+
+const vniValue = (vni: number): string => `0x${(vni * 256).toString(16).padStart(8, "0")}`;
+
+/** EtherTypes of the inner Ethernet header, IPv4 or IPv6 without a VLAN tag, in bits from the UDP header. */
+const INNER_IP = { 4: "@th,224,16 0x0800", 6: "@th,224,16 0x86dd" } as const;
 
 /**
  * VXLAN knows no authentication: who can send UDP to a node can put packets into the pod network. So packets
@@ -87,16 +88,15 @@ export function planOverlayGuard(input: OverlayGuardInput | undefined): OverlayG
   if (input === undefined) return NO_GUARD;
   const nodes = FAMILIES.map((family) => planNodes(family, input));
   const { pod, outer, inner } = OVERLAY_COUNTERS;
-  if (!input.isReceiver)
-    return { counters: [pod], sets: nodes, arrivalRules: [], chains: [planSending(input)] };
+  if (!input.isReceiver) return { ...NO_GUARD, counters: [pod], sets: nodes, chains: [planSending(input)] };
   const bindings = input.bindings ?? planOverlayBindings(input);
   return {
     counters: [pod, outer, inner],
     sets: [...nodes, ...setsOf(bindings)],
-    arrivalRules: [planArrival(input), ...planUntracked(input)],
+    arrivalRules: planArrival(input),
+    departureRules: planDeparture(input),
     chains: [
       planSending(input),
-      planLeaving(input),
       planReceiving(input),
       ...(input.devices.length === 0 ? [] : [planUnwrapped(input, bindings)]),
     ],
@@ -155,11 +155,14 @@ function planSending({ bridge, port }: OverlayGuardInput): NftChain {
     priority: PRIORITY_POSTROUTING,
     rules: [
       ...otherPorts(port),
+      // What this node wraps, and nothing translates.
+      { name: "wrapped", text: `ct state untracked iifname != "${bridge}" accept` },
       ...FAMILIES.flatMap((family) => {
+        const isFamily = `meta nfproto ipv${family}`;
         const toNode = `${keywordOf(family)} daddr @nodes${family} ${drop(OVERLAY_COUNTERS.pod)}`;
         return [
-          { name: `pods${family}`, text: `iifname "${bridge}" ${toNode}` },
-          { name: `translated${family}`, text: `ct status dnat ${toNode}` },
+          { name: `pods${family}`, text: `${isFamily} iifname "${bridge}" ${toNode}` },
+          { name: `translated${family}`, text: `${isFamily} ct status dnat ${toNode}` },
         ];
       }),
     ],
@@ -168,39 +171,36 @@ function planSending({ bridge, port }: OverlayGuardInput): NftChain {
 
 /**
  * A node is reached where a route leads back to it, or where this node's own address is: with several
- * uplinks, packets may come in by the one and answers go out by the other. Kernels before 5.19 look for a
- * route back in prerouting only (be8be04e5ddb, netfilter: nft_fib: reverse path filter for policy-based
+ * uplinks, packets may come in by the one and answers go out by the other. The own address is asked first: it
+ * is one look-up among local addresses, and ends the rule for nearly every packet. Kernels before 5.19 look
+ * for a route back in prerouting only (be8be04e5ddb, netfilter: nft_fib: reverse path filter for policy-based
  * routing on iif).
- */
-function planArrival({ port, vni }: OverlayGuardInput): NftChain["rules"][number] {
-  const overlay = `th dport ${port} meta l4proto 17 ${VNI} ${vni}`;
-  const isElsewhere = "fib saddr . iif oif missing fib daddr . iif type != local fib daddr type local";
-  return { name: "overlay-arrival", text: `${overlay} ${isElsewhere} ${drop(OVERLAY_COUNTERS.outer)}` };
-}
-
-/**
+ *
  * The overlay needs no connection tracking: packets in it are tracked when they come out. Without this, each
  * connection of a pod has two entries more in the tables of both nodes, since its packets go from a source
  * port of their own each way (RFC 7348 section 5). Nobody asks here whether the other side is a node: what
- * comes in is asked once, with its inner source, by {@link planReceiving}.
+ * comes in is asked once, with its inner source, by {@link planReceiving}. What is too short to have a number
+ * is dropped there.
  */
-function planUntracked({ port, vni, ownAddresses }: OverlayGuardInput): NftChain["rules"] {
-  const overlay = `th dport ${port} meta l4proto 17 ${VNI} ${vni}`;
-  return ownAddresses.map((address) => {
-    const text = `${overlay} ${keywordOf(familyOf(address))} daddr ${address} notrack`;
-    return { name: `untracked-${address}`, text };
-  });
+function planArrival({ port, vni, ownAddresses }: OverlayGuardInput): NftChain["rules"] {
+  const isElsewhere = "fib daddr . iif type != local fib saddr . iif oif missing fib daddr type local";
+  return [
+    ...otherPorts(port),
+    { name: "other-network", text: `${VNI} != ${vniValue(vni)} accept` },
+    { name: "overlay-arrival", text: `${isElsewhere} ${drop(OVERLAY_COUNTERS.outer)}` },
+    ...ownAddresses.map((address) => {
+      return {
+        name: `untracked-${address}`,
+        text: `${keywordOf(familyOf(address))} daddr ${address} notrack`,
+      };
+    }),
+  ];
 }
 
-/** The same for what leaves, before connection tracking at NF_IP_PRI_CONNTRACK. */
-function planLeaving({ port, vni }: OverlayGuardInput): NftChain {
-  return {
-    name: "overlay-output",
-    type: "filter",
-    hook: "output",
-    priority: PRIORITY_RAW,
-    rules: [...otherPorts(port), { name: "untracked", text: `${VNI} ${vni} notrack` }],
-  };
+/** The same for what leaves. */
+function planDeparture({ port, vni }: OverlayGuardInput): NftChain["rules"] {
+  const text = `th dport ${port} meta l4proto 17 ${VNI} == ${vniValue(vni)} notrack accept`;
+  return [{ name: "untracked", text }];
 }
 
 /**
@@ -216,9 +216,10 @@ function planUnwrapped({ bridge, devices }: OverlayGuardInput, { sources }: Over
   const isOther = devices.map((device) => `iifname != "${device}"`).join(" ");
   const rules = [
     { name: "not-ours", text: `iifgroup != ${LINK_GROUP} accept` },
-    { name: "pods", text: `iifname "${bridge}" accept` },
-    { name: "not-unwrapped", text: `${isOther} accept` },
+    // A number is cheaper to ask than a name, and what was let in has one.
+    { name: "pods", text: `meta priority none iifname "${bridge}" accept` },
     ...sources.map(({ set, text }) => ({ name: set.name, text: `${text} meta priority set none accept` })),
+    { name: "not-unwrapped", text: `${isOther} accept` },
     { name: "not-let-in", text: `meta priority none ${drop(outer)}` },
     { name: "inner", text: drop(inner) },
   ];
@@ -237,7 +238,7 @@ function planReceiving({ port, vni, ownAddresses }: OverlayGuardInput): NftChain
       ...otherPorts(port),
       { name: "pods", text: `iifgroup ${LINK_GROUP} ${drop(pod)}` },
       // What is too short to have a number matches nothing, and is dropped in the end.
-      { name: "other-network", text: `${VNI} != ${vni} accept` },
+      { name: "other-network", text: `${VNI} != ${vniValue(vni)} accept` },
       { name: "translated", text: `ct status dnat ${drop(outer)}` },
       ...FAMILIES.flatMap((family) => {
         const own = ownAddresses.filter((address) => familyOf(address) === family);
@@ -246,9 +247,12 @@ function planReceiving({ port, vni, ownAddresses }: OverlayGuardInput): NftChain
         const text = `${isElsewhere} ${drop(outer)}`;
         return [{ name: `own${family}`, text }];
       }),
-      ...FAMILIES.map((family) => {
+      ...FAMILIES.flatMap((family) => {
         const sender = `${keywordOf(family)} saddr map @${sendersName(family)}`;
-        return { name: `senders${family}`, text: `${INNER_IP} meta priority set ${sender} accept` };
+        return FAMILIES.map((inside) => {
+          const text = `${INNER_IP[inside]} meta priority set ${sender} accept`;
+          return { name: `senders${family}-${inside}`, text };
+        });
       }),
       ...FAMILIES.map((family) => {
         const text = `${keywordOf(family)} saddr != @nodes${family} ${drop(outer)}`;

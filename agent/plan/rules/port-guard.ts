@@ -1,6 +1,6 @@
 import { LINK_GROUP } from "../../net/host-link.ts";
 import { dropCounter, PORT_DROP_REASONS, type PortDropReason } from "./drop-reasons.ts";
-import { LINK_GUARD } from "./link-guard.ts";
+import { LINK_GUARD, LOOPBACK } from "./link-guard.ts";
 import { BRIDGE_MAC } from "../../net/host-link.ts";
 import type { NftChain, NftSet, NftTable } from "../nft/nft-table.ts";
 import { ANY_SOURCE_SET } from "../pods/sources.ts";
@@ -9,7 +9,7 @@ import { ANY_SOURCE_SET } from "../pods/sources.ts";
  * Before br_netfilter, which calls the packet filter of IPv4 and IPv6 for frames on a bridge at priority 0
  * (NF_BR_PRI_BRNF of linux/netfilter_bridge.h).
  */
-export const PRIORITY_GUARD = -300;
+const PRIORITY_GUARD = -300;
 
 /** All DHCPv6 relay agents and servers (RFC 8415 section 7.1), as a group of Ethernet. */
 const DHCPV6_GROUP_MAC = "33:33:00:01:00:02";
@@ -57,7 +57,7 @@ function planGuardChain(): NftChain {
     rules: [
       // Nearly every packet ends here, at one look-up, however many pods there are. The link guard judges
       // nothing but what these leave to it.
-      { name: "source4", text: `${toGateway} meta l4proto != 1 ${own4}` },
+      { name: "source4", text: `${toGateway} ip protocol != 1 ip daddr != ${LOOPBACK} ${own4}` },
       { name: "source6", text: `${toGateway} meta l4proto != 58 ip6 daddr != fe80::/10 ${own6}` },
       ...LINK_GUARD,
       { name: "source4-icmp", text: `${toGateway} ${own4}` },

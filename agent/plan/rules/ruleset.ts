@@ -7,9 +7,12 @@ import type { NftChain, Ruleset } from "../nft/nft-table.ts";
 import { planEncryptionGuard } from "./encryption-guard.ts";
 import { HOST_PORT_CHAINS, planHostPorts, planPortSets } from "./host-port-rules.ts";
 import { planOverlayGuard } from "./overlay-guard.ts";
-import { PRIORITY_GUARD, planPortGuard } from "./port-guard.ts";
+import { planPortGuard } from "./port-guard.ts";
 import type { RulesetInput } from "./ruleset-input.ts";
 import { planMasqueradeSets, planSourceNat } from "./source-nat.ts";
+
+/** NF_IP_PRI_RAW (uapi/linux/netfilter_ipv4.h): before connection tracking, after defragmentation. */
+const PRIORITY_RAW = -300;
 
 /**
  * Plans all tables: what leaves the cluster's pod network is masqueraded, host ports lead to their pods,
@@ -34,9 +37,9 @@ export function planRuleset(input: RulesetInput): Ruleset {
       ],
       chains: [
         ...planSourceNat(withPorts, masqueraded, input),
-        planRedirectDrop(input.bridge),
+        planDeparture(input.bridge, overlay.departureRules),
         planErrorGuard(input),
-        planLocalnetGuard(input.bridge, [...encryption.arrivalRules, ...overlay.arrivalRules]),
+        ...planArrival([...encryption.arrivalRules, ...overlay.arrivalRules]),
         ...planHostPorts(withPorts),
         ...overlay.chains,
         ...encryption.chains,
@@ -75,25 +78,15 @@ export function withElements(
   }));
 }
 
-/**
- * With route_localnet on the bridge, which ports on 127.0.0.1 need for the answers, pods could reach whatever
- * listens there on the node (CVE-2020-8558). Answers to the node have the bridge's address here, which is
- * translated back later.
- */
-function planLocalnetGuard(bridge: string, arrivalRules: NftChain["rules"]): NftChain {
-  return {
-    name: "localnet",
-    type: "filter",
-    hook: "prerouting",
-    priority: PRIORITY_GUARD,
-    rules: [
-      // The address first: it is cheaper to compare than a name, and ends the rule for nearly every packet.
-      { name: "localnet", text: `ip daddr 127.0.0.0/8 iifname "${bridge}" drop` },
-      { name: "localnet-source", text: `ip saddr 127.0.0.0/8 iifname "${bridge}" drop` },
-      ...arrivalRules,
-    ],
-  };
+/** The filter of what arrives from other nodes; none where nothing is to be judged before it is tracked. */
+function planArrival(rules: NftChain["rules"]): readonly NftChain[] {
+  return rules.length === 0
+    ? []
+    : [{ name: "arrival", type: "filter", hook: "prerouting", priority: PRIORITY_RAW, rules }];
 }
+
+/** Ends a chain that is about ICMP for nearly every packet, at the price of two numbers. */
+const NO_ICMP = { name: "no-icmp", text: "meta l4proto != 1 meta l4proto != 58 accept" } as const;
 
 /** What ends a socket's conversation. */
 const ERRORS = [
@@ -123,6 +116,7 @@ function planErrorGuard({ bridge, podCidrs }: RulesetInput): NftChain {
     hook: "input",
     priority: 0,
     rules: [
+      NO_ICMP,
       { name: "too-big4", text: `iifgroup ${LINK_GROUP} icmp type destination-unreachable icmp code 4 drop` },
       { name: "too-big6", text: `iifgroup ${LINK_GROUP} icmpv6 type packet-too-big drop` },
       ...podCidrs.flatMap((cidr) => {
@@ -144,13 +138,15 @@ function planErrorGuard({ bridge, podCidrs }: RulesetInput): NftChain {
  * the host would tell the sender to take the short way, which the guard does not allow. send_redirects of one
  * link cannot turn this off (it is ORed with that of "all"), and IPv6 has no such switch.
  */
-function planRedirectDrop(bridge: string): NftChain {
+function planDeparture(bridge: string, overlayRules: NftChain["rules"]): NftChain {
   return {
-    name: "output",
+    name: "departure",
     type: "filter",
     hook: "output",
-    priority: 0,
+    priority: PRIORITY_RAW,
     rules: [
+      ...overlayRules,
+      NO_ICMP,
       { name: "redirect4", text: `oifname "${bridge}" icmp type redirect drop` },
       { name: "redirect6", text: `oifname "${bridge}" icmpv6 type nd-redirect drop` },
     ],

@@ -47,9 +47,10 @@ export function planSourceNat(
   const rules = [
     ...masqueraded.map((family) => {
       const ip = keywordOf(family);
+      const isFamily = `meta nfproto ipv${family}`;
       // fully-random: two pods that choose one source port at the same time must not lose a packet to a clash
       // (the 5 s DNS time-outs of weaveworks/weave#3287).
-      const text = `${fromPods} ${ip} saddr @pods${family} ${ip} daddr != @inside${family} masquerade`;
+      const text = `${isFamily} ${fromPods} ${ip} saddr @pods${family} ${ip} daddr != @inside${family} masquerade`;
       return {
         name: `masquerade${family}`,
         text: masquerade.randomPorts ? `${text} fully-random` : text,
@@ -58,12 +59,13 @@ export function planSourceNat(
     // A pod would drop what comes from its own address, and cannot answer the node's loopback address.
     ...withPorts.flatMap((family) => {
       const ip = keywordOf(family);
+      const isFamily = `meta nfproto ipv${family}`;
       const text = `oifname "${bridge}" ${ip} saddr . ${ip} daddr @hairpin${family} masquerade`;
       return [
-        { name: `hairpin${family}`, text: `${fromPods} ${text}` },
+        { name: `hairpin${family}`, text: `${isFamily} ${fromPods} ${text}` },
         // What br_netfilter translates on the bridge comes from no link (br_nf_post_routing of
         // net/bridge/br_netfilter_hooks.c).
-        { name: `hairpin${family}-bridged`, text: `${FROM_NO_LINK} ${text}` },
+        { name: `hairpin${family}-bridged`, text: `${isFamily} ${FROM_NO_LINK} ${text}` },
       ];
     }),
     ...(withPorts.length === 0

@@ -12,7 +12,7 @@ import { BRIDGE_MAC } from "../../net/host-link.ts";
 import { podMac } from "../../plan/pods/pod-network.ts";
 import { type AgentProcess, makeNode, type TestNode } from "../../testing/agent/agent-process.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
-import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
+import { makeNetns, type Netns, runOnHost, host } from "../../testing/machine/netns.ts";
 import { endPrivileged, privileged } from "../../testing/runner/privileged.ts";
 
 const PODCIDRS = ["10.244.1.0/24", "fd00:1::/64"];
@@ -95,6 +95,11 @@ function spoofs(): { readonly name: string; readonly frame: object }[] {
     { name: "the gateway's IPv4 address", frame: { src: "10.244.1.1", dst: their4 } },
     { name: "the gateway's IPv6 address", frame: { src: "fd00:1::1", dst: their6 } },
     { name: "127.0.0.1", frame: { src: "127.0.0.1", ...to4 } },
+    { name: "its own address, to the node's loopback", frame: { src: own4, dst: "127.0.0.1" } },
+    {
+      name: "the node's loopback, in a first fragment",
+      frame: { src: own4, dst: "127.7.7.7", fragment: true },
+    },
     { name: "0.0.0.0", frame: { src: "0.0.0.0", ...to4 } },
     { name: "the unspecified IPv6 address", frame: { src: "::", ...to6 } },
     { name: "another pod's link-local address", frame: { src: linkLocalOf(podMac(theirs)), ...to6 } },
@@ -227,11 +232,11 @@ for (const { name, damage } of [
       agent.metric('causeway_drift_repairs_total{kind="ruleset"}');
     assert.equal((await repairs()) ?? 0, 0);
     const link = hostLinkName("attacker", "eth0");
-    await runOnHost("sh", "-ec", damage.replace("LINK", link).replace("ADDRESS", own[0] ?? ""));
+    await host(damage.replace("LINK", link).replace("ADDRESS", own[0] ?? ""));
     await eventually("it is counted", async () => ((await repairs()) ?? 0) > 0);
     assert.deepEqual(await elements(), before);
     await agent.end("SIGKILL");
-    await runOnHost("sh", "-ec", damage.replace("LINK", link).replace("ADDRESS", own[0] ?? ""));
+    await host(damage.replace("LINK", link).replace("ADDRESS", own[0] ?? ""));
     agent = await startAgent();
     assert.deepEqual(await elements(), before);
   });
@@ -272,6 +277,8 @@ test("the annotation of a pod counts only where the operator allows it, survives
   const frames = (port: number): readonly object[] => [
     { ...foreign, mac: BRIDGE_MAC, port },
     { ...foreign, mac: podMac(theirs), port: port + 1 },
+    { src: "127.0.0.1", dst: "10.244.1.1", mac: BRIDGE_MAC, port: port + 3 },
+    { ...foreign, dst: "127.0.0.1", mac: BRIDGE_MAC, port: port + 4 },
     { src: "2001:db8::7", dst: "fd00:1::1", mac: BRIDGE_MAC, port: port + 2 },
   ];
   await addRouter(attacker);
