@@ -55,7 +55,7 @@ run_suites() {
   suite "http flood" npm run bench:http-flood -- --gate
   suite "hot path" npm run bench:hot-path
   suite "ports" npm run bench:ports
-  suite "scale" npm run bench:scale
+  suite "scale" npm run bench:scale -- --gate
 }
 
 # Ends with the line "N passed, N failed" over all suites. A file that a suite has left or changed is a failure.

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
 import { codeOf } from "../agent/lib/errors.ts";
 
 /**
@@ -9,6 +10,17 @@ export function cpuMs(pid: number): number {
   const threads = readdirSync(`/proc/${pid}/task`);
   const ns = threads.map((thread) => runNs(`/proc/${pid}/task/${thread}/schedstat`));
   return ns.reduce((sum, value) => sum + value, 0) / 1e6;
+}
+
+/** What a process takes in so many seconds, in percent of one core; `used`: as {@link cpuMs}. */
+export async function cpuDuring(
+  { pid }: { readonly pid: number },
+  seconds: number,
+  used: (pid: number) => number = cpuMs,
+): Promise<number> {
+  const before = used(pid);
+  await delay(seconds * 1000);
+  return (used(pid) - before) / (seconds * 10);
 }
 
 const GONE: ReadonlySet<unknown> = new Set(["ENOENT", "ESRCH"]);

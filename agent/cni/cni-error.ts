@@ -1,3 +1,5 @@
+import { showValue } from "../text/show-value.ts";
+
 /**
  * Error codes of the CNI specification (SPEC.md, section "Error") and ours from 100 on. 8 is what the
  * reference library uses for a namespace that is the plugin's own.
@@ -46,14 +48,4 @@ export function toCniError(error: unknown): CniError {
 /** Error 7 about one value of the configuration. */
 export function invalidValue(key: string, value: unknown, cause: string): CniError {
   return new CniError(CNI_CODE.invalidConfig, `Cannot use ${key} ${showValue(value)}: ${cause}`);
-}
-
-/** A value of hundreds of lines would hide the cause behind it. */
-const SHOWN_LENGTH = 200;
-
-/** A value of a request for a message: whoever may create pods decides how long it is. */
-export function showValue(value: unknown): string {
-  const text = JSON.stringify(value) as string | undefined;
-  if (text === undefined || text.length <= SHOWN_LENGTH) return String(text);
-  return `${text.slice(0, SHOWN_LENGTH)}… (${text.length} characters)`;
 }

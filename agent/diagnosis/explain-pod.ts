@@ -15,7 +15,7 @@ export function explainSource(observation: PathObservation): readonly Finding[] 
       {
         name: "pod",
         verdict: "fail",
-        evidence: `${source} is of ${formatCidr(sourceRoute.destination)}, which another node has (${sourceRoute.gateway ?? "?"}): run the same command there`,
+        evidence: `${source} is in ${formatCidr(sourceRoute.destination)}, which another node has (${sourceRoute.gateway ?? "?"}): run the same command there`,
       },
     ];
   return [

@@ -7,7 +7,7 @@ import { planNodeNetwork } from "../plan/node/node-network.ts";
 import type { PodPlan } from "../plan/pods/pod-network.ts";
 import { eventually } from "../testing/machine/eventually.ts";
 import { podPlan, podRuleset } from "../testing/kernel-contract.ts";
-import { closePod, makeNetns, type Netns, openPod, runOnHost } from "../testing/machine/netns.ts";
+import { closePod, makeNetns, type Netns, openPod, runOnHost, host } from "../testing/machine/netns.ts";
 import { assertInsideTestNamespaces } from "../testing/runner/privileged.ts";
 import type { Kernel } from "./kernel.ts";
 import type { PodSockets } from "./types.ts";
@@ -51,7 +51,7 @@ after(async () => {
   await netns.remove();
   await other.remove();
   await runOnHost("ip", "link", "del", "cw0");
-  await runOnHost("sh", "-ec", "nft flush ruleset; ip route flush proto 98; ip -6 route flush proto 98");
+  await host("nft flush ruleset; ip route flush proto 98; ip -6 route flush proto 98");
   kernel.close();
 });
 

@@ -10,7 +10,7 @@ import { systemClock } from "../lib/clock.ts";
 import { planNodeNetwork } from "../plan/node/node-network.ts";
 import { eventually } from "../testing/machine/eventually.ts";
 import { podPlan, podRuleset } from "../testing/kernel-contract.ts";
-import { closePod, makeNetns, type Netns, openPod, runOnHost } from "../testing/machine/netns.ts";
+import { closePod, makeNetns, type Netns, openPod, runOnHost, host } from "../testing/machine/netns.ts";
 import { assertInsideTestNamespaces } from "../testing/runner/privileged.ts";
 import type { Kernel } from "./kernel.ts";
 import type { PodSockets } from "./types.ts";
@@ -57,10 +57,8 @@ async function nextIndex(): Promise<number> {
 }
 
 before(async () => {
-  await runOnHost("sh", "-ec", `seq ${FOREIGN} | sed 's/.*/link add other& type bridge/' | ip -batch -`);
-  await runOnHost(
-    "sh",
-    "-ec",
+  await host(`seq ${FOREIGN} | sed 's/.*/link add other& type bridge/' | ip -batch -`);
+  await host(
     "ip link add up0 type veth peer name far0; ip address add 192.0.2.10/24 dev up0; ip link set up0 up",
   );
   const line = "link add churn0 type bridge\\nlink del churn0\\n";

@@ -5,7 +5,7 @@ import { linkLocalOf } from "../net/mac.ts";
 import { planNodeNetwork } from "../plan/node/node-network.ts";
 import { eventually } from "../testing/machine/eventually.ts";
 import { assertAttached, podPlan, podRuleset, testKernelContract } from "../testing/kernel-contract.ts";
-import { closePod, makeNetns, type Netns, openPod, runOnHost } from "../testing/machine/netns.ts";
+import { closePod, makeNetns, type Netns, openPod, runOnHost, host } from "../testing/machine/netns.ts";
 import { assertInsideTestNamespaces } from "../testing/runner/privileged.ts";
 import type { Kernel } from "./kernel.ts";
 import type { PodSockets } from "./types.ts";
@@ -40,7 +40,7 @@ after(async () => {
     await netns.remove();
   }
   await runOnHost("ip", "link", "del", "cw0");
-  await runOnHost("sh", "-ec", "nft flush ruleset; ip route flush proto 98; ip -6 route flush proto 98");
+  await host("nft flush ruleset; ip route flush proto 98; ip -6 route flush proto 98");
   kernel.close();
 });
 
@@ -185,10 +185,10 @@ test("detachPod() forgets the neighbours of a pod whose namespace died first", a
 });
 
 test("detachPod() leaves a foreign link alone that has one of our names", async () => {
-  const { host } = podPlan("foreign");
-  await runOnHost("ip", "link", "add", host.link, "type", "veth", "peer", "name", "foreign0");
-  assert.equal(await kernel.detachPod(host.link), "gone");
-  await runOnHost("ip", "link", "del", host.link);
+  const { link } = podPlan("foreign").host;
+  await runOnHost("ip", "link", "add", link, "type", "veth", "peer", "name", "foreign0");
+  assert.equal(await kernel.detachPod(link), "gone");
+  await runOnHost("ip", "link", "del", link);
 });
 
 test("attachPod() of a pod whose address is refused leaves nothing behind and tells the kernel's reason", async () => {

@@ -6,7 +6,7 @@ import type { PodIdentity } from "../plan/pods/names/pod-identity.ts";
 import { type PodPlan, planPodNetwork } from "../plan/pods/pod-network.ts";
 import { MAX_HOST_PORTS, ownTableName, type PodSettings } from "../plan/pods/pod-settings.ts";
 import { podRuleset } from "../testing/kernel-contract.ts";
-import { closePod, makeNetns, type Netns, openPod, runOnHost } from "../testing/machine/netns.ts";
+import { closePod, makeNetns, type Netns, openPod, runOnHost, host } from "../testing/machine/netns.ts";
 import { assertInsideTestNamespaces } from "../testing/runner/privileged.ts";
 import type { Kernel } from "./kernel.ts";
 import { openLinuxKernel } from "./linux-kernel.ts";
@@ -68,8 +68,8 @@ async function attach(
   return { plan, sockets };
 }
 
-async function identityOf({ host }: PodPlan): Promise<PodIdentity | undefined> {
-  return (await kernel.listAttachments()).find(({ hostLink }) => hostLink === host.link)?.pod;
+async function identityOf(plan: PodPlan): Promise<PodIdentity | undefined> {
+  return (await kernel.listAttachments()).find(({ hostLink }) => hostLink === plan.host.link)?.pod;
 }
 
 for (const { name, pod } of [
@@ -83,11 +83,7 @@ for (const { name, pod } of [
   test(`namespace, name and UID ${name} are exact after the ADD, after a repair, and after a restart`, async () => {
     const { plan, sockets } = await attach(pod);
     assert.deepEqual(await identityOf(plan), pod);
-    await runOnHost(
-      "sh",
-      "-ec",
-      `ip link set ${plan.host.link} nomaster; ip link set ${plan.host.link} down`,
-    );
+    await host(`ip link set ${plan.host.link} nomaster; ip link set ${plan.host.link} down`);
     assert.notDeepEqual(await kernel.repairAttachments(), []);
     assert.deepEqual(await kernel.checkPod(plan, sockets), []);
     kernel.close();

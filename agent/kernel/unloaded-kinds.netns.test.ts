@@ -9,7 +9,7 @@ import { systemClock } from "../lib/clock.ts";
 import { planNodeNetwork } from "../plan/node/node-network.ts";
 import { cidr } from "../testing/cidr.ts";
 import { podPlan, podRuleset } from "../testing/kernel-contract.ts";
-import { closePod, makeNetns, type Netns, openPod, runOnHost } from "../testing/machine/netns.ts";
+import { closePod, makeNetns, type Netns, openPod, runOnHost, host } from "../testing/machine/netns.ts";
 import { assertInsideTestNamespaces } from "../testing/runner/privileged.ts";
 import type { Kernel } from "./kernel.ts";
 import { openLinuxKernel } from "./linux-kernel.ts";
@@ -60,7 +60,7 @@ let netns: Netns;
 let sockets: PodSockets;
 
 before(async () => {
-  await runOnHost("sh", "-ec", `seq ${FOREIGN} | sed 's/.*/link add other& type bridge/' | ip -batch -`);
+  await host(`seq ${FOREIGN} | sed 's/.*/link add other& type bridge/' | ip -batch -`);
   await runOnHost("ip", "link", "add", "up0", "type", "veth", "peer", "name", "far0");
   kernel = openLinuxKernel(forgetful, { after: systemClock.after, onError: assert.ifError });
   const podCidrs = [cidr("10.244.1.0/24"), cidr("fd00:10:244:1::/64")];

@@ -78,7 +78,7 @@ export function createEndedCounter(registers: Registry[]): (connections: number)
 export function registerDenials(register: Registry, denials: () => Promise<readonly DenialTotal[]>): void {
   new Counter({
     name: "causeway_policy_denied_total",
-    help: "Packets that network policies dropped, by direction and policy; one that several policies isolate from counts for each. The namespace of a ClusterNetworkPolicy is empty, as is the policy while the API has not told of the pod.",
+    help: "Packets that network policies dropped, by direction and policy; one that several policies isolate from counts for each. The namespace of a ClusterNetworkPolicy is empty, as is the policy while the API has not delivered the pod's object.",
     labelNames: ["direction", "namespace", "policy"] as const,
     registers: [register],
     async collect() {

@@ -133,7 +133,7 @@ function showNodes(show: StateGauges, state: AgentState): void {
   show.gaugeBy(
     "reason",
     "causeway_nodes_skipped",
-    "What of other nodes has no route, by reason: malformed (the Node object cannot be used), conflict (a PodCIDR belongs to another node), refused (a PodCIDR or an address that no node may have), unreachable (a PodCIDR has no route, or its node has none).",
+    "PodCIDRs and Node objects without a route, by reason: malformed (the Node object cannot be used), conflict (a PodCIDR belongs to another node), refused (a PodCIDR or an address that no node may have), unreachable (a PodCIDR has no route, or its node has none).",
     () => {
       const { refused, podCidrs } = state.peers();
       const { conflict, ...others } = refused;

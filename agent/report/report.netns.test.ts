@@ -5,7 +5,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import { hostLinkName } from "../net/host-link.ts";
 import { type AgentProcess, makeNode, NODE_NAME, type TestNode } from "../testing/agent/agent-process.ts";
 import { eventually } from "../testing/machine/eventually.ts";
-import { makeNetns, type Netns, runOnHost } from "../testing/machine/netns.ts";
+import { makeNetns, type Netns, runOnHost, host } from "../testing/machine/netns.ts";
 import { askAgent, askForVerification } from "./ask-agent.ts";
 import type { NodeReport } from "./node-report.ts";
 import { querySocket } from "./query.ts";
@@ -170,7 +170,7 @@ test("the age of a pod, and the order by age, survive every repair of its link",
     const repairs = (await ask()).repairs.length;
     await runOnHost("sh", "-c", damage);
     await eventually(`${damage}: it is put back`, async () => {
-      const isBack = runOnHost("sh", "-ec", "ip neighbour show dev cw0 | grep -q ^10.244.1.2").then(
+      const isBack = host("ip neighbour show dev cw0 | grep -q ^10.244.1.2").then(
         () => true,
         () => false,
       );

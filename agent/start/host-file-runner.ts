@@ -56,7 +56,7 @@ export function createHostFileRunner(
   { rivals, ensureSockets, onInstalled }: HostFileRunnerInput,
 ): Runner {
   const tell = ({ removed, written, rivals: found }: HostFilesOutcome): void => {
-    for (const path of removed) log.info({ path }, "Removed our configuration of another name");
+    for (const path of removed) log.info({ path }, "Removed our CNI configuration of a former name");
     for (const path of written) {
       log.info({ path }, "Wrote host file");
       metrics.countFileWrite(path);

@@ -7,7 +7,7 @@ import { shippedFile } from "../lib/shipped.ts";
 import type { AttachmentReport, NodeReport } from "../report/node-report.ts";
 import { type AgentProcess, makeNode, NODE_NAME, type TestNode } from "../testing/agent/agent-process.ts";
 import { eventually } from "../testing/machine/eventually.ts";
-import { makeNetns, type Netns, runOnHost } from "../testing/machine/netns.ts";
+import { makeNetns, type Netns, host } from "../testing/machine/netns.ts";
 import { compareWithStart } from "../testing/programs/cost-of-command.ts";
 import { inParallel } from "../testing/runner/in-parallel.ts";
 
@@ -15,8 +15,6 @@ const ADDS_AT_ONCE = 16;
 
 let node: TestNode;
 let pods: Netns[] = [];
-
-const host = (command: string): Promise<string> => runOnHost("sh", "-c", command);
 
 beforeEach(async () => {
   node = makeNode();
@@ -29,7 +27,7 @@ afterEach(async () => {
   for (const pod of pods) await pod.remove();
   pods = [];
   await node.remove();
-  await host("ip link del up0; ip link del cw-vx; true");
+  await host("ip link del up0; ip link del cw-vx || true");
 });
 
 async function startAgent(peers: number, ...podCIDRs: readonly string[]): Promise<AgentProcess> {

@@ -1,5 +1,4 @@
-import { mkdirSync } from "node:fs";
-import { type Process, repositoryFile, start } from "../scale/processes.ts";
+import { type Process, start, startAgent } from "../scale/processes.ts";
 import { WORK_FOLDER, writeWork } from "../machine.ts";
 
 /** How packets come from node to node. */
@@ -17,19 +16,8 @@ export interface Daemon {
 export const causeway: Daemon = {
   name: "Causeway",
   serverFlags: () => [],
-  start(way, kubeconfig) {
-    for (const name of ["bin", "net.d"]) mkdirSync(`${WORK_FOLDER}/${name}`, { recursive: true });
-    const flags = {
-      kubeconfig,
-      "node-name": "node-1",
-      socket: `${WORK_FOLDER}/agent.sock`,
-      "cni-bin-dir": `${WORK_FOLDER}/bin`,
-      "cni-conf-dir": `${WORK_FOLDER}/net.d`,
-      overlay: way === "direct" ? "auto" : "always",
-    };
-    const list = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]);
-    return start(process.execPath, [repositoryFile("dist/causeway.mjs"), "agent", ...list]);
-  },
+  start: (way, kubeconfig) =>
+    startAgent(WORK_FOLDER, { kubeconfig, overlay: way === "direct" ? "auto" : "always" }),
 };
 
 /** Flannel's daemon with the flags of its own chart. */

@@ -1,8 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { setTimeout as delay } from "node:timers/promises";
+import { eventually } from "../../agent/testing/machine/eventually.ts";
 import { median } from "../statistics.ts";
 import { run, WORK_FOLDER } from "../machine.ts";
-import { childrenCpuMs, cpuMs, memoryMb } from "../usage.ts";
+import { childrenCpuMs, cpuDuring, cpuMs, memoryMb } from "../usage.ts";
 import { type Process, repositoryFile, start } from "../scale/processes.ts";
 import type { Daemon, Way } from "./daemons.ts";
 
@@ -27,8 +28,6 @@ export interface DaemonResult {
 
 /** What start-up left to do, for the collector and for slow loops. */
 const SETTLE_MS = 5000;
-const POLL_MS = 20;
-const DEADLINE_MS = 120_000;
 
 /** Everything that it makes dies with the namespace that it is in. */
 export async function measureDaemon(daemon: Daemon, input: ClusterInput): Promise<DaemonResult> {
@@ -49,7 +48,7 @@ export async function measureDaemon(daemon: Daemon, input: ClusterInput): Promis
       changes.push(await timeOfNew(nodes + count, server, monitor));
     }
     await delay(SETTLE_MS);
-    const idleCpu = await cpuDuring(agent, input.idleS);
+    const idleCpu = await cpuDuring(agent, input.idleS, (pid) => cpuMs(pid) + childrenCpuMs(pid));
     return {
       startMs,
       changeMedianMs: median(changes),
@@ -64,15 +63,15 @@ export async function measureDaemon(daemon: Daemon, input: ClusterInput): Promis
 
 /** Polls: what the two programs log differs. */
 async function untilRouted(count: number, daemon: Process): Promise<void> {
-  const deadlineMs = performance.now() + DEADLINE_MS;
-  for (;;) {
+  const found = (): number => {
     const routes = execFileSync("ip", ["route", "show"], { encoding: "utf8", maxBuffer: 1 << 26 });
-    const found = routes.split("\n").filter((line) => /^11\.\S+\/24 via/.test(line)).length;
-    if (found >= count) return;
-    if (performance.now() > deadlineMs)
-      throw new Error(`Only ${found} of ${count} routes: ${(await daemon.line(/^/)).text}`);
-    await delay(POLL_MS);
-  }
+    return routes.split("\n").filter((line) => /^11\.\S+\/24 via/.test(line)).length;
+  };
+  await eventually(
+    `${count} routes`,
+    () => found() >= count,
+    async () => [found(), (await daemon.line(/^/)).text],
+  );
 }
 
 /** From the API server's event about a new node to the kernel's notification about the route to it. */
@@ -81,13 +80,6 @@ async function timeOfNew(index: number, server: Process, monitor: Process): Prom
   server.write(`touch ${index}\n`);
   const route = new RegExp(`^11\\.${Math.floor(index / 256)}\\.${index % 256}\\.0/24 via`);
   return (await monitor.line(route, sinceMs)).atMs - sinceMs;
-}
-
-async function cpuDuring({ pid }: Process, seconds: number): Promise<number> {
-  const used = (): number => cpuMs(pid) + childrenCpuMs(pid);
-  const before = used();
-  await delay(seconds * 1000);
-  return (used() - before) / (seconds * 10);
 }
 
 /** Takes away what the program before has left: the next one finds an empty node. */

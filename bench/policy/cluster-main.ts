@@ -1,6 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { outcomeOf, type Verdict } from "../judge.ts";
 import { describeMachine } from "../machine.ts";
+import { showVerdicts } from "../run-bench.ts";
 import { makeUplink } from "../scale/measure.ts";
 import { type ClusterResult, measureCluster, type Policies } from "./measure-cluster.ts";
 
@@ -21,9 +23,19 @@ interface Figure {
 const FIGURES: readonly Figure[] = [
   { text: "start to ready", unit: "ms", of: ({ readyMs }) => readyMs },
   { text: "pod of another node to the kernel, median", unit: "ms", of: ({ podMedianMs }) => podMedianMs },
-  { text: "the same, p99", unit: "ms", of: ({ podP99Ms }) => podP99Ms, atMost: [20] },
+  {
+    text: "pod of another node to the kernel, p99",
+    unit: "ms",
+    of: ({ podP99Ms }) => podP99Ms,
+    atMost: [20],
+  },
   { text: "policy edit to the kernel, median", unit: "ms", of: ({ editMedianMs }) => editMedianMs },
-  { text: "the same, worst", unit: "ms", of: ({ editWorstMs }) => editWorstMs, atMost: [100] },
+  {
+    text: "policy edit to the kernel, worst",
+    unit: "ms",
+    of: ({ editWorstMs }) => editWorstMs,
+    atMost: [100],
+  },
   { text: "RSS", unit: "MB", of: ({ rssMb }) => rssMb },
   {
     text: "RSS above that without a policy",
@@ -36,7 +48,7 @@ const FIGURES: readonly Figure[] = [
   { text: "CPU, 20 pods a second", unit: "%", of: ({ churnCpu }) => churnCpu, atMost: [3] },
 ];
 
-/** What a busy machine may exceed a promise by before that fails CI. */
+/** What a busy machine may exceed a promise by: it is unsure then, and fails nothing. */
 const HEAD_ROOM = 1.5;
 
 const { values } = parseArgs({
@@ -55,7 +67,7 @@ for (const { policies, name } of SCENARIOS) {
 const machine = describeMachine();
 writeFileSync(values.json, `${JSON.stringify({ machine, scenarios: SCENARIOS, results }, undefined, 1)}\n`);
 
-let failed = 0;
+const verdicts: Verdict[] = [];
 console.log(["".padEnd(44), ...SCENARIOS.map(({ name }) => name.padStart(26))].join(""));
 for (const { text, unit, of, atMost = [] } of FIGURES) {
   const [without] = results;
@@ -64,14 +76,20 @@ for (const { text, unit, of, atMost = [] } of FIGURES) {
     const value = of(result, without);
     const limit = index === 0 ? undefined : (atMost[index - 1] ?? atMost.at(-1));
     if (value === undefined) return "-".padStart(26);
-    const isMet = limit === undefined || value <= limit;
-    if (limit !== undefined && value > limit * HEAD_ROOM) failed++;
-    const verdict = limit === undefined ? "" : ` (${isMet ? "met" : "missed"}: ${limit})`;
-    return `${value.toFixed(value < 10 ? 2 : 0)} ${unit}${verdict}`.padStart(26);
+    const shown = `${value.toFixed(value < 10 ? 2 : 0)} ${unit}`;
+    if (limit !== undefined) {
+      const outcome = outcomeOf({ got: value, best: value / HEAD_ROOM, atMost: limit });
+      const scenario = SCENARIOS[index]?.name;
+      verdicts.push({
+        text: `${outcome.padEnd(8)} ${text}, ${scenario}: ${shown}, budget ${limit}`,
+        outcome,
+      });
+    }
+    return shown.padStart(26);
   });
   console.log(text.padEnd(44) + cells.join(""));
 }
 console.log(
   `5,000 nodes, 150,000 pods, 10,000 policies, 200 of them of this node's 250 pods. CPU in percent of one core. Machine: ${machine}.`,
 );
-process.exitCode = values.gate && failed > 0 ? 1 : 0;
+process.exitCode = showVerdicts(verdicts, values.gate);

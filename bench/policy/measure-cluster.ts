@@ -1,11 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { run } from "../machine.ts";
-import { type Process, repositoryFile, start } from "../scale/processes.ts";
+import { type Process, repositoryFile, start, startAgent } from "../scale/processes.ts";
 import { median, summarize } from "../statistics.ts";
-import { cpuMs, memoryMb } from "../usage.ts";
+import { cpuDuring, memoryMb } from "../usage.ts";
 import { CLUSTER } from "./cluster-plan.ts";
 
 /** Policies of the cluster: none; such as name namespaces; with one over all namespaces. */
@@ -40,24 +40,14 @@ interface Running {
 
 export async function measureCluster(policies: Policies): Promise<ClusterResult> {
   const folder = mkdtempSync(join(tmpdir(), "policy-"));
-  for (const name of ["bin", "net.d"]) mkdirSync(join(folder, name));
   const kubeconfig = join(folder, "kubeconfig");
   const script = repositoryFile("bench/policy/run-cluster.ts");
   const server = start(process.execPath, [script, "--kubeconfig", kubeconfig, "--policies", policies]);
   await server.line(/^http/);
   const watch = start(repositoryFile("dist/bench/watch-table"), ["causeway-policy"]);
   await watch.line(/^listening/);
-  const flags = {
-    kubeconfig,
-    "node-name": "node-1",
-    socket: join(folder, "agent.sock"),
-    "cni-bin-dir": join(folder, "bin"),
-    "cni-conf-dir": join(folder, "net.d"),
-    "log-level": "debug",
-  };
-  const words = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]);
   const startMs = performance.now();
-  const agent = start(process.execPath, [repositoryFile("dist/causeway.mjs"), "agent", ...words]);
+  const agent = startAgent(folder, { kubeconfig, "log-level": "debug" });
   try {
     const ready = await agent.line(/"part":"installation","msg":"Ready"/);
     return { readyMs: ready.atMs - startMs, ...(await measureAgent({ policies, agent, server, watch })) };
@@ -108,10 +98,4 @@ async function measureEach(
     times.push((await watch.line(/^changed/, sinceMs)).atMs - sinceMs);
   }
   return times;
-}
-
-async function cpuDuring(agent: Process, seconds: number): Promise<number> {
-  const before = cpuMs(agent.pid);
-  await delay(seconds * 1000);
-  return (cpuMs(agent.pid) - before) / (seconds * 10);
 }

@@ -1,11 +1,11 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { median } from "../statistics.ts";
-import { cpuMs, memoryMb } from "../usage.ts";
-import { type Process, repositoryFile, start } from "./processes.ts";
+import { cpuDuring, memoryMb } from "../usage.ts";
+import { type Process, repositoryFile, start, startAgent, type TimedLine } from "./processes.ts";
 
 export interface ScaleInput {
   readonly nodes: number;
@@ -60,7 +60,6 @@ export async function measureScale(input: ScaleInput): Promise<ScaleResult> {
   const { nodes, overlay } = input;
   const folder = mkdtempSync(join(tmpdir(), "scale-"));
   const kubeconfig = join(folder, "kubeconfig");
-  for (const name of ["bin", "net.d"]) mkdirSync(join(folder, name));
   const serverScript = repositoryFile("agent/testing/kube/run-api-server.ts");
   const server = start(process.execPath, [
     serverScript,
@@ -70,19 +69,12 @@ export async function measureScale(input: ScaleInput): Promise<ScaleResult> {
     kubeconfig,
   ]);
   await server.line(/^http/);
-  const flags = {
-    kubeconfig,
-    "node-name": "node-1",
-    socket: join(folder, "agent.sock"),
-    "cni-bin-dir": join(folder, "bin"),
-    "cni-conf-dir": join(folder, "net.d"),
-    overlay,
-  };
-  const flagList = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]);
   const startMs = performance.now();
-  const agent = start(process.execPath, [repositoryFile("dist/causeway.mjs"), "agent", ...flagList], {
-    NODE_OPTIONS: `--import ${repositoryFile("bench/scale/watch-pauses.mjs")}`,
-  });
+  const agent = startAgent(
+    folder,
+    { kubeconfig, overlay },
+    { NODE_OPTIONS: `--import ${repositoryFile("bench/scale/watch-pauses.mjs")}` },
+  );
   const monitor = start("ip", ["monitor", "route"]);
   try {
     return await measureAgent({ ...input, agent, server, monitor, startMs });
@@ -111,6 +103,7 @@ async function measureAgent(running: Running): Promise<ScaleResult> {
     throw new Error(`The kernel has ${countRoutes()} routes instead of ${nodes - 1}`);
   const rssReadyMb = memoryMb(agent.pid, "VmRSS");
   const startPauseMs = await longestPause(agent);
+  await watchPauses(agent);
   const changes = await measureChanges(running);
   const changePauseMs = await longestPause(agent);
   // What the work so far has left to do for the collector is not idleness.
@@ -142,12 +135,20 @@ async function measureAgent(running: Running): Promise<ScaleResult> {
   };
 }
 
-/** Since it was asked last. */
-async function longestPause({ pid, line }: Process): Promise<number> {
+/** Since its start, or {@link watchPauses}; ends the watch. */
+async function longestPause(agent: Process): Promise<number> {
+  const { text } = await askWatcher(agent, /^longest pause: /);
+  return Number(text.split(" ")[2]);
+}
+
+async function watchPauses(agent: Process): Promise<void> {
+  await askWatcher(agent, /^watching pauses/);
+}
+
+function askWatcher({ pid, line }: Process, answer: RegExp): Promise<TimedLine> {
   const sinceMs = performance.now();
   process.kill(pid, "SIGUSR2");
-  const { text } = await line(/^longest pause: /, sinceMs);
-  return Number(text.split(" ")[2]);
+  return line(answer, sinceMs);
 }
 
 async function measureChanges(running: Running): Promise<number[]> {
@@ -166,10 +167,4 @@ async function changeTime({ server, monitor }: Running, index: number): Promise<
   server.write(`move ${index}\n`);
   const route = new RegExp(`^(11|12)\\.${high}\\.${low}\\.0/24 via`);
   return (await monitor.line(route, sinceMs)).atMs - sinceMs;
-}
-
-async function cpuDuring(agent: Process, seconds: number): Promise<number> {
-  const before = cpuMs(agent.pid);
-  await delay(seconds * 1000);
-  return (cpuMs(agent.pid) - before) / (seconds * 10);
 }

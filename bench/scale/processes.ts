@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { cpuMs } from "../usage.ts";
@@ -101,6 +103,24 @@ function progress(): { readonly lines: number; readonly cpuMs: number } {
   const all = [...running];
   const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
   return { lines: sum(all.map(({ lines }) => lines.length)), cpuMs: sum(all.map(({ pid }) => cpuMs(pid))) };
+}
+
+/** Starts the shipped agent as node-1 of a cluster, with all its files in the folder. */
+export function startAgent(
+  folder: string,
+  flags: Readonly<Record<string, string>>,
+  environment: object = {},
+): Process {
+  for (const name of ["bin", "net.d"]) mkdirSync(join(folder, name), { recursive: true });
+  const all = {
+    "node-name": "node-1",
+    socket: join(folder, "agent.sock"),
+    "cni-bin-dir": join(folder, "bin"),
+    "cni-conf-dir": join(folder, "net.d"),
+    ...flags,
+  };
+  const words = Object.entries(all).flatMap(([name, value]) => [`--${name}`, value]);
+  return start(process.execPath, [repositoryFile("dist/causeway.mjs"), "agent", ...words], environment);
 }
 
 /** The repository's file at `path`. */

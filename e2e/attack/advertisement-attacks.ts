@@ -5,8 +5,8 @@ import type { LabNode } from "../nodes/cluster-lab.ts";
 import { sendFrames } from "./assault.ts";
 import { type AttackGroup, cellsOf } from "./attack.ts";
 import type { AttackLab, Stand } from "./attack-lab.ts";
-import { ETHERTYPE, ethernet } from "./frames/ethernet.ts";
-import { routerAdvertisement } from "./frames/neighbour-discovery.ts";
+import { ETHERTYPE, ethernet } from "../../agent/testing/packets/frames/ethernet.ts";
+import { routerAdvertisement } from "../../agent/testing/packets/frames/neighbour-discovery.ts";
 import { settle } from "./settle.ts";
 
 /**

@@ -1,9 +1,10 @@
 import { runCommand } from "../lib/command.ts";
 import type { Netns } from "../lib/netns.ts";
 import type { AttackLab, Stand } from "./attack-lab.ts";
-import { ETHERTYPE, ethernet } from "./frames/ethernet.ts";
-import { udp } from "./frames/ip.ts";
-import { VXLAN } from "./frames/vxlan.ts";
+import { hex } from "../../agent/testing/packets/frames/bytes.ts";
+import { ETHERTYPE, ethernet } from "../../agent/testing/packets/frames/ethernet.ts";
+import { udp } from "../../agent/testing/packets/frames/ip.ts";
+import { VXLAN } from "../../agent/testing/packets/frames/vxlan.ts";
 
 /** What containerd, CRI-O and Docker leave to a container by default. */
 const RUNTIME_DEFAULT =
@@ -99,8 +100,4 @@ export function datagramFrame(
 ): Uint8Array {
   const own = stand.addresses[destination.includes(":") ? 1 : 0];
   return frameOf(stand, udp({ source: source ?? own, destination }, { ...PORTS, from }, data));
-}
-
-export function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("hex");
 }

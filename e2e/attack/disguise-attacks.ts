@@ -1,9 +1,17 @@
 import { datagramFrame, frameOf, PORTS, sendFrames, sendOversized } from "./assault.ts";
 import { type Attack, type AttackGroup, type Cell, cellsOf, EVERYWHERE } from "./attack.ts";
 import type { AttackLab, Stand } from "./attack-lab.ts";
-import { ascii, join, u16, u32 } from "./frames/bytes.ts";
-import { ETHERTYPE, tagged } from "./frames/ethernet.ts";
-import { behindHeaders, ip, padding, PROTOCOL, tcpToComplete, udp, udpPayload } from "./frames/ip.ts";
+import { ascii, join, u16, u32 } from "../../agent/testing/packets/frames/bytes.ts";
+import { ETHERTYPE, tagged } from "../../agent/testing/packets/frames/ethernet.ts";
+import {
+  behindHeaders,
+  ip,
+  padding,
+  PROTOCOL,
+  tcpToComplete,
+  udp,
+  udpPayload,
+} from "../../agent/testing/packets/frames/ip.ts";
 import { addressToBytes } from "../../agent/net/address.ts";
 import { indexOf, podTargets } from "./targets.ts";
 import { assertNothingArrives } from "./watch.ts";

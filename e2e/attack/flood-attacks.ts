@@ -6,9 +6,9 @@ import { attachPod } from "../nodes/lab-pod.ts";
 import { sendFrames } from "./assault.ts";
 import { type AttackGroup, type Cell, cellsAt } from "./attack.ts";
 import type { AttackLab, Stand } from "./attack-lab.ts";
-import { checksum, join, u16, u32, withU16 } from "./frames/bytes.ts";
-import { ETHERTYPE, ethernet } from "./frames/ethernet.ts";
-import { icmp, ip } from "./frames/ip.ts";
+import { checksum, join, u16, u32, withU16 } from "../../agent/testing/packets/frames/bytes.ts";
+import { ETHERTYPE, ethernet } from "../../agent/testing/packets/frames/ethernet.ts";
+import { icmp, ip } from "../../agent/testing/packets/frames/ip.ts";
 import { assertNotHeldUp } from "./held-up.ts";
 import { indexOf } from "./targets.ts";
 

@@ -6,9 +6,12 @@ import { attachPod } from "../nodes/lab-pod.ts";
 import { datagramFrame, sendDatagrams, sendFrames } from "./assault.ts";
 import { type AttackGroup, type Cell, cellsAt, EVERYWHERE } from "./attack.ts";
 import { type AttackLab, type Stand, standOf } from "./attack-lab.ts";
-import { ascii, join } from "./frames/bytes.ts";
-import { arp, ETHERTYPE, ethernet } from "./frames/ethernet.ts";
-import { neighbourAdvertisement, neighbourSolicitation } from "./frames/neighbour-discovery.ts";
+import { ascii, join } from "../../agent/testing/packets/frames/bytes.ts";
+import { arp, ETHERTYPE, ethernet } from "../../agent/testing/packets/frames/ethernet.ts";
+import {
+  neighbourAdvertisement,
+  neighbourSolicitation,
+} from "../../agent/testing/packets/frames/neighbour-discovery.ts";
 import { settle } from "./settle.ts";
 import { indexOf } from "./targets.ts";
 import { assertNothingArrives } from "./watch.ts";

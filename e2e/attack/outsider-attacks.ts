@@ -1,5 +1,6 @@
 import { addressToBytes } from "../../agent/net/address.ts";
-import { datagramFrame, hex, sendFrames } from "./assault.ts";
+import { hex } from "../../agent/testing/packets/frames/bytes.ts";
+import { datagramFrame, sendFrames } from "./assault.ts";
 import { type AttackGroup, cellsAt } from "./attack.ts";
 import { indexOf, worldTarget } from "./targets.ts";
 import { assertNothingArrives } from "./watch.ts";

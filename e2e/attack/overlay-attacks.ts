@@ -4,8 +4,8 @@ import { WORLD } from "../nodes/cluster-network.ts";
 import { datagramFrame, frameOf, PORTS, sendDatagrams, sendFrames, sendSegments } from "./assault.ts";
 import { type AttackGroup, type Cell, cellsAt, EVERYWHERE } from "./attack.ts";
 import type { AttackLab } from "./attack-lab.ts";
-import { behindHeaders, ip, PROTOCOL, udp, udpPayload } from "./frames/ip.ts";
-import { VXLAN, vxlan } from "./frames/vxlan.ts";
+import { behindHeaders, ip, PROTOCOL, udp, udpPayload } from "../../agent/testing/packets/frames/ip.ts";
+import { VXLAN, vxlan } from "../../agent/testing/packets/frames/vxlan.ts";
 import { indexOf, worldTarget } from "./targets.ts";
 import { assertNothingArrives } from "./watch.ts";
 

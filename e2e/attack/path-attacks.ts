@@ -4,8 +4,8 @@ import { WORLD } from "../nodes/cluster-network.ts";
 import { frameOf, sendFrames } from "./assault.ts";
 import { type AttackGroup, type Cell, cellsAt } from "./attack.ts";
 import type { AttackLab } from "./attack-lab.ts";
-import { u16, u32, join } from "./frames/bytes.ts";
-import { icmp } from "./frames/ip.ts";
+import { u16, u32, join } from "../../agent/testing/packets/frames/bytes.ts";
+import { icmp } from "../../agent/testing/packets/frames/ip.ts";
 import { settle } from "./settle.ts";
 import { indexOf } from "./targets.ts";
 

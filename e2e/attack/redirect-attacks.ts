@@ -4,8 +4,8 @@ import { ipBatch, ROUTER, uplinkLines, WORLD } from "../nodes/cluster-network.ts
 import { frameOf, sendFrames } from "./assault.ts";
 import { type AttackGroup, type Cell, cellsAt } from "./attack.ts";
 import { type AttackLab, linkLocalOfLink, type Stand } from "./attack-lab.ts";
-import { icmp } from "./frames/ip.ts";
-import { redirect } from "./frames/neighbour-discovery.ts";
+import { icmp } from "../../agent/testing/packets/frames/ip.ts";
+import { redirect } from "../../agent/testing/packets/frames/neighbour-discovery.ts";
 import { settle } from "./settle.ts";
 import { indexOf } from "./targets.ts";
 

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { datagramFrame, sendFrames } from "./assault.ts";
 import { type AttackGroup, type Cell, cellsAt } from "./attack.ts";
 import { type AttackLab, type Stand, standOf } from "./attack-lab.ts";
-import { join } from "./frames/bytes.ts";
-import { bpdu, ETHERTYPE, ethernet, lacp, lldp } from "./frames/ethernet.ts";
-import { udp } from "./frames/ip.ts";
+import { join } from "../../agent/testing/packets/frames/bytes.ts";
+import { bpdu, ETHERTYPE, ethernet, lacp, lldp } from "../../agent/testing/packets/frames/ethernet.ts";
+import { udp } from "../../agent/testing/packets/frames/ip.ts";
 import { indexOf } from "./targets.ts";
 import { assertNothingArrives } from "./watch.ts";
 

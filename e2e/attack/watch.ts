@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import type { Netns } from "../lib/netns.ts";
 import { type ManagedProcess, startProcess } from "../lib/process.ts";
 import { waitFor } from "../lib/wait-for.ts";
-import { hex, PORTS } from "./assault.ts";
+import { PORTS } from "./assault.ts";
 import type { AttackLab } from "./attack-lab.ts";
-import { ascii } from "./frames/bytes.ts";
+import { ascii, hex } from "../../agent/testing/packets/frames/bytes.ts";
 
 /** How an arrival is noticed: on any link of the victim before all filters, or by a socket, after them. */
 export type Sense = "links" | "socket";

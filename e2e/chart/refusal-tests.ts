@@ -102,7 +102,10 @@ export function testRefusals(helm: Helm): void {
 
   test("values refuse a PodMonitor of an address that only the node reaches", async () => {
     const set = ["podMonitor.enabled=true", 'http.address="127.0.0.1"'];
-    assert.match(await helm.refuse({ set }), /podMonitor.enabled is of no use with http.address "127.0.0.1"/);
+    assert.match(
+      await helm.refuse({ set }),
+      /podMonitor.enabled has no effect with http.address "127.0.0.1"/,
+    );
   });
 
   test("values refuse encryption that is required of pods whose space is not told", async () => {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { runCommand } from "../lib/command.ts";
 import { startProcess } from "../lib/process.ts";
+import { ping } from "../lib/netns.ts";
 import { assertNodeIs, observeNode } from "./node-state.ts";
 import { GATEWAYS, type PodLab } from "./pod-lab.ts";
 
@@ -78,8 +78,4 @@ export function testAgentAway(getLab: () => PodLab): void {
     assert.ok(performance.now() - startMs >= 3000);
     for (const gateway of GATEWAYS) await ping(pod.enter, gateway);
   });
-}
-
-async function ping(enter: readonly string[], address: string): Promise<void> {
-  await runCommand([...enter, "ping", "-n", "-c", "2", "-i", "0.05", "-W", "2", address]);
 }

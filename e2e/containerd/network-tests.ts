@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { runCommand } from "../lib/command.ts";
 import { askMirror, MIRROR_PORT, startMirror } from "../lib/mirror.ts";
+import { ping } from "../lib/netns.ts";
 import { BUSYBOX_IMAGE, GATEWAYS, type PodLab } from "./pod-lab.ts";
 import type { Pod } from "./pods.ts";
 
@@ -196,8 +197,4 @@ async function runOne(t: TestScope, lab: PodLab): Promise<Pod> {
 async function runTwo(t: TestScope, lab: PodLab): Promise<readonly [Pod, Pod]> {
   const one = await runOne(t, lab);
   return [one, await lab.pods.run("two")];
-}
-
-async function ping(enter: readonly string[], address: string): Promise<void> {
-  await runCommand([...enter, "ping", "-n", "-c", "2", "-i", "0.05", "-W", "2", address]);
 }

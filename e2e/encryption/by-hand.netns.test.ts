@@ -34,7 +34,8 @@ import {
   u32Attribute,
   u8Attribute,
 } from "../../agent/netlink/message/attributes.ts";
-import { ALL, host, key, native, peer, PLAN, useTwoNodes } from "./two-nodes.ts";
+import { host } from "../../agent/testing/machine/netns.ts";
+import { ALL, key, native, peer, PLAN, useTwoNodes } from "./two-nodes.ts";
 
 const nodes = useTwoNodes();
 

@@ -8,7 +8,8 @@ import { performance } from "node:perf_hooks";
 import type { WireGuardEndpoint } from "../../agent/plan/encryption/wireguard.ts";
 import { formatCidr } from "../../agent/net/cidr.ts";
 import { cidr } from "../../agent/testing/cidr.ts";
-import { ALL, FAR, host, key, NEAR, NEXT_PLAN, peer, PLAN, useTwoNodes } from "./two-nodes.ts";
+import { host } from "../../agent/testing/machine/netns.ts";
+import { ALL, FAR, key, NEAR, NEXT_PLAN, peer, PLAN, useTwoNodes } from "./two-nodes.ts";
 import { USERSPACE_PROGRAM } from "./userspace/device.ts";
 
 const nodes = useTwoNodes();

@@ -11,12 +11,11 @@ import { openLinuxKernel } from "../../agent/kernel/linux-kernel.ts";
 import { loadNative } from "../../agent/kernel/socket/native.ts";
 import { WireGuardPortError } from "../../agent/kernel/wireguard/wireguard-kernel.ts";
 import { systemClock } from "../../agent/lib/clock.ts";
-import { runOnHost } from "../../agent/testing/machine/netns.ts";
+import { host } from "../../agent/testing/machine/netns.ts";
 import { assertInsideTestNamespaces } from "../../agent/testing/runner/privileged.ts";
 
 assertInsideTestNamespaces();
 const kernel = openLinuxKernel(loadNative(), { after: systemClock.after, onError: assert.ifError });
-const host = (command: string): Promise<string> => runOnHost("sh", "-ec", command);
 
 const PLAN = { name: "cw-wg", mtu: 1420, port: 51_820, addresses: ["10.244.1.1"] };
 

@@ -7,7 +7,7 @@ import { openLinuxKernel } from "../../agent/kernel/linux-kernel.ts";
 import { loadNative } from "../../agent/kernel/socket/native.ts";
 import { systemClock } from "../../agent/lib/clock.ts";
 import { cidr } from "../../agent/testing/cidr.ts";
-import { makeNetns, type Netns, runOnHost } from "../../agent/testing/machine/netns.ts";
+import { makeNetns, type Netns, host } from "../../agent/testing/machine/netns.ts";
 import { assertInsideTestNamespaces, privileged } from "../../agent/testing/runner/privileged.ts";
 
 export const PLAN = { name: "cw-wg", mtu: 1420, port: 51_820, addresses: ["10.244.1.1", "fd00:1::1"] };
@@ -20,7 +20,6 @@ export const ALL = { prune: true, verify: true };
 
 export const native = loadNative();
 const open = (): Kernel => openLinuxKernel(native, { after: systemClock.after, onError: assert.ifError });
-export const host = (command: string): Promise<string> => runOnHost("sh", "-ec", command);
 
 export const key = (number: number): string => Buffer.alloc(32, `key ${number}`).toString("base64");
 

@@ -10,6 +10,7 @@ export const GROUPS: Readonly<Record<string, readonly string[]>> = {
     "kernel/uplink/underlay",
     "kernel/nft/nftables",
     "reconcile/node",
+    "test/attacks/bridge-attacks",
   ],
   policy: ["kernel/policy/policy-kernel", "kernel/policy/traffic", "kernel/policy/end-connections"],
   agent: [
@@ -31,6 +32,7 @@ export const LEFT_OUT: Readonly<Record<string, string>> = {
   "plan/": SAME_ANSWERS,
   "report/": SAME_ANSWERS,
   "status/": SAME_ANSWERS,
+  "testing/runner/": "is about the runner of kernel tests, which a guest does not need",
   "test/commands/": SAME_ANSWERS,
   "test/faults/": SAME_ANSWERS,
   "test/policy/": "its traffic is that of the policy tests",

@@ -92,3 +92,8 @@ function netnsOf(name: string): Netns {
 async function ipBatch({ name }: Netns, lines: readonly string[]): Promise<void> {
   await runCommand(["ip", "-n", name, "-batch", "-"], { input: `${lines.join("\n")}\n` });
 }
+
+/** Throws unless two echo requests from there are answered. */
+export async function ping(enter: readonly string[], address: string): Promise<void> {
+  await runCommand([...enter, "ping", "-n", "-c", "2", "-i", "0.05", "-W", "2", address]);
+}

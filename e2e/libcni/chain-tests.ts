@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { runCommand } from "../lib/command.ts";
 import { askMirror, startMirror } from "../lib/mirror.ts";
+import { ping } from "../lib/netns.ts";
 import {
   addPod,
   assertFailure,
@@ -8,7 +9,6 @@ import {
   type CniLab,
   describePod,
   type Pod,
-  ping,
   testInLab,
 } from "./cni-lab.ts";
 import { writeConflist } from "./conflists.ts";

@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { runCommand } from "../lib/command.ts";
-import { waitUntilHolds } from "../lib/wait-for.ts";
 import type { CniAnswer, CniFailure, CniResult, Libcni, PodCall } from "./libcni.ts";
 import { createLibcni } from "./libcni.ts";
-import { createNodeLab, findTool, type NodeLab, type NodeTraces, observeTraces } from "./node-lab.ts";
+import { createNodeLab, findTool, leavingNothing, type NodeLab } from "./node-lab.ts";
 import { createSandboxes, type Sandbox, type Sandboxes } from "./sandboxes.ts";
 
 /** A node with its agent, and libcni in front of it. */
@@ -34,20 +32,12 @@ export async function createCniLab(): Promise<CniLab> {
 export function testInLab(name: string, getLab: () => CniLab, body: (lab: CniLab) => Promise<void>): void {
   test(name, async () => {
     const lab = getLab();
-    const before = await observeTraces(lab.node);
-    try {
-      await body(lab);
-    } finally {
-      await lab.sandboxes.removeAll();
-    }
-    await assertTraces(lab, before);
+    await leavingNothing(
+      lab.node,
+      () => body(lab),
+      () => lab.sandboxes.removeAll(),
+    );
   });
-}
-
-/** The kernel may end a deletion shortly after the runtime has its answer. */
-export async function assertTraces({ node }: CniLab, want: NodeTraces): Promise<void> {
-  const assertion = async (): Promise<void> => assert.deepEqual(await observeTraces(node), want);
-  await waitUntilHolds("the node's traces from before", assertion, { timeoutMs: 3000, intervalMs: 50 });
 }
 
 /** A sandbox that has been given a network by the conflist (default: the agent's own). */
@@ -82,8 +72,4 @@ export function assertFailure({ error }: CniAnswer, code: number, ...names: read
   assert.equal(error.code, code, error.text);
   for (const name of names) assert.ok(error.msg.includes(name), `"${name}" is not in: ${error.msg}`);
   return error;
-}
-
-export async function ping(enter: readonly string[], address: string): Promise<void> {
-  await runCommand([...enter, "ping", "-n", "-c", "2", "-i", "0.05", "-W", "2", address]);
 }

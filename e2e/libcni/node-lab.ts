@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { NodeKey } from "../../agent/plan/peers/claim.ts";
@@ -8,6 +9,7 @@ import { type IpView, viewOf } from "../lib/ip-json.ts";
 import { createLabNetwork, type LabNetwork, NODE_NAME } from "../lib/netns.ts";
 import { startProcess } from "../lib/process.ts";
 import { REPOSITORY } from "../lib/tools.ts";
+import { waitUntilHolds } from "../lib/wait-for.ts";
 
 export const POD_CIDRS = ["10.244.7.0/24", "fd00:10:244:7::/64"] as const;
 export const GATEWAYS = ["10.244.7.1", "fd00:10:244:7::1"] as const;
@@ -154,6 +156,27 @@ export async function observeTraces({ view, agent, socket }: NodeLab): Promise<N
     fdb: fdb.map(({ mac, ifname }) => `${mac} ${ifname}`).toSorted(),
     ...(await countThrough(socket)),
   };
+}
+
+/** The kernel may end a deletion shortly after the runtime has its answer. */
+export async function assertTraces(node: NodeLab, want: NodeTraces): Promise<void> {
+  const assertion = async (): Promise<void> => assert.deepEqual(await observeTraces(node), want);
+  await waitUntilHolds("the node's traces from before", assertion, { timeoutMs: 3000, intervalMs: 50 });
+}
+
+/** Runs both, and asserts that they leave the node as it was. */
+export async function leavingNothing(
+  node: NodeLab,
+  body: () => Promise<void>,
+  cleanUp: () => Promise<void>,
+): Promise<void> {
+  const before = await observeTraces(node);
+  try {
+    await body();
+  } finally {
+    await cleanUp();
+  }
+  await assertTraces(node, before);
 }
 
 /** A tool that `packages.sh` has put into the cache. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { addPod, assertFailure, assertSuccess, type CniLab, type Pod, ping, testInLab } from "./cni-lab.ts";
+import { ping } from "../lib/netns.ts";
+import { addPod, assertFailure, assertSuccess, type CniLab, type Pod, testInLab } from "./cni-lab.ts";
 import { writeConflist } from "./conflists.ts";
 import type { PodCall } from "./libcni.ts";
 import { GATEWAYS, POD_CIDRS } from "./node-lab.ts";

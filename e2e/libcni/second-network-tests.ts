@@ -2,15 +2,8 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runCommand } from "../lib/command.ts";
-import {
-  addPod,
-  assertFailure,
-  assertSuccess,
-  type CniLab,
-  describePod,
-  ping,
-  testInLab,
-} from "./cni-lab.ts";
+import { ping } from "../lib/netns.ts";
+import { addPod, assertFailure, assertSuccess, type CniLab, describePod, testInLab } from "./cni-lab.ts";
 import { waitUntilHolds } from "../lib/wait-for.ts";
 import { writeConflist } from "./conflists.ts";
 import type { CniResult } from "./libcni.ts";

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { observeTraces } from "../libcni/node-lab.ts";
+import { ping } from "../lib/netns.ts";
+import { assertTraces, observeTraces } from "../libcni/node-lab.ts";
 import type { Container, Podman } from "./podman.ts";
-import { assertEnded, assertTraces, type PodmanLab, ping, startContainer, testInLab } from "./podman-lab.ts";
+import { assertEnded, type PodmanLab, startContainer, testInLab } from "./podman-lab.ts";
 
 const PARALLEL = 5;
 
@@ -46,7 +47,7 @@ export function testLifecycle(getLab: () => PodmanLab): void {
         assert.equal(during.attachments, before.attachments + 1);
         await remove(lab.podman, container);
         assert.deepEqual(await lab.podman.list(), []);
-        await assertTraces(lab, before);
+        await assertTraces(lab.node, before);
       },
     );
   }
@@ -55,7 +56,7 @@ export function testLifecycle(getLab: () => PodmanLab): void {
     const before = await observeTraces(lab.node);
     const { pid, name } = await startContainer(lab, "ending");
     assertEnded(await lab.podman.inside(["kill", "-KILL", String(pid)]));
-    await assertTraces(lab, before);
+    await assertTraces(lab.node, before);
     assert.deepEqual(await lab.podman.list(), [name]);
   });
 
@@ -88,7 +89,7 @@ export function testLifecycle(getLab: () => PodmanLab): void {
       const containers = await Promise.all(names.map((name) => startContainer(lab, name)));
       assert.equal(new Set(containers.flatMap(({ addresses }) => addresses)).size, 2 * PARALLEL);
       await Promise.all(names.map((name) => lab.podman.run(["rm", "--force", "--time", "0", name])));
-      await assertTraces(lab, before);
+      await assertTraces(lab.node, before);
     },
   );
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { askMirror, MIRROR_PORT, startMirror } from "../lib/mirror.ts";
 import { findTool, GATEWAYS, POD_CIDRS } from "../libcni/node-lab.ts";
-import { assertEnded, assertRefused, type PodmanLab, ping, startContainer, testInLab } from "./podman-lab.ts";
+import { ping } from "../lib/netns.ts";
+import { assertEnded, assertRefused, type PodmanLab, startContainer, testInLab } from "./podman-lab.ts";
 
 /** What a container gets, and whom it reaches. */
 export function testNetwork(getLab: () => PodmanLab): void {

@@ -1,4 +1,5 @@
-import { CNI_CODE, CniError, showValue } from "../cni-error.ts";
+import { CNI_CODE, CniError } from "../cni-error.ts";
+import { showValue } from "../../text/show-value.ts";
 
 /** Version of the shim protocol that this agent speaks (docs/protocol.md). */
 const PROTOCOL_VERSION = 1;

@@ -1,5 +1,6 @@
 import { isObject, type JsonObject } from "../../lib/json.ts";
-import { CNI_CODE, CniError, invalidValue, showValue } from "../cni-error.ts";
+import { CNI_CODE, CniError, invalidValue } from "../cni-error.ts";
+import { showValue } from "../../text/show-value.ts";
 
 /** Versions of the CNI specification that a configuration may ask for, oldest first. */
 export const SUPPORTED_VERSIONS = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"] as const;

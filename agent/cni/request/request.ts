@@ -1,5 +1,6 @@
 import { roomForNetwork } from "../../plan/pods/attachment.ts";
-import { CNI_CODE, CniError, invalidValue, showValue } from "../cni-error.ts";
+import { CNI_CODE, CniError, invalidValue } from "../cni-error.ts";
+import { showValue } from "../../text/show-value.ts";
 import type { RequestFrame } from "./frame.ts";
 import {
   type CniVersion,

@@ -1,5 +1,5 @@
 import { parseInterfaceAddress } from "../../net/cidr.ts";
-import { CNI_CODE, CniError } from "../cni-error.ts";
+import { invalidValue } from "../cni-error.ts";
 import { isObject, type JsonObject } from "../../lib/json.ts";
 import type { NetworkConfig } from "../request/network-config.ts";
 
@@ -11,10 +11,7 @@ export function prevResultOf({ raw }: Pick<NetworkConfig, "raw">): JsonObject | 
   const value = raw["prevResult"];
   if (value === undefined || value === null) return undefined;
   if (isObject(value)) return value;
-  throw new CniError(
-    CNI_CODE.invalidConfig,
-    `Cannot use prevResult ${JSON.stringify(value)}: it is not an object`,
-  );
+  throw invalidValue("prevResult", value, "it is not an object");
 }
 
 /** What CHECK has to find of one interface, according to the final result of the ADD. */

@@ -156,7 +156,7 @@ for (const { name, change, want } of [
   {
     name: "a node that the agent knows and that has no route",
     change: { peer },
-    want: `fail route: 198.51.100.9 is of node far (10.244.3.0/24), and the route to it is missing: it leaves the cluster instead | ${agentRemedy("n1")}`,
+    want: `fail route: 198.51.100.9 belongs to node far (10.244.3.0/24), and the route to it is missing: it leaves the cluster instead | ${agentRemedy("n1")}`,
   },
   {
     name: "a node that only the sets know, behind no default route",
@@ -165,7 +165,7 @@ for (const { name, change, want } of [
       lookup: refused("ENETUNREACH"),
       delivery: { kind: "nowhere" },
     },
-    want: `fail route: 198.51.100.9 is of another node (10.244.3.0/24), and the route to it is missing: the node has no route to it (ENETUNREACH) | ${agentRemedy("n1")}`,
+    want: `fail route: 198.51.100.9 belongs to another node (10.244.3.0/24), and the route to it is missing: the node has no route to it (ENETUNREACH) | ${agentRemedy("n1")}`,
   },
   {
     name: "an errno that nobody has thought of",

@@ -86,7 +86,7 @@ function explainMissingRoute(
   const fail = (fault: string, command?: string): Finding => ({
     name: NAME,
     verdict: "fail",
-    evidence: `${destination} is of ${node} (${podCidr}), ${fault}`,
+    evidence: `${destination} belongs to ${node} (${podCidr}), ${fault}`,
     remedy: command,
   });
   if (reason !== undefined) return fail(`which cannot be reached: ${reason}`);

@@ -6,7 +6,7 @@ import { cidrOf, formatCidr } from "../../net/cidr.ts";
 import { planNodeNetwork } from "../../plan/node/node-network.ts";
 import { type PodPlan, planPodNetwork } from "../../plan/pods/pod-network.ts";
 import { podRuleset } from "../../testing/kernel-contract.ts";
-import { closePod, makeNetns, type Netns, openPod, runOnHost } from "../../testing/machine/netns.ts";
+import { closePod, makeNetns, type Netns, openPod, runOnHost, host } from "../../testing/machine/netns.ts";
 import { assertInsideTestNamespaces } from "../../testing/runner/privileged.ts";
 import type { Kernel } from "../kernel.ts";
 import type { PodSockets } from "../types.ts";
@@ -48,7 +48,7 @@ afterEach(async () => {
 
 after(async () => {
   await runOnHost("ip", "link", "del", "cw0");
-  await runOnHost("sh", "-ec", "nft flush ruleset; ip route flush proto 98; ip -6 route flush proto 98");
+  await host("nft flush ruleset; ip route flush proto 98; ip -6 route flush proto 98");
   kernel.close();
 });
 
@@ -72,16 +72,16 @@ async function preparePod({ ifname = "eth0", defaultRoute, other }: Attaching): 
   const sockets = await openPod(native, netns);
   if (other !== undefined)
     await netns.run("sh", "-ec", `ip link add other0 type veth peer name other1; ${other}`);
-  const host = nextHost++;
+  const number = nextHost++;
   const plan = planPodNetwork({
     network: "causeway",
-    containerId: `routed-${host}`,
+    containerId: `routed-${number}`,
     ifname,
     mtu: 1400,
     defaultRoute,
     addresses: [
-      { family: 4, address: `10.244.1.${host}`, gateway: "10.244.1.1" },
-      { family: 6, address: `fd00:10:244:1::${host.toString(16)}`, gateway: "fd00:10:244:1::1" },
+      { family: 4, address: `10.244.1.${number}`, gateway: "10.244.1.1" },
+      { family: 6, address: `fd00:10:244:1::${number.toString(16)}`, gateway: "fd00:10:244:1::1" },
     ],
   });
   cleanUps.push(async () => {

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { after, afterEach, beforeEach, test, type TestContext } from "node:test";
+import { after, afterEach, beforeEach, test } from "node:test";
 import { NETLINK_NETFILTER } from "../../netlink/nft/nft-generation.ts";
 import type { Packet } from "../../plan/policy/evaluate/evaluate.ts";
-import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
+import { makeNetns, type Netns, runOnHost, host } from "../../testing/machine/netns.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { startFlow } from "../../testing/machine/start-flow.ts";
-import { assertInsideTestNamespaces, privileged } from "../../testing/runner/privileged.ts";
+import { FILLED_PREFIX, fillConnections } from "../../testing/packets/fill-connections.ts";
+import { assertInsideTestNamespaces } from "../../testing/runner/privileged.ts";
 import { loadNative } from "../socket/native.ts";
 import { createNetlinkClient } from "../socket/netlink-client.ts";
 import { endConnections } from "./end-connections.ts";
@@ -14,8 +15,6 @@ import { forgetPods } from "./forget-pods.ts";
 assertInsideTestNamespaces();
 const netfilter = createNetlinkClient(loadNative(), NETLINK_NETFILTER);
 after(() => netfilter.close());
-
-const FLOOD = new URL("../../testing/packets/flood-udp.ts", import.meta.url).pathname;
 
 const MARK = 1 << 27;
 /** Of another program, in the same mark. */
@@ -33,28 +32,20 @@ let pods: readonly Pod[];
 
 async function makePod(number: number): Promise<Pod> {
   const netns = await makeNetns();
-  const [host, link] = [`pod${number}`, `eth${number}`];
-  await runOnHost(
-    "sh",
-    "-ec",
-    `ip link add ${host} type veth peer name ${link} netns ${netns.pid}; ip link set ${host} up
-    ip address add 10.9.${number}.1/24 dev ${host}; ip -6 address add fd00:9:${number}::1/64 dev ${host} nodad`,
-  );
+  const [hostLink, link] = [`pod${number}`, `eth${number}`];
+  await host(`ip link add ${hostLink} type veth peer name ${link} netns ${netns.pid}; ip link set ${hostLink} up
+    ip address add 10.9.${number}.1/24 dev ${hostLink}; ip -6 address add fd00:9:${number}::1/64 dev ${hostLink} nodad`);
   await netns.run(
     "sh",
     "-ec",
     `ip link set lo up; ip address add 10.9.${number}.2/24 dev ${link}; ip -6 address add fd00:9:${number}::2/64 dev ${link} nodad
     ip link set ${link} up; ip route add default via 10.9.${number}.1; ip -6 route add default via fd00:9:${number}::1`,
   );
-  return { netns, addresses: [`10.9.${number}.2`, `fd00:9:${number}::2`], hostLink: host };
+  return { netns, addresses: [`10.9.${number}.2`, `fd00:9:${number}::2`], hostLink };
 }
 
 beforeEach(async () => {
-  await runOnHost(
-    "sh",
-    "-ec",
-    "echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding",
-  );
+  await host("echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding");
   pods = await Promise.all([1, 2, 3].map(() => makePod(++lastNumber)));
   await runOnHost(
     "nft",
@@ -101,31 +92,10 @@ function countInTurns<Input>(judge: (input: Input) => boolean) {
   };
 }
 
-/** Begins connections of a pod to as many addresses, through another one; and ends what sends. */
-async function fillTable(
-  context: TestContext,
-  [from, to]: readonly [Pod, Pod],
-  count: number,
-): Promise<void> {
-  const addresses = Array.from({ length: count }, (_, index) => `10.77.${index >> 8}.${index & 255}`);
-  await runOnHost("ip", "route", "add", "10.77.0.0/16", "via", to.addresses[0], "dev", to.hostLink);
-  const { pid } = await privileged({
-    command: ["nsenter", `--net=${from.netns.path}`, process.execPath, FLOOD, ...addresses],
-    background: true,
-  });
-  const stop = (): Promise<unknown> => runOnHost("sh", "-c", `kill -9 ${pid} 2>/dev/null; true`);
-  context.after(stop);
-  await eventually("the table is filled", async () => {
-    const tracked = await runOnHost("sh", "-c", "grep -c dst=10.77. /proc/net/nf_conntrack; true");
-    return Number(tracked) >= count;
-  });
-  await stop();
-}
-
 test("a pod that fills the table of connections costs a part of it at a time, not 1 GB and seconds", async (context) => {
-  const [filler, other] = pods as [Pod, Pod, Pod];
+  const [filler] = pods as [Pod, Pod, Pod];
   const count = 4000;
-  await fillTable(context, [filler, other], count);
+  await fillConnections(netfilter, { source: filler.addresses[0], count });
   const ending = countInTurns(({ source }: Packet) => source === filler.addresses[0]);
   context.after(ending.stop);
   const counts = await end(ending.judge, filler.addresses);
@@ -134,7 +104,7 @@ test("a pod that fills the table of connections costs a part of it at a time, no
     ending.counts.inOneTurn < count / 4,
     `${ending.counts.inOneTurn} of ${ending.counts.all} at once`,
   );
-  const forgetting = countInTurns((address: string) => address.startsWith("10.77."));
+  const forgetting = countInTurns((address: string) => address.startsWith(FILLED_PREFIX));
   context.after(forgetting.stop);
   await forgetPods(netfilter, forgetting.judge);
   assert.ok(forgetting.counts.all >= count);
@@ -189,7 +159,7 @@ test("endConnections() leaves the bits of other programs in a connection's mark"
   const [address] = server.addresses;
   await startFlow(context, { from: client.netns, to: server.netns, address, port: 7000 });
   const marks = async (): Promise<readonly number[]> => {
-    const text = await runOnHost("sh", "-ec", "cat /proc/net/nf_conntrack");
+    const text = await host("cat /proc/net/nf_conntrack");
     return text.split("\n").flatMap((line) => {
       const [, mark] = /mark=(\d+)/.exec(line) ?? [];
       return line.includes(`dst=${address} `) ? [Number(mark)] : [];

@@ -167,7 +167,7 @@ test("what the kernel refuses is a typed error, changes nothing, and ensure() go
     await assert.rejects(kernel.apply([change]), { name: "NetlinkError", code });
     await assert.rejects(
       kernel.apply([]).then(() => kernel.apply([change])),
-      /is not known/,
+      /its state in the kernel is unknown/,
     );
     assert.deepEqual(await differences(table), [], "nothing was changed");
     assert.deepEqual(await kernel.ensure(table), []);

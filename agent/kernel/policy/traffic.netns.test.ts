@@ -100,7 +100,7 @@ const REFUSED = `const socket = require("node:dgram").createSocket(process.argv[
   socket.connect(5000, process.argv[1], () => setInterval(() => socket.send("?"), 20));`;
 
 /** An ICMP error about a datagram that the pod "web" has never sent, as the pod "front" may make it up. */
-function forgedError(family: 0 | 1): Buffer {
+function forgedError(family: 0 | 1): Uint8Array {
   const [from, to] = [FRONT[family], WEB[family]];
   const ports = Buffer.from([0x13, 0x88, 0x13, 0x88, 0, 8, 0, 0]);
   if (family === 0) return redirect4({ from, to }, from, ipv4({ from: to, to: from }, 17, ports));

@@ -2,8 +2,8 @@ import {
   encodeBatch,
   isEnd,
   type NetlinkRequest,
-  parseAnswers,
   parseMessages,
+  sortAnswers,
 } from "../../netlink/message/message.ts";
 import type { Native } from "./native.ts";
 
@@ -32,7 +32,7 @@ export async function walkDump(
     const end = messages.findIndex(isEnd);
     await visit(messages.slice(0, end < 0 ? messages.length : end).map(({ payload }) => payload));
     if (end < 0) continue;
-    const [outcome] = parseAnswers([request], FIRST_SEQ, answer);
+    const [outcome] = sortAnswers([request], FIRST_SEQ, messages.slice(end));
     if (outcome?.status === "failed") throw outcome.error;
     return;
   }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, beforeEach, test } from "node:test";
 import { describeVrf } from "../../plan/node/underlay.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
-import { runOnHost } from "../../testing/machine/netns.ts";
+import { host } from "../../testing/machine/netns.ts";
 import { assertInsideTestNamespaces } from "../../testing/runner/privileged.ts";
 import { loadNative } from "../socket/native.ts";
 import { createNetlinkClient } from "../socket/netlink-client.ts";
@@ -11,8 +11,6 @@ import { createUnderlayObserver } from "./underlay.ts";
 assertInsideTestNamespaces();
 const rtnetlink = createNetlinkClient(loadNative());
 after(() => rtnetlink.close());
-
-const host = (command: string): Promise<string> => runOnHost("sh", "-ec", command);
 
 /** Two links with carrier: up0 with an address of each family, up1 without any. */
 beforeEach(async () => {

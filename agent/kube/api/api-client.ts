@@ -3,6 +3,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { parseAddress } from "../../net/address.ts";
 import { asApiError, garbageError, statusError } from "./api-error.ts";
 import type { Credentials } from "./credentials.ts";
+import { tryParseJson } from "../../lib/json.ts";
 
 export interface ApiRequest {
   /** PATCH is a strategic merge patch, APPLY a server-side apply. */
@@ -139,7 +140,8 @@ export async function readJson(body: AsyncIterable<Buffer>): Promise<unknown> {
 async function readError(response: IncomingMessage, status: number): Promise<Error> {
   const text = await readStart(response, MAX_ERROR_BYTES);
   const seconds = Number(response.headers["retry-after"]);
-  return statusError(parseJson(text), {
+  // A proxy's HTML page, say, is not JSON: the status alone has to do.
+  return statusError(tryParseJson(text), {
     status,
     text: STATUS_CODES[status] ?? "unknown status",
     retryAfterMs: seconds >= 0 ? Math.min(seconds, MAX_RETRY_AFTER_S) * 1000 : undefined,
@@ -155,12 +157,4 @@ async function readStart(response: IncomingMessage, maxBytes: number): Promise<s
     if (length > maxBytes) break; // leaving the loop destroys the connection
   }
   return Buffer.concat(chunks).toString("utf8");
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // a proxy's HTML page, say: the status alone has to do
-  }
 }

@@ -73,6 +73,26 @@ export function asApiError(error: unknown): ApiError {
   return new ApiError(message, { reason: code, cause: error });
 }
 
+/** A right of the agent's account (RBAC). */
+export interface NeededRight {
+  readonly verbs: readonly string[];
+  readonly resource: string;
+  readonly group: string;
+}
+
+/** What an error says, and the right that the agent's account lacks when the server forbids something. */
+export function explainError({ message, status }: ApiError, { verbs, resource, group }: NeededRight): string {
+  if (status !== 403) return message;
+  const names = verbs.map((verb) => `"${verb}"`).join(" and ");
+  const what = `${verbs.length === 1 ? "verb" : "verbs"} ${names} on the resource "${resource}"`;
+  return `${message} (the agent's account needs the ${what} of API group "${group}")`;
+}
+
+/** The same for errors of one kind, whatever their text. */
+export function keyOfError({ status, reason }: ApiError): string {
+  return `${status ?? ""} ${reason}`;
+}
+
 /** One line without control characters, cut to a bearable length. */
 function cleanText(text: string): string {
   const line = text.replaceAll(/[\p{Cc}\s]+/gu, " ").trim();

@@ -1,7 +1,7 @@
 import { backOffMs } from "../../lib/back-off.ts";
 import type { NodeKeys, PublishedKey } from "../../plan/peers/claim.ts";
 import { type ApiRequest, drain } from "../api/api-client.ts";
-import { asApiError } from "../api/api-error.ts";
+import { asApiError, explainError, keyOfError } from "../api/api-error.ts";
 import { formatKey, isSameKey, KEY_ANNOTATION } from "./published-key.ts";
 import { createFaultState } from "../reflector/fault-state.ts";
 import { createWatchdog } from "../reflector/read/watchdog.ts";
@@ -117,15 +117,12 @@ function describeFailure(
   nodeName: string,
   key: NodeKeys | undefined,
 ): { readonly key: string; readonly text: string } {
-  const { message, status, reason } = asApiError(error);
-  const id = `${status ?? ""} ${reason}`;
+  const failure = asApiError(error);
+  const id = keyOfError(failure);
   if (key === undefined) {
     const remedy = `run "kubectl annotate node ${nodeName} ${KEY_ANNOTATION}-"`;
-    return { key: id, text: `Cannot withdraw the WireGuard key of this Node: ${message}; ${remedy}` };
+    return { key: id, text: `Cannot withdraw the WireGuard key of this Node: ${failure.message}; ${remedy}` };
   }
-  const permission =
-    status === 403
-      ? ' (the agent\'s account needs the verb "patch" on the resource "nodes" of API group "")'
-      : "";
-  return { key: id, text: `Cannot publish the WireGuard key of this Node: ${message}${permission}` };
+  const right = { verbs: ["patch"], resource: "nodes", group: "" };
+  return { key: id, text: `Cannot publish the WireGuard key of this Node: ${explainError(failure, right)}` };
 }

@@ -63,7 +63,7 @@ for (const point of [0n, 1n, eighth, otherEighth, prime - 1n, prime, prime + 1n]
     test(`parseKey() takes no key with which nobody can agree on another: ${text}`, () => {
       assert.equal(isAgreed(bytes), false);
       assert.deepEqual(parseKey(JSON.stringify({ publicKey: text, port })), {
-        fault: `publicKey "${text}" is none that a private key has`,
+        fault: `publicKey "${text}" has no private key`,
       });
     });
     test(`parseKey() takes the key beside ${text}`, () => {

@@ -1,6 +1,6 @@
 import { isObject } from "../../lib/json.ts";
 import type { NodeKey, NodeKeys, PublishedKey } from "../../plan/peers/claim.ts";
-import { showValue } from "../show-value.ts";
+import { showValue } from "../../text/show-value.ts";
 
 /** Of a Node: {@link formatKey}. */
 export const KEY_ANNOTATION = "causeway.io/wireguard";
@@ -53,8 +53,7 @@ function checkOne(value: unknown): NodeKey | { readonly fault: string } {
   const { publicKey, port } = value;
   if (typeof publicKey !== "string" || !PUBLIC_KEY.test(publicKey))
     return { fault: `publicKey ${showValue(publicKey)} is not 32 bytes in base64` };
-  if (isSmallOrder(publicKey))
-    return { fault: `publicKey ${showValue(publicKey)} is none that a private key has` };
+  if (isSmallOrder(publicKey)) return { fault: `publicKey ${showValue(publicKey)} has no private key` };
   if (typeof port !== "number" || !Number.isInteger(port) || port < 1 || port > 65_535)
     return { fault: `port ${showValue(port)} is not 1 to 65535` };
   return { publicKey, port };

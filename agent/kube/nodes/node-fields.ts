@@ -1,5 +1,5 @@
 import { parseAddress, sameText } from "../../net/address.ts";
-import { showValue } from "../show-value.ts";
+import { showValue } from "../../text/show-value.ts";
 import { type Cidr, cidrContains, formatCidr, parseCidr } from "../../net/cidr.ts";
 
 /** A checked list, or what is wrong with it: each fault names key and value. */

@@ -91,7 +91,7 @@ const cases: readonly { readonly name: string; readonly text: string; readonly f
     {
       name: "refuses an object",
       text: "name: a",
-      faults: ["{ name: 'a' } is not a list of {name, addresses: [], podCIDRs: []}"],
+      faults: ['{"name":"a"} is not a list of {name, addresses: [], podCIDRs: []}'],
     },
     {
       name: "says where the YAML breaks",

@@ -1,9 +1,9 @@
 import { inspect } from "node:util";
 import { parseDocument } from "yaml";
-import { isObject } from "../../lib/json.ts";
+import { isObject, tryParseJson } from "../../lib/json.ts";
 import { isDnsSubdomain } from "../../net/dns-name.ts";
 import { checkAddresses, checkPodCIDRs } from "./node-fields.ts";
-import { showValue } from "../show-value.ts";
+import { showValue } from "../../text/show-value.ts";
 import type { ClusterNode } from "./node-view.ts";
 import { checkKey } from "../keys/published-key.ts";
 import { splitYamlList, type YamlElement } from "./split-yaml-list.ts";
@@ -112,14 +112,12 @@ function onlyElement(list: unknown): unknown {
   return Array.isArray(list) ? list[0] : undefined;
 }
 
-/** Undefined for what is not JSON: YAML reads JSON as well, but takes a hundred times as long. */
+/**
+ * Undefined for what is not JSON: YAML reads JSON as well, and says where it breaks, but takes a hundred
+ * times as long.
+ */
 function parseJson(text: string): unknown {
-  if (!/^\s*\[/.test(text)) return undefined;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // YAML says where it breaks
-  }
+  return /^\s*\[/.test(text) ? tryParseJson(text) : undefined;
 }
 
 function parseYaml(text: string): unknown {

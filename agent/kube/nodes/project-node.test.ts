@@ -123,7 +123,7 @@ const cases: readonly {
   {
     name: "cuts a value that would fill the log",
     raw: { metadata: METADATA, spec: "x".repeat(100_000) },
-    want: malformed(`spec "${"x".repeat(79)}… is not an object`),
+    want: malformed(`spec "${"x".repeat(127)}… is not an object`),
   },
 ];
 

@@ -3,7 +3,7 @@ import { isSameList } from "../../lib/same-list.ts";
 import { isDnsSubdomain } from "../../net/dns-name.ts";
 import type { Projection } from "../reflector/kind.ts";
 import { checkAddresses, checkPodCIDRs } from "./node-fields.ts";
-import { showValue } from "../show-value.ts";
+import { showValue } from "../../text/show-value.ts";
 import type { ClusterNode } from "./node-view.ts";
 import { isSameKey, KEY_ANNOTATION, parseKey } from "../keys/published-key.ts";
 

@@ -1,5 +1,5 @@
 import { type Document, parseAllDocuments } from "yaml";
-import { isObject } from "../../lib/json.ts";
+import { isObject, tryParseJson } from "../../lib/json.ts";
 
 export interface ParseObjectsOptions {
   /** Takes one object; answers what is wrong with it, if anything. */
@@ -85,15 +85,13 @@ function parseDocuments(text: string): readonly Document.Parsed[] {
   return Array.isArray(documents) ? documents : [];
 }
 
-/** Undefined for what is not JSON: YAML reads JSON as well, but takes a hundred times as long. */
+/**
+ * Undefined for what is not JSON: YAML reads JSON as well, and says where it breaks, but takes a hundred
+ * times as long.
+ */
 function parseJson(text: string): unknown {
   const body = text.replace(/^---\s/, "");
-  if (!/^\s*\{/.test(body)) return undefined;
-  try {
-    return JSON.parse(body);
-  } catch {
-    return undefined; // YAML says where it breaks
-  }
+  return /^\s*\{/.test(body) ? tryParseJson(body) : undefined;
 }
 
 /** Throws what is wrong with it; aliases without end are noticed only by toJS(). */

@@ -1,4 +1,4 @@
-import type { ApiError } from "../api/api-error.ts";
+import { type ApiError, explainError } from "../api/api-error.ts";
 import type { Run, Stage } from "./run.ts";
 
 /**
@@ -22,12 +22,10 @@ export function isStreamRefusal({ status }: ApiError): boolean {
   return status === 422 || status === 400;
 }
 
-export function describeFailure<T>({ stage, title, options }: Run<T>, { message, status }: ApiError): string {
+export function describeFailure<T>({ stage, title, options }: Run<T>, error: ApiError): string {
   const { kind, consequence } = options;
   const verb = stage === "list" ? "list" : "watch";
-  const permission =
-    status === 403
-      ? ` (the agent's account needs the verbs "list" and "watch" on the resource "${kind.resource}" of API group "${kind.group}")`
-      : "";
-  return `Cannot ${verb} ${title}: ${message}${permission}${consequence === undefined ? "" : `; ${consequence}`}`;
+  const { resource, group } = kind;
+  const cause = explainError(error, { verbs: ["list", "watch"], resource, group });
+  return `Cannot ${verb} ${title}: ${cause}${consequence === undefined ? "" : `; ${consequence}`}`;
 }

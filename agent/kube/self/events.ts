@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { abridge } from "../../text/abridge.ts";
 import { drain } from "../api/api-client.ts";
-import { asApiError } from "../api/api-error.ts";
+import { asApiError, explainError, keyOfError } from "../api/api-error.ts";
 import { createFaultState } from "../reflector/fault-state.ts";
 import { createWatchdog } from "../reflector/read/watchdog.ts";
 import type { OwnNodeOptions } from "./own-node-options.ts";
@@ -109,10 +109,7 @@ function nodeEvent(
 }
 
 function describeFailure(error: unknown): { readonly key: string; readonly text: string } {
-  const { message, status, reason } = asApiError(error);
-  const permission =
-    status === 403
-      ? ' (the agent\'s account needs the verb "create" on the resource "events" of API group "events.k8s.io")'
-      : "";
-  return { key: `${status ?? ""} ${reason}`, text: `Cannot create event: ${message}${permission}` };
+  const failure = asApiError(error);
+  const right = { verbs: ["create"], resource: "events", group: "events.k8s.io" };
+  return { key: keyOfError(failure), text: `Cannot create event: ${explainError(failure, right)}` };
 }

@@ -1,5 +1,5 @@
 import { drain } from "../api/api-client.ts";
-import { asApiError } from "../api/api-error.ts";
+import { asApiError, explainError, keyOfError } from "../api/api-error.ts";
 import { backOffMs } from "../../lib/back-off.ts";
 import { createFaultState } from "../reflector/fault-state.ts";
 import { createWatchdog } from "../reflector/read/watchdog.ts";
@@ -103,13 +103,9 @@ function conditionPatch(time: string): object {
 }
 
 function describeFailure(error: unknown): { readonly key: string; readonly text: string } {
-  const { message, status, reason } = asApiError(error);
-  const permission =
-    status === 403
-      ? ' (the agent\'s account needs the verb "patch" on the resource "nodes/status" of API group ""; or set --node-condition false)'
-      : "";
-  return {
-    key: `${status ?? ""} ${reason}`,
-    text: `Cannot set the Node's condition NetworkUnavailable: ${message}${permission}`,
-  };
+  const failure = asApiError(error);
+  const right = { verbs: ["patch"], resource: "nodes/status", group: "" };
+  const remedy = failure.status === 403 ? "; or set --node-condition false" : "";
+  const text = `Cannot set the Node's condition NetworkUnavailable: ${explainError(failure, right)}${remedy}`;
+  return { key: keyOfError(failure), text };
 }

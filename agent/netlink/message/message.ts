@@ -208,20 +208,29 @@ export function parseMessages(bytes: Buffer): NetlinkMessage[] {
 export const ACKNOWLEDGED: Outcome = { status: "done", replies: [], interrupted: false };
 const NO_ANSWERS = Buffer.alloc(0);
 
-/**
- * Sorts the answers to a batch that was answered to its end by request. A request without an answer was done:
- * only a dump says when it ends, and only an error is told unasked. Throws {@link MalformedMessageError}.
- */
+/** Reads the answers to a batch, and sorts them: see {@link sortAnswers}. */
 export function parseAnswers(
   requests: readonly NetlinkRequest[],
   firstSeq: number,
   bytes: Buffer = NO_ANSWERS,
 ): Outcome[] {
   if (bytes.length === 0 && !requests.some(isDump)) return requests.map(() => ACKNOWLEDGED);
+  return sortAnswers(requests, firstSeq, parseMessages(bytes));
+}
+
+/**
+ * Sorts the answers to a batch that was answered to its end by request. A request without an answer was done:
+ * only a dump says when it ends, and only an error is told unasked. Throws {@link MalformedMessageError}.
+ */
+export function sortAnswers(
+  requests: readonly NetlinkRequest[],
+  firstSeq: number,
+  messages: readonly NetlinkMessage[],
+): Outcome[] {
   const outcomes: (Outcome | undefined)[] = requests.map(() => undefined);
   const replies: NetlinkMessage[][] = requests.map(() => []);
   const interrupted = new Set<number>();
-  for (const message of parseMessages(bytes)) {
+  for (const message of messages) {
     const index = (message.seq - firstSeq) >>> 0;
     const request = requests[index];
     if (request === undefined) throw new MalformedMessageError(`Unexpected sequence number ${message.seq}`);

@@ -16,12 +16,14 @@ function setUp() {
     missing: NFT_NAT as readonly KernelFeature[],
     refused: [WITH] as readonly Ruleset[],
     readiness: createReadiness(() => undefined),
+    onApplied: (_ruleset: Ruleset): void => undefined,
     apply: (verify: boolean) => apply(plan, { verify }),
   };
   const apply = createRules({
     kernel: {
       ensureRuleset: async (ruleset) => {
         if (setup.refused.includes(ruleset)) throw new Error(`refused ${ruleset.length}`);
+        setup.onApplied(ruleset);
         return [];
       },
       findMissingFeatures: async () => setup.missing,
@@ -47,6 +49,13 @@ test("host ports are back once the kernel has it, at the next look at everything
   await setup.apply(true);
   Object.assign(setup, { missing: [], refused: [] });
   assert.equal((await setup.apply(false)).ruleset, WITHOUT);
+  assert.equal((await setup.apply(true)).ruleset, WITH);
+  assert.deepEqual(setup.readiness.warnings(), []);
+});
+
+test("a module that is installed while rules are applied serves host ports at once: they were refused for a minute", async () => {
+  const setup = setUp();
+  setup.onApplied = () => void Object.assign(setup, { missing: [], refused: [] });
   assert.equal((await setup.apply(true)).ruleset, WITH);
   assert.deepEqual(setup.readiness.warnings(), []);
 });

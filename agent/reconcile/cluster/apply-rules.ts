@@ -28,9 +28,7 @@ export function createRules({ kernel, readiness }: RulesInput): ApplyRules {
     return { ruleset, found: await kernel.ensureRuleset(ruleset) };
   };
 
-  return async (plan, { verify }) => {
-    if (verify && missing.length > 0) missing = await kernel.findMissingFeatures();
-    if (missing.length > 0) return applyWithout(plan);
+  const applyAll = async (plan: Parameters<ApplyRules>[0]): ReturnType<ApplyRules> => {
     try {
       const ruleset = plan(false);
       const found = await kernel.ensureRuleset(ruleset);
@@ -42,9 +40,16 @@ export function createRules({ kernel, readiness }: RulesInput): ApplyRules {
       const applied = await applyWithout(plan).catch(() => {
         throw error;
       });
-      missing = lacking;
+      // What was missing may have been installed meanwhile, which is why these rules were taken.
+      missing = await kernel.findMissingFeatures();
+      if (missing.length === 0) return applyAll(plan);
       readiness.warn("host ports", `unavailable: ${describeMissing(release(), missing)}`);
       return applied;
     }
+  };
+
+  return async (plan, { verify }) => {
+    if (verify && missing.length > 0) missing = await kernel.findMissingFeatures();
+    return missing.length > 0 ? applyWithout(plan) : applyAll(plan);
   };
 }

@@ -147,7 +147,7 @@ function createState(input: PoliciesInput): State {
     onStranger: (title) =>
       log.info(
         {},
-        `What policies say of ${title} is not known, or not in the kernel yet: it is isolated until then`,
+        `The policies of ${title} are unknown, or not in the kernel yet: it is isolated until they are`,
       ),
   });
   const made: State = {

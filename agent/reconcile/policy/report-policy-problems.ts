@@ -47,8 +47,8 @@ export function createPolicyProblems(input: PolicyProblemsInput): PolicyProblems
     log,
     clock,
     report: input.onStrangers,
-    subject: "Pods that are isolated, as the API has not told of them",
-    over: "The API has told of all pods",
+    subject: "Pods isolated because the API has not delivered their objects",
+    over: "The API has delivered the objects of all pods",
   });
   return {
     report({ faults, unread, notices, strangers }) {

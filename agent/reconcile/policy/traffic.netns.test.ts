@@ -15,7 +15,7 @@ import { createDenialTotals } from "../../plan/policy/drops/denial-totals.ts";
 import { type Drop, describeDrop } from "../../plan/policy/drops/describe-drop.ts";
 import type { TableChange } from "../../plan/policy/state/table-change.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
-import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
+import { makeNetns, type Netns, runOnHost, host } from "../../testing/machine/netns.ts";
 import { startFlow, type TickingFlow } from "../../testing/machine/start-flow.ts";
 import { fillConnections, forgetFilled } from "../../testing/packets/fill-connections.ts";
 import { createShopEngine, type ShopEngine } from "../../testing/policy/shop-engine.ts";
@@ -46,12 +46,8 @@ async function makePod(name: string, labels: Readonly<Record<string, string>>): 
   const netns = await makeNetns();
   const [hostLink, link] = [`pod${number}`, `eth${number}`];
   const addresses = [`10.244.${number}.2`, `fd00:10:244:${number}::2`] as const;
-  await runOnHost(
-    "sh",
-    "-ec",
-    `ip link add ${hostLink} type veth peer name ${link} netns ${netns.pid}; ip link set ${hostLink} up
-    ip address add 10.244.${number}.1/24 dev ${hostLink}; ip -6 address add fd00:10:244:${number}::1/64 dev ${hostLink} nodad`,
-  );
+  await host(`ip link add ${hostLink} type veth peer name ${link} netns ${netns.pid}; ip link set ${hostLink} up
+    ip address add 10.244.${number}.1/24 dev ${hostLink}; ip -6 address add fd00:10:244:${number}::1/64 dev ${hostLink} nodad`);
   await netns.run(
     "sh",
     "-ec",
@@ -65,11 +61,7 @@ async function makePod(name: string, labels: Readonly<Record<string, string>>): 
 }
 
 beforeEach(async () => {
-  await runOnHost(
-    "sh",
-    "-ec",
-    "echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding",
-  );
+  await host("echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding");
   kernel = openLinuxKernel(loadNative(), {
     after: systemClock.after,
     onError: (error) => assert.fail(String(error)),

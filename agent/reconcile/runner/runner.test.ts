@@ -129,6 +129,19 @@ test("createRunner() tries again, with growing waits, what the work could only d
   assert.deepEqual(errors, []);
 });
 
+test("createRunner() tries again every 10 s, however often it has failed: of a module that was installed nobody tells it, and nodes healed up to a minute later", async () => {
+  const setup = setUp();
+  const { clock, runner, runs } = setup;
+  setup.work = () => Promise.reject(new Error("no"));
+  runner.trigger();
+  await clock.advance(600_000);
+  setup.work = () => Promise.resolve();
+  const failed = runs.length;
+  await clock.advance(10_000);
+  assert.deepEqual(runs.slice(0, 7), [0, 1000, 3000, 7000, 15_000, 25_000, 35_000]);
+  assert.equal(runs.length, failed + 1);
+});
+
 test("stop() ends timers and waits for the run under way", async () => {
   const setup = setUp();
   const { clock, runner, runs } = setup;

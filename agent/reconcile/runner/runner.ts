@@ -3,7 +3,7 @@ import type { Clock } from "../../lib/clock.ts";
 export interface RunnerOptions {
   /** Triggers within this time after a run are served by one run. */
   readonly minIntervalMs: number;
-  /** First wait after a failure; doubles with each further one, up to `maxIntervalMs`. */
+  /** First wait after a failure; doubles with each further one, up to {@link MAX_RETRY_MS}. */
   readonly retryIntervalMs: number;
   /** Without any trigger the work runs this often, to repair drift that nobody announced. */
   readonly maxIntervalMs: number;
@@ -35,6 +35,12 @@ const STOPPED = "Cannot run: the runner is stopped";
  */
 const REST_FACTOR = 4;
 const MAX_REST_MS = 500;
+
+/**
+ * After failures, however many, the work is tried again within this time: of what an operator has put right,
+ * such as a module that was not installed, nobody tells.
+ */
+const MAX_RETRY_MS = 10_000;
 
 /** After failures, however many, a change is served within this time. */
 const MAX_TRIGGERED_RETRY_MS = 1000;
@@ -115,7 +121,7 @@ interface Pace {
 function createPace({ minIntervalMs, retryIntervalMs, maxIntervalMs }: RunnerOptions): Pace {
   let failures = 0;
   let restMs = minIntervalMs;
-  const retryMs = (): number => Math.min(retryIntervalMs * 2 ** (failures - 1), maxIntervalMs);
+  const retryMs = (): number => Math.min(retryIntervalMs * 2 ** (failures - 1), maxIntervalMs, MAX_RETRY_MS);
   return {
     ended(tookMs, isDone) {
       failures = isDone ? 0 : failures + 1;

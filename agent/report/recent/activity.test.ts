@@ -23,7 +23,7 @@ test("createActivity() is bounded, in number and in length", () => {
   const activity = createActivity(() => 0);
   const long = "x".repeat(10_000);
   for (let count = 0; count < 1000; count++) {
-    activity.served({ ...CALL, pod: long, code: 5, error: long });
+    activity.served({ ...CALL, code: 5, error: long });
     activity.repaired("route", long);
     activity.noting(createRecordingLog()).warn({ reason: long }, long);
   }

@@ -15,7 +15,10 @@ type WrittenLog = Readonly<Record<ProblemRecord["level"] | "debug" | "info", Wri
 
 /** What has happened of late. */
 export interface Activity {
-  /** Remembers a request; kubelets poll STATUS every five seconds, so that one is kept only when it fails. */
+  /**
+   * Remembers a request, whose names were cut where it was served. Kubelets poll STATUS every five seconds:
+   * it is kept only when it fails.
+   */
   served(call: Omit<CallRecord, "atMs">): void;
   repaired(kind: string, fault: string): void;
   /** A log that does the same, and whose warnings and errors are remembered here. */
@@ -38,18 +41,10 @@ export function createActivity(dateMs: () => number): Activity {
   };
 
   return {
-    served({ command, code, ms, pod, containerId, ifname, error }) {
+    served(call) {
+      const { code, command, error } = call;
       if (code === 0 && (command === "STATUS" || command === "VERSION")) return;
-      calls.push({
-        atMs: dateMs(),
-        command,
-        code,
-        ms,
-        pod: pod === undefined ? undefined : cutText(pod),
-        containerId: containerId === undefined ? undefined : cutText(containerId),
-        ifname: ifname === undefined ? undefined : cutText(ifname),
-        error: error === undefined ? undefined : cutText(error),
-      });
+      calls.push({ ...call, atMs: dateMs(), error: error === undefined ? undefined : cutText(error) });
     },
     repaired: (kind, fault) => repairs.push({ atMs: dateMs(), kind, fault: cutText(fault) }),
     noting: (log) => ({

@@ -106,7 +106,7 @@ function reportDrops(
       if (drop === "left out") denied.leaveOut();
       else if (drop !== undefined) denied.tell(drop);
     },
-    (error) => log.warn({ error: messageOf(error) }, "Cannot hear which packets policies drop"),
+    (error) => log.warn({ error: messageOf(error) }, "Cannot read which packets policies drop"),
   );
 }
 

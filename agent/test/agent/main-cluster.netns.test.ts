@@ -6,12 +6,10 @@ import type { ApiFault } from "../../testing/kube/api-faults.ts";
 import { type ApiServer, startApiServer } from "../../testing/kube/api-server.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { writeKubeconfig } from "../../testing/kube/kubeconfig.ts";
-import { makeNetns, runOnHost } from "../../testing/machine/netns.ts";
+import { makeNetns, host } from "../../testing/machine/netns.ts";
 
 let node: TestNode;
 let api: ApiServer;
-
-const host = (command: string): Promise<string> => runOnHost("sh", "-c", command);
 
 beforeEach(async () => {
   node = makeNode();
@@ -25,7 +23,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await node.remove();
-  await host("ip link del up0; ip link del cw-vx; true");
+  await host("ip link del up0; ip link del cw-vx || true");
   await api.close();
 });
 

@@ -9,7 +9,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import type { NodeReport } from "../../report/node-report.ts";
 import { type AgentProcess, makeNode, type TestNode } from "../../testing/agent/agent-process.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
-import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
+import { makeNetns, type Netns, runOnHost, host } from "../../testing/machine/netns.ts";
 import { runShipped } from "../../testing/agent/run-causeway.ts";
 
 interface Line {
@@ -25,9 +25,7 @@ const pods: Netns[] = [];
 
 beforeEach(async () => {
   node = makeNode();
-  await runOnHost(
-    "sh",
-    "-ec",
+  await host(
     "ip link add up0 type veth peer name far0; ip link set far0 up; ip address add 192.0.2.10/24 dev up0; ip link set up0 up",
   );
 });
@@ -103,7 +101,7 @@ test("every warning of the log is in the status a moment later, and errors name 
   assert.equal((await add("a".repeat(64), "shop/web-0")).exitCode, 0);
   const refused = JSON.parse((await add("b".repeat(64), "shop/web-1")).stdout) as { msg: string };
   assert.match(refused.msg, /it is in use by pod "shop\/web-0"$/);
-  await runOnHost("sh", "-ec", "ip neighbour del 10.244.1.2 dev cw0; ip link set cw0 mtu 1300");
+  await host("ip neighbour del 10.244.1.2 dev cw0; ip link set cw0 mtu 1300");
   const warnings = () => linesOf(agent).filter(({ level }) => ["warn", "error"].includes(level));
   await eventually(
     "the repairs are told",

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { type AgentProcess, makeNode, type TestNode } from "../../testing/agent/agent-process.ts";
 import { countPods, NO_PODS } from "../../testing/machine/count-pods.ts";
-import { runOnHost } from "../../testing/machine/netns.ts";
+import { host } from "../../testing/machine/netns.ts";
 import { assertNodeState, dumpNodeState } from "../../testing/machine/node-state.ts";
 import { keptRecordings, type Recording, readRecordings } from "../../testing/agent/recordings.ts";
 import { replay } from "../../testing/agent/replay.ts";
@@ -34,11 +34,7 @@ describe("replay of what real runtimes called", () => {
   /** What a reboot leaves of the node's network: nothing. */
   const reboot = async (): Promise<void> => {
     await agent.end("SIGKILL");
-    await runOnHost(
-      "sh",
-      "-ec",
-      "ip link del group 25463; nft delete table inet causeway; nft delete table bridge causeway",
-    );
+    await host("ip link del group 25463; nft delete table inet causeway; nft delete table bridge causeway");
     await startAgent();
   };
 

@@ -11,7 +11,7 @@ import { BRIDGE_MAC } from "../../net/host-link.ts";
 import { type AgentProcess, makeNode, type TestNode } from "../../testing/agent/agent-process.ts";
 import { askForVerification } from "../../report/ask-agent.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
-import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
+import { makeNetns, type Netns, runOnHost, host } from "../../testing/machine/netns.ts";
 import {
   arp,
   ethernet,
@@ -43,9 +43,7 @@ before(async () => {
   node.writeNodes("10.244.1.0/24", "fd00:1::/64");
   [pod, other, outside] = await Promise.all([makeNetns(), makeNetns(), makeNetns()]);
   const uplink = "ip link add up0 type veth peer name far0 netns";
-  await runOnHost(
-    "sh",
-    "-ec",
+  await host(
     `${uplink} ${outside.pid}; ip link set up0 up; ip address add 192.0.2.10/24 dev up0; ip route add default via 192.0.2.1`,
   );
   await outside.run("sh", "-ec", "ip link set far0 up; ip address add 192.0.2.1/24 dev far0");
@@ -137,7 +135,7 @@ async function advertised(): Promise<string> {
 const believe = "sysctl -qw net.ipv6.conf.cw0.accept_ra=2 net.ipv6.conf.cw0.autoconf=1";
 
 test("no router advertisement of a pod gives the node a route or an address, and what is left of one is removed (CVE-2020-10749)", async () => {
-  await runOnHost("sh", "-ec", believe);
+  await host(believe);
   await send(pod, "eth0", advertisements(20));
   assert.equal(await advertised(), "");
   await agent.end("SIGTERM");
@@ -146,7 +144,7 @@ test("no router advertisement of a pod gives the node a route or an address, and
     // The second line is closed where /proc/sys can be written.
     for (const name of ["accept_ra", "accept_redirects", "autoconf"])
       assert.equal(await runOnHost("sysctl", "-n", `net.ipv6.conf.cw0.${name}`), "0\n", name);
-    await runOnHost("sh", "-ec", believe);
+    await host(believe);
     await send(pod, "eth0", advertisements(101));
     const routes = (await ip("-6", "route", "show", "dev", "cw0")).match(/^(default|fd00:bad:)/gm) ?? [];
     assert.ok(routes.length >= 100, `only ${routes.length} routes came of it`);

@@ -9,7 +9,7 @@ import { BRIDGE_MAC } from "../../net/host-link.ts";
 import { linkLocalOf, macOf } from "../../net/mac.ts";
 import { type AgentProcess, makeNode, type TestNode } from "../../testing/agent/agent-process.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
-import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
+import { makeNetns, type Netns, runOnHost, host } from "../../testing/machine/netns.ts";
 import { ALL_DISGUISES, type Disguise, disguise } from "../../testing/packets/hide-packet.ts";
 import { ethernet, neighbour6, routerAdvertisement } from "../../testing/packets/raw-frames.ts";
 
@@ -36,7 +36,7 @@ after(async () => {
 });
 
 /** Packets by which the host would learn of a router, and of a neighbour; each disguise has its own. */
-function packets(index: number): readonly Buffer[] {
+function packets(index: number): readonly Uint8Array[] {
   const prefix = `fd00:bad:${index + 1}::`;
   const asker = `fd00:1::bad:${index + 1}`;
   return [
@@ -65,8 +65,8 @@ async function learned(): Promise<string> {
 
 /** All packets in this form; `index` tells them apart from others. */
 async function sendAll(how: Disguise, index: number): Promise<void> {
-  await runOnHost("sh", "-ec", believe);
-  const all = packets(index).flatMap((packet) => disguise(packet, how));
+  await host(believe);
+  const all = packets(index).flatMap((packet) => disguise(Buffer.from(packet), how));
   await send(all.map((packet) => ethernet({ from: MAC, to: BRIDGE_MAC }, "ipv6", packet)));
 }
 

@@ -9,7 +9,7 @@ import { BRIDGE_MAC } from "../../net/host-link.ts";
 import { podMac } from "../../plan/pods/pod-network.ts";
 import { type AgentProcess, makeNode, type TestNode } from "../../testing/agent/agent-process.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
-import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
+import { makeNetns, type Netns, runOnHost, host } from "../../testing/machine/netns.ts";
 import { ethernet, portUnreachable } from "../../testing/packets/raw-frames.ts";
 
 const NODE = ["192.0.2.10", "2001:db8:2::10"] as const;
@@ -27,11 +27,7 @@ before(async () => {
   node = makeNode();
   node.writeNodes("10.244.1.0/24", "fd00:1::/64");
   [pod, outside] = await Promise.all([makeNetns(), makeNetns()]);
-  await runOnHost(
-    "sh",
-    "-ec",
-    `ip link add up0 type veth peer name far0 netns ${outside.pid}; ip link set up0 up`,
-  );
+  await host(`ip link add up0 type veth peer name far0 netns ${outside.pid}; ip link set up0 up`);
   await outside.run("ip", "link", "set", "far0", "up");
   for (const [index, prefix] of [24, 64].entries()) {
     const noDad = index === 1 ? "nodad" : "";
@@ -40,9 +36,7 @@ before(async () => {
       "-ec",
       `ip address add ${ROUTER[index]}/${prefix} dev far0 ${noDad}; ip address add ${SERVER[index]} dev lo ${noDad}`,
     );
-    await runOnHost(
-      "sh",
-      "-ec",
+    await host(
       `ip address add ${NODE[index]}/${prefix} dev up0 ${noDad}; ip route add default via ${ROUTER[index]}`,
     );
   }
@@ -109,6 +103,13 @@ test("what a pod says about its own closed port is heard, IPv4 and IPv6", async 
   const [own4 = "", own6 = ""] = addresses;
   assert.equal(await ask(4, "10.244.1.1", own4, 9), "ECONNREFUSED");
   assert.equal(await ask(6, "fd00:1::1", own6, 9), "ECONNREFUSED");
+});
+
+test("a pod that routes for its node is not believed about what lies behind it either", async () => {
+  const routes = SERVER.map((server, index) => `${server} via ${addresses[index]} dev cw0`);
+  for (const route of routes) await runOnHost("sh", "-c", `ip route add ${route}`);
+  assert.deepEqual([await hears(0), await hears(1)], ["answer", "answer"]);
+  for (const route of routes) await runOnHost("sh", "-c", `ip route delete ${route}`);
 });
 
 test("without the guard the same error ends the conversation", async () => {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { makeNode, type TestNode } from "../../testing/agent/agent-process.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
-import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
+import { makeNetns, type Netns, runOnHost, host } from "../../testing/machine/netns.ts";
 
 let node: TestNode;
 /** A machine on the node's segment. */
@@ -15,14 +15,10 @@ let pod: Netns;
 beforeEach(async () => {
   node = makeNode();
   [outsider, world, pod] = await Promise.all([makeNetns(), makeNetns(), makeNetns()]);
-  await runOnHost(
-    "sh",
-    "-ec",
-    `ip link add up0 type veth peer name up1 netns ${outsider.pid}; ip link add up2 type veth peer name up3 netns ${world.pid}
+  await host(`ip link add up0 type veth peer name up1 netns ${outsider.pid}; ip link add up2 type veth peer name up3 netns ${world.pid}
     ip address add 192.0.2.10/24 dev up0; ip -6 address add 2001:db8::10/64 dev up0 nodad; ip link set up0 up
     ip address add 203.0.113.10/24 dev up2; ip -6 address add 2001:db8:1::10/64 dev up2 nodad; ip link set up2 up
-    ip route add default via 203.0.113.1; ip -6 route add default via 2001:db8:1::1`,
-  );
+    ip route add default via 203.0.113.1; ip -6 route add default via 2001:db8:1::1`);
   await outsider.run(
     "sh",
     "-ec",

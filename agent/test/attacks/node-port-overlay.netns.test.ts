@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { eventually } from "../../testing/machine/eventually.ts";
-import { runOnHost } from "../../testing/machine/netns.ts";
+import { runOnHost, host } from "../../testing/machine/netns.ts";
 import { makeOverlayLab, type OverlayLab } from "../../testing/machine/overlay-lab.ts";
 
 let lab: OverlayLab;
@@ -14,11 +14,7 @@ const PORT = 8080;
 
 before(async () => {
   // The kernel looks at the loopback first.
-  await runOnHost(
-    "sh",
-    "-ec",
-    "ip address add 198.18.0.1/32 dev lo; ip -6 address add 2001:db8:77::1/128 dev lo",
-  );
+  await host("ip address add 198.18.0.1/32 dev lo; ip -6 address add 2001:db8:77::1/128 dev lo");
   lab = await makeOverlayLab();
   await runOnHost("sysctl", "-qw", "net.ipv4.conf.up1.forwarding=1");
   // As kube-proxy does it for a NodePort.
@@ -94,6 +90,6 @@ test("addresses of a VXLAN device that somebody takes or adds are put right", as
     runOnHost("sh", "-c", "ip -o address show dev cw-vx | awk '{print $4}' | sort");
   const whole = await state();
   assert.equal(whole, "10.244.1.1/32\nfd00:1::1/128\n");
-  await runOnHost("sh", "-ec", "ip address flush dev cw-vx; ip address add 10.9.9.9/32 dev cw-vx");
+  await host("ip address flush dev cw-vx; ip address add 10.9.9.9/32 dev cw-vx");
   await eventually("the addresses are right again", async () => (await state()) === whole, state);
 });

@@ -9,7 +9,7 @@ import { after, before, test } from "node:test";
 import { addressToBytes } from "../../net/address.ts";
 import { macOf, macToBytes } from "../../net/mac.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
-import { type Netns, runOnHost } from "../../testing/machine/netns.ts";
+import { type Netns, runOnHost, host } from "../../testing/machine/netns.ts";
 import {
   heardPorts,
   makeOverlayLab,
@@ -355,12 +355,8 @@ test("connections of pods are tracked once, not a second time in what carries th
 });
 
 test("another network on the same port is left alone", async () => {
-  await runOnHost(
-    "sh",
-    "-ec",
-    `ip link add flannel.1 type vxlan id 1 dstport 4789 local ${OWN[4]} nolearning; ip address add 172.30.0.1/24 dev flannel.1; ip link set flannel.1 up
-    bridge fdb append 00:00:00:00:00:00 dev flannel.1 dst 192.0.2.66 self permanent`,
-  );
+  await host(`ip link add flannel.1 type vxlan id 1 dstport 4789 local ${OWN[4]} nolearning; ip address add 172.30.0.1/24 dev flannel.1; ip link set flannel.1 up
+    bridge fdb append 00:00:00:00:00:00 dev flannel.1 dst 192.0.2.66 self permanent`);
   await lab.foreign.run(
     "sh",
     "-ec",

@@ -12,7 +12,7 @@ import { BRIDGE_MAC } from "../../net/host-link.ts";
 import { podMac } from "../../plan/pods/pod-network.ts";
 import { type AgentProcess, makeNode, type TestNode } from "../../testing/agent/agent-process.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
-import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
+import { makeNetns, type Netns, runOnHost, host } from "../../testing/machine/netns.ts";
 import { endPrivileged, privileged } from "../../testing/runner/privileged.ts";
 
 const PODCIDRS = ["10.244.1.0/24", "fd00:1::/64"];
@@ -232,11 +232,11 @@ for (const { name, damage } of [
       agent.metric('causeway_drift_repairs_total{kind="ruleset"}');
     assert.equal((await repairs()) ?? 0, 0);
     const link = hostLinkName("attacker", "eth0");
-    await runOnHost("sh", "-ec", damage.replace("LINK", link).replace("ADDRESS", own[0] ?? ""));
+    await host(damage.replace("LINK", link).replace("ADDRESS", own[0] ?? ""));
     await eventually("it is counted", async () => ((await repairs()) ?? 0) > 0);
     assert.deepEqual(await elements(), before);
     await agent.end("SIGKILL");
-    await runOnHost("sh", "-ec", damage.replace("LINK", link).replace("ADDRESS", own[0] ?? ""));
+    await host(damage.replace("LINK", link).replace("ADDRESS", own[0] ?? ""));
     agent = await startAgent();
     assert.deepEqual(await elements(), before);
   });

@@ -14,14 +14,12 @@ import { type FindingsReport, runCauseway } from "../../testing/agent/run-causew
 import { type ApiServer, startApiServer } from "../../testing/kube/api-server.ts";
 import { writeKubeconfig } from "../../testing/kube/kubeconfig.ts";
 import { makeNeighbourhood, type Neighbourhood } from "../../testing/machine/neighbourhood.ts";
-import { runOnHost } from "../../testing/machine/netns.ts";
+import { host } from "../../testing/machine/netns.ts";
 import { dumpNodeState } from "../../testing/machine/node-state.ts";
 
 let lab: Neighbourhood;
 let api: ApiServer;
 let kubeconfig: string;
-
-const host = (script: string): Promise<string> => runOnHost("sh", "-ec", script);
 
 beforeEach(async () => {
   lab = await makeNeighbourhood();

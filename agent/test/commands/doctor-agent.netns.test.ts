@@ -15,7 +15,7 @@ import { type AgentProcess, NODE_NAME, type TestNode } from "../../testing/agent
 import { eventually } from "../../testing/machine/eventually.ts";
 import { writeKubeconfig } from "../../testing/kube/kubeconfig.ts";
 import { makeNeighbourhood, type Neighbourhood } from "../../testing/machine/neighbourhood.ts";
-import { makeNetns, runOnHost } from "../../testing/machine/netns.ts";
+import { makeNetns, runOnHost, host } from "../../testing/machine/netns.ts";
 import { assertNodeState, dumpNodeState } from "../../testing/machine/node-state.ts";
 import { endPrivileged, privileged } from "../../testing/runner/privileged.ts";
 import {
@@ -29,8 +29,6 @@ let lab: Neighbourhood;
 let node: TestNode;
 let agent: AgentProcess;
 let pids: number[];
-
-const host = (script: string): Promise<string> => runOnHost("sh", "-ec", script);
 
 beforeEach(async () => {
   lab = await makeNeighbourhood();
@@ -176,7 +174,7 @@ test("a node to which the agent finds no way is named", async () => {
     assert.equal(answer.exitCode, 4);
     assert.match(
       answer.stdout,
-      /^FAIL {2}route +10\.244\.3\.9 is of node far \(10\.244\.3\.0\/24\), which cannot be reached: its address 203\.0\.113\.7 is not on a segment/m,
+      /^FAIL {2}route +10\.244\.3\.9 belongs to node far \(10\.244\.3\.0\/24\), which cannot be reached: its address 203\.0\.113\.7 is not on a segment/m,
     );
     assert.match(answer.stdout, /\nbroken at: route\n$/);
   } finally {

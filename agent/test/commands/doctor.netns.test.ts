@@ -14,7 +14,7 @@ import { hostLinkName } from "../../net/host-link.ts";
 import { CONFLIST_NAME, planConflist } from "../../plan/node/conflist.ts";
 import type { TestNode } from "../../testing/agent/agent-process.ts";
 import { makeNeighbourhood, type Neighbourhood } from "../../testing/machine/neighbourhood.ts";
-import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
+import { makeNetns, type Netns, host } from "../../testing/machine/netns.ts";
 import { type FindingsReport, findingsOf, runCauseway } from "../../testing/agent/run-causeway.ts";
 
 let lab: Neighbourhood;
@@ -24,7 +24,6 @@ let pod: Netns;
 let holder: ChildProcess | undefined;
 
 const linkOf = (containerId: string): string => hostLinkName(containerId, "eth0");
-const host = (script: string): Promise<string> => runOnHost("sh", "-ec", script);
 
 before(async () => {
   lab = await makeNeighbourhood();

@@ -7,7 +7,7 @@ import { writeFileSync } from "node:fs";
 import { after, before, type TestContext, test } from "node:test";
 import { type AgentProcess, makeNode, NODE_NAME, type TestNode } from "../../testing/agent/agent-process.ts";
 import { inParallel } from "../../testing/runner/in-parallel.ts";
-import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
+import { makeNetns, type Netns, runOnHost, host } from "../../testing/machine/netns.ts";
 import { compareWithStart } from "../../testing/programs/cost-of-command.ts";
 import { type FindingsReport, findingsOf } from "../../testing/agent/run-causeway.ts";
 
@@ -26,12 +26,8 @@ let pods: Netns[] = [];
 
 before(async () => {
   node = makeNode();
-  await runOnHost(
-    "sh",
-    "-ec",
-    `ip link add up0 type veth peer name far0; ip link set far0 up; ip address add 172.16.0.1/16 dev up0; ip link set up0 up
-    ip route add default via 172.16.255.254`,
-  );
+  await host(`ip link add up0 type veth peer name far0; ip link set far0 up; ip address add 172.16.0.1/16 dev up0; ip link set up0 up
+    ip route add default via 172.16.255.254`);
   const peers = Array.from({ length: PEERS }, (_, index) => {
     const [high, low] = [Math.floor(index / 250), 2 + (index % 250)];
     // The odd ones are on another subnet.

@@ -19,7 +19,7 @@ import { findingsOf, type FindingsReport, runCauseway } from "../../testing/agen
 import { writeKubeconfig } from "../../testing/kube/kubeconfig.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { makeNeighbourhood, type Neighbourhood } from "../../testing/machine/neighbourhood.ts";
-import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
+import { makeNetns, type Netns, host } from "../../testing/machine/netns.ts";
 import { dumpNodeState } from "../../testing/machine/node-state.ts";
 import { privileged } from "../../testing/runner/privileged.ts";
 
@@ -30,7 +30,6 @@ let holder: ChildProcess | undefined;
 const pods: Netns[] = [];
 const tried = new Set<RemedyKind>();
 
-const host = (script: string): Promise<string> => runOnHost("sh", "-ec", script);
 const POD = hostLinkName("c1", "eth0");
 /** Of a pod that no remedy is about. */
 const CANARY = "10.244.1.4";

@@ -8,7 +8,7 @@ import type { AgentProcess } from "../../testing/agent/agent-process.ts";
 import { type FindingsReport, runCauseway } from "../../testing/agent/run-causeway.ts";
 import { iptablesServices, nftablesServices } from "../../testing/machine/kube-proxy.ts";
 import { makeNeighbourhood, type Neighbourhood } from "../../testing/machine/neighbourhood.ts";
-import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
+import { makeNetns, type Netns, runOnHost, host } from "../../testing/machine/netns.ts";
 
 let lab: Neighbourhood;
 let agent: AgentProcess;
@@ -148,9 +148,7 @@ for (const { mode, services } of [
 }
 
 test("trace to an address that rules translate which nft does not show says that it cannot tell", async () => {
-  await runOnHost(
-    "sh",
-    "-ec",
+  await host(
     "iptables-nft -t nat -A PREROUTING -d 198.51.100.9/32 -p tcp --dport 443 -j DNAT --to-destination 203.0.113.7:8443",
   );
   const found = await trace(SOURCES[4], "198.51.100.9:443");
@@ -164,9 +162,7 @@ test("trace to an address that rules translate which nft does not show says that
 
 test("trace to a service whose address IPVS has made local says that it cannot tell", async (context) => {
   context.after(() => runOnHost("ip", "link", "del", "kube-ipvs0"));
-  await runOnHost(
-    "sh",
-    "-ec",
+  await host(
     "ip link add kube-ipvs0 type veth peer name ipvs-peer; ip address add 10.96.0.10/32 dev kube-ipvs0; ip -6 address add fd00:96::10/128 dev kube-ipvs0 nodad",
   );
   for (const [source, target] of [

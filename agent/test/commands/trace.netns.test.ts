@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 import { hostLinkName } from "../../net/host-link.ts";
 import type { TestNode } from "../../testing/agent/agent-process.ts";
 import { makeNeighbourhood, type Neighbourhood } from "../../testing/machine/neighbourhood.ts";
-import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
+import { makeNetns, type Netns, host } from "../../testing/machine/netns.ts";
 import { dumpNodeState } from "../../testing/machine/node-state.ts";
 import { type FindingsReport, runCauseway } from "../../testing/agent/run-causeway.ts";
 
@@ -15,8 +15,6 @@ let lab: Neighbourhood;
 let node: TestNode;
 let outside: Netns;
 const pods: Netns[] = [];
-
-const host = (script: string): Promise<string> => runOnHost("sh", "-ec", script);
 
 const POD = "10.244.1.2";
 const WEB = "10.244.1.3";
@@ -433,7 +431,7 @@ const BROKEN: readonly Broken[] = [
     breaks: nothing,
     hop: "pod",
     evidence:
-      /^10\.244\.2\.9 is of 10\.244\.2\.0\/24, which another node has \(192\.0\.2\.11\): run the same command there$/,
+      /^10\.244\.2\.9 is in 10\.244\.2\.0\/24, which another node has \(192\.0\.2\.11\): run the same command there$/,
     restore: nothing,
   },
   {
@@ -492,7 +490,7 @@ const BROKEN: readonly Broken[] = [
     breaks: () => host("nft delete table ip filter; ip route del 10.244.2.0/24; ip route del default"),
     hop: "route",
     evidence:
-      /^10\.244\.2\.9 is of another node \(10\.244\.2\.0\/24\), and the route to it is missing: the node has no route to it \(ENETUNREACH\)$/,
+      /^10\.244\.2\.9 belongs to another node \(10\.244\.2\.0\/24\), and the route to it is missing: the node has no route to it \(ENETUNREACH\)$/,
     restore: () =>
       host("ip route add 10.244.2.0/24 via 192.0.2.11 proto 99; ip route add default via 192.0.2.1"),
   },
@@ -550,7 +548,7 @@ const BROKEN: readonly Broken[] = [
     breaks: () => host("ip route del 10.244.3.0/24"),
     hop: "route",
     evidence:
-      /^10\.244\.3\.9 is of another node \(10\.244\.3\.0\/24\), and the route to it is missing: it leaves the cluster instead$/,
+      /^10\.244\.3\.9 belongs to another node \(10\.244\.3\.0\/24\), and the route to it is missing: it leaves the cluster instead$/,
     remedy: "ip route replace 10.244.3.0/24 via 10.244.3.1 dev cw-vx src 10.244.1.1 onlink proto 99",
   },
   {

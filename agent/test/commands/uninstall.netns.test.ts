@@ -10,7 +10,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import { shippedFile } from "../../lib/shipped.ts";
 import { type AgentProcess, makeNode, NODE_NAME, type TestNode } from "../../testing/agent/agent-process.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
-import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
+import { makeNetns, type Netns, runOnHost, host } from "../../testing/machine/netns.ts";
 import { assertNodeState, dumpNodeState } from "../../testing/machine/node-state.ts";
 
 let node: TestNode;
@@ -18,7 +18,6 @@ let pods: Netns[];
 /** The node's network and files before there was an agent. */
 let before: { readonly network: string; readonly more: string; readonly files: readonly string[] };
 
-const host = (command: string): Promise<string> => runOnHost("sh", "-ec", command);
 /** What the dump of the node's state lacks. */
 const dumpMore = (): Promise<string> => host("ip rule; ip -6 rule; tc qdisc | sed 's/refcnt [0-9]*//'");
 
@@ -222,7 +221,7 @@ test("an agent that comes after an uninstallation with pods gives its conflist t
   await uninstall();
   const next = await startAgent();
   assert.deepEqual(readdirSync(node.cniConfDir), ["10-causeway.conflist"]);
-  assert.match(next.log(), /Removed our configuration of another name/);
+  assert.match(next.log(), /Removed our CNI configuration of a former name/);
 });
 
 test("uninstall keeps our loopback plugin on a node that another CNI serves by now: its pods need it", async () => {

@@ -6,7 +6,7 @@ import { ifbName } from "../../plan/pods/ifb.ts";
 import { type AgentProcess, makeNode, type TestNode } from "../../testing/agent/agent-process.ts";
 import { callWhileStopped } from "../../testing/agent/call-while-stopped.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
-import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
+import { makeNetns, type Netns, runOnHost, host } from "../../testing/machine/netns.ts";
 import { assertNodeState, dumpNodeState } from "../../testing/machine/node-state.ts";
 
 let node: TestNode;
@@ -73,7 +73,7 @@ async function describeLimits(): Promise<string | undefined> {
     `tc filter show dev ${HOST_LINK} ingress`,
     `ip -brief link show dev ${IFB} | grep -o "<.*UP.*>"`,
   ];
-  const text = await runOnHost("sh", "-ec", commands.join("\n")).catch(() => undefined);
+  const text = await host(commands.join("\n")).catch(() => undefined);
   return text?.replaceAll(/\s(index|refcnt) \d+/g, "");
 }
 
@@ -144,7 +144,7 @@ for (const { name, command } of [
     const stdin = stdinFor(BOTH, { prevResult: result });
     const check = () => node.call("CHECK", { containerId: "web", netns: pod.path, stdin });
     assert.equal((await check()).stdout, "");
-    const damage = () => runOnHost("sh", "-ec", command);
+    const damage = () => host(command);
     const { stdout } = await callWhileStopped({ node, agent, damage, call: check });
     assert.match(stdout, /the limit on traffic (from|to) host link/);
     const repairs = () => agent.metric('causeway_drift_repairs_total{kind="bandwidth"}');

@@ -8,13 +8,11 @@ import { type AgentProcess, makeNode, NODE_NAME, type TestNode } from "../../tes
 import { type ApiServer, startApiServer } from "../../testing/kube/api-server.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { writeKubeconfig } from "../../testing/kube/kubeconfig.ts";
-import { runOnHost } from "../../testing/machine/netns.ts";
+import { host } from "../../testing/machine/netns.ts";
 
 let node: TestNode;
 let api: ApiServer;
 let agent: AgentProcess;
-
-const host = (command: string): Promise<string> => runOnHost("sh", "-ec", command);
 
 beforeEach(async () => {
   node = makeNode();

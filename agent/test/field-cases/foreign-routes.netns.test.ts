@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { type AgentProcess, makeNode, NODE_NAME, type TestNode } from "../../testing/agent/agent-process.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
-import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
+import { makeNetns, type Netns, host } from "../../testing/machine/netns.ts";
 
 const ROUTES = 100_000;
 const CHANGED = 2000;
@@ -21,8 +21,6 @@ const MAX_TIMES_CPU = 6;
 let node: TestNode;
 let agent: AgentProcess;
 let pod: Netns;
-
-const host = (command: string): Promise<string> => runOnHost("sh", "-ec", command);
 
 const prefixOf = (index: number): string =>
   `${20 + (index >>> 15)}.${(index >>> 7) & 255}.${(index & 127) * 2}.0/24`;

@@ -8,7 +8,7 @@ import { hostLinkName } from "../../net/host-link.ts";
 import { type AgentProcess, makeNode, type TestNode } from "../../testing/agent/agent-process.ts";
 import { callWhileStopped } from "../../testing/agent/call-while-stopped.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
-import { callOnHost, makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
+import { callOnHost, makeNetns, type Netns, runOnHost, host } from "../../testing/machine/netns.ts";
 import { assertNodeState, dumpNodeState } from "../../testing/machine/node-state.ts";
 import { createProgramHost } from "../../testing/programs/program-host.ts";
 import { endPrivileged, privileged } from "../../testing/runner/privileged.ts";
@@ -34,13 +34,9 @@ interface PortMapping {
 beforeEach(async () => {
   node = makeNode();
   outside = await makeNetns();
-  await runOnHost(
-    "sh",
-    "-ec",
-    `ip link add up0 type veth peer name up1 netns ${outside.pid}; ip link set up0 addrgenmode none
+  await host(`ip link add up0 type veth peer name up1 netns ${outside.pid}; ip link set up0 addrgenmode none
     ip address add ${HOST4}/24 dev up0; ip address add 192.0.2.11/24 dev up0; ip -6 address add ${HOST6}/64 dev up0 nodad
-    ip link set up0 up; ip route add default via 192.0.2.1; ip -6 route add default via 2001:db8::1`,
-  );
+    ip link set up0 up; ip route add default via 192.0.2.1; ip -6 route add default via 2001:db8::1`);
   await outside.run(
     "sh",
     "-ec",
@@ -279,10 +275,10 @@ for (const { name, damage } of [
     const isServed = async (): Promise<boolean> =>
       (await ask(outside, ...asked)).every((answer) => answer.startsWith("web "));
     assert.ok(await isServed());
-    await runOnHost("sh", "-ec", damage);
+    await host(damage);
     await eventually("the agent puts the ports back", isServed);
     await agent.end("SIGKILL");
-    await runOnHost("sh", "-ec", damage);
+    await host(damage);
     assert.ok(!(await isServed()));
     agent = await startAgent();
     assert.ok(await isServed());
@@ -360,12 +356,8 @@ for (const { name, table } of [
 test("a service whose address IPVS has made local keeps its port (kubernetes/kubernetes#131765)", async (context) => {
   const web = await addPod("web", ...BOTH);
   context.after(() => runOnHost("ip", "link", "del", "kube-ipvs0"));
-  await runOnHost(
-    "sh",
-    "-ec",
-    `ip link add kube-ipvs0 type veth peer name ipvs-peer; ip address add 10.96.0.10/32 dev kube-ipvs0
-    ip link set kube-ipvs0 up; ip -6 address add fd00:96::10/128 dev kube-ipvs0 nodad`,
-  );
+  await host(`ip link add kube-ipvs0 type veth peer name ipvs-peer; ip address add 10.96.0.10/32 dev kube-ipvs0
+    ip link set kube-ipvs0 up; ip -6 address add fd00:96::10/128 dev kube-ipvs0 nodad`);
   // In the place of IPVS, which takes packets where the node's own programs get theirs.
   await serve(undefined, "service", 8080);
   const services = ["tcp,10.96.0.10,8080", "tcp,fd00:96::10,8080"];
@@ -419,7 +411,7 @@ test("CHECK finds a host port that has lost its element or its name, and GC take
   const said = await callWhileStopped({
     node,
     agent,
-    damage: () => runOnHost("sh", "-ec", damage),
+    damage: () => host(damage),
     call: check,
   });
   const { msg } = JSON.parse(said) as { msg: string };

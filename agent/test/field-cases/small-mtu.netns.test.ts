@@ -9,14 +9,12 @@ import { afterEach, beforeEach, test } from "node:test";
 import { type AgentProcess, NODE_NAME, type TestNode } from "../../testing/agent/agent-process.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { makeNeighbourhood, type Neighbourhood } from "../../testing/machine/neighbourhood.ts";
-import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
+import { makeNetns, type Netns, host } from "../../testing/machine/netns.ts";
 import { askForVerification } from "../../report/ask-agent.ts";
 import { findingsOf, type FindingsReport, runShipped } from "../../testing/agent/run-causeway.ts";
 
 let lab: Neighbourhood;
 let node: TestNode;
-
-const host = (script: string): Promise<string> => runOnHost("sh", "-ec", script);
 
 beforeEach(async () => {
   lab = await makeNeighbourhood();

@@ -5,13 +5,11 @@ import { type AgentProcess, makeNode, NODE_NAME, type TestNode } from "../../tes
 import { type ApiServer, startApiServer } from "../../testing/kube/api-server.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { writeKubeconfig } from "../../testing/kube/kubeconfig.ts";
-import { runOnHost } from "../../testing/machine/netns.ts";
+import { host } from "../../testing/machine/netns.ts";
 import { runShipped } from "../../testing/agent/run-causeway.ts";
 
 let node: TestNode;
 let api: ApiServer;
-
-const host = (command: string): Promise<string> => runOnHost("sh", "-ec", command);
 
 /** Two links of 9,000 bytes with carrier, up0 and up1, of which the first has an address of each family. */
 beforeEach(async () => {

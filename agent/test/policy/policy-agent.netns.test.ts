@@ -4,7 +4,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import type { AgentProcess } from "../../testing/agent/agent-process.ts";
 import type { ObjectStore } from "../../testing/kube/resources/object-store.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
-import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
+import { makeNetns, type Netns, runOnHost, host } from "../../testing/machine/netns.ts";
 import { startFlow } from "../../testing/machine/start-flow.ts";
 import {
   countArrived,
@@ -144,9 +144,7 @@ test("egress rules, blocks of addresses and named ports hold", async () => {
 test("hostPorts lead to a pod as far as its policies let them", async () => {
   const portMappings = [{ hostPort: 8080, containerPort: 80, protocol: "tcp" }];
   const outside = await makeNetns();
-  await runOnHost(
-    "sh",
-    "-ec",
+  await host(
     `ip link add up0 type veth peer name up1 netns ${outside.pid}; ip address add 192.0.2.10/24 dev up0; ip link set up0 up`,
   );
   await outside.run(
@@ -187,9 +185,7 @@ for (const isBridgeFiltered of [true, false]) {
         }
       }`;
     });
-    await runOnHost(
-      "sh",
-      "-ec",
+    await host(
       `for family in ip ip6; do echo ${setting} >/proc/sys/net/bridge/bridge-nf-call-\${family}tables; done`,
     );
     await runOnHost("nft", tables.join("\n"));

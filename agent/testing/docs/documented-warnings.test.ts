@@ -27,7 +27,7 @@ const INDIRECT: Readonly<Record<string, readonly string[]>> = {
     "Other nodes: …",
     "Foreign firewall rules may drop pod traffic: …",
     "Network policies: …",
-    "Pods that are isolated, as the API has not told of them: …",
+    "Pods isolated because the API has not delivered their objects: …",
     "Runtimes load another CNI configuration, which sorts before ours: …",
   ],
   "…: more problems of this kind": ["…: more problems of this kind"],

@@ -1,4 +1,4 @@
-import { runOnHost } from "./netns.ts";
+import { runOnHost, host } from "./netns.ts";
 
 /**
  * Services of TCP port 80: one with a pod of this node and NodePort 30080, one with another pod too, and one
@@ -52,7 +52,7 @@ ${service(mixed, "KUBE-SVC-MIXED")}
 ${endpoint("KUBE-SEP-POD", pod)}
 ${endpoint("KUBE-SEP-FAR", far)}
 COMMIT`;
-  await runOnHost("sh", "-ec", `${tool}-restore <<'RULES'\n${rules}\nRULES`);
+  await host(`${tool}-restore <<'RULES'\n${rules}\nRULES`);
 }
 
 /** The rules that kube-proxy in nftables mode writes for them. */

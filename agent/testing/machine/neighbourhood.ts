@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { makeNode, NODE_NAME, type TestNode } from "../agent/agent-process.ts";
-import { makeNetns, type Netns, runOnHost } from "./netns.ts";
+import { makeNetns, type Netns, runOnHost, host } from "./netns.ts";
 
 /**
  * A node and the network around it: a router that is also the node "near" on its subnet, and the node "far"
@@ -20,13 +20,9 @@ export async function makeNeighbourhood(): Promise<Neighbourhood> {
   const node = makeNode();
   const outside = await makeNetns();
   const beyond = await makeNetns();
-  await runOnHost(
-    "sh",
-    "-ec",
-    `ip link add up0 type veth peer name far0 netns ${outside.pid}; ip link set up0 addrgenmode none
+  await host(`ip link add up0 type veth peer name far0 netns ${outside.pid}; ip link set up0 addrgenmode none
     ip address add 192.0.2.10/24 dev up0; ip -6 address add 2001:db8::10/64 dev up0 nodad; ip link set up0 up
-    ip route add default via 192.0.2.1; ip -6 route add default via 2001:db8::1; sysctl -qw net.ipv6.conf.up0.accept_ra=0`,
-  );
+    ip route add default via 192.0.2.1; ip -6 route add default via 2001:db8::1; sysctl -qw net.ipv6.conf.up0.accept_ra=0`);
   // Hosts bound how often they say that a port is closed: here a test asks more often than any person.
   await outside.run(
     "sh",

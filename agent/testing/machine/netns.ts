@@ -43,6 +43,11 @@ export function runOnHost(...command: readonly string[]): Promise<string> {
   return output({ command });
 }
 
+/** Runs a shell script there; the first command that fails ends it. */
+export function host(script: string): Promise<string> {
+  return runOnHost("sh", "-ec", script);
+}
+
 const hostPrograms = createProgramHost();
 
 /** Runs a program of tests in the host's namespace (see serve-programs.ts), and gives what it says. */

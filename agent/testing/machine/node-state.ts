@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
-import { runOnHost } from "./netns.ts";
+import { host } from "./netns.ts";
 
 /**
  * Everything of a network namespace that an agent, a shim or a pod may leave something in: few processes,
@@ -31,7 +31,7 @@ const CHANGING = [
 /** The host's network as text, to be compared with that of another time. */
 export async function dumpNodeState(): Promise<string> {
   const script = [...DUMPS, RULES].map((command) => `${command}; echo '${END}'`).join("\n");
-  const state = await runOnHost("sh", "-ec", script);
+  const state = await host(script);
   const sections = CHANGING.reduce((text, pattern) => text.replaceAll(pattern, ""), state).split(`${END}\n`);
   return sections.map((section, index) => (index < DUMPS.length ? sortLines(section) : section)).join("\n");
 }

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { macOf } from "../../net/mac.ts";
 import { makeNode, NODE_NAME, type TestNode } from "../agent/agent-process.ts";
-import { makeNetns, type Netns, runOnHost } from "./netns.ts";
+import { makeNetns, type Netns, runOnHost, host } from "./netns.ts";
 
 /**
  * A node without an agent, with two nodes behind a router, of which one has IPv6 only, a host on its segment,
@@ -51,16 +51,12 @@ export async function makeOverlayNetwork(): Promise<OverlayNetwork> {
     await makeNetns(),
     await makeNetns(),
   ];
-  await runOnHost(
-    "sh",
-    "-ec",
-    `ip link add up0 type veth peer name node0 netns ${router.pid}; ip link add up1 type veth peer name eth0 netns ${side.pid}
+  await host(`ip link add up0 type veth peer name node0 netns ${router.pid}; ip link add up1 type veth peer name eth0 netns ${side.pid}
     ip link set up0 addrgenmode none; ip link set up1 addrgenmode none
     ip address add 192.0.2.10/24 dev up0; ip -6 address add 2001:db8:2::10/64 dev up0 nodad; ip link set up0 up
     ip address add 198.51.100.10/24 dev up1; ip -6 address add 2001:db8:5::10/64 dev up1 nodad; ip link set up1 up
     ip route add default via 192.0.2.1; ip -6 route add default via 2001:db8:2::1
-    sysctl -qw net.ipv6.conf.all.forwarding=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.up1.rp_filter=0`,
-  );
+    sysctl -qw net.ipv6.conf.all.forwarding=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.up1.rp_filter=0`);
   await router.run(
     "sh",
     "-ec",

@@ -35,19 +35,25 @@ const [SEEN_REPLY, ASSURED, CONFIRMED] = [1 << 1, 1 << 2, 1 << 3];
 const NEW = (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_NEW;
 const UDP = 17;
 const AT_ONCE = 4096;
-const PORTS = 50_000;
 
 /** Of these connections alone. */
 const MARK = 1;
 
+/** All of them go to addresses of this prefix. */
+export const FILLED_PREFIX = "198.19.";
+
 /**
- * Makes established connections of nobody until the kernel has no room for one more: the limit is the
- * machine's, and the table this namespace's own.
+ * Makes established connections until the kernel has no room for one more, or as many as are wanted: the
+ * limit is the machine's, and the table this namespace's own. They are of nobody, or of one pod.
  */
-export async function fillConnections(netfilter: NetlinkClient): Promise<void> {
-  const newConnection = createNewConnection();
-  for (let made = 0; ; made += AT_ONCE) {
-    const requests = Array.from({ length: AT_ONCE }, (_, index) => newConnection(made + index));
+export async function fillConnections(
+  netfilter: NetlinkClient,
+  { source = "198.18.0.1", count = Number.POSITIVE_INFINITY } = {},
+): Promise<void> {
+  const newConnection = createNewConnection(source);
+  for (let made = 0; made < count; made += AT_ONCE) {
+    const length = Math.min(AT_ONCE, count - made);
+    const requests = Array.from({ length }, (_, index) => newConnection(made + index));
     const [outcomes = []] = await netfilter.tryExecute([{ requests }]);
     if (outcomes.some(({ status }) => status !== "done")) return;
   }
@@ -58,9 +64,10 @@ export function forgetFilled(netfilter: NetlinkClient): Promise<void> {
   return forgetConnections(netfilter, MARK);
 }
 
-/** Hundreds of thousands differ by who asks alone: each is a copy of the first. */
-function createNewConnection(): (number: number) => NetlinkRequest {
-  const [source, sourcePort, service] = ["198.18.0.1", 0xabcd, ["198.19.0.1", 9]] as const;
+/** Hundreds of thousands differ by who is asked and a port alone: each is a copy of the first. */
+function createNewConnection(source: string): (number: number) => NetlinkRequest {
+  const [sourcePort, asked] = [0xabcd, `${FILLED_PREFIX}0.1`];
+  const service = [asked, 9] as const;
   const first = Buffer.concat([
     nfgenmsg(familyToAf(4)),
     ...tuple(CTA_TUPLE_ORIG, [source, sourcePort], service),
@@ -70,12 +77,12 @@ function createNewConnection(): (number: number) => NetlinkRequest {
     ...u32NetworkAttribute(CTA_MARK, MARK),
   ]);
   const port = Buffer.from([sourcePort >> 8, sourcePort & 255]);
-  const address = Buffer.from(addressToBytes(source));
+  const address = Buffer.from(addressToBytes(asked));
   const [ports, addresses] = [port, address].map((bytes) => [first.indexOf(bytes), first.lastIndexOf(bytes)]);
   return (number) => {
     const payload = Buffer.from(first);
-    for (const place of addresses ?? []) payload.writeUInt8(Math.floor(number / PORTS), place + 2);
-    for (const place of ports ?? []) payload.writeUInt16BE(1024 + (number % PORTS), place);
+    for (const place of addresses ?? []) payload.writeUInt16BE(number & 0xffff, place + 2);
+    for (const place of ports ?? []) payload.writeUInt16BE(1024 + (number >> 16), place);
     return {
       type: NEW,
       flags: NLM_F_CREATE,

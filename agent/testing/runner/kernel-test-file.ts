@@ -9,6 +9,9 @@ import { type CommandOutcome, runCommand } from "./run-command.ts";
 /** The tests run in the process of the runner: the file has all of it to itself. */
 const RUNNER = ["--test", "--test-isolation=none", "--test-timeout=600000"];
 
+/** Whatever a test has started ends with its file, and the file with the runner, however that ends. */
+const ENDING = ["--pid", "--mount-proc", "--kill-child"];
+
 /**
  * Runs one file of kernel tests in namespaces of its own, a network namespace at least, which are named as
  * unshare has them; the caller has the rights to make them. `environment` is added to its own.
@@ -18,8 +21,8 @@ export function runKernelTestFile(
   namespaces: readonly string[],
   environment: Readonly<Record<string, string>> = {},
 ): Promise<CommandOutcome> {
-  const command = ["unshare", ...namespaces, "--kill-child", process.execPath, import.meta.filename, file];
-  return runCommand(command, environment);
+  const unshare = ["setpriv", "--pdeathsig=KILL", "unshare", ...namespaces, ...ENDING];
+  return runCommand([...unshare, process.execPath, import.meta.filename, file], environment);
 }
 
 /** Inside that namespace: the helper process with all rights, and the tests with CAP_NET_ADMIN alone. */

@@ -44,7 +44,7 @@
 {{- range $name := list "podMonitor" "serviceMonitor" -}}
 {{- $monitor := index $.Values $name -}}
 {{- if and $monitor.enabled (has $.Values.http.address (list "127.0.0.1" "::1")) -}}
-{{- $faults = append $faults (printf "%s.enabled is of no use with http.address %q, which only the node itself reaches" $name $.Values.http.address) -}}
+{{- $faults = append $faults (printf "%s.enabled has no effect with http.address %q, which only the node itself reaches" $name $.Values.http.address) -}}
 {{- end -}}
 {{- end -}}
 {{- if and .Values.podMonitor.enabled .Values.serviceMonitor.enabled -}}

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { NETLINK_NETFILTER } from "../../../netlink/nft/nft-generation.ts";
-import { runOnHost } from "../../../testing/machine/netns.ts";
+import { runOnHost, host } from "../../../testing/machine/netns.ts";
 import { createNetlinkClient, type NetlinkClient } from "../../socket/netlink-client.ts";
 import { loadNative } from "../../socket/native.ts";
 import { listMarkUsers } from "./mark-users.ts";
@@ -51,7 +51,7 @@ for (const { rule, writes = 0, reads = 0 } of [
 ]) {
   test(`listMarkUsers() reads of iptables: ${rule}`, async () => {
     for (const program of ["iptables-nft", "ip6tables-nft"])
-      await runOnHost("sh", "-ec", `${program} -t mangle -F; ${program} -t mangle -A PREROUTING ${rule}`);
+      await host(`${program} -t mangle -F; ${program} -t mangle -A PREROUTING ${rule}`);
     const chains = writes === 0 && reads === 0 ? [] : ["ip mangle PREROUTING", "ip6 mangle PREROUTING"];
     assert.deepEqual(
       await listMarkUsers(netfilter),
@@ -61,7 +61,7 @@ for (const { rule, writes = 0, reads = 0 } of [
 }
 
 test("listMarkUsers() leaves tables of ours alone", async () => {
-  await runOnHost("sh", "-ec", "nft flush ruleset");
+  await host("nft flush ruleset");
   for (const table of ["causeway", "causeway-policy"])
     await runOnHost(
       "nft",

@@ -46,7 +46,7 @@ export function createKeptTable({ netfilter, generations, options }: KeptTableIn
   const apply = async (changes: readonly TableChange[], join?: Join): Promise<void> => {
     if (changes.length === 0) return;
     if (copy === undefined)
-      throw new Error("Cannot change the policy table: what the kernel has of it is not known");
+      throw new Error("Cannot change the policy table: its state in the kernel is unknown");
     try {
       await sendChanges(netfilter, copy, { changes, join, onMade: generations.advance });
     } catch (error) {

@@ -30,7 +30,7 @@ for (const { name, spec, want } of [
     name: "a block of pods' addresses",
     spec: { podSelector: WEB, ingress: [{}, { from: [{ ipBlock: { cidr: "10.244.7.3/32" } }] }] },
     want: [
-      "NetworkPolicy shop/p, ingress rule 2: block 10.244.7.3/32 is of pods' addresses, which come and go: name pods by their labels",
+      "NetworkPolicy shop/p, ingress rule 2: block 10.244.7.3/32 has pods' addresses, which come and go: name pods by their labels",
     ],
   },
   {

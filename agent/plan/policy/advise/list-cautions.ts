@@ -86,7 +86,7 @@ function cautionsOfRule(
   pods: readonly Pod[],
 ): readonly string[] {
   const blocks = podBlocks(rule, network.cidrs).map(
-    (cidr) => `block ${formatCidr(cidr)} is of pods' addresses, which come and go: name pods by their labels`,
+    (cidr) => `block ${formatCidr(cidr)} has pods' addresses, which come and go: name pods by their labels`,
   );
   const nobody = selectsNoNamespace(rule, objects)
     ? ["no namespace has the labels that a peer of it asks for, so that the peer matches nothing"]

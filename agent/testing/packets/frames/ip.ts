@@ -1,4 +1,4 @@
-import { addressToBytes } from "../../../agent/net/address.ts";
+import { addressToBytes } from "../../../net/address.ts";
 import { checksum, join, u16, u32, withU16 } from "./bytes.ts";
 
 /** Numbers of netinet/in.h. */
@@ -95,7 +95,8 @@ export function udpPayload(
   data: Uint8Array,
 ): Uint8Array {
   const bytes = join(u16(ports.from), u16(ports.to), u16(8 + data.length), u16(0), data);
-  return withU16(bytes, 6, payloadChecksum(ends, PROTOCOL.udp, bytes));
+  // Zero says that there is none, which IPv6 does not take.
+  return withU16(bytes, 6, payloadChecksum(ends, PROTOCOL.udp, bytes) || 0xffff);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { macOf } from "../../../agent/net/mac.ts";
+import { macOf } from "../../../net/mac.ts";
 import { join, u32 } from "./bytes.ts";
 import { ETHERTYPE, ethernet } from "./ethernet.ts";
 

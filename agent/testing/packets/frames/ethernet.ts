@@ -1,5 +1,5 @@
-import { macToBytes } from "../../../agent/net/mac.ts";
-import { addressToBytes } from "../../../agent/net/address.ts";
+import { macToBytes } from "../../../net/mac.ts";
+import { addressToBytes } from "../../../net/address.ts";
 import { ascii, join, u16, u32 } from "./bytes.ts";
 
 /** Numbers of linux/if_ether.h. */

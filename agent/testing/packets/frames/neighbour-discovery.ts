@@ -1,12 +1,12 @@
-import { addressToBytes } from "../../../agent/net/address.ts";
-import { macToBytes } from "../../../agent/net/mac.ts";
+import { addressToBytes } from "../../../net/address.ts";
+import { macToBytes } from "../../../net/mac.ts";
 import { join, u16, u32 } from "./bytes.ts";
 import { icmp } from "./ip.ts";
 
 /** Neighbour discovery is believed only from the same link (RFC 4861). */
 const HOP_LIMIT = 255;
 
-const ALL_NODES = "ff02::1";
+export const ALL_NODES = "ff02::1";
 
 /** An option with a link-layer address: 1 of the source, 2 of the target. */
 function linkLayer(type: 1 | 2, mac: string): Uint8Array {

@@ -32,3 +32,7 @@ export function withU16(bytes: Uint8Array, offset: number, value: number): Uint8
   copy.set(u16(value), offset);
   return copy;
 }
+
+export function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}

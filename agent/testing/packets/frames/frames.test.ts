@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { hex } from "../assault.ts";
-import { ascii, checksum } from "./bytes.ts";
+import { ascii, checksum, hex } from "./bytes.ts";
 import { arp, ETHERTYPE, ethernet, tagged } from "./ethernet.ts";
 import { icmp, ip, PROTOCOL, udp } from "./ip.ts";
 import { neighbourAdvertisement } from "./neighbour-discovery.ts";
