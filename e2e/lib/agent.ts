@@ -6,7 +6,7 @@ import { cpuMs } from "../../bench/usage.ts";
 import { verifyThrough } from "./ask-agent.ts";
 import { newErrorsOf, watchAgent } from "./end-of-test.ts";
 import type { Netns } from "./netns.ts";
-import { countOpenFiles, type OpenFiles } from "./open-files.ts";
+import { countOpenFiles, type OpenFiles } from "../../agent/testing/process/open-files.ts";
 import { type ManagedProcess, type ProcessEnd, startProcess } from "./process.ts";
 import { REPOSITORY } from "./tools.ts";
 import { waitFor, type WaitOptions } from "./wait-for.ts";

@@ -1,11 +1,18 @@
 import { release } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
 import type { TablePair } from "../../plan/nft/diff-table.ts";
 import { formatRuleset } from "../../plan/nft/format-table.ts";
 import type { Ruleset } from "../../plan/nft/nft-table.ts";
-import { formatUpdate } from "../../plan/nft/ruleset-update.ts";
+import { bringsLastChain, formatUpdate } from "../../plan/nft/ruleset-update.ts";
 import { describeMissing } from "../../plan/node/kernel-features.ts";
 import { findMissingFeatures } from "./probe-features.ts";
 import { describeOldNft, runNft } from "./run-nft.ts";
+
+/**
+ * Between the chains that see a packet wrapped and unwrapped it waits for a CPU. A chain that asks for what
+ * the one before would write now drops what passed that one before it did.
+ */
+const UNDER_WAY_MS = 100;
 
 /**
  * Brings tables to what is planned of them, by the nft program; where that does not work, `ruleset` replaces
@@ -18,7 +25,10 @@ export async function updateTables(
 ): Promise<number | undefined> {
   const texts = formatUpdate(tables);
   try {
-    for (const text of texts) await runNft(["-f", "-"], text);
+    for (const [index, text] of texts.entries()) {
+      if (index === texts.length - 1 && tables.some(bringsLastChain)) await delay(UNDER_WAY_MS);
+      await runNft(["-f", "-"], text);
+    }
     return texts.length;
   } catch {
     await replaceTables(ruleset);

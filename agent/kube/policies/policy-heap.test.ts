@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
-import { heapBytes } from "../../testing/runner/heap-bytes.ts";
+import { heapBytes } from "../../testing/process/heap-bytes.ts";
 import { createTestEngine } from "../../testing/policy/cluster-changes.ts";
 import { createObjectStore, diffStores, putObject } from "../reflector/object-store.ts";
 import { NETWORK_POLICIES, type PolicyObject } from "./kinds.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { asObserved, diffTable, type ObservedTable } from "./diff-table.ts";
 import type { NftTable } from "./nft-table.ts";
-import { formatUpdate } from "./ruleset-update.ts";
+import { bringsLastChain, formatUpdate } from "./ruleset-update.ts";
 
 const prefixes = { type: "ipv4_addr", values: undefined, isInterval: true };
 
@@ -257,10 +257,12 @@ test("formatUpdate() brings a chain that asks what others write on packets after
   const stranger = { ...output, name: "stranger" };
   const observed: ObservedTable = { ...asPlanned, chains: [stranger] };
   const [first, second, ...rest] = formatUpdate([{ planned: later, observed }]);
+  assert.ok(bringsLastChain({ planned: later, observed }));
   assert.match(first ?? "", /chain output/);
   assert.doesNotMatch(first ?? "", /chain asking|delete chain/);
   assert.match(second ?? "", /delete chain inet causeway stranger\n[^]*chain output[^]*chain asking/);
   assert.deepEqual(rest, []);
   const there: ObservedTable = { ...asObserved(later), chains: [stranger, ...asObserved(later).chains] };
   assert.equal(formatUpdate([{ planned: later, observed: there }]).length, 1);
+  assert.ok(!bringsLastChain({ planned: later, observed: there }));
 });

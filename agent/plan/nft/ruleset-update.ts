@@ -21,7 +21,8 @@ const MAX_CHARACTERS = 30_000;
  * is not planned. In one transaction packets would find a new set empty for half a millisecond: rules count
  * from the beginning of the commit, elements of intervals from its end (measured on 6.18; nf_tables_commit of
  * net/netfilter/nf_tables_api.c and nft_rbtree_commit of nft_set_rbtree.c). A chain that asks what others
- * have written on packets has a transaction after theirs, since some packets are on their way between both.
+ * have written on packets has a transaction after theirs ({@link bringsLastChain}), since some packets are on
+ * their way between both.
  */
 export function formatUpdate(pairs: readonly TablePair[]): readonly string[] {
   const changed = pairs.filter((pair) => diffTable(pair).length > 0);
@@ -102,12 +103,18 @@ function keyOf(element: string): string {
   return element.replace(/ (with |comment "|: ).*$/, "");
 }
 
+/** Whether the last transaction brings a chain that asks what those before it have written on packets. */
+export function bringsLastChain(pair: TablePair): boolean {
+  const { planned, observed } = pair;
+  if (observed === undefined || !isKept(pair)) return false;
+  const isThere = ({ name }: NftChain): boolean => observed.chains.some((chain) => chain.name === name);
+  return planned.chains.some((chain) => chain.isLast === true && !isThere(chain));
+}
+
 /** All rules but those of chains that must come last, where the table gets such chains. */
 function formatFirstRules(pair: TablePair): string {
-  const { planned, observed } = pair;
-  if (observed === undefined || !isKept(pair)) return "";
-  const isThere = ({ name }: NftChain): boolean => observed.chains.some((chain) => chain.name === name);
-  if (planned.chains.every((chain) => chain.isLast !== true || isThere(chain))) return "";
+  const { planned } = pair;
+  if (!bringsLastChain(pair)) return "";
   return formatChains(
     `${planned.family} ${TABLE_NAME}`,
     [],

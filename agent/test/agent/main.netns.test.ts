@@ -193,7 +193,7 @@ test("an ADD whose runtime is killed in the middle is rolled back", async () => 
 
 test("a client that sends garbage or an oversized frame loses its connection; the agent lives and serves others", async () => {
   const agent = await readyAgent("10.244.1.0/24");
-  const before = agent.openFiles();
+  const before = agent.countOpenFiles().others;
   const frames = [
     Buffer.from("GET / HTTP/1.1\r\n\r\n"),
     Buffer.alloc(64 * 1024, 0xff),
@@ -211,8 +211,8 @@ test("a client that sends garbage or an oversized frame loses its connection; th
   await node.add("c1", await makePod());
   await eventually(
     `no more than ${before + 1} open files`,
-    () => agent.openFiles() <= before + 1,
-    agent.openFiles,
+    () => agent.countOpenFiles().others <= before + 1,
+    agent.countOpenFiles,
   );
 });
 
@@ -349,14 +349,18 @@ test("1,000 ADD/DEL cycles leak no link, file or address, and RSS grows by less 
   const cycles = (count: number): Promise<unknown> =>
     Promise.all(netns.map((_, worker) => cycle(worker, count / netns.length)));
   await cycles(400);
-  const warm = { files: agent.openFiles(), bytes: agent.residentBytes() };
+  const warm = { files: agent.countOpenFiles().others, bytes: agent.residentBytes() };
   await cycles(1000);
   const growth = agent.residentBytes() - warm.bytes;
   console.log(
     `RSS ${(warm.bytes / 1e6).toFixed(1)} MB after warm-up, ${(growth / 1e6).toFixed(1)} MB more after 1,000 cycles`,
   );
   assert.ok(growth < 10e6, `RSS grew by ${growth} bytes`);
-  await eventually("no open file more", () => agent.openFiles() <= warm.files, agent.openFiles);
+  await eventually(
+    "no open file more",
+    () => agent.countOpenFiles().others <= warm.files,
+    agent.countOpenFiles,
+  );
   assert.equal(await agent.metric(TAKEN), 0);
   assert.equal(await runOnHost("ip", "-o", "link", "show", "group", "25463", "type", "veth"), "");
   assert.equal(await runOnHost("ip", "neighbour", "show", "dev", "cw0"), "");

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { shippedFile } from "../../lib/shipped.ts";
 import { eventually } from "../machine/eventually.ts";
 import { fetchNew } from "./fetch-new.ts";
 import { type Netns, runOnHost, runShim } from "../machine/netns.ts";
+import { countOpenFiles, type OpenFiles } from "../process/open-files.ts";
 import { assertInsideTestNamespaces, type PrivilegedAnswer } from "../runner/privileged.ts";
 
 /**
@@ -60,7 +61,7 @@ export interface AgentProcess {
   metric(name: string): Promise<number | undefined>;
   waitUntilReady(): Promise<void>;
   end(signal: "SIGTERM" | "SIGKILL"): Promise<number | null>;
-  openFiles(): number;
+  countOpenFiles(): OpenFiles;
   residentBytes(): number;
 }
 
@@ -178,7 +179,7 @@ function startAgent(flags: readonly string[], stderr: number | "pipe"): AgentPro
       const [code] = (await once(child, "exit")) as [number | null];
       return code;
     },
-    openFiles: () => readdirSync(`/proc/${pid}/fd`).length,
+    countOpenFiles: () => countOpenFiles(pid),
     residentBytes: () =>
       Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024,
   };

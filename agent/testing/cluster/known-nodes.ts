@@ -11,7 +11,7 @@ import { createPeerPlanner, type RouteTo } from "../../plan/peers/peer-routes.ts
 import { planPeers } from "../../plan/peers/peers.ts";
 import { NO_SURROUNDINGS } from "../../plan/node/surroundings.ts";
 import { planRuleset } from "../../plan/rules/ruleset.ts";
-import { heapBytes } from "../runner/heap-bytes.ts";
+import { heapBytes } from "../process/heap-bytes.ts";
 import { fakeKey } from "./fake-wireguard.ts";
 
 /** What kinds of clusters are measured. */

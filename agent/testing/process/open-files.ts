@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { codeOf } from "../../lib/errors.ts";
 
 export interface OpenFiles {
   /** All but the sockets below. */
@@ -29,7 +30,7 @@ function targetOf(pid: number, fd: string): string {
   try {
     return readlinkSync(`/proc/${pid}/fd/${fd}`);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    if (codeOf(error) !== "ENOENT") throw error;
     return "";
   }
 }
