@@ -34,10 +34,15 @@ export async function check(context: CommandsContext, request: Check): Promise<s
   if (expected === undefined) throw failed([`prevResult has no interface "${ifname}" in a sandbox`]);
   if (attachment === undefined) throw failed(["this node has no such attachment"]);
   const plan = planExpected(context, request, attachment, expected);
+  // At once: what is found later may be repaired by then.
+  const [podFaults, rulesetFaults] = await Promise.all([
+    kernel.checkPod(plan, fds, ownRoutes(prevResult, plan)),
+    kernel.checkRuleset(),
+  ]);
   const faults = [
     ...compareAddresses(attachment.addresses, expected.addresses),
-    ...(await kernel.checkPod(plan, fds, ownRoutes(prevResult, plan))),
-    ...(await kernel.checkRuleset()),
+    ...podFaults,
+    ...rulesetFaults,
   ];
   if (faults.length > 0) throw failed(faults);
   return "";
