@@ -12,8 +12,17 @@ const WAIT = ["--wait", "--timeout", "120s"];
 
 /** Installs the chart, as its users do, or upgrades it; ends when all agents are ready. */
 export async function installCauseway(cluster: Cluster, ...flags: readonly string[]): Promise<void> {
+  await installChart(cluster, CHART, ...WAIT, ...flags);
+}
+
+/** Installs or upgrades a copy of the chart, and waits for nothing that the flags do not ask for. */
+export async function installChart(
+  cluster: Cluster,
+  chart: string,
+  ...flags: readonly string[]
+): Promise<void> {
   const place = ["--namespace", NAMESPACE, "--create-namespace"];
-  await cluster.helm("upgrade", "--install", "causeway", CHART, ...place, ...WAIT, ...flags);
+  await cluster.helm("upgrade", "--install", "causeway", chart, ...place, ...flags);
 }
 
 /** Goes back to what was installed before the last upgrade; ends when all agents are ready. */

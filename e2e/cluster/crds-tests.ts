@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { copyReleasedChart } from "../lib/released-chart.ts";
 import { waitUntilHolds } from "../lib/wait-for.ts";
-import { NAMESPACE, uninstallCauseway } from "./causeway.ts";
+import { installChart, uninstallCauseway } from "./causeway.ts";
 import type { Cluster } from "./cluster.ts";
 import { ApiError } from "./kube-api.ts";
 
@@ -39,11 +39,9 @@ export function testCrds(getCluster: () => Cluster): void {
       file = await copyReleasedChart(chart);
       await uninstallCauseway(getCluster());
     });
-    const install = (...flags: readonly string[]): Promise<string> => {
-      const place = ["--namespace", NAMESPACE, "--create-namespace"];
-      return getCluster().helm("upgrade", "--install", "causeway", chart, ...place, ...flags);
-    };
-    /** The UID of the definition, once it is served; `hasPolicy`: and the policy is there. */
+    const install = (...flags: readonly string[]): Promise<void> =>
+      installChart(getCluster(), chart, ...flags);
+    /** The UID of the definition, once it is served. */
     const served = async (): Promise<string> => {
       let uid = "";
       await waitUntilHolds(

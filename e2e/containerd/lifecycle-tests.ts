@@ -6,7 +6,8 @@ import type { PodStatus } from "../lib/cri.ts";
 import { waitUntilHolds } from "../lib/wait-for.ts";
 import { GATEWAYS, type PodLab } from "./pod-lab.ts";
 import type { Pod } from "./pods.ts";
-import { assertFewSockets, assertNodeIs, observeNode } from "./node-state.ts";
+import { assertFewSockets } from "../../agent/testing/process/open-files.ts";
+import { assertNodeIs, observeNode } from "./node-state.ts";
 
 const PARALLEL_PODS = 10;
 
@@ -102,7 +103,7 @@ export function testLifecycle(getLab: () => PodLab): void {
     }
     await Promise.all(pods.map(({ id }) => lab.pods.remove(id)));
     await assertNodeIs(lab, before);
-    await assertFewSockets(lab);
+    assertFewSockets((await lab.agents.ready()).countOpenFiles());
   });
 }
 

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { THREADS } from "../../agent/native/threads.ts";
 import type { Agent } from "../lib/agent.ts";
 import { countThrough } from "../lib/ask-agent.ts";
 import { waitFor, waitUntilHolds } from "../lib/wait-for.ts";
@@ -12,7 +11,7 @@ export interface NodeState {
   readonly fdb: readonly string[];
   /** As the agent counts. */
   readonly counts: { readonly attachments: number; readonly addresses: number };
-  /** Without what the agent keeps of netlink: see {@link assertFewSockets}. */
+  /** Without what the agent keeps of netlink: see assertFewSockets(). */
   readonly agentOpenFiles: number;
 }
 
@@ -45,16 +44,6 @@ export async function observeNode({ nodeView, agents, socket }: PodLab): Promise
 export async function assertNodeIs(lab: PodLab, want: NodeState, timeoutMs = 3000): Promise<void> {
   const assertion = async (): Promise<void> => assert.deepEqual(await observeNode(lab), want);
   await waitUntilHolds("the node's state from before", assertion, { timeoutMs, intervalMs: 50 });
-}
-
-/**
- * Asserts that the agent keeps no more netlink sockets of one protocol than it can have requests under way at
- * the same time.
- */
-export async function assertFewSockets({ agents }: PodLab): Promise<void> {
-  const { netlink } = (await agents.ready()).countOpenFiles();
-  const tooMany = [...netlink].filter(([, count]) => count > THREADS);
-  assert.deepEqual(tooMany, [], "netlink sockets by protocol");
 }
 
 /** The connections of requests are closed a moment after their answers. */

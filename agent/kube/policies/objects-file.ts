@@ -77,7 +77,7 @@ export function createObjectsReader(nodeName: string, breathe: () => Promise<voi
       for (const kind of kinds) kind.begin();
       const faults = await parseObjects(text, { put: (raw) => putInKind(raw, kinds), breathe });
       if (faults.length > 0) return { faults };
-      size = kinds.reduce((sum, kind) => sum + [...kind.keys()].length, 0);
+      size = kinds.reduce((sum, kind) => sum + kind.named().size, 0);
       addNamespaces(kinds);
       return { changes: kinds.flatMap((kind) => kind.take()) };
     },
@@ -87,8 +87,8 @@ export function createObjectsReader(nodeName: string, breathe: () => Promise<voi
 
 /** Those that pods are in are there, and have the label that API servers give them. */
 function addNamespaces([namespaces, pods]: FileKinds): void {
-  const known = new Set(namespaces.keys());
-  for (const key of pods.keys()) {
+  const known = new Set(namespaces.named().keys());
+  for (const key of pods.named().keys()) {
     const [name = ""] = key.split("/");
     if (known.has(name)) continue;
     known.add(name);
@@ -106,8 +106,8 @@ interface FileKind {
   put(raw: unknown): string | undefined;
   /** What was put takes the place of what was taken last. */
   take(): readonly EngineChange[];
-  /** Names of what was put. */
-  keys(): Iterable<string>;
+  /** What was put, by name. */
+  named(): Pick<ReadonlyMap<string, unknown>, "size" | "keys">;
 }
 
 /** Namespaces and pods before the others. */
@@ -146,7 +146,7 @@ function fileKind<T>(
       taken = fresh;
       return changes.flatMap((change) => translate(change) ?? []);
     },
-    keys: () => fresh.objects.keys(),
+    named: () => fresh.objects,
   };
 }
 

@@ -13,15 +13,16 @@ const NAMESPACE = "shop";
 /** A pod under one policy, and how often policies were looked through for it. */
 function createPlace() {
   const own = createOwnPods();
-  const policies = createPolicyStore(() => false);
-  const { name, spec } = policyChange(NAMESPACE, "closed", { podSelector: {} });
-  policies.set(name, spec);
   const namespace =
     projectNamespace({ metadata: { name: NAMESPACE, labels: {} } }) ?? assert.fail("no namespace");
+  const namespaces = new Map([[NAMESPACE, namespace]]);
+  const policies = createPolicyStore({ namespaces, selectsOwn: () => false });
+  const { name, spec } = policyChange(NAMESPACE, "closed", { podSelector: {} });
+  policies.set(name, spec);
   let looks = 0;
   const placer = createPlacer({
     families: [4],
-    store: { namespaces: new Map([[NAMESPACE, namespace]]) },
+    store: { namespaces },
     own,
     policies: {
       ...policies,

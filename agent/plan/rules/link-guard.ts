@@ -3,6 +3,7 @@ import { dropCounter, type PortDropReason } from "./drop-reasons.ts";
 import type { NftChain } from "../nft/nft-table.ts";
 
 const FROM_PODS = `iifgroup ${LINK_GROUP}`;
+
 /**
  * With route_localnet on the bridge, which ports on 127.0.0.1 need for the answers and kube-proxy sets on all
  * links, pods could reach whatever listens there on the node (CVE-2020-8558). Answers to the node have the

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { hostLinkName } from "../../net/host-link.ts";
 import { type AgentProcess, makeNode, type TestNode } from "../../testing/agent/agent-process.ts";
+import { assertFewSockets } from "../../testing/process/open-files.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
 import { endPrivileged, privileged } from "../../testing/runner/privileged.ts";
@@ -361,6 +362,7 @@ test("1,000 ADD/DEL cycles leak no link, file or address, and RSS grows by less 
     () => agent.countOpenFiles().others <= warm.files,
     agent.countOpenFiles,
   );
+  assertFewSockets(agent.countOpenFiles());
   assert.equal(await agent.metric(TAKEN), 0);
   assert.equal(await runOnHost("ip", "-o", "link", "show", "group", "25463", "type", "veth"), "");
   assert.equal(await runOnHost("ip", "neighbour", "show", "dev", "cw0"), "");

@@ -27,11 +27,7 @@ const ingressFrom = (...from: readonly object[]): object => ({
 beforeEach(async () => {
   cluster = await makePolicyNode("10.244.1.0/24", "fd00:1::/64");
   for (const name of ["a", "b"]) cluster.putNamespace(name, { name });
-  clusterPolicies = cluster.api.serve({
-    apiVersion: "policy.networking.k8s.io/v1beta1",
-    kind: "ClusterNetworkPolicy",
-    plural: "clusternetworkpolicies",
-  });
+  clusterPolicies = cluster.serveClusterPolicies();
   agent = cluster.start();
   await agent.waitUntilReady();
 });

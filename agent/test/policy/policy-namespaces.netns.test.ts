@@ -11,11 +11,7 @@ let clusterPolicies: ObjectStore;
 beforeEach(async () => {
   cluster = await makePolicyNode("10.244.1.0/24", "fd00:1::/64");
   for (const name of ["a", "b"]) cluster.putNamespace(name, { name });
-  clusterPolicies = cluster.api.serve({
-    apiVersion: "policy.networking.k8s.io/v1beta1",
-    kind: "ClusterNetworkPolicy",
-    plural: "clusternetworkpolicies",
-  });
+  clusterPolicies = cluster.serveClusterPolicies();
   await cluster.start().waitUntilReady();
 });
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type AgentProcess, makeNode, NODE_NAME, type TestNode } from "../agent/agent-process.ts";
 import { type ApiServer, startApiServer } from "../kube/api-server.ts";
 import { writeKubeconfig } from "../kube/kubeconfig.ts";
+import type { ObjectStore } from "../kube/resources/object-store.ts";
 import { eventually } from "../machine/eventually.ts";
 import { callOnHost, makeNetns, type Netns, runOnHost } from "../machine/netns.ts";
 import { privileged } from "../runner/privileged.ts";
@@ -32,6 +33,8 @@ export interface PolicyNode {
   putPod(key: string, object?: PodObject): void;
   putPolicy(key: string, spec: object): void;
   removePolicy(key: string): void;
+  /** Serves ClusterNetworkPolicies, of which there are none yet. */
+  serveClusterPolicies(): ObjectStore;
   readonly kubeconfig: string;
   /** The API server answers nothing but errors, or all is well again. */
   setAway(isAway: boolean): void;
@@ -112,6 +115,12 @@ export async function makePolicyNode(...podCIDRs: readonly string[]): Promise<Po
       }
     },
     removePolicy: (key) => api.objects("networkpolicies").remove(key),
+    serveClusterPolicies: () =>
+      api.serve({
+        apiVersion: "policy.networking.k8s.io/v1beta1",
+        kind: "ClusterNetworkPolicy",
+        plural: "clusternetworkpolicies",
+      }),
     async add(key, { uid = uidOf(key), runtimeConfig = {}, netns } = {}) {
       const [namespace, name] = key.split("/");
       const own = netns ?? (await makeNetns());

@@ -1,5 +1,7 @@
+import assert from "node:assert/strict";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { codeOf } from "../../lib/errors.ts";
+import { THREADS } from "../../native/threads.ts";
 
 export interface OpenFiles {
   /** All but the sockets below. */
@@ -7,7 +9,7 @@ export interface OpenFiles {
   /**
    * Netlink sockets of the process's own network namespace that hear of nothing, by protocol
    * (linux/netlink.h). The agent keeps those that it once needed at the same time, so their number says
-   * nothing about leaks, unless it exceeds what may be needed.
+   * nothing about leaks, unless it exceeds what may be needed: see {@link assertFewSockets}.
    */
   readonly netlink: ReadonlyMap<number, number>;
 }
@@ -23,6 +25,15 @@ export function countOpenFiles(pid: number): OpenFiles {
     else netlink.set(protocol, (netlink.get(protocol) ?? 0) + 1);
   }
   return { others, netlink };
+}
+
+/**
+ * Asserts that an agent keeps no more netlink sockets of one protocol than it can have requests under way at
+ * the same time.
+ */
+export function assertFewSockets({ netlink }: OpenFiles): void {
+  const tooMany = [...netlink].filter(([, count]) => count > THREADS);
+  assert.deepEqual(tooMany, [], "netlink sockets by protocol");
 }
 
 /** Empty for a file that has just been closed. */

@@ -93,10 +93,6 @@ export function createPolicyEngine(input: PolicyEngineInput): PolicyEngine {
   const placer = createPlacer({ ...known, families: input.families, isBig: big.isBig });
   const placing = createPlacing({ own, placer, builder, lists });
   const objects = createObjects(input, { ...known, builder, placing });
-  const concerns = (namespace: string): boolean =>
-    policies.concerns(namespace, store.namespaces.get(namespace));
-  const areUnclear = (namespace: string): boolean =>
-    policies.areUnclear(namespace, store.namespaces.get(namespace));
   const isBusy = (): boolean => objects.isBusy() || placing.isDue() || builder.isFilling();
   const work: Pick<PolicyEngine, "take" | "advance" | "collect"> = {
     take: objects.take,
@@ -132,11 +128,11 @@ export function createPolicyEngine(input: PolicyEngineInput): PolicyEngine {
     policies,
     lists: lists.lists,
     listsVersion: lists.version,
-    strangers: () => strangersOf(own, { concerns, areUnclear }),
-    concerns,
+    strangers: () => strangersOf(own, policies),
+    concerns: policies.concerns,
     knows(namespace, name, uid) {
       const key = objectKey(namespace, name);
-      return !areUnclear(namespace) && own.knows(key, uid) && placing.isPlaced(key);
+      return !policies.areUnclear(namespace) && own.knows(key, uid) && placing.isPlaced(key);
     },
   };
 }
@@ -192,18 +188,20 @@ function createKnown({ digestOf, bigLimits = BIG_LIMITS }: PolicyEngineInput) {
   const big = createBigSelectors(lists, bigLimits);
   const names = createNames(digestOf);
   const own = createOwnPods();
-  const policies = createPolicyStore((subject) =>
-    [...own.keysIn(subject.policy.namespace)].some((key) => {
-      const pod = own.podOf(key);
-      return pod !== undefined && matchesPod(subject, pod, store.namespaces.get(pod.namespace));
-    }),
-  );
+  const policies = createPolicyStore({
+    namespaces: store.namespaces,
+    selectsOwn: (subject) =>
+      [...own.keysIn(subject.policy.namespace)].some((key) => {
+        const pod = own.podOf(key);
+        return pod !== undefined && matchesPod(subject, pod, store.namespaces.get(pod.namespace));
+      }),
+  });
   return { store, own, policies, names, lists, big };
 }
 
 function strangersOf(
   own: OwnPods,
-  { concerns, areUnclear }: Record<"concerns" | "areUnclear", (namespace: string) => boolean>,
+  { concerns, areUnclear }: Pick<PolicyStore, "concerns" | "areUnclear">,
 ): ReadonlySet<string> {
   const unknown = new Set<string>();
   for (const key of own.keys) {

@@ -17,12 +17,12 @@ export interface PolicyStore {
   /** Those that select a pod: the same objects for as long as somebody holds them. */
   selecting(pod: Pick<Pod, "namespace" | "labels">, namespace: Namespace | undefined): readonly Policy[];
   /** Whether there is one that may select pods of the namespace, whatever their labels. */
-  concerns(name: string, namespace: Namespace | undefined): boolean;
+  concerns(namespace: string): boolean;
   /**
    * Whether nobody can tell which policies select a namespace's pods: they go by its labels, and its object
    * is not known.
    */
-  areUnclear(name: string, namespace: Namespace | undefined): boolean;
+  areUnclear(namespace: string): boolean;
   /** Those that cannot be wholly read. */
   readonly faulty: Pick<ReadonlyMap<unknown, FaultyPolicy>, "size" | "values">;
 }
@@ -39,8 +39,13 @@ interface Entry extends PolicySubject {
   read: WeakRef<Policy> | undefined;
 }
 
-/** `selectsOwn`: whether pods of this node are among those that a policy is about. */
-export function createPolicyStore(selectsOwn: (subject: PolicySubject) => boolean): PolicyStore {
+export interface PolicyStoreInput {
+  readonly namespaces: ReadonlyMap<string, Namespace>;
+  /** Whether pods of this node are among those that a policy is about. */
+  readonly selectsOwn: (subject: PolicySubject) => boolean;
+}
+
+export function createPolicyStore({ namespaces, selectsOwn }: PolicyStoreInput): PolicyStore {
   /** By namespace, undefined for ClusterNetworkPolicies, and by name. */
   const entries = new Map<string | undefined, Map<string, Entry>>();
   const index = createSelectorIndex<Entry>();
@@ -61,8 +66,13 @@ export function createPolicyStore(selectsOwn: (subject: PolicySubject) => boolea
   const add = (policy: PolicyName, spec: string): void => {
     const read = parsePolicy(spec, policy);
     const { tier, namespace, name, subject, faults } = read;
-    const { namespaces, pods } = subject;
-    const entry: Entry = { policy, namespaces, pods, spec, read: undefined };
+    const entry: Entry = {
+      policy,
+      namespaces: subject.namespaces,
+      pods: subject.pods,
+      spec,
+      read: undefined,
+    };
     if (selectsOwn(entry)) {
       held.add(read);
       entry.read = new WeakRef(read);
@@ -91,21 +101,26 @@ export function createPolicyStore(selectsOwn: (subject: PolicySubject) => boolea
         .filter((entry) => matchesPod(entry, pod, namespace))
         .map(readEntry);
     },
-    ...askNamespaces(entries),
+    ...askNamespaces(entries, namespaces),
     faulty,
   };
 }
 
 function askNamespaces(
   entries: ReadonlyMap<string | undefined, ReadonlyMap<string, Entry>>,
+  namespaces: PolicyStoreInput["namespaces"],
 ): Pick<PolicyStore, "concerns" | "areUnclear"> {
   const ofCluster = (): readonly Entry[] => [...(entries.get(undefined)?.values() ?? [])];
   return {
-    concerns: (name, namespace) =>
-      entries.has(name) ||
-      ofCluster().some((entry) => namespace === undefined || matchesNamespace(entry, name, namespace)),
-    areUnclear: (name, namespace) =>
-      namespace === undefined && ofCluster().some((entry) => !matchesNamespace(entry, name, undefined)),
+    concerns(name) {
+      const namespace = namespaces.get(name);
+      return (
+        entries.has(name) ||
+        ofCluster().some((entry) => namespace === undefined || matchesNamespace(entry, name, namespace))
+      );
+    },
+    areUnclear: (name) =>
+      !namespaces.has(name) && ofCluster().some((entry) => !matchesNamespace(entry, name, undefined)),
   };
 }
 

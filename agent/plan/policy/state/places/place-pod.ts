@@ -75,16 +75,14 @@ export function createPlacer({ families, store, own, policies, names, isBig }: P
         return group === undefined ? [] : [{ group, direction, family, addresses: ofFamily }];
       }),
     );
-  const areUnclear = (namespace: string): boolean =>
-    policies.areUnclear(namespace, store.namespaces.get(namespace));
   const ofStranger = (namespace: string, addresses: readonly string[]): readonly Membership[] =>
-    policies.concerns(namespace, store.namespaces.get(namespace)) ? closeAddresses(addresses, names) : [];
+    policies.concerns(namespace) ? closeAddresses(addresses, names) : [];
   return {
     place(key, keepsPlan = false) {
       const pod = own.podOf(key);
       const { known, strangers } = own.addressesOf(key);
       const isSubject = pod !== undefined && takesPart(pod);
-      const isUnclear = isSubject && areUnclear(pod.namespace);
+      const isUnclear = isSubject && policies.areUnclear(pod.namespace);
       if (!isSubject || isUnclear) found.delete(key);
       const ofUnclear = isUnclear ? closeAddresses(known, names) : [];
       const ofKnown = isSubject && !isUnclear ? ofPod(findOf(key, pod, keepsPlan), known) : ofUnclear;
