@@ -12,6 +12,8 @@ export const SUITES = {
   "kernel tests": ["e2e/kernels/guest/kernel-tests.ts", "kernel"],
   "policy tests": ["e2e/kernels/guest/kernel-tests.ts", "policy"],
   "agent tests": ["e2e/kernels/guest/kernel-tests.ts", "agent"],
+  "attack tests": ["e2e/kernels/guest/kernel-tests.ts", "attack"],
+  "field cases": ["e2e/kernels/guest/kernel-tests.ts", "field"],
   "two kernels": ["e2e/lib/run-tests.ts", "e2e/kernels/guest/two-kernels.e2e.ts"],
   "no IPv6": ["e2e/lib/run-tests.ts", "e2e/kernels/guest/no-ipv6.e2e.ts"],
 } as const satisfies Readonly<Record<string, readonly string[]>>;

@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { shippedFile } from "../../lib/shipped.ts";
+import { LINK_GROUP } from "../../net/host-link.ts";
 import { eventually } from "../machine/eventually.ts";
 import { fetchNew } from "./fetch-new.ts";
 import { type Netns, runOnHost, runShim } from "../machine/netns.ts";
@@ -33,7 +34,7 @@ export interface TestNode {
   add(containerId: string, netns: Netns): Promise<string[]>;
   /** DEL that must succeed, without a word. */
   del(containerId: string, netns?: string): Promise<void>;
-  /** Ends the agent, and removes bridge, table and folders. */
+  /** Ends the agent, and removes links, tables and folders; pods' links do not wait for their namespaces. */
   remove(): Promise<void>;
 }
 
@@ -113,7 +114,7 @@ export function makeNode(): TestNode {
       await runOnHost(
         "sh",
         "-c",
-        "ip link del cw0; ip route flush proto 98; ip -6 route flush proto 98; nft delete table inet causeway; nft delete table bridge causeway; true",
+        `ip link del group ${LINK_GROUP}; ip route flush proto 98; ip -6 route flush proto 98; nft delete table inet causeway; nft delete table bridge causeway; true`,
       );
       rmSync(folder, { recursive: true, force: true });
     },
