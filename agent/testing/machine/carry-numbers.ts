@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import type { Flow } from "../packets/sequence.ts";
-import { privileged } from "../runner/privileged.ts";
+import { endPrivileged, privileged } from "../runner/privileged.ts";
 import { eventually } from "./eventually.ts";
 import { type Netns, runOnHost } from "./netns.ts";
 
@@ -22,7 +22,7 @@ async function runSequence(
     command: ["nsenter", `--net=${netns.path}`, "sh", "-c", script],
     background: true,
   });
-  context.after(() => runOnHost("sh", "-c", `kill -9 ${pid} 2>/dev/null; true`));
+  context.after(() => endPrivileged(pid));
   return pid;
 }
 

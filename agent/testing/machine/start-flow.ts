@@ -4,9 +4,9 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
-import { privileged } from "../runner/privileged.ts";
+import { endPrivileged, privileged } from "../runner/privileged.ts";
 import { eventually } from "./eventually.ts";
-import { type Netns, runOnHost } from "./netns.ts";
+import type { Netns } from "./netns.ts";
 
 /** 15 ticks. */
 const QUIET_MS = 300;
@@ -54,7 +54,7 @@ export async function startFlow(
       command: ["nsenter", `--net=${netns.path}`, process.execPath, PROGRAM, role, at, String(port), file],
       background: true,
     });
-    context.after(() => runOnHost("sh", "-c", `kill -9 ${pid} 2>/dev/null; true`));
+    context.after(() => endPrivileged(pid));
     return file;
   };
   const listener = await start(to, "listen", address);

@@ -6,7 +6,7 @@ import { writeKubeconfig } from "../kube/kubeconfig.ts";
 import type { ObjectStore } from "../kube/resources/object-store.ts";
 import { eventually } from "../machine/eventually.ts";
 import { callOnHost, makeNetns, type Netns, runOnHost } from "../machine/netns.ts";
-import { privileged } from "../runner/privileged.ts";
+import { endPrivileged, privileged } from "../runner/privileged.ts";
 
 /** A pod of the node, with programs that answer on ports 80 and 81. */
 export interface PolicyPod {
@@ -160,10 +160,9 @@ export async function makePolicyNode(...podCIDRs: readonly string[]): Promise<Po
     },
     runIn,
     async remove() {
-      for (const pid of programs) await runOnHost("sh", "-c", `kill -9 ${pid} 2>/dev/null; true`);
+      for (const pid of programs) await endPrivileged(pid);
       for (const netns of pods) await netns.remove();
       await node.remove();
-      await runOnHost("sh", "-c", "nft delete table inet causeway-policy; true");
       await api.close();
     },
   };

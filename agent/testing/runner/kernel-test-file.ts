@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { servePrivileged } from "./privileged.ts";
@@ -27,7 +27,7 @@ export function runKernelTestFile(
 
 /** Inside that namespace: the helper process with all rights, and the tests with CAP_NET_ADMIN alone. */
 async function runHere(file: string): Promise<number> {
-  const folder = mkdtempSync(join(tmpdir(), "causeway-kernel-tests-"));
+  const folder = await mountFolder();
   const { environment, close } = await servePrivileged(join(folder, "privileged.sock"));
   try {
     await once(spawn("ip", ["link", "set", "lo", "up"], { stdio: "inherit" }), "close");
@@ -40,8 +40,16 @@ async function runHere(file: string): Promise<number> {
     return code ?? 1;
   } finally {
     close();
-    rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** A folder that the file has for itself, as it has its mount namespace, with which all that is in it goes. */
+async function mountFolder(): Promise<string> {
+  const folder = join(tmpdir(), "causeway-kernel-tests");
+  mkdirSync(folder, { recursive: true });
+  const { exitCode, output } = await runCommand(["mount", "-t", "tmpfs", "-o", "mode=0700", "tmpfs", folder]);
+  if (exitCode !== 0) throw new Error(`Cannot mount a folder at ${folder}: ${output}`);
+  return folder;
 }
 
 if (import.meta.main) process.exitCode = await runHere(process.argv[2] ?? "");
