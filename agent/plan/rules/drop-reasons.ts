@@ -10,13 +10,13 @@ export const PORT_DROP_REASONS = [
 ] as const;
 
 /** Why a packet of the overlay was dropped: see {@link OVERLAY_COUNTERS}. */
-export const OVERLAY_DROP_REASONS = ["overlay-pod", "overlay-outer", "overlay-inner"] as const;
+const OVERLAY_DROP_REASONS = ["overlay-pod", "overlay-outer", "overlay-inner"] as const;
 
 /** Why a packet between nodes was dropped where encryption is required. */
-export const ENCRYPTION_DROP_REASONS = ["unencrypted"] as const;
+const ENCRYPTION_DROP_REASONS = ["unencrypted"] as const;
 
-/** Why a packet that comes from a link of others was dropped: it has the address of a pod of this node. */
-export const OUTSIDER_DROP_REASONS = ["outsider"] as const;
+/** Why a packet of a foreign link was dropped: it came under the address of a pod of this node. */
+const OUTSIDER_DROP_REASONS = ["outsider"] as const;
 
 /** Those that the inet table counts, by these names. */
 export const INET_DROP_REASONS = [
