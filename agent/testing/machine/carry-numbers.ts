@@ -19,7 +19,8 @@ async function runSequence(
 ): Promise<number> {
   const script = `echo started; exec ${process.execPath} ${SEQUENCE} ${args.join(" ")} >${file}`;
   const { pid } = await privileged({
-    command: ["nsenter", `--net=${netns.path}`, "sh", "-c", script],
+    command: ["sh", "-c", script],
+    netns: netns.path,
     background: true,
   });
   context.after(() => endPrivileged(pid));

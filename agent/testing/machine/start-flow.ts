@@ -51,7 +51,8 @@ export async function startFlow(
   const start = async (netns: Netns, role: "listen" | "talk", at: string): Promise<string> => {
     const file = join(folder, role);
     const { pid } = await privileged({
-      command: ["nsenter", `--net=${netns.path}`, process.execPath, PROGRAM, role, at, String(port), file],
+      command: [process.execPath, PROGRAM, role, at, String(port), file],
+      netns: netns.path,
       background: true,
     });
     context.after(() => endPrivileged(pid));
