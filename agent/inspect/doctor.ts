@@ -125,7 +125,7 @@ function checkDatapath(
       "source check",
       async ({ hostLinks }) => ({
         nodeName,
-        table: await listTable(netfilter, "bridge"),
+        table: await listTable(netfilter, { family: "bridge" }),
         pods: observeSources(hostLinks),
       }),
       checkSources,
@@ -138,7 +138,7 @@ function checkDatapath(
     ),
     ofMachine(
       "overlay guard",
-      async ({ overlays }) => ({ nodeName, overlays, table: await listTable(netfilter, "inet") }),
+      async ({ overlays }) => ({ nodeName, overlays, table: await listTable(netfilter, { family: "inet" }) }),
       checkOverlayGuard,
     ),
   ];
