@@ -83,7 +83,7 @@ export async function startAgent(flags: readonly string[], port: number): Promis
   }
   return {
     pid: child.pid ?? 0,
-    get: async (path) => (await fetchNew(`http://127.0.0.1:${port}${path}`)).text(),
+    get: async (path) => (await fetchNew(`http://127.0.0.1:${port}${path}`)).text,
     end(signal) {
       child.kill(signal);
       return exited;

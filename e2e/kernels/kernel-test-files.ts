@@ -47,6 +47,9 @@ export const GROUPS: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
+/** Groups that run where the module br_netfilter is loaded. */
+export const CALLING_BRIDGES: readonly string[] = ["attack", "field"];
+
 const SAME_ANSWERS = "asks the kernel for nothing that the files above do not: it is about the agent";
 
 /** Those that do not, with the reason: files, or folders with all below them. */

@@ -39,8 +39,10 @@ tar -c --exclude=node_modules/{@biomejs,@esbuild,@oxlint,@oxlint-tsgolint,@types
   --exclude='node_modules/.*' agent bench charts e2e node_modules package.json | tar -x -C "$root/causeway"
 ln -s ../opt/causeway "$root/causeway/dist"
 make -s -C bench
+make -s -C agent/testing/programs
 mkdir "$root/opt/causeway/bench"
 cp dist/bench/{empty,floor,launch,traffic} "$root/opt/causeway/bench/"
+cp -r dist/test "$root/opt/causeway/"
 
 mkdir -p "$root/lib/modules"
 (cd "$root" && find . -print0 | cpio --null --quiet -o -H newc) >"$output"

@@ -56,19 +56,19 @@ test("through a churn of pods no packet reaches or leaves one that a policy isol
   const prober = await cluster.startPod("b/prober");
   cluster.putPolicy("a/closed", CLOSED);
   const addresses = Array.from({ length: 30 }, (_, index) => `10.244.1.${index + 3}`);
-  await cluster.runIn(prober.netns, "packets/flood-udp.ts", ...addresses);
+  await cluster.flood(prober.netns, ...addresses);
   const isolated: PolicyPod[] = [];
   for (let index = 0; index < 12; index++) {
     const key = `a/pod-${index}`;
     const netns = await makeNetns();
-    await cluster.runIn(netns, "packets/flood-udp.ts", first(prober));
+    await cluster.flood(netns, first(prober));
     cluster.putPod(key);
     isolated.push(index % 4 === 3 ? await addThroughKill(key, netns) : await cluster.add(key, { netns }));
   }
   // A pod that nothing isolates proves that both sides send.
   const before = await countArrived(prober.netns);
   const netns = await makeNetns();
-  await cluster.runIn(netns, "packets/flood-udp.ts", first(prober));
+  await cluster.flood(netns, first(prober));
   const open = await cluster.add("b/open", { netns });
   await eventually("packets pass where nothing isolates", async () => {
     return (await countArrived(open.netns)) > 0 && (await countArrived(prober.netns)) > before;

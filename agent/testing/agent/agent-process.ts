@@ -149,8 +149,7 @@ function startAgent(flags: readonly string[], stderr: number | "pipe"): AgentPro
   const pid = child.pid ?? 0;
   const get: AgentProcess["get"] = async (path) => {
     try {
-      const response = await fetchNew(`http://127.0.0.1:${port}${path}`);
-      return { status: response.status, text: await response.text() };
+      return await fetchNew(`http://127.0.0.1:${port}${path}`);
     } catch {
       return undefined; // it does not listen yet, or any more
     }

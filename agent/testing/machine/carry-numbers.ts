@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import type { Flow } from "../packets/sequence.ts";
-import { privileged } from "../runner/privileged.ts";
+import { endPrivileged, privileged } from "../runner/privileged.ts";
 import { eventually } from "./eventually.ts";
 import { type Netns, runOnHost } from "./netns.ts";
 
@@ -19,10 +19,11 @@ async function runSequence(
 ): Promise<number> {
   const script = `echo started; exec ${process.execPath} ${SEQUENCE} ${args.join(" ")} >${file}`;
   const { pid } = await privileged({
-    command: ["nsenter", `--net=${netns.path}`, "sh", "-c", script],
+    command: ["sh", "-c", script],
+    netns: netns.path,
     background: true,
   });
-  context.after(() => runOnHost("sh", "-c", `kill -9 ${pid} 2>/dev/null; true`));
+  context.after(() => endPrivileged(pid));
   return pid;
 }
 

@@ -5,7 +5,7 @@ import type { PodSockets } from "../../kernel/types.ts";
 import type { Native } from "../../kernel/socket/native.ts";
 import { shippedFile } from "../../lib/shipped.ts";
 import { createProgramHost } from "../programs/program-host.ts";
-import { type PrivilegedAnswer, endPrivileged, privileged } from "../runner/privileged.ts";
+import { endPrivileged, holdNetns, type PrivilegedAnswer, privileged } from "../runner/privileged.ts";
 
 /** A network namespace that lives as long as a process in it. */
 export interface Netns {
@@ -20,16 +20,13 @@ export interface Netns {
 }
 
 export async function makeNetns(): Promise<Netns> {
-  const { pid } = await privileged({
-    command: ["unshare", "-n", "sh", "-c", "echo ready; exec sleep 1000000"],
-    background: true,
-  });
-  const enter = ["nsenter", `--net=/proc/${pid}/ns/net`];
-  const programs = createProgramHost(...enter);
+  const pid = await holdNetns();
+  const path = `/proc/${pid}/ns/net`;
+  const programs = createProgramHost(path);
   return {
-    path: `/proc/${pid}/ns/net`,
+    path,
     pid,
-    run: (...command) => output({ command: [...enter, ...command] }),
+    run: (...command) => output({ command, netns: path }),
     call: programs.run,
     async remove() {
       await programs.end();
@@ -53,7 +50,7 @@ const hostPrograms = createProgramHost();
 /** Runs a program of tests in the host's namespace (see serve-programs.ts), and gives what it says. */
 export const callOnHost = hostPrograms.run;
 
-async function output(request: { command: readonly string[] }): Promise<string> {
+async function output(request: Parameters<typeof privileged>[0]): Promise<string> {
   const { exitCode, stdout, stderr } = await privileged(request);
   if (exitCode === 0) return stdout;
   throw new Error(`${request.command.join(" ")}: exit ${exitCode}: ${stderr}${stdout}`);

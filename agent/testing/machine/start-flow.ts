@@ -4,9 +4,9 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
-import { privileged } from "../runner/privileged.ts";
+import { endPrivileged, privileged } from "../runner/privileged.ts";
 import { eventually } from "./eventually.ts";
-import { type Netns, runOnHost } from "./netns.ts";
+import type { Netns } from "./netns.ts";
 
 /** 15 ticks. */
 const QUIET_MS = 300;
@@ -51,10 +51,11 @@ export async function startFlow(
   const start = async (netns: Netns, role: "listen" | "talk", at: string): Promise<string> => {
     const file = join(folder, role);
     const { pid } = await privileged({
-      command: ["nsenter", `--net=${netns.path}`, process.execPath, PROGRAM, role, at, String(port), file],
+      command: [process.execPath, PROGRAM, role, at, String(port), file],
+      netns: netns.path,
       background: true,
     });
-    context.after(() => runOnHost("sh", "-c", `kill -9 ${pid} 2>/dev/null; true`));
+    context.after(() => endPrivileged(pid));
     return file;
   };
   const listener = await start(to, "listen", address);

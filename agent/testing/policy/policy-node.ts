@@ -6,7 +6,7 @@ import { writeKubeconfig } from "../kube/kubeconfig.ts";
 import type { ObjectStore } from "../kube/resources/object-store.ts";
 import { eventually } from "../machine/eventually.ts";
 import { callOnHost, makeNetns, type Netns, runOnHost } from "../machine/netns.ts";
-import { privileged } from "../runner/privileged.ts";
+import { endPrivileged, privileged } from "../runner/privileged.ts";
 
 /** A pod of the node, with programs that answer on ports 80 and 81. */
 export interface PolicyPod {
@@ -49,8 +49,8 @@ export interface PolicyNode {
   becomes(isReachable: boolean, from: PolicyPod | undefined, address: string, port?: Port): Promise<void>;
   /** Resolves once all addresses of a pod do, or none of them does. */
   podBecomes(isReachable: boolean, from: PolicyPod | undefined, to: PolicyPod, port?: Port): Promise<void>;
-  /** Runs a program in a namespace until the test ends. */
-  runIn(netns: Netns, program: string, ...args: readonly string[]): Promise<number>;
+  /** Sends datagrams to all addresses from a namespace until the test ends (packets/flood-udp.c). */
+  flood(from: Netns, ...addresses: readonly string[]): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -72,8 +72,8 @@ const AWAY = { kind: "status", code: 503, reason: "ServiceUnavailable", message:
 let lastContainer = 0;
 
 const SERVE_PORT = new URL("../machine/serve-port.ts", import.meta.url);
+const FLOOD_UDP = new URL("../../../dist/test/flood-udp", import.meta.url).pathname;
 const ASK_PORTS = new URL("../machine/ask-ports.ts", import.meta.url);
-const program = (path: string): string => new URL(`../${path}`, import.meta.url).pathname;
 
 export async function makePolicyNode(...podCIDRs: readonly string[]): Promise<PolicyNode> {
   const node = makeNode();
@@ -84,13 +84,10 @@ export async function makePolicyNode(...podCIDRs: readonly string[]): Promise<Po
   const pods = new Set<Netns>();
   const programs: number[] = [];
   const uidOf = (key: string): string => `uid-of-${key.replace("/", "-")}`;
-  const runIn: PolicyNode["runIn"] = async (netns, path, ...args) => {
-    const { pid } = await privileged({
-      command: ["nsenter", `--net=${netns.path}`, process.execPath, program(path), ...args],
-      background: true,
-    });
+  const flood: PolicyNode["flood"] = async ({ path }, ...addresses) => {
+    const command = [FLOOD_UDP, ...addresses];
+    const { pid } = await privileged({ command, netns: path, background: true });
     programs.push(pid);
-    return pid;
   };
   const reaches: PolicyNode["reaches"] = async (from, address, { port = 80, protocol = "tcp" } = {}) => {
     const call = from === undefined ? callOnHost : from.netns.call;
@@ -158,9 +155,9 @@ export async function makePolicyNode(...podCIDRs: readonly string[]): Promise<Po
     async podBecomes(isReachable, from, to, port) {
       for (const address of to.addresses) await made.becomes(isReachable, from, address, port);
     },
-    runIn,
+    flood,
     async remove() {
-      for (const pid of programs) await runOnHost("sh", "-c", `kill -9 ${pid} 2>/dev/null; true`);
+      for (const pid of programs) await endPrivileged(pid);
       for (const netns of pods) await netns.remove();
       await node.remove();
       await runOnHost("sh", "-c", "nft delete table inet causeway-policy; true");

@@ -27,7 +27,8 @@ export async function openProber(): Promise<Prober> {
   const node = [process.execPath, join(import.meta.dirname, "prober.ts"), path, "a0", "b0", mac];
   const cpu = /Cpus_allowed_list:\s*(\d+)/.exec(await runOnHost("cat", "/proc/self/status"))?.[1] ?? "0";
   const { pid } = await privileged({
-    command: ["nsenter", `--net=${netns.path}`, "taskset", "-c", cpu, ...node],
+    command: ["taskset", "-c", cpu, ...node],
+    netns: netns.path,
     background: true,
   });
   const socket = connect(path);

@@ -18,13 +18,13 @@ const SERVER = new URL("serve-programs.ts", import.meta.url).pathname;
 
 let lastHost = 0;
 
-/** `enter` is the command that enters the namespace; the host's own without it. */
-export function createProgramHost(...enter: readonly string[]): ProgramHost {
+/** `netns` is the path of the namespace; the host's own without it. */
+export function createProgramHost(netns = ""): ProgramHost {
   const socket = join(tmpdir(), `programs-${process.pid}-${++lastHost}.sock`);
   let started: Promise<number> | undefined;
   const start = async (): Promise<number> => {
-    const command = [...enter, process.execPath, SERVER, socket];
-    return (await privileged({ command, background: true })).pid;
+    const command = [process.execPath, SERVER, socket];
+    return (await privileged({ command, netns, background: true })).pid;
   };
   return {
     async run(program, ...args) {

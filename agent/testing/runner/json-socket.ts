@@ -1,18 +1,23 @@
 import { once } from "node:events";
 import { connect, createServer, type Server } from "node:net";
-import { text } from "node:stream/consumers";
+import { buffer, text } from "node:stream/consumers";
 import { messageOf } from "../../lib/errors.ts";
 
-/** Sends one JSON request to the unix socket and gives the answer; throws what the other side threw. */
-export async function askSocket(path: string, request: object): Promise<object> {
+/** Sends a request to the unix socket, one a connection, and gives the answer. */
+export function exchange(path: string, request: string): Promise<Buffer> {
   const socket = connect({ path, allowHalfOpen: true });
-  socket.end(JSON.stringify(request));
-  const answer = JSON.parse(await text(socket)) as object;
+  socket.end(request);
+  return buffer(socket);
+}
+
+/** The same with JSON; throws what the other side threw. */
+export async function askSocket(path: string, request: object): Promise<object> {
+  const answer = JSON.parse((await exchange(path, JSON.stringify(request))).toString()) as object;
   if ("error" in answer) throw new Error(String(answer.error));
   return answer;
 }
 
-/** Answers requests on a unix socket, one a connection. */
+/** Answers such requests. */
 export async function answerSocket(
   path: string,
   answer: (request: object) => Promise<object>,

@@ -1,27 +1,23 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
+import { constants } from "node:os";
 import { messageOf } from "../../lib/errors.ts";
-import { answerSocket, askSocket } from "./json-socket.ts";
+import { exchange } from "./json-socket.ts";
 
 /**
  * Kernel tests run with CAP_NET_ADMIN only, like the agent. What a runtime does as root (namespaces, the
- * shim) they ask of a helper process that was started before, through a unix socket named by this variable:
- * one JSON request a connection, one JSON answer.
+ * shim) they ask of a helper that runs them (privileged/main.c), through a unix socket named by this
+ * variable: one request a connection, of strings that end with a zero byte each; one answer. A process of
+ * Node.js would take 2 ms of CPU for each, and 80 to start.
  */
 const SOCKET_VARIABLE = "CAUSEWAY_TEST_PRIVILEGED";
 
 interface PrivilegedRequest {
   readonly command: readonly string[];
+  /** Path of the network namespace to run it in; that of the test run without. */
+  readonly netns?: string;
   readonly environment?: Readonly<Record<string, string>>;
   readonly stdin?: string;
   /** Leave it running, and answer with its process ID once it has printed its first line. */
   readonly background?: boolean;
-}
-
-interface EndRequest {
-  readonly pid: number;
-  readonly signal: NodeJS.Signals;
 }
 
 export interface PrivilegedAnswer {
@@ -45,9 +41,14 @@ function privilegedSocket(): string {
   return path;
 }
 
+/** Makes a network namespace, and gives the ID of a process that does nothing but live in it. */
+export async function holdNetns(): Promise<number> {
+  return (await ask("netns", {})).pid;
+}
+
 /** Ends what runs in the background, and resolves once it has ended; it may have done so before. */
 export async function endPrivileged(pid: number, signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
-  await askSocket(privilegedSocket(), { pid, signal } satisfies EndRequest);
+  await ask("end", { strings: [String(pid), String(constants.signals[signal])] });
 }
 
 /**
@@ -55,78 +56,41 @@ export async function endPrivileged(pid: number, signal: NodeJS.Signals = "SIGKI
  * or it is killed.
  */
 export async function privileged(request: PrivilegedRequest): Promise<PrivilegedAnswer> {
+  const { command, netns, environment = {}, stdin, background = false } = request;
+  const pairs = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
   try {
-    return (await askSocket(privilegedSocket(), request)) as PrivilegedAnswer;
+    return await ask(background ? "start" : "run", { netns, strings: command, pairs, stdin });
   } catch (error) {
-    throw new Error(`Cannot run ${request.command.join(" ")}: ${messageOf(error)}`, { cause: error });
+    throw new Error(`Cannot run ${command.join(" ")}: ${messageOf(error)}`, { cause: error });
   }
 }
 
-/**
- * Serves privileged requests on `path`; gives the environment for the tests. Closing ends whatever still runs
- * in the background.
- */
-export async function servePrivileged(
-  path: string,
-): Promise<{ environment: Record<string, string>; close: () => void }> {
-  const background = new Set<ChildProcess>();
-  const server = await answerSocket(path, (request) =>
-    "signal" in request
-      ? end(request as EndRequest, background)
-      : run(request as PrivilegedRequest, background),
-  );
-  return {
-    environment: { [SOCKET_VARIABLE]: path },
-    close() {
-      for (const child of background) child.kill("SIGKILL");
-      server.close();
-    },
-  };
+interface Asked {
+  readonly netns?: string | undefined;
+  readonly strings?: readonly string[];
+  readonly pairs?: readonly string[];
+  readonly stdin?: string | undefined;
 }
 
-async function end({ pid, signal }: EndRequest, background: ReadonlySet<ChildProcess>): Promise<object> {
-  const child = [...background].find((candidate) => candidate.pid === pid);
-  if (child?.kill(signal) === true) await once(child, "exit");
-  return {};
+async function ask(
+  kind: "run" | "start" | "netns" | "end",
+  { netns = "", strings = [], pairs = [], stdin = "" }: Asked,
+): Promise<PrivilegedAnswer> {
+  const fields = [kind, netns, strings.length, ...strings, pairs.length, ...pairs, stdin];
+  return readAnswer(await exchange(privilegedSocket(), fields.join("\0")));
 }
 
-/** What every command gets of the environment: programs of Node.js share what has been compiled. */
-function passedOn(): Record<string, string> {
-  const cache = process.env["NODE_COMPILE_CACHE"];
-  return {
-    PATH: process.env["PATH"] ?? "",
-    ...(cache === undefined ? {} : { NODE_COMPILE_CACHE: cache }),
-  };
+/** "PID CODE SIZE" in a line, so many bytes of stdout, stderr; or "! REASON". CODE is below 0 for a signal. */
+function readAnswer(answer: Buffer): PrivilegedAnswer {
+  const end = answer.indexOf("\n") + 1;
+  const [pid = 0, exitCode = 0, size = 0] = answer.toString("latin1", 0, end).split(" ").map(Number);
+  if (end === 0 || Number.isNaN(pid)) throw new Error(answer.toString().replace(/^! /, "") || "no answer");
+  const stdout = answer.toString("utf8", end, end + size);
+  const stderr = answer.toString("utf8", end + size);
+  if (exitCode < 0) throw new Error(`ended by ${nameOf(-exitCode)}: ${stderr}`);
+  return { pid, exitCode, stdout, stderr };
 }
 
-async function run(request: PrivilegedRequest, background: Set<ChildProcess>): Promise<PrivilegedAnswer> {
-  const { command, environment = {}, stdin = "" } = request;
-  const [program = "", ...args] = command;
-  const child = spawn(program, args, { env: { ...passedOn(), ...environment } });
-  const failed = once(child, "error").then(([error]) => {
-    throw error as Error;
-  });
-  const out: Buffer[] = [];
-  const err: Buffer[] = [];
-  child.stderr.on("data", (chunk: Buffer) => err.push(chunk));
-  child.stdin.on("error", () => undefined); // a command that reads no input may close it
-  child.stdin.end(stdin);
-  if (request.background === true) {
-    background.add(child);
-    child.once("exit", () => background.delete(child));
-    const [line] = (await Promise.race([once(createInterface(child.stdout), "line"), failed])) as [string];
-    return { pid: child.pid ?? 0, exitCode: 0, stdout: line, stderr: "" };
-  }
-  child.stdout.on("data", (chunk: Buffer) => out.push(chunk));
-  const [code, signal] = (await Promise.race([once(child, "close"), failed])) as [
-    number | null,
-    string | null,
-  ];
-  if (code === null) throw new Error(`ended by ${signal}: ${Buffer.concat(err).toString("utf8")}`);
-  return {
-    pid: child.pid ?? 0,
-    exitCode: code,
-    stdout: Buffer.concat(out).toString("utf8"),
-    stderr: Buffer.concat(err).toString("utf8"),
-  };
+function nameOf(signal: number): string {
+  return Object.entries(constants.signals).find(([, value]) => value === signal)?.[0] ?? String(signal);
 }

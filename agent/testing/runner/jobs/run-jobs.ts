@@ -4,14 +4,14 @@ import type { Job } from "./job.ts";
 import { longestFirst } from "./known-seconds.ts";
 import { addSummary, formatSummary, NO_TESTS, splitSummary } from "./test-summary.ts";
 
-/** Two thirds of their time tests wait: for the kernel, timers and other processes. */
-const JOBS_PER_PROCESSOR = 3;
+/** Three quarters of their time tests wait: for the kernel, timers and other processes. */
+const JOBS_PER_PROCESSOR = 4;
 
 /** What a job took, in seconds, by its name. */
 export type Seconds = ReadonlyMap<string, number>;
 
 /**
- * Runs jobs, the longest first, three for each processor at a time; then alone those that must be. The output
+ * Runs jobs, the longest first, four for each processor at a time; then alone those that must be. The output
  * of a job comes in one piece when it has ended, with what it took; one summary is at the end.
  */
 export async function runJobs(
