@@ -7,6 +7,7 @@ import type { NftChain, NftFlowTable, Ruleset } from "../nft/nft-table.ts";
 import { planEncryptionRules } from "./encryption-guard.ts";
 import { planFastPath, planFlowTable } from "./fast-path/fast-path.ts";
 import { HOST_PORT_CHAINS, planHostPorts, planPortSets } from "./host-port-rules.ts";
+import { OUTSIDER_COUNTER, planOutsiderRules } from "./outsider-guard.ts";
 import { planOverlayGuard } from "./overlay-guard.ts";
 import { planPortGuard } from "./port-guard.ts";
 import type { RulesetInput } from "./ruleset-input.ts";
@@ -24,7 +25,7 @@ const PRIORITY_BESIDE_FLOW_TABLE = -299;
 /**
  * Plans all tables: what leaves the cluster's pod network is masqueraded, host ports lead to their pods,
  * redirects about the bridge are dropped, pods speak to nobody but their gateway on layer 2 and from their
- * own addresses, and only nodes put packets into the overlay.
+ * own addresses, from which nobody else speaks, and only nodes put packets into the overlay.
  */
 export function planRuleset(input: RulesetInput): Ruleset {
   const families = [...new Set(input.podCidrs.map((cidr) => cidr.family))].toSorted((a, b) => a - b);
@@ -36,7 +37,7 @@ export function planRuleset(input: RulesetInput): Ruleset {
   return [
     {
       family: "inet",
-      counters: [...overlay.counters, ...encryption.counters],
+      counters: [OUTSIDER_COUNTER, ...overlay.counters, ...encryption.counters],
       sets: [
         ...masqueraded.flatMap((family) => planMasqueradeSets(family, input)),
         ...withPorts.flatMap((family) => planPortSets(family, input)),
@@ -47,7 +48,7 @@ export function planRuleset(input: RulesetInput): Ruleset {
         ...planSourceNat(withPorts, masqueraded, input),
         planDeparture(input, [...encryption.departureRules, ...overlay.departureRules]),
         planErrorGuard(input),
-        ...planArrival([...encryption.arrivalRules, ...overlay.arrivalRules]),
+        planArrival([...encryption.arrivalRules, ...planOutsiderRules(input), ...overlay.arrivalRules]),
         ...planHostPorts(withPorts),
         ...overlay.chains,
         ...encryption.chains,
@@ -95,11 +96,9 @@ function withDevices(flowTable: NftFlowTable, links: readonly string[]): NftFlow
   return { ...flowTable, devices: [...flowTable.devices, ...links] };
 }
 
-/** The filter of what arrives from other nodes; none where nothing is to be judged before it is tracked. */
-function planArrival(rules: NftChain["rules"]): readonly NftChain[] {
-  return rules.length === 0
-    ? []
-    : [{ name: "arrival", type: "filter", hook: "prerouting", priority: PRIORITY_RAW, rules }];
+/** The filter of what arrives, before it is tracked. */
+function planArrival(rules: NftChain["rules"]): NftChain {
+  return { name: "arrival", type: "filter", hook: "prerouting", priority: PRIORITY_RAW, rules };
 }
 
 /** Ends a chain that is about ICMP for nearly every packet, at the price of two numbers. */
