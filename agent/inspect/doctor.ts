@@ -83,7 +83,7 @@ export async function examineNode(sockets: PathSockets, input: DoctorInput): Pro
     return check(name, async () => observe(seen.value), judge);
   };
   const checks = [
-    ...checkInstallation(input),
+    ...checkInstallation(sockets, input),
     ...checkDatapath(ofMachine, sockets, input),
     ...checkSurroundings(ofMachine, sockets, input),
   ];
@@ -91,7 +91,10 @@ export async function examineNode(sockets: PathSockets, input: DoctorInput): Pro
 }
 
 /** Agent, shim and files, and what the kernel can do. */
-function checkInstallation({ paths, nodeName, version, agent }: DoctorInput): Checks {
+function checkInstallation(
+  { netfilter }: PathSockets,
+  { paths, nodeName, version, agent }: DoctorInput,
+): Checks {
   return [
     check("agent", async () => ({ nodeName, ownVersion: version, agent: agentState(agent) }), checkAgent),
     check("shim", async () => ({ ...(await observeShim(paths)), agentVersion: versionOf(agent) }), checkShim),
@@ -101,7 +104,7 @@ function checkInstallation({ paths, nodeName, version, agent }: DoctorInput): Ch
       (files) => checkStaleFiles(files, nodeName),
     ),
     check("rival conflists", () => listRivals(paths), checkRivals),
-    check("kernel", () => observeKernel(masquerades(agent)), checkKernel),
+    check("kernel", () => observeKernel(netfilter, masquerades(agent)), checkKernel),
   ];
 }
 

@@ -48,16 +48,16 @@ export async function runDoctor(input: CommandInput): Promise<CommandResult> {
   const read = readCommandLine(DOCTOR, input.args);
   if (isResult(read)) return read;
   const { settings: flags, switches } = read;
-  const { rtnetlink, netfilter, close } = openReader();
+  const reader = openReader();
   try {
     const findings = switches["before-install"]
-      ? await examineBeforeInstall(rtnetlink, {
+      ? await examineBeforeInstall(reader, {
           ...placeOf(input, flags),
           bridge: flags.bridge,
           ports: PORTS,
         })
       : await examineNode(
-          { rtnetlink, netfilter, addon: loadAddon() },
+          { ...reader, addon: loadAddon() },
           await askedOf(flags.socket, placeOf(input, flags)),
         );
     const verdict = worstOf(findings);
@@ -67,7 +67,7 @@ export async function runDoctor(input: CommandInput): Promise<CommandResult> {
       : formatFindings(findings, { colours });
     return { exitCode: exitCodeOf(verdict), stdout, stderr: "" };
   } finally {
-    close();
+    reader.close();
   }
 }
 

@@ -11,7 +11,7 @@ import { createPods } from "./linux/pods.ts";
 import { createReads } from "./linux/read.ts";
 import { createRepairs } from "./linux/repairs.ts";
 import { createWatch } from "./linux/watch.ts";
-import { createConnectionFlusher } from "./nft/flush-connections.ts";
+import { createConnectionFlusher } from "./connections/flush-connections.ts";
 import { createGenerations } from "./nft/generations.ts";
 import { createNftables } from "./nft/nftables.ts";
 import { findMissingFeatures } from "./nft/probe-features.ts";

@@ -246,6 +246,7 @@ export const NFTA_MATCH_INFO = 3;
 export const IPCTNL_MSG_CT_NEW = 0;
 export const IPCTNL_MSG_CT_GET = 1;
 export const IPCTNL_MSG_CT_DELETE = 2;
+export const IPCTNL_MSG_CT_GET_STATS = 5;
 export const CTA_TUPLE_ORIG = 1;
 export const CTA_TUPLE_REPLY = 2;
 export const CTA_MARK = 8;

@@ -73,7 +73,11 @@ export function createReporter(input: ReporterInput): Reporter {
   const { config, kernel, ipam, readiness, activity, cluster, nowMs, dateMs } = input;
   const startedMs = dateMs();
   return async ({ maxPeers }) => {
-    const [links, denials] = await Promise.all([kernel.listPodLinks(), input.denials()]);
+    const [attachments, denials] = await Promise.all([
+      // Ages are those of the moment when they are read, and denials take longer.
+      kernel.listPodLinks().then((links) => reportAttachments(links, dateMs())),
+      input.denials(),
+    ]);
     const atMs = dateMs();
     const node = input.view().nodes().get(config.nodeName);
     const pools = ipam.use(nowMs());
@@ -95,7 +99,7 @@ export function createReporter(input: ReporterInput): Reporter {
         warnings: readiness.warnings(),
       },
       pools,
-      attachments: reportAttachments(links, atMs),
+      attachments,
       peers: {
         counts: cluster.counts().podCidrs,
         list: reportPeers(cluster.peers(), maxPeers),

@@ -26,6 +26,7 @@ export const GROUPS: Readonly<Record<string, readonly string[]>> = {
     "test/attacks/loopback-guard",
     "test/attacks/masquerade",
     "test/attacks/node-port-overlay",
+    "test/attacks/outsiders",
     "test/attacks/overlay-injection",
     "test/attacks/source-check",
     "test/attacks/stolen-mac",
@@ -46,6 +47,9 @@ export const GROUPS: Readonly<Record<string, readonly string[]>> = {
     "kernel/policy/watch-packet-log",
   ],
 };
+
+/** Groups that run where the module br_netfilter is loaded. */
+export const CALLING_BRIDGES: readonly string[] = ["attack", "field"];
 
 const SAME_ANSWERS = "asks the kernel for nothing that the files above do not: it is about the agent";
 

@@ -10,7 +10,7 @@ import { checkBridge } from "./check-bridge.ts";
 import { checkBridgeNetfilter } from "./check-bridge-netfilter.ts";
 import { checkConntrack } from "./check-conntrack.ts";
 import { checkForwarding } from "./check-forwarding.ts";
-import { KERNEL_FEATURES } from "../../plan/node/kernel-features.ts";
+import { CONNECTION_FEATURE, KERNEL_FEATURES } from "../../plan/node/kernel-features.ts";
 import { checkKernel } from "./check-kernel.ts";
 import { checkMtu, type MtuObservation, type ProbeResult } from "./check-mtu.ts";
 import { checkOverlayGuard } from "./check-overlay-guard.ts";
@@ -61,7 +61,7 @@ const foreign = (vni: number, receives: readonly string[] = []) => ({
   vxlan: { vni, port: 4789, local: undefined, learning: true, receives },
 });
 const OPTIONS =
-  "VETH NF_TABLES NF_TABLES_INET NF_TABLES_BRIDGE NFT_NAT NFT_MASQ NFT_FIB_INET NFT_CT VXLAN NET_SCH_TBF NET_SCH_INGRESS IFB NET_CLS_U32 NET_ACT_MIRRED INET_TCP_DIAG INET_UDP_DIAG XFRM_USER";
+  "VETH NF_TABLES NF_TABLES_INET NF_TABLES_BRIDGE NFT_NAT NFT_MASQ NFT_FIB_INET NFT_CT VXLAN NET_SCH_TBF NET_SCH_INGRESS IFB NET_CLS_U32 NET_ACT_MIRRED INET_TCP_DIAG INET_UDP_DIAG XFRM_USER NF_CT_NETLINK";
 const CONFIG = ["CONFIG_BRIDGE=m\n", ...OPTIONS.split(" ").map((option) => `CONFIG_${option}=y\n`)].join("");
 const KERNEL = {
   release: "6.1.0-9-amd64",
@@ -223,6 +223,17 @@ const CASES: readonly {
       "warn Linux 6.1.0-9-amd64 has no module nft_masq (CONFIG_NFT_MASQ), which is needed for masquerade and host ports: it was tried",
       "warn Linux 6.1.0-9-amd64 was built without CONFIG_NFT_MASQ, which is needed for masquerade and host ports",
       "fail Linux 6.1.0-9-amd64 was built without CONFIG_NFT_MASQ, which is needed for masquerade and host ports",
+    ],
+  },
+  {
+    name: "checkKernel() warns of connections that nothing can end (nf_conntrack_netlink), tried or read",
+    found: [
+      { ...KERNEL, config: undefined, refused: [CONNECTION_FEATURE] },
+      { ...KERNEL, config: CONFIG.replace("CONFIG_NF_CT_NETLINK=y\n", "") },
+    ].flatMap(checkKernel),
+    want: [
+      "warn Linux 6.1.0-9-amd64 has no module nf_conntrack_netlink (CONFIG_NF_CT_NETLINK), which is needed for ending connections that policies forbid, and those of former pods and host ports: it was tried",
+      "warn Linux 6.1.0-9-amd64 was built without CONFIG_NF_CT_NETLINK, which is needed for ending connections that policies forbid, and those of former pods and host ports",
     ],
   },
   {

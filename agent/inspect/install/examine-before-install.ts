@@ -9,7 +9,7 @@ import { checkFolders } from "../../diagnosis/install/check-folders.ts";
 import { checkListeners } from "../../diagnosis/install/check-listeners.ts";
 import { checkPodCidrs, type PodCidrsObservation } from "../../diagnosis/install/check-pod-cidrs.ts";
 import { checkUplinkMtu } from "../../diagnosis/install/check-uplink-mtu.ts";
-import type { NetlinkClient } from "../../kernel/socket/netlink-client.ts";
+import type { KernelReader } from "../../kernel/read/open-reader.ts";
 import { type Family, familyOf } from "../../net/address.ts";
 import { type Cidr, cidrOf, parseCidr } from "../../net/cidr.ts";
 import type { DoctorInput } from "../doctor.ts";
@@ -36,7 +36,7 @@ type Own = Awaited<ReturnType<typeof observeOwnNode>>;
 
 /** What would keep Causeway from serving this node, which another plugin may still serve. Changes nothing. */
 export async function examineBeforeInstall(
-  rtnetlink: NetlinkClient,
+  { rtnetlink, netfilter }: Pick<KernelReader, "rtnetlink" | "netfilter">,
   input: PreflightInput,
 ): Promise<readonly Finding[]> {
   const { paths, api, nodeName, bridge, ports, vxlan } = input;
@@ -50,7 +50,7 @@ export async function examineBeforeInstall(
     check("installation", async () => node, checkAbsence),
     check("CNI configurations", () => observeConfigurations(paths), checkConfigurations),
     check("folders", () => observeFolders([paths.cniBinDir, paths.cniConfDir]), checkFolders),
-    check("kernel", () => observeKernel(true), checkKernel),
+    check("kernel", () => observeKernel(netfilter, true), checkKernel),
     check("PodCIDRs", async () => podCidrsOf(own, podCidrs, node), checkPodCidrs),
     check(
       "VXLAN port",

@@ -1,5 +1,5 @@
 import type { Link } from "../../netlink/link/parse-link.ts";
-import type { ConnectionFlusher } from "../nft/flush-connections.ts";
+import type { ConnectionFlusher } from "../connections/flush-connections.ts";
 import type { Nftables } from "../nft/nftables.ts";
 import type { Localnet } from "../node/localnet.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";

@@ -23,7 +23,6 @@ export async function listPodLinks(
   hostLinks: readonly Link[],
 ): Promise<readonly PodLink[]> {
   const ages = new Map<string, number>();
-  const nowMs = monotonicMs();
   const bridges = new Set(hostLinks.flatMap(({ masterIndex }) => masterIndex ?? []));
   for (const linkIndex of bridges) {
     for (const payload of await rtnetlink.dump(dumpNeighbours({ linkIndex }))) {
@@ -31,6 +30,7 @@ export async function listPodLinks(
       if (aged !== undefined) ages.set(aged.address, aged.ageMs);
     }
   }
+  const nowMs = monotonicMs();
   return hostLinks.flatMap((link) => {
     const attachment = attachmentOf(link);
     if (attachment === undefined) return [];

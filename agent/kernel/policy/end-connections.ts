@@ -8,6 +8,7 @@ import {
 import type { NetlinkRequest } from "../../netlink/message/message.ts";
 import { dumpAllConnections, markConnection } from "../../netlink/state/conntrack.ts";
 import type { Packet } from "../../plan/policy/evaluate/evaluate.ts";
+import { walkConnections } from "../connections/walk-connections.ts";
 import { removeAll } from "../socket/remove-all.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 
@@ -50,7 +51,9 @@ export async function endConnections(
     counts[mustEnd ? "ended" : "released"]++;
     return [markConnection(connection, { value: mustEnd ? mark : 0, mask: mark })];
   };
-  await netfilter.walk(dumpAllConnections(), (payloads) => removeAll(netfilter, payloads.flatMap(judge)));
+  await walkConnections(netfilter, dumpAllConnections(), (payloads) =>
+    removeAll(netfilter, payloads.flatMap(judge)),
+  );
   return counts;
 }
 

@@ -1,6 +1,7 @@
 import { addressFromBytes } from "../../net/address.ts";
 import { hasEndIn, parseConnection } from "../../netlink/state/connection.ts";
 import { deleteConnection, dumpAllConnections } from "../../netlink/state/conntrack.ts";
+import { walkConnections } from "../connections/walk-connections.ts";
 import { removeAll } from "../socket/remove-all.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 
@@ -21,7 +22,7 @@ export async function forgetPods(
       return answer;
     },
   };
-  await netfilter.walk(dumpAllConnections(), (payloads) => {
+  await walkConnections(netfilter, dumpAllConnections(), (payloads) => {
     const found = payloads.filter((payload) => hasEndIn(payload, keys));
     return removeAll(
       netfilter,

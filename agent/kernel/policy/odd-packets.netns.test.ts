@@ -47,7 +47,7 @@ const ends = { from: WEB[0], to: FRONT[0] };
 
 /** Packets that front has received from web. */
 async function countReceived(): Promise<number> {
-  const text = await pair.front.run("nft", "list", "chain", "inet", "count", "received");
+  const text = await pair.front.run("nft", "list", "chain", "inet", "arrivals", "received");
   return Number(/packets (\d+)/.exec(text)?.[1] ?? assert.fail(text));
 }
 
@@ -74,7 +74,7 @@ for (const { name, type, packet } of [
       [...(await kernel.readDenials()).values()].reduce((sum, packets) => sum + packets, 0);
     await pair.front.run(
       "nft",
-      `table inet count {
+      `table inet arrivals {
         chain received {
           type filter hook prerouting priority raw;
           ip saddr ${WEB[0]} counter
@@ -94,7 +94,7 @@ for (const { name, type, packet } of [
       await pair.sendPacket("web", type, packet);
       await eventually("without policies it arrives", async () => (await countReceived()) > 0);
     } finally {
-      await pair.front.run("nft", "delete", "table", "inet", "count");
+      await pair.front.run("nft", "delete", "table", "inet", "arrivals");
     }
   });
 

@@ -21,6 +21,7 @@ import {
   CTA_ZONE,
   IPCTNL_MSG_CT_DELETE,
   IPCTNL_MSG_CT_GET,
+  IPCTNL_MSG_CT_GET_STATS,
   IPCTNL_MSG_CT_NEW,
   NFNL_SUBSYS_CTNETLINK,
   NLM_F_DUMP,
@@ -40,6 +41,7 @@ export interface ConnectionFilter {
 const GET = (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_GET;
 const NEW = (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_NEW;
 const DELETE = (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_DELETE;
+const STATS = (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_GET_STATS;
 
 /** CTA_FILTER_F_* of net/netfilter/nf_conntrack_netlink.c, which no header has. */
 const FILTER_PROTOCOL = 1 << 3;
@@ -79,6 +81,16 @@ export function deleteConnection({ family, key, destination }: Connection): Netl
     flags: 0,
     payload: [nfgenmsg(familyToAf(family)), ...whichConnection(key), ...attribute(CTA_ID, key.id)],
     what: `delete tracked connection to ${destination}`,
+  };
+}
+
+/** The least that can be asked; EINVAL where the kernel cannot tell of connections at all. */
+export function countConnections(): NetlinkRequest {
+  return {
+    type: STATS,
+    flags: 0,
+    payload: [nfgenmsg(familyToAf(undefined))],
+    what: "count tracked connections",
   };
 }
 

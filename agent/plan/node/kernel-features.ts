@@ -16,6 +16,14 @@ export interface KernelFeature {
 }
 
 const LIMITS = "bandwidth limits";
+/** Netlink tells of tracked connections, marks and deletes them. */
+export const CONNECTION_FEATURE: KernelFeature = {
+  option: "NF_CT_NETLINK",
+  module: "nf_conntrack_netlink",
+  use: "ending connections that policies forbid, and those of former pods and host ports",
+  isOptional: true,
+};
+
 const LISTENERS = "refusing a host port that a program of the node has";
 
 const INET = "add table inet causeway-probe";
@@ -74,6 +82,7 @@ export const KERNEL_FEATURES: readonly KernelFeature[] = [
     use: "the guard of the overlay",
     probe: probeOf("filter", "prerouting", "ct status dnat"),
   },
+  CONNECTION_FEATURE,
   { option: "VXLAN", module: "vxlan", use: "nodes on other subnets", isOptional: true },
   { option: "NET_SCH_TBF", module: "sch_tbf", use: LIMITS, isOptional: true },
   { option: "NET_SCH_INGRESS", module: "sch_ingress", use: LIMITS, isOptional: true },

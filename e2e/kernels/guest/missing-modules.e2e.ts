@@ -11,6 +11,9 @@ import { type GuestNode, launchNode, run, startNode, until } from "./guest-node.
 const MODPROBE = "/etc/modprobe.d/missing.conf";
 const NODES_FILE = "/run/nodes.yaml";
 const FLAGS = ["--nodes-file", NODES_FILE, "--node-name", "guest"];
+const HOST_PORT = {
+  runtimeConfig: { portMappings: [{ hostPort: 8080, containerPort: 80, protocol: "tcp" }] },
+};
 
 let node: GuestNode | undefined;
 run(
@@ -61,13 +64,27 @@ test("without nft_chain_nat a node that does not masquerade is ready, doctor war
   const doctor = started.doctor();
   assert.match(doctor, /WARN +kernel .*nft_chain_nat/);
   assert.doesNotMatch(doctor, /FAIL +kernel /);
-  const portMappings = [{ hostPort: 8080, containerPort: 80, protocol: "tcp" }];
-  const refused = started.call("ADD", { netns: "a", config: { runtimeConfig: { portMappings } } });
+  const refused = started.call("ADD", { netns: "a", config: HOST_PORT });
   assert.match(refused.stdout, /Cannot serve host ports: .*nft_chain_nat/);
   // Without a DEL between: what was refused has left nothing.
   const { exitCode, stdout } = started.call("ADD", { netns: "a" });
   assert.equal(exitCode, 0, stdout);
   assert.equal(started.call("DEL", { netns: "a" }).exitCode, 0);
+});
+
+test("without nf_conntrack_netlink pods have network and host ports; doctor and the log name it", async () => {
+  await hide("nf_conntrack_netlink");
+  const started = await startNode(FLAGS);
+  node = started;
+  const named =
+    /no module nf_conntrack_netlink \(CONFIG_NF_CT_NETLINK\), which is needed for ending connections/;
+  assert.match(started.doctor(), new RegExp(`WARN +kernel .*${named.source}`));
+  const { exitCode, stdout } = started.call("ADD", { netns: "a", config: HOST_PORT });
+  assert.equal(exitCode, 0, stdout);
+  await until("the log names it", () => started.warnings().some((line) => named.test(line)));
+  assert.equal(started.call("DEL", { netns: "a" }).exitCode, 0);
+  rmSync(MODPROBE);
+  assert.doesNotMatch(started.doctor(), /nf_conntrack_netlink/);
 });
 
 test("without what is not used the agent is ready, and refuses a pod that asks for it by name", async () => {

@@ -3,9 +3,11 @@
  * with CAP_NET_ADMIN as their only capability, both families, from the start of an agent to its removal.
  */
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { after, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
 import { formatObjects } from "../../../agent/testing/kube/format-objects.ts";
 import { askMirror, MIRROR_PORT, startMirror } from "../../lib/mirror.ts";
 import { waitFor, waitUntilHolds } from "../../lib/wait-for.ts";
@@ -26,6 +28,12 @@ const folder = `${process.env["CAUSEWAY_E2E_FOLDER"]}/servers`;
 const objectsFile = `${process.env["CAUSEWAY_E2E_FOLDER"]}/objects.yaml`;
 
 const others = (): readonly string[] => [n1, n2, n3].flatMap(({ pods: [, pod] }) => pod.addresses);
+
+test("the demo passes", async () => {
+  const demo = ["e2e/lib/own-namespaces.sh", process.execPath, "e2e/demo/demo.ts"] as const;
+  const { stdout } = await promisify(execFile)("bash", demo);
+  assert.match(stdout, /^All steps passed/m);
+});
 
 test("agents are ready with CAP_NET_ADMIN alone", () => {
   const { CapEff, CapPrm, CapBnd } = n1.agent().capabilities();

@@ -69,8 +69,12 @@ function ask(netns: string, target: string): string {
   return run(`ip netns exec ${netns} socat -u -T 3 ${target} - 2>/dev/null || true`).trim();
 }
 
-const pings = (target: string): boolean =>
-  run(`ip netns exec a ping -c 1 -W 1 ${target} || true`).includes(" 1 received");
+/** Whether pod a gets an answer to `bytes` in a packet that nobody may cut. */
+const pings = (target: string, bytes = 56): boolean =>
+  run(`ip netns exec a ping -c 1 -W 1 -M do -s ${bytes} ${target} || true`).includes(" 1 received");
+
+/** Of a pod's largest packet what is left to ICMP over IPv4. */
+const LARGEST = 1350 - 28;
 
 test("with a VLAN on a bond as uplink pods have its MTU, and reach the world and, directly, pods of another node", async () => {
   // What the overlay adds fits into the uplink.
@@ -85,10 +89,11 @@ test("pods live with fallback devices of tunnels in every namespace, and with th
   assert.ok(pings("10.244.1.3"));
 });
 
-test("over an uplink with delay and loss a route that was taken is repaired, and pods reach the other node", async () => {
+test("over an uplink with delay and loss a route that was taken is repaired, and pods reach the other node, with their largest packets too", async () => {
   run("tc qdisc add dev bond1.7 root netem delay 40ms loss 20%; ip route del 10.244.2.0/24");
   await until("the route is back", () => run("ip route").includes("10.244.2.0/24 via 192.0.2.1 dev bond1.7"));
-  await until(`pod a reaches ${PEER_POD}`, () => pings(PEER_POD));
+  for (const bytes of [56, LARGEST]) await until(`pod a reaches ${PEER_POD}`, () => pings(PEER_POD, bytes));
+  assert.equal(pings(PEER_POD, LARGEST + 1), false);
   run("tc qdisc del dev bond1.7 root");
 });
 

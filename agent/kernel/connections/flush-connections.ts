@@ -11,6 +11,7 @@ import {
 import { removeAll } from "../socket/remove-all.ts";
 import { listAddresses } from "../link/list-addresses.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
+import { walkConnections } from "./walk-connections.ts";
 
 /**
  * Makes the kernel forget connections that lead astray because host ports have changed: it translates a
@@ -71,7 +72,7 @@ export function createConnectionFlusher(input: ConnectionFlusherInput): Connecti
     const isStale = (connection: Connection): boolean =>
       former.has(connection.replySource) ||
       targets.some((target) => isAstray(connection, { ...target, local }));
-    await netfilter.walk(dumpConnections(filter), (payloads) =>
+    await walkConnections(netfilter, dumpConnections(filter), (payloads) =>
       removeAll(netfilter, payloads.map(parseConnection).filter(isStale).map(deleteConnection)),
     );
   };
