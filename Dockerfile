@@ -4,13 +4,13 @@
 ARG NODE_IMAGE=docker.io/library/node:24-bookworm-slim
 
 FROM --platform=$BUILDPLATFORM ${NODE_IMAGE} AS build
-ARG TARGETARCH
 WORKDIR /src
+COPY package.json package-lock.json .npmrc ./
+# Without scripts: nothing of a package runs but the tools that the build calls. Once for all targets: before any is named.
+RUN npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+ARG TARGETARCH
 COPY deploy/image/toolchain.sh deploy/image/
 RUN deploy/image/toolchain.sh install "$TARGETARCH"
-COPY package.json package-lock.json .npmrc ./
-# Without scripts: nothing of a package runs but the tools that the build calls.
-RUN npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 COPY . .
 RUN deploy/image/toolchain.sh build "$TARGETARCH"
 

@@ -5,7 +5,7 @@ import type { RouteLookup } from "../netlink/route/route-lookup.ts";
 import type { Observed } from "./finding.ts";
 import type { PodIdentity } from "../plan/pods/names/pod-identity.ts";
 import type { ObservedTable } from "../plan/nft/diff-table.ts";
-import type { ForwardChain } from "../plan/rules/forward-chain.ts";
+import type { ForwardChain } from "../plan/foreign/forward-chain.ts";
 import type { PolicyTrace } from "../plan/policy/trace/trace-policies.ts";
 import type { Target } from "./target.ts";
 

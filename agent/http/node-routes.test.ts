@@ -62,6 +62,7 @@ function setUp(): Setup {
         "overlay-outer": 5,
         "overlay-inner": 0,
         unencrypted: 8,
+        outsider: 2,
       }),
     sessions: () =>
       Promise.resolve(createSessionJudge()(PEERS, { nowSeconds: NOW_SECONDS, steadySeconds: 0 })),

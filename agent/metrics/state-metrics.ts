@@ -215,7 +215,7 @@ function showHealth(show: StateGauges, state: AgentState): void {
 function registerDrops(register: Registry, drops: AgentState["drops"]): void {
   new Counter({
     name: "causeway_dropped_packets_total",
-    help: "Packets that our guards dropped, by reason. Frames of pods: source (not from an address of the pod), destination (not to the gateway, or to 127.0.0.0/8), group (to everybody), protocol (neither IPv4 nor IPv6), discovery (of neighbours, routers and listeners, as kernels do at their start), redirect, link-local (to such an address); and packets of the overlay: overlay-pod (of a pod, to the overlay's port of a node), overlay-outer (not from a node of the cluster, or not from where it is reached), overlay-inner (under an inner source that the sending node does not have); and unencrypted (between pods of different nodes in clear, where encryption is required).",
+    help: "Packets that our guards dropped, by reason. Frames of pods: source (not from an address of the pod), destination (not to the gateway, or to 127.0.0.0/8), group (to everybody), protocol (neither IPv4 nor IPv6), discovery (of neighbours, routers and listeners, as kernels do at their start), redirect, link-local (to such an address); and packets of the overlay: overlay-pod (of a pod, to the overlay's port of a node), overlay-outer (not from a node of the cluster, or not from where it is reached), overlay-inner (under an inner source that the sending node does not have); unencrypted (between pods of different nodes in clear, where encryption is required); and outsider (under an address of the node's PodCIDRs, from a foreign link).",
     labelNames: ["reason"] as const,
     registers: [register],
     async collect() {

@@ -124,7 +124,7 @@ for (const { name, shim } of BUILDS) {
           answer.stderr,
           /^causeway: DEL without the agent: Cannot reach agent at "\/nonexistent\/agent\.sock": ENOENT/,
         );
-        assert.ok(answer.elapsedMs < LIMIT_MS, `${answer.elapsedMs} ms`);
+        assert.ok(answer.asleepMs < LIMIT_MS, `${answer.asleepMs} ms`);
         assert.equal(await hasLink(host, vector.hostLink), false);
         assert.equal(await hasLink(host, "cwaaaaaaaaaaaaa"), true);
         await host.run("ip", "link", "delete", "cwaaaaaaaaaaaaa");
@@ -190,7 +190,7 @@ for (const { name, shim } of BUILDS) {
         await addVeth(vector.hostLink);
         const answer = await del(vector, { stdin: configFor(scratch.file("s")) });
         assertSilentSuccess(answer);
-        assert.ok(answer.elapsedMs < LIMIT_MS, `${answer.elapsedMs} ms`);
+        assert.ok(answer.asleepMs < LIMIT_MS, `${answer.asleepMs} ms`);
         assert.equal(await hasLink(host, vector.hostLink), false);
         assert.equal(agent.frames.length, 1);
       });
@@ -209,7 +209,7 @@ for (const { name, shim } of BUILDS) {
       await addVeth(vector.hostLink);
       const answer = await del(vector, { stdin: configFor(scratch.file("s")) });
       assertSilentSuccess(answer);
-      assert.ok(answer.elapsedMs < 500, `${answer.elapsedMs} ms`);
+      assert.ok(answer.asleepMs < 500, `${answer.asleepMs} ms`);
       assert.equal(await hasLink(host, vector.hostLink), false);
     });
 

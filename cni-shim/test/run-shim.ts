@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { isUtf8 } from "node:buffer";
 import { once } from "node:events";
+import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import { distFile } from "./builds.ts";
 
 export type Environment = Readonly<Record<string, string>>;
 
@@ -17,6 +20,14 @@ export interface ShimAnswer {
   readonly stdout: string;
   readonly stderr: string;
   readonly elapsedMs: number;
+}
+
+export interface TimedAnswer extends ShimAnswer {
+  /**
+   * For how long the shim has waited: neither ran, nor had no processor, which is all that a busy machine
+   * adds.
+   */
+  readonly asleepMs: number;
 }
 
 export interface ShimError {
@@ -53,10 +64,16 @@ export async function awaitShim(child: ChildProcessWithoutNullStreams): Promise<
   };
 }
 
-export async function runShim({ stdin = "", ...call }: ShimCall): Promise<ShimAnswer> {
-  const child = startShim(call);
+export async function runShim({ stdin = "", command, environment }: ShimCall): Promise<TimedAnswer> {
+  const child = spawn(distFile("shim-test/time-asleep"), ["3", ...command], {
+    env: { PATH, ...environment },
+    stdio: ["pipe", "pipe", "pipe", "pipe"],
+  });
+  const asleep = text(child.stdio[3] as Readable);
+  child.stdin.on("error", () => undefined); // a shim that refuses stdin closes it
   child.stdin.end(stdin);
-  return awaitShim(child);
+  const answer = await awaitShim(child);
+  return { ...answer, asleepMs: Number(await asleep) };
 }
 
 /** The error JSON of a failed command; fails the test unless stdout is exactly that. */

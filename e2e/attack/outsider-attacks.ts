@@ -1,8 +1,9 @@
 import { addressToBytes } from "../../agent/net/address.ts";
 import { hex } from "../../agent/testing/packets/frames/bytes.ts";
 import { datagramFrame, sendFrames } from "./assault.ts";
+import type { LabPod } from "../nodes/lab-pod.ts";
 import { type AttackGroup, cellsAt } from "./attack.ts";
-import { indexOf, worldTarget } from "./targets.ts";
+import { indexOf, type Target, worldTarget } from "./targets.ts";
 import { assertNothingArrives } from "./watch.ts";
 
 /** No pod has sent from here: what belongs to a connection of a pod has the name that the connection has. */
@@ -35,6 +36,30 @@ export const OUTSIDER_ATTACKS: AttackGroup = {
             ]),
           honest: (data) => sendFrames(lab, attacker, [datagramFrame(attacker, { destination, data })]),
         });
+      },
+    },
+    {
+      title: "a machine of the segment sends to pods and their node under the address of a pod of that node",
+      cells: cellsAt("direct"),
+      async run(lab, cell) {
+        const of = indexOf(cell);
+        const n1 = lab.node("n1");
+        const [pod, victim] = n1.pods;
+        const addressOf = ({ addresses }: Pick<LabPod, "addresses">): string => addresses[of];
+        const targets: readonly Target[] = [
+          { netns: victim.netns, address: addressOf(victim), sense: "links" },
+          { netns: n1.netns, address: n1.place.addresses[of] ?? "", sense: "socket" },
+        ];
+        for (const { netns, address: destination, sense } of targets)
+          for (const source of [addressOf(pod), addressOf(victim)])
+            await assertNothingArrives(lab, {
+              victim: netns,
+              sense,
+              attack: (data) =>
+                sendFrames(lab, lab.foreign, [datagramFrame(lab.foreign, { source, destination, data })]),
+              honest: (data) =>
+                sendFrames(lab, lab.foreign, [datagramFrame(lab.foreign, { destination, data })]),
+            });
       },
     },
   ],

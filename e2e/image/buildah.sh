@@ -7,6 +7,12 @@ if [ "$(id -u)" != 0 ]; then
   echo "image: debootstrap and buildah's mounts need root" >&2
   exit 1
 fi
+# A buildah with another run folder, as that of another suite, unmounts what this one has mounted: each has its own mounts.
+if [ -z "${CAUSEWAY_OWN_MOUNTS:-}" ]; then
+  cd "$OLDPWD"
+  CAUSEWAY_OWN_MOUNTS=1 exec unshare --mount "$BASH" "$0" "$@"
+fi
+
 e2e/lib/packages.sh image
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/causeway-image-XXXXXX")

@@ -26,6 +26,7 @@ export const GROUPS: Readonly<Record<string, readonly string[]>> = {
     "test/attacks/loopback-guard",
     "test/attacks/masquerade",
     "test/attacks/node-port-overlay",
+    "test/attacks/outsiders",
     "test/attacks/overlay-injection",
     "test/attacks/source-check",
     "test/attacks/stolen-mac",

@@ -1,4 +1,4 @@
-import { describeHarm, type ForwardChain } from "../../plan/rules/forward-chain.ts";
+import { describeHarm, type ForwardChain } from "../../plan/foreign/forward-chain.ts";
 import type { Finding } from "../finding.ts";
 import { allOf } from "../shell.ts";
 

@@ -1,5 +1,5 @@
 import type { Observed } from "../../diagnosis/finding.ts";
-import type { ForwardChain } from "../../plan/rules/forward-chain.ts";
+import type { ForwardChain } from "../../plan/foreign/forward-chain.ts";
 import type {
   Delivery,
   GuardElement,

@@ -4,8 +4,7 @@ import { PROTOCOL_NUMBERS } from "../../plan/pods/host-ports.ts";
 import {
   dropCounter,
   type DropReason,
-  ENCRYPTION_DROP_REASONS,
-  OVERLAY_DROP_REASONS,
+  INET_DROP_REASONS,
   PORT_DROP_REASONS,
 } from "../../plan/rules/drop-reasons.ts";
 import type { Kernel } from "../kernel.ts";
@@ -31,10 +30,7 @@ export function createReads({
       const inet = await readCounters(netfilter, tableKey("inet"));
       return Object.fromEntries([
         ...PORT_DROP_REASONS.map((reason) => [reason, ports.get(dropCounter(reason)) ?? 0]),
-        ...[...OVERLAY_DROP_REASONS, ...ENCRYPTION_DROP_REASONS].map((reason) => [
-          reason,
-          inet.get(reason) ?? 0,
-        ]),
+        ...INET_DROP_REASONS.map((reason) => [reason, inet.get(reason) ?? 0]),
       ]) as Record<DropReason, number>;
     },
   };

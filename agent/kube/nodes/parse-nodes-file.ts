@@ -1,11 +1,12 @@
 import { inspect } from "node:util";
 import { parseDocument } from "yaml";
-import { isObject, tryParseJson } from "../../lib/json.ts";
+import { isObject } from "../../lib/json.ts";
 import { isDnsSubdomain } from "../../net/dns-name.ts";
 import { checkAddresses, checkPodCIDRs } from "./node-fields.ts";
 import { showValue } from "../../text/show-value.ts";
 import type { ClusterNode } from "./node-view.ts";
 import { checkKey } from "../keys/published-key.ts";
+import { contentOf, jsonOf } from "../read-yaml.ts";
 import { splitYamlList, type YamlElement } from "./split-yaml-list.ts";
 
 /** The nodes of a file by name, or all that is wrong with it: each fault names key and value. */
@@ -88,7 +89,7 @@ function listEntries(text: string): readonly Entry[] {
   const elements = splitYamlList(text.replaceAll("\r\n", "\n"));
   if (elements !== undefined)
     return elements.map((element) => ({ text: () => element.text, read: () => readElement(element) }));
-  const list = parseJson(text) ?? parseYaml(text);
+  const list = jsonOf(text) ?? parseYaml(text);
   if (!Array.isArray(list))
     throw new UnreadableError(`${showValue(list)} is not a list of {name, addresses: [], podCIDRs: []}`);
   // Of YAML with aliases the same object may stand in several places, and hold itself.
@@ -112,22 +113,10 @@ function onlyElement(list: unknown): unknown {
   return Array.isArray(list) ? list[0] : undefined;
 }
 
-/**
- * Undefined for what is not JSON: YAML reads JSON as well, and says where it breaks, but takes a hundred
- * times as long.
- */
-function parseJson(text: string): unknown {
-  return /^\s*\[/.test(text) ? tryParseJson(text) : undefined;
-}
-
 function parseYaml(text: string): unknown {
   try {
-    const document = parseDocument(text, { prettyErrors: true });
-    const [error] = document.errors;
-    if (error !== undefined) throw error;
-    return document.toJS({ maxAliasCount: 100 });
+    return contentOf(parseDocument(text, { prettyErrors: true }));
   } catch (error) {
-    // Aliases without end are noticed only by toJS().
     throw new UnreadableError(`it is not YAML: ${firstLine((error as Error).message)}`, { cause: error });
   }
 }

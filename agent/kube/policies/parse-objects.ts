@@ -1,5 +1,6 @@
 import { type Document, parseAllDocuments } from "yaml";
-import { isObject, tryParseJson } from "../../lib/json.ts";
+import { isObject } from "../../lib/json.ts";
+import { contentOf, jsonOf } from "../read-yaml.ts";
 
 export interface ParseObjectsOptions {
   /** Takes one object; answers what is wrong with it, if anything. */
@@ -71,7 +72,7 @@ function splitStream(text: string): readonly Part[] {
 
 /** The documents of a part, each to be made into values, which throws what is wrong with it. */
 function readPart({ text, line }: Part): readonly (() => unknown)[] {
-  const json = parseJson(text);
+  const json = jsonOf(text);
   if (json !== undefined) return [() => json];
   const documents = parseDocuments(text);
   // Read alone a part has the lines of the file only where that matters: in an error.
@@ -83,22 +84,6 @@ function readPart({ text, line }: Part): readonly (() => unknown)[] {
 function parseDocuments(text: string): readonly Document.Parsed[] {
   const documents = parseAllDocuments(text);
   return Array.isArray(documents) ? documents : [];
-}
-
-/**
- * Undefined for what is not JSON: YAML reads JSON as well, and says where it breaks, but takes a hundred
- * times as long.
- */
-function parseJson(text: string): unknown {
-  const body = text.replace(/^---\s/, "");
-  return /^\s*\{/.test(body) ? tryParseJson(body) : undefined;
-}
-
-/** Throws what is wrong with it; aliases without end are noticed only by toJS(). */
-function contentOf(document: Document.Parsed): unknown {
-  const [error] = document.errors;
-  if (error !== undefined) throw error;
-  return document.toJS({ maxAliasCount: 100 });
 }
 
 /** Of a List its items; of a document without content nothing. */

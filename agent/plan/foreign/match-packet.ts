@@ -1,6 +1,6 @@
 import { parseAddress } from "../../net/address.ts";
 import { cidrContains, cidrOf } from "../../net/cidr.ts";
-import type { NftExpression } from "../rules/forward-chain.ts";
+import type { NftExpression } from "./forward-chain.ts";
 
 /** The first packet of a connection, as hook prerouting sees it. */
 export interface FirstPacket {

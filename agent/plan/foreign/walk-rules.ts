@@ -1,4 +1,4 @@
-import type { NftExpression, NftRule } from "../rules/forward-chain.ts";
+import type { NftExpression, NftRule } from "./forward-chain.ts";
 import {
   allOf,
   type Answer,

@@ -6,6 +6,7 @@ import { keywordOf } from "../nft/nft-family.ts";
 import type { NftChain, Ruleset } from "../nft/nft-table.ts";
 import { planEncryptionRules } from "./encryption-guard.ts";
 import { HOST_PORT_CHAINS, planHostPorts, planPortSets } from "./host-port-rules.ts";
+import { OUTSIDER_COUNTER, planOutsiderRules } from "./outsider-guard.ts";
 import { planOverlayGuard } from "./overlay-guard.ts";
 import { planPortGuard } from "./port-guard.ts";
 import type { RulesetInput } from "./ruleset-input.ts";
@@ -17,7 +18,7 @@ const PRIORITY_RAW = -300;
 /**
  * Plans all tables: what leaves the cluster's pod network is masqueraded, host ports lead to their pods,
  * redirects about the bridge are dropped, pods speak to nobody but their gateway on layer 2 and from their
- * own addresses, and only nodes put packets into the overlay.
+ * own addresses, from which nobody else speaks, and only nodes put packets into the overlay.
  */
 export function planRuleset(input: RulesetInput): Ruleset {
   const families = [...new Set(input.podCidrs.map((cidr) => cidr.family))].toSorted((a, b) => a - b);
@@ -28,7 +29,7 @@ export function planRuleset(input: RulesetInput): Ruleset {
   return [
     {
       family: "inet",
-      counters: [...overlay.counters, ...encryption.counters],
+      counters: [OUTSIDER_COUNTER, ...overlay.counters, ...encryption.counters],
       sets: [
         ...masqueraded.flatMap((family) => planMasqueradeSets(family, input)),
         ...withPorts.flatMap((family) => planPortSets(family, input)),
@@ -39,7 +40,7 @@ export function planRuleset(input: RulesetInput): Ruleset {
         ...planSourceNat(withPorts, masqueraded, input),
         planDeparture(input.bridge, [...encryption.departureRules, ...overlay.departureRules]),
         planErrorGuard(input),
-        ...planArrival([...encryption.arrivalRules, ...overlay.arrivalRules]),
+        planArrival([...encryption.arrivalRules, ...planOutsiderRules(input), ...overlay.arrivalRules]),
         ...planHostPorts(withPorts),
         ...overlay.chains,
         ...encryption.chains,
@@ -78,11 +79,9 @@ export function withElements(
   }));
 }
 
-/** The filter of what arrives from other nodes; none where nothing is to be judged before it is tracked. */
-function planArrival(rules: NftChain["rules"]): readonly NftChain[] {
-  return rules.length === 0
-    ? []
-    : [{ name: "arrival", type: "filter", hook: "prerouting", priority: PRIORITY_RAW, rules }];
+/** The filter of what arrives, before it is tracked. */
+function planArrival(rules: NftChain["rules"]): NftChain {
+  return { name: "arrival", type: "filter", hook: "prerouting", priority: PRIORITY_RAW, rules };
 }
 
 /** Ends a chain that is about ICMP for nearly every packet, at the price of two numbers. */

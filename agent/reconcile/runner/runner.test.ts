@@ -142,6 +142,21 @@ test("createRunner() tries again every 10 s, however often it has failed: of a m
   assert.equal(runs.length, failed + 1);
 });
 
+test("createRunner() tries what takes long less often: every 10 s it took 5 % of a core among 5,000 nodes", async () => {
+  const setup = setUp();
+  const { clock, runner, runs } = setup;
+  const failsAfter = (ms: number) => () =>
+    new Promise<void>((_, reject) => void clock.after(ms, () => reject(new Error("no"))));
+  setup.work = failsAfter(500);
+  runner.trigger();
+  await clock.advance(31_000 + 5 * 500 + 2 * 20_500);
+  assert.deepEqual(runs, [0, 1500, 4000, 8500, 17_000, 33_500, 54_000, 74_500]);
+  // Never longer than without a fault.
+  setup.work = failsAfter(5000);
+  await clock.advance(100_000);
+  assert.deepEqual(runs.slice(8), [95_000, 160_000]);
+});
+
 test("stop() ends timers and waits for the run under way", async () => {
   const setup = setUp();
   const { clock, runner, runs } = setup;

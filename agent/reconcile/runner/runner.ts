@@ -3,7 +3,7 @@ import type { Clock } from "../../lib/clock.ts";
 export interface RunnerOptions {
   /** Triggers within this time after a run are served by one run. */
   readonly minIntervalMs: number;
-  /** First wait after a failure; doubles with each further one, up to {@link MAX_RETRY_MS}. */
+  /** First wait after a failure; doubles with each further one, up to a limit: {@link MAX_RETRY_MS}. */
   readonly retryIntervalMs: number;
   /** Without any trigger the work runs this often, to repair drift that nobody announced. */
   readonly maxIntervalMs: number;
@@ -41,6 +41,12 @@ const MAX_REST_MS = 500;
  * such as a module that was not installed, nobody tells.
  */
 const MAX_RETRY_MS = 10_000;
+
+/**
+ * But a try that takes long is followed by a wait of this many times as long: where nft fails among 5,000
+ * nodes, one takes 0.5 s of CPU.
+ */
+const RETRY_REST_FACTOR = 40;
 
 /** After failures, however many, a change is served within this time. */
 const MAX_TRIGGERED_RETRY_MS = 1000;
@@ -121,11 +127,13 @@ interface Pace {
 function createPace({ minIntervalMs, retryIntervalMs, maxIntervalMs }: RunnerOptions): Pace {
   let failures = 0;
   let restMs = minIntervalMs;
-  const retryMs = (): number => Math.min(retryIntervalMs * 2 ** (failures - 1), maxIntervalMs, MAX_RETRY_MS);
+  let maxRetryMs = MAX_RETRY_MS;
+  const retryMs = (): number => Math.min(retryIntervalMs * 2 ** (failures - 1), maxRetryMs);
   return {
     ended(tookMs, isDone) {
       failures = isDone ? 0 : failures + 1;
       restMs = Math.max(minIntervalMs, Math.min(REST_FACTOR * tookMs, MAX_REST_MS));
+      maxRetryMs = Math.min(Math.max(MAX_RETRY_MS, RETRY_REST_FACTOR * tookMs), maxIntervalMs);
     },
     // What fails is often what triggers: after failures a trigger shortens long waits only.
     triggeredMs: () => (failures > 0 ? Math.min(retryMs(), MAX_TRIGGERED_RETRY_MS) : restMs),

@@ -4,7 +4,7 @@ import { shippedFile } from "../../lib/shipped.ts";
 import { makeNode, NODE_NAME, type TestNode } from "../../testing/agent/agent-process.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
-import { privileged } from "../../testing/runner/privileged.ts";
+import { endPrivileged, privileged } from "../../testing/runner/privileged.ts";
 
 const HTTP = "127.0.0.1:18990";
 
@@ -20,7 +20,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  for (const pid of running) await end(pid);
+  for (const pid of running) await endPrivileged(pid);
   await pod.remove();
   await runOnHost("sh", "-c", "nft delete table ip others; true");
   await node.remove();
@@ -50,12 +50,6 @@ async function startWithoutEtc(): Promise<number> {
   });
   running.push(pid);
   return pid;
-}
-
-async function end(pid: number): Promise<void> {
-  await privileged({
-    command: ["sh", "-c", `kill -9 ${pid}; while kill -0 ${pid}; do :; done 2>/dev/null; true`],
-  });
 }
 
 async function readiness(): Promise<string> {
@@ -102,7 +96,7 @@ test("a pod's host ports leave its node ready where no file names protocols, who
   await runOnHost("nft", "flush map inet causeway ports4; flush map inet causeway addressports4");
   await eventually("the ports are back", async () => (await countPorts("ports4")) === 3);
   await assertChecked();
-  await end(first);
+  await endPrivileged(first);
   await startWithoutEtc();
   await waitUntilReady();
   await assertChecked();

@@ -121,7 +121,7 @@ async function assertUnheard(packets: readonly VxlanPacket[]): Promise<void> {
 function liesOf(outer: 4 | 6, family: 4 | 6): readonly VxlanPacket[] {
   const sources =
     family === 4 ? ["10.244.5.5", "10.244.1.3", "8.8.8.8"] : ["fd00:5::5", "fd00:1::3", "2001:4860::8"];
-  return sources.map((source) => inner(outer, family, { source }));
+  return [...sources, POD[family]].map((source) => inner(outer, family, { source }));
 }
 
 const FAMILIES = [4, 6] as const;

@@ -106,12 +106,12 @@ const CASES: readonly Breakage[] = [
       await outside.run(
         "sh",
         "-ec",
-        "ip address add 10.244.1.77/32 dev lo; ip route add 192.0.2.10/32 dev far0 src 10.244.1.77",
+        "ip address add 10.244.3.77/32 dev lo; ip route add 192.0.2.10/32 dev far0 src 10.244.3.77",
       );
       await outside.run(
         "bash",
         "-c",
-        "echo x > /dev/udp/192.0.2.10/9; ip route del 192.0.2.10/32; ip address del 10.244.1.77/32 dev lo",
+        "echo x > /dev/udp/192.0.2.10/9; ip route del 192.0.2.10/32; ip address del 10.244.3.77/32 dev lo",
       );
     },
     verdict: "warn",

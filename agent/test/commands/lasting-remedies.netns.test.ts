@@ -168,7 +168,7 @@ const TRIALS: readonly Trial[] = [
       await lab.outside.run(
         "bash",
         "-ec",
-        "ip address add 10.244.1.77/32 dev lo; ip route add 192.0.2.10/32 dev far0 src 10.244.1.77; echo x > /dev/udp/192.0.2.10/9; ip route del 192.0.2.10/32; ip address del 10.244.1.77/32 dev lo",
+        "ip address add 10.244.3.77/32 dev lo; ip route add 192.0.2.10/32 dev far0 src 10.244.3.77; echo x > /dev/udp/192.0.2.10/9; ip route del 192.0.2.10/32; ip address del 10.244.3.77/32 dev lo",
       );
     },
     kinds: 5,

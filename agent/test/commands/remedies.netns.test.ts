@@ -102,7 +102,7 @@ test("no remedy of agent/diagnosis is missing above", () => {
     .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"))
     .map((name) => new URL(name, diagnosis))
     .concat(
-      new URL("../../plan/rules/accept-rules.ts", import.meta.url),
+      new URL("../../plan/foreign/accept-rules.ts", import.meta.url),
       new URL("../../inspect/find-peer.ts", import.meta.url),
     );
   const programs = [...Object.keys(COMPLAINTS), ...Object.keys(UNRUN), "kill"].join("|");

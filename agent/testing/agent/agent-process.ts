@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { shippedFile } from "../../lib/shipped.ts";
 import { LINK_GROUP } from "../../net/host-link.ts";
 import { eventually } from "../machine/eventually.ts";
+import { forgetAllConnections } from "../policy/forget-connections.ts";
 import { fetchNew } from "./fetch-new.ts";
 import { type Netns, runOnHost, runShim } from "../machine/netns.ts";
 import { countOpenFiles, type OpenFiles } from "../process/open-files.ts";
@@ -34,7 +35,10 @@ export interface TestNode {
   add(containerId: string, netns: Netns): Promise<string[]>;
   /** DEL that must succeed, without a word. */
   del(containerId: string, netns?: string): Promise<void>;
-  /** Ends the agent, and removes links, tables and folders; pods' links do not wait for their namespaces. */
+  /**
+   * Ends the agent, and removes all that it has made; pods' links do not wait for their namespaces, nor what
+   * the kernel knows of their connections.
+   */
   remove(): Promise<void>;
 }
 
@@ -114,8 +118,11 @@ export function makeNode(): TestNode {
       await runOnHost(
         "sh",
         "-c",
-        `ip link del group ${LINK_GROUP}; ip route flush proto 98; ip -6 route flush proto 98; nft delete table inet causeway; nft delete table bridge causeway; true`,
+        `ip link del group ${LINK_GROUP}; ip xfrm policy flush
+        for proto in 98 99; do ip route flush proto $proto; ip -6 route flush proto $proto; done
+        for table in "inet causeway" "bridge causeway" "inet causeway-policy"; do nft delete table $table; done; true`,
       );
+      await forgetAllConnections();
       rmSync(folder, { recursive: true, force: true });
     },
   };

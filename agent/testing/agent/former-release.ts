@@ -1,8 +1,8 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, renameSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { TestNode } from "./agent-process.ts";
 import { eventually } from "../machine/eventually.ts";
 
@@ -17,13 +17,19 @@ function buildFormerRelease(): string {
   const folder = join(process.env.CAUSEWAY_CACHE ?? tmpdir(), `release-${COMMIT}`);
   const bundle = join(folder, "dist/causeway.mjs");
   if (existsSync(bundle)) return bundle;
-  const fresh = `${folder}.${process.pid}`;
-  mkdirSync(fresh, { recursive: true });
+  // Not by the number of this process: each file of tests has its own numbers, and several build at once.
+  mkdirSync(dirname(folder), { recursive: true });
+  const fresh = mkdtempSync(`${folder}.`);
   const archive = execFileSync("git", ["-C", root, "archive", COMMIT], { maxBuffer: 2 ** 28 });
   execFileSync("tar", ["-x", "-C", fresh], { input: archive });
   symlinkSync(join(root, "node_modules"), join(fresh, "node_modules"));
   execFileSync("npm", ["run", "--silent", "build"], { cwd: fresh });
-  if (!existsSync(folder)) renameSync(fresh, folder);
+  try {
+    renameSync(fresh, folder);
+  } catch (error) {
+    if (!existsSync(bundle)) throw error;
+    rmSync(fresh, { recursive: true }); // another one was faster
+  }
   return bundle;
 }
 

@@ -160,7 +160,6 @@ export async function makePolicyNode(...podCIDRs: readonly string[]): Promise<Po
       for (const pid of programs) await endPrivileged(pid);
       for (const netns of pods) await netns.remove();
       await node.remove();
-      await runOnHost("sh", "-c", "nft delete table inet causeway-policy; true");
       await api.close();
     },
   };

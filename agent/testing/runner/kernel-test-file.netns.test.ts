@@ -1,4 +1,5 @@
-import { globSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import assert from "node:assert/strict";
+import { globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -34,7 +35,7 @@ function countProcesses(text: string): number {
   }).length;
 }
 
-test("a runner that is killed leaves no process of its tests behind", async () => {
+test("a runner that is killed leaves no process of its tests behind, and no file", async () => {
   const folder = mkdtempSync(join(tmpdir(), "hanging-"));
   const [file, mark] = [join(folder, "hanging.test.ts"), join(folder, "mark")];
   writeFileSync(mark, "");
@@ -43,7 +44,9 @@ test("a runner that is killed leaves no process of its tests behind", async () =
 console.log("started");
 await runKernelTestFile("${file}", ["--map-root-user", "--net"]);`;
   const command = [process.execPath, "--input-type=module", "-e", script];
-  const runner = await privileged({ command, background: true });
+  const temporary = join(folder, "tmp");
+  mkdirSync(temporary);
+  const runner = await privileged({ command, environment: { TMPDIR: temporary }, background: true });
   // Three programs, and the shell around the last.
   await eventually(
     "the test hangs",
@@ -56,4 +59,5 @@ await runKernelTestFile("${file}", ["--map-root-user", "--net"]);`;
     () => countProcesses(folder) === 0,
     () => countProcesses(folder),
   );
+  assert.deepEqual(readdirSync(temporary, { recursive: true }), ["causeway-kernel-tests"]);
 });

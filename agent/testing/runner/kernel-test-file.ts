@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type CommandOutcome, runCommand } from "./run-command.ts";
@@ -23,37 +23,32 @@ export function runKernelTestFile(
   environment: Readonly<Record<string, string>> = {},
 ): Promise<CommandOutcome> {
   const unshare = ["setpriv", "--pdeathsig=KILL", "unshare", ...namespaces, ...ENDING];
-  return inFolder((folder) =>
-    runCommand([...unshare, ...testCommand(file, folder)], { ...environment, TMPDIR: folder }),
-  );
+  const folder = mountPoint();
+  return runCommand([...unshare, ...testCommand(file, folder)], { ...environment, TMPDIR: folder });
 }
 
 /** What runs in the namespaces: the helper with all rights, and the tests with CAP_NET_ADMIN alone. */
 function testCommand(file: string, folder: string): readonly string[] {
-  const withLoopback = ["sh", "-c", 'ip link set lo up && exec "$@"', "sh"];
+  const steps = 'mount -t tmpfs -o mode=0700 tmpfs "$TMPDIR" && ip link set lo up && exec "$@"';
   const capabilities = ["--bounding-set=-all,+net_admin", "--inh-caps=-all,+net_admin"];
   const tests = ["setpriv", ...capabilities, process.execPath, ...RUNNER, file];
-  return [...withLoopback, HELPER, join(folder, "privileged.sock"), ...tests];
+  return ["sh", "-c", steps, "sh", HELPER, join(folder, "privileged.sock"), ...tests];
 }
 
-/** A folder for what the tests leave in files. */
-async function inFolder<Result>(run: (folder: string) => Promise<Result>): Promise<Result> {
-  const folder = mkdtempSync(join(tmpdir(), "causeway-kernel-tests-"));
-  try {
-    return await run(folder);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+/** Where each file has a mount of its own for what its tests leave in files: it goes with its namespace. */
+function mountPoint(): string {
+  const folder = join(tmpdir(), "causeway-kernel-tests");
+  mkdirSync(folder, { recursive: true });
+  return folder;
 }
 
 /** Inside such namespaces. */
 async function runHere(file: string): Promise<number> {
-  return inFolder(async (folder) => {
-    const [program = "", ...args] = testCommand(file, folder);
-    const tests = spawn(program, args, { stdio: "inherit", env: { ...process.env, TMPDIR: folder } });
-    const [code] = (await once(tests, "close")) as [number | null];
-    return code ?? 1;
-  });
+  const folder = mountPoint();
+  const [program = "", ...args] = testCommand(file, folder);
+  const tests = spawn(program, args, { stdio: "inherit", env: { ...process.env, TMPDIR: folder } });
+  const [code] = (await once(tests, "close")) as [number | null];
+  return code ?? 1;
 }
 
 if (import.meta.main) process.exitCode = await runHere(process.argv[2] ?? "");

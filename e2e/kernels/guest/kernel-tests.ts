@@ -1,7 +1,7 @@
 /**
- * Kernel tests in a guest, as `npm run test:kernel` has them: each file in a network namespace of its own,
- * and with CAP_NET_ADMIN alone. One after the other, and what they print comes at once: a guest that says
- * nothing for long has hung. Exit code 1 unless all passed.
+ * Kernel tests in a guest, as `npm run test:kernel` has them: each file in network and mount namespaces of
+ * its own, and with CAP_NET_ADMIN alone. One after the other, and what they print comes at once: a guest that
+ * says nothing for long has hung. Exit code 1 unless all passed.
  * usage: node kernel-tests.ts GROUP|FILE...   FILE: below agent/, without its ending
  */
 import { spawnSync } from "node:child_process";
@@ -18,7 +18,7 @@ const failed = files.filter((file) => {
   const runner = ["agent/testing/runner/kernel-test-file.ts", `agent/${file}.netns.test.ts`];
   // In a user namespace, as there: what only the machine's root may do, as setting a larger buffer, tests
   // may not either.
-  const command = ["-r", "-n", "--kill-child", process.execPath, ...runner];
+  const command = ["-r", "-n", "-m", "--kill-child", process.execPath, ...runner];
   return spawnSync("unshare", command, { stdio: "inherit" }).status !== 0;
 });
 for (const file of failed) console.log(`failed: ${file}`);

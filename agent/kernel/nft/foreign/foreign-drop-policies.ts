@@ -1,5 +1,5 @@
 import type { Family } from "../../../net/address.ts";
-import { describeHarm } from "../../../plan/rules/forward-chain.ts";
+import { describeHarm } from "../../../plan/foreign/forward-chain.ts";
 import type { NetlinkClient } from "../../socket/netlink-client.ts";
 import { identifyForwardChains, listForwardChains } from "./forward-chains.ts";
 

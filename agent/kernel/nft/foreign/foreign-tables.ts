@@ -1,5 +1,5 @@
 import type { Family } from "../../../net/address.ts";
-import type { NftRule } from "../../../plan/rules/forward-chain.ts";
+import type { NftRule } from "../../../plan/foreign/forward-chain.ts";
 import { isOwnTable } from "../../../plan/nft/nft-table.ts";
 import type { ForeignChain, ForeignTable } from "../../../plan/foreign/walk-rules.ts";
 import { listNft } from "../run-nft.ts";

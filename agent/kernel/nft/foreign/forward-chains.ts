@@ -7,7 +7,7 @@ import {
   parseChain,
   readRuleHandle,
 } from "../../../netlink/nft/nft-objects.ts";
-import type { ForwardChain, NftRule } from "../../../plan/rules/forward-chain.ts";
+import type { ForwardChain, NftRule } from "../../../plan/foreign/forward-chain.ts";
 import { isOwnTable } from "../../../plan/nft/nft-table.ts";
 import type { NetlinkClient } from "../../socket/netlink-client.ts";
 import { listNft } from "../run-nft.ts";
