@@ -39,6 +39,8 @@ export interface CausewayInput {
   readonly overlay?: "never" | "always";
   /** Whether it encrypts what goes to nodes with keys. */
   readonly isEncrypted?: boolean;
+  /** Whether established connections pass all chains by, where the kernel can. */
+  readonly hasFastPath?: boolean;
   /** Path of a file with the objects of a cluster, policies among them. */
   readonly objects?: string;
   /** What is told of it in the table, after its name. */
@@ -76,6 +78,7 @@ export async function startCauseway(input: CausewayInput): Promise<Causeway> {
     "--http": `${host.address}:9655`,
     "--overlay": overlay,
     "--encryption-type": input.isEncrypted === true ? "wireguard" : "none",
+    ...(input.hasFastPath === true && { "--fast-path": "auto" }),
     ...(input.objects !== undefined && { "--objects-file": input.objects }),
   };
   const { close, ...agent } = await startAgent(id, host, ["--standalone", ...Object.entries(flags).flat()]);

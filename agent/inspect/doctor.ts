@@ -128,7 +128,7 @@ function checkDatapath(
       "source check",
       async ({ hostLinks }) => ({
         nodeName,
-        table: await listTable(netfilter, "bridge"),
+        table: await listTable(netfilter, { family: "bridge" }),
         pods: observeSources(hostLinks),
       }),
       checkSources,
@@ -141,7 +141,7 @@ function checkDatapath(
     ),
     ofMachine(
       "overlay guard",
-      async ({ overlays }) => ({ nodeName, overlays, table: await listTable(netfilter, "inet") }),
+      async ({ overlays }) => ({ nodeName, overlays, table: await listTable(netfilter, { family: "inet" }) }),
       checkOverlayGuard,
     ),
   ];

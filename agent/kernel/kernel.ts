@@ -134,6 +134,8 @@ export interface Kernel {
   ensureRuleset(ruleset: Ruleset): Promise<Faults>;
   /** What of nftables this kernel does not have, found by trying. */
   findMissingFeatures(): Promise<readonly KernelFeature[]>;
+  /** Why this kernel leads no connection past all chains, in words, found by trying; undefined: it does. */
+  findFastPathFault(): Promise<string | undefined>;
   /** The table of network policies. Nothing of it is there before its first `ensure`. */
   readonly policy: PolicyKernel;
   /** What it does to connections. */

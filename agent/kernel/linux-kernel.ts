@@ -14,7 +14,7 @@ import { createWatch } from "./linux/watch.ts";
 import { createConnectionFlusher } from "./connections/flush-connections.ts";
 import { createGenerations } from "./nft/generations.ts";
 import { createNftables } from "./nft/nftables.ts";
-import { findMissingFeatures } from "./nft/probe-features.ts";
+import { findFastPathFault, findMissingFeatures } from "./nft/probe-features.ts";
 import { createLocalnet } from "./node/localnet.ts";
 import { createPeers } from "./peer/ensure-peers.ts";
 import { listPeers } from "./peer/list-peers.ts";
@@ -60,7 +60,7 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
   const { native, rtnetlink, netfilter, generic, sockets, xfrm, onError } = input;
   const connections = createConnectionFlusher(input);
   const generations = createGenerations();
-  const nftables = createNftables({ netfilter, generations, onRestored: connections.added });
+  const nftables = createNftables({ netfilter, rtnetlink, generations, onRestored: connections.added });
   const policy = createPolicyKernel({ netfilter, generations, options: input.policy });
   const peers = createPeers({ rtnetlink, generic });
   const underlay = createUnderlayObserver(rtnetlink);
@@ -91,8 +91,13 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
     ensureRuleset: nftables.ensure,
     checkRuleset: nftables.check,
     findMissingFeatures: async () => (await findMissingFeatures()) ?? [],
+    findFastPathFault,
     policy,
-    policyTraffic: createPolicyTraffic({ ...input, options: input.policy }),
+    policyTraffic: createPolicyTraffic({
+      ...input,
+      options: input.policy,
+      renewFlows: nftables.renewFlows,
+    }),
     wireguard,
     removeDatapath: () => removeDatapath({ rtnetlink, xfrm }),
     close() {

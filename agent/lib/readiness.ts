@@ -17,6 +17,7 @@ export type WarningPart =
   | "VRF"
   | "MTU"
   | "host ports"
+  | "fast path"
   | "network policies"
   | "encryption"
   | "key rotation";

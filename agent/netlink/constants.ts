@@ -124,6 +124,9 @@ export const NFT_MSG_NEWSETELEM = 12;
 export const NFT_MSG_GETSETELEM = 13;
 export const NFT_MSG_DELSETELEM = 14;
 export const NFT_MSG_GETOBJ = 19;
+export const NFT_MSG_NEWFLOWTABLE = 22;
+export const NFT_MSG_GETFLOWTABLE = 23;
+export const NFT_MSG_DELFLOWTABLE = 24;
 export const NFTA_TABLE_NAME = 1;
 export const NFTA_TABLE_FLAGS = 2;
 export const NFTA_CHAIN_TABLE = 1;
@@ -180,6 +183,14 @@ export const NFTA_OBJ_TYPE = 3;
 export const NFTA_OBJ_DATA = 4;
 export const NFT_OBJECT_COUNTER = 1;
 export const NFTA_COUNTER_PACKETS = 2;
+export const NFTA_FLOWTABLE_TABLE = 1;
+export const NFTA_FLOWTABLE_NAME = 2;
+export const NFTA_FLOWTABLE_HOOK = 3;
+export const NFTA_FLOWTABLE_HOOK_NUM = 1;
+export const NFTA_FLOWTABLE_HOOK_PRIORITY = 2;
+export const NFTA_FLOWTABLE_HOOK_DEVS = 3;
+export const NFTA_DEVICE_NAME = 1;
+export const NF_NETDEV_INGRESS = 0;
 
 /** linux/netfilter/nf_tables.h: expressions of rules. */
 export const NFTA_EXPR_NAME = 1;

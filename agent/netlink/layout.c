@@ -627,6 +627,28 @@ static void transaction(void)
 	printf("\n");
 }
 
+static void flow_table(const char *name, int message, int flags)
+{
+	printf("message %s ", name);
+	begin_nfnetlink(NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES);
+	print_bytes();
+	begin_nfnetlink(NFNL_SUBSYS_NFTABLES << 8 | message, flags | NLM_F_ACK, NFPROTO_INET, 0);
+	put_text(NFTA_FLOWTABLE_TABLE, "t");
+	put_text(NFTA_FLOWTABLE_NAME, "established");
+	struct rtattr *hook = open_nest(NFTA_FLOWTABLE_HOOK);
+	put_be32(NFTA_FLOWTABLE_HOOK_NUM, NF_NETDEV_INGRESS);
+	put_be32(NFTA_FLOWTABLE_HOOK_PRIORITY, (unsigned)-5);
+	struct rtattr *devices = open_nest(NFTA_FLOWTABLE_HOOK_DEVS);
+	put_text(NFTA_DEVICE_NAME, "eth0");
+	put_text(NFTA_DEVICE_NAME, "eth1");
+	close_nest(devices);
+	close_nest(hook);
+	print_bytes();
+	begin_nfnetlink(NFNL_MSG_BATCH_END, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES);
+	print_bytes();
+	printf("\n");
+}
+
 static void connections(void)
 {
 	unsigned short port = htons(8080);
@@ -787,6 +809,8 @@ int main(void)
 	names();
 	elements();
 	transaction();
+	flow_table("addDevices", NFT_MSG_NEWFLOWTABLE, NLM_F_CREATE);
+	flow_table("deleteDevices", NFT_MSG_DELFLOWTABLE, 0);
 	connections();
 	veth();
 	bridge();

@@ -26,6 +26,7 @@ import { encodeBatch, type NetlinkRequest } from "./message/message.ts";
 import { addFdbEntry, dumpFdb, getFdbEntry, replaceNeighbour } from "./route/neighbour.ts";
 import { NFGENMSG_BYTES } from "./nft/nfgenmsg.ts";
 import { changeElements } from "./nft/nft-elements.ts";
+import { changeDevices } from "./nft/nft-flow-table.ts";
 import { nftTransaction } from "./nft/table/nft-transaction.ts";
 import * as declare from "./nft/table/nft-declarations.ts";
 import * as expressions from "./nft/table/nft-expressions.ts";
@@ -111,6 +112,8 @@ function wireguardKey(first: number): Buffer {
 const peerKey = (first: number): string => wireguardKey(first).toString("base64");
 
 const table = { family: constants.NFPROTO_INET, table: "t" };
+
+const flowTable = { table: "t", name: "established", priority: -5, devices: ["eth0", "eth1"] };
 
 const everyExpression = [
   expressions.meta(constants.NFT_META_L4PROTO, 1),
@@ -257,6 +260,8 @@ const MESSAGES: Readonly<Record<string, NetlinkRequest>> = {
     ],
   }),
   transaction,
+  addDevices: changeDevices(table, "add", flowTable),
+  deleteDevices: changeDevices(table, "delete", flowTable),
   dumpConnections: dumpConnections({ family: 4, protocol: 17, destinationPort: 8080 }),
   markConnection: markConnection(
     {

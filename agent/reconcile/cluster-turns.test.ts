@@ -55,6 +55,7 @@ function setUp(overlay: OverlayMode) {
         return Promise.resolve({ changes: [], conflicts: [], refusals: [] });
       },
       findMissingFeatures: () => Promise.resolve([]),
+      findFastPathFault: () => Promise.resolve(undefined),
       listPeers: () => Promise.resolve([]),
       async ensureRuleset(planned) {
         await setImmediate(); // as the real one asks the kernel first

@@ -32,7 +32,8 @@ type PartsInput = Omit<
 >;
 
 export interface ClusterReconcilerInput extends PartsInput {
-  readonly kernel: Pick<Kernel, "ensurePeers" | "ensureRuleset" | "findMissingFeatures" | "listPeers"> &
+  readonly kernel: Pick<Kernel, "ensurePeers" | "listPeers"> &
+    ClusterRulesetInput["kernel"] &
     ClusterEncryptionInput["kernel"];
   readonly readiness: Pick<Readiness, "set" | "warn">;
   /** The space of all PodCIDRs, where it is set. */

@@ -230,6 +230,12 @@ export const OPTIONS = {
     help: "range in which all PodCIDRs of nodes must lie, as the controller manager has it; may be repeated",
     multiple: true,
   },
+  fastPath: {
+    flag: "fast-path",
+    schema: v.optional(v.picklist(["off", "auto"], "must be off or auto"), "off"),
+    value: "off|auto",
+    help: "auto: established connections of pods pass all chains by, in a flow table, where the kernel has one; each pod's end then takes longer",
+  },
   allowSourceSpoofing: {
     flag: "allow-source-spoofing",
     schema: v.optional(flag, false),

@@ -44,10 +44,10 @@ async function startAgent(peers: number, ...podCIDRs: readonly string[]): Promis
   return node.start("--standalone", "--nodes-file", node.nodesFile);
 }
 
-async function addPods(count: number): Promise<void> {
+async function addPods(count: number, atOnce = ADDS_AT_ONCE): Promise<void> {
   const pod = await makeNetns();
   pods.push(pod);
-  await inParallel(Array.from({ length: count }), ADDS_AT_ONCE, async (_, index) => {
+  await inParallel(Array.from({ length: count }), atOnce, async (_, index) => {
     const args = `K8S_POD_NAMESPACE=team;K8S_POD_NAME=web-${index}`;
     const call = { containerId: `c${index}`, netns: pod.path, ifname: `eth${index}`, args };
     const { exitCode, stdout } = await node.call("ADD", call);
@@ -77,7 +77,8 @@ async function run(...args: readonly string[]): Promise<Answer> {
 
 test("status of a ready node: exit code 0, its pods by name, and no colours in a pipe", async () => {
   await (await startAgent(20, "10.244.1.0/24", "fd00:1::/64")).waitUntilReady();
-  await addPods(2);
+  // Of two at once either gets the first address.
+  await addPods(2, 1);
   const { code, stdout, stderr } = await run();
   assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
   assert.match(stdout, /^Node node-1: ready, agent /);

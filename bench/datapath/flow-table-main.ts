@@ -9,15 +9,14 @@ import { formatRates } from "./table.ts";
 
 const NETWORKS = [
   { id: "causeway", name: "Causeway" },
-  { id: "bridge", name: "flow table at the bridge", flowTable: "bridge" },
-  { id: "ports", name: "flow table at its ports", flowTable: "ports" },
+  { id: "fast", name: "with the fast path", hasFastPath: true },
 ] as const;
 
 const CONNECTIONS = [0, 1000, 10_000, 50_000];
 
 await runBench(main);
 
-/** Traffic of pods with and without a flow table by hand, and what one costs a link that goes. */
+/** Traffic of pods with and without the fast path, and what it costs a link that goes. */
 async function main(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({ args: [...args], options: { rounds: { type: "string", default: "20" } } });
   enterMachine();

@@ -1,11 +1,21 @@
 import { ip, run } from "../machine.ts";
 import type { Network } from "./networks.ts";
+import { CABLE } from "./site.ts";
 
 const REPEATS = 5;
 const LINKS = 10;
 
 /** Of RFC 2544; each connection comes from an address and port of its own. */
 const SOURCES = "198.18.0.0/15";
+
+/** Takes also what gets no answer, which the agent's own flow table does not: so that one is soon full. */
+const UNANSWERED_FLOWS = `table inet by-hand {
+  flowtable unanswered { hook ingress priority 1; devices = { ${CABLE} }; }
+  chain forward {
+    type filter hook forward priority 10;
+    meta l4proto udp flow add @unanswered
+  }
+}`;
 
 /** How long a veth of the node, no pod's, takes to go down at both ends: the least of some. */
 export interface LinkDown {
@@ -17,6 +27,7 @@ export interface LinkDown {
 export function measureLinkDown({ near, paths }: Network, counts: readonly number[]): LinkDown[] {
   const { address = "" } = paths["same node"] ?? {};
   ip([`route replace local ${SOURCES} dev lo`, `route replace ${address} via ${near.address}`]);
+  run(["ip", "netns", "exec", near.netns, "nft", "-f", "-"], UNANSWERED_FLOWS);
   const flood = new URL("../../dist/bench/flood", import.meta.url).pathname;
   return counts.map((connections) => {
     // A connection is in the table from its second packet on.

@@ -9,7 +9,6 @@ import {
 } from "../reference.ts";
 import { run as runProgram } from "../run-program.ts";
 import { encryptByHand, exchangeKeys, WIREGUARD_BY_HAND, WIREGUARD_MTU } from "./encryption.ts";
-import { addFlowTable, type FlowTablePlace } from "./flow-table.ts";
 import { attachBridged, attachRouted, joinDirectly } from "./pods-by-hand.ts";
 import {
   CABLE,
@@ -45,8 +44,8 @@ export interface NetworkInput {
   readonly hostPorts?: number;
   /** Ours without some of its packet filters: what they cost is what the other has less. */
   readonly withoutGuards?: Guards;
-  /** Where connections of ours leave the usual path, if they do. */
-  readonly flowTable?: FlowTablePlace;
+  /** Whether established connections of ours pass all chains by. */
+  readonly hasFastPath?: boolean;
 }
 
 /** Less than the cable's by the headers of VXLAN over IPv4. */
@@ -60,8 +59,8 @@ const PODS = 2;
 
 /** Causeway on both nodes. */
 export async function makeCauseway(input: NetworkInput): Promise<Network> {
-  const { id, name, peers = 0, isVxlan = false, hostPorts = 0, withoutGuards, flowTable } = input;
-  const { isEncrypted = false } = input;
+  const { id, name, peers = 0, isVxlan = false, hostPorts = 0, withoutGuards } = input;
+  const { isEncrypted = false, hasFastPath = false } = input;
   const site = makeSite(id, Math.max(PODS, hostPorts / PORTS_PER_POD));
   const [near, far] = site.nodes;
   const others = Array.from({ length: peers }, (_, index) => ({
@@ -84,6 +83,7 @@ export async function makeCauseway(input: NetworkInput): Promise<Network> {
       }),
       overlay: isVxlan ? "always" : "never",
       isEncrypted,
+      hasFastPath,
     });
     programs.push(program);
     attach(program);
@@ -91,7 +91,6 @@ export async function makeCauseway(input: NetworkInput): Promise<Network> {
       await programs.pop()?.close();
       removeGuards(own.host, withoutGuards);
     }
-    if (flowTable !== undefined) addFlowTable(own.host, flowTable);
   }
   if (isEncrypted) await exchangeKeys(programs);
   return {

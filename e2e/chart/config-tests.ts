@@ -98,6 +98,7 @@ export function testConfig(helm: Helm): void {
         { family: 4, base: "10.244.0.0", prefixLength: 16 },
         { family: 6, base: "fd00:10:244::", prefixLength: 48 },
       ],
+      fastPath: "auto",
       allowSourceSpoofing: true,
       nodeEvents: false,
       nodeCondition: true,

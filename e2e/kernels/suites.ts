@@ -8,6 +8,7 @@ export const SUITES = {
   "missing modules": ["e2e/lib/run-tests.ts", "e2e/kernels/guest/missing-modules.e2e.ts"],
   surroundings: ["e2e/lib/run-tests.ts", "e2e/kernels/guest/surroundings.e2e.ts"],
   encryption: ["e2e/lib/run-tests.ts", "e2e/kernels/guest/encryption.e2e.ts"],
+  "fast path": ["e2e/lib/run-tests.ts", "e2e/kernels/guest/fast-path.e2e.ts"],
   figures: ["e2e/lib/run-tests.ts", "e2e/kernels/guest/figures.e2e.ts"],
   "kernel tests": ["e2e/kernels/guest/kernel-tests.ts", "kernel"],
   "policy tests": ["e2e/kernels/guest/kernel-tests.ts", "policy"],

@@ -39,7 +39,11 @@ export function checkSources({ nodeName, table, pods }: SourcesObservation): rea
   const elements = pods.flatMap(({ anySource, ...pod }) =>
     planSourceElements({ ...pod, anySource: anySource && free.has(pod.hostLink) }),
   );
-  const [planned = planPortGuard()] = withElements([planPortGuard()], [], elements);
+  const [planned = planPortGuard()] = withElements([planPortGuard()], {
+    ports: [],
+    sources: elements,
+    fastLinks: [],
+  });
   const lacking = planned.sets.flatMap((set) => {
     const found = observed.sets.find(({ name }) => name === set.name);
     const added = found === undefined ? [] : diffElements(set, found).added;

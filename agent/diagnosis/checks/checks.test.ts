@@ -81,11 +81,16 @@ const API = {
   blockedBy: undefined,
 } as const;
 
-const [GUARDED = planPortGuard()] = withElements(
-  [planPortGuard()],
-  [],
-  planSourceElements({ hostLink: "cwpod", addresses: ["10.244.1.2"], mac: undefined, anySource: true }),
-);
+const [GUARDED = planPortGuard()] = withElements([planPortGuard()], {
+  ports: [],
+  sources: planSourceElements({
+    hostLink: "cwpod",
+    addresses: ["10.244.1.2"],
+    mac: undefined,
+    anySource: true,
+  }),
+  fastLinks: [],
+});
 
 /** What the kernel tests cannot have, or have in one form only. */
 const CASES: readonly {

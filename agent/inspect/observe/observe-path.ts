@@ -95,7 +95,7 @@ export async function observePath(
     gateways: node.gateways,
     ipv6Forwarding: await readSysctl("net/ipv6/conf/all/forwarding"),
     pod: pods.find(({ address }) => address === source),
-    guard: await observed(() => listTable(netfilter, "bridge")),
+    guard: await observed(() => listTable(netfilter, { family: "bridge" })),
     sourceRoute: await findPeerRoute(questions, source),
     hostPort: port && { ...port, isLocal },
     translation,

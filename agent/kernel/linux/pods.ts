@@ -46,10 +46,9 @@ export function createPods(input: PodsInput): PodMethods {
         earlyReply: plan.attachment.settings.hostPorts.length === 0 ? earlyReply : undefined,
       };
       const sources = sourcesOf({ hostLink: plan.host.link, mac: plan.pod.mac, ...plan.attachment });
-      const outcome = await nftables.admit<AttachOutcome>(
-        sources,
-        (admission) => attachPod({ ...context, admission }, plan, sockets),
-        joinedChanges,
+      const isFast = isFastPod(plan.attachment);
+      const outcome = await nftables.admit<AttachOutcome>({ sources, isFast, joinedChanges }, (admission) =>
+        attachPod({ ...context, admission }, plan, sockets),
       );
       const binding = bindingOf({ hostLink: plan.host.link, ...plan.attachment });
       if (typeof outcome === "string" || binding === undefined) return outcome;
@@ -69,6 +68,7 @@ export function createPods(input: PodsInput): PodMethods {
           hostLink: attachment.hostLink,
           sources: sourcesOf(attachment),
           ports: bindingOf(attachment),
+          isFast: isFastPod(attachment),
         })),
       ),
   };
@@ -103,6 +103,12 @@ async function openHostPorts(
     throw error;
   }
   connections.added([binding]);
+}
+
+/** What a pod with limits sends meets all that is in front of them. */
+function isFastPod({ settings = NO_SETTINGS }: Pick<ObservedAttachment, "settings">): boolean {
+  const { ingress, egress } = settings.bandwidth;
+  return ingress === undefined && egress === undefined;
 }
 
 /** The host ports of an attachment; undefined when it has none. */

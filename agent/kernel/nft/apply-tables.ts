@@ -15,14 +15,11 @@ import { describeOldNft, runNft } from "./run-nft.ts";
 const UNDER_WAY_MS = 100;
 
 /**
- * Brings tables to what is planned of them, by the nft program; where that does not work, `ruleset` replaces
- * them whole. Gives the number of transactions that it took; undefined when something that is not looked at,
+ * Brings tables to what is planned of them, by the nft program; where that does not work, replaces them
+ * whole. Gives the number of transactions that it took; undefined when something that is not looked at,
  * as objects of others in our tables, stood in the way and went with them.
  */
-export async function updateTables(
-  ruleset: Ruleset,
-  tables: readonly TablePair[],
-): Promise<number | undefined> {
+export async function updateTables(tables: readonly TablePair[]): Promise<number | undefined> {
   const texts = formatUpdate(tables);
   try {
     for (const [index, text] of texts.entries()) {
@@ -31,7 +28,7 @@ export async function updateTables(
     }
     return texts.length;
   } catch {
-    await replaceTables(ruleset);
+    await replaceTables(tables.map(({ planned }) => planned));
     return undefined;
   }
 }

@@ -13,6 +13,7 @@ import {
   NFT_SET_INTERVAL,
   NFT_SET_MAP,
 } from "../../netlink/constants.ts";
+import { dumpFlowTables, parseFlowTable } from "../../netlink/nft/nft-flow-table.ts";
 import { joinIntervals } from "../../netlink/nft/nft-intervals.ts";
 import { dumpElements, type KernelElement, parseElements } from "../../netlink/nft/nft-listed-elements.ts";
 import {
@@ -32,10 +33,10 @@ import {
 } from "../../netlink/nft/nft-objects.ts";
 import { formatFields, formatType } from "../../netlink/nft/nft-values.ts";
 import type { ObservedChain, ObservedTable } from "../../plan/nft/diff-table.ts";
-import { type NftSet, type NftTable, TABLE_NAME } from "../../plan/nft/nft-table.ts";
+import { type NftFlowTable, type NftSet, type NftTable, TABLE_NAME } from "../../plan/nft/nft-table.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 
-type Netfilter = Pick<NetlinkClient, "tryExecute" | "dump">;
+type Netfilter = Pick<NetlinkClient, "tryExecute" | "dump" | "withSocket">;
 
 /** Our table of a family. */
 export function tableKey(family: NftTable["family"]): NftTableKey {
@@ -43,13 +44,13 @@ export function tableKey(family: NftTable["family"]): NftTableKey {
 }
 
 /**
- * Our table of a family as the kernel has it; undefined: there is none. Values come from the kernel itself,
- * because what the nft program prints depends on its version and on files of where it runs: without
+ * What is planned of a table as the kernel has it; undefined: there is none. Values come from the kernel
+ * itself, because what the nft program prints depends on its version and on files of where it runs: without
  * /etc/protocols "6" where another prints "tcp".
  */
 export async function listTable(
   netfilter: Netfilter,
-  family: NftTable["family"],
+  { family, flowTable }: Pick<NftTable, "family" | "flowTable">,
 ): Promise<ObservedTable | undefined> {
   const key = tableKey(family);
   const [[outcome] = []] = await netfilter.tryExecute([{ requests: [getTable(key)] }]);
@@ -70,7 +71,23 @@ export async function listTable(
     counters: await listCounters(netfilter, key),
     sets,
     chains: await listChains(netfilter, key),
+    flowTables: flowTable === undefined ? [] : await listFlowTables(netfilter, key),
   };
+}
+
+/**
+ * A flow table is one message, with all its devices. What the kernel makes room for follows what a socket was
+ * read with before (netlink_dump of net/netlink/af_netlink.c): the first answer of one has a page, and a flow
+ * table that does not fit is left out without a word.
+ */
+function listFlowTables(netfilter: Netfilter, key: NftTableKey): Promise<readonly NftFlowTable[]> {
+  return netfilter.withSocket(async (socket) => {
+    await netfilter.tryExecute([{ socket, isLent: true, requests: [getTable(key)] }]);
+    const payloads = await netfilter.dump(dumpFlowTables(key), socket);
+    return payloads
+      .map(parseFlowTable)
+      .flatMap(({ table, ...flowTable }) => (table === key.table ? [flowTable] : []));
+  });
 }
 
 async function listCounters(netfilter: Netfilter, key: NftTableKey): Promise<readonly string[]> {

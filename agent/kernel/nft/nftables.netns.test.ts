@@ -20,6 +20,7 @@ import { cidr } from "../../testing/cidr.ts";
 
 assertInsideTestNamespaces();
 const netfilter = createNetlinkClient(loadNative(), NETLINK_NETFILTER);
+const rtnetlink = createNetlinkClient(loadNative());
 const OWN = ["10.244.1.0/24", "fd00:10:244:1::/64"].map(cidr);
 const { PATH = "" } = process.env;
 
@@ -32,7 +33,7 @@ let folder: string;
 
 beforeEach(() => {
   restored = [];
-  nftables = createNftables({ netfilter, onRestored });
+  nftables = createNftables({ netfilter, rtnetlink, onRestored });
   folder = mkdtempSync(join(tmpdir(), "nft-"));
 });
 
@@ -42,7 +43,10 @@ afterEach(async () => {
   await runOnHost("nft", "flush", "ruleset");
 });
 
-after(() => netfilter.close());
+after(() => {
+  netfilter.close();
+  rtnetlink.close();
+});
 
 function inside(...insideCidrs: readonly Cidr[]): Ruleset {
   const masquerade = { families: [4, 6] as const, randomPorts: true };
@@ -62,7 +66,7 @@ function overlay(...nodes: readonly OverlayNode[]): Ruleset {
 
 /** What another agent, which knows nothing, finds not to be as planned. */
 function differences(ruleset: Ruleset): Promise<readonly string[]> {
-  return createNftables({ netfilter, onRestored }).ensure(ruleset);
+  return createNftables({ netfilter, rtnetlink, onRestored }).ensure(ruleset);
 }
 
 /** From now on nft is this script; `nft` in it is the real one. */
@@ -108,7 +112,7 @@ test("host ports come and go without an nft process while nobody else changes an
   assert.deepEqual(await nftables.ensure(ruleset), []);
   assert.equal(said(), "");
   process.env["PATH"] = PATH;
-  const other = createNftables({ netfilter, onRestored });
+  const other = createNftables({ netfilter, rtnetlink, onRestored });
   await other.adoptPods([{ hostLink: "cwb", ports: bindingOf("cwb", 3, 8082) }]);
   assert.deepEqual(await other.ensure(ruleset), []);
   assert.deepEqual(restored, []);

@@ -2,14 +2,16 @@ import { createSharedLock } from "../../lib/shared-lock.ts";
 import type { Family } from "../../net/address.ts";
 import { type Ruleset } from "../../plan/nft/nft-table.ts";
 import { type PortBinding, planPortElements } from "../../plan/pods/host-ports.ts";
-import { planSourceElements, type SourceBinding } from "../../plan/pods/sources.ts";
+import { planSourceElements } from "../../plan/pods/sources.ts";
 import { servesHostPorts, withElements } from "../../plan/rules/ruleset.ts";
+import { readLinkName } from "../../netlink/link/parse-link.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
-import type { JoinedChanges } from "../types.ts";
+import { findLinks } from "../socket/read-one.ts";
 import { createForeignDropPolicyList } from "./foreign/foreign-drop-policies.ts";
 import {
   addHostPorts,
   admit,
+  type AdmitInput,
   type AdoptedPod,
   adoptPods,
   type Admission,
@@ -51,9 +53,8 @@ export interface Nftables {
    * changes, which may be the reason, "not admitted" is answered at once.
    */
   admit<Outcome>(
-    sources: SourceBinding,
+    input: AdmitInput,
     attach: (admission: Admission | undefined) => Promise<Outcome | "not admitted">,
-    joinedChanges?: JoinedChanges,
   ): Promise<Outcome | "not admitted">;
   /**
    * Leads host ports to their attachment, now and in every `ensure` from here on. What has failed is as if it
@@ -65,6 +66,11 @@ export interface Nftables {
   /** Attachments that are older than the agent: the next `ensure` sees to what they have. */
   adoptPods(pods: readonly AdoptedPod[]): Promise<void>;
   hostPorts(): readonly PortBinding[];
+  /**
+   * Leads all connections through all chains again, until the ruleset says otherwise of each: those that
+   * policies have ended go no other way from here on.
+   */
+  renewFlows(): Promise<void>;
 }
 
 export interface NftablesInput {
@@ -73,6 +79,8 @@ export interface NftablesInput {
    * one that was verified; for what the kernel has; and to change attachments' elements.
    */
   readonly netfilter: Pick<NetlinkClient, "execute" | "tryExecute" | "withSocket" | "dump">;
+  /** Is asked which devices of a flow table are there. */
+  readonly rtnetlink: Pick<NetlinkClient, "tryExecute">;
   /** Shared with whoever keeps other tables: created when nobody does. */
   readonly generations?: Generations;
   /** Host ports did not lead to their pods until now, because somebody took them away or nobody was there. */
@@ -81,32 +89,40 @@ export interface NftablesInput {
 
 export function createNftables({
   netfilter,
+  rtnetlink,
   generations = createGenerations(),
   onRestored,
 }: NftablesInput): Nftables {
   const pods = new Map<string, PodElements>();
   const hostPorts = (): PortBinding[] => [...pods.values()].flatMap(({ ports }) => ports ?? []);
   const complete = (ruleset: Ruleset): Ruleset =>
-    withElements(
-      ruleset,
-      hostPorts().flatMap(planPortElements),
-      [...pods.values()].flatMap(({ sources }) => (sources === undefined ? [] : planSourceElements(sources))),
-    );
+    withElements(ruleset, {
+      ports: hostPorts().flatMap(planPortElements),
+      sources: [...pods.values()].flatMap(({ sources }) =>
+        sources === undefined ? [] : planSourceElements(sources),
+      ),
+      fastLinks: [...pods].flatMap(([hostLink, { isFast }]) => (isFast === true ? [hostLink] : [])),
+    });
   const ledger = createTableLedger({
     netfilter,
     generations,
     complete,
+    findLinks: async (names) => {
+      const found = await findLinks(rtnetlink, names, readLinkName);
+      return names.filter((_name, index) => found[index] !== undefined);
+    },
     onRestored: () => onRestored(hostPorts()),
   });
   const turns = createSharedLock();
   const tables = { netfilter, pods, ledger, turns };
 
   return {
-    admit: (sources, attach, joinedChanges) => admit(tables, { sources, joinedChanges }, attach),
+    admit: (input, attach) => admit(tables, input, attach),
     addHostPorts: (binding) => addHostPorts(tables, binding),
     removePods: (hostLinks) => removePods(tables, hostLinks),
     adoptPods: (adopted) => adoptPods(tables, adopted),
     hostPorts,
+    renewFlows: () => turns.exclusive(ledger.renewFlows),
     ensure: (ruleset) =>
       turns.exclusive(() => {
         if (!servesHostPorts(ruleset) && hostPorts().length > 0)

@@ -17,6 +17,7 @@ assertInsideTestNamespaces();
 const { CAUSEWAY_TEST_OLD_NFT: given, PATH = "" } = process.env;
 
 const netfilter = createNetlinkClient(loadNative(), NETLINK_NETFILTER);
+const rtnetlink = createNetlinkClient(loadNative());
 let folder: string;
 
 before(() => {
@@ -32,10 +33,11 @@ after(() => {
   process.env["PATH"] = PATH;
   rmSync(folder, { recursive: true });
   netfilter.close();
+  rtnetlink.close();
 });
 
 test("an nft that does not know what we write is named with its version, and with the one that is needed", async () => {
-  const nftables = createNftables({ netfilter, onRestored: () => undefined });
+  const nftables = createNftables({ netfilter, rtnetlink, onRestored: () => undefined });
   const podCidrs = [cidrOf("10.244.1.0", 24)];
   const masquerade = { families: [4 as const], randomPorts: true };
   const common = { bridge: "cw0", masquerade, serviceAddresses: [], overlay: undefined };

@@ -5,12 +5,14 @@ import {
   type ObservedTable,
   type TablePair,
 } from "../../plan/nft/diff-table.ts";
-import { type Ruleset, TABLE_NAME } from "../../plan/nft/nft-table.ts";
+import { type NftTable, type Ruleset, TABLE_NAME } from "../../plan/nft/nft-table.ts";
+import { formatRenewal } from "../../plan/nft/ruleset-update.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 import { updateTables } from "./apply-tables.ts";
 import type { Generations, TableGeneration } from "./generations.ts";
 import { listTable } from "./list-table.ts";
 import { readGeneration } from "./read-generation.ts";
+import { runNft } from "./run-nft.ts";
 
 /**
  * What our tables must be, and at which generation of the namespace's rulesets they were seen to be so. Its
@@ -21,6 +23,8 @@ export interface TableLedger {
   ensure(ruleset: Ruleset): Promise<readonly string[]>;
   /** What differs from the ruleset of the last `ensure`; undefined before that. */
   check(): Promise<readonly string[] | undefined>;
+  /** See {@link Nftables.renewFlows}. */
+  renewFlows(): Promise<void>;
   /** The ruleset of the last `ensure`. */
   current(): Ruleset | undefined;
   verifiedGeneration(): number;
@@ -31,7 +35,9 @@ export interface TableLedger {
 }
 
 export interface TableLedgerInput {
-  readonly netfilter: Pick<NetlinkClient, "execute" | "tryExecute" | "dump">;
+  readonly netfilter: Pick<NetlinkClient, "execute" | "tryExecute" | "dump" | "withSocket">;
+  /** Those of these links that are there: a flow table can have no others. */
+  readonly findLinks: (names: readonly string[]) => Promise<readonly string[]>;
   readonly generations: Generations;
   /** Adds to a ruleset what attachments have, as it is wanted now. */
   readonly complete: (ruleset: Ruleset) => Ruleset;
@@ -53,14 +59,14 @@ interface Observation {
 }
 
 export function createTableLedger(input: TableLedgerInput): TableLedger {
-  const { netfilter, generations, complete, onRestored } = input;
+  const { netfilter, generations, findLinks, complete, onRestored } = input;
   const known = generations.open(TABLE_NAME);
   /** Without attachments' elements: those that are wanted are in the tables, too. */
   let verified: Ruleset | undefined;
   let current: Ruleset | undefined;
 
   const observe = (ruleset: Ruleset): Promise<Observation> =>
-    observeTables({ netfilter, complete, known, verified: () => verified }, ruleset);
+    observeTables({ ...input, known, verified: () => verified }, ruleset);
   /** What differs; when nothing does, this is remembered. */
   const judge = (ruleset: Ruleset, { generation, seen, tables }: Observation): readonly string[] => {
     const found = tables.flatMap(diffTable);
@@ -76,26 +82,43 @@ export function createTableLedger(input: TableLedgerInput): TableLedger {
     if (left.length > 0) throw new Error(`Cannot verify nftables tables: ${left.join("; ")}`);
   };
 
+  /**
+   * To list thousands of elements would cost more than to change one. nft has succeeded, and each transaction
+   * is one generation (nf_tables_commit of net/netfilter/nf_tables_api.c): if there are no more, nobody else
+   * has changed anything.
+   */
+  const conclude = async (
+    ruleset: Ruleset,
+    before: Observation,
+    count: number | undefined,
+  ): Promise<void> => {
+    const isOurs =
+      count !== undefined &&
+      before.isKnown &&
+      (await readGeneration(netfilter)) === before.generation + count;
+    if (!isOurs) return verify(ruleset);
+    verified = ruleset;
+    before.seen(before.generation + count);
+  };
+
   return {
     async ensure(ruleset) {
       current = ruleset;
       const before = await observe(ruleset);
       const found = judge(ruleset, before);
       if (found.length === 0) return found;
-      const count = await updateTables(complete(ruleset), before.tables);
+      const count = await updateTables(before.tables);
       if (before.tables.some(lacksHostPorts)) onRestored();
-      // To list thousands of elements would cost more than to change one. nft has succeeded, and each
-      // transaction is one generation (nf_tables_commit of net/netfilter/nf_tables_api.c): if there are no
-      // more, nobody else has changed anything.
-      const isOurs =
-        count !== undefined &&
-        before.isKnown &&
-        (await readGeneration(netfilter)) === before.generation + count;
-      if (isOurs) {
-        verified = ruleset;
-        before.seen(before.generation + count);
-      } else await verify(ruleset);
+      await conclude(ruleset, before, count);
       return found;
+    },
+    async renewFlows() {
+      if (current?.some(({ flowTable }) => flowTable !== undefined) !== true) return;
+      const before = await observe(current);
+      const tables = await withLinks(complete(current), findLinks);
+      known.distrust();
+      await runNft(["-f", "-"], tables.map(formatRenewal).join(""));
+      await conclude(current, before, 1);
     },
     check: async () => current && judge(current, await observe(current)),
     current: () => current,
@@ -105,14 +128,14 @@ export function createTableLedger(input: TableLedgerInput): TableLedger {
   };
 }
 
-interface ObserverInput extends Pick<TableLedgerInput, "netfilter" | "complete"> {
+interface ObserverInput extends Pick<TableLedgerInput, "netfilter" | "complete" | "findLinks"> {
   readonly known: TableGeneration;
   readonly verified: () => Ruleset | undefined;
 }
 
 /** The generation is read first: a change while the tables are listed makes the next look a real one. */
 async function observeTables(
-  { netfilter, complete, known: table, verified }: ObserverInput,
+  { netfilter, complete, findLinks, known: table, verified }: ObserverInput,
   ruleset: Ruleset,
 ): Promise<Observation> {
   const seen = table.look();
@@ -122,13 +145,27 @@ async function observeTables(
   if (known === ruleset) return { generation, seen, isKnown: true, tables: [] };
   const completeKnown = known && complete(known);
   const tables: TablePair[] = [];
-  for (const planned of complete(ruleset)) {
+  for (const planned of await withLinks(complete(ruleset), findLinks)) {
     const { family } = planned;
     const observed =
-      completeKnown === undefined ? await listTable(netfilter, family) : observedOf(completeKnown, family);
+      completeKnown === undefined ? await listTable(netfilter, planned) : observedOf(completeKnown, family);
     tables.push({ planned, observed });
   }
   return { generation, seen, isKnown: known !== undefined, tables };
+}
+
+/** Without devices of flow tables that are gone: the kernel takes them out by itself. */
+async function withLinks(
+  ruleset: Ruleset,
+  findLinks: TableLedgerInput["findLinks"],
+): Promise<readonly NftTable[]> {
+  if (ruleset.every(({ flowTable }) => flowTable === undefined)) return ruleset;
+  const found = new Set(await findLinks(ruleset.flatMap(({ flowTable }) => flowTable?.devices ?? [])));
+  return ruleset.map(({ flowTable, ...table }) => {
+    if (flowTable === undefined) return table;
+    const devices = flowTable.devices.filter((device) => found.has(device));
+    return { ...table, flowTable: { ...flowTable, devices } };
+  });
 }
 
 function lacksHostPorts({ planned, observed }: TablePair): boolean {

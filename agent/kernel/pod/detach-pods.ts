@@ -1,6 +1,5 @@
 import { THREADS } from "../../native/threads.ts";
 import { linkLocalOf } from "../../net/mac.ts";
-import { getLink } from "../../netlink/link/link.ts";
 import type { NetlinkRequest } from "../../netlink/message/message.ts";
 import { deleteNeighbour } from "../../netlink/route/neighbour.ts";
 import { type Link, type LinkIdentity, parseLink, parseLinkIdentity } from "../../netlink/link/parse-link.ts";
@@ -11,7 +10,7 @@ import { parseAltNames } from "../../plan/pods/pod-settings.ts";
 import { FIRST_DELETION_GROUP, isOurs } from "../link/ownership.ts";
 import { deleteLinks } from "../link/delete-links.ts";
 import { addressRemovals } from "./pod-routes.ts";
-import { readOutcome } from "../socket/read-one.ts";
+import { findLinks } from "../socket/read-one.ts";
 import { removeAll } from "../socket/remove-all.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 
@@ -92,7 +91,7 @@ async function detachAll(rtnetlink: NetlinkClient, batch: Batch): Promise<void> 
     work.catch((error: unknown) => void faults.push(error));
   try {
     await attempt(removeElements(jobs.map(({ hostLink }) => hostLink)));
-    const links = await findLinks(rtnetlink, jobs);
+    const links = await findJobLinks(rtnetlink, jobs);
     const own = jobs.filter((job) => {
       const link = links.get(job);
       return link !== undefined && isOurs(link);
@@ -114,28 +113,18 @@ async function detachAll(rtnetlink: NetlinkClient, batch: Batch): Promise<void> 
   }
 }
 
-async function findLinks(
+async function findJobLinks(
   rtnetlink: NetlinkClient,
   jobs: readonly Job[],
 ): Promise<ReadonlyMap<Job, LinkIdentity>> {
   const names = jobs.map(({ hostLink }) => hostLink);
-  const found = await findNamed(rtnetlink, names, parseLinkIdentity);
+  const found = await findLinks(rtnetlink, names, parseLinkIdentity);
   const links = new Map<Job, LinkIdentity>();
   for (const [index, job] of jobs.entries()) {
     const link = found[index];
     if (link !== undefined) links.set(job, link);
   }
   return links;
-}
-
-async function findNamed<T>(
-  rtnetlink: NetlinkClient,
-  names: readonly string[],
-  parse: (payload: Buffer) => T,
-): Promise<readonly (T | undefined)[]> {
-  if (names.length === 0) return [];
-  const outcomes = (await rtnetlink.tryExecute([{ requests: names.map(getLink) }])).flat();
-  return outcomes.map((outcome) => readOutcome(outcome, parse));
 }
 
 /** Indices of the ifbs of those that have one: an ifb does not go with the link that it serves. */
@@ -149,7 +138,7 @@ async function findIfbs(
     const settings = link === undefined ? job.known.settings : parseAltNames(link.name, link.altNames);
     return settings?.bandwidth.egress !== undefined;
   });
-  const found = await findNamed(
+  const found = await findLinks(
     rtnetlink,
     shaped.map(({ hostLink }) => ifbName(hostLink)),
     parseLink,

@@ -25,8 +25,12 @@ import { POLICY_TABLE } from "./table/base-table.ts";
 assertInsideTestNamespaces();
 const native = loadNative();
 const netfilter = createNetlinkClient(native, NETLINK_NETFILTER);
+const rtnetlink = createNetlinkClient(native);
 afterEach(() => runOnHost("nft", "flush", "ruleset"));
-after(() => netfilter.close());
+after(() => {
+  netfilter.close();
+  rtnetlink.close();
+});
 
 const RULESET = planRuleset({
   bridge: "cw0",
@@ -48,7 +52,12 @@ function openTables(context: TestContext) {
     },
   };
   const generations = createGenerations();
-  const nftables = createNftables({ netfilter: counting, generations, onRestored: () => undefined });
+  const nftables = createNftables({
+    netfilter: counting,
+    rtnetlink,
+    generations,
+    onRestored: () => undefined,
+  });
   const policy = createPolicyKernel({ netfilter: counting, generations });
   const told: string[] = [];
   const watch = watchNftables(native, {
@@ -89,7 +98,7 @@ function admit(
       return { done: true };
     };
     nftables
-      .admit(SOURCES, attach, joinedChanges)
+      .admit({ sources: SOURCES, isFast: true, joinedChanges }, attach)
       .then((outcome) => outcome === "not admitted" && resolve(false), reject);
   });
 }

@@ -3,6 +3,7 @@ import type { Packet } from "../../plan/policy/evaluate/evaluate.ts";
 import type { Native } from "../socket/native.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 import { listAddresses } from "../link/list-addresses.ts";
+import { createRenewingEnd } from "./renewal/end-and-renew.ts";
 import { type EndedConnections, endConnections } from "./end-connections.ts";
 import { forgetPods } from "./forget-pods.ts";
 import { DEFAULT_POLICY_OPTIONS, DROP_LOG_GROUP, markOf, type PolicyOptions } from "./policy-options.ts";
@@ -38,13 +39,17 @@ export interface PolicyTrafficInput {
   readonly netfilter: NetlinkClient;
   readonly after: (ms: number, work: () => void) => () => void;
   readonly options?: PolicyOptions | undefined;
+  /** Takes what has been marked off the fast path: see {@link Nftables.renewFlows}. */
+  readonly renewFlows?: () => Promise<void>;
 }
 
 export function createPolicyTraffic(input: PolicyTrafficInput): PolicyTraffic {
   const { native, rtnetlink, netfilter, after, options = DEFAULT_POLICY_OPTIONS } = input;
+  const { renewFlows = () => Promise.resolve() } = input;
+  const endAndRenew = createRenewingEnd(renewFlows);
   return {
     endConnections: (addresses, isForbidden) =>
-      endConnections(netfilter, { addresses, isForbidden, mark: markOf(options) }),
+      endAndRenew(() => endConnections(netfilter, { addresses, isForbidden, mark: markOf(options) })),
     forgetPods: (isGone) => forgetPods(netfilter, isGone),
     listOwnAddresses: async () => new Set((await listAddresses(rtnetlink)).map(({ address }) => address)),
     watchDrops: (onDrop, onError) =>

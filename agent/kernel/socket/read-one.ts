@@ -22,6 +22,17 @@ export function readOutcome<T>(outcome: Outcome | undefined, parse: (payload: Bu
   return reply === undefined ? undefined : parse(reply.payload);
 }
 
+/** The links of these names, in their order; undefined where there is none. */
+export async function findLinks<T>(
+  rtnetlink: Pick<NetlinkClient, "tryExecute">,
+  names: readonly string[],
+  parse: (payload: Buffer) => T,
+): Promise<readonly (T | undefined)[]> {
+  if (names.length === 0) return [];
+  const outcomes = (await rtnetlink.tryExecute([{ requests: names.map(getLink) }])).flat();
+  return outcomes.map((outcome) => readOutcome(outcome, parse));
+}
+
 /** The link of that name, or undefined. */
 export function findLink(rtnetlink: NetlinkClient, name: string, socket?: number): Promise<Link | undefined> {
   return readOne(rtnetlink, getLink(name), parseLink, socket);

@@ -1,6 +1,6 @@
 import { listSome } from "../../text/list-some.ts";
 import { formatSetTypes, ruleComment } from "./format-table.ts";
-import { type NftChain, type NftSet, type NftTable, TABLE_NAME } from "./nft-table.ts";
+import { type NftChain, type NftFlowTable, type NftSet, type NftTable, TABLE_NAME } from "./nft-table.ts";
 
 /** A table as the kernel has it, with rules known by their comments. */
 export interface ObservedTable {
@@ -12,6 +12,8 @@ export interface ObservedTable {
   readonly counters: readonly string[];
   readonly sets: readonly NftSet[];
   readonly chains: readonly ObservedChain[];
+  /** As far as one is planned. */
+  readonly flowTables?: readonly NftFlowTable[];
 }
 
 export interface ObservedChain extends Pick<NftChain, "name" | "priority"> {
@@ -33,11 +35,12 @@ export interface TablePair {
 const MAX_NAMED = 3;
 
 /** How a table that is as planned is observed. */
-export function asObserved({ counters, sets, chains }: NftTable): ObservedTable {
+export function asObserved({ counters, sets, chains, flowTable }: NftTable): ObservedTable {
   return {
     flags: 0,
     counters,
     sets,
+    flowTables: flowTable === undefined ? [] : [flowTable],
     chains: chains.map(({ rules, ...chain }) => ({
       ...chain,
       policy: "accept",
@@ -56,6 +59,7 @@ export function diffTable({ planned, observed }: TablePair): readonly string[] {
     ...diffByName("counter", named(planned.counters), named(observed.counters), () => []),
     ...diffByName("set", planned.sets, observed.sets, diffSet),
     ...diffByName("chain", asObserved(planned).chains, observed.chains, diffChain),
+    ...diffByName("flow table", asObserved(planned).flowTables, observed.flowTables, diffFlowTable),
   ].map((difference) => `${table}: ${difference}`);
 }
 
@@ -67,9 +71,9 @@ function describeFlags(flags: number): string {
 }
 
 function diffByName<Item extends { readonly name: string }>(
-  kind: "counter" | "set" | "chain",
-  planned: readonly Item[],
-  observed: readonly Item[],
+  kind: "counter" | "set" | "chain" | "flow table",
+  planned: readonly Item[] = [],
+  observed: readonly Item[] = [],
   diff: (planned: Item, observed: Item) => readonly string[],
 ): readonly string[] {
   const found = new Map(observed.map((item) => [item.name, item]));
@@ -98,6 +102,28 @@ function diffSet(planned: NftSet, observed: NftSet): readonly string[] {
 
 export function isSameType(a: NftSet, b: NftSet): boolean {
   return describeType(a) === describeType(b);
+}
+
+function diffFlowTable(planned: NftFlowTable, observed: NftFlowTable): readonly string[] {
+  const { removed, added } = diffDevices(planned, observed);
+  return [
+    ...(planned.priority === observed.priority
+      ? []
+      : [`has priority ${observed.priority} instead of ${planned.priority}`]),
+    ...(added.length === 0 ? [] : [`lacks ${listElements(added)}`]),
+    ...(removed.length === 0 ? [] : [`has unexpected devices ${listElements(removed)}`]),
+  ];
+}
+
+/** The devices that a flow table must lose and get to be as planned. */
+export function diffDevices(
+  planned: NftFlowTable,
+  observed: NftFlowTable,
+): { readonly removed: readonly string[]; readonly added: readonly string[] } {
+  return {
+    removed: without(observed.devices, new Set(planned.devices)),
+    added: without(planned.devices, new Set(observed.devices)),
+  };
 }
 
 /** By the type alone: the kernel does not tell the expressions that it was declared with. */

@@ -33,12 +33,20 @@ export interface NftSet {
 export interface NftChain {
   readonly name: string;
   readonly type: "nat" | "filter";
-  readonly hook: "prerouting" | "postrouting" | "input" | "output";
+  readonly hook: "prerouting" | "postrouting" | "input" | "forward" | "output";
   readonly priority: number;
   /** Rule text without the comment. */
   readonly rules: readonly { readonly name: string; readonly text: string }[];
   /** Asks what other chains have written on a packet: it comes to a table only after those write it. */
   readonly isLast?: true;
+}
+
+/** Leads packets of established connections past all chains, at the ingress of its devices. */
+export interface NftFlowTable {
+  readonly name: string;
+  readonly priority: number;
+  /** Names of links: see {@link withElements}. */
+  readonly devices: readonly string[];
 }
 
 export interface NftTable {
@@ -47,6 +55,8 @@ export interface NftTable {
   readonly counters: readonly string[];
   readonly sets: readonly NftSet[];
   readonly chains: readonly NftChain[];
+  /** Undefined: there is none, and nobody looks for one. */
+  readonly flowTable?: NftFlowTable | undefined;
 }
 
 /** All tables of ours, each called {@link TABLE_NAME}. */

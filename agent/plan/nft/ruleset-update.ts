@@ -1,6 +1,22 @@
-import { diffElements, diffTable, isSameType, type ObservedChain, type TablePair } from "./diff-table.ts";
-import { formatChain, formatSetTypes, formatTable, kindOf } from "./format-table.ts";
-import { type NftChain, type NftSet, TABLE_NAME } from "./nft-table.ts";
+import {
+  asObserved,
+  diffDevices,
+  diffElements,
+  diffTable,
+  isSameType,
+  type ObservedChain,
+  type ObservedTable,
+  type TablePair,
+} from "./diff-table.ts";
+import {
+  formatChain,
+  formatDevices,
+  formatFlowTable,
+  formatSetTypes,
+  formatTable,
+  kindOf,
+} from "./format-table.ts";
+import { type NftChain, type NftFlowTable, type NftSet, type NftTable, TABLE_NAME } from "./nft-table.ts";
 
 /**
  * nft 1.0.6 takes 2 ms for each that it deletes out of 5,000 elements, and 170 ms to write all of them anew.
@@ -54,8 +70,45 @@ function formatSets(pair: TablePair): readonly string[] {
   const texts = [
     ...counters.map((name) => `add counter ${table} ${name}\n`),
     ...planned.sets.flatMap((set) => formatSet(table, set, found.get(set.name))),
+    ...formatFlowDevices(table, pair),
   ];
   return texts.length === 0 ? [] : [`add table ${table}\n`, ...texts];
+}
+
+function formatFlowDevices(table: string, { planned, observed }: TablePair): readonly string[] {
+  const { flowTable } = planned;
+  if (flowTable === undefined) return [];
+  const found = flowTableOf(flowTable.name, observed);
+  if (found === undefined) return formatFlowTable(table, flowTable).map((line) => `${line}\n`);
+  const { removed, added } = diffDevices(flowTable, found);
+  return [
+    ...formatDevices("delete", table, { ...flowTable, devices: removed }),
+    ...formatDevices("add", table, { ...flowTable, devices: added }),
+  ].map((line) => `${line}\n`);
+}
+
+function flowTableOf(name: string, observed: ObservedTable | undefined) {
+  return observed?.flowTables?.find((candidate) => candidate.name === name);
+}
+
+/**
+ * Replaces the flow table, and with it all that is in it, in one transaction: connections take the way
+ * through all chains again, and come back with their next packet if the rule still says so. They stay
+ * tracked, so none of them is cut by this.
+ */
+export function formatRenewal({ family, flowTable, chains }: NftTable): string {
+  if (flowTable === undefined) return "";
+  const table = `${family} ${TABLE_NAME}`;
+  const users = chains.filter(({ rules }) => rules.some(({ text }) => text.includes(`@${flowTable.name}`)));
+  return [
+    ...users.map(({ name }) => `flush chain ${table} ${name}`),
+    `delete flowtable ${table} ${flowTable.name}`,
+    ...formatFlowTable(table, flowTable),
+    `table ${table} {`,
+    ...users.flatMap(formatChain),
+    "}",
+    "",
+  ].join("\n");
 }
 
 /**
@@ -130,8 +183,10 @@ function formatRules(pair: TablePair): string {
   if (
     observed !== undefined &&
     deletions.length === 0 &&
-    diffTable({ planned, observed: { ...observed, counters: planned.counters, sets: planned.sets } })
-      .length === 0
+    diffTable({
+      planned,
+      observed: { ...asObserved(planned), flags: observed.flags, chains: observed.chains },
+    }).length === 0
   )
     return "";
   return formatChains(table, deletions, planned.chains);
@@ -174,7 +229,16 @@ function isKept({ planned, observed }: TablePair): boolean {
     observed.sets.every((found) => found.name !== set.name || isSameType(set, found));
   const isKeptChain = (chain: NftChain): boolean =>
     observed.chains.every((found) => found.name !== chain.name || isSamePlace(chain, found));
-  return observed.flags === 0 && planned.sets.every(isKeptSet) && planned.chains.every(isKeptChain);
+  return (
+    observed.flags === 0 &&
+    planned.sets.every(isKeptSet) &&
+    planned.chains.every(isKeptChain) &&
+    (observed.flowTables ?? []).every((found) => isKeptFlowTable(planned, found))
+  );
+}
+
+function isKeptFlowTable({ flowTable }: NftTable, found: NftFlowTable): boolean {
+  return flowTable?.name === found.name && flowTable.priority === found.priority;
 }
 
 function isSamePlace(planned: NftChain, { type, hook, priority }: ObservedChain): boolean {

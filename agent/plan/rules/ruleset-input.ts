@@ -1,6 +1,7 @@
 import type { Family } from "../../net/address.ts";
 import type { Cidr } from "../../net/cidr.ts";
 import type { EncryptionRulesInput } from "./encryption-guard.ts";
+import type { FastPathInput } from "./fast-path/fast-path.ts";
 import type { OverlayGuardInput } from "./overlay-guard.ts";
 
 export interface RulesetInput {
@@ -21,6 +22,8 @@ export interface RulesetInput {
   readonly overlay: OverlayGuardInput | undefined;
   /** Undefined where nothing is encrypted. */
   readonly encryption?: EncryptionRulesInput | undefined;
+  /** Undefined: established connections take the way of all others. */
+  readonly fastPath?: FastPathInput | undefined;
 }
 
 export interface MasqueradeInput {

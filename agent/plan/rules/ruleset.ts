@@ -3,8 +3,9 @@ import { LINK_GROUP } from "../../net/host-link.ts";
 import { formatPortElement, type PortElement } from "../pods/host-ports.ts";
 import { formatSourceElement, type SourceElement } from "../pods/sources.ts";
 import { keywordOf } from "../nft/nft-family.ts";
-import type { NftChain, Ruleset } from "../nft/nft-table.ts";
+import type { NftChain, NftFlowTable, Ruleset } from "../nft/nft-table.ts";
 import { planEncryptionRules } from "./encryption-guard.ts";
+import { planFastPath, planFlowTable } from "./fast-path/fast-path.ts";
 import { HOST_PORT_CHAINS, planHostPorts, planPortSets } from "./host-port-rules.ts";
 import { OUTSIDER_COUNTER, planOutsiderRules } from "./outsider-guard.ts";
 import { planOverlayGuard } from "./overlay-guard.ts";
@@ -16,6 +17,12 @@ import { planMasqueradeSets, planSourceNat } from "./source-nat.ts";
 const PRIORITY_RAW = -300;
 
 /**
+ * Of chain `departure` beside a flow table. A release that knows of none finds the chain in the wrong place
+ * and replaces the table whole, the flow table with it: else one would stay after a rollback.
+ */
+const PRIORITY_BESIDE_FLOW_TABLE = -299;
+
+/**
  * Plans all tables: what leaves the cluster's pod network is masqueraded, host ports lead to their pods,
  * redirects about the bridge are dropped, pods speak to nobody but their gateway on layer 2 and from their
  * own addresses, from which nobody else speaks, and only nodes put packets into the overlay.
@@ -25,6 +32,7 @@ export function planRuleset(input: RulesetInput): Ruleset {
   const masqueraded = families.filter((family) => input.masquerade.families.includes(family));
   const overlay = planOverlayGuard(input.overlay);
   const encryption = planEncryptionRules(input.encryption);
+  const { fastPath } = input;
   const withPorts = input.lacksHostPorts === true ? [] : families;
   return [
     {
@@ -38,13 +46,15 @@ export function planRuleset(input: RulesetInput): Ruleset {
       ],
       chains: [
         ...planSourceNat(withPorts, masqueraded, input),
-        planDeparture(input.bridge, [...encryption.departureRules, ...overlay.departureRules]),
+        planDeparture(input, [...encryption.departureRules, ...overlay.departureRules]),
         planErrorGuard(input),
         planArrival([...encryption.arrivalRules, ...planOutsiderRules(input), ...overlay.arrivalRules]),
         ...planHostPorts(withPorts),
         ...overlay.chains,
         ...encryption.chains,
+        ...(fastPath === undefined ? [] : [planFastPath(input.bridge, fastPath)]),
       ],
+      ...(fastPath === undefined ? {} : { flowTable: planFlowTable(fastPath) }),
     },
     planPortGuard(),
   ];
@@ -55,15 +65,17 @@ export function servesHostPorts(ruleset: Ruleset): boolean {
   return ruleset.some(({ chains }) => chains.some(({ name }) => name.startsWith(HOST_PORT_CHAINS)));
 }
 
-/**
- * The same ruleset with what is each attachment's own: its host ports, and the addresses that it may send
- * from.
- */
-export function withElements(
-  ruleset: Ruleset,
-  ports: readonly PortElement[],
-  sources: readonly SourceElement[],
-): Ruleset {
+/** What is each attachment's own. */
+export interface AttachmentElements {
+  readonly ports: readonly PortElement[];
+  /** The addresses that it may send from. */
+  readonly sources: readonly SourceElement[];
+  /** Host links that are devices of a flow table. */
+  readonly fastLinks: readonly string[];
+}
+
+/** The same ruleset with what is each attachment's own. */
+export function withElements(ruleset: Ruleset, { ports, sources, fastLinks }: AttachmentElements): Ruleset {
   if (ports.length === 0 && sources.length === 0) return ruleset;
   const texts = new Map<string, string[]>();
   const add = (set: string, text: string): void => {
@@ -76,7 +88,12 @@ export function withElements(
   return ruleset.map((table) => ({
     ...table,
     sets: table.sets.map((set) => ({ ...set, elements: texts.get(set.name) ?? set.elements })),
+    ...(table.flowTable === undefined ? {} : { flowTable: withDevices(table.flowTable, fastLinks) }),
   }));
+}
+
+function withDevices(flowTable: NftFlowTable, links: readonly string[]): NftFlowTable {
+  return { ...flowTable, devices: [...flowTable.devices, ...links] };
 }
 
 /** The filter of what arrives, before it is tracked. */
@@ -137,12 +154,12 @@ function planErrorGuard({ bridge, podCidrs }: RulesetInput): NftChain {
  * the host would tell the sender to take the short way, which the guard does not allow. send_redirects of one
  * link cannot turn this off (it is ORed with that of "all"), and IPv6 has no such switch.
  */
-function planDeparture(bridge: string, untracked: NftChain["rules"]): NftChain {
+function planDeparture({ bridge, fastPath }: RulesetInput, untracked: NftChain["rules"]): NftChain {
   return {
     name: "departure",
     type: "filter",
     hook: "output",
-    priority: PRIORITY_RAW,
+    priority: fastPath === undefined ? PRIORITY_RAW : PRIORITY_BESIDE_FLOW_TABLE,
     rules: [
       ...untracked,
       NO_ICMP,

@@ -17,15 +17,18 @@ import {
   type OverlayBindings,
   type OverlayBindingsInput,
 } from "../../plan/rules/overlay-bindings.ts";
+import type { FastPathInput } from "../../plan/rules/fast-path/fast-path.ts";
 import { planRuleset } from "../../plan/rules/ruleset.ts";
 import type { ReportChanges } from "../report/report-changes.ts";
 import { inSlices } from "../runner/in-slices.ts";
-import { createRules } from "./apply-rules.ts";
+import { createRules } from "./rules/apply-rules.ts";
+import { createFastPath, type FastPathSettings } from "./rules/fast-path.ts";
 import type { EncryptionSettings } from "./cluster-encryption.ts";
 import { type LocalNetwork, livePrefixes } from "./local-network.ts";
 
-export interface ClusterRulesetInput extends VxlanSettings {
-  readonly kernel: Pick<Kernel, "ensureRuleset" | "findMissingFeatures" | "listPeers">;
+export interface ClusterRulesetInput extends VxlanSettings, Pick<FastPathSettings, "fastPath" | "policy"> {
+  readonly kernel: Pick<Kernel, "ensureRuleset" | "findMissingFeatures" | "listPeers"> &
+    FastPathSettings["kernel"];
   readonly readiness: Pick<Readiness, "warn">;
   readonly nodeName: string;
   readonly bridge: string;
@@ -58,6 +61,7 @@ interface Parts extends ClusterRulesetTask {
   readonly remembered: readonly RememberedPeer[];
   readonly nodes: readonly OverlayNode[];
   readonly bindings: OverlayBindings;
+  readonly fastPath: FastPathInput | undefined;
 }
 
 /** Applies masquerade and the guards of pods and the overlay. */
@@ -66,6 +70,7 @@ export function createClusterRuleset(
 ): (task: ClusterRulesetTask) => Promise<void> {
   const { kernel, nodeName } = input;
   const applyRules = createRules(input);
+  const findFastPath = createFastPath(input);
   const planOnce = rememberLast(planRuleset);
   const bindOnce = rememberLast(bindInSlices);
   let applied: Ruleset | undefined;
@@ -76,17 +81,19 @@ export function createClusterRuleset(
     // traffic goes on.
     const remembered = isComplete ? [] : await kernel.listPeers();
     const nodes = overlayNodes({ claims, remembered, isOwn: ownClaims({ nodeName, ownCidrs: podCidrs }) });
+    const fastPath = await findFastPath(local, task);
     const key = [
       podCidrs.map(formatCidr),
       remembered.map(({ destination, node = "" }) => `${formatCidr(destination)}@${node}`),
       [isReceiver, local.addresses, local.underlay.serviceAddresses],
+      JSON.stringify(fastPath),
     ].join(" ");
     const bindings = await bindOnce([claims, key], () => {
       return { ownAddresses: local.addresses, nodes: isReceiver ? nodes : [] };
     });
     const plan = (lacksHostPorts: boolean): Ruleset =>
       planOnce([claims, `${lacksHostPorts} ${key}`], () => {
-        return { ...rulesetInput(input, { ...task, remembered, nodes, bindings }), lacksHostPorts };
+        return { ...rulesetInput(input, { ...task, remembered, nodes, bindings, fastPath }), lacksHostPorts };
       });
     const { ruleset, found } = await applyRules(plan, task).catch((error: unknown) => {
       input.onRulesetError();
@@ -106,7 +113,7 @@ async function bindInSlices({ ownAddresses, nodes }: OverlayBindingsInput): Prom
 }
 
 function rulesetInput(input: ClusterRulesetInput, parts: Parts): Parameters<typeof planRuleset>[0] {
-  const { local, claims, remembered, nodes, bindings, isReceiver } = parts;
+  const { local, claims, remembered, nodes, bindings, isReceiver, fastPath } = parts;
   const overlay = {
     bridge: input.bridge,
     devices: parts.tunnelNames,
@@ -129,6 +136,7 @@ function rulesetInput(input: ClusterRulesetInput, parts: Parts): Parameters<type
     masquerade: { families: input.masquerade, randomPorts: input.masqueradeRandomPorts },
     overlay: input.overlay === "never" && !isReceiver ? undefined : overlay,
     encryption: encryptionOf(input, others, local),
+    fastPath,
   };
 }
 

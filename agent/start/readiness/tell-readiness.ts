@@ -12,6 +12,7 @@ const WARNING_EVENTS: Readonly<Record<WarningPart, EventReason | undefined>> = {
   "host ports": "HostPortsUnavailable",
   encryption: "TrafficNotEncrypted",
   "key rotation": "KeyRotationDelayed",
+  "fast path": undefined,
   "packet filters": undefined,
   "network policies": undefined,
 };

@@ -78,7 +78,8 @@ function createPromptKernel(asked: Asked): Pick<Kernel, "attachPod"> {
     },
   };
   const rtnetlink = createNetlinkClient(native);
-  const nftables = createNftables({ netfilter: createNetlinkClient(native), onRestored: () => undefined });
+  const netfilter = createNetlinkClient(native);
+  const nftables = createNftables({ netfilter, rtnetlink, onRestored: () => undefined });
   let lastLinkIndex = 1_000_000;
   const context = {
     rtnetlink,
@@ -93,7 +94,10 @@ function createPromptKernel(asked: Asked): Pick<Kernel, "attachPod"> {
       const { host, pod, attachment } = plan;
       const { addresses } = attachment;
       return nftables.admit<AttachOutcome>(
-        { hostLink: host.link, mac: pod.mac, addresses, anySource: false },
+        {
+          sources: { hostLink: host.link, mac: pod.mac, addresses, anySource: false },
+          isFast: true,
+        },
         (admission) => attachPod({ ...context, admission, earlyReply }, plan, sockets),
       );
     },

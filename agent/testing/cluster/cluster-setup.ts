@@ -51,6 +51,8 @@ export const CLUSTER_SETTINGS = {
   masquerade: [4, 6],
   masqueradeRandomPorts: true,
   clusterCIDRs: [],
+  fastPath: "off",
+  policy: { enabled: true, toOwnNode: "enforce", markBit: 29 },
 } as const;
 
 /** A reconciler over a kernel that notes what it is told, and answers what the test wants. */
@@ -78,6 +80,7 @@ export function setUp(
     kernelRefusals: [] as string[],
     rulesetFault: undefined as Error | undefined,
     rulesetErrors: 0,
+    fastPathFault: undefined as string | undefined,
     hear: (_what: "ruleset" | "routes"): unknown => undefined,
     ownRefusals: 0,
     readiness: createReadiness(() => undefined),
@@ -91,6 +94,7 @@ export function setUp(
         return Promise.resolve({ changes: setup.changes, conflicts: [], refusals: setup.kernelRefusals });
       },
       findMissingFeatures: () => Promise.resolve([]),
+      findFastPathFault: () => Promise.resolve(setup.fastPathFault),
       listPeers: () => Promise.resolve([{ destination: cidr("10.244.77.0/24"), node: "203.0.113.77" }]),
       ensureRuleset(ruleset) {
         rulesets.push(ruleset);

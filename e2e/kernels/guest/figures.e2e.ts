@@ -1,12 +1,13 @@
 /**
  * What an ADD takes on this kernel, next to the same work by raw netlink and with encryption on, what the
- * agent keeps in memory, and what encrypted pods carry next to WireGuard by hand: ratios, since a guest is
- * slow.
+ * agent keeps in memory, what encrypted pods carry next to WireGuard by hand, and what the fast path
+ * brings: ratios, since a guest is slow.
  */
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { after, test } from "node:test";
 import { cidrFromCanonical } from "../../../agent/net/cidr.ts";
+import { findFastPathFault } from "../../../agent/kernel/nft/probe-features.ts";
 import { type Causeway, startCauseway } from "../../../bench/causeway.ts";
 import { createFloor } from "../../../bench/floor.ts";
 import { makeHost, WORK_FOLDER } from "../../../bench/machine.ts";
@@ -49,6 +50,10 @@ after(async () => {
   for (const agent of [ours, encrypted]) await agent.close();
 });
 
+/** Round trips over established connections, with the fast path, of those without. */
+const FAST = { rounds: 5, ms: 60 };
+const MIN_FAST_RATIO = 1.3;
+
 const say = (name: string, value: number): void => console.log(`guest: fact ${name} ${value.toFixed(2)}`);
 
 test("an ADD takes at most a few times what raw netlink does, and the same with encryption", () => {
@@ -73,6 +78,30 @@ test("an ADD takes at most a few times what raw netlink does, and the same with 
   assert.ok(ourMs / floorMs < MAX_RATIO, `${ourMs} ms, raw netlink ${floorMs} ms`);
   assert.ok(encryptedMs / ourMs < MAX_ENCRYPTED_RATIO, `${encryptedMs} ms, without encryption ${ourMs} ms`);
 });
+
+if ((await findFastPathFault()) === undefined)
+  test("with the fast path established connections carry more, on a node and across nodes", async () => {
+    const usual = await makeCauseway({ id: "usual", name: "without" });
+    const fast = await makeCauseway({ id: "fast", name: "with", hasFastPath: true });
+    const networks = [usual, fast];
+    const ratios = new Map<string, number>();
+    for (const way of ["same node", "across nodes"] as const)
+      for (const kind of ["rr", "crr", "udp-answered", "stream"] as const) {
+        const costs = new Map(networks.map((network) => [network, [] as number[]]));
+        for (let round = 0; round < FAST.rounds; round++)
+          for (const network of inTurn(networks, round)) {
+            const path = network.paths[way];
+            assert.ok(path !== undefined);
+            costs.get(network)?.push(measureTraffic(kind, path, FAST.ms).time);
+          }
+        const ratio = median(costs.get(usual) ?? []) / median(costs.get(fast) ?? []);
+        ratios.set(`${kind} ${way}`, ratio);
+        say(`fast-${kind}-${way.replaceAll(" ", "-")}`, ratio);
+      }
+    for (const network of networks) await network.close();
+    for (const way of ["same node", "across nodes"])
+      assert.ok((ratios.get(`rr ${way}`) ?? 0) >= MIN_FAST_RATIO, JSON.stringify([...ratios]));
+  });
 
 test("encrypted pods of two nodes carry by TCP what WireGuard by hand does, without a bridge and with one", async () => {
   const causeway = await makeCauseway({ id: "causeway", name: "Causeway", isEncrypted: true });

@@ -20,6 +20,8 @@ export interface GuestNode {
 export interface PodCall {
   readonly containerId?: string;
   readonly netns?: string;
+  /** CNI_ARGS, as `K8S_POD_NAME=…`. */
+  readonly args?: string;
   /** Further keys of the configuration. */
   readonly config?: object;
 }
@@ -91,7 +93,7 @@ export function launchNode(flags: readonly string[]): GuestNode {
       if (child.exitCode !== null) throw new Error(`The agent has ended with ${child.exitCode}`);
       return get("/readyz").catch(() => "");
     },
-    call(command, { containerId = "c1", netns, config = {} }) {
+    call(command, { containerId = "c1", netns, args = "", config = {} }) {
       const stdin = JSON.stringify({
         cniVersion: "1.1.0",
         name: "causeway",
@@ -107,6 +109,7 @@ export function launchNode(flags: readonly string[]): GuestNode {
           CNI_CONTAINERID: containerId,
           CNI_NETNS: netns === undefined ? "" : `/run/netns/${netns}`,
           CNI_IFNAME: "eth0",
+          CNI_ARGS: args,
           CNI_PATH: `${FOLDER}/bin`,
         },
       });

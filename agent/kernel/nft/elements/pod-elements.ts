@@ -12,10 +12,12 @@ import {
   type SourceElement,
 } from "../../../plan/pods/sources.ts";
 import { servesHostPorts } from "../../../plan/rules/ruleset.ts";
+import { changeDevices } from "../../../netlink/nft/nft-flow-table.ts";
 import type { NetlinkClient } from "../../socket/netlink-client.ts";
 import type { JoinedChanges } from "../../types.ts";
 import { portSetElement } from "./port-elements.ts";
 import { sourceSetElement } from "./source-elements.ts";
+import { tableKey } from "../list-table.ts";
 import { findMissingFeatures } from "../probe-features.ts";
 import type { TableLedger } from "../table-ledger.ts";
 
@@ -34,6 +36,8 @@ export interface Admission {
 export interface PodElements {
   readonly sources?: SourceBinding | undefined;
   readonly ports?: PortBinding | undefined;
+  /** Its host link is a device of the flow table, where there is one. */
+  readonly isFast?: boolean;
 }
 
 export interface AdoptedPod extends PodElements {
@@ -54,13 +58,16 @@ export interface PodTables {
 
 const MAX_ATTEMPTS = 3;
 
+export interface AdmitInput {
+  readonly sources: SourceBinding;
+  readonly isFast: boolean;
+  readonly joinedChanges?: JoinedChanges | undefined;
+}
+
 /** See {@link Nftables.admit}. */
 export async function admit<Outcome>(
   tables: PodTables,
-  {
-    sources,
-    joinedChanges,
-  }: { readonly sources: SourceBinding; readonly joinedChanges: JoinedChanges | undefined },
+  { sources, isFast, joinedChanges }: AdmitInput,
   attach: (admission: Admission | undefined) => Promise<Outcome | "not admitted">,
 ): Promise<Outcome | "not admitted"> {
   const { netfilter, pods, ledger, turns } = tables;
@@ -69,12 +76,19 @@ export async function admit<Outcome>(
     ledger.advance();
     joinedChanges?.made();
   };
+  /** The link joins the flow table once it is there, and who waits for it has been answered. */
+  const joined = async (attaching: Promise<Outcome | "not admitted">): Promise<Outcome | "not admitted"> => {
+    const outcome = await attaching;
+    if (isFast && typeof outcome !== "string") await changeFastLinks(tables, "add", [sources.hostLink]);
+    return outcome;
+  };
   try {
     let outcome = await turns.shared(() => {
-      pods.set(sources.hostLink, { sources });
-      return netfilter.withSocket((socket) =>
+      pods.set(sources.hostLink, { sources, isFast });
+      const attaching = netfilter.withSocket((socket) =>
         attach({ socket, joinedChanges: joinedChanges?.bodies ?? [], made }),
       );
+      return joined(attaching);
     });
     if (outcome === "not admitted" && joinedChanges !== undefined) {
       restore(pods, sources.hostLink, before);
@@ -83,7 +97,7 @@ export async function admit<Outcome>(
     if (outcome === "not admitted") {
       ledger.distrust();
       await putRight(tables);
-      outcome = await turns.shared(() => attach(undefined));
+      outcome = await turns.shared(() => joined(attach(undefined)));
     }
     if (outcome === "not admitted") throw new Error(`Cannot admit "${sources.hostLink}": it was refused`);
     if (typeof outcome === "string") await dismiss(tables, sources, before);
@@ -129,14 +143,36 @@ export async function removePods(
   let ports: readonly PortBinding[] = [];
   await change(tables, "delete", () => {
     const removed = hostLinks.flatMap((hostLink) => pods.get(hostLink) ?? []);
+    const fastLinks = hostLinks.filter((hostLink) => pods.get(hostLink)?.isFast === true);
     for (const hostLink of hostLinks) pods.delete(hostLink);
     ports = removed.flatMap((pod) => pod.ports ?? []);
     const sources = removed.flatMap((pod) =>
       pod.sources === undefined ? [] : planSourceElements(pod.sources),
     );
-    return { ports, sources };
+    return { ports, sources, fastLinks };
   });
   return ports;
+}
+
+/**
+ * One transaction about the devices of the flow table, where there is one. What fails is seen to by the next
+ * look at the tables: a link that is gone has left by itself.
+ */
+async function changeFastLinks(
+  { netfilter, ledger }: PodTables,
+  verb: "add" | "delete",
+  links: readonly string[],
+): Promise<void> {
+  const { family, flowTable } = ledger.current()?.find((table) => table.flowTable !== undefined) ?? {};
+  if (family === undefined || flowTable === undefined || links.length === 0) return;
+  const request = changeDevices(tableKey(family), verb, {
+    ...flowTable,
+    table: TABLE_NAME,
+    devices: links,
+  });
+  const [outcome] = (await netfilter.tryExecute([{ requests: [request] }]).catch(() => [])).flat();
+  if (outcome?.status === "done") ledger.advance();
+  else ledger.distrust();
 }
 
 /** See {@link Nftables.adoptPods}. */
@@ -167,15 +203,22 @@ async function putRight({ ledger, turns }: PodTables): Promise<void> {
   }
 }
 
+interface ElementChange {
+  readonly ports: readonly PortBinding[];
+  readonly sources: readonly SourceElement[];
+  readonly fastLinks?: readonly string[];
+}
+
 /** One transaction about attachments' elements, once `register` has noted what is wanted from now on. */
 async function change(
   tables: PodTables,
   verb: "add" | "delete",
-  register: () => { readonly ports: readonly PortBinding[]; readonly sources: readonly SourceElement[] },
+  register: () => ElementChange,
 ): Promise<void> {
   const { netfilter, ledger, turns } = tables;
   const isMade = await turns.shared(async () => {
     const changed = register();
+    await changeFastLinks(tables, verb, changed.fastLinks ?? []);
     const elements = [
       ...changed.ports.flatMap(planPortElements).map(portSetElement),
       ...changed.sources.map(sourceSetElement),

@@ -1,9 +1,9 @@
 import { release } from "node:os";
-import type { Kernel } from "../../kernel/kernel.ts";
-import type { Faults } from "../../kernel/types.ts";
-import type { Readiness } from "../../lib/readiness.ts";
-import type { Ruleset } from "../../plan/nft/nft-table.ts";
-import { describeMissing, type KernelFeature } from "../../plan/node/kernel-features.ts";
+import type { Kernel } from "../../../kernel/kernel.ts";
+import type { Faults } from "../../../kernel/types.ts";
+import type { Readiness } from "../../../lib/readiness.ts";
+import type { Ruleset } from "../../../plan/nft/nft-table.ts";
+import { describeMissing, type KernelFeature } from "../../../plan/node/kernel-features.ts";
 
 export interface RulesInput {
   readonly kernel: Pick<Kernel, "ensureRuleset" | "findMissingFeatures">;

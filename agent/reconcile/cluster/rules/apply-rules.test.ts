@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createReadiness } from "../../lib/readiness.ts";
-import type { Ruleset } from "../../plan/nft/nft-table.ts";
-import { KERNEL_FEATURES, type KernelFeature } from "../../plan/node/kernel-features.ts";
+import { createReadiness } from "../../../lib/readiness.ts";
+import type { Ruleset } from "../../../plan/nft/nft-table.ts";
+import { KERNEL_FEATURES, type KernelFeature } from "../../../plan/node/kernel-features.ts";
 import { createRules } from "./apply-rules.ts";
 
 const WITH: Ruleset = [{ family: "inet", counters: [], sets: [], chains: [] }];
