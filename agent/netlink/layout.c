@@ -86,6 +86,7 @@ static void veth(void)
 	put_u32(IFLA_MTU, 1450);
 	put_u32(IFLA_NUM_TX_QUEUES, 1);
 	put_u32(IFLA_NUM_RX_QUEUES, 1);
+	put_u8(IFLA_OPERSTATE, 5); // IF_OPER_DORMANT of linux/if.h, which net/if.h excludes
 	put_u32(IFLA_MASTER, 3);
 	put_u32(IFLA_GROUP, 99);
 	struct rtattr *info = open_nest(IFLA_LINKINFO);

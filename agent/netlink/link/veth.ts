@@ -5,6 +5,7 @@ import {
   nested,
   optional,
   textAttribute,
+  u8Attribute,
   u32Attribute,
 } from "../message/attributes.ts";
 import {
@@ -19,6 +20,7 @@ import {
   IFLA_NET_NS_FD,
   IFLA_NUM_RX_QUEUES,
   IFLA_NUM_TX_QUEUES,
+  IFLA_OPERSTATE,
   NLM_F_CREATE,
   NLM_F_EXCL,
   RTM_NEWLINK,
@@ -60,6 +62,12 @@ export interface VethSpec {
  */
 const QUEUES = 1;
 
+/**
+ * IF_OPER_DORMANT of linux/if.h. A link whose state nobody has looked at yet is IF_OPER_UNKNOWN, which counts
+ * as running: only from another state on does IFF_RUNNING tell that the kernel's worker has seen the carrier.
+ */
+const NOT_YET_SEEN = 5;
+
 function endAttributes({ name, mac, mtu }: VethEnd): Attribute {
   return [
     ...textAttribute(IFLA_IFNAME, name),
@@ -82,6 +90,7 @@ export function createVeth({ host, peer }: VethSpec): NetlinkRequest {
     payload: [
       linkHeader(host),
       ...endAttributes(host),
+      ...u8Attribute(IFLA_OPERSTATE, NOT_YET_SEEN),
       ...optional(host.master, (master) => u32Attribute(IFLA_MASTER, master)),
       ...optional(host.group, (group) => u32Attribute(IFLA_GROUP, group)),
       ...nested(IFLA_LINKINFO, textAttribute(IFLA_INFO_KIND, "veth"), data),

@@ -3,6 +3,7 @@ import { mkdirSync, openSync, readFileSync } from "node:fs";
 
 /** An agent in a guest, and the shim as a runtime would call it. */
 export interface GuestNode {
+  readonly pid: number;
   /** Runs the shim for one pod; `netns` is the name of a namespace. */
   call(command: string, pod: PodCall): CallOutcome;
   /** A page of the probes' address. */
@@ -86,6 +87,7 @@ export function launchNode(flags: readonly string[]): GuestNode {
   const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
   const get = async (path: string): Promise<string> => (await fetch(`http://127.0.0.1:9656${path}`)).text();
   return {
+    pid: child.pid ?? 0,
     get,
     async readiness() {
       if (child.exitCode !== null) throw new Error(`The agent has ended with ${child.exitCode}`);

@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { after, test } from "node:test";
+import { askAtOnce } from "./first-packet.ts";
 import { run, startNode, until } from "./guest-node.ts";
 
 const NODES_FILE = "/run/nodes.yaml";
@@ -87,6 +88,17 @@ test("pods live with fallback devices of tunnels in every namespace, and with th
   for (const device of ["sit0", "tunl0", "gre0", "ip6tnl0"]) run(`ip -n a link show ${device}`);
   assert.equal(run("ip netns exec a sysctl -n net.ipv4.conf.eth0.arp_ignore"), "1\n");
   assert.ok(pings("10.244.1.3"));
+});
+
+test("a pod's first packet is answered also where the kernel's worker that sees carriers comes last", async () => {
+  run("ip netns add c");
+  const add = (): void => {
+    const { exitCode, stdout } = node.call("ADD", { containerId: "c", netns: "c" });
+    assert.equal(exitCode, 0, stdout);
+  };
+  const answers = await askAtOnce(node.pid, { netns: "c", gateway: "10.244.1.1", add });
+  assert.deepEqual(answers, ["first", "second"]);
+  assert.equal(node.call("DEL", { containerId: "c", netns: "c" }).exitCode, 0);
 });
 
 test("over an uplink with delay and loss a route that was taken is repaired, and pods reach the other node, with their largest packets too", async () => {
