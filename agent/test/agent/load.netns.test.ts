@@ -36,7 +36,7 @@ function sampleRss(): { stop(): { readonly peak: number; readonly samples: numbe
   const timer = setInterval(() => {
     peak = Math.max(peak, agent.residentBytes());
     samples++;
-  }, SAMPLE_MS);
+  }, SAMPLE_MS).unref();
   return {
     stop() {
       clearInterval(timer);

@@ -42,3 +42,9 @@ test("a program runs in the namespace that is asked for, and goes on after its f
   await eventually("both are gone", () => [pid, holder].every((ended) => !existsSync(`/proc/${ended}`)));
   await endPrivileged(pid);
 });
+
+test("a thousand requests at once are all answered: of 500, some were refused (EAGAIN)", async () => {
+  const asked = Array.from({ length: 1000 }, () => privileged({ command: ["true"] }));
+  const exitCodes = (await Promise.all(asked)).map(({ exitCode }) => exitCode);
+  assert.deepEqual(new Set(exitCodes), new Set([0]));
+});
