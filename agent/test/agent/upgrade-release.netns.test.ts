@@ -8,11 +8,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test, type TestContext } from "node:test";
 import type { AgentProcess } from "../../testing/agent/agent-process.ts";
-import { eventually } from "../../testing/machine/eventually.ts";
 import { carryNumbers } from "../../testing/machine/carry-numbers.ts";
 import { type FormerAgent, startFormerAgent } from "../../testing/agent/former-release.ts";
 import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
 import { OVERLAY_NODES } from "../../testing/machine/overlay-lab.ts";
+import { endPrivileged, privileged } from "../../testing/runner/privileged.ts";
 import { makeOverlayNetwork, type OverlayNetwork } from "../../testing/machine/overlay-network.ts";
 
 const GATEWAYS = ["10.244.1.1", "fd00:1::1"];
@@ -72,28 +72,17 @@ interface Conversation {
 /** Asks every 5 ms, until it is ended. */
 async function converse(context: TestContext, { name, from, target }: Pair): Promise<Conversation> {
   const file = join(folder, name.replaceAll(/\W/g, "-"));
-  const script = `echo $$ >${file}.pid; exec ping -n -q -i 0.005 ${target} >${file} 2>&1`;
-  const run = from === undefined ? runOnHost("sh", "-c", script) : from.run("sh", "-c", script);
-  const done = run.catch(() => undefined); // ping ends with 1 when nothing was answered
-  context.after(() => runOnHost("sh", "-c", `kill -9 ${readPid(file)} 2>/dev/null; true`));
-  await eventually(`${name} begins`, async () => readPid(file) !== "");
+  const script = `echo begins; exec ping -n -q -i 0.005 ${target} >${file} 2>&1`;
+  const { pid } = await privileged({ command: ["sh", "-c", script], netns: from?.path, background: true });
+  context.after(() => endPrivileged(pid));
   return {
     async end() {
-      await runOnHost("kill", "-INT", readPid(file));
-      await done;
+      await endPrivileged(pid, "SIGINT");
       const [, sent, received] =
         /(\d+) packets transmitted, (\d+) received/.exec(readFileSync(file, "utf8")) ?? [];
       return { sent: Number(sent), lost: Number(sent) - Number(received) };
     },
   };
-}
-
-function readPid(file: string): string {
-  try {
-    return readFileSync(`${file}.pid`, "utf8").trim();
-  } catch {
-    return "";
-  }
 }
 
 /** What the host has: `former` or the shape of today. */

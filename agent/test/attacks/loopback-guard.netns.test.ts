@@ -51,9 +51,9 @@ async function listen(where: Netns | undefined, address: string, port: number): 
       socket.send("heard", port, address);
     });
     socket.bind(${port}, ${JSON.stringify(address)}, () => console.log("ready"));`;
-  const enter = where === undefined ? [] : ["nsenter", `--net=${where.path}`];
   const { pid } = await privileged({
-    command: [...enter, process.execPath, "-e", program],
+    command: [process.execPath, "-e", program],
+    netns: where?.path,
     background: true,
   });
   servers.push(pid);

@@ -48,7 +48,8 @@ async function startAgent(...flags: readonly string[]): Promise<AgentProcess> {
 async function sendFrames(from: Netns, ...frames: readonly object[]): Promise<void> {
   const program = new URL("../../testing/packets/send-udp-frames.ts", import.meta.url).pathname;
   const { exitCode, stderr } = await privileged({
-    command: ["nsenter", `--net=${from.path}`, process.execPath, program],
+    command: [process.execPath, program],
+    netns: from.path,
     stdin: JSON.stringify(frames),
   });
   assert.equal(exitCode, 0, stderr);
@@ -179,8 +180,8 @@ test("an upgrade from the release without the check, and the way back, lose no p
     theirs.map(async (address, index) => {
       const file = join(node.folder, `ping-${index}`);
       const ping = `echo ready; exec ping -q -i 0.002 ${address} >${file}`;
-      const command = ["nsenter", `--net=${attacker.path}`, "sh", "-c", ping];
-      return { file, pid: (await privileged({ command, background: true })).pid };
+      const request = { command: ["sh", "-c", ping], netns: attacker.path, background: true };
+      return { file, pid: (await privileged(request)).pid };
     }),
   );
   agent = await startAgent();

@@ -187,7 +187,8 @@ test("an API server behind a route that leads nowhere is reached again after the
   await lab.outside.run("ip", "address", "add", "198.51.100.7/32", "dev", "lo");
   const server = `require("http").createServer((q, a) => a.setHeader("content-type", "application/json").end('{"gitVersion":"v1.36.1"}')).listen(6443, "198.51.100.7", () => console.log("up"))`;
   const { pid } = await privileged({
-    command: ["nsenter", `--net=${lab.outside.path}`, process.execPath, "-e", server],
+    command: [process.execPath, "-e", server],
+    netns: lab.outside.path,
     background: true,
   });
   pids.push(pid);

@@ -81,9 +81,9 @@ async function assertUnderstood([program = "", ...args]: readonly string[], reme
   }
   const simulate = { "apt-get": ["--simulate"], nft: ["--check"], kubectl: ["--server=http://127.0.0.1:1"] };
   const flags = simulate[program as keyof typeof simulate] ?? [];
-  const command = ["nsenter", `--net=${netns.path}`, program, ...flags, ...args];
   const { stderr } = await privileged({
-    command,
+    command: [program, ...flags, ...args],
+    netns: netns.path,
     environment: { LC_ALL: "C", HOME: folder, PATH: process.env["PATH"] ?? "" },
   });
   assert.doesNotMatch(stderr, complaint, remedy);

@@ -76,8 +76,8 @@ async function measure(from: Pod, to: Pod, { settleMs, ms }: Duration): Promise<
   const received = netns.run(process.execPath, PROGRAM, "receive", "5000", String(settleMs), String(ms));
   await eventually("the receiver listens", async () => (await netns.run("ss", "-Hltn")).includes(":5000"));
   const sender = `echo started; exec ${process.execPath} ${PROGRAM} send ${address} 5000`;
-  const command = ["nsenter", `--net=${from.netns.path}`, "sh", "-c", sender];
-  const { pid } = await privileged({ command, background: true });
+  const command = ["sh", "-c", sender];
+  const { pid } = await privileged({ command, netns: from.netns.path, background: true });
   const rate = Number((await received).split("\n")[1]);
   await endPrivileged(pid);
   return rate;

@@ -13,7 +13,7 @@ const SOCKET_VARIABLE = "CAUSEWAY_TEST_PRIVILEGED";
 interface PrivilegedRequest {
   readonly command: readonly string[];
   /** Path of the network namespace to run it in; that of the test run without. */
-  readonly netns?: string;
+  readonly netns?: string | undefined;
   readonly environment?: Readonly<Record<string, string>>;
   readonly stdin?: string;
   /** Leave it running, and answer with its process ID once it has printed its first line. */
