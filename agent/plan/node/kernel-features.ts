@@ -15,7 +15,6 @@ export interface KernelFeature {
   readonly probe?: string;
 }
 
-const LIMITS = "bandwidth limits";
 /** Netlink tells of tracked connections, marks and deletes them. */
 export const CONNECTION_FEATURE: KernelFeature = {
   option: "NF_CT_NETLINK",
@@ -24,6 +23,7 @@ export const CONNECTION_FEATURE: KernelFeature = {
   isOptional: true,
 };
 
+const LIMITS = "bandwidth limits";
 const LISTENERS = "refusing a host port that a program of the node has";
 
 const INET = "add table inet causeway-probe";
