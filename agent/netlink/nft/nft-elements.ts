@@ -1,4 +1,3 @@
-import { chunk } from "../../net/chunk.ts";
 import { type Attribute, attribute, nested, textAttribute } from "../message/attributes.ts";
 import {
   NFPROTO_BRIDGE,
@@ -96,4 +95,10 @@ export function concatenate(fields: readonly Uint8Array[]): Uint8Array {
 /** The set that elements are of. */
 export function setAttributes(table: string, set: string): Attribute {
   return [...textAttribute(NFTA_SET_ELEM_LIST_TABLE, table), ...textAttribute(NFTA_SET_ELEM_LIST_SET, set)];
+}
+
+export function chunk<Item>(items: readonly Item[], size: number): Item[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
+    items.slice(index * size, (index + 1) * size),
+  );
 }

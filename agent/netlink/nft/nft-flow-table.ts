@@ -1,4 +1,3 @@
-import { chunk } from "../../net/chunk.ts";
 import {
   NF_NETDEV_INGRESS,
   NFNL_SUBSYS_NFTABLES,
@@ -26,6 +25,7 @@ import {
 } from "../message/attributes.ts";
 import type { NetlinkRequest } from "../message/message.ts";
 import { NFGENMSG_BYTES, nfgenmsg } from "./nfgenmsg.ts";
+import { chunk } from "./nft-elements.ts";
 import type { NftTableKey } from "./nft-objects.ts";
 import { nftBody, nftTransaction } from "./table/nft-transaction.ts";
 

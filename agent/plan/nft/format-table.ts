@@ -1,4 +1,3 @@
-import { chunk } from "../../net/chunk.ts";
 import { fnv1a64 } from "../../net/fnv1a.ts";
 import {
   type NftChain,
@@ -55,10 +54,10 @@ export function formatDevices(
   { name, priority, devices }: NftFlowTable,
 ): readonly string[] {
   const counts = verb === "add" ? COUNTS : "";
-  return chunk(devices, DEVICES_PER_MESSAGE).map(
-    (part) =>
-      `${verb} flowtable ${table} ${name} { hook ingress priority ${priority}; devices = { ${part.join(", ")} };${counts} }`,
-  );
+  return Array.from({ length: Math.ceil(devices.length / DEVICES_PER_MESSAGE) }, (_, index) => {
+    const part = devices.slice(index * DEVICES_PER_MESSAGE, (index + 1) * DEVICES_PER_MESSAGE);
+    return `${verb} flowtable ${table} ${name} { hook ingress priority ${priority}; devices = { ${part.join(", ")} };${counts} }`;
+  });
 }
 
 /** A flow table that is not there; one without devices is refused by some releases of nft. */

@@ -1,4 +1,3 @@
-import { chunk } from "../../../net/chunk.ts";
 import {
   NFT_MSG_DELSETELEM,
   NFT_MSG_NEWSETELEM,
@@ -21,7 +20,7 @@ import {
   u32NetworkAttribute,
 } from "../../message/attributes.ts";
 import type { MessageBody } from "../../message/message.ts";
-import { setAttributes } from "../nft-elements.ts";
+import { chunk, setAttributes } from "../nft-elements.ts";
 import type { NftSetKey } from "../nft-listed-elements.ts";
 import { nftBody } from "./nft-transaction.ts";
 import { type NftVerdict, verdictAttribute } from "./nft-verdict.ts";
