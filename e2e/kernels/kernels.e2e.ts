@@ -7,9 +7,9 @@ import { REPOSITORY } from "../lib/tools.ts";
 import { type GuestInput, MEMORY_MB, runGuest } from "./guest.ts";
 import { type GuestReport, isGreen } from "./guest-report.ts";
 import { type KernelName, prepareBoot } from "./kernels.ts";
-import { updateTable } from "../lib/support-document.ts";
+import { changeTable } from "../lib/support-document.ts";
 import { chooseGuests, type GuestPlan, SOME_GUESTS } from "./suites.ts";
-import { formatSupportTable, mergeRows, tellDuration } from "./support-table.ts";
+import { formatSupportTable, mergeTables, tellDuration } from "./support-table.ts";
 
 const { CAUSEWAY_E2E_FOLDER = "", CAUSEWAY_E2E_LOGS = "", UPDATE_DOCS } = process.env;
 const { CAUSEWAY_GUESTS, CAUSEWAY_KERNELS = "", CAUSEWAY_SUITES = "" } = process.env;
@@ -96,6 +96,6 @@ after(() => {
 
 function updateDocument(table: string): void {
   const path = join(REPOSITORY, "docs", "support.md");
-  const text = updateTable(readFileSync(path, "utf8"), table, "kernels", mergeRows);
+  const text = changeTable(readFileSync(path, "utf8"), "kernels", (known) => mergeTables(table, known));
   writeFileSync(path, tellDuration(text));
 }

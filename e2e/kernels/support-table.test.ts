@@ -6,13 +6,33 @@ import { REPOSITORY } from "../lib/tools.ts";
 import { addLine, type GuestReport, newReport } from "./guest-report.ts";
 import { KERNELS } from "./kernels.ts";
 import { chooseGuests, SUITES } from "./suites.ts";
-import { updateTable } from "../lib/support-document.ts";
-import { formatSupportTable, mergeRows, tellDuration } from "./support-table.ts";
+import { changeTable } from "../lib/support-document.ts";
+import { formatSupportTable, mergeTables, tellDuration } from "./support-table.ts";
 
 function guestOf(...lines: readonly string[]): GuestReport {
   const report = newReport();
   for (const line of lines) addLine(report, `guest: ${line}`, 0);
   return report;
+}
+
+/** By kernel, then by row. */
+type Cells = Readonly<Record<string, Readonly<Record<string, string>>>>;
+
+function format(cells: Cells): string {
+  const kernels = Object.keys(cells);
+  const names = [...new Set(Object.values(cells).flatMap((column) => Object.keys(column)))];
+  const rows = names.map((name) => [name].concat(kernels.map((kernel) => cells[kernel]?.[name] ?? "")));
+  return [["Linux", ...kernels], kernels.map(() => "---"), ...rows]
+    .map((row) => `| ${row.join(" | ")} |`)
+    .join("\n");
+}
+
+/** Without empty cells. */
+function parse(table: string): Cells {
+  const [head = [], , ...rows] = table.split("\n").map((row) => row.slice(2, -2).split(" | "));
+  const columnAt = (index: number): Record<string, string> =>
+    Object.fromEntries(rows.map((row) => [row[0] ?? "", row[index] ?? ""]).filter(([, cell]) => cell !== ""));
+  return Object.fromEntries(head.slice(1).map((kernel, index) => [kernel, columnAt(index + 1)]));
 }
 
 test("the table tells what passed in how much time, what failed, what did not come to its end, and figures as ratios", () => {
@@ -29,20 +49,23 @@ test("the table tells what passed in how much time, what failed, what did not co
   const second = guestOf("suite figures");
   addLine(second, "✖ links (3ms)", 0);
   addLine(second, "guest: end 1", 0);
-  const [, , row = ""] = formatSupportTable(
-    [{ kernel: "5.10", guests: [first, second, guestOf("suite no IPv6")] }],
+  const table = formatSupportTable(
+    [
+      { kernel: "5.10", guests: [first, second, guestOf("suite no IPv6")] },
+      { kernel: "6.1", guests: [] },
+    ],
     new Date("2026-11-26"),
-  ).split("\n");
-  for (const cell of [
-    "5.10",
-    "5.10.262-1",
-    "1 passed in 1.3 min, 2026-11-26",
-    "1 FAILED",
-    "NO END",
-    "3.0 (12.0 ÷ 4.0 ms)",
-    "81 MB",
+  );
+  for (const row of [
+    "| Linux | 5.10 | 6.1 |\n| --- | --- | --- |",
+    "| package | 5.10.262-1 |  |",
+    "| smoke | 1 passed in 1.3 min, 2026-11-26 |  |",
+    "| figures | 1 FAILED |  |",
+    "| no IPv6 | NO END |  |",
+    "| ADD p50 ÷ raw netlink | 3.0 (12.0 ÷ 4.0 ms) |  |",
+    "| agent's memory | 81 MB |  |",
   ])
-    assert.ok(row.includes(`| ${cell} |`), `${cell} in ${row}`);
+    assert.ok(table.includes(row), `${row} in ${table}`);
 });
 
 const DOCUMENT = readFileSync(join(REPOSITORY, "docs", "support.md"), "utf8");
@@ -56,34 +79,31 @@ test("docs/support.md says how long all guests take, as its cells do", () => {
 });
 
 test("docs/support.md has no suite that is not green", () => {
-  const rows = DOCUMENT.split("\n").filter((line) => /^\| (?:\d|newest)/.test(line));
-  assert.ok(rows.length > 0);
-  const columns = 4 + Object.keys(SUITES).length + 2;
-  for (const row of rows) {
-    const cells = row.split("|").slice(1, -1);
-    assert.equal(cells.length, columns, row);
-    assert.doesNotMatch(row, /FAILED|NO END|NaN|undefined/);
-    assert.ok((KERNELS as readonly string[]).includes(cells[0]?.trim() ?? ""), row);
-  }
+  changeTable(DOCUMENT, "kernels", (table) => {
+    const [head = "", , ...rows] = table.split("\n");
+    assert.equal(head, `| Linux | ${KERNELS.join(" | ")} |`);
+    assert.equal(rows.length, 3 + Object.keys(SUITES).length + 2);
+    assert.doesNotMatch(table, /FAILED|NO END|NaN|undefined/);
+    return table;
+  });
 });
 
 test("a run fills the cells of its suites, and takes none away but of what fails now", () => {
-  const [head, line] = ["| kernel | package | smoke | figures |", "| --- | --- | --- | --- |"];
-  const write = (known: readonly string[], ...rows: readonly string[]): readonly string[] => {
-    const text = ["<!-- kernels: begin -->", head, line, ...known, "<!-- kernels: end -->", ""].join("\n");
-    const written = updateTable(text, [head, line, ...rows].join("\n"), "kernels", mergeRows);
-    return written.split("\n").slice(4, -3);
-  };
-  const [oldest, other] = ["| 5.10 | 5.10.1-1 | 3 passed |  |", "| 6.1 | 6.1.1-1 | 3 passed | 1 passed |"];
-  assert.deepEqual(write([oldest, other], "| 5.10 | 5.10.1-1 |  | 1 passed |"), [
-    "| 5.10 | 5.10.1-1 | 3 passed | 1 passed |",
-    other,
-  ]);
-  assert.deepEqual(write([oldest], "| 5.10 | 5.10.2-1 |  | 1 passed |"), [
-    "| 5.10 | 5.10.2-1 |  | 1 passed |",
-  ]);
-  assert.deepEqual(write([oldest], "| 5.10 | 5.10.1-1 | 2 FAILED | NO END |"), ["| 5.10 | 5.10.1-1 |  |  |"]);
-  assert.deepEqual(write([oldest], other), [oldest, other]);
+  const merge = (latest: Cells, known: Cells): Cells => parse(mergeTables(format(latest), format(known)));
+  const [oldest, other] = [
+    { "5.10": { package: "5.10.1-1", smoke: "3 passed" } },
+    { "6.1": { package: "6.1.1-1", smoke: "3 passed", figures: "1 passed" } },
+  ];
+  const figures = { package: "5.10.1-1", figures: "1 passed" };
+  assert.deepEqual(merge({ "5.10": figures }, { ...oldest, ...other }), {
+    "5.10": { ...figures, smoke: "3 passed" },
+    ...other,
+  });
+  const later = { "5.10": { package: "5.10.2-1", figures: "1 passed" } };
+  assert.deepEqual(merge(later, oldest), later);
+  const failed = { "5.10": { package: "5.10.1-1", smoke: "2 FAILED", figures: "NO END" } };
+  assert.deepEqual(merge(failed, oldest), { "5.10": { package: "5.10.1-1" } });
+  assert.deepEqual(merge(other, oldest), { ...oldest, ...other });
 });
 
 test("guests run the suites that are asked for on the kernels that are asked for", () => {

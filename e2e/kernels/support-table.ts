@@ -1,8 +1,8 @@
 import { type GuestReport, isGreen, type SuiteReport } from "./guest-report.ts";
+import { KERNELS } from "./kernels.ts";
 import { SUITES, type SuiteName } from "./suites.ts";
 
-const HEAD = [
-  "kernel",
+const ROWS = [
   "package",
   "nft",
   "iproute2",
@@ -11,7 +11,8 @@ const HEAD = [
   "agent's memory",
 ];
 
-const PACKAGE = HEAD.indexOf("package");
+/** Of one kernel, by row. */
+type Column = ReadonlyMap<string, string>;
 
 /** What all guests of one kernel have shown. */
 export interface KernelResults {
@@ -20,24 +21,32 @@ export interface KernelResults {
 }
 
 /**
- * Kernels and suites as a table of Markdown: a row for each kernel. A cell tells how many tests passed, how
- * much CPU that took and when, or how many failed, or nothing where none ran.
+ * Kernels and suites as a table of Markdown: a column for each kernel. A cell tells how many tests passed,
+ * how much CPU that took and when, or how many failed, or nothing where none ran.
  */
 export function formatSupportTable(kernels: readonly KernelResults[], date: Date): string {
-  const rows = kernels.map((results) => row(cellsOf(results, date)));
-  return [row(HEAD), row(HEAD.map(() => "---")), ...rows].join("\n");
+  return formatTable(new Map(kernels.map((results) => [results.kernel, columnOf(results, date)])));
 }
 
 /**
- * The row of a kernel that the document keeps, from that of a run and the one that it has. Of suites that
- * have not run now it keeps what is there, unless that was with another package of the kernel; of those that
- * failed it keeps nothing.
+ * The table that the document keeps, from that of a run and the one that it has. Of suites that have not run
+ * now it keeps what is there, unless that was with another package of the kernel; of those that failed it
+ * keeps nothing.
  */
-export function mergeRows(latest: string, known: string | undefined): string {
-  const [cells, old] = [cellsIn(latest), cellsIn(known ?? "")];
-  const isSamePackage = cells[PACKAGE] === old[PACKAGE];
-  const merged = cells.map((cell, index) => (cell === "" && isSamePackage ? (old[index] ?? "") : cell));
-  return row(merged.map((cell) => (/FAILED|NO END/.test(cell) ? "" : cell)));
+export function mergeTables(latest: string, known: string): string {
+  const [now, before] = [parseTable(latest), parseTable(known)];
+  const kernels = KERNELS.filter((name) => now.has(name) || before.has(name));
+  return formatTable(new Map(kernels.map((name) => [name, mergeColumn(now.get(name), before.get(name))])));
+}
+
+function mergeColumn(latest: Column | undefined, known: Column = new Map()): Column {
+  if (latest === undefined) return known;
+  const isSamePackage = latest.get("package") === known.get("package");
+  const merged = ROWS.map((name) => {
+    const cell = latest.get(name) ?? "";
+    return [name, cell === "" && isSamePackage ? (known.get(name) ?? "") : cell] as const;
+  });
+  return new Map(merged.map(([name, cell]) => [name, /FAILED|NO END/.test(cell) ? "" : cell]));
 }
 
 const TOGETHER = /^The cells add up to .*$/m;
@@ -54,27 +63,40 @@ export function tellDuration(text: string): string {
   return text.replace(TOGETHER, `The cells add up to ${words}`);
 }
 
-function cellsIn(text: string): readonly string[] {
-  return text
+function parseTable(text: string): ReadonlyMap<string, Column> {
+  const [head = [], , ...rows] = text.split("\n").map(cellsIn);
+  const columnAt = (index: number): Column =>
+    new Map(rows.map((cells) => [cells[0] ?? "", cells[index] ?? ""]));
+  return new Map(head.slice(1).map((kernel, index) => [kernel, columnAt(index + 1)]));
+}
+
+function formatTable(columns: ReadonlyMap<string, Column>): string {
+  const head = ["Linux", ...columns.keys()];
+  const rows = ROWS.map((name) => [name, ...[...columns.values()].map((cells) => cells.get(name) ?? "")]);
+  return [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}
+
+function cellsIn(row: string): readonly string[] {
+  return row
     .split("|")
     .slice(1, -1)
     .map((cell) => cell.trim());
 }
 
-function cellsOf({ kernel, guests }: KernelResults, date: Date): readonly string[] {
+function columnOf({ guests }: KernelResults, date: Date): Column {
   const facts = new Map(guests.flatMap((guest) => [...guest.facts]));
   const suites = new Map(guests.flatMap((guest) => [...guest.suites]));
-  const fact = (name: string): string => facts.get(name) ?? "";
   const [add, floor] = [Number(facts.get("add")), Number(facts.get("floor"))];
-  return [
-    kernel,
-    fact("package"),
-    fact("nft"),
-    fact("iproute2"),
-    ...(Object.keys(SUITES) as readonly SuiteName[]).map((name) => suiteCell(suites.get(name), date)),
+  const figures = [
     Number.isNaN(add) ? "" : `${(add / floor).toFixed(1)} (${add.toFixed(1)} ÷ ${floor.toFixed(1)} ms)`,
     facts.has("rss") ? `${Math.round(Number(facts.get("rss")))} MB` : "",
   ];
+  const cells = [
+    ...["package", "nft", "iproute2"].map((name) => facts.get(name) ?? ""),
+    ...(Object.keys(SUITES) as readonly SuiteName[]).map((name) => suiteCell(suites.get(name), date)),
+    ...figures,
+  ];
+  return new Map(ROWS.map((name, index) => [name, cells[index] ?? ""]));
 }
 
 function suiteCell(suite: SuiteReport | undefined, date: Date): string {
@@ -82,8 +104,4 @@ function suiteCell(suite: SuiteReport | undefined, date: Date): string {
   const took = `in ${(suite.tookMs / 60_000).toFixed(1)} min`;
   if (isGreen(suite)) return `${suite.passed.size} passed ${took}, ${date.toISOString().slice(0, 10)}`;
   return suite.exitCode === undefined ? "NO END" : `${suite.failed.size} FAILED`;
-}
-
-function row(cells: readonly string[]): string {
-  return `| ${cells.join(" | ")} |`;
 }

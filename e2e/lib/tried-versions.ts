@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { updateTable } from "./support-document.ts";
+import { changeTable, mergeRows } from "./support-document.ts";
 
 const DOCUMENT = join(import.meta.dirname, "..", "..", "docs", "support.md");
 
@@ -64,5 +64,9 @@ export function recordTried(tried: readonly Tried[], date = new Date()): void {
   const table = [["with", "tests", "date"], ["---", "---", "---"], ...rows]
     .map((cells) => `| ${cells.join(" | ")} |`)
     .join("\n");
-  writeFileSync(DOCUMENT, updateTable(readFileSync(DOCUMENT, "utf8"), table, "versions"));
+  const text = readFileSync(DOCUMENT, "utf8");
+  writeFileSync(
+    DOCUMENT,
+    changeTable(text, "versions", (known) => mergeRows(table, known)),
+  );
 }
