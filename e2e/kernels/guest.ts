@@ -1,11 +1,16 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { cpuMs } from "../../bench/usage.ts";
 import { addLine, type GuestReport, newReport } from "./guest-report.ts";
+import { type KernelName } from "./kernels.ts";
 import { APPENDED, SUITES, type SuiteName } from "./suites.ts";
+import { type Clocks, createWatchdog } from "./watchdog.ts";
 
 export interface GuestInput {
-  readonly kernel: string;
+  readonly kernel: KernelName;
+  /** The file that it boots. */
+  readonly image: string;
   /** All that it has, in memory; what a guest writes is lost with it. */
   readonly initramfs: string;
   readonly suite: SuiteName;
@@ -13,7 +18,7 @@ export interface GuestInput {
   readonly onLine: (line: string) => void;
   /** Its network card, and the other guest that the cable leads to. */
   readonly cable?: Cable | undefined;
-  /** Ends it. */
+  /** Ends it, since its partner has failed. */
   readonly signal?: AbortSignal;
 }
 
@@ -25,11 +30,6 @@ export interface Cable {
   readonly folder: string;
 }
 
-/**
- * A guest has hung when it has said nothing for so much of its own CPU time, or, asleep, for so long: a busy
- * machine alone makes it silent for minutes.
- */
-const MAX_SILENCE = { cpuMs: 300_000, ms: 3_600_000 };
 const LOOK_EVERY_MS = 5000;
 
 /**
@@ -62,10 +62,8 @@ function cableFlags({ node, folder }: Cable): readonly string[] {
   return ["-netdev", `dgram,id=cable,${ends}`, "-device", card];
 }
 
-/** Boots a guest under emulation, and waits until it powers itself off. */
-export async function runGuest(input: GuestInput): Promise<GuestReport> {
-  const { cable, signal, suite } = input;
-  const node = cable === undefined ? [] : [`causeway.node=${cable.node}`];
+/** QEMU's command. It ends with the one who starts it, however that ends. */
+function command({ image, initramfs, suite, cable }: GuestInput): readonly string[] {
   const words = [
     "console=ttyS0",
     INIT,
@@ -73,38 +71,53 @@ export async function runGuest(input: GuestInput): Promise<GuestReport> {
     "edd=off",
     "loglevel=4",
     ...(APPENDED[suite] ?? []),
-    ...node,
+    ...(cable === undefined ? [] : [`causeway.node=${cable.node}`]),
+    `causeway.suite=${[suite.replace(" ", "_"), ...SUITES[suite]].join(",")}`,
   ];
-  const what = `causeway.suite=${[suite.replace(" ", "_"), ...SUITES[suite]].join(",")}`;
-  const append = ["-append", [...words, what].join(" ")];
-  const boot = ["-kernel", input.kernel, "-initrd", input.initramfs];
+  const boot = ["-kernel", image, "-initrd", initramfs, "-append", words.join(" ")];
   const card = cable === undefined ? [] : cableFlags(cable);
-  const clock = clockFlags(cable === undefined);
-  const child = spawn("qemu-system-x86_64", [...MACHINE, ...clock, ...boot, ...card, ...append], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const end = (): void => void child.kill("SIGKILL");
-  signal?.addEventListener("abort", end);
-  const report = newReport();
-  const isRunning = (): boolean => child.exitCode === null && child.signalCode === null;
-  let usedMs = 0;
-  const clocks = () => {
-    // What it has said before its end may come after that.
-    if (isRunning()) usedMs = cpuMs(child.pid ?? 0);
-    return { cpuMs: usedMs, ms: performance.now() };
+  const qemu = ["qemu-system-x86_64", ...MACHINE, ...clockFlags(cable === undefined), ...boot, ...card];
+  return ["setpriv", "--pdeathsig=KILL", ...qemu];
+}
+
+/** Boots a guest under emulation, and waits until it powers itself off. Throws when there is no setpriv. */
+export async function runGuest(input: GuestInput): Promise<GuestReport> {
+  const { kernel, suite, signal, onLine } = input;
+  const report = newReport(kernel, suite);
+  const [program = "", ...args] = command(input);
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const exited = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
+  await once(child, "spawn");
+  const end = (why: string): void => {
+    report.broken ??= why;
+    child.kill("SIGKILL");
   };
-  let heard = clocks();
-  const watchdog = setInterval(() => {
-    const now = clocks();
-    const isHung = now.cpuMs - heard.cpuMs > MAX_SILENCE.cpuMs || now.ms - heard.ms > MAX_SILENCE.ms;
-    if (isHung) end();
+  signal?.addEventListener("abort", () => end("Its partner has failed"));
+  const clocks = createClocks(child);
+  const watchdog = createWatchdog(clocks());
+  const timer = setInterval(() => {
+    const why = watchdog.judge(clocks());
+    if (why !== undefined) end(why);
   }, LOOK_EVERY_MS);
   for await (const raw of createInterface({ input: child.stdout })) {
-    heard = clocks();
     const line = raw.trimEnd();
-    input.onLine(line);
-    addLine(report, line, heard.cpuMs);
+    const now = clocks();
+    watchdog.hear(line, now);
+    onLine(line);
+    addLine(report, line, now.cpuMs);
   }
-  clearInterval(watchdog);
+  clearInterval(timer);
+  const [code, killer] = await exited;
+  if (killer !== null) report.broken ??= `QEMU was ended by ${killer}`;
+  if (code !== 0) report.broken ??= `QEMU ended with exit code ${code}`;
   return report;
+}
+
+function createClocks(child: ChildProcess): () => Clocks {
+  let usedMs = 0;
+  return () => {
+    // What a guest has said before its end may come after that.
+    if (child.exitCode === null && child.signalCode === null) usedMs = cpuMs(child.pid ?? 0);
+    return { cpuMs: usedMs, ms: performance.now() };
+  };
 }

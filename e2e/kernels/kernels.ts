@@ -8,7 +8,7 @@ import type { GuestInput } from "./guest.ts";
 export const KERNELS = ["5.10", "6.1", "6.12", "newest"] as const;
 export type KernelName = (typeof KERNELS)[number];
 
-export type BootFiles = Pick<GuestInput, "kernel" | "initramfs">;
+export type BootFiles = Pick<GuestInput, "image" | "initramfs">;
 
 /**
  * Makes what a guest boots from below `folder`, unless it is there; in one turn, so that guests that start at
@@ -17,7 +17,7 @@ export type BootFiles = Pick<GuestInput, "kernel" | "initramfs">;
 export function prepareBoot(name: KernelName, folder: string): BootFiles {
   const packaged = findPackaged("kernels", `kernel-${name}`);
   const files = {
-    kernel: findImage(packaged),
+    image: findImage(packaged),
     initramfs: join(folder, `${name}.cpio`),
   } as const;
   const root = join(folder, "root.cpio");

@@ -20,5 +20,6 @@ done
 CAUSEWAY_KERNELS=$(IFS=, && echo "${kernels[*]}") CAUSEWAY_SUITES=$(IFS=, && echo "${suites[*]}")
 export CAUSEWAY_KERNELS CAUSEWAY_SUITES
 folder=$(dirname "$0")
+node "$folder"/suites.ts
 "$folder"/../image/build.sh
 exec "$folder"/../lib/suite.sh kernels e2e/kernels/kernels.e2e.ts

@@ -71,3 +71,20 @@ function choose<Name extends string>(
   if (unknown !== undefined) throw new Error(`No ${what} "${unknown}", only ${all.join(", ")}`);
   return wanted.length === 0 ? all : all.filter((name) => wanted.includes(name));
 }
+
+/** The guests that run.sh asks for in its environment. Throws as {@link chooseGuests} does. */
+export function readPlans(environment: NodeJS.ProcessEnv): readonly GuestPlan[] {
+  const { CAUSEWAY_GUESTS, CAUSEWAY_KERNELS = "", CAUSEWAY_SUITES = "" } = environment;
+  if (CAUSEWAY_GUESTS === undefined) return SOME_GUESTS;
+  const listed = (names: string): readonly string[] => names.split(",").filter((name) => name !== "");
+  return chooseGuests(listed(CAUSEWAY_KERNELS), listed(CAUSEWAY_SUITES));
+}
+
+// Before anything is downloaded or built: a wrong name is told at once.
+if (import.meta.main)
+  try {
+    readPlans(process.env);
+  } catch (error) {
+    console.error(`e2e/kernels: ${(error as Error).message}`);
+    process.exitCode = 2;
+  }

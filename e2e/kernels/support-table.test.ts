@@ -5,12 +5,12 @@ import { test } from "node:test";
 import { REPOSITORY } from "../lib/tools.ts";
 import { addLine, type GuestReport, newReport } from "./guest-report.ts";
 import { KERNELS } from "./kernels.ts";
-import { chooseGuests, SUITES } from "./suites.ts";
+import { chooseGuests, readPlans, SOME_GUESTS, SUITES, type SuiteName } from "./suites.ts";
 import { changeTable } from "../lib/support-document.ts";
 import { formatSupportTable, mergeTables, tellDuration } from "./support-table.ts";
 
-function guestOf(...lines: readonly string[]): GuestReport {
-  const report = newReport();
+function guestOf(suite: SuiteName, ...lines: readonly string[]): GuestReport {
+  const report = newReport("5.10", suite);
   for (const line of lines) addLine(report, `guest: ${line}`, 0);
   return report;
 }
@@ -36,22 +36,26 @@ function parse(table: string): Cells {
 }
 
 test("the table tells what passed in how much time, what failed, what did not come to its end, and figures as ratios", () => {
-  const facts = [
-    "fact release 5.10.0-46",
-    "fact package 5.10.262-1",
+  const facts = ["fact release 5.10.0-46", "fact package 5.10.262-1"];
+  const smoke = guestOf("smoke", ...facts, "suite smoke");
+  addLine(smoke, "✔ pods talk (3ms)", 70_000);
+  addLine(smoke, "guest: end 0", 80_000);
+  const surroundings = guestOf("surroundings", ...facts, "suite surroundings");
+  addLine(surroundings, "✖ links (3ms)", 0);
+  addLine(surroundings, "guest: end 1", 0);
+  const figures = guestOf(
+    "figures",
+    ...facts,
+    "suite figures",
     "fact add 12",
     "fact floor 4",
     "fact rss 81.4",
-  ];
-  const first = guestOf(...facts, "suite smoke");
-  addLine(first, "✔ pods talk (3ms)", 70_000);
-  addLine(first, "guest: end 0", 80_000);
-  const second = guestOf("suite figures");
-  addLine(second, "✖ links (3ms)", 0);
-  addLine(second, "guest: end 1", 0);
+  );
+  addLine(figures, "✔ an ADD (3ms)", 60_000);
+  addLine(figures, "guest: end 0", 60_000);
   const table = formatSupportTable(
     [
-      { kernel: "5.10", guests: [first, second, guestOf("suite no IPv6")] },
+      { kernel: "5.10", guests: [smoke, surroundings, figures, guestOf("no IPv6")] },
       { kernel: "6.1", guests: [] },
     ],
     new Date("2026-11-26"),
@@ -60,7 +64,8 @@ test("the table tells what passed in how much time, what failed, what did not co
     "| Linux | 5.10 | 6.1 |\n| --- | --- | --- |",
     "| package | 5.10.262-1 |  |",
     "| smoke | 1 passed in 1.3 min, 2026-11-26 |  |",
-    "| figures | 1 FAILED |  |",
+    "| surroundings | 1 FAILED |  |",
+    "| figures | 1 passed in 1.0 min, 2026-11-26 |  |",
     "| no IPv6 | NO END |  |",
     "| ADD p50 ÷ raw netlink | 3.0 (12.0 ÷ 4.0 ms) |  |",
     "| agent's memory | 81 MB |  |",
@@ -68,14 +73,28 @@ test("the table tells what passed in how much time, what failed, what did not co
     assert.ok(table.includes(row), `${row} in ${table}`);
 });
 
+test("figures of a suite that failed are none", () => {
+  const figures = guestOf("figures", "suite figures", "fact add 12", "fact floor 4", "fact rss 81.4");
+  addLine(figures, "✖ an ADD (3ms)", 0);
+  addLine(figures, "guest: end 1", 0);
+  const table = formatSupportTable([{ kernel: "5.10", guests: [figures] }], new Date("2026-11-26"));
+  assert.doesNotMatch(table, /3\.0|81 MB/);
+});
+
 const DOCUMENT = readFileSync(join(REPOSITORY, "docs", "support.md"), "utf8");
 
 test("docs/support.md says how long all guests take, as its cells do", () => {
   assert.equal(tellDuration(DOCUMENT), DOCUMENT);
-  const cells = "| 3 passed in 1.3 min, 2026-11-26 | 2 passed in 30.0 min, 2026-11-26 |  |";
-  const told = tellDuration(`${cells}\nThe cells add up to nothing.\n`);
-  assert.match(told, /^The cells add up to 31 min: two guests at once take some 16 min for all of them\.$/m);
-  assert.throws(() => tellDuration(cells), /Cannot find/);
+  const tell = (...cells: readonly string[]): string =>
+    tellDuration(`${cells.join(" | ")}\nAll cells add up to 0\n`);
+  const [one, other] = ["3 passed in 1.5 min, 2026-11-26", "2 passed in 30.0 min, 2026-11-26"];
+  const all = KERNELS.length * Object.keys(SUITES).length;
+  assert.match(
+    tell(one, other, "9 passed, 2026-11-26"),
+    new RegExp(`^The cells with a time, 2 of ${all}, add up to 32 min, which`, "m"),
+  );
+  assert.match(tell(...Array<string>(all).fill(one)), /^All cells add up to 78 min, which/m);
+  assert.throws(() => tellDuration(one), /Cannot find/);
 });
 
 test("docs/support.md has no suite that is not green", () => {
@@ -104,6 +123,11 @@ test("a run fills the cells of its suites, and takes none away but of what fails
   const failed = { "5.10": { package: "5.10.1-1", smoke: "2 FAILED", figures: "NO END" } };
   assert.deepEqual(merge(failed, oldest), { "5.10": { package: "5.10.1-1" } });
   assert.deepEqual(merge(other, oldest), { ...oldest, ...other });
+  // A guest that does not begin tells no package.
+  const known = { "5.10": { package: "5.10.1-1", smoke: "3 passed", figures: "1 passed" } };
+  assert.deepEqual(merge({ "5.10": { smoke: "NO END" } }, known), {
+    "5.10": { package: "5.10.1-1", figures: "1 passed" },
+  });
 });
 
 test("guests run the suites that are asked for on the kernels that are asked for", () => {
@@ -119,5 +143,8 @@ test("guests run the suites that are asked for on the kernels that are asked for
     kernels.map((kernel) => `${kernel} ${suite}`),
   );
   assert.equal(new Set(all).size, KERNELS.length * Object.keys(SUITES).length);
+  assert.deepEqual(readPlans({}), SOME_GUESTS);
+  const environment = { CAUSEWAY_GUESTS: "chosen", CAUSEWAY_KERNELS: "5.10,6.1", CAUSEWAY_SUITES: "no IPv6" };
+  assert.deepEqual(readPlans(environment), chooseGuests(["5.10", "6.1"], ["no IPv6"]));
   assert.throws(() => chooseGuests(["4.18"], []), /No kernel "4.18", only 5.10,/);
 });

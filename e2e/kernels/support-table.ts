@@ -1,15 +1,11 @@
-import { type GuestReport, isGreen, type SuiteReport } from "./guest-report.ts";
+import { type GuestReport, isGreen } from "./guest-report.ts";
 import { KERNELS } from "./kernels.ts";
-import { SUITES, type SuiteName } from "./suites.ts";
+import { SUITES } from "./suites.ts";
 
-const ROWS = [
-  "package",
-  "nft",
-  "iproute2",
-  ...Object.keys(SUITES),
-  "ADD p50 ÷ raw netlink",
-  "agent's memory",
-];
+const ADD = "ADD p50 ÷ raw netlink";
+const MEMORY = "agent's memory";
+
+const ROWS = ["package", "nft", "iproute2", ...Object.keys(SUITES), ADD, MEMORY];
 
 /** Of one kernel, by row. */
 type Column = ReadonlyMap<string, string>;
@@ -31,7 +27,7 @@ export function formatSupportTable(kernels: readonly KernelResults[], date: Date
 /**
  * The table that the document keeps, from that of a run and the one that it has. Of suites that have not run
  * now it keeps what is there, unless that was with another package of the kernel; of those that failed it
- * keeps nothing.
+ * keeps nothing. A guest that has not begun does not tell its kernel's package.
  */
 export function mergeTables(latest: string, known: string): string {
   const [now, before] = [parseTable(latest), parseTable(known)];
@@ -41,7 +37,7 @@ export function mergeTables(latest: string, known: string): string {
 
 function mergeColumn(latest: Column | undefined, known: Column = new Map()): Column {
   if (latest === undefined) return known;
-  const isSamePackage = latest.get("package") === known.get("package");
+  const isSamePackage = ["", known.get("package")].includes(latest.get("package") ?? "");
   const merged = ROWS.map((name) => {
     const cell = latest.get(name) ?? "";
     return [name, cell === "" && isSamePackage ? (known.get(name) ?? "") : cell] as const;
@@ -49,7 +45,7 @@ function mergeColumn(latest: Column | undefined, known: Column = new Map()): Col
   return new Map(merged.map(([name, cell]) => [name, /FAILED|NO END/.test(cell) ? "" : cell]));
 }
 
-const TOGETHER = /^The cells add up to .*$/m;
+const TOGETHER = /^.*\bcells? .*\badd up to .*$/m;
 
 /**
  * The document with its line about how long all guests take, from the times in its cells. Throws when it has
@@ -59,8 +55,10 @@ export function tellDuration(text: string): string {
   if (!TOGETHER.test(text)) throw new Error(`Cannot find "${TOGETHER.source}"`);
   const times = [...text.matchAll(/ passed in ([\d.]+) min,/g)].map(([, minutes]) => Number(minutes));
   const sum = times.reduce((total, minutes) => total + minutes, 0);
-  const words = `${sum.toFixed(0)} min: two guests at once take some ${(sum / 2).toFixed(0)} min for all of them.`;
-  return text.replace(TOGETHER, `The cells add up to ${words}`);
+  const all = KERNELS.length * Object.keys(SUITES).length;
+  const which = times.length === all ? "All cells" : `The cells with a time, ${times.length} of ${all},`;
+  const words = `${which} add up to ${sum.toFixed(0)} min, which two guests at once take half of.`;
+  return text.replace(TOGETHER, words);
 }
 
 function parseTable(text: string): ReadonlyMap<string, Column> {
@@ -72,7 +70,7 @@ function parseTable(text: string): ReadonlyMap<string, Column> {
 
 function formatTable(columns: ReadonlyMap<string, Column>): string {
   const head = ["Linux", ...columns.keys()];
-  const rows = ROWS.map((name) => [name, ...[...columns.values()].map((cells) => cells.get(name) ?? "")]);
+  const rows = ROWS.map((name) => [name].concat([...columns.values()].map((cells) => cells.get(name) ?? "")));
   return [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 
@@ -84,24 +82,22 @@ function cellsIn(row: string): readonly string[] {
 }
 
 function columnOf({ guests }: KernelResults, date: Date): Column {
-  const facts = new Map(guests.flatMap((guest) => [...guest.facts]));
-  const suites = new Map(guests.flatMap((guest) => [...guest.suites]));
-  const [add, floor] = [Number(facts.get("add")), Number(facts.get("floor"))];
-  const figures = [
-    Number.isNaN(add) ? "" : `${(add / floor).toFixed(1)} (${add.toFixed(1)} ÷ ${floor.toFixed(1)} ms)`,
-    facts.has("rss") ? `${Math.round(Number(facts.get("rss")))} MB` : "",
-  ];
-  const cells = [
-    ...["package", "nft", "iproute2"].map((name) => facts.get(name) ?? ""),
-    ...(Object.keys(SUITES) as readonly SuiteName[]).map((name) => suiteCell(suites.get(name), date)),
-    ...figures,
-  ];
-  return new Map(ROWS.map((name, index) => [name, cells[index] ?? ""]));
+  const factsOf = (all: readonly GuestReport[]) => new Map(all.flatMap((guest) => [...guest.facts]));
+  const [facts, figures] = [factsOf(guests), factsOf(guests.filter(isGreen))];
+  const [add, floor] = [Number(figures.get("add")), Number(figures.get("floor"))];
+  return new Map([
+    ...["package", "nft", "iproute2"].map((name) => [name, facts.get(name) ?? ""] as const),
+    ...guests.map((guest) => [guest.suite, suiteCell(guest, date)] as const),
+    ...(figures.has("add")
+      ? [[ADD, `${(add / floor).toFixed(1)} (${add.toFixed(1)} ÷ ${floor.toFixed(1)} ms)`] as const]
+      : []),
+    ...(figures.has("rss") ? [[MEMORY, `${Math.round(Number(figures.get("rss")))} MB`] as const] : []),
+  ]);
 }
 
-function suiteCell(suite: SuiteReport | undefined, date: Date): string {
-  if (suite === undefined) return "";
-  const took = `in ${(suite.tookMs / 60_000).toFixed(1)} min`;
-  if (isGreen(suite)) return `${suite.passed.size} passed ${took}, ${date.toISOString().slice(0, 10)}`;
-  return suite.exitCode === undefined ? "NO END" : `${suite.failed.size} FAILED`;
+function suiteCell(guest: GuestReport, date: Date): string {
+  const { passed, failed, exitCode, tookMs } = guest;
+  const took = `in ${(tookMs / 60_000).toFixed(1)} min`;
+  if (isGreen(guest)) return `${passed.size} passed ${took}, ${date.toISOString().slice(0, 10)}`;
+  return exitCode === undefined ? "NO END" : `${failed.size} FAILED`;
 }

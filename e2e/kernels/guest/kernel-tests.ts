@@ -12,7 +12,9 @@ const files = asked.flatMap((name) => GROUPS[name] ?? [name]);
 // The first makes /dev/net/tun. With the other, bridges call the packet filter, as on many nodes: some tests
 // set whether they do. The other groups show what is so without it.
 const modules = ["tun", ...(asked.some((name) => CALLING_BRIDGES.includes(name)) ? ["br_netfilter"] : [])];
-for (const module of modules) spawnSync("modprobe", [module], { stdio: "inherit" });
+for (const module of modules)
+  if (spawnSync("modprobe", [module], { stdio: "inherit" }).status !== 0)
+    throw new Error(`Cannot load the module "${module}"`);
 const failed = files.filter((file) => {
   console.log(`# ${file}`);
   const runner = ["agent/testing/runner/kernel-test-file.ts", `agent/${file}.netns.test.ts`];

@@ -5,7 +5,8 @@ import { setTimeout as delay } from "node:timers/promises";
 export interface Partner {
   /**
    * Tells the other guest something, and gives what it tells under the same name: both go on when each has
-   * what the other said. Waits as long as it takes: who runs the guests ends one whose partner has ended.
+   * what the other said. Waits as long as its test may take: who runs the guests ends one whose partner has
+   * failed.
    */
   exchange(name: string, told: string): Promise<string>;
   close(): void;
