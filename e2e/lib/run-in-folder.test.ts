@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { promisify } from "node:util";
 
 /** Makes namespaces without end, with a process that is known and one that is not, as tests do. */
@@ -37,26 +37,38 @@ const SCRIPT = `
   kill -$1 $suite
   wait $suite
   echo "exit $?"
+  [ -z "$2" ] || ${import.meta.dirname}/run-in-folder.sh "$2" | grep -o "Removing what the run of process"
   ip netns list
   ps -eo args= | grep -E "^(sleep 98765|node .*/run-tests.ts)"
   true
 `;
+
+/** What is told after a suite was ended by the signal, with what is left; `next`: the tests of a second suite. */
+async function endSuite(t: TestContext, signal: string, next = ""): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), "causeway-test-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, "hang.e2e.mjs"), TESTS);
+  const path = join(folder, "next.e2e.mjs");
+  if (next !== "") writeFileSync(path, next);
+  const { stdout } = await promisify(execFile)(
+    join(import.meta.dirname, "own-namespaces.sh"),
+    ["bash", "-c", SCRIPT, "bash", signal, next === "" ? "" : path],
+    { env: { ...process.env, TMPDIR: folder } },
+  );
+  const left = readdirSync(folder).filter((name) => name.startsWith("causeway-e2e-"));
+  return `${stdout}${left.join("\n")}`;
+}
 
 for (const [signal, code] of [
   ["TERM", 143],
   ["INT", 130],
 ] as const) {
   test(`a suite that SIG${signal} ends leaves no process, network namespace or folder`, async (t) => {
-    const folder = mkdtempSync(join(tmpdir(), "causeway-test-"));
-    t.after(() => rmSync(folder, { recursive: true }));
-    writeFileSync(join(folder, "hang.e2e.mjs"), TESTS);
-    const { stdout } = await promisify(execFile)(
-      join(import.meta.dirname, "own-namespaces.sh"),
-      ["bash", "-c", SCRIPT, "bash", signal],
-      { env: { ...process.env, TMPDIR: folder } },
-    );
-    assert.equal(stdout, `exit ${code}\n`);
-    const left = readdirSync(folder).filter((name) => name.startsWith("causeway-e2e-"));
-    assert.deepEqual(left, []);
+    assert.equal(await endSuite(t, signal), `exit ${code}\n`);
   });
 }
+
+test("what a suite leaves that SIGKILL ends, the next one removes, and says so", async (t) => {
+  const next = 'import { test } from "node:test"; test("nothing", () => {});';
+  assert.equal(await endSuite(t, "KILL", next), "exit 137\nRemoving what the run of process\n");
+});
