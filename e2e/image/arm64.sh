@@ -10,7 +10,6 @@ version=$(node -p 'require("./package.json").version')
 build "$reference" --target build --build-arg TARGETARCH=arm64
 
 container=$(buildah from --pull-never --signature-policy "$work/policy.json" "$reference")
-trap 'buildah rm "$container" >/dev/null; rm -rf --one-file-system "$work"' EXIT
 inside() {
   buildah run "${isolation[@]}" "$container" -- "$@"
 }
