@@ -21,6 +21,35 @@ test("a push that fails leaves the archive as it was, and no other", (t) => {
   assert.deepEqual(readdirSync(dist), ["image.tar"]);
 });
 
+test("another Node, and another way to make it, makes another base image, once", (t) => {
+  const scripts = setUpScripts(t);
+  for (const version of ["24.1.0", "24.1.0", "24.2.0"]) {
+    scripts.require(version);
+    scripts.install(version);
+    const { code, stderr } = scripts.run(BUILD);
+    assert.equal(code, 0, stderr);
+  }
+  const script = join(scripts.repository, "e2e/image/base.sh");
+  writeFileSync(script, `${readFileSync(script, "utf8")}# Another.\n`);
+  assert.equal(scripts.run(BUILD).code, 0);
+  const [old = "", newer = "", newest = "", ...more] = new Set(scripts.bases());
+  assert.deepEqual(more, []);
+  assert.match(old, /^localhost\/node:24\.1\.0-bookworm-/);
+  assert.match(newer, /^localhost\/node:24\.2\.0-bookworm-/);
+  assert.match(newest, /^localhost\/node:24\.2\.0-bookworm-/);
+  assert.equal(scripts.calls().filter((call) => call.startsWith("commit")).length, 3);
+  assert.deepEqual(scripts.images(), [newest]);
+});
+
+test("no base image has another Node than package.json names", (t) => {
+  const scripts = setUpScripts(t);
+  scripts.require("24.2.0");
+  const { code, stderr } = scripts.run(BUILD);
+  assert.equal(code, 1);
+  assert.equal(stderr, "image: node_modules has Node 24.1.0, and package.json names 24.2.0: run npm ci\n");
+  assert.deepEqual(scripts.images(), []);
+});
+
 test("a build removes what a killed one has left, its own containers and the images that it replaces", (t) => {
   const scripts = setUpScripts(t);
   const work = join(scripts.cache, "containers", "work");

@@ -1,7 +1,6 @@
 # Sourced by the scripts of this folder, in the root of the repository: buildah with its own storage in the cache, without registries.
 PATH=$PWD/node_modules/.bin:$PATH
 cache=${CAUSEWAY_CACHE:-$PWD/.cache}
-base=localhost/node:24-bookworm-slim
 
 if [ "$(id -u)" != 0 ]; then
   echo "image: debootstrap and buildah's mounts need root" >&2
@@ -15,7 +14,15 @@ fi
 
 e2e/lib/packages.sh image
 
+. e2e/lib/apt.sh
 . e2e/lib/lock.sh
+. e2e/lib/npm.sh
+. e2e/image/base.sh
+
+fail() {
+  echo "image: $*" >&2
+  exit 1
+}
 
 mkdir -p "$cache/containers"
 take_lock "$cache/containers/.lock" image "works with images in \"$cache/containers\""
@@ -53,17 +60,6 @@ trap clean_up EXIT
 
 # What containers see of this machine: chroot isolation and its network, since all else needs what build machines may lack.
 isolation=(--isolation chroot --network host --volume /etc/ssl/certs:/etc/ssl/certs:ro --volume "$work/npmrc:/root/.npmrc:ro")
-
-# Makes the base image from the root file system that packages.sh has made, unless it is there.
-ensure_base() {
-  local container
-  if buildah inspect --type image "$base" >/dev/null 2>&1; then return; fi
-  echo "Making the base image"
-  container=$(buildah from scratch)
-  buildah add -q "$container" "$cache/base-image" / >/dev/null
-  buildah config --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin --entrypoint '[]' --cmd node "$container"
-  buildah commit -q --rm --signature-policy "$work/policy.json" "$container" "$base" >/dev/null
-}
 
 # build REFERENCE ARGUMENT...: builds the Dockerfile on the base; what it says is shown when it fails. Earlier builds are removed, but for the layers
 # of images that still have a name, which the next build takes.

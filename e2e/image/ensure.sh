@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 image=dist/image.tar
-sources=(agent cni-shim deploy/image e2e/image/{build,buildah}.sh .npmrc Dockerfile LICENSE package.json package-lock.json tsconfig.json)
+sources=(agent cni-shim deploy/image e2e/image/{base,build,buildah}.sh .npmrc Dockerfile LICENSE package.json package-lock.json tsconfig.json)
 if [ ! -e $image ] || [ -n "$(find "${sources[@]}" -newer $image ! -name '*.test.ts' -type f -print -quit)" ]; then
   e2e/image/build.sh $image
 fi

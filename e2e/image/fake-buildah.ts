@@ -6,8 +6,8 @@ import { makeFolder, writePrograms } from "../lib/fake-programs.ts";
 import { REPOSITORY } from "../lib/tools.ts";
 
 const SCRIPTS = [
-  ...["lock.sh"].map((name) => join("e2e/lib", name)),
-  ...["build.sh", "buildah.sh", "ensure.sh"].map((name) => join("e2e/image", name)),
+  ...["apt.sh", "lock.sh", "npm.sh"].map((name) => join("e2e/lib", name)),
+  ...["base.sh", "build.sh", "buildah.sh", "ensure.sh"].map((name) => join("e2e/image", name)),
   ...["make-boot.sh", "make-root.sh"].map((name) => join("e2e/kernels", name)),
 ];
 

