@@ -9,8 +9,14 @@ version=$(node -p 'require("./package.json").version')
 archive=$(realpath -m "${1:-dist/image.tar}") reference=${2:-localhost/causeway:$version}
 
 revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
+# The first stage under a name, too, so that its layers are there for the next build.
+build localhost/causeway-build:own --target build
 build "$reference" --build-arg "VERSION=$version" --build-arg "REVISION=$revision"
 mkdir -p "$(dirname "$archive")"
-rm -f "$archive"
-buildah push -q --signature-policy "$work/policy.json" "$reference" "oci-archive:$archive:$reference"
+unfinished=$archive.new
+rm -f "$unfinished"
+buildah push -q --signature-policy "$work/policy.json" "$reference" "oci-archive:$unfinished:$reference"
+# As old as what is in it, so that ensure.sh sees what has changed since the build began.
+touch -r "$work/storage.conf" "$unfinished"
+mv "$unfinished" "$archive"
 echo "Wrote $archive"

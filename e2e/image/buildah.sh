@@ -1,13 +1,12 @@
 # Sourced by the scripts of this folder, in the root of the repository: buildah with its own storage in the cache, without registries.
 PATH=$PWD/node_modules/.bin:$PATH
 cache=${CAUSEWAY_CACHE:-$PWD/.cache}
-base=localhost/node:24-bookworm-slim
 
 if [ "$(id -u)" != 0 ]; then
   echo "image: debootstrap and buildah's mounts need root" >&2
   exit 1
 fi
-# A buildah with another run folder, as that of another suite, unmounts what this one has mounted: each has its own mounts.
+# What buildah mounts is unmounted when it ends, however it does.
 if [ -z "${CAUSEWAY_OWN_MOUNTS:-}" ]; then
   cd "$OLDPWD"
   CAUSEWAY_OWN_MOUNTS=1 exec unshare --mount "$BASH" "$0" "$@"
@@ -15,9 +14,24 @@ fi
 
 e2e/lib/packages.sh image
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/causeway-image-XXXXXX")
-trap 'rm -rf --one-file-system "$work"' EXIT
+. e2e/lib/apt.sh
+. e2e/lib/lock.sh
+. e2e/lib/npm.sh
+. e2e/image/base.sh
+
+fail() {
+  echo "image: $*" >&2
+  exit 1
+}
+
 mkdir -p "$cache/containers"
+take_lock "$cache/containers/.lock" image "works with images in \"$cache/containers\""
+
+# Always the same folder, also for what buildah keeps for a moment: of a run that was killed, the next one removes it, and its containers.
+work=$cache/containers/work
+rm -rf --one-file-system "$work"
+mkdir -p "$work/tmp"
+export TMPDIR=$work/tmp
 cat >"$work/storage.conf" <<CONF
 [storage]
 driver = "overlay"
@@ -27,24 +41,28 @@ CONF
 echo '{"default":[{"type":"insecureAcceptAnything"}]}' >"$work/policy.json"
 echo 'unqualified-search-registries = []' >"$work/registries.conf"
 # npm inside asks the registry that npm asks here, and trusts whom it trusts.
-printf 'registry=%s\ncafile=/etc/ssl/certs/ca-certificates.crt\n' "$(npm config get registry)" >"$work/npmrc"
+registry=$(npm config get registry)
+printf 'registry=%s\ncafile=/etc/ssl/certs/ca-certificates.crt\n' "$registry" >"$work/npmrc"
 export CONTAINERS_STORAGE_CONF=$work/storage.conf CONTAINERS_REGISTRIES_CONF=$work/registries.conf
+
+remove_containers() {
+  buildah umount --all >/dev/null
+  buildah rm --all >/dev/null
+}
+remove_containers
+# What a script has not finished.
+unfinished=
+clean_up() {
+  remove_containers || true
+  rm -rf --one-file-system "$work" ${unfinished:+"$unfinished"}
+}
+trap clean_up EXIT
 
 # What containers see of this machine: chroot isolation and its network, since all else needs what build machines may lack.
 isolation=(--isolation chroot --network host --volume /etc/ssl/certs:/etc/ssl/certs:ro --volume "$work/npmrc:/root/.npmrc:ro")
 
-# Makes the base image from the root file system that packages.sh has made, unless it is there.
-ensure_base() {
-  local container
-  if buildah inspect --type image "$base" >/dev/null 2>&1; then return; fi
-  echo "Making the base image"
-  container=$(buildah from scratch)
-  buildah add -q "$container" "$cache/base-image" / >/dev/null
-  buildah config --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin --entrypoint '[]' --cmd node "$container"
-  buildah commit -q --rm --signature-policy "$work/policy.json" "$container" "$base" >/dev/null
-}
-
-# build REFERENCE ARGUMENT...: builds the Dockerfile on the base; what it says is shown when it fails.
+# build REFERENCE ARGUMENT...: builds the Dockerfile on the base; what it says is shown when it fails. Earlier builds are removed, but for the layers
+# of images that still have a name, which the next build takes.
 build() {
   local reference=$1
   shift
@@ -55,4 +73,5 @@ build() {
     cat "$work/log" >&2
     exit 1
   }
+  buildah rmi --prune >/dev/null
 }

@@ -32,7 +32,7 @@ interface Bill {
 /** What is in the image, without running it. */
 export function testContent(archive: string): void {
   const image = readArchive(readFileSync(archive));
-  const [, ...own] = image.layers;
+  const [base = [], ...own] = image.layers;
   const added = own.flat();
 
   test("the image is small: at most 250 MB, of which at most 15 MB are beyond its base", (t) => {
@@ -59,6 +59,16 @@ export function testContent(archive: string): void {
     assert.equal(Labels["org.opencontainers.image.licenses"], "Apache-2.0");
     assert.match(Labels["org.opencontainers.image.revision"] ?? "", /^[0-9a-f]{40}$/);
     assert.ok((Labels["org.opencontainers.image.description"] ?? "") !== "");
+  });
+
+  test("the image's Node is the one that package.json names", () => {
+    const { devDependencies } = readJson(join(REPOSITORY, "package.json")) as {
+      devDependencies: { node: string };
+    };
+    // Where its source is: in process.release.
+    const [, version] =
+      /\/node-v([\d.]+)\.tar\.gz/.exec(find(base, "usr/local/bin/node").content.toString("latin1")) ?? [];
+    assert.equal(version, devDependencies.node);
   });
 
   test("the image adds the program, its addon, its shim, what it says of itself, and Debian's nftables", () => {

@@ -5,6 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 image=dist/image.tar
-if [ ! -e $image ] || [ -n "$(find agent cni-shim deploy/image Dockerfile package-lock.json -newer $image ! -name '*.test.ts' -type f -print -quit)" ]; then
+sources=(agent cni-shim deploy/image e2e/image/{base,build,buildah}.sh .npmrc Dockerfile LICENSE package.json package-lock.json tsconfig.json)
+if [ ! -e $image ] || [ -n "$(find "${sources[@]}" -newer $image ! -name '*.test.ts' -type f -print -quit)" ]; then
   e2e/image/build.sh $image
 fi

@@ -3,9 +3,11 @@
 # usage: make-boot.sh KERNEL_FOLDER ROOT OUTPUT   ROOT: of make-root.sh
 set -euo pipefail
 kernel=${1:?folder with lib/modules} root=${2:?archive} output=${3:?archive}
-work=$(mktemp -d)
+# Beside the output, where it is gone with it when this is killed.
+work=$(mktemp -d "$output.work-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 # There the root has them: its /lib is a link to /usr/lib.
 mkdir -p "$work/usr/lib"
 cp -r "$kernel/lib/modules" "$work/usr/lib/"
-(cat "$root" && cd "$work" && find usr/lib/modules -print0 | cpio --null --quiet -o -H newc) >"$output"
+(cat "$root" && cd "$work" && find usr/lib/modules -print0 | cpio --null --quiet -o -H newc) >"$work/archive"
+mv "$work/archive" "$output"

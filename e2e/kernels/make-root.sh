@@ -7,24 +7,29 @@ output=$(realpath -m "${1:?file}")
 mkdir -p "$(dirname "$output")"
 cd "$(dirname "$0")/../.."
 . e2e/image/buildah.sh
+unfinished=$output.new
 version=$(node -p 'require("./package.json").version')
 container=$(buildah from --pull-never --signature-policy "$work/policy.json" "localhost/causeway:$version")
-trap 'buildah umount "$container" >/dev/null; buildah rm "$container" >/dev/null; rm -rf --one-file-system "$work"' EXIT
 root=$(buildah mount "$container")
 
 # with_libraries PROGRAM...: the program and its shared libraries, at their own paths.
 tools=$cache/packages/guest-tools libraries=x86_64-linux-gnu
 with_libraries() {
-  local program file target
+  local program needed file target
   for program in "$@"; do
-    for file in "$program" $(LD_LIBRARY_PATH=$tools/lib/$libraries:$tools/usr/lib/$libraries ldd "$program" | grep -oE '/[^ ]+'); do
+    needed=$(LD_LIBRARY_PATH=$tools/lib/$libraries:$tools/usr/lib/$libraries ldd "$program") || fail "cannot tell the libraries of $program"
+    case $needed in *'not found'*) fail "$program lacks a library:"$'\n'"$needed" ;; esac
+    for file in "$program" $(grep -oE '/[^ ]+' <<<"$needed"); do
       target=${file#"$tools"}
       target=$root/$(realpath "$(dirname "$target")")/$(basename "$target")
       if [ ! -e "$target" ]; then cp -L "$file" "$target"; fi
     done
   done
 }
-for tool in bridge ethtool ip kmod ping ss sysctl tc xtables-nft-multi; do with_libraries "$(command -v $tool)"; done
+for tool in bridge ethtool ip kmod ping ss sysctl tc xtables-nft-multi; do
+  program=$(command -v "$tool") || fail "this machine has no $tool, which guests need"
+  with_libraries "$program"
+done
 with_libraries "$tools"/sbin/ipvsadm "$tools"/usr/bin/socat
 ln -sf ../bin/kmod "$root/usr/sbin/modprobe"
 # iptables is one program of many names, with a library for each match and target.
@@ -45,4 +50,5 @@ cp dist/bench/{empty,floor,launch,traffic} "$root/opt/causeway/bench/"
 cp -r dist/test "$root/opt/causeway/"
 
 mkdir -p "$root/lib/modules"
-(cd "$root" && find . -print0 | cpio --null --quiet -o -H newc) >"$output"
+(cd "$root" && find . -print0 | cpio --null --quiet -o -H newc) >"$unfinished"
+mv "$unfinished" "$output"

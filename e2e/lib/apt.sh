@@ -39,3 +39,14 @@ apt_get() {
   rm -f "$said"
   return "$status"
 }
+
+# mirror [SUITE]: the mirror that this machine takes its own Debian from; of a suite NAME-security, the one of its security updates. Fails where there
+# is none.
+mirror() {
+  local codename kind=
+  codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+  case ${1:-} in *-security) kind=-security ;; esac
+  apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' |
+    awk -v own="$codename" -v kind="$kind" '($2 == own kind || $2 ~ "^(stable|oldstable|testing|unstable|sid)" kind "$") && !found++ { print $1 }
+      END { exit !found }'
+}

