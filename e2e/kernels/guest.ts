@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { cpuMs } from "../../bench/usage.ts";
 import { addLine, type GuestReport, newReport } from "./guest-report.ts";
 import { type KernelName } from "./kernels.ts";
-import { APPENDED, SUITES, type SuiteName } from "./suites.ts";
+import { APPENDED, PROCESSORS, SUITES, type SuiteName } from "./suites.ts";
 import { type Clocks, createWatchdog } from "./watchdog.ts";
 
 export interface GuestInput {
@@ -36,15 +36,13 @@ const LOOK_EVERY_MS = 5000;
  * A guest's clock counts its instructions, two nanoseconds each, while it has anything to do: limits of tests
  * are limits of progress, however slow the emulation or busy this machine is. What it waits for is a timer,
  * since it keeps everything in memory: the clock goes on to that at once, and nobody waits for minutes that a
- * guest sleeps through. One that hears another guest sleeps as long as it says. It has one CPU, since this
- * clock is of no use to more.
+ * guest sleeps through. One that hears another guest sleeps as long as it says. This clock is of no use to
+ * more than one processor: a guest with two has the machine's.
  */
-const clockFlags = (isAlone: boolean): readonly string[] => [
-  "-icount",
-  `shift=1,sleep=${isAlone ? "off" : "on"}`,
-  "-smp",
-  "1",
-];
+function clockFlags(processors: number, isAlone: boolean): readonly string[] {
+  const clock = processors > 1 ? [] : ["-icount", `shift=1,sleep=${isAlone ? "off" : "on"}`];
+  return [...clock, "-smp", String(processors)];
+}
 
 /** Without the string instructions by which kernels clear pages where they are fast: each byte is one turn. */
 const CPU = "max,erms=off,fsrm=off";
@@ -76,7 +74,8 @@ function command({ image, initramfs, suite, cable }: GuestInput): readonly strin
   ];
   const boot = ["-kernel", image, "-initrd", initramfs, "-append", words.join(" ")];
   const card = cable === undefined ? [] : cableFlags(cable);
-  const qemu = ["qemu-system-x86_64", ...MACHINE, ...clockFlags(cable === undefined), ...boot, ...card];
+  const clock = clockFlags(PROCESSORS[suite] ?? 1, cable === undefined);
+  const qemu = ["qemu-system-x86_64", ...MACHINE, ...clock, ...boot, ...card];
   return ["setpriv", "--pdeathsig=KILL", ...qemu];
 }
 

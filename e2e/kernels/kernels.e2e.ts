@@ -16,7 +16,7 @@ const folder = join(CAUSEWAY_E2E_FOLDER, "guests");
 const plans = readPlans(process.env);
 const reports = new Map<KernelName, GuestReport[]>();
 
-/** A guest has one processor. */
+/** Nearly all guests have one processor. */
 const MAX_GUESTS = Math.min(
   availableParallelism(),
   Math.floor(process.availableMemory() / (MEMORY_MB * 2 ** 20)),

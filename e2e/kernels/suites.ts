@@ -17,6 +17,7 @@ export const SUITES = {
   "field cases": ["e2e/kernels/guest/kernel-tests.ts", "field"],
   "two kernels": ["e2e/lib/run-tests.ts", "e2e/kernels/guest/two-kernels.e2e.ts"],
   "no IPv6": ["e2e/lib/run-tests.ts", "e2e/kernels/guest/no-ipv6.e2e.ts"],
+  "two processors": ["e2e/lib/run-tests.ts", "e2e/kernels/guest/two-processors.e2e.ts"],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
 export type SuiteName = keyof typeof SUITES;
@@ -34,6 +35,9 @@ export interface GuestPlan {
 export const APPENDED: Readonly<Partial<Record<SuiteName, readonly string[]>>> = {
   "no IPv6": ["ipv6.disable=1"],
 };
+
+/** Guests that have more than one. */
+export const PROCESSORS: Readonly<Partial<Record<SuiteName, number>>> = { "two processors": 2 };
 
 const PAIRED = "two kernels";
 const PAIRS = [

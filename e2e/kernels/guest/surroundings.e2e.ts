@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { after, test } from "node:test";
-import { askAtOnce } from "./first-packet.ts";
+import { askAtOnce, workersLast } from "./first-packet.ts";
 import { run, startNode, until } from "./guest-node.ts";
 
 const NODES_FILE = "/run/nodes.yaml";
@@ -96,15 +96,24 @@ test("a pod's first packet is answered also where the kernel's worker that sees 
     const { exitCode, stdout } = node.call("ADD", { containerId: "c", netns: "c" });
     assert.equal(exitCode, 0, stdout);
   };
-  const answers = await askAtOnce(node.pid, { netns: "c", gateway: "10.244.1.1", add });
-  assert.deepEqual(answers, ["first", "second"]);
+  const gateway = "10.244.1.1";
+  const answers = await askAtOnce(node.pid, { netns: "c", gateways: [gateway], add }, workersLast(1));
+  assert.deepEqual(answers, [`first ${gateway}`, `second ${gateway}`]);
   assert.equal(node.call("DEL", { containerId: "c", netns: "c" }).exitCode, 0);
 });
 
-test("over an uplink with delay and loss a route that was taken is repaired, and pods reach the other node, with their largest packets too", async () => {
-  run("tc qdisc add dev bond1.7 root netem delay 40ms loss 20%; ip route del 10.244.2.0/24");
-  await until("the route is back", () => run("ip route").includes("10.244.2.0/24 via 192.0.2.1 dev bond1.7"));
-  for (const bytes of [56, LARGEST]) await until(`pod a reaches ${PEER_POD}`, () => pings(PEER_POD, bytes));
+test("over an uplink with delay and loss all that was taken is repaired, and pods reach the other node, with their largest packets too", async () => {
+  run("tc qdisc add dev bond1.7 root netem delay 40ms loss 20%");
+  for (const [take, look] of [
+    ["ip route del 10.244.2.0/24", "ip route show 10.244.2.0/24 via 192.0.2.1 dev bond1.7"],
+    ["ip link del cw0", "ip link show cw0 2>/dev/null || true"],
+    ["nft flush ruleset", "nft list tables"],
+    ["sysctl -qw net.ipv4.conf.cw0.forwarding=0", "sysctl net.ipv4.conf.cw0.forwarding | grep 1$ || true"],
+  ] as const) {
+    run(take);
+    await until(`what "${take}" took is back`, () => run(look) !== "");
+    for (const bytes of [56, LARGEST]) await until(`pod a reaches ${PEER_POD}`, () => pings(PEER_POD, bytes));
+  }
   assert.equal(pings(PEER_POD, LARGEST + 1), false);
   run("tc qdisc del dev bond1.7 root");
 });

@@ -1,0 +1,44 @@
+/** A node with two processors, both kept busy, in both families: what surroundings.e2e.ts shows on one. */
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { after, test } from "node:test";
+import { askAtOnce, workersLast } from "./first-packet.ts";
+import { run, startNode } from "./guest-node.ts";
+
+const NODES_FILE = "/run/nodes.yaml";
+const GATEWAYS = ["10.244.1.1", "fd00:10:244:1::1"];
+const PODS = 5;
+
+run(`ip link add up0 type dummy; ip link set up0 up
+ip address add 192.0.2.10/24 dev up0; ip -6 address add 2001:db8:2::10/64 dev up0 nodad
+ip route add default via 192.0.2.1`);
+writeFileSync(
+  NODES_FILE,
+  "- {name: guest, addresses: [192.0.2.10, 2001:db8:2::10], podCIDRs: [10.244.1.0/24, 'fd00:10:244:1::/64']}\n",
+);
+const node = await startNode(["--nodes-file", NODES_FILE, "--node-name", "guest"]);
+after(() => node.stop());
+
+test("the guest has two processors", () => assert.equal(availableParallelism(), 2));
+
+test("the first packets of all pods are answered while both processors are busy: before 6.8 they were lost", async () => {
+  const lost: string[] = [];
+  for (let number = 0; number < PODS; number++) {
+    const netns = `pod${number}`;
+    run(`ip netns add ${netns}`);
+    const add = (): void => {
+      const { exitCode, stdout } = node.call("ADD", { containerId: netns, netns });
+      assert.equal(exitCode, 0, stdout);
+    };
+    const answers = await askAtOnce(node.pid, { netns, gateways: GATEWAYS, add }, workersLast(2));
+    lost.push(
+      ...GATEWAYS.filter((gateway) => !answers.includes(`first ${gateway}`)).map(
+        (way) => `${netns} → ${way}`,
+      ),
+    );
+    assert.equal(node.call("DEL", { containerId: netns, netns }).exitCode, 0);
+  }
+  assert.deepEqual(lost, []);
+  assert.deepEqual(node.warnings(), []);
+});
