@@ -3,7 +3,7 @@
  * with CAP_NET_ADMIN as their only capability, both families, from the start of an agent to its removal.
  */
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { after, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
@@ -21,6 +21,8 @@ const BUSYBOX = "/usr/bin/busybox";
 const FLOOD = "ping -q -c 40 -w 10 -i 0.01 -s 1000 10.244.1.1".split(" ");
 const WITHIN = { timeoutMs: 10_000, intervalMs: 50 };
 
+// As on many nodes: bridges call the packet filter, and each namespace has a tunnel's fallback device.
+execFileSync("modprobe", ["--all", "br_netfilter", "sit"]);
 const lab = await createClusterLab({ places: PLACES.slice(0, 3), servers: false });
 after(() => lab.close());
 const [n1, n2, n3] = [lab.node("n1"), lab.node("n2"), lab.node("n3")];
