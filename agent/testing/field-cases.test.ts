@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { hasTest, type NamedTest, namedTests } from "./docs/named-tests.ts";
 
 const REPOSITORY = new URL("../../", import.meta.url);
 
@@ -28,27 +29,16 @@ const rows: readonly Row[] = readFileSync(new URL("docs/field-cases.md", REPOSIT
     return { number: Number(number), threads, harm, proof };
   });
 
-interface NamedTest {
-  readonly file: string;
-  readonly name: string;
-}
-
 const CANNOT_OCCUR = /^Cannot occur: .{20,}$/;
 
 /** The tests of a row; a proof that is neither tests nor a reason throws. */
 function testsOf({ number, proof }: Row): readonly NamedTest[] {
   if (CANNOT_OCCUR.test(proof)) return [];
   return proof.split("<br>").map((entry) => {
-    const [, file, name] = /^`([^`]+)`: `([^`]+)`$/.exec(entry) ?? [];
-    if (file === undefined || name === undefined) throw new Error(`Cannot read row ${number}: ${entry}`);
-    return { file, name };
+    const [only, ...further] = namedTests(entry);
+    if (only === undefined || further.length > 0) throw new Error(`Cannot read row ${number}: ${entry}`);
+    return only;
   });
-}
-
-/** Names of the tests in a source text, templates as they are written. */
-function testNames(text: string): ReadonlySet<string> {
-  const calls = text.matchAll(/\b(?:test|testInLab|testNetworks)\(\s*(["`])((?:\\.|(?!\1)[^\\])*)\1/g);
-  return new Set([...calls].map((match) => match[2] ?? ""));
 }
 
 test("docs/field-cases.md has every row that must be there, once and in order", () => {
@@ -75,9 +65,8 @@ test("docs/field-cases.md names a thread for every row, or that it was found by 
 test("docs/field-cases.md names tests that exist", () => {
   const named = rows.flatMap(testsOf);
   assert.ok(named.length > REQUIRED.length, "the table is read");
-  const missing = named.filter(({ file, name }) => {
-    const url = new URL(file, REPOSITORY);
-    return !existsSync(url) || !testNames(readFileSync(url, "utf8")).has(name);
-  });
-  assert.deepEqual(missing, []);
+  assert.deepEqual(
+    named.filter((each) => !hasTest(each)),
+    [],
+  );
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { test } from "node:test";
+import { isNamed, testNames } from "./docs/named-tests.ts";
 
 const REPOSITORY = new URL("../../", import.meta.url);
 const text = readFileSync(new URL("docs/security.md", REPOSITORY), "utf8");
@@ -29,22 +30,11 @@ function lastCells(column: string): readonly string[] {
 
 const isPath = (word: string): boolean => /^(agent|bench|deploy|e2e)\/\S+$/.test(word);
 
-/** Names of the tests in a file, templates as they are written. */
-function testsIn(file: string): readonly string[] {
-  const source = readFileSync(new URL(file, REPOSITORY), "utf8");
-  const calls = source.matchAll(/\b(?:test|testInLab)\(\s*(["`])((?:\\.|(?!\1)[^\\])*)\1/g);
-  return [...calls].map(([, , name = ""]) => name);
-}
+const allTests = globSync(["agent/**/*.test.ts", "e2e/**/*.ts"], { cwd: REPOSITORY }).flatMap((file) =>
+  testNames(readFileSync(new URL(file, REPOSITORY), "utf8")),
+);
 
-const allTests = globSync(["agent/**/*.test.ts", "e2e/**/*.ts"], { cwd: REPOSITORY }).flatMap(testsIn);
-
-/** "…" stands for the rest of a name, or for what it begins with. */
-function isTested(promise: string, tests: readonly string[] = allTests): boolean {
-  const [start = "", end = ""] = promise.split("…").map((part) => part.trim());
-  return tests.some((name) =>
-    promise.includes("…") ? name.startsWith(start) && name.endsWith(end) : name === promise,
-  );
-}
+const isTested = (promise: string): boolean => allTests.some((name) => isNamed(promise, name));
 
 test("docs/security.md names files that exist", () => {
   const paths = quoted(text).filter(isPath);
@@ -64,17 +54,6 @@ test("docs/security.md names tests that exist", () => {
   assert.ok(promised.length > 15 && attacks.length > 4, "both kinds of tables are read");
   assert.deepEqual(
     [...promised.filter((name) => !isTested(name)), ...attacks.filter((start) => !isTested(`${start}…`))],
-    [],
-  );
-});
-
-test("docs/security.md names tests of the file that it names before them", () => {
-  const pairs = [...text.matchAll(/`((?:agent|e2e)\/[^`\s]+)`:\s+`([^`]+)`/g)].map(
-    ([, file = "", name = ""]) => ({ file, name }),
-  );
-  assert.ok(pairs.length > 8, "the document is read");
-  assert.deepEqual(
-    pairs.filter(({ file, name }) => !isTested(name, testsIn(file))),
     [],
   );
 });

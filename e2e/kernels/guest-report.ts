@@ -1,5 +1,4 @@
 import { type KernelName } from "./kernels.ts";
-import { EXPECTED_SKIPS } from "./kernel-test-files.ts";
 import { type SuiteName } from "./suites.ts";
 
 /** What a guest has told on its console about its suite. */
@@ -9,7 +8,7 @@ export interface GuestReport {
   /** Its kernel's release and package, versions of tools, figures: names as e2e/kernels/guest tells them. */
   readonly facts: Map<string, string>;
   readonly passed: Set<string>;
-  /** Those too that were skipped without a known reason: what could not run has not been shown. */
+  /** Those too that were skipped: what could not run has not been shown. */
   readonly failed: Set<string>;
   /** What the guest had taken of processors when the suite began; undefined: it has not. */
   startMs: number | undefined;
@@ -58,11 +57,11 @@ export function addLine(report: GuestReport, line: string, cpuMs: number): void 
 /** A test's line as Node's reporter `spec` writes it. */
 const VERDICT = /^\s*([✔✖﹣]) (.*) \([\d.]+ms\)/;
 
-function addVerdict({ kernel, passed, failed }: GuestReport, line: string): void {
+function addVerdict({ passed, failed }: GuestReport, line: string): void {
   const [, verdict, test = ""] = VERDICT.exec(line) ?? [];
   if (verdict === "✔") passed.add(test);
   if (verdict === "✖") failed.add(test);
-  if (verdict === "﹣" && EXPECTED_SKIPS[kernel]?.includes(test) !== true) failed.add(`${test} (skipped)`);
+  if (verdict === "﹣") failed.add(`${test} (skipped)`);
 }
 
 /** Whether the suite came to its end, something was tested, and nothing failed. */

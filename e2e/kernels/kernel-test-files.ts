@@ -1,5 +1,3 @@
-import { type KernelName } from "./kernels.ts";
-
 /** Kernel tests that run in guests, by suite: files below agent/, without their ending. */
 export const GROUPS: Readonly<Record<string, readonly string[]>> = {
   kernel: [
@@ -11,6 +9,7 @@ export const GROUPS: Readonly<Record<string, readonly string[]>> = {
     "kernel/socket/netlink-client",
     "kernel/uplink/underlay",
     "kernel/nft/nftables",
+    "plan/rules/golden-rulesets",
     "reconcile/node",
     "test/attacks/bridge-attacks",
   ],
@@ -59,7 +58,6 @@ const SAME_ANSWERS = "asks the kernel for nothing that the files above do not: i
 export const LEFT_OUT: Readonly<Record<string, string>> = {
   "http/": SAME_ANSWERS,
   "native/": SAME_ANSWERS,
-  "plan/": SAME_ANSWERS,
   "report/": SAME_ANSWERS,
   "status/": SAME_ANSWERS,
   "testing/runner/": "is about the runner of kernel tests, which a guest does not need",
@@ -80,9 +78,4 @@ export const LEFT_OUT: Readonly<Record<string, string>> = {
   "kernel/socket/early-reply": SAME_ANSWERS,
   "kernel/socket/native": SAME_ANSWERS,
   "kernel/wireguard/missing": "needs a kernel without WireGuard, which all of these have",
-};
-
-/** Tests that are skipped on kernels which do not have what they are about. */
-export const EXPECTED_SKIPS: Readonly<Partial<Record<KernelName, readonly string[]>>> = {
-  "5.10": ["ensure() reads a table that has an element for all other keys, and takes that away"],
 };

@@ -242,11 +242,12 @@ const CASES: readonly {
     ],
   },
   {
-    name: "checkKernel() warns of what host ports miss: the node's listeners (udp_diag), and a guard of 127.0.0.1 (XFRM)",
-    found: ["INET_UDP_DIAG", "XFRM_USER"].flatMap((option) =>
+    name: "checkKernel() warns of what host ports miss: the node's listeners (tcp_diag, udp_diag), and a guard of 127.0.0.1 (XFRM)",
+    found: ["INET_TCP_DIAG", "INET_UDP_DIAG", "XFRM_USER"].flatMap((option) =>
       checkKernel({ ...KERNEL, config: CONFIG.replace(`CONFIG_${option}=y\n`, "") }),
     ),
     want: [
+      "warn Linux 6.1.0-9-amd64 was built without CONFIG_INET_TCP_DIAG, which is needed for refusing a host port that a program of the node has",
       "warn Linux 6.1.0-9-amd64 was built without CONFIG_INET_UDP_DIAG, which is needed for refusing a host port that a program of the node has",
       "warn Linux 6.1.0-9-amd64 was built without CONFIG_XFRM_USER, which is needed for host ports at 127.0.0.1",
     ],

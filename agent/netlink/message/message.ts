@@ -45,7 +45,7 @@ export interface NetlinkRequest {
  * The kernel calls a dump interrupted as soon as any link of the namespace came or went, whosever it is
  * (dev_base_seq of net/core/dev.c). What was there all the time is in it nevertheless: the kernel goes on by
  * the link's index, before Linux 6.6 by its place in a hash bucket, where a link that goes can hide one
- * behind it.
+ * behind it. A link that both dumps miss so is missing until the next look.
  */
 export interface DumpParts {
   /** The same text for what the kernel tells of one thing at different times. */

@@ -105,7 +105,7 @@ function readCt(data: Attributes, registers: Map<number, MaskedMark>): Partial<M
 function readBitwise(data: Attributes, registers: Map<number, MaskedMark>): undefined {
   const held = registers.get(numberOf(data, NFTA_BITWISE_SREG));
   const target = numberOf(data, NFTA_BITWISE_DREG);
-  // Newer kernels shift, and combine two registers (NFT_BITWISE_*).
+  // Since Linux 5.7 the kernel shifts too, and since 6.13 combines two registers (NFT_BITWISE_*).
   if (
     held === undefined ||
     (data.get(NFTA_BITWISE_OP) !== undefined && numberOf(data, NFTA_BITWISE_OP) !== 0)

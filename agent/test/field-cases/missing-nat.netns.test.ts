@@ -1,6 +1,6 @@
 /**
- * Kernels without modules of nftables that host ports or masquerade need, which is what an nft(8) that
- * refuses their rules looks like.
+ * Kernels without what host ports, masquerade or the bridge guard need of nftables, which is what an nft(8)
+ * that refuses their rules looks like.
  */
 import assert from "node:assert/strict";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -28,8 +28,19 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
+const WARNED = /^ok\nwarning: host ports: unavailable: /;
+
+interface Missing {
+  readonly flags?: readonly string[];
+  /** What readiness comes to. */
+  readonly readiness?: RegExp;
+}
+
 /** A node whose kernel refuses what has the given text. */
-async function startWithout(text: string, ...flags: readonly string[]): Promise<AgentProcess> {
+async function startWithout(
+  text: string,
+  { flags = [], readiness = WARNED }: Missing = {},
+): Promise<AgentProcess> {
   const path = join(folder, "nft");
   writeFileSync(
     path,
@@ -45,9 +56,8 @@ echo "$commands" | nft "$@"
   node = makeNode();
   node.writeNodes("10.244.1.0/24", "fd00:1::/64");
   const agent = node.start("--standalone", "--nodes-file", node.nodesFile, ...flags);
-  const readiness = async (): Promise<string> => (await agent.get("/readyz"))?.text ?? "";
-  const warned = /^ok\nwarning: host ports: unavailable: /;
-  await eventually("the node is ready", async () => warned.test(await readiness()), readiness);
+  const said = async (): Promise<string> => (await agent.get("/readyz"))?.text ?? "";
+  await eventually("readiness tells", async () => readiness.test(await said()), said);
   return agent;
 }
 
@@ -65,9 +75,21 @@ test("a kernel without nft_nat leaves its node ready: a warning names the module
 });
 
 test("a kernel without modules of NAT leaves a node ready that does not masquerade, and doctor only warns", async () => {
-  await startWithout("type nat", "--masquerade", "false");
+  await startWithout("type nat", { flags: ["--masquerade", "false"] });
   const { stdout } = await runShipped(["doctor", "--json", "--socket", node.socket]);
   const found = findingsOf(JSON.parse(stdout) as FindingsReport, "kernel");
   assert.deepEqual(new Set(found.map(({ verdict }) => verdict)), new Set(["warn"]));
   assert.match(JSON.stringify(found), /no module nft_masq /);
+});
+
+test("a kernel without nftables for bridges keeps its node from readiness, which names the option and its use, as doctor does", async () => {
+  const lacks = "no CONFIG_NF_TABLES_BRIDGE, which is needed for the bridge guard";
+  await startWithout("table bridge", { readiness: new RegExp(`^(?!ok).*Linux \\S+ has ${lacks}`, "s") });
+  const { stdout } = await runShipped(["doctor", "--json", "--socket", node.socket]);
+  const found = findingsOf(JSON.parse(stdout) as FindingsReport, "kernel");
+  assert.deepEqual(
+    found.map(({ verdict }) => verdict),
+    ["fail"],
+  );
+  assert.match(JSON.stringify(found), new RegExp(lacks));
 });
