@@ -3,8 +3,8 @@ import {
   isNeeded,
   KERNEL_FEATURES,
   type KernelFeature,
-  modulesCommand,
 } from "../../plan/node/kernel-features.ts";
+import { modulesCommand } from "../../plan/node/module-packages.ts";
 import type { Finding } from "../finding.ts";
 
 export interface KernelObservation {
@@ -58,9 +58,10 @@ function checkFeature(
   config: string,
   { release, loaded, modules, masquerades }: KernelObservation,
 ): Finding[] {
-  const { option, module, use } = feature;
+  const { option, module, use, isElseBuiltIn = false } = feature;
   const setting = new RegExp(`^CONFIG_${option}=([ym])$`, "m").exec(config)?.[1];
   const verdict = isNeeded(feature, masquerades) ? "fail" : "warn";
+  if (setting === undefined && isElseBuiltIn) return [];
   if (setting === undefined)
     return [
       {
