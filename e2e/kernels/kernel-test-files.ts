@@ -43,6 +43,7 @@ export const GROUPS: Readonly<Record<string, readonly string[]>> = {
     "test/field-cases/underlay",
     "kernel/link-churn",
     "kernel/unloaded-kinds",
+    "kernel/features/try-features",
     "kernel/nft/foreign/foreign-tables",
     "kernel/nft/foreign/mark-users",
     "kernel/policy/both-tables",

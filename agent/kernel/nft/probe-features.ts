@@ -4,9 +4,9 @@ import { runNft } from "./run-nft.ts";
 
 /** What features are tried with, each in tables of its own, so that all can be tried at once. */
 const PROBES = KERNEL_FEATURES.flatMap((feature, index) =>
-  feature.probe === undefined
-    ? []
-    : { feature, commands: feature.probe.replaceAll("causeway-probe", `causeway-probe-${index}`) },
+  typeof feature.probe === "string"
+    ? { feature, commands: feature.probe.replaceAll("causeway-probe", `causeway-probe-${index}`) }
+    : [],
 );
 
 /**

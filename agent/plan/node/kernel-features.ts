@@ -1,3 +1,9 @@
+/** What the kernel is asked for by netlink, under the kernel's own names. */
+export type NetlinkProbe =
+  | { readonly kind: "link" | "qdisc" | "action"; readonly name: string }
+  | { readonly kind: "sockets"; readonly protocol: "tcp" | "udp" }
+  | { readonly kind: "policies" | "connections" };
+
 /** Something that Causeway needs of the kernel. */
 export interface KernelFeature {
   /** Without CONFIG_. */
@@ -10,9 +16,12 @@ export interface KernelFeature {
   readonly isOptional?: true | "without masquerade";
   /**
    * Commands of nft that the kernel accepts only if it has this, all that come before in {@link
-   * KERNEL_FEATURES}, and no more.
+   * KERNEL_FEATURES}, and no more. Or a question by netlink. Undefined: only who uses it learns whether it is
+   * there.
    */
-  readonly probe?: string;
+  readonly probe?: string | NetlinkProbe;
+  /** With its module links come (ifb0, ifb1): who only looks asks for none that is not loaded. */
+  readonly bringsLinks?: true;
 }
 
 /** Netlink tells of tracked connections, marks and deletes them. */
@@ -21,6 +30,15 @@ export const CONNECTION_FEATURE: KernelFeature = {
   module: "nf_conntrack_netlink",
   use: "ending connections that policies forbid, and those of former pods and host ports",
   isOptional: true,
+  probe: { kind: "connections" },
+};
+
+export const VXLAN_FEATURE: KernelFeature = {
+  option: "VXLAN",
+  module: "vxlan",
+  use: "nodes on other subnets",
+  isOptional: true,
+  probe: { kind: "link", name: "vxlan" },
 };
 
 const LIMITS = "bandwidth limits";
@@ -34,9 +52,48 @@ function probeOf(type: "filter" | "nat", hook: string, rule: string): string {
   return [INET, chain, `add rule inet causeway-probe c ${rule}`].join("\n");
 }
 
+/** The kernel asks for a filter's module (cls_u32) only where a link has a qdisc to hold it. */
+export const LIMIT_FEATURES: readonly KernelFeature[] = [
+  {
+    option: "NET_SCH_TBF",
+    module: "sch_tbf",
+    use: LIMITS,
+    isOptional: true,
+    probe: { kind: "qdisc", name: "tbf" },
+  },
+  {
+    option: "NET_SCH_INGRESS",
+    module: "sch_ingress",
+    use: LIMITS,
+    isOptional: true,
+    probe: { kind: "qdisc", name: "ingress" },
+  },
+  {
+    option: "IFB",
+    module: "ifb",
+    use: LIMITS,
+    isOptional: true,
+    probe: { kind: "link", name: "ifb" },
+    bringsLinks: true,
+  },
+  { option: "NET_CLS_U32", module: "cls_u32", use: LIMITS, isOptional: true },
+  {
+    option: "NET_ACT_MIRRED",
+    module: "act_mirred",
+    use: LIMITS,
+    isOptional: true,
+    probe: { kind: "action", name: "mirred" },
+  },
+];
+
 export const KERNEL_FEATURES: readonly KernelFeature[] = [
-  { option: "BRIDGE", module: "bridge", use: "the bridge of pods" },
-  { option: "VETH", module: "veth", use: "the links of pods" },
+  {
+    option: "BRIDGE",
+    module: "bridge",
+    use: "the bridge of pods",
+    probe: { kind: "link", name: "bridge" },
+  },
+  { option: "VETH", module: "veth", use: "the links of pods", probe: { kind: "link", name: "veth" } },
   {
     option: "NF_TABLES",
     module: "nf_tables",
@@ -83,15 +140,29 @@ export const KERNEL_FEATURES: readonly KernelFeature[] = [
     probe: probeOf("filter", "prerouting", "ct status dnat"),
   },
   CONNECTION_FEATURE,
-  { option: "VXLAN", module: "vxlan", use: "nodes on other subnets", isOptional: true },
-  { option: "NET_SCH_TBF", module: "sch_tbf", use: LIMITS, isOptional: true },
-  { option: "NET_SCH_INGRESS", module: "sch_ingress", use: LIMITS, isOptional: true },
-  { option: "IFB", module: "ifb", use: LIMITS, isOptional: true },
-  { option: "NET_CLS_U32", module: "cls_u32", use: LIMITS, isOptional: true },
-  { option: "NET_ACT_MIRRED", module: "act_mirred", use: LIMITS, isOptional: true },
-  { option: "INET_TCP_DIAG", module: "tcp_diag", use: LISTENERS, isOptional: true },
-  { option: "INET_UDP_DIAG", module: "udp_diag", use: LISTENERS, isOptional: true },
-  { option: "XFRM_USER", module: "xfrm_user", use: "host ports at 127.0.0.1", isOptional: true },
+  VXLAN_FEATURE,
+  ...LIMIT_FEATURES,
+  {
+    option: "INET_TCP_DIAG",
+    module: "tcp_diag",
+    use: LISTENERS,
+    isOptional: true,
+    probe: { kind: "sockets", protocol: "tcp" },
+  },
+  {
+    option: "INET_UDP_DIAG",
+    module: "udp_diag",
+    use: LISTENERS,
+    isOptional: true,
+    probe: { kind: "sockets", protocol: "udp" },
+  },
+  {
+    option: "XFRM_USER",
+    module: "xfrm_user",
+    use: "host ports at 127.0.0.1",
+    isOptional: true,
+    probe: { kind: "policies" },
+  },
 ];
 
 /** Whether a node whose kernel lacks the feature has no network. */
@@ -105,9 +176,13 @@ export function describeFeature({ option, module, use }: KernelFeature): string 
   return `${name}, which is needed for ${use}`;
 }
 
-/** For an error of which the kernel does not tell which module it is about. */
-export function describeLimitModules(release: string): string {
-  const modules = KERNEL_FEATURES.filter(({ use }) => use === LIMITS).map(({ module }) => module);
+/**
+ * For an error of limits, of which the kernel does not tell which module it is about: what it lacks, as far
+ * as that was found by trying; else what may be it.
+ */
+export function describeLimitModules(release: string, missing: readonly KernelFeature[]): string {
+  if (missing.length > 0) return describeMissing(release, missing);
+  const modules = LIMIT_FEATURES.map(({ module }) => module);
   return `Linux ${release} must have the modules ${modules.join(", ")} for ${LIMITS}${remedyFor(release)}`;
 }
 
