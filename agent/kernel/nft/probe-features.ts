@@ -22,7 +22,7 @@ export async function findMissingFeatures(
 }
 
 async function findMissing(asked: readonly KernelFeature[]): Promise<readonly KernelFeature[] | undefined> {
-  const tried = asked.filter(({ probe }) => probe !== undefined);
+  const tried = asked.filter(({ probe }) => typeof probe === "string");
   if (await isAccepted(tried.map(commandsOf).join("\n"))) return [];
   const refused: KernelFeature[] = [];
   for (const [index, feature] of tried.entries())
@@ -31,8 +31,8 @@ async function findMissing(asked: readonly KernelFeature[]): Promise<readonly Ke
 }
 
 /** In a table of its own, so that all can be tried at once. */
-function commandsOf({ probe = "" }: KernelFeature, index: number): string {
-  return probe.replaceAll("causeway-probe", `causeway-probe-${index}`);
+function commandsOf({ probe }: KernelFeature, index: number): string {
+  return String(probe).replaceAll("causeway-probe", `causeway-probe-${index}`);
 }
 
 function isAccepted(commands: string): Promise<boolean> {

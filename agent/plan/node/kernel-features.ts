@@ -1,5 +1,11 @@
 import { remedyFor } from "./module-packages.ts";
 
+/** What the kernel is asked for by netlink, under the kernel's own names. */
+export type NetlinkProbe =
+  | { readonly kind: "link" | "qdisc" | "action"; readonly name: string }
+  | { readonly kind: "sockets"; readonly protocol: "tcp" | "udp" }
+  | { readonly kind: "policies" | "connections" };
+
 /** What the rules are for that ask for a feature. */
 type Rules = "node" | "policies" | "fast path";
 
@@ -17,15 +23,18 @@ export interface KernelFeature {
   readonly isElseBuiltIn?: true;
   /**
    * Commands of nft that the kernel accepts only if it has this and what it needs (see `needs`), beside the
-   * tables and hooks of nf_tables itself.
+   * tables and hooks of nf_tables itself. Or a question by netlink. Undefined: only who uses it learns
+   * whether it is there.
    */
-  readonly probe?: string;
+  readonly probe?: string | NetlinkProbe;
   /** Modules without which this one, or its probe, does not work. */
   readonly needs?: readonly string[];
   /** Whose rules need it; only where there is a probe. */
   readonly rules?: readonly Rules[];
   /** Of what was tried: those that it needs and of which nothing shows that they are there. */
   readonly suspects?: readonly string[];
+  /** With its module links come (ifb0, ifb1): who only looks asks for none that is not loaded. */
+  readonly bringsLinks?: true;
 }
 
 /** Netlink tells of tracked connections, marks and deletes them. */
@@ -34,6 +43,23 @@ export const CONNECTION_FEATURE: KernelFeature = {
   module: "nf_conntrack_netlink",
   use: "ending connections that policies forbid, and those of former pods and host ports",
   isOptional: true,
+  probe: { kind: "connections" },
+};
+
+export const VXLAN_FEATURE: KernelFeature = {
+  option: "VXLAN",
+  module: "vxlan",
+  use: "nodes on other subnets",
+  isOptional: true,
+  probe: { kind: "link", name: "vxlan" },
+};
+
+export const WIREGUARD_FEATURE: KernelFeature = {
+  option: "WIREGUARD",
+  module: "wireguard",
+  use: "encryption",
+  isOptional: true,
+  probe: { kind: "link", name: "wireguard" },
 };
 
 const LIMITS = "bandwidth limits";
@@ -71,10 +97,49 @@ export const LOG_FEATURE: KernelFeature = {
   probe: ruleProbe("log group 1"),
 };
 
+/** The kernel asks for a filter's module (cls_u32) only where a link has a qdisc to hold it. */
+export const LIMIT_FEATURES: readonly KernelFeature[] = [
+  {
+    option: "NET_SCH_TBF",
+    module: "sch_tbf",
+    use: LIMITS,
+    isOptional: true,
+    probe: { kind: "qdisc", name: "tbf" },
+  },
+  {
+    option: "NET_SCH_INGRESS",
+    module: "sch_ingress",
+    use: LIMITS,
+    isOptional: true,
+    probe: { kind: "qdisc", name: "ingress" },
+  },
+  {
+    option: "IFB",
+    module: "ifb",
+    use: LIMITS,
+    isOptional: true,
+    probe: { kind: "link", name: "ifb" },
+    bringsLinks: true,
+  },
+  { option: "NET_CLS_U32", module: "cls_u32", use: LIMITS, isOptional: true },
+  {
+    option: "NET_ACT_MIRRED",
+    module: "act_mirred",
+    use: LIMITS,
+    isOptional: true,
+    probe: { kind: "action", name: "mirred" },
+  },
+];
+
 /** In their order: what needs something stands behind that. */
 export const KERNEL_FEATURES: readonly KernelFeature[] = [
-  { option: "BRIDGE", module: "bridge", use: "the bridge of pods" },
-  { option: "VETH", module: "veth", use: "the links of pods" },
+  {
+    option: "BRIDGE",
+    module: "bridge",
+    use: "the bridge of pods",
+    probe: { kind: "link", name: "bridge" },
+  },
+  { option: "VETH", module: "veth", use: "the links of pods", probe: { kind: "link", name: "veth" } },
   { ...ALL, option: "NF_TABLES", module: "nf_tables", use: MASQUERADE, probe: "add table ip causeway-probe" },
   { ...ALL, option: "NF_TABLES_INET", use: MASQUERADE, probe: INET },
   { ...NODE, option: "NF_TABLES_BRIDGE", use: "the bridge guard", probe: BRIDGE },
@@ -164,15 +229,30 @@ export const KERNEL_FEATURES: readonly KernelFeature[] = [
   { ...POLICY, option: "NFT_LOG", module: "nft_log", probe: ruleProbe("log level audit") },
   LOG_FEATURE,
   CONNECTION_FEATURE,
-  { option: "VXLAN", module: "vxlan", use: "nodes on other subnets", isOptional: true },
-  { option: "NET_SCH_TBF", module: "sch_tbf", use: LIMITS, isOptional: true },
-  { option: "NET_SCH_INGRESS", module: "sch_ingress", use: LIMITS, isOptional: true },
-  { option: "IFB", module: "ifb", use: LIMITS, isOptional: true },
-  { option: "NET_CLS_U32", module: "cls_u32", use: LIMITS, isOptional: true },
-  { option: "NET_ACT_MIRRED", module: "act_mirred", use: LIMITS, isOptional: true },
-  { option: "INET_TCP_DIAG", module: "tcp_diag", use: LISTENERS, isOptional: true },
-  { option: "INET_UDP_DIAG", module: "udp_diag", use: LISTENERS, isOptional: true },
-  { option: "XFRM_USER", module: "xfrm_user", use: "host ports at 127.0.0.1", isOptional: true },
+  VXLAN_FEATURE,
+  WIREGUARD_FEATURE,
+  ...LIMIT_FEATURES,
+  {
+    option: "INET_TCP_DIAG",
+    module: "tcp_diag",
+    use: LISTENERS,
+    isOptional: true,
+    probe: { kind: "sockets", protocol: "tcp" },
+  },
+  {
+    option: "INET_UDP_DIAG",
+    module: "udp_diag",
+    use: LISTENERS,
+    isOptional: true,
+    probe: { kind: "sockets", protocol: "udp" },
+  },
+  {
+    option: "XFRM_USER",
+    module: "xfrm_user",
+    use: "host ports at 127.0.0.1",
+    isOptional: true,
+    probe: { kind: "policies" },
+  },
 ];
 
 const FAST = { rules: ["fast path"], use: "the fast path" } as const;
@@ -233,9 +313,13 @@ export function describeFeature({ option, module, use, suspects = [] }: KernelFe
   return `${name}${instead}, which is needed for ${use}`;
 }
 
-/** For an error of which the kernel does not tell which module it is about. */
-export function describeLimitModules(release: string): string {
-  const modules = KERNEL_FEATURES.filter(({ use }) => use === LIMITS).map(({ module }) => module);
+/**
+ * For an error of limits, of which the kernel does not tell which module it is about: what it lacks, as far
+ * as that was found by trying; else what may be it.
+ */
+export function describeLimitModules(release: string, missing: readonly KernelFeature[]): string {
+  if (missing.length > 0) return describeMissing(release, missing);
+  const modules = LIMIT_FEATURES.map(({ module }) => module);
   return `Linux ${release} must have the modules ${modules.join(", ")} for ${LIMITS}${remedyFor(release)}`;
 }
 
