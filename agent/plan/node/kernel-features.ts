@@ -154,7 +154,7 @@ export const KERNEL_FEATURES: readonly KernelFeature[] = [
     probe: [
       BRIDGE,
       "add chain bridge causeway-probe c",
-      'add rule bridge causeway-probe c iifname "causeway-probe" accept',
+      'add rule bridge causeway-probe c iifname "lo" accept',
     ].join("\n"),
   },
   {
