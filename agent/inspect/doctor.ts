@@ -83,7 +83,7 @@ export async function examineNode(sockets: PathSockets, input: DoctorInput): Pro
     return check(name, async () => observe(seen.value), judge);
   };
   const checks = [
-    ...checkInstallation(sockets, input),
+    ...checkInstallation(input),
     ...checkDatapath(ofMachine, sockets, input),
     ...checkSurroundings(ofMachine, sockets, input),
   ];
@@ -91,10 +91,7 @@ export async function examineNode(sockets: PathSockets, input: DoctorInput): Pro
 }
 
 /** Agent, shim and files, and what the kernel can do. */
-function checkInstallation(
-  { netfilter }: PathSockets,
-  { paths, nodeName, version, agent }: DoctorInput,
-): Checks {
+function checkInstallation({ paths, nodeName, version, agent }: DoctorInput): Checks {
   return [
     check("agent", async () => ({ nodeName, ownVersion: version, agent: agentState(agent) }), checkAgent),
     check("shim", async () => ({ ...(await observeShim(paths)), agentVersion: versionOf(agent) }), checkShim),
@@ -104,7 +101,7 @@ function checkInstallation(
       (files) => checkStaleFiles(files, nodeName),
     ),
     check("rival conflists", () => listRivals(paths), checkRivals),
-    check("kernel", () => observeKernel(netfilter, masquerades(agent)), checkKernel),
+    check("kernel", () => observeKernel(masquerades(agent)), checkKernel),
   ];
 }
 

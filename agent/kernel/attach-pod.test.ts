@@ -3,12 +3,14 @@ import { test } from "node:test";
 import { IFF_RUNNING } from "../netlink/constants.ts";
 import { writeU32 } from "../netlink/message/host-order.ts";
 import { ACKNOWLEDGED, type Outcome } from "../netlink/message/message.ts";
+import { NetlinkError } from "../netlink/message/netlink-error.ts";
 import { attachPod } from "./pod/attach-pod.ts";
 import { createPodEncoder } from "./pod/pod-batches.ts";
 import type { NetlinkClient } from "./socket/netlink-client.ts";
 import { madeUpPod } from "../testing/agent/made-up-pod.ts";
 
 const RTM_NEWLINK = 16;
+const [ENOENT, EINVAL] = [2, 22];
 
 /**
  * A kernel that says of a link only at the third look that its carrier was seen: before 6.8 a question does
@@ -38,10 +40,8 @@ function createOldKernel() {
   return { rtnetlink: rtnetlink as NetlinkClient, looks: () => looks };
 }
 
-test("attachPod() ends only when the kernel has seen the link's carrier: Linux before 6.8 lost a pod's first packets", async () => {
-  const { rtnetlink, looks } = createOldKernel();
-  const { plan } = madeUpPod(1);
-  const context = {
+function contextOf(rtnetlink: NetlinkClient) {
+  return {
     rtnetlink,
     bridgeIndex: 1,
     hasIpv6: true,
@@ -51,6 +51,51 @@ test("attachPod() ends only when the kernel has seen the link's carrier: Linux b
     admission: undefined,
     earlyReply: undefined,
   };
-  await attachPod(context, plan, { netns: 0, rtnetlink: 0 });
+}
+
+test("attachPod() ends only when the kernel has seen the link's carrier: Linux before 6.8 lost a pod's first packets", async () => {
+  const { rtnetlink, looks } = createOldKernel();
+  await attachPod(contextOf(rtnetlink), madeUpPod(1).plan, { netns: 0, rtnetlink: 0 });
   assert.equal(looks(), 3);
 });
+
+/** A kernel that refuses the pod's limit, and lacks what it is asked for by this question. */
+function lacking(question: string): NetlinkClient {
+  const refuse = (what: string, code: number): Outcome => ({
+    status: "failed",
+    error: new NetlinkError({ errno: code, what }),
+  });
+  const rtnetlink: Pick<NetlinkClient, "tryExecute"> = {
+    tryExecute: (steps) =>
+      Promise.resolve(
+        steps.map(({ requests }, index) => {
+          if (steps.length > 1) return [index === 1 ? refuse("limit link 2", ENOENT) : ACKNOWLEDGED];
+          if ("bytes" in requests) return [ACKNOWLEDGED];
+          return requests.map(({ what }) => refuse(what, what === question ? ENOENT : EINVAL));
+        }),
+      ),
+  };
+  return rtnetlink as NetlinkClient;
+}
+
+for (const [question, named] of [
+  [
+    "try the qdisc tbf",
+    /: Linux .* has no module sch_tbf \(CONFIG_NET_SCH_TBF\), which is needed for bandwidth/,
+  ],
+  [
+    "",
+    /: Linux .* must have the modules sch_tbf, sch_ingress, ifb, cls_u32, act_mirred for bandwidth limits/,
+  ],
+] as const)
+  test(`attachPod() names the module of limits that the kernel lacks, where it can be told: ${question}`, async () => {
+    const { plan } = madeUpPod(1);
+    const { attachment } = plan;
+    const bandwidth = { ingress: { rate: 1_000_000, burst: 100_000 }, egress: undefined };
+    const limited = {
+      ...plan,
+      attachment: { ...attachment, settings: { ...attachment.settings, bandwidth } },
+    };
+    const refused = attachPod(contextOf(lacking(question)), limited, { netns: 0, rtnetlink: 0 });
+    await assert.rejects(refused, named);
+  });

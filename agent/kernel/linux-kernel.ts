@@ -90,7 +90,7 @@ export function createLinuxKernel(input: LinuxKernelInput): Kernel {
     listForeignDropPolicies: nftables.listForeignDropPolicies,
     ensureRuleset: nftables.ensure,
     checkRuleset: nftables.check,
-    findMissingFeatures: async () => (await findMissingFeatures()) ?? [],
+    findMissingFeatures: async () => (await findMissingFeatures("node")) ?? [],
     findFastPathFault,
     policy,
     policyTraffic: createPolicyTraffic({

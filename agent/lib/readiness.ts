@@ -16,6 +16,7 @@ export type WarningPart =
   | "packet filters"
   | "VRF"
   | "MTU"
+  | "overlay"
   | "host ports"
   | "fast path"
   | "network policies"

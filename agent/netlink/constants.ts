@@ -45,6 +45,7 @@ export const RTM_GETQDISC = 38;
 export const RTM_NEWTFILTER = 44;
 export const RTM_DELTFILTER = 45;
 export const RTM_GETTFILTER = 46;
+export const RTM_NEWACTION = 48;
 export const RTM_NEWNETCONF = 80;
 export const RTM_NEWLINKPROP = 108;
 
@@ -69,6 +70,8 @@ export const RTMGRP_IPV6_ROUTE = 0x400;
 /** linux/rtnetlink.h: traffic control (struct tcmsg). */
 export const TCA_KIND = 1;
 export const TCA_OPTIONS = 2;
+export const TCA_INGRESS_BLOCK = 13;
+export const TCA_ACT_TAB = 1;
 export const RTMGRP_TC = 0x8;
 
 /** linux/pkt_sched.h */

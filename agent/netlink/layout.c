@@ -329,6 +329,33 @@ static void shaping(void)
 	end("redirect");
 }
 
+static void trials(void)
+{
+	begin(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, sizeof(struct ifinfomsg));
+	put_u32(IFLA_NUM_TX_QUEUES, 0);
+	struct rtattr *info = open_nest(IFLA_LINKINFO);
+	put_text(IFLA_INFO_KIND, "vxlan");
+	close_nest(info);
+	end("tryLinkKind");
+
+	struct tcmsg *qdisc = begin(RTM_NEWQDISC, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, sizeof *qdisc);
+	*qdisc = (struct tcmsg){.tcm_ifindex = 1, .tcm_parent = TC_H_ROOT};
+	put_text(TCA_KIND, "tbf");
+	put_u32(TCA_INGRESS_BLOCK, 0);
+	end("tryQdisc");
+
+	begin(RTM_NEWACTION, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, sizeof(struct tcamsg));
+	struct rtattr *actions = open_nest(TCA_ACT_TAB), *action = open_nest(1);
+	put_text(TCA_ACT_KIND, "mirred");
+	close_nest(action);
+	close_nest(actions);
+	end("tryAction");
+
+	__u32 *flags = begin(XFRM_MSG_GETSPDINFO, NLM_F_ACK, sizeof *flags);
+	*flags = 0;
+	end("countPolicies");
+}
+
 static void names(void)
 {
 	struct ifinfomsg *link = begin(RTM_NEWLINKPROP, NLM_F_ACK, sizeof *link);
@@ -806,6 +833,7 @@ int main(void)
 	policies();
 	wireguard();
 	shaping();
+	trials();
 	names();
 	elements();
 	transaction();

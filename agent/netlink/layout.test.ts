@@ -19,7 +19,7 @@ import { bindLogGroup } from "./state/packet-log.ts";
 import * as constants from "./constants.ts";
 import { ERRNO } from "./message/errno.ts";
 import { GENERIC_HEADER_BYTES, getFamily } from "./generic/generic-family.ts";
-import { createPlainLink } from "./link/plain-link.ts";
+import { createPlainLink, tryLinkKind } from "./link/plain-link.ts";
 import { addAltNames, deleteLinkGroup, dumpLinks, setLink } from "./link/link.ts";
 import { u32Bytes } from "./message/host-order.ts";
 import { encodeBatch, type NetlinkRequest } from "./message/message.ts";
@@ -31,13 +31,13 @@ import { nftTransaction } from "./nft/table/nft-transaction.ts";
 import * as declare from "./nft/table/nft-declarations.ts";
 import * as expressions from "./nft/table/nft-expressions.ts";
 import { addElements, deleteElements, flushElements } from "./nft/table/nft-set-elements.ts";
-import { addIngress, replaceTokenBucket } from "./route/qdisc.ts";
-import { addRedirect } from "./route/redirect.ts";
+import { addIngress, replaceTokenBucket, tryQdisc } from "./route/qdisc.ts";
+import { addRedirect, tryAction } from "./route/redirect.ts";
 import { addRule, dumpRules, RULE_HEADER_BYTES } from "./route/rule.ts";
 import { dumpRoutes, getRoute, replaceRoute } from "./route/route.ts";
 import { TC_HEADER_BYTES } from "./route/tc-header.ts";
 import { createVeth } from "./link/veth.ts";
-import { addInboundBlock, deleteInboundBlock } from "./state/xfrm.ts";
+import { addInboundBlock, countPolicies, deleteInboundBlock } from "./state/xfrm.ts";
 import { createVxlan } from "./link/vxlan.ts";
 import { dumpDevice, setDevice, setPeers, WIREGUARD_FAMILY } from "./wireguard/set-device.ts";
 
@@ -298,6 +298,10 @@ const MESSAGES: Readonly<Record<string, NetlinkRequest>> = {
   dumpWireguard: dumpDevice(wireguard),
   addInboundBlock: addInboundBlock(block),
   deleteInboundBlock: deleteInboundBlock(block),
+  tryLinkKind: tryLinkKind("vxlan"),
+  tryQdisc: tryQdisc("tbf"),
+  tryAction: tryAction("mirred"),
+  countPolicies: countPolicies(),
 };
 
 function onlyOne(requests: readonly NetlinkRequest[]): NetlinkRequest {

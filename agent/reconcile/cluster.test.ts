@@ -176,6 +176,20 @@ test("run() wants another try when the kernel refused a route, and stays ready: 
   assert.equal(setup.counts().programmed, 1);
 });
 
+test("run() stays ready without VXLAN, warns, and tries again: nodes on the same subnet are reached", async () => {
+  const setup = setUp("auto");
+  setup.noOverlay = "Cannot create VXLAN device: no module vxlan";
+  assert.equal(await setup.run(), "again");
+  assert.ok(setup.readiness.reasons().every(({ part }) => part !== "routes"));
+  assert.deepEqual(setup.readiness.warnings(), [{ part: "overlay", reason: setup.noOverlay }]);
+  assert.match(setup.notes.join(), /no module vxlan/);
+  assert.deepEqual([setup.counts().desired, setup.counts().programmed], [2, 1]);
+  setup.noOverlay = undefined;
+  assert.equal(await setup.run(), undefined);
+  assert.deepEqual(setup.readiness.warnings(), []);
+  assert.equal(setup.counts().programmed, 2);
+});
+
 test("run() makes routes also while nft fails, and tells the failure", async () => {
   const setup = setUp();
   setup.rulesetFault = new Error("Cannot run nft: ENOENT");

@@ -42,6 +42,7 @@ export const GROUPS: Readonly<Record<string, readonly string[]>> = {
     "test/field-cases/underlay",
     "kernel/link-churn",
     "kernel/unloaded-kinds",
+    "kernel/features/try-features",
     "kernel/nft/foreign/foreign-tables",
     "kernel/nft/foreign/mark-users",
     "kernel/policy/both-tables",
@@ -72,6 +73,7 @@ export const LEFT_OUT: Readonly<Record<string, string>> = {
   "test/field-cases/foreign-routes": "measures what the agent takes of a processor, which here is emulated",
   "test/field-cases/missing-nat":
     "an nft that refuses plays the kernel, from which another suite takes modules",
+  "kernel/nft/probe-features": "another suite takes modules from the kernel",
   "kernel/nft/old-nft": "is about an nft that the image does not have",
   "kernel/policy/random-verdicts": "thousands of verdicts by the rules that the other policy tests write",
   "kernel/policy/vectors": "thousands of verdicts by the rules that the other policy tests write",

@@ -61,16 +61,19 @@ const foreign = (vni: number, receives: readonly string[] = []) => ({
   vxlan: { vni, port: 4789, local: undefined, learning: true, receives },
 });
 const OPTIONS =
-  "VETH NF_TABLES NF_TABLES_INET NF_TABLES_BRIDGE NFT_NAT NFT_MASQ NFT_FIB_INET NFT_CT VXLAN NET_SCH_TBF NET_SCH_INGRESS IFB NET_CLS_U32 NET_ACT_MIRRED INET_TCP_DIAG INET_UDP_DIAG XFRM_USER NF_CT_NETLINK";
+  "VETH NF_TABLES NF_TABLES_INET NF_TABLES_BRIDGE NFT_NAT NFT_MASQ NFT_FIB_INET NFT_CT VXLAN NET_SCH_TBF NET_SCH_INGRESS IFB NET_CLS_U32 NET_ACT_MIRRED INET_TCP_DIAG INET_UDP_DIAG XFRM_USER NF_CT_NETLINK WIREGUARD NF_CONNTRACK NF_NAT NF_CONNTRACK_MARK NFT_LIMIT NFT_LOG NETFILTER_NETLINK_LOG";
 const CONFIG = ["CONFIG_BRIDGE=m\n", ...OPTIONS.split(" ").map((option) => `CONFIG_${option}=y\n`)].join("");
 const KERNEL = {
   release: "6.1.0-9-amd64",
   config: CONFIG,
   loaded: new Set<string>(),
   modules: undefined,
+  builtIn: undefined,
   refused: [],
+  untried: [],
   masquerades: true,
 };
+const UNTRIED = KERNEL_FEATURES.filter(({ module }) => module === "ifb" || module === "cls_u32");
 const NAT = KERNEL_FEATURES.filter(({ module }) => module === "nft_chain_nat" || module === "nft_masq");
 
 const API = {
@@ -192,16 +195,59 @@ const CASES: readonly {
   },
   {
     name: "checkKernel() says where it has looked",
-    found: checkKernel({ ...KERNEL, config: undefined, refused: undefined }),
+    found: checkKernel({ ...KERNEL, config: undefined, untried: KERNEL_FEATURES }),
     want: [
       "info Linux 6.1.0-9-amd64; what it was built with cannot be read here (no /proc/config.gz, no /boot/config-6.1.0-9-amd64)",
     ],
   },
   {
-    name: "checkKernel() without a configuration to read is content with what was tried",
-    found: checkKernel({ ...KERNEL, config: undefined }),
+    name: "checkKernel() without a configuration to read is content with what was tried, and names the rest",
+    found: [[], UNTRIED].flatMap((untried) => checkKernel({ ...KERNEL, config: undefined, untried })),
     want: [
-      "ok Linux 6.1.0-9-amd64 accepts what is asked of nftables; what else it was built with cannot be read here (no /proc/config.gz, no /boot/config-6.1.0-9-amd64)",
+      "ok Linux 6.1.0-9-amd64 has all that is needed: it was tried",
+      "ok Linux 6.1.0-9-amd64 has what could be tried; whether it has ifb (bandwidth limits), cls_u32 (bandwidth limits) cannot be read here (no /proc/config.gz, no /boot/config-6.1.0-9-amd64)",
+    ],
+  },
+  {
+    name: "checkKernel() without a configuration to read looks among the modules for what was not tried",
+    found: [
+      { modules: "kernel/drivers/net/ifb.ko:\n", builtIn: "kernel/net/sched/cls_u32.ko\n" },
+      { modules: "kernel/drivers/net/ifb.ko:\n", builtIn: "kernel/net/core/pktgen.ko\n" },
+      { modules: "kernel/drivers/net/ifb.ko:\n", builtIn: undefined },
+      { modules: "", builtIn: "", loaded: new Set(["ifb", "cls_u32"]) },
+    ].flatMap((seen) => checkKernel({ ...KERNEL, config: undefined, untried: UNTRIED, ...seen })),
+    want: [
+      "ok Linux 6.1.0-9-amd64 has all that is needed",
+      "warn module cls_u32 of Linux 6.1.0-9-amd64 is not installed, which is needed for bandwidth limits",
+      "ok Linux 6.1.0-9-amd64 has what could be tried; whether it has cls_u32 (bandwidth limits) cannot be read here (no /proc/config.gz, no /boot/config-6.1.0-9-amd64)",
+      "ok Linux 6.1.0-9-amd64 has all that is needed",
+    ],
+  },
+  {
+    name: "checkKernel() names each module that was tried in vain, with its package: the overlay's was called fine in a container (flannel-io/flannel#1747)",
+    found: checkKernel({
+      ...KERNEL,
+      release: "6.8.0-31-generic",
+      config: undefined,
+      refused: KERNEL_FEATURES.filter(({ module }) => module === "veth" || module === "vxlan"),
+      untried: UNTRIED,
+    }),
+    want: [
+      "fail Linux 6.8.0-31-generic has no module veth (CONFIG_VETH), which is needed for the links of pods: it was tried | apt-get install --yes linux-modules-extra-6.8.0-31-generic",
+      "warn Linux 6.8.0-31-generic has no module vxlan (CONFIG_VXLAN), which is needed for nodes on other subnets: it was tried | apt-get install --yes linux-modules-extra-6.8.0-31-generic",
+    ],
+  },
+  {
+    name: "checkKernel() tells of a module once that was tried in vain and is not installed, and of one that only was tried",
+    found: checkKernel({
+      ...KERNEL,
+      config: CONFIG.replace("CONFIG_VXLAN=y", "CONFIG_VXLAN=m").replace("CONFIG_IFB=y", "CONFIG_IFB=m"),
+      modules: "kernel/net/bridge/bridge.ko:\nkernel/drivers/net/ifb.ko:\n",
+      refused: KERNEL_FEATURES.filter(({ module }) => module === "ifb" || module === "vxlan"),
+    }),
+    want: [
+      "warn module vxlan of Linux 6.1.0-9-amd64 is not installed, which is needed for nodes on other subnets",
+      "warn Linux 6.1.0-9-amd64 has no module ifb (CONFIG_IFB), which is needed for bandwidth limits: it was tried",
     ],
   },
   {

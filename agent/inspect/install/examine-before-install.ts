@@ -36,7 +36,7 @@ type Own = Awaited<ReturnType<typeof observeOwnNode>>;
 
 /** What would keep Causeway from serving this node, which another plugin may still serve. Changes nothing. */
 export async function examineBeforeInstall(
-  { rtnetlink, netfilter }: Pick<KernelReader, "rtnetlink" | "netfilter">,
+  { rtnetlink }: Pick<KernelReader, "rtnetlink">,
   input: PreflightInput,
 ): Promise<readonly Finding[]> {
   const { paths, api, nodeName, bridge, ports, vxlan } = input;
@@ -50,7 +50,7 @@ export async function examineBeforeInstall(
     check("installation", async () => node, checkAbsence),
     check("CNI configurations", () => observeConfigurations(paths), checkConfigurations),
     check("folders", () => observeFolders([paths.cniBinDir, paths.cniConfDir]), checkFolders),
-    check("kernel", () => observeKernel(netfilter, true), checkKernel),
+    check("kernel", () => observeKernel(true), checkKernel),
     check("PodCIDRs", async () => podCidrsOf(own, podCidrs, node), checkPodCidrs),
     check(
       "VXLAN port",

@@ -2,38 +2,66 @@ import { readdir, readFile } from "node:fs/promises";
 import { release } from "node:os";
 import { gunzipSync } from "node:zlib";
 import type { KernelObservation } from "../../diagnosis/checks/check-kernel.ts";
-import { lacksConnections } from "../../kernel/connections/walk-connections.ts";
+import { tryFeatures } from "../../kernel/features/try-features.ts";
 import { findMissingFeatures } from "../../kernel/nft/probe-features.ts";
-import type { NetlinkClient } from "../../kernel/socket/netlink-client.ts";
-import { CONNECTION_FEATURE } from "../../plan/node/kernel-features.ts";
+import { loadNative } from "../../kernel/socket/native.ts";
+import { createNetlinkClient, type NetlinkClient } from "../../kernel/socket/netlink-client.ts";
+import { KERNEL_FEATURES, type KernelFeature } from "../../plan/node/kernel-features.ts";
 import { readText } from "../read-proc.ts";
 
 /**
- * What the running kernel was built with, from where the kernel or the distribution tells it, and what of
- * nftables and of tracked connections it refuses when it is tried.
+ * What the running kernel was built with, from where the kernel or the distribution tells it, and what it
+ * refuses when it is tried.
  */
-export async function observeKernel(
-  netfilter: NetlinkClient,
-  masquerades: boolean,
-): Promise<KernelObservation> {
+export async function observeKernel(masquerades: boolean): Promise<KernelObservation> {
   const name = release();
   const packed = await readFile("/proc/config.gz").catch(() => undefined);
   const config =
     packed === undefined
       ? ((await readText(`/boot/config-${name}`)) ?? (await readText(`/lib/modules/${name}/config`)))
       : gunzipSync(packed).toString("utf8");
+  const loaded = new Set(await readdir("/sys/module").catch(() => []));
   return {
     release: name,
     config,
-    loaded: new Set(await readdir("/sys/module").catch(() => [])),
+    loaded,
     modules: await readText(`/lib/modules/${name}/modules.dep`),
-    refused: await findRefused(netfilter),
+    builtIn: await readText(`/lib/modules/${name}/modules.builtin`),
+    ...(await tryAll(loaded)),
     masquerades,
   };
 }
 
-async function findRefused(netfilter: NetlinkClient): Promise<KernelObservation["refused"]> {
-  const missing = await findMissingFeatures();
-  if (missing === undefined) return undefined;
-  return (await lacksConnections(netfilter)) ? [...missing, CONNECTION_FEATURE] : missing;
+type Tried = Pick<KernelObservation, "refused" | "untried">;
+
+async function tryAll(loaded: ReadonlySet<string>): Promise<Tried> {
+  const isHarmless = ({ bringsLinks, module = "" }: KernelFeature): boolean =>
+    bringsLinks === undefined || loaded.has(module);
+  const ofNft = KERNEL_FEATURES.filter(({ probe }) => typeof probe === "string");
+  const others = KERNEL_FEATURES.filter((feature) => !ofNft.includes(feature));
+  const [refused, asked] = await Promise.all([findMissingFeatures(), ask(others.filter(isHarmless))]);
+  return {
+    refused: [...(refused ?? []), ...asked.refused],
+    untried: [
+      ...(refused === undefined ? ofNft : []),
+      ...asked.untried,
+      ...others.filter((feature) => !isHarmless(feature)),
+    ],
+  };
+}
+
+/** By sockets of its own, one for each protocol. */
+async function ask(features: readonly KernelFeature[]): Promise<Tried> {
+  const native = loadNative();
+  const clients = new Map<number, NetlinkClient>();
+  const clientOf = (protocol: number): NetlinkClient => {
+    const client = clients.get(protocol) ?? createNetlinkClient(native, protocol);
+    clients.set(protocol, client);
+    return client;
+  };
+  try {
+    return await tryFeatures(features, clientOf);
+  } finally {
+    for (const client of clients.values()) client.close();
+  }
 }

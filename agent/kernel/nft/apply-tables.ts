@@ -40,7 +40,7 @@ async function replaceTables(ruleset: Ruleset): Promise<void> {
     const remedy = await describeOldNft();
     if (remedy !== undefined) throw new Error(`Cannot apply nftables tables: ${remedy}`, { cause });
     // Asked only after a failure: nft's own words are the same for whatever the kernel does not know.
-    const missing = (await findMissingFeatures()) ?? [];
+    const missing = (await findMissingFeatures("node")) ?? [];
     if (missing.length === 0) throw cause;
     throw new Error(`Cannot apply nftables tables: ${describeMissing(release(), missing)}`, { cause });
   }

@@ -5,7 +5,7 @@ import type { PrefixQuestion } from "../link/watch-kernel.ts";
 import type { Change } from "../types.ts";
 import { applyEntries, type EntriesOutcome } from "./apply-entries.ts";
 import { compareRoutes, type Difference, type MadeRoutes } from "./compare-routes.ts";
-import { ensureTunnel, removeTunnel, type TunnelSockets } from "./ensure-tunnel.ts";
+import { ensureTunnel, removeTunnel, type TunnelSockets, VxlanMissingError } from "./ensure-tunnel.ts";
 import { observePeers } from "./observe-peers.ts";
 import { planEntries, type TunnelIndices } from "./peer-entries.ts";
 
@@ -17,7 +17,10 @@ export interface PeersOptions {
 }
 
 /** What was changed, tunnels included. */
-export type PeersOutcome = EntriesOutcome;
+export interface PeersOutcome extends EntriesOutcome {
+  /** Why no route through VXLAN is made, while the kernel has none, as a sentence. */
+  readonly noOverlay?: string | undefined;
+}
 
 /**
  * The routes to other nodes in the kernel: VXLAN devices, routes, permanent neighbours and forwarding
@@ -35,6 +38,31 @@ export interface Peers {
   readonly isRouted: PrefixQuestion;
 }
 
+interface EnsuredTunnels extends Pick<PeersOutcome, "noOverlay"> {
+  readonly changes: Change[];
+}
+
+/** A kernel without VXLAN refuses it for every family. */
+async function makeTunnels(
+  sockets: TunnelSockets,
+  plan: PeersPlan,
+): Promise<EnsuredTunnels & { readonly indices: TunnelIndices }> {
+  const changes: Change[] = [];
+  const indices = new Map<Family, number>();
+  try {
+    for (const tunnel of plan.tunnels) {
+      const ensured = await ensureTunnel(sockets, tunnel);
+      indices.set(tunnel.underlay, ensured.index);
+      changes.push(...ensured.changes.map((fault) => ({ kind: "tunnel" as const, fault })));
+    }
+  } catch (error) {
+    // Nodes that are reached otherwise are not to wait for a module.
+    if (!(error instanceof VxlanMissingError)) throw error;
+    return { indices, changes, noOverlay: error.message };
+  }
+  return { indices, changes };
+}
+
 export function createPeers(sockets: TunnelSockets): Peers {
   const { rtnetlink } = sockets;
   let tunnels: TunnelIndices = new Map();
@@ -43,21 +71,15 @@ export function createPeers(sockets: TunnelSockets): Peers {
   let wanted: PeersPlan["routes"] = new Map();
   let cover: AddressCover | undefined;
 
-  const ensureTunnels = async (plan: PeersPlan, prune: boolean): Promise<Change[]> => {
-    const changes: Change[] = [];
-    const indices = new Map<Family, number>();
-    for (const tunnel of plan.tunnels) {
-      const ensured = await ensureTunnel(sockets, tunnel);
-      indices.set(tunnel.underlay, ensured.index);
-      changes.push(...ensured.changes.map((fault) => ({ kind: "tunnel" as const, fault })));
-    }
+  const ensureTunnels = async (plan: PeersPlan, prune: boolean): Promise<EnsuredTunnels> => {
+    const { indices, changes, noOverlay } = await makeTunnels(sockets, plan);
     const isPlanned = (name: string): boolean => plan.tunnels.some((tunnel) => tunnel.name === name);
     for (const name of plan.tunnelNames) {
       if (!prune || isPlanned(name) || !(await removeTunnel(rtnetlink, name))) continue;
       changes.push({ kind: "tunnel", fault: `VXLAN device "${name}" is no longer needed` });
     }
     tunnels = indices;
-    return changes;
+    return { changes, noOverlay };
   };
 
   const observe = async ({ routes }: PeersPlan): Promise<Difference> => ({
@@ -72,7 +94,8 @@ export function createPeers(sockets: TunnelSockets): Peers {
     cover = undefined;
     const text = JSON.stringify(plan.tunnels);
     const before = verify || text !== plannedTunnels ? undefined : made;
-    const changes = before === undefined ? await ensureTunnels(plan, prune && plan.held.size === 0) : [];
+    const { changes, noOverlay }: EnsuredTunnels =
+      before === undefined ? await ensureTunnels(plan, prune && plan.held.size === 0) : { changes: [] };
     plannedTunnels = text;
     const difference = before === undefined ? await observe(plan) : compareRoutes(before, routes, tunnels);
     // Until all has gone well nothing is known.
@@ -85,8 +108,10 @@ export function createPeers(sockets: TunnelSockets): Peers {
     // A conflict may be with a route of our own that was not known.
     if (outcome.conflicts.length > 0 && before !== undefined)
       return await ensure(plan, { prune, verify: true });
-    if (outcome.conflicts.length + outcome.refusals.length === 0) made = { routes, rest: difference.seen };
-    return { ...outcome, changes: [...changes, ...outcome.changes] };
+    const isWhole = outcome.conflicts.length + outcome.refusals.length === 0 && noOverlay === undefined;
+    if (isWhole) made = { routes, rest: difference.seen };
+    const lacking = noOverlay === undefined ? {} : { noOverlay };
+    return { ...outcome, ...lacking, changes: [...changes, ...outcome.changes] };
   };
 
   return {

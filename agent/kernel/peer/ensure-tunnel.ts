@@ -1,3 +1,4 @@
+import { release } from "node:os";
 import { LINK_GROUP } from "../../net/host-link.ts";
 import { getFamily, parseFamily } from "../../netlink/generic/generic-family.ts";
 import { disableFeature } from "../../netlink/link/ethtool.ts";
@@ -6,6 +7,7 @@ import { deleteLink } from "../../netlink/link/link.ts";
 import { isNotSupported } from "../../netlink/message/netlink-error.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
 import { createVxlan } from "../../netlink/link/vxlan.ts";
+import { describeMissing, VXLAN_FEATURE } from "../../plan/node/kernel-features.ts";
 import type { TunnelPlan } from "../../plan/peers/peers.ts";
 import { changeLink, diffRoutedLink, existingLink } from "../link/change-link.ts";
 import { ensureHostAddresses } from "../link/ensure-host-addresses.ts";
@@ -35,6 +37,17 @@ const SILENT_CONF: InetConf = { arp_ignore: 8 };
  * Offload that some network cards and drivers get wrong for packets inside VXLAN (projectcalico/calico#3145).
  */
 const TX_CHECKSUM = "tx-checksum-ip-generic";
+
+/** The kernel has no VXLAN. Nodes that are reached without it do not need the device. */
+export class VxlanMissingError extends Error {
+  override readonly name = "VxlanMissingError";
+  readonly code = "VXLAN_MISSING";
+
+  constructor(device: string, cause: unknown) {
+    const missing = describeMissing(release(), [VXLAN_FEATURE]);
+    super(`Cannot create VXLAN device "${device}": ${missing}; without it, set --overlay never`, { cause });
+  }
+}
 
 /**
  * Makes a VXLAN device as planned. One that differs in what cannot be changed is made anew: its entries go
@@ -78,15 +91,9 @@ async function makeTunnel(rtnetlink: NetlinkClient, plan: TunnelPlan): Promise<L
       { requests: [createVxlan({ name, mac, mtu, vni, port, local, learning: false, group: LINK_GROUP })] },
     ]);
   } catch (error) {
-    throw isNotSupported(error) ? noVxlanError(name, error) : error;
+    throw isNotSupported(error) ? new VxlanMissingError(name, error) : error;
   }
   return existingLink(rtnetlink, name);
-}
-
-function noVxlanError(name: string, cause: unknown): Error {
-  const remedy =
-    'load the module "vxlan" (on Ubuntu in the package linux-modules-extra of the running kernel) or set --overlay never';
-  return new Error(`Cannot create VXLAN device "${name}": this kernel has no VXLAN; ${remedy}`, { cause });
 }
 
 async function disableTxChecksum(generic: NetlinkClient, linkIndex: number): Promise<void> {

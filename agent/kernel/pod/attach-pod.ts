@@ -6,11 +6,12 @@ import { addAltNames, deleteLink, getLink } from "../../netlink/link/link.ts";
 import { joinTransaction } from "../../netlink/message/join-transaction.ts";
 import type { Outcome } from "../../netlink/message/message.ts";
 import { isAlreadyExists, isNotSupported, NetlinkError } from "../../netlink/message/netlink-error.ts";
-import { describeLimitModules } from "../../plan/node/kernel-features.ts";
+import { describeLimitModules, LIMIT_FEATURES } from "../../plan/node/kernel-features.ts";
 import type { PodPlan } from "../../plan/pods/pod-network.ts";
 import { defaultRoutes, type PodRoute } from "../../plan/pods/pod-routing.ts";
 import { ownTableName } from "../../plan/pods/pod-settings.ts";
 import type { Attached, AttachOptions, AttachOutcome, PodSockets } from "../types.ts";
+import { tryFeatures } from "../features/try-features.ts";
 import type { Admission } from "../nft/elements/pod-elements.ts";
 import type { PodLinkKind } from "../link/ownership.ts";
 import { awaitRunning } from "../socket/await-running.ts";
@@ -103,8 +104,9 @@ async function tryAttach(
   const createError = firstError(created);
   if (createError !== undefined) return createError;
   try {
-    const error =
-      hostError(hosted, plan) ?? podError(podded) ?? firstRouteError(routed) ?? firstError(settled);
+    const hostError = firstError(hosted);
+    if (hostError !== undefined) throw await nameModule(rtnetlink, hostError, plan);
+    const error = podError(podded) ?? firstRouteError(routed) ?? firstError(settled);
     if (error !== undefined) throw error;
     const isMade = (index: number): boolean =>
       isAlone && firstError(routed.slice(index * 2, index * 2 + 2)) === undefined;
@@ -195,12 +197,16 @@ function firstError(outcomes: readonly Outcome[]): NetlinkError | undefined {
 }
 
 /** A kernel without a module of limits says ENOENT or EOPNOTSUPP, and before Linux 6.6 nothing else. */
-function hostError(outcomes: readonly Outcome[], { attachment }: PodPlan): Error | undefined {
-  const error = firstError(outcomes);
+async function nameModule(
+  rtnetlink: NetlinkClient,
+  error: NetlinkError,
+  { attachment }: PodPlan,
+): Promise<Error> {
   const { ingress, egress } = attachment.settings.bandwidth;
   const isLimited = ingress !== undefined || egress !== undefined;
-  if (error === undefined || !isLimited || (error.code !== "ENOENT" && !isNotSupported(error))) return error;
-  return new Error(`${error.message}: ${describeLimitModules(release())}`, { cause: error });
+  if (!isLimited || (error.code !== "ENOENT" && !isNotSupported(error))) return error;
+  const { refused } = await tryFeatures(LIMIT_FEATURES, () => rtnetlink);
+  return new Error(`${error.message}: ${describeLimitModules(release(), refused)}`, { cause: error });
 }
 
 /**

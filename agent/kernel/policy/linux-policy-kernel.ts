@@ -1,5 +1,9 @@
+import { release } from "node:os";
 import { createSharedLock } from "../../lib/shared-lock.ts";
+import { isNetlinkError } from "../../netlink/message/netlink-error.ts";
+import { describeMissing } from "../../plan/node/kernel-features.ts";
 import { createGenerations, type Generations } from "../nft/generations.ts";
+import { findMissingFeatures } from "../nft/probe-features.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 import type { PolicyKernel } from "./policy-kernel.ts";
 import { DEFAULT_POLICY_OPTIONS, type PolicyOptions } from "./policy-options.ts";
@@ -25,9 +29,9 @@ export function createPolicyKernel({
   return {
     ensure(table) {
       const wanted = copyTable(table);
-      return inTurn(() => kept.ensure(wanted));
+      return inTurn(() => kept.ensure(wanted)).catch(nameMissing);
     },
-    apply: (changes, join) => inTurn(() => kept.apply(changes, join)),
+    apply: (changes, join) => inTurn(() => kept.apply(changes, join)).catch(nameMissing),
     check(table, { afresh } = { afresh: false }) {
       const wanted = copyTable(table);
       return inTurn(() => kept.check(wanted, afresh));
@@ -36,4 +40,11 @@ export function createPolicyKernel({
     verifiedGeneration: () => inTurn(() => Promise.resolve(kept.verifiedGeneration())),
     readDenials: () => readPackets(netfilter),
   };
+}
+
+/** What the kernel lacks it is asked only then: its answer is the same whatever it is. */
+async function nameMissing(cause: unknown): Promise<never> {
+  const missing = isNetlinkError(cause) ? ((await findMissingFeatures("policies")) ?? []) : [];
+  if (missing.length === 0) throw cause;
+  throw new Error(`Cannot apply policies: ${describeMissing(release(), missing)}`, { cause });
 }

@@ -1,6 +1,9 @@
+import { release } from "node:os";
 import { NETLINK_NETFILTER } from "../../netlink/nft/nft-generation.ts";
 import { bindLogGroup, type LoggedPacket, readLoggedPacket } from "../../netlink/state/packet-log.ts";
 import { parseMessages } from "../../netlink/message/message.ts";
+import { isNetlinkError } from "../../netlink/message/netlink-error.ts";
+import { describeMissing, LOG_FEATURE } from "../../plan/node/kernel-features.ts";
 import type { Native } from "../socket/native.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 
@@ -55,7 +58,7 @@ export function watchPacketLog(input: WatchPacketLogInput): { stop(): void } {
       },
       (error: unknown) => {
         if (isStopped) return;
-        onError(error);
+        onError(explain(error));
         cancel = after(RETRY_MS, start);
       },
     );
@@ -69,4 +72,10 @@ export function watchPacketLog(input: WatchPacketLogInput): { stop(): void } {
       native.close(fd);
     },
   };
+}
+
+/** EINVAL is the answer where nobody serves a subsystem (nfnetlink_rcv_msg of net/netfilter/nfnetlink.c). */
+function explain(cause: unknown): unknown {
+  if (!isNetlinkError(cause) || cause.code !== "EINVAL") return cause;
+  return new Error(`Cannot ${cause.what}: ${describeMissing(release(), [LOG_FEATURE])}`, { cause });
 }

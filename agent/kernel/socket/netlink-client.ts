@@ -38,7 +38,7 @@ export interface NetlinkClient {
 }
 
 /** NETLINK_ROUTE of linux/netlink.h. */
-const NETLINK_ROUTE = 0;
+export const NETLINK_ROUTE = 0;
 
 const MAX_DUMP_ATTEMPTS = 10;
 

@@ -1,3 +1,5 @@
+import { release } from "node:os";
+import { describeMissing, WIREGUARD_FEATURE } from "../../plan/node/kernel-features.ts";
 import type {
   WireGuardDevicePlan,
   WireGuardPeerPlan,
@@ -11,7 +13,7 @@ export class WireGuardMissingError extends Error {
   readonly code = "WIREGUARD_MISSING";
 
   constructor(action: string, options?: ErrorOptions) {
-    super(`Cannot ${action}: this kernel has no WireGuard; load the module "wireguard"`, options);
+    super(`Cannot ${action}: ${describeMissing(release(), [WIREGUARD_FEATURE])}`, options);
   }
 }
 

@@ -5,6 +5,7 @@ import {
   IFLA_INFO_KIND,
   IFLA_LINKINFO,
   IFLA_MTU,
+  IFLA_NUM_TX_QUEUES,
   NLM_F_CREATE,
   NLM_F_EXCL,
   RTM_NEWLINK,
@@ -41,5 +42,22 @@ export function createPlainLink({ kind, name, index, mtu, group }: PlainLinkSpec
       ...nested(IFLA_LINKINFO, textAttribute(IFLA_INFO_KIND, kind)),
     ],
     what: `create ${kind} link "${name}"`,
+  };
+}
+
+/**
+ * Asks for a link that no kernel makes, of no queue: EINVAL if the kernel knows the kind, whose module it has
+ * loaded then, and else EOPNOTSUPP (rtnl_create_link of net/core/rtnetlink.c).
+ */
+export function tryLinkKind(kind: string): NetlinkRequest {
+  return {
+    type: RTM_NEWLINK,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    payload: [
+      linkHeader({}),
+      ...u32Attribute(IFLA_NUM_TX_QUEUES, 0),
+      ...nested(IFLA_LINKINFO, textAttribute(IFLA_INFO_KIND, kind)),
+    ],
+    what: `try the kind of links ${kind}`,
   };
 }

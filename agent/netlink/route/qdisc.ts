@@ -14,6 +14,7 @@ import {
 import {
   NLM_F_CREATE,
   NLM_F_DUMP,
+  NLM_F_EXCL,
   NLM_F_REPLACE,
   RTM_DELQDISC,
   RTM_GETQDISC,
@@ -21,6 +22,7 @@ import {
   TC_H_INGRESS,
   TC_H_ROOT,
   TC_LINKLAYER_ETHERNET,
+  TCA_INGRESS_BLOCK,
   TCA_KIND,
   TCA_OPTIONS,
   TCA_TBF_BURST,
@@ -98,6 +100,27 @@ export function addIngress(linkIndex: number): NetlinkRequest {
       ...textAttribute(TCA_KIND, "ingress"),
     ],
     what: `make an ingress qdisc of link ${linkIndex}`,
+  };
+}
+
+/** LOOPBACK_IFINDEX of net/loopback.h: every network namespace has this link. */
+const LOOPBACK = 1;
+
+/**
+ * Asks for a qdisc that no kernel makes, whose filters would be in block 0: EINVAL if the kernel knows the
+ * kind, whose module it has loaded then, and else ENOENT, or EOPNOTSUPP without any traffic control
+ * (qdisc_create of net/sched/sch_api.c). EEXIST where the link has a qdisc that somebody gave it.
+ */
+export function tryQdisc(kind: string): NetlinkRequest {
+  return {
+    type: RTM_NEWQDISC,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    payload: [
+      tcHeader({ linkIndex: LOOPBACK, parent: TC_H_ROOT }),
+      ...textAttribute(TCA_KIND, kind),
+      ...u32Attribute(TCA_INGRESS_BLOCK, 0),
+    ],
+    what: `try the qdisc ${kind}`,
   };
 }
 

@@ -6,11 +6,13 @@ import {
   NLM_F_DUMP,
   NLM_F_EXCL,
   RTM_GETTFILTER,
+  RTM_NEWACTION,
   RTM_NEWTFILTER,
   TC_ACT_STOLEN,
   TC_U32_TERMINAL,
   TCA_ACT_KIND,
   TCA_ACT_OPTIONS,
+  TCA_ACT_TAB,
   TCA_EGRESS_REDIR,
   TCA_KIND,
   TCA_MIRRED_PARMS,
@@ -103,4 +105,24 @@ export function parseRedirect(payload: Buffer): number | undefined {
   return readS32.call(mirred, REDIRECT_OFFSET) === TCA_EGRESS_REDIR
     ? readU32.call(mirred, TARGET_OFFSET)
     : undefined;
+}
+
+/** Size of struct tcamsg of linux/rtnetlink.h, whose family stays 0. */
+const ACTION_HEADER_BYTES = 4;
+
+/**
+ * Asks for an action without the settings that none is made without: EINVAL if the kernel knows the kind,
+ * whose module it has loaded then, and else ENOENT, or EOPNOTSUPP without any actions (tc_action_load_ops of
+ * net/sched/act_api.c). EPERM in a user namespace of one's own.
+ */
+export function tryAction(kind: string): NetlinkRequest {
+  return {
+    type: RTM_NEWACTION,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    payload: [
+      Buffer.alloc(ACTION_HEADER_BYTES),
+      ...nested(TCA_ACT_TAB, nested(FIRST_ACTION, textAttribute(TCA_ACT_KIND, kind))),
+    ],
+    what: `try the action ${kind}`,
+  };
 }

@@ -55,6 +55,22 @@ export function dumpListeningSockets(family: Family, protocol: number): NetlinkR
   };
 }
 
+/**
+ * Lists sockets of a protocol (IPPROTO_*) in none of their states, which are none: ENOENT without the module
+ * that tells of them (inet_diag_lock_handler of net/ipv4/inet_diag.c), which the kernel else loads.
+ */
+export function dumpNoSockets(protocol: number): NetlinkRequest {
+  const request = Buffer.alloc(REQUEST_BYTES);
+  request[0] = AF_INET;
+  request[1] = protocol;
+  return {
+    type: SOCK_DIAG_BY_FAMILY,
+    flags: NLM_F_DUMP,
+    payload: [request],
+    what: `list no sockets of protocol ${protocol}`,
+  };
+}
+
 /** Reads a struct inet_diag_msg; throws {@link MalformedMessageError}. */
 export function parseListeningSocket(payload: Buffer): ListeningSocket {
   if (payload.length < MESSAGE_BYTES) throw new MalformedMessageError("Cannot read socket: truncated");

@@ -12,6 +12,7 @@ export const NETLINK_XFRM = 6;
 const XFRM_MSG_NEWPOLICY = 0x13;
 const XFRM_MSG_DELPOLICY = 0x14;
 const XFRM_MSG_GETPOLICY = 0x15;
+const XFRM_MSG_GETSPDINFO = 0x25;
 const XFRM_POLICY_IN = 0;
 const XFRM_POLICY_BLOCK = 1;
 
@@ -77,6 +78,17 @@ export function dumpPolicies(): NetlinkRequest {
     payload: [Buffer.alloc(ID.bytes)],
     what: "list packet policies",
     emptyOn: "ENOENT",
+  };
+}
+
+/** How many there are: the smallest question. */
+export function countPolicies(): NetlinkRequest {
+  // The payload is a word of flags, of which there are none.
+  return {
+    type: XFRM_MSG_GETSPDINFO,
+    flags: 0,
+    payload: [Buffer.alloc(4)],
+    what: "count packet policies",
   };
 }
 

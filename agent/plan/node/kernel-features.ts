@@ -1,3 +1,14 @@
+import { remedyFor } from "./module-packages.ts";
+
+/** What the kernel is asked for by netlink, under the kernel's own names. */
+export type NetlinkProbe =
+  | { readonly kind: "link" | "qdisc" | "action"; readonly name: string }
+  | { readonly kind: "sockets"; readonly protocol: "tcp" | "udp" }
+  | { readonly kind: "policies" | "connections" };
+
+/** What the rules are for that ask for a feature. */
+type Rules = "node" | "policies" | "fast path";
+
 /** Something that Causeway needs of the kernel. */
 export interface KernelFeature {
   /** Without CONFIG_. */
@@ -8,11 +19,22 @@ export interface KernelFeature {
   readonly use: string;
   /** Not everybody needs it. */
   readonly isOptional?: true | "without masquerade";
+  /** A kernel whose configuration does not say so has it nevertheless, within nf_tables. */
+  readonly isElseBuiltIn?: true;
   /**
-   * Commands of nft that the kernel accepts only if it has this, all that come before in {@link
-   * KERNEL_FEATURES}, and no more.
+   * Commands of nft that the kernel accepts only if it has this and what it needs (see `needs`), beside the
+   * tables and hooks of nf_tables itself. Or a question by netlink. Undefined: only who uses it learns
+   * whether it is there.
    */
-  readonly probe?: string;
+  readonly probe?: string | NetlinkProbe;
+  /** Modules without which this one, or its probe, does not work. */
+  readonly needs?: readonly string[];
+  /** Whose rules need it; only where there is a probe. */
+  readonly rules?: readonly Rules[];
+  /** Of what was tried: those that it needs and of which nothing shows that they are there. */
+  readonly suspects?: readonly string[];
+  /** With its module links come (ifb0, ifb1): who only looks asks for none that is not loaded. */
+  readonly bringsLinks?: true;
 }
 
 /** Netlink tells of tracked connections, marks and deletes them. */
@@ -21,12 +43,39 @@ export const CONNECTION_FEATURE: KernelFeature = {
   module: "nf_conntrack_netlink",
   use: "ending connections that policies forbid, and those of former pods and host ports",
   isOptional: true,
+  probe: { kind: "connections" },
+};
+
+export const VXLAN_FEATURE: KernelFeature = {
+  option: "VXLAN",
+  module: "vxlan",
+  use: "nodes on other subnets",
+  isOptional: true,
+  probe: { kind: "link", name: "vxlan" },
+};
+
+export const WIREGUARD_FEATURE: KernelFeature = {
+  option: "WIREGUARD",
+  module: "wireguard",
+  use: "encryption",
+  isOptional: true,
+  probe: { kind: "link", name: "wireguard" },
 };
 
 const LIMITS = "bandwidth limits";
 const LISTENERS = "refusing a host port that a program of the node has";
 
+const POLICIES = "network policies";
+const MASQUERADE = "masquerade and host ports";
+
 const INET = "add table inet causeway-probe";
+const BRIDGE = "add table bridge causeway-probe";
+const COUNTER = "add counter inet causeway-probe n";
+
+const NODE = { rules: ["node"] } as const;
+const ALL = { rules: ["node", "policies"] } as const;
+const POLICY = { rules: ["policies"], use: POLICIES, isOptional: true } as const;
+const NAT = { ...NODE, needs: ["nf_nat", "nf_conntrack"] } as const;
 
 /** A chain of the family inet with one rule. */
 function probeOf(type: "filter" | "nat", hook: string, rule: string): string {
@@ -34,64 +83,197 @@ function probeOf(type: "filter" | "nat", hook: string, rule: string): string {
   return [INET, chain, `add rule inet causeway-probe c ${rule}`].join("\n");
 }
 
+/** A rule in a chain of no hook: where it may stand is not judged, which needs less of the kernel. */
+function ruleProbe(rule: string): string {
+  return [INET, "add chain inet causeway-probe c", `add rule inet causeway-probe c ${rule}`].join("\n");
+}
+
+/** Gives logged packets to who binds a group. */
+export const LOG_FEATURE: KernelFeature = {
+  ...POLICY,
+  option: "NETFILTER_NETLINK_LOG",
+  module: "nfnetlink_log",
+  needs: ["nft_log"],
+  probe: ruleProbe("log group 1"),
+};
+
+/** The kernel asks for a filter's module (cls_u32) only where a link has a qdisc to hold it. */
+export const LIMIT_FEATURES: readonly KernelFeature[] = [
+  {
+    option: "NET_SCH_TBF",
+    module: "sch_tbf",
+    use: LIMITS,
+    isOptional: true,
+    probe: { kind: "qdisc", name: "tbf" },
+  },
+  {
+    option: "NET_SCH_INGRESS",
+    module: "sch_ingress",
+    use: LIMITS,
+    isOptional: true,
+    probe: { kind: "qdisc", name: "ingress" },
+  },
+  {
+    option: "IFB",
+    module: "ifb",
+    use: LIMITS,
+    isOptional: true,
+    probe: { kind: "link", name: "ifb" },
+    bringsLinks: true,
+  },
+  { option: "NET_CLS_U32", module: "cls_u32", use: LIMITS, isOptional: true },
+  {
+    option: "NET_ACT_MIRRED",
+    module: "act_mirred",
+    use: LIMITS,
+    isOptional: true,
+    probe: { kind: "action", name: "mirred" },
+  },
+];
+
+/** In their order: what needs something stands behind that. */
 export const KERNEL_FEATURES: readonly KernelFeature[] = [
-  { option: "BRIDGE", module: "bridge", use: "the bridge of pods" },
-  { option: "VETH", module: "veth", use: "the links of pods" },
   {
-    option: "NF_TABLES",
-    module: "nf_tables",
-    use: "masquerade and host ports",
-    probe: "add table ip causeway-probe",
+    option: "BRIDGE",
+    module: "bridge",
+    use: "the bridge of pods",
+    probe: { kind: "link", name: "bridge" },
   },
-  { option: "NF_TABLES_INET", use: "masquerade and host ports", probe: INET },
+  { option: "VETH", module: "veth", use: "the links of pods", probe: { kind: "link", name: "veth" } },
+  { ...ALL, option: "NF_TABLES", module: "nf_tables", use: MASQUERADE, probe: "add table ip causeway-probe" },
+  { ...ALL, option: "NF_TABLES_INET", use: MASQUERADE, probe: INET },
+  { ...NODE, option: "NF_TABLES_BRIDGE", use: "the bridge guard", probe: BRIDGE },
   {
-    option: "NF_TABLES_BRIDGE",
+    ...NODE,
+    // As a module it has to be there for what else is in nf_tables (nft_meta_get_init of net/netfilter/nft_meta.c).
+    option: "NFT_BRIDGE_META",
+    module: "nft_meta_bridge",
     use: "the bridge guard",
-    probe: "add table bridge causeway-probe",
+    isElseBuiltIn: true,
+    needs: ["bridge"],
+    probe: [
+      BRIDGE,
+      "add chain bridge causeway-probe c",
+      'add rule bridge causeway-probe c iifname "lo" accept',
+    ].join("\n"),
   },
   {
+    ...ALL,
+    // A part of nf_tables since Linux 5.18.
+    option: "NFT_COUNTER",
+    module: "nft_counter",
+    use: "counting what is dropped",
+    isElseBuiltIn: true,
+    probe: [INET, COUNTER].join("\n"),
+  },
+  {
+    ...NODE,
+    // A part of nf_tables since Linux 6.2.
+    option: "NFT_OBJREF",
+    module: "nft_objref",
+    use: "counting what is dropped",
+    isElseBuiltIn: true,
+    needs: ["nft_counter"],
+    probe: [INET, COUNTER, ruleProbe('counter name "n"')].join("\n"),
+  },
+  { option: "NF_CONNTRACK", module: "nf_conntrack", use: "masquerade, host ports and guards" },
+  { option: "NF_NAT", module: "nf_nat", use: MASQUERADE, isOptional: "without masquerade" },
+  {
+    ...NAT,
     option: "NFT_NAT",
     module: "nft_chain_nat",
-    use: "masquerade and host ports",
+    use: MASQUERADE,
     isOptional: "without masquerade",
     probe: probeOf("nat", "prerouting", "accept"),
   },
   {
+    ...NAT,
     option: "NFT_NAT",
     module: "nft_nat",
     use: "host ports",
     isOptional: true,
-    probe: probeOf("nat", "prerouting", "tcp dport 1 dnat ip to 192.0.2.1"),
+    probe: ruleProbe("tcp dport 1 dnat ip to 192.0.2.1"),
   },
   {
+    ...NAT,
     option: "NFT_MASQ",
     module: "nft_masq",
-    use: "masquerade and host ports",
+    use: MASQUERADE,
     isOptional: "without masquerade",
-    probe: probeOf("nat", "postrouting", "masquerade"),
+    probe: ruleProbe("masquerade"),
   },
   {
+    ...ALL,
     option: "NFT_FIB_INET",
     module: "nft_fib_inet",
     use: "host ports and the guard of the overlay",
+    needs: ["nft_fib", "nft_fib_ipv4", "nft_fib_ipv6"],
     probe: probeOf("filter", "prerouting", "fib daddr type local"),
   },
   {
+    ...ALL,
     option: "NFT_CT",
     module: "nft_ct",
     use: "the guard of the overlay",
+    needs: ["nf_conntrack"],
     probe: probeOf("filter", "prerouting", "ct status dnat"),
   },
+  { ...POLICY, option: "NF_CONNTRACK_MARK", needs: ["nft_ct"], probe: ruleProbe("ct mark 1") },
+  {
+    ...POLICY,
+    option: "NFT_LIMIT",
+    module: "nft_limit",
+    probe: ruleProbe("limit rate 1/second"),
+  },
+  // The level needs no program that takes what is logged.
+  { ...POLICY, option: "NFT_LOG", module: "nft_log", probe: ruleProbe("log level audit") },
+  LOG_FEATURE,
   CONNECTION_FEATURE,
-  { option: "VXLAN", module: "vxlan", use: "nodes on other subnets", isOptional: true },
-  { option: "NET_SCH_TBF", module: "sch_tbf", use: LIMITS, isOptional: true },
-  { option: "NET_SCH_INGRESS", module: "sch_ingress", use: LIMITS, isOptional: true },
-  { option: "IFB", module: "ifb", use: LIMITS, isOptional: true },
-  { option: "NET_CLS_U32", module: "cls_u32", use: LIMITS, isOptional: true },
-  { option: "NET_ACT_MIRRED", module: "act_mirred", use: LIMITS, isOptional: true },
-  { option: "INET_TCP_DIAG", module: "tcp_diag", use: LISTENERS, isOptional: true },
-  { option: "INET_UDP_DIAG", module: "udp_diag", use: LISTENERS, isOptional: true },
-  { option: "XFRM_USER", module: "xfrm_user", use: "host ports at 127.0.0.1", isOptional: true },
+  VXLAN_FEATURE,
+  WIREGUARD_FEATURE,
+  ...LIMIT_FEATURES,
+  {
+    option: "INET_TCP_DIAG",
+    module: "tcp_diag",
+    use: LISTENERS,
+    isOptional: true,
+    probe: { kind: "sockets", protocol: "tcp" },
+  },
+  {
+    option: "INET_UDP_DIAG",
+    module: "udp_diag",
+    use: LISTENERS,
+    isOptional: true,
+    probe: { kind: "sockets", protocol: "udp" },
+  },
+  {
+    option: "XFRM_USER",
+    module: "xfrm_user",
+    use: "host ports at 127.0.0.1",
+    isOptional: true,
+    probe: { kind: "policies" },
+  },
+];
+
+const FAST = { rules: ["fast path"], use: "the fast path" } as const;
+const FLOW_TABLE = `${INET}\nadd flowtable inet causeway-probe f { hook ingress priority 0; }`;
+
+/** Who has not asked for it need not hear of it. */
+export const FAST_PATH_FEATURES: readonly KernelFeature[] = [
+  {
+    ...FAST,
+    option: "NF_FLOW_TABLE_INET",
+    module: "nf_flow_table_inet",
+    needs: ["nf_flow_table"],
+    probe: FLOW_TABLE,
+  },
+  {
+    ...FAST,
+    option: "NFT_FLOW_OFFLOAD",
+    module: "nft_flow_offload",
+    needs: ["nf_flow_table_inet", "nf_flow_table", "nf_conntrack"],
+    probe: [FLOW_TABLE, probeOf("filter", "forward", "flow add @f")].join("\n"),
+  },
 ];
 
 /** Whether a node whose kernel lacks the feature has no network. */
@@ -99,15 +281,45 @@ export function isNeeded({ isOptional }: KernelFeature, masquerades: boolean): b
   return isOptional === undefined || (isOptional === "without masquerade" && masquerades);
 }
 
-/** As in "module nft_nat (CONFIG_NFT_NAT), which is needed for host ports". */
-export function describeFeature({ option, module, use }: KernelFeature): string {
-  const name = module === undefined ? `CONFIG_${option}` : `module ${module} (CONFIG_${option})`;
-  return `${name}, which is needed for ${use}`;
+/**
+ * What the kernel lacks, by features that it has refused when all of them were tried: not what only needs
+ * another one that it has refused, and with what may be missing instead.
+ */
+export function judgeRefused(
+  tried: readonly KernelFeature[],
+  refused: readonly KernelFeature[],
+): readonly KernelFeature[] {
+  const lacking = new Set(refused.map(({ module }) => module));
+  const found = new Set(
+    tried
+      .filter((feature) => !refused.includes(feature))
+      .flatMap(({ module, needs = [] }) => [...needs, ...(module === undefined ? [] : [module])]),
+  );
+  return refused.flatMap((feature) => {
+    const { needs = [] } = feature;
+    if (needs.some((module) => lacking.has(module))) return [];
+    const suspects = needs.filter((module) => !found.has(module));
+    return suspects.length === 0 ? feature : { ...feature, suspects };
+  });
 }
 
-/** For an error of which the kernel does not tell which module it is about. */
-export function describeLimitModules(release: string): string {
-  const modules = KERNEL_FEATURES.filter(({ use }) => use === LIMITS).map(({ module }) => module);
+/**
+ * As in "module nft_nat (CONFIG_NFT_NAT), which is needed for host ports"; with what it may be in its place,
+ * "module nft_nat (CONFIG_NFT_NAT) or nf_nat that it depends on, which …".
+ */
+export function describeFeature({ option, module, use, suspects = [] }: KernelFeature): string {
+  const name = module === undefined ? `CONFIG_${option}` : `module ${module} (CONFIG_${option})`;
+  const instead = suspects.length === 0 ? "" : ` or ${suspects.join(" or ")} that it depends on`;
+  return `${name}${instead}, which is needed for ${use}`;
+}
+
+/**
+ * For an error of limits, of which the kernel does not tell which module it is about: what it lacks, as far
+ * as that was found by trying; else what may be it.
+ */
+export function describeLimitModules(release: string, missing: readonly KernelFeature[]): string {
+  if (missing.length > 0) return describeMissing(release, missing);
+  const modules = LIMIT_FEATURES.map(({ module }) => module);
   return `Linux ${release} must have the modules ${modules.join(", ")} for ${LIMITS}${remedyFor(release)}`;
 }
 
@@ -117,20 +329,4 @@ export function describeLimitModules(release: string): string {
  */
 export function describeMissing(release: string, missing: readonly KernelFeature[]): string {
   return `Linux ${release} has no ${missing.map(describeFeature).join(", no ")}${remedyFor(release)}`;
-}
-
-function remedyFor(release: string): string {
-  const command = modulesCommand(release);
-  return command === undefined ? "" : `; try "${command}"`;
-}
-
-/**
- * The command that installs what a distribution keeps apart from its kernel, told by the kernel's name
- * (`uname -r`), since files may be an image's; undefined where there is no such package.
- */
-export function modulesCommand(release: string): string | undefined {
-  if (/^[\d.]+-\d+-(generic|lowlatency|aws|azure|gcp|gke|ibm|kvm|oracle)/.test(release))
-    return `apt-get install --yes linux-modules-extra-${release}`;
-  if (/\.(el|fc)\d+/.test(release)) return `dnf install --assumeyes kernel-modules-extra-${release}`;
-  return undefined;
 }

@@ -1,6 +1,7 @@
 import type { Clock } from "../../lib/clock.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { PeersOptions } from "../../kernel/peer/ensure-peers.ts";
+import type { Readiness } from "../../lib/readiness.ts";
 import type { Log } from "../../log/log.ts";
 import type { PeerCounts } from "../../metrics/state-metrics.ts";
 import type { Claims } from "../../plan/peers/cluster-claims.ts";
@@ -12,6 +13,7 @@ import { createProblemReporter } from "../report/report-problems.ts";
 
 export interface ClusterRoutesInput {
   readonly kernel: Pick<Kernel, "ensurePeers">;
+  readonly readiness: Pick<Readiness, "warn">;
   readonly log: Log;
   readonly clock: Pick<Clock, "nowMs">;
   readonly reportChanges: ReportChanges;
@@ -42,7 +44,7 @@ const NO_PEERS: PeerCounts = {
 };
 
 export function createClusterRoutes(input: ClusterRoutesInput): ClusterRoutes {
-  const { kernel, log, clock, reportChanges } = input;
+  const { kernel, readiness, log, clock, reportChanges } = input;
   const reportProblems = createProblemReporter({
     log,
     clock,
@@ -83,14 +85,26 @@ export function createClusterRoutes(input: ClusterRoutesInput): ClusterRoutes {
       const outcome = await kernel.ensurePeers(peers, options);
       reportChanges(outcome.changes, { isRepair: isSamePlan(applied, peers) });
       applied = peers;
-      const missing = outcome.conflicts.length + outcome.refusals.length;
+      const { noOverlay } = outcome;
+      readiness.warn("overlay", noOverlay);
+      const missing =
+        outcome.conflicts.length +
+        outcome.refusals.length +
+        (noOverlay === undefined ? 0 : countOverlay(peers));
       counts = { ...counts, programmed: Math.max(0, size - missing) };
-      const unreachable = [...peers.problems, ...outcome.conflicts, ...outcome.refusals];
+      const lacking = noOverlay === undefined ? [] : [noOverlay];
+      const unreachable = [...peers.problems, ...lacking, ...outcome.conflicts, ...outcome.refusals];
       reportProblems(unreachable);
       problems = [...refusalTexts, ...unreachable];
-      return outcome.refusals.length === 0;
+      return outcome.refusals.length + lacking.length === 0;
     },
   };
+}
+
+function countOverlay({ routes }: PeersPlan): number {
+  let count = 0;
+  for (const { kind } of routes.values()) if (kind === "overlay") count += 1;
+  return count;
 }
 
 function isSamePlan(a: PeersPlan | undefined, b: PeersPlan): boolean {

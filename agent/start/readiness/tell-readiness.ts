@@ -13,6 +13,7 @@ const WARNING_EVENTS: Readonly<Record<WarningPart, EventReason | undefined>> = {
   encryption: "TrafficNotEncrypted",
   "key rotation": "KeyRotationDelayed",
   "fast path": undefined,
+  overlay: undefined,
   "packet filters": undefined,
   "network policies": undefined,
 };

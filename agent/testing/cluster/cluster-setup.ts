@@ -78,6 +78,7 @@ export function setUp(
     addresses: OWN.addresses,
     changes: [] as Change[],
     kernelRefusals: [] as string[],
+    noOverlay: undefined as string | undefined,
     rulesetFault: undefined as Error | undefined,
     rulesetErrors: 0,
     fastPathFault: undefined as string | undefined,
@@ -91,7 +92,8 @@ export function setUp(
       ensurePeers(plan, options) {
         seen.push({ plan, ...options });
         setup.hear("routes");
-        return Promise.resolve({ changes: setup.changes, conflicts: [], refusals: setup.kernelRefusals });
+        const { changes, kernelRefusals: refusals, noOverlay } = setup;
+        return Promise.resolve({ changes, conflicts: [], refusals, noOverlay });
       },
       findMissingFeatures: () => Promise.resolve([]),
       findFastPathFault: () => Promise.resolve(setup.fastPathFault),

@@ -6,10 +6,12 @@
 import assert from "node:assert/strict";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { afterEach, test } from "node:test";
+import { formatObjects } from "../../../agent/testing/kube/format-objects.ts";
 import { type GuestNode, launchNode, run, startNode, until } from "./guest-node.ts";
 
 const MODPROBE = "/etc/modprobe.d/missing.conf";
 const NODES_FILE = "/run/nodes.yaml";
+const OBJECTS_FILE = "/run/objects.yaml";
 const FLAGS = ["--nodes-file", NODES_FILE, "--node-name", "guest"];
 const HOST_PORT = {
   runtimeConfig: { portMappings: [{ hostPort: 8080, containerPort: 80, protocol: "tcp" }] },
@@ -27,6 +29,19 @@ afterEach(async () => {
   node = undefined;
 });
 
+/** A pod of this node that nobody may reach. */
+const POLICIES = formatObjects([
+  { kind: "Namespace", metadata: { name: "default" } },
+  { kind: "Pod", metadata: { name: "alone", namespace: "default" }, spec: { nodeName: "guest" } },
+  { kind: "NetworkPolicy", metadata: { name: "none", namespace: "default" }, spec: { podSelector: {} } },
+]);
+
+const ALONE = "K8S_POD_NAMESPACE=default;K8S_POD_NAME=alone";
+
+/** Whether this kernel has it, and not built in. */
+const hasModule = (name: string): boolean =>
+  run(`modprobe --show-depends ${name} || true`).includes("insmod ");
+
 /** As if they were not installed: the kernel asks modprobe(8) for them. */
 async function hide(...modules: readonly string[]): Promise<void> {
   run("mkdir -p /etc/modprobe.d; nft flush ruleset");
@@ -39,21 +54,64 @@ async function hide(...modules: readonly string[]): Promise<void> {
   writeFileSync(MODPROBE, modules.map((name) => `install ${name} /bin/false\n`).join(""));
 }
 
-for (const [module, use] of [
+/** Those that this kernel has as modules: nft_counter and nft_objref were of their own once. */
+const RULES = [
   ["nft_chain_nat", "masquerade and host ports"],
   ["nft_masq", "masquerade and host ports"],
-] as const) {
+  ["nft_ct", "the guard of the overlay"],
+  ["nft_fib_inet", "host ports and the guard of the overlay"],
+  ["nft_counter", "counting what is dropped"],
+  ["nft_objref", "counting what is dropped"],
+  ["nft_meta_bridge", "the bridge guard"],
+  ["nf_nat", "masquerade and host ports", "nft_chain_nat"],
+  ["nf_conntrack", "the guard of the overlay", "nft_ct"],
+].filter(([module = ""]) => hasModule(module));
+
+for (const [module = "", use = "", user = module] of RULES) {
   test(`without ${module} readiness and doctor name it, and the node heals by itself once it is there`, async () => {
     await hide(module);
     const started = launchNode(FLAGS);
     node = started;
-    const named = new RegExp(`no module ${module} \\(CONFIG_\\w+\\), which is needed for ${use}`);
+    const named = new RegExp(
+      user === module
+        ? `no module ${module} \\(CONFIG_\\w+\\)(?: or [\\w ]+ that it depends on)?, which is needed for ${use}`
+        : `no module ${user} \\(CONFIG_\\w+\\)[\\w ]* or ${module} [\\w ]*that it depends on, which is needed for ${use}`,
+    );
     await until("readiness names it", async () => named.test(await started.readiness()));
     assert.match(started.doctor(), new RegExp(`FAIL +kernel .*${named.source}`));
     rmSync(MODPROBE);
     await until("the agent is ready", async () => (await started.readiness()) === "ok\n");
   });
 }
+
+for (const module of ["nft_limit", "nft_log", "nfnetlink_log"]) {
+  test(`without ${module} a node with policies says that it cannot apply them, and why; doctor warns`, async () => {
+    await hide(module);
+    writeFileSync(OBJECTS_FILE, POLICIES);
+    const started = launchNode([...FLAGS, "--objects-file", OBJECTS_FILE]);
+    node = started;
+    const said = new RegExp(`Cannot apply policies: .*no module ${module} \\(CONFIG_\\w+\\)`);
+    await until("the agent answers", async () => (await started.readiness()) !== "");
+    // Its policies are not in force: it is refused, or waits for them isolated.
+    started.call("ADD", { netns: "a", args: ALONE });
+    await until("readiness names it", async () => said.test(await started.readiness()));
+    assert.match(started.doctor(), new RegExp(`WARN +kernel .*no module ${module}`));
+    rmSync(MODPROBE);
+    await until("the agent is ready", async () => (await started.readiness()) === "ok\n");
+    assert.equal(started.call("DEL", { netns: "a" }).exitCode, 0);
+  });
+}
+
+test("without wireguard a node that is to encrypt names it, in readiness and by doctor", async () => {
+  await hide("wireguard");
+  const started = launchNode([...FLAGS, "--encryption-type", "wireguard"]);
+  node = started;
+  const named = /no module wireguard \(CONFIG_WIREGUARD\), which is needed for encryption/;
+  await until("readiness names it", async () => named.test(await started.readiness()));
+  assert.match(started.doctor(), named);
+  rmSync(MODPROBE);
+  await until("the agent is ready", async () => !named.test(await started.readiness()));
+});
 
 test("without nft_chain_nat a node that does not masquerade is ready, doctor warns, and only host ports are refused", async () => {
   await hide("nft_chain_nat");

@@ -115,7 +115,7 @@ export async function addHostPorts(tables: PodTables, binding: PortBinding): Pro
   const ruleset = ledger.current();
   if (ruleset !== undefined && !servesHostPorts(ruleset))
     throw new Error(
-      `Cannot serve host ports: ${describeMissing(release(), (await findMissingFeatures()) ?? [])}`,
+      `Cannot serve host ports: ${describeMissing(release(), (await findMissingFeatures("node")) ?? [])}`,
     );
   const before = pods.get(hostLink);
   try {
