@@ -32,7 +32,7 @@ async function findMissing(asked: readonly KernelFeature[]): Promise<readonly Ke
 
 /** In a table of its own, so that all can be tried at once. */
 function commandsOf({ probe }: KernelFeature, index: number): string {
-  return String(probe).replaceAll("causeway-probe", `causeway-probe-${index}`);
+  return typeof probe === "string" ? probe.replaceAll("causeway-probe", `causeway-probe-${index}`) : "";
 }
 
 function isAccepted(commands: string): Promise<boolean> {

@@ -290,11 +290,8 @@ export function judgeRefused(
   refused: readonly KernelFeature[],
 ): readonly KernelFeature[] {
   const lacking = new Set(refused.map(({ module }) => module));
-  const found = new Set(
-    tried
-      .filter((feature) => !refused.includes(feature))
-      .flatMap(({ module, needs = [] }) => [...needs, ...(module === undefined ? [] : [module])]),
-  );
+  const working = tried.filter((feature) => !refused.includes(feature));
+  const found = new Set(working.flatMap(({ module, needs = [] }) => needs.concat(module ?? [])));
   return refused.flatMap((feature) => {
     const { needs = [] } = feature;
     if (needs.some((module) => lacking.has(module))) return [];
