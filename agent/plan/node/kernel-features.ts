@@ -145,7 +145,8 @@ export const KERNEL_FEATURES: readonly KernelFeature[] = [
   { ...NODE, option: "NF_TABLES_BRIDGE", use: "the bridge guard", probe: BRIDGE },
   {
     ...NODE,
-    // As a module it has to be there for what else is in nf_tables (nft_meta_get_init of net/netfilter/nft_meta.c).
+    // As a module it has to be there for what else is in nf_tables (nft_meta_get_init of
+    // net/netfilter/nft_meta.c).
     option: "NFT_BRIDGE_META",
     module: "nft_meta_bridge",
     use: "the bridge guard",

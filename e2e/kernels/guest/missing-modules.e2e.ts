@@ -13,6 +13,7 @@ const MODPROBE = "/etc/modprobe.d/missing.conf";
 const NODES_FILE = "/run/nodes.yaml";
 const OBJECTS_FILE = "/run/objects.yaml";
 const FLAGS = ["--nodes-file", NODES_FILE, "--node-name", "guest"];
+const OWN = "- {name: guest, addresses: [192.0.2.10], podCIDRs: [10.244.1.0/24]}\n";
 const HOST_PORT = {
   runtimeConfig: { portMappings: [{ hostPort: 8080, containerPort: 80, protocol: "tcp" }] },
 };
@@ -22,7 +23,7 @@ run(
   "ip link add up0 type dummy; ip address add 192.0.2.10/24 dev up0; ip link set up0 up; ip route add default via 192.0.2.1",
 );
 run("ip netns add a");
-writeFileSync(NODES_FILE, "- {name: guest, addresses: [192.0.2.10], podCIDRs: [10.244.1.0/24]}\n");
+writeFileSync(NODES_FILE, OWN);
 afterEach(async () => {
   rmSync(MODPROBE, { force: true });
   await node?.stop();
@@ -145,14 +146,57 @@ test("without nf_conntrack_netlink pods have network and host ports; doctor and 
   assert.doesNotMatch(started.doctor(), /nf_conntrack_netlink/);
 });
 
-test("without what is not used the agent is ready, and refuses a pod that asks for it by name", async () => {
-  await hide("vxlan", "sch_tbf", "ifb");
+test("without what is not used the agent is ready, doctor names it, and a pod that asks for it is refused by name", async () => {
+  const seen = ["vxlan", "sch_tbf", "sch_ingress", "act_mirred", "tcp_diag", "udp_diag", "xfrm_user"];
+  await hide(...seen, "ifb");
   const started = await startNode(FLAGS);
   node = started;
-  const limited = { runtimeConfig: { bandwidth: { ingressRate: 1_000_000, ingressBurst: 1_000_000 } } };
-  const refused = started.call("ADD", { netns: "a", config: limited });
+  const doctor = started.doctor();
+  for (const module of seen)
+    assert.match(
+      doctor,
+      new RegExp(`WARN +kernel .*no module ${module} \\(CONFIG_\\w+\\), .*: it was tried`),
+    );
+  assert.doesNotMatch(doctor, /FAIL +kernel /);
+  const limit = (bandwidth: object) => ({ runtimeConfig: { bandwidth } });
+  const ingress = limit({ ingressRate: 1_000_000, ingressBurst: 1_000_000 });
+  const refused = started.call("ADD", { netns: "a", config: ingress });
   assert.notEqual(refused.exitCode, 0);
-  assert.match(refused.stdout, /sch_tbf/);
+  assert.match(refused.stdout, /no module sch_tbf \(CONFIG_NET_SCH_TBF\)/);
+  // Only a pod that needs it may bring ifb0 and ifb1, which come with the module.
+  const egress = limit({ egressRate: 1_000_000, egressBurst: 1_000_000 });
+  const without = started.call("ADD", { netns: "a", config: egress });
+  assert.match(without.stdout, /no module ifb \(CONFIG_IFB\)/);
   assert.equal(started.call("ADD", { netns: "a" }).exitCode, 0);
   assert.equal(started.call("DEL", { netns: "a" }).exitCode, 0);
+  rmSync(MODPROBE);
+  assert.doesNotMatch(started.doctor(), /(?:WARN|FAIL) +kernel /);
+  assert.doesNotMatch(run("ip link"), /ifb/);
+});
+
+test("without vxlan a node on another subnet is not reached, the others are, and readiness names it until it is there", async () => {
+  const others = [
+    "- {name: near, addresses: [192.0.2.11], podCIDRs: [10.244.2.0/24]}\n",
+    "- {name: far, addresses: [203.0.113.7], podCIDRs: [10.244.3.0/24]}\n",
+  ];
+  writeFileSync(NODES_FILE, [OWN, ...others].join(""));
+  try {
+    await hide("vxlan");
+    const started = launchNode(FLAGS);
+    node = started;
+    const named = /no module vxlan \(CONFIG_VXLAN\), which is needed for nodes on other subnets/;
+    const warned = new RegExp(`^ok\nwarning: overlay: .*${named.source}`);
+    await until("readiness warns", async () => warned.test(await started.readiness()));
+    assert.match(started.doctor(), new RegExp(`WARN +kernel .*${named.source}`));
+    assert.ok(started.warnings().some((line) => named.test(line)));
+    assert.match(run("ip route"), /10\.244\.2\.0\/24 via 192\.0\.2\.11 /);
+    assert.equal(started.call("ADD", { netns: "a" }).exitCode, 0);
+    assert.equal(started.call("DEL", { netns: "a" }).exitCode, 0);
+    rmSync(MODPROBE);
+    await until("the warning has gone", async () => (await started.readiness()) === "ok\n");
+    assert.match(run("ip route"), /10\.244\.3\.0\/24 .*dev cw-vx/);
+  } finally {
+    writeFileSync(NODES_FILE, OWN);
+    run("ip link delete cw-vx 2>/dev/null || true");
+  }
 });
