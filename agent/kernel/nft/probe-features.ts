@@ -11,8 +11,8 @@ import { runNft } from "./run-nft.ts";
 /**
  * What of nftables this kernel has not, of all that can be tried or of what some rules need: `nft --check`
  * tries it, which changes no ruleset, and for which the kernel loads its modules as for the rules themselves.
- * Most kernels have all, which one nft says; else each feature is tried. Needs neither /boot nor
- * /lib/modules. Undefined when nothing works, as without CAP_NET_ADMIN: then nothing is told.
+ * Most kernels have all, which one nft says; else each feature is tried. Needs no /boot and no /lib/modules.
+ * Undefined when nothing works, as without CAP_NET_ADMIN: then nothing is told.
  */
 export async function findMissingFeatures(
   rules?: "node" | "policies",

@@ -145,8 +145,7 @@ export const KERNEL_FEATURES: readonly KernelFeature[] = [
   { ...NODE, option: "NF_TABLES_BRIDGE", use: "the bridge guard", probe: BRIDGE },
   {
     ...NODE,
-    // As a module it has to be there for what else is in nf_tables (nft_meta_get_init of
-    // net/netfilter/nft_meta.c).
+    // As a module it takes the place of what nf_tables has itself (nft_meta_select_ops of nft_meta.c).
     option: "NFT_BRIDGE_META",
     module: "nft_meta_bridge",
     use: "the bridge guard",
@@ -291,8 +290,11 @@ export function judgeRefused(
   refused: readonly KernelFeature[],
 ): readonly KernelFeature[] {
   const lacking = new Set(refused.map(({ module }) => module));
-  const working = tried.filter((feature) => !refused.includes(feature));
-  const found = new Set(working.flatMap(({ module, needs = [] }) => needs.concat(module ?? [])));
+  const found = new Set(
+    tried
+      .filter((feature) => !refused.includes(feature))
+      .flatMap(({ module, needs = [] }) => needs.concat(module ?? [])),
+  );
   return refused.flatMap((feature) => {
     const { needs = [] } = feature;
     if (needs.some((module) => lacking.has(module))) return [];
