@@ -9,6 +9,7 @@ import { systemClock } from "../../lib/clock.ts";
 import { eventually } from "../../testing/machine/eventually.ts";
 import { callOnHost, runOnHost } from "../../testing/machine/netns.ts";
 import { assertInsideTestNamespaces } from "../../testing/runner/privileged.ts";
+import { NetlinkError } from "../../netlink/message/netlink-error.ts";
 import { loadNative } from "../socket/native.ts";
 import { createNetlinkClient } from "../socket/netlink-client.ts";
 import { watchPacketLog } from "./watch-packet-log.ts";
@@ -124,4 +125,23 @@ test("watchPacketLog() goes on after more packets than its socket's buffer holds
     return packets.length > kept;
   });
   assert.deepEqual(errors, []);
+});
+
+test("watchPacketLog() names the module of a kernel that logs for nobody", async () => {
+  const error = await new Promise((onError) => {
+    const { stop } = watchPacketLog({
+      native: loadNative(),
+      netfilter: {
+        execute: () => Promise.reject(new NetlinkError({ errno: 22, what: "bind to log group 1" })),
+      },
+      group: 1,
+      onPacket: assert.ifError,
+      onError(refused) {
+        stop();
+        onError(refused);
+      },
+      after: () => () => undefined,
+    });
+  });
+  assert.match(String(error), /Cannot bind to log group 1: Linux \S+ has no module nfnetlink_log /);
 });

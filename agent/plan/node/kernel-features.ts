@@ -150,7 +150,6 @@ export const KERNEL_FEATURES: readonly KernelFeature[] = [
     module: "nft_meta_bridge",
     use: "the bridge guard",
     isElseBuiltIn: true,
-    needs: ["bridge"],
     probe: [
       BRIDGE,
       "add chain bridge causeway-probe c",

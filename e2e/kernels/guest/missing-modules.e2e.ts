@@ -43,12 +43,20 @@ const ALONE = "K8S_POD_NAMESPACE=default;K8S_POD_NAME=alone";
 const hasModule = (name: string): boolean =>
   run(`modprobe --show-depends ${name} || true`).includes("insmod ");
 
+/** After those that use it: modprobe(8) removes none of them. */
+function unload(name: string): void {
+  const lines = readFileSync("/proc/modules", "utf8").split("\n");
+  const users = lines.find((line) => line.startsWith(`${name} `))?.split(" ")[3] ?? "-";
+  for (const user of users.split(",")) if (/^\w+$/.test(user)) unload(user);
+  run(`modprobe -r ${name} 2>/dev/null || true`);
+}
+
 /** As if they were not installed: the kernel asks modprobe(8) for them. */
 async function hide(...modules: readonly string[]): Promise<void> {
   run("mkdir -p /etc/modprobe.d; nft flush ruleset");
   // What rules used, the kernel lets go of a moment after the rules have gone.
   await until(`nothing uses ${modules.join(", ")}`, () => {
-    for (const name of modules) run(`modprobe -r ${name} 2>/dev/null || true`);
+    for (const name of modules) unload(name);
     const loaded = readFileSync("/proc/modules", "utf8").split("\n");
     return !loaded.some((line) => modules.includes(line.split(" ")[0] ?? ""));
   });
