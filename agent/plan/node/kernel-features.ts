@@ -27,7 +27,7 @@ export interface KernelFeature {
    * whether it is there.
    */
   readonly probe?: string | NetlinkProbe;
-  /** Modules without which this one, or its probe, does not work. */
+  /** Modules, or options that are none, without which this one, or its probe, does not work. */
   readonly needs?: readonly string[];
   /** Whose rules need it; only where there is a probe. */
   readonly rules?: readonly Rules[];
@@ -54,12 +54,11 @@ export const VXLAN_FEATURE: KernelFeature = {
   probe: { kind: "link", name: "vxlan" },
 };
 
+/** Not among {@link KERNEL_FEATURES}: nodes that encrypt nothing do without, and the others say so. */
 export const WIREGUARD_FEATURE: KernelFeature = {
   option: "WIREGUARD",
   module: "wireguard",
   use: "encryption",
-  isOptional: true,
-  probe: { kind: "link", name: "wireguard" },
 };
 
 const LIMITS = "bandwidth limits";
@@ -148,6 +147,7 @@ export const KERNEL_FEATURES: readonly KernelFeature[] = [
     // As a module it takes the place of what nf_tables has itself (nft_meta_select_ops of nft_meta.c).
     option: "NFT_BRIDGE_META",
     module: "nft_meta_bridge",
+    needs: ["NF_TABLES_BRIDGE"],
     use: "the bridge guard",
     isElseBuiltIn: true,
     probe: [
@@ -229,7 +229,6 @@ export const KERNEL_FEATURES: readonly KernelFeature[] = [
   LOG_FEATURE,
   CONNECTION_FEATURE,
   VXLAN_FEATURE,
-  WIREGUARD_FEATURE,
   ...LIMIT_FEATURES,
   {
     option: "INET_TCP_DIAG",
@@ -288,12 +287,10 @@ export function judgeRefused(
   tried: readonly KernelFeature[],
   refused: readonly KernelFeature[],
 ): readonly KernelFeature[] {
-  const lacking = new Set(refused.map(({ module }) => module));
-  const found = new Set(
-    tried
-      .filter((feature) => !refused.includes(feature))
-      .flatMap(({ module, needs = [] }) => needs.concat(module ?? [])),
-  );
+  const nameOf = ({ module, option }: KernelFeature): string => module ?? option;
+  const lacking = new Set(refused.map(nameOf));
+  const working = tried.filter((feature) => !refused.includes(feature));
+  const found = new Set(working.flatMap((feature) => (feature.needs ?? []).concat(nameOf(feature))));
   return refused.flatMap((feature) => {
     const { needs = [] } = feature;
     if (needs.some((module) => lacking.has(module))) return [];
