@@ -1,6 +1,6 @@
 import { type GuestReport, isGreen } from "./guest-report.ts";
 import { KERNELS } from "./kernels.ts";
-import { SUITES } from "./suites.ts";
+import { chooseGuests, SUITES } from "./suites.ts";
 
 const ADD = "ADD p50 ÷ raw netlink";
 const MEMORY = "agent's memory";
@@ -55,7 +55,7 @@ export function tellDuration(text: string): string {
   if (!TOGETHER.test(text)) throw new Error(`Cannot find "${TOGETHER.source}"`);
   const times = [...text.matchAll(/ passed in ([\d.]+) min,/g)].map(([, minutes]) => Number(minutes));
   const sum = times.reduce((total, minutes) => total + minutes, 0);
-  const all = KERNELS.length * Object.keys(SUITES).length;
+  const all = chooseGuests([], []).flatMap(({ kernels }) => kernels).length;
   const which = times.length === all ? "All cells" : `The cells with a time, ${times.length} of ${all},`;
   const words = `${which} add up to ${sum.toFixed(0)} min, which two guests at once take half of.`;
   return text.replace(TOGETHER, words);
