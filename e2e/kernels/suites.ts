@@ -44,7 +44,7 @@ const ONLY: Readonly<Partial<Record<SuiteName, readonly KernelName[]>>> = {
   "two processors": ["5.10", "6.1"],
 };
 
-export function runsOn(suite: SuiteName, kernel: KernelName): boolean {
+function runsOn(suite: SuiteName, kernel: KernelName): boolean {
   return ONLY[suite]?.includes(kernel) ?? true;
 }
 
