@@ -2,10 +2,9 @@ import { readdir, readFile } from "node:fs/promises";
 import { release } from "node:os";
 import { gunzipSync } from "node:zlib";
 import type { KernelObservation } from "../../diagnosis/checks/check-kernel.ts";
-import { tryFeatures } from "../../kernel/features/try-features.ts";
+import { type TriedFeatures, tryFeaturesApart } from "../../kernel/features/try-features.ts";
 import { findMissingFeatures } from "../../kernel/nft/probe-features.ts";
 import { loadNative } from "../../kernel/socket/native.ts";
-import { createNetlinkClient, type NetlinkClient } from "../../kernel/socket/netlink-client.ts";
 import { KERNEL_FEATURES, type KernelFeature } from "../../plan/node/kernel-features.ts";
 import { readText } from "../read-proc.ts";
 
@@ -32,14 +31,15 @@ export async function observeKernel(masquerades: boolean): Promise<KernelObserva
   };
 }
 
-type Tried = Pick<KernelObservation, "refused" | "untried">;
-
-async function tryAll(loaded: ReadonlySet<string>): Promise<Tried> {
+async function tryAll(loaded: ReadonlySet<string>): Promise<TriedFeatures> {
   const isHarmless = ({ bringsLinks, module = "" }: KernelFeature): boolean =>
     bringsLinks === undefined || loaded.has(module);
   const ofNft = KERNEL_FEATURES.filter(({ probe }) => typeof probe === "string");
   const others = KERNEL_FEATURES.filter((feature) => !ofNft.includes(feature));
-  const [refused, asked] = await Promise.all([findMissingFeatures(), ask(others.filter(isHarmless))]);
+  const [refused, asked] = await Promise.all([
+    findMissingFeatures(),
+    tryFeaturesApart(loadNative(), others.filter(isHarmless)),
+  ]);
   return {
     refused: [...(refused ?? []), ...asked.refused],
     untried: [
@@ -48,20 +48,4 @@ async function tryAll(loaded: ReadonlySet<string>): Promise<Tried> {
       ...others.filter((feature) => !isHarmless(feature)),
     ],
   };
-}
-
-/** By sockets of its own, one for each protocol. */
-async function ask(features: readonly KernelFeature[]): Promise<Tried> {
-  const native = loadNative();
-  const clients = new Map<number, NetlinkClient>();
-  const clientOf = (protocol: number): NetlinkClient => {
-    const client = clients.get(protocol) ?? createNetlinkClient(native, protocol);
-    clients.set(protocol, client);
-    return client;
-  };
-  try {
-    return await tryFeatures(features, clientOf);
-  } finally {
-    for (const client of clients.values()) client.close();
-  }
 }

@@ -1,25 +1,16 @@
 /** Each answer is compared with what the kernel says that it was built with, where it does. */
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { KERNEL_FEATURES, type KernelFeature } from "../../plan/node/kernel-features.ts";
 import { host } from "../../testing/machine/netns.ts";
 import { assertInsideTestNamespaces } from "../../testing/runner/privileged.ts";
 import { loadNative } from "../socket/native.ts";
-import { createNetlinkClient, type NetlinkClient } from "../socket/netlink-client.ts";
-import { tryFeatures } from "./try-features.ts";
+import { tryFeaturesApart } from "./try-features.ts";
 
 assertInsideTestNamespaces();
 const native = loadNative();
-const clients = new Map<number, NetlinkClient>();
-after(() => clients.forEach((client) => client.close()));
-
-function clientOf(protocol: number): NetlinkClient {
-  const client = clients.get(protocol) ?? createNetlinkClient(native, protocol);
-  clients.set(protocol, client);
-  return client;
-}
 
 const ASKED = KERNEL_FEATURES.filter(({ probe }) => typeof probe === "object");
 
@@ -41,7 +32,7 @@ test("tryFeatures() finds what this kernel was built without, and nothing else",
 }, async () => {
   const config = gunzipSync(readFileSync("/proc/config.gz")).toString("utf8");
   const features = [...ASKED, ...OTHERS];
-  const { refused, untried } = await tryFeatures(features, clientOf);
+  const { refused, untried } = await tryFeaturesApart(native, features);
   // In a user namespace of its own a test may not ask for actions.
   const isAction = ({ probe }: KernelFeature): boolean =>
     typeof probe === "object" && probe.kind === "action";
@@ -62,11 +53,11 @@ test("tryFeatures() changes nothing: no link, no qdisc, no action, also where lo
     "tc qdisc replace dev lo root tbf rate 1mbit burst 10k latency 1s",
   ];
   // With a module links may come (ifb0).
-  await tryFeatures(ASKED, clientOf);
+  await tryFeaturesApart(native, ASKED);
   for (const add of added) {
     await host(add);
     const before = await look();
-    await tryFeatures([...ASKED, ...OTHERS], clientOf);
+    await tryFeaturesApart(native, [...ASKED, ...OTHERS]);
     assert.equal(await look(), before);
   }
   await host("tc qdisc del dev lo root");

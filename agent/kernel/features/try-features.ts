@@ -1,6 +1,7 @@
 import { codeOf } from "../../lib/errors.ts";
 import type { KernelFeature } from "../../plan/node/kernel-features.ts";
-import type { NetlinkClient } from "../socket/netlink-client.ts";
+import type { Native } from "../socket/native.ts";
+import { createNetlinkClient, type NetlinkClient } from "../socket/netlink-client.ts";
 import { type FeatureTrial, trialOf } from "./feature-trials.ts";
 
 type Asked = Pick<NetlinkClient, "tryExecute">;
@@ -30,6 +31,24 @@ export async function tryFeatures(
     else if (!has) refused.push(feature);
   }
   return { refused, untried };
+}
+
+/** By sockets of its own, one for each protocol. */
+export async function tryFeaturesApart(
+  native: Native,
+  features: readonly KernelFeature[],
+): Promise<TriedFeatures> {
+  const clients = new Map<number, NetlinkClient>();
+  const clientOf = (protocol: number): NetlinkClient => {
+    const client = clients.get(protocol) ?? createNetlinkClient(native, protocol);
+    clients.set(protocol, client);
+    return client;
+  };
+  try {
+    return await tryFeatures(features, clientOf);
+  } finally {
+    for (const client of clients.values()) client.close();
+  }
 }
 
 /** The code of the error; undefined without one. */

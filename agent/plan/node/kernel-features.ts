@@ -62,7 +62,8 @@ export const WIREGUARD_FEATURE: KernelFeature = {
 };
 
 const LIMITS = "bandwidth limits";
-const LISTENERS = "refusing a host port that a program of the node has";
+const LIMIT = { use: LIMITS, isOptional: true } as const;
+const LISTENERS = { use: "refusing a host port that a program of the node has", isOptional: true } as const;
 
 const POLICIES = "network policies";
 const MASQUERADE = "masquerade and host ports";
@@ -76,15 +77,20 @@ const ALL = { rules: ["node", "policies"] } as const;
 const POLICY = { rules: ["policies"], use: POLICIES, isOptional: true } as const;
 const NAT = { ...NODE, needs: ["nf_nat", "nf_conntrack"] } as const;
 
-/** A chain of the family inet with one rule. */
-function probeOf(type: "filter" | "nat", hook: string, rule: string): string {
-  const chain = `add chain inet causeway-probe c { type ${type} hook ${hook} priority 0; }`;
-  return [INET, chain, `add rule inet causeway-probe c ${rule}`].join("\n");
+interface ProbePlace {
+  readonly family?: "inet" | "bridge";
+  readonly hook?: string;
 }
 
-/** A rule in a chain of no hook: where it may stand is not judged, which needs less of the kernel. */
-function ruleProbe(rule: string): string {
-  return [INET, "add chain inet causeway-probe c", `add rule inet causeway-probe c ${rule}`].join("\n");
+/** A rule in a chain of no hook, whose place nothing judges, which needs less of the kernel; or of a hook. */
+function ruleProbe(rule: string, { family = "inet", hook }: ProbePlace = {}): string {
+  const chain = `${family} causeway-probe c`;
+  const hooked = hook === undefined ? "" : ` { type ${hook} priority 0; }`;
+  return [
+    `add table ${family} causeway-probe`,
+    `add chain ${chain}${hooked}`,
+    `add rule ${chain} ${rule}`,
+  ].join("\n");
 }
 
 /** Gives logged packets to who binds a group. */
@@ -99,33 +105,29 @@ export const LOG_FEATURE: KernelFeature = {
 /** The kernel asks for a filter's module (cls_u32) only where a link has a qdisc to hold it. */
 export const LIMIT_FEATURES: readonly KernelFeature[] = [
   {
+    ...LIMIT,
     option: "NET_SCH_TBF",
     module: "sch_tbf",
-    use: LIMITS,
-    isOptional: true,
     probe: { kind: "qdisc", name: "tbf" },
   },
   {
+    ...LIMIT,
     option: "NET_SCH_INGRESS",
     module: "sch_ingress",
-    use: LIMITS,
-    isOptional: true,
     probe: { kind: "qdisc", name: "ingress" },
   },
   {
+    ...LIMIT,
     option: "IFB",
     module: "ifb",
-    use: LIMITS,
-    isOptional: true,
     probe: { kind: "link", name: "ifb" },
     bringsLinks: true,
   },
-  { option: "NET_CLS_U32", module: "cls_u32", use: LIMITS, isOptional: true },
+  { ...LIMIT, option: "NET_CLS_U32", module: "cls_u32" },
   {
+    ...LIMIT,
     option: "NET_ACT_MIRRED",
     module: "act_mirred",
-    use: LIMITS,
-    isOptional: true,
     probe: { kind: "action", name: "mirred" },
   },
 ];
@@ -150,11 +152,7 @@ export const KERNEL_FEATURES: readonly KernelFeature[] = [
     needs: ["NF_TABLES_BRIDGE"],
     use: "the bridge guard",
     isElseBuiltIn: true,
-    probe: [
-      BRIDGE,
-      "add chain bridge causeway-probe c",
-      'add rule bridge causeway-probe c iifname "lo" accept',
-    ].join("\n"),
+    probe: ruleProbe('iifname "lo" accept', { family: "bridge" }),
   },
   {
     ...ALL,
@@ -183,7 +181,7 @@ export const KERNEL_FEATURES: readonly KernelFeature[] = [
     module: "nft_chain_nat",
     use: MASQUERADE,
     isOptional: "without masquerade",
-    probe: probeOf("nat", "prerouting", "accept"),
+    probe: ruleProbe("accept", { hook: "nat hook prerouting" }),
   },
   {
     ...NAT,
@@ -207,7 +205,7 @@ export const KERNEL_FEATURES: readonly KernelFeature[] = [
     module: "nft_fib_inet",
     use: "host ports and the guard of the overlay",
     needs: ["nft_fib", "nft_fib_ipv4", "nft_fib_ipv6"],
-    probe: probeOf("filter", "prerouting", "fib daddr type local"),
+    probe: ruleProbe("fib daddr type local", { hook: "filter hook prerouting" }),
   },
   {
     ...ALL,
@@ -215,7 +213,7 @@ export const KERNEL_FEATURES: readonly KernelFeature[] = [
     module: "nft_ct",
     use: "the guard of the overlay",
     needs: ["nf_conntrack"],
-    probe: probeOf("filter", "prerouting", "ct status dnat"),
+    probe: ruleProbe("ct status dnat", { hook: "filter hook prerouting" }),
   },
   { ...POLICY, option: "NF_CONNTRACK_MARK", needs: ["nft_ct"], probe: ruleProbe("ct mark 1") },
   {
@@ -231,17 +229,15 @@ export const KERNEL_FEATURES: readonly KernelFeature[] = [
   VXLAN_FEATURE,
   ...LIMIT_FEATURES,
   {
+    ...LISTENERS,
     option: "INET_TCP_DIAG",
     module: "tcp_diag",
-    use: LISTENERS,
-    isOptional: true,
     probe: { kind: "sockets", protocol: "tcp" },
   },
   {
+    ...LISTENERS,
     option: "INET_UDP_DIAG",
     module: "udp_diag",
-    use: LISTENERS,
-    isOptional: true,
     probe: { kind: "sockets", protocol: "udp" },
   },
   {
@@ -270,7 +266,7 @@ export const FAST_PATH_FEATURES: readonly KernelFeature[] = [
     option: "NFT_FLOW_OFFLOAD",
     module: "nft_flow_offload",
     needs: ["nf_flow_table_inet", "nf_flow_table", "nf_conntrack"],
-    probe: [FLOW_TABLE, probeOf("filter", "forward", "flow add @f")].join("\n"),
+    probe: [FLOW_TABLE, ruleProbe("flow add @f", { hook: "filter hook forward" })].join("\n"),
   },
 ];
 
