@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
+import { makeFolder, writePrograms } from "../lib/fake-programs.ts";
 
 /** Runs a guest as a suite does; a program plays QEMU, since what is asked is about its end and its words. */
 const RUN = `
@@ -26,11 +26,8 @@ interface Run {
 }
 
 function run(t: TestContext, qemu: string, ...args: readonly string[]): Run {
-  const folder = mkdtempSync(join(tmpdir(), "causeway-test-"));
-  t.after(() => rmSync(folder, { recursive: true }));
-  const program = join(folder, "qemu-system-x86_64");
-  writeFileSync(program, `#!/bin/sh\necho $$ >${folder}/pid\n${qemu}\n`);
-  chmodSync(program, 0o755);
+  const folder = makeFolder(t);
+  writePrograms(folder, { "qemu-system-x86_64": `echo $$ >${folder}/pid\n${qemu}` });
   const PATH = `${folder}:${process.env["PATH"]}`;
   const child = spawn(process.execPath, ["--input-type=module", "--eval", RUN, ...args], {
     env: { ...process.env, PATH },

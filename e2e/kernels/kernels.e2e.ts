@@ -14,7 +14,7 @@ import { formatSupportTable, mergeTables, tellDuration } from "./support-table.t
 const { CAUSEWAY_E2E_FOLDER = "", CAUSEWAY_E2E_LOGS = "", UPDATE_DOCS } = process.env;
 const folder = join(CAUSEWAY_E2E_FOLDER, "guests");
 const plans = readPlans(process.env);
-const reports = new Map<KernelName, GuestReport[]>();
+const reports: GuestReport[] = [];
 
 /** Nearly all guests have one processor. */
 const MAX_GUESTS = Math.min(
@@ -40,7 +40,7 @@ async function boot(kernel: KernelName, { suite }: GuestPlan, joined: Joined = {
   const report = await runGuest({ kernel, ...prepareBoot(kernel, folder), suite, onLine, ...joined });
   console.end();
   if (UPDATE_DOCS === "1") updateDocument(formatSupportTable([{ kernel, guests: [report] }], new Date()));
-  reports.set(kernel, [...(reports.get(kernel) ?? []), report]);
+  reports.push(report);
   const failure = describeFailure(report);
   if (failure !== undefined) assert.fail(`Linux ${kernel}: ${failure}\nAll of it: ${path}`);
 }
@@ -78,7 +78,8 @@ for (const [what, size] of [
 
 after(() => {
   rmSync(folder, { recursive: true, force: true });
-  const results = [...reports].map(([kernel, guests]) => ({ kernel, guests }));
+  const byKernel = Map.groupBy(reports, ({ kernel }) => kernel);
+  const results = [...byKernel].map(([kernel, guests]) => ({ kernel, guests }));
   const table = formatSupportTable(results, new Date());
   process.stdout.write(`\n${table}\n\n`);
 });

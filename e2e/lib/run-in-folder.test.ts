@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { promisify } from "node:util";
+import { makeFolder } from "./fake-programs.ts";
 
 /** Makes namespaces without end, with a process that is known and one that is not, as tests do. */
 const TESTS = `
@@ -45,8 +45,7 @@ const SCRIPT = `
 
 /** What is told after a suite was ended by the signal, with what is left; `next`: the tests of a second suite. */
 async function endSuite(t: TestContext, signal: string, next = ""): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), "causeway-test-"));
-  t.after(() => rmSync(folder, { recursive: true }));
+  const folder = makeFolder(t);
   writeFileSync(join(folder, "hang.e2e.mjs"), TESTS);
   const path = join(folder, "next.e2e.mjs");
   if (next !== "") writeFileSync(path, next);
