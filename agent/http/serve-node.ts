@@ -30,7 +30,7 @@ export interface ServeNodeInput {
 const NODE_LIMITS: HttpLimits = {
   open: 64,
   openPerPeer: 8,
-  accepted: 12,
+  gapMs: 16,
   startedPerPeer: 6,
   deadlineMs: 5000,
 };
@@ -39,7 +39,7 @@ const NODE_LIMITS: HttpLimits = {
 const LOOPBACK_LIMITS: HttpLimits = {
   ...NODE_LIMITS,
   openPerPeer: 64,
-  accepted: 32,
+  gapMs: 3,
   startedPerPeer: 32,
 };
 

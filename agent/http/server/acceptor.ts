@@ -8,18 +8,21 @@ export interface AcceptorInput {
   /** A listening socket; stays open. */
   readonly fd: number;
   readonly admission: Admission;
+  /** From one connection to the next. */
+  readonly gapMs: number;
   /** Takes over a connection; `admission.left` is to be called with `peer` at its end. */
   readonly onConnection: (fd: number, peer: string) => void;
 }
 
-const { EAGAIN, ECONNABORTED, EINTR } = constants.errno;
-
 /**
- * Takes connections as fast as `admission` allows. Node.js's own server takes all that there are before
+ * Takes one connection, and the next one `gapMs` later. Node.js's own server takes all that there are before
  * anything else has a turn: who connects as fast as he can has its event loop for himself.
  */
-export function startAcceptor({ addon, fd, admission, onConnection }: AcceptorInput): { stop(): void } {
+export function startAcceptor({ addon, fd, admission, gapMs, onConnection }: AcceptorInput): {
+  stop(): void;
+} {
   let poll: number | undefined;
+  let gap: NodeJS.Timeout | undefined;
   let window: NodeJS.Timeout | undefined;
 
   function listen(): void {
@@ -32,22 +35,19 @@ export function startAcceptor({ addon, fd, admission, onConnection }: AcceptorIn
   }
 
   function onReadable(): void {
-    window ??= setTimeout(() => {
-      window = undefined;
-      admission.nextWindow();
-      listen();
-    }, WINDOW_MS);
-    while (admission.mayAccept()) {
-      const connection = addon.accept(fd);
-      if (connection >= 0) begin(connection);
-      else if (connection === -EAGAIN) return;
-      // Descriptors or memory have run out.
-      else if (connection !== -ECONNABORTED && connection !== -EINTR) return pause();
-    }
+    const connection = addon.accept(fd);
+    if (connection === -constants.errno.EAGAIN) return;
     pause();
+    // Also when it failed: descriptors or memory may have run out.
+    gap = setTimeout(listen, gapMs);
+    if (connection >= 0) begin(connection);
   }
 
   function begin(connection: number): void {
+    window ??= setTimeout(() => {
+      window = undefined;
+      admission.nextWindow();
+    }, WINDOW_MS);
     const end = endOf(connection, addon.peerAddress);
     const peer = end === undefined ? undefined : peerOf(end.address);
     if (peer !== undefined && admission.admit(peer)) onConnection(connection, peer);
@@ -58,6 +58,7 @@ export function startAcceptor({ addon, fd, admission, onConnection }: AcceptorIn
   return {
     stop() {
       pause();
+      clearTimeout(gap);
       clearTimeout(window);
     },
   };

@@ -1,11 +1,14 @@
-/** How much of the agent may go into HTTP, whoever asks. A window is {@link WINDOW_MS}. */
+/** How much of the agent may go into HTTP, whoever asks. */
 export interface HttpLimits {
   /** Connections that are open at a time; one more ends the oldest. */
   readonly open: number;
   readonly openPerPeer: number;
-  /** Connections that are taken in a window; more wait in the kernel's queue, whose end drops what comes. */
-  readonly accepted: number;
-  /** Of these, requests that are read of one peer. */
+  /**
+   * From one connection that is taken to the next: more wait in the kernel's queue, whose end drops what
+   * comes. Connections that are taken together delay a pod by all their answers.
+   */
+  readonly gapMs: number;
+  /** Requests of one peer that are read in {@link WINDOW_MS}. */
   readonly startedPerPeer: number;
   /** A connection's time, from the first byte to the last: a scraper needs a few milliseconds. */
   readonly deadlineMs: number;
@@ -15,8 +18,6 @@ export const WINDOW_MS = 100;
 
 /** Decides which connections are served. One for each listening socket. */
 export interface Admission {
-  /** Whether this window has room for one more connection; counts it. */
-  mayAccept(): boolean;
   /** Whether a connection of this peer is served; then `left` is called when it ends. */
   admit(peer: string): boolean;
   left(peer: string): void;
@@ -25,17 +26,11 @@ export interface Admission {
 
 export function createAdmission({
   openPerPeer,
-  accepted,
   startedPerPeer,
-}: Pick<HttpLimits, "openPerPeer" | "accepted" | "startedPerPeer">): Admission {
+}: Pick<HttpLimits, "openPerPeer" | "startedPerPeer">): Admission {
   const open = new Map<string, number>();
   const started = new Map<string, number>();
-  let taken = 0;
   return {
-    mayAccept() {
-      taken++;
-      return taken <= accepted;
-    },
     admit(peer) {
       const [opened, begun] = [open.get(peer) ?? 0, started.get(peer) ?? 0];
       if (opened >= openPerPeer || begun >= startedPerPeer) return false;
@@ -50,7 +45,6 @@ export function createAdmission({
     },
     nextWindow() {
       started.clear();
-      taken = 0;
     },
   };
 }

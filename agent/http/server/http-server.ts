@@ -33,6 +33,7 @@ export function startHttpServer({ addon, listen, limits, ...site }: HttpServerIn
     addon,
     fd: socket.fd,
     admission,
+    gapMs: limits.gapMs,
     onConnection(fd, peer) {
       const [oldest] = open;
       if (open.size >= limits.open) oldest?.end();
