@@ -99,6 +99,9 @@ test("attachPod() makes exactly the planned pod: link, addresses, routes and nei
   const routes6 = await netns.run("ip", "-N", "-6", "route");
   assert.match(routes6, /^default via fd00:10:244:1::1 dev eth0 proto 99 /m);
   assert.match(routes6, /^fd00:10:244:1::1 dev eth0 proto 99 /m);
+  // Before the kernel's worker makes its own.
+  const receiving = await netns.run("ip", "-N", "-6", "route", "show", "table", "255", "proto", "99");
+  assert.match(receiving, new RegExp(`^2 ${v6?.address} dev eth0 metric 1024`));
   const neighbours = await netns.run("ip", "neighbour", "show", "nud", "permanent", "dev", "eth0");
   assert.match(neighbours, /^10\.244\.1\.1 lladdr 0a:58:00:00:00:01 PERMANENT/m);
   assert.match(neighbours, /^fd00:10:244:1::1 lladdr 0a:58:00:00:00:01 (router )?PERMANENT/m);

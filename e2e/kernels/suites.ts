@@ -39,15 +39,6 @@ export const APPENDED: Readonly<Partial<Record<SuiteName, readonly string[]>>> =
 /** Guests that have more than one. */
 export const PROCESSORS: Readonly<Partial<Record<SuiteName, number>>> = { "two processors": 2 };
 
-/** Of suites that are about what other kernels do not have: here, links that wait for a worker (before 6.8). */
-const ONLY: Readonly<Partial<Record<SuiteName, readonly KernelName[]>>> = {
-  "two processors": ["5.10", "6.1"],
-};
-
-function runsOn(suite: SuiteName, kernel: KernelName): boolean {
-  return ONLY[suite]?.includes(kernel) ?? true;
-}
-
 const PAIRED = "two kernels";
 const PAIRS = [
   ["5.10", "newest"],
@@ -70,7 +61,7 @@ export function chooseGuests(kernels: readonly string[], suites: readonly string
   const wantedSuites = choose("suite", Object.keys(SUITES) as readonly SuiteName[], suites);
   const pairs = PAIRS.filter((pair) => pair.some((kernel) => wantedKernels.includes(kernel)));
   return wantedSuites.flatMap((suite) => {
-    const rows = wantedKernels.filter((kernel) => runsOn(suite, kernel)).map((kernel) => [kernel] as const);
+    const rows = wantedKernels.map((kernel) => [kernel] as const);
     return (suite === PAIRED ? pairs : rows).map((guests) => ({ kernels: guests, suite }));
   });
 }

@@ -145,8 +145,7 @@ test("guests run the suites that are asked for on the kernels that are asked for
   const all = chooseGuests([], []).flatMap(({ kernels, suite }) =>
     kernels.map((kernel) => `${kernel} ${suite}`),
   );
-  assert.equal(new Set(all).size, 2 + KERNELS.length * (Object.keys(SUITES).length - 1));
-  assert.deepEqual(names([], ["two processors"]), ["5.10: two processors", "6.1: two processors"]);
+  assert.equal(new Set(all).size, KERNELS.length * Object.keys(SUITES).length);
   assert.deepEqual(readPlans({}), SOME_GUESTS);
   const environment = { CAUSEWAY_GUESTS: "chosen", CAUSEWAY_KERNELS: "5.10,6.1", CAUSEWAY_SUITES: "no IPv6" };
   assert.deepEqual(readPlans(environment), chooseGuests(["5.10", "6.1"], ["no IPv6"]));

@@ -100,18 +100,19 @@ async function tryAttach(
     if (firstError(outcomes.shift() ?? []) !== undefined) return "not admitted";
     admission.made();
   }
-  const [created = [], hosted = [], podded = [], routed = [], settled = []] = outcomes;
+  const [created = [], hosted = [], podded = [], routed = [], ...settled] = outcomes;
   const createError = firstError(created);
   if (createError !== undefined) return createError;
   try {
     const hostError = firstError(hosted);
     if (hostError !== undefined) throw await nameModule(rtnetlink, hostError, plan);
-    const error = podError(podded) ?? firstRouteError(routed) ?? firstError(settled);
+    const error = podError(podded) ?? firstRouteError(routed) ?? firstError(settled.flat());
     if (error !== undefined) throw error;
     const isMade = (index: number): boolean =>
       isAlone && firstError(routed.slice(index * 2, index * 2 + 2)) === undefined;
     const made = await routeRest(context, { plan, linkIndex, podLinkIndex, socket, isMade });
-    await awaitRunning(rtnetlink, linkIndex, settled[0]);
+    for (const [place, index] of sendingLinks({ linkIndex, bridgeIndex }).entries())
+      await awaitRunning(rtnetlink, index, settled[place]?.[0]);
     return { routes: made };
   } catch (error) {
     await rtnetlink.tryExecute([
@@ -136,7 +137,7 @@ interface StepsInput {
 
 /** In their order, which is that of the answers. */
 function listSteps(
-  { admission }: Pick<AttachContext, "admission">,
+  { admission, bridgeIndex }: Pick<AttachContext, "admission" | "bridgeIndex">,
   { admit, create, host, pod, routes }: PodBatches,
   { socket, linkIndex, isAlone }: StepsInput,
 ): readonly NetlinkStep[] {
@@ -152,9 +153,26 @@ function listSteps(
         ];
   const made = [...admitted, { requests: create }, { requests: host }, { socket, requests: pod }];
   if (!isAlone) return made;
-  // Without its carrier the link is not ready, whatever has succeeded.
-  const settle = { requests: [getLink(linkIndex)], wantedFlags: IFF_RUNNING };
-  return [...made, { socket, requests: routes }, settle];
+  // A link without carrier is not ready, whatever has succeeded.
+  const settle = sendingLinks({ linkIndex, bridgeIndex }).map((index) => ({
+    requests: [getLink(index)],
+    wantedFlags: IFF_RUNNING,
+  }));
+  return [...made, { socket, requests: routes }, ...settle];
+}
+
+/**
+ * Links that get their carrier by an ADD, in this order: the host end's makes it a port that forwards, and a
+ * bridge without such a port has none (br_port_state_selection of net/bridge/br_stp.c).
+ */
+function sendingLinks({
+  linkIndex,
+  bridgeIndex,
+}: {
+  linkIndex: number;
+  bridgeIndex: number;
+}): readonly number[] {
+  return [linkIndex, bridgeIndex];
 }
 
 interface RestInput {

@@ -3,11 +3,11 @@ import { cidrOf, hostCidr } from "../../net/cidr.ts";
 import { LINK_GROUP } from "../../net/host-link.ts";
 import { addAddress } from "../../netlink/route/address.ts";
 import type { BridgePort } from "../../netlink/link/bridge.ts";
-import { IN6_ADDR_GEN_MODE_NONE } from "../../netlink/constants.ts";
+import { IN6_ADDR_GEN_MODE_NONE, RT_TABLE_LOCAL, RTN_LOCAL } from "../../netlink/constants.ts";
 import { addAltNames, setLink } from "../../netlink/link/link.ts";
 import type { NetlinkRequest } from "../../netlink/message/message.ts";
 import { replaceFdbEntry, replaceNeighbour } from "../../netlink/route/neighbour.ts";
-import { addRoute, replaceRoute } from "../../netlink/route/route.ts";
+import { addRoute, replaceRoute, type RouteSpec } from "../../netlink/route/route.ts";
 import { createVeth } from "../../netlink/link/veth.ts";
 import { MAX_ALIAS_LENGTH } from "../../plan/pods/attachment.ts";
 import type { PodPlan } from "../../plan/pods/pod-network.ts";
@@ -49,7 +49,7 @@ export interface PodRequests {
    * entries for the pod.
    */
   readonly host: readonly NetlinkRequest[];
-  /** In the pod's namespace: addresses, link up, permanent entries for the gateways. */
+  /** In the pod's namespace: addresses, link up, local routes, permanent entries for the gateways. */
   readonly pod: readonly NetlinkRequest[];
   /** In the pod's namespace, for each family the route to the gateway and the default route through it. */
   readonly routes: readonly { readonly toGateway: NetlinkRequest; readonly byDefault: NetlinkRequest }[];
@@ -152,10 +152,23 @@ function podSideRequests({ pod }: PodPlan, podLinkIndex: number): PodRequests["p
       addAddress({ linkIndex: podLinkIndex, address, prefixLength, noDad: true }),
     ),
     setLink(podLinkIndex, { up: true }),
+    ...pod.addresses
+      .filter(({ family }) => family === 6)
+      .map(({ address }) => addRoute(receivingRoute(podLinkIndex, address))),
     ...pod.addresses.map(({ gateway }) =>
       replaceNeighbour({ linkIndex: podLinkIndex, address: gateway, mac: pod.gatewayMac }),
     ),
   ];
+}
+
+/**
+ * By which the pod takes packets to its address. The kernel makes one for an IPv6 address, too, but by a
+ * worker (addrconf_dad_work of net/ipv6/addrconf.c), after an ADD on a busy node: until then the pod drops
+ * what it is answered.
+ */
+function receivingRoute(linkIndex: number, address: string): RouteSpec {
+  const table = RT_TABLE_LOCAL;
+  return { destination: hostCidr(address), linkIndex, type: RTN_LOCAL, table, protocol: ROUTE_PROTOCOL };
 }
 
 function routeRequests({ pod }: PodPlan, podLinkIndex: number): PodRequests["routes"] {
