@@ -1,8 +1,11 @@
+import { release } from "node:os";
 import { setFlagsFromString } from "node:v8";
-import { messageOf } from "../lib/errors.ts";
+import { findMissingFeatures } from "../kernel/nft/probe-features.ts";
+import { codeOf, messageOf } from "../lib/errors.ts";
 import { createLog, type Log } from "../log/log.ts";
 import { loadAddon } from "../native/addon.ts";
 import { openStandardError } from "../native/standard-error.ts";
+import { describeMissing } from "../plan/node/kernel-features.ts";
 import { createActivity } from "../report/recent/activity.ts";
 import { type CommandInput, type CommandResult, isResult } from "../settings/command-line.ts";
 import { startAgent } from "../start/start-agent.ts";
@@ -44,11 +47,20 @@ export async function runAgent(input: CommandInput, exit: Exit): Promise<Command
     await stop();
     return { exitCode: 0, stdout: "", stderr: "" };
   } catch (error) {
-    log.error({ error: messageOf(error) }, "Cannot start");
-    return { exitCode: 1, stdout: "", stderr: "" };
+    log.error({ error: await explainFailedStart(error) }, "Cannot start");
+    finish();
+    // What was started until then, as its HTTP server, would keep it alive.
+    return exit(1);
   } finally {
     finish();
   }
+}
+
+/** With what the kernel lacks, or the agent's container, where that is the cause. */
+async function explainFailedStart(error: unknown): Promise<string> {
+  const lacking = (await findMissingFeatures("node")) ?? [];
+  if (lacking.length > 0) return `${messageOf(error)}: ${describeMissing(release(), lacking)}`;
+  return codeOf(error) === "EPERM" ? `${messageOf(error)}; the agent needs CAP_NET_ADMIN` : messageOf(error);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { tryLinkKind } from "../../netlink/link/plain-link.ts";
 import type { NetlinkRequest } from "../../netlink/message/message.ts";
-import { NETLINK_NETFILTER } from "../../netlink/nft/nft-generation.ts";
+import { getGeneration, NETLINK_NETFILTER } from "../../netlink/nft/nft-generation.ts";
 import { tryQdisc } from "../../netlink/route/qdisc.ts";
 import { tryAction } from "../../netlink/route/redirect.ts";
 import { countConnections } from "../../netlink/state/conntrack.ts";
@@ -37,6 +37,8 @@ export function trialOf(probe: NetlinkProbe): FeatureTrial {
     case "connections":
       // Nobody serves the subsystem (nfnetlink_rcv_msg of net/netfilter/nfnetlink.c).
       return answered(NETLINK_NETFILTER, countConnections(), "EINVAL");
+    case "rulesets":
+      return answered(NETLINK_NETFILTER, getGeneration(), "EINVAL");
   }
 }
 

@@ -1,11 +1,9 @@
-import { release } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import type { TablePair } from "../../plan/nft/diff-table.ts";
 import { formatRuleset } from "../../plan/nft/format-table.ts";
 import type { Ruleset } from "../../plan/nft/nft-table.ts";
 import { bringsLastChain, formatUpdate } from "../../plan/nft/ruleset-update.ts";
-import { describeMissing } from "../../plan/node/kernel-features.ts";
-import { findMissingFeatures } from "./probe-features.ts";
+import { throwNamed } from "./probe-features.ts";
 import { describeOldNft, runNft } from "./run-nft.ts";
 
 /**
@@ -39,9 +37,6 @@ async function replaceTables(ruleset: Ruleset): Promise<void> {
   } catch (cause) {
     const remedy = await describeOldNft();
     if (remedy !== undefined) throw new Error(`Cannot apply nftables tables: ${remedy}`, { cause });
-    // Asked only after a failure: nft's own words are the same for whatever the kernel does not know.
-    const missing = (await findMissingFeatures("node")) ?? [];
-    if (missing.length === 0) throw cause;
-    throw new Error(`Cannot apply nftables tables: ${describeMissing(release(), missing)}`, { cause });
+    await throwNamed("apply nftables tables", "node", cause);
   }
 }

@@ -5,14 +5,18 @@ import {
   judgeRefused,
   KERNEL_FEATURES,
   type KernelFeature,
+  TABLES_FEATURE,
 } from "../../plan/node/kernel-features.ts";
+import { tryFeaturesApart } from "../features/try-features.ts";
+import { loadNative } from "../socket/native.ts";
 import { runNft } from "./run-nft.ts";
 
 /**
  * What of nftables this kernel has not, of all that can be tried or of what some rules need: `nft --check`
  * tries it, which changes no ruleset, and for which the kernel loads its modules as for the rules themselves.
  * Most kernels have all, which one nft says; else each feature is tried. Needs no /boot and no /lib/modules.
- * Undefined when nothing works, as without CAP_NET_ADMIN: then nothing is told.
+ * Undefined when nothing works although the kernel has nf_tables, as without CAP_NET_ADMIN: then nothing is
+ * told.
  */
 export async function findMissingFeatures(
   rules?: "node" | "policies",
@@ -21,13 +25,28 @@ export async function findMissingFeatures(
   return findMissing(asked);
 }
 
+/** Throws an error that names what the kernel lacks of what the rules need; `cause`, where it lacks nothing. */
+export async function throwNamed(what: string, rules: "node" | "policies", cause: unknown): Promise<never> {
+  // Asked only after a failure: the kernel's own words and nft's are the same whatever it does not know.
+  const missing = (await findMissingFeatures(rules)) ?? [];
+  if (missing.length === 0) throw cause;
+  throw new Error(`Cannot ${what}: ${describeMissing(release(), missing)}`, { cause });
+}
+
 async function findMissing(asked: readonly KernelFeature[]): Promise<readonly KernelFeature[] | undefined> {
   const tried = asked.filter(({ probe }) => typeof probe === "string");
   if (await isAccepted(tried.map(commandsOf).join("\n"))) return [];
   const refused: KernelFeature[] = [];
   for (const [index, feature] of tried.entries())
     if (!(await isAccepted(commandsOf(feature, index)))) refused.push(feature);
-  return refused.length === tried.length ? undefined : judgeRefused(tried, refused);
+  return refused.length === tried.length ? findWhole() : judgeRefused(tried, refused);
+}
+
+/** Whether it is nftables as a whole that the kernel has not. */
+async function findWhole(): Promise<readonly KernelFeature[] | undefined> {
+  const whole = [TABLES_FEATURE];
+  const { refused } = await tryFeaturesApart(loadNative(), whole);
+  return refused.length === 0 ? undefined : judgeRefused(whole, refused);
 }
 
 /** In a table of its own, so that all can be tried at once. */

@@ -1,9 +1,7 @@
-import { release } from "node:os";
 import { createSharedLock } from "../../lib/shared-lock.ts";
 import { isNetlinkError } from "../../netlink/message/netlink-error.ts";
-import { describeMissing } from "../../plan/node/kernel-features.ts";
 import { createGenerations, type Generations } from "../nft/generations.ts";
-import { findMissingFeatures } from "../nft/probe-features.ts";
+import { throwNamed } from "../nft/probe-features.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 import type { PolicyKernel } from "./policy-kernel.ts";
 import { DEFAULT_POLICY_OPTIONS, type PolicyOptions } from "./policy-options.ts";
@@ -42,9 +40,6 @@ export function createPolicyKernel({
   };
 }
 
-/** What the kernel lacks it is asked only then: its answer is the same whatever it is. */
-async function nameMissing(cause: unknown): Promise<never> {
-  const missing = isNetlinkError(cause) ? ((await findMissingFeatures("policies")) ?? []) : [];
-  if (missing.length === 0) throw cause;
-  throw new Error(`Cannot apply policies: ${describeMissing(release(), missing)}`, { cause });
+function nameMissing(cause: unknown): Promise<never> {
+  return isNetlinkError(cause) ? throwNamed("apply policies", "policies", cause) : Promise.reject(cause);
 }

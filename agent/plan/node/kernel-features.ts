@@ -4,7 +4,7 @@ import { remedyFor } from "./module-packages.ts";
 export type NetlinkProbe =
   | { readonly kind: "link" | "qdisc" | "action"; readonly name: string }
   | { readonly kind: "sockets"; readonly protocol: "tcp" | "udp" }
-  | { readonly kind: "policies" | "connections" };
+  | { readonly kind: "policies" | "connections" | "rulesets" };
 
 /** What the rules are for that ask for a feature. */
 type Rules = "node" | "policies" | "fast path";
@@ -36,6 +36,15 @@ export interface KernelFeature {
   /** With its module links come (ifb0, ifb1): who only looks asks for none that is not loaded. */
   readonly bringsLinks?: true;
 }
+
+/** Nothing of nftables works without. */
+export const TABLES_FEATURE: KernelFeature = {
+  option: "NF_TABLES",
+  module: "nf_tables",
+  use: "all rules",
+  needs: ["nfnetlink"],
+  probe: { kind: "rulesets" },
+};
 
 /** Netlink tells of tracked connections, marks and deletes them. */
 export const CONNECTION_FEATURE: KernelFeature = {
@@ -141,7 +150,7 @@ export const KERNEL_FEATURES: readonly KernelFeature[] = [
     probe: { kind: "link", name: "bridge" },
   },
   { option: "VETH", module: "veth", use: "the links of pods", probe: { kind: "link", name: "veth" } },
-  { ...ALL, option: "NF_TABLES", module: "nf_tables", use: MASQUERADE, probe: "add table ip causeway-probe" },
+  TABLES_FEATURE,
   { ...ALL, option: "NF_TABLES_INET", use: MASQUERADE, probe: INET },
   { ...NODE, option: "NF_TABLES_BRIDGE", use: "the bridge guard", probe: BRIDGE },
   {

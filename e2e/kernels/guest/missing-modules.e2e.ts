@@ -65,6 +65,7 @@ async function hide(...modules: readonly string[]): Promise<void> {
 
 /** Those that this kernel has as modules: nft_counter and nft_objref were of their own once. */
 const RULES = [
+  ["nf_tables", "all rules"],
   ["nft_chain_nat", "masquerade and host ports"],
   ["nft_masq", "masquerade and host ports"],
   ["nft_ct", "the guard of the overlay"],
@@ -92,6 +93,22 @@ for (const [module = "", use = "", user = module] of RULES) {
     await until("the agent is ready", async () => (await started.readiness()) === "ok\n");
   });
 }
+
+test("without nfnetlink an agent cannot start: it names that, as doctor does, and ends", async () => {
+  await hide("nfnetlink");
+  const started = launchNode(FLAGS);
+  node = started;
+  await until("it has ended", async () =>
+    started.readiness().then(
+      () => false,
+      () => true,
+    ),
+  );
+  const named =
+    /no module nf_tables \(CONFIG_NF_TABLES\) or nfnetlink that it depends on, which is needed for all rules/;
+  assert.ok(started.warnings().some((line) => named.test(line) && line.includes('"Cannot start"')));
+  assert.match(started.doctor(), new RegExp(`FAIL +kernel .*${named.source}`));
+});
 
 for (const module of ["nft_limit", "nft_log", "nfnetlink_log"]) {
   test(`without ${module} a node with policies says that it cannot apply them, and why; doctor warns`, async () => {
