@@ -499,7 +499,9 @@ const BROKEN: readonly Broken[] = [
     to: "10.244.2.9",
     async breaks() {
       await outside.run("sh", "-c", "ip address del 192.0.2.11/24 dev far0; ip neighbour flush all");
-      await host("ip neighbour flush dev up0; ip neighbour replace 192.0.2.11 dev up0 nud failed");
+      await host(
+        "ip neighbour flush dev up0; ip neighbour replace 192.0.2.11 dev up0 nud failed extern_learn",
+      );
     },
     hop: "next hop",
     evidence: /^192\.0\.2\.11 does not answer on up0: it is down, or not on this segment/,
