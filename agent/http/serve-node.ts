@@ -31,7 +31,6 @@ const NODE_LIMITS: HttpLimits = {
   open: 64,
   openPerPeer: 8,
   gapMs: 16,
-  startedPerPeer: 6,
   deadlineMs: 5000,
 };
 
@@ -40,7 +39,6 @@ const LOOPBACK_LIMITS: HttpLimits = {
   ...NODE_LIMITS,
   openPerPeer: 64,
   gapMs: 3,
-  startedPerPeer: 32,
 };
 
 /**

@@ -1,6 +1,6 @@
 import { constants } from "node:os";
 import { type Addon, UV_READABLE } from "../../native/addon.ts";
-import { type Admission, peerOf, WINDOW_MS } from "./admission.ts";
+import { type Admission, peerOf } from "./admission.ts";
 import { endOf } from "./tcp-socket.ts";
 
 export interface AcceptorInput {
@@ -23,7 +23,6 @@ export function startAcceptor({ addon, fd, admission, gapMs, onConnection }: Acc
 } {
   let poll: number | undefined;
   let gap: NodeJS.Timeout | undefined;
-  let window: NodeJS.Timeout | undefined;
 
   function listen(): void {
     poll ??= addon.poll(fd, UV_READABLE, onReadable);
@@ -44,10 +43,6 @@ export function startAcceptor({ addon, fd, admission, gapMs, onConnection }: Acc
   }
 
   function begin(connection: number): void {
-    window ??= setTimeout(() => {
-      window = undefined;
-      admission.nextWindow();
-    }, WINDOW_MS);
     const end = endOf(connection, addon.peerAddress);
     const peer = end === undefined ? undefined : peerOf(end.address);
     if (peer !== undefined && admission.admit(peer)) onConnection(connection, peer);
@@ -59,7 +54,6 @@ export function startAcceptor({ addon, fd, admission, gapMs, onConnection }: Acc
     stop() {
       pause();
       clearTimeout(gap);
-      clearTimeout(window);
     },
   };
 }

@@ -8,43 +8,30 @@ export interface HttpLimits {
    * comes. Connections that are taken together delay a pod by all their answers.
    */
   readonly gapMs: number;
-  /** Requests of one peer that are read in {@link WINDOW_MS}. */
-  readonly startedPerPeer: number;
   /** A connection's time, from the first byte to the last: a scraper needs a few milliseconds. */
   readonly deadlineMs: number;
 }
-
-export const WINDOW_MS = 100;
 
 /** Decides which connections are served. One for each listening socket. */
 export interface Admission {
   /** Whether a connection of this peer is served; then `left` is called when it ends. */
   admit(peer: string): boolean;
   left(peer: string): void;
-  nextWindow(): void;
 }
 
-export function createAdmission({
-  openPerPeer,
-  startedPerPeer,
-}: Pick<HttpLimits, "openPerPeer" | "startedPerPeer">): Admission {
+export function createAdmission({ openPerPeer }: Pick<HttpLimits, "openPerPeer">): Admission {
   const open = new Map<string, number>();
-  const started = new Map<string, number>();
   return {
     admit(peer) {
-      const [opened, begun] = [open.get(peer) ?? 0, started.get(peer) ?? 0];
-      if (opened >= openPerPeer || begun >= startedPerPeer) return false;
+      const opened = open.get(peer) ?? 0;
+      if (opened >= openPerPeer) return false;
       open.set(peer, opened + 1);
-      started.set(peer, begun + 1);
       return true;
     },
     left(peer) {
       const opened = (open.get(peer) ?? 1) - 1;
       if (opened === 0) open.delete(peer);
       else open.set(peer, opened);
-    },
-    nextWindow() {
-      started.clear();
     },
   };
 }

@@ -20,7 +20,6 @@ const LIMITS: HttpLimits = {
   open: 64,
   openPerPeer: 64,
   gapMs: 0,
-  startedPerPeer: 1000,
   deadlineMs: 60_000,
 };
 const servers: HttpServer[] = [];

@@ -94,7 +94,8 @@ async function tryAttach(
     bornMs: monotonicMs(),
   };
   const isAlone = plan.pod.wantsDefault === undefined && plan.pod.ifname === FIRST_IFNAME;
-  const steps = listSteps(context, encodePod(input), { socket, linkIndex, isAlone });
+  const sending = [linkIndex, bridgeIndex];
+  const steps = listSteps(context, encodePod(input), { socket, sending, isAlone });
   const outcomes = await rtnetlink.tryExecute(steps, isAlone ? earlyReply?.() : undefined);
   if (admission !== undefined) {
     if (firstError(outcomes.shift() ?? []) !== undefined) return "not admitted";
@@ -111,8 +112,7 @@ async function tryAttach(
     const isMade = (index: number): boolean =>
       isAlone && firstError(routed.slice(index * 2, index * 2 + 2)) === undefined;
     const made = await routeRest(context, { plan, linkIndex, podLinkIndex, socket, isMade });
-    for (const [place, index] of sendingLinks({ linkIndex, bridgeIndex }).entries())
-      await awaitRunning(rtnetlink, index, settled[place]?.[0]);
+    for (const [place, index] of sending.entries()) await awaitRunning(rtnetlink, index, settled[place]?.[0]);
     return { routes: made };
   } catch (error) {
     await rtnetlink.tryExecute([
@@ -130,16 +130,20 @@ async function tryAttach(
 
 interface StepsInput {
   readonly socket: number;
-  readonly linkIndex: number;
+  /**
+   * Links that get their carrier by an ADD, in this order: the host end's makes it a port that forwards, and a
+   * bridge without such a port has none (br_port_state_selection of net/bridge/br_stp.c).
+   */
+  readonly sending: readonly number[];
   /** Nothing else has routes in the pod. */
   readonly isAlone: boolean;
 }
 
 /** In their order, which is that of the answers. */
 function listSteps(
-  { admission, bridgeIndex }: Pick<AttachContext, "admission" | "bridgeIndex">,
+  { admission }: Pick<AttachContext, "admission">,
   { admit, create, host, pod, routes }: PodBatches,
-  { socket, linkIndex, isAlone }: StepsInput,
+  { socket, sending, isAlone }: StepsInput,
 ): readonly NetlinkStep[] {
   const admitted =
     admission === undefined
@@ -154,25 +158,8 @@ function listSteps(
   const made = [...admitted, { requests: create }, { requests: host }, { socket, requests: pod }];
   if (!isAlone) return made;
   // A link without carrier is not ready, whatever has succeeded.
-  const settle = sendingLinks({ linkIndex, bridgeIndex }).map((index) => ({
-    requests: [getLink(index)],
-    wantedFlags: IFF_RUNNING,
-  }));
+  const settle = sending.map((index) => ({ requests: [getLink(index)], wantedFlags: IFF_RUNNING }));
   return [...made, { socket, requests: routes }, ...settle];
-}
-
-/**
- * Links that get their carrier by an ADD, in this order: the host end's makes it a port that forwards, and a
- * bridge without such a port has none (br_port_state_selection of net/bridge/br_stp.c).
- */
-function sendingLinks({
-  linkIndex,
-  bridgeIndex,
-}: {
-  linkIndex: number;
-  bridgeIndex: number;
-}): readonly number[] {
-  return [linkIndex, bridgeIndex];
 }
 
 interface RestInput {
