@@ -131,8 +131,8 @@ async function tryAttach(
 interface StepsInput {
   readonly socket: number;
   /**
-   * Links that get their carrier by an ADD, in this order: the host end's makes it a port that forwards, and a
-   * bridge without such a port has none (br_port_state_selection of net/bridge/br_stp.c).
+   * Links that get their carrier by an ADD, in this order: the host end's makes it a port that forwards, and
+   * a bridge without such a port has none (br_port_state_selection of net/bridge/br_stp.c).
    */
   readonly sending: readonly number[];
   /** Nothing else has routes in the pod. */
