@@ -2,7 +2,7 @@
 # The first process of a guest: runs the suite that the kernel's command line gives (causeway.suite=NAME,WORD,WORD…, _ for a blank in the name),
 # and powers the guest off. For those who read the console, what it says itself begins with "guest:".
 # Most of what a program of Node.js does at its start is to compile, which takes an emulated processor seconds.
-export NODE_COMPILE_CACHE=/tmp/compiled NO_COLOR=1 PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp CAUSEWAY_E2E_FOLDER=/run/e2e CAUSEWAY_E2E_TAG=guest
+export NODE_COMPILE_CACHE=/tmp/compiled NO_COLOR=1 PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp CAUSEWAY_E2E_FOLDER=/run/e2e CAUSEWAY_E2E_TAG=guest KERNEL_CONFIG=/usr/lib/kernel-config
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev

@@ -57,6 +57,7 @@ test("a boot archive that could not be written to its end is not there", (t) => 
     const kernel = join(scripts.cache, "kernel");
     const output = join(scripts.cache, "guests");
     mkdirSync(join(kernel, "lib", "modules", "6.1"), { recursive: true });
+    writeFileSync(join(kernel, "lib", "modules", "6.1", "config"), "CONFIG_VETH=m\n");
     mkdirSync(output);
     const root = join(scripts.cache, "root.cpio");
     writeFileSync(root, "root ");

@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { release } from "node:os";
 import { afterEach, test } from "node:test";
 import { formatObjects } from "../../../agent/testing/kube/format-objects.ts";
 import { type GuestNode, launchNode, run, startNode, until } from "./guest-node.ts";
@@ -155,6 +156,20 @@ test("without nft_chain_nat a node that does not masquerade is ready, doctor war
   assert.equal(exitCode, 0, stdout);
   assert.equal(started.call("DEL", { netns: "a" }).exitCode, 0);
 });
+
+/** The oldest that may have a fast path; the suite "fast path" shows what older ones say. */
+if (hasModule("nf_flow_table_inet") && Number.parseInt(release(), 10) >= 6)
+  test("without nf_flow_table_inet a node that asks for the fast path is ready, and says why it has none until it is there", async () => {
+    await hide("nft_flow_offload", "nf_flow_table_inet");
+    const started = launchNode([...FLAGS, "--fast-path", "auto"]);
+    node = started;
+    const warned =
+      /^ok\nwarning: fast path: there is none: .*no module nf_flow_table_inet \(CONFIG_NF_FLOW_TABLE_INET\)/;
+    await until("readiness warns", async () => warned.test(await started.readiness()));
+    rmSync(MODPROBE);
+    await until("the warning has gone", async () => (await started.readiness()) === "ok\n");
+    assert.match(run("nft list flowtables"), /flowtable/);
+  });
 
 test("without nf_conntrack_netlink pods have network and host ports; doctor and the log name it", async () => {
   await hide("nf_conntrack_netlink");
