@@ -27,7 +27,7 @@ export interface ExchangeInput {
  * A request comes in one piece or two. Each costs a turn of the event loop, so who drips bytes has soon had
  * his.
  */
-const MAX_READS = 16;
+const MAX_READS = 8;
 
 /** The memory of all requests, until a part of one has to be kept. */
 const scratch = Buffer.allocUnsafeSlow(MAX_HEAD_BYTES);
