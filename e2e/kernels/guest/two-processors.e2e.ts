@@ -21,6 +21,8 @@ writeFileSync(
   "- {name: guest, addresses: [192.0.2.10, 2001:db8:2::10], podCIDRs: [10.244.1.0/24, 'fd00:10:244:1::/64']}\n",
 );
 const node = await startNode(["--nodes-file", NODES_FILE, "--node-name", "guest"]);
+// A slow guest may have said meanwhile that it is not ready yet.
+const atStart = node.warnings().length;
 after(() => node.stop());
 
 test("the guest has two processors", () => assert.equal(availableParallelism(), 2));
@@ -47,5 +49,5 @@ test("the first packets of a node's only pod are answered while both processors 
     assert.equal(node.call("DEL", { containerId: netns, netns }).exitCode, 0);
   }
   assert.deepEqual(lost, []);
-  assert.deepEqual(node.warnings(), []);
+  assert.deepEqual(node.warnings().slice(atStart), []);
 });
