@@ -60,10 +60,10 @@ export function chooseGuests(kernels: readonly string[], suites: readonly string
   const wantedKernels = choose("kernel", KERNELS, kernels);
   const wantedSuites = choose("suite", Object.keys(SUITES) as readonly SuiteName[], suites);
   const pairs = PAIRS.filter((pair) => pair.some((kernel) => wantedKernels.includes(kernel)));
-  return wantedSuites.flatMap((suite) => {
-    const rows = wantedKernels.map((kernel) => [kernel] as const);
-    return (suite === PAIRED ? pairs : rows).map((guests) => ({ kernels: guests, suite }));
-  });
+  const rows = wantedKernels.map((kernel) => [kernel] as const);
+  return wantedSuites.flatMap((suite) =>
+    (suite === PAIRED ? pairs : rows).map((guests) => ({ kernels: guests, suite })),
+  );
 }
 
 function choose<Name extends string>(

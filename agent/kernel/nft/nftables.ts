@@ -4,7 +4,6 @@ import { type Ruleset } from "../../plan/nft/nft-table.ts";
 import { type PortBinding, planPortElements } from "../../plan/pods/host-ports.ts";
 import { planSourceElements } from "../../plan/pods/sources.ts";
 import { servesHostPorts, withElements } from "../../plan/rules/ruleset.ts";
-import { isNetlinkError } from "../../netlink/message/netlink-error.ts";
 import { readLinkName } from "../../netlink/link/parse-link.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 import { findLinks } from "../socket/read-one.ts";
@@ -20,7 +19,7 @@ import {
   removePods,
 } from "./elements/pod-elements.ts";
 import { createGenerations, type Generations } from "./generations.ts";
-import { throwNamed } from "./probe-features.ts";
+import { nameMissing } from "./probe-features.ts";
 import { createTableLedger } from "./table-ledger.ts";
 
 /**
@@ -129,7 +128,7 @@ export function createNftables({
       turns.exclusive(() => {
         if (!servesHostPorts(ruleset) && hostPorts().length > 0)
           throw new Error("Cannot omit host ports: pods on this node use them");
-        return ledger.ensure(ruleset).catch(nameMissing);
+        return ledger.ensure(ruleset).catch(nameMissing("apply nftables tables", "node"));
       }),
     verifiedGeneration: () => turns.exclusive(() => Promise.resolve(ledger.verifiedGeneration())),
     listForeignDropPolicies: createForeignDropPolicyList(netfilter),
@@ -141,9 +140,4 @@ export function createNftables({
         return found.map((difference) => `nftables: ${difference}`);
       }),
   };
-}
-
-/** What the nft program says of its errors is looked into where it runs. */
-function nameMissing(cause: unknown): Promise<never> {
-  return isNetlinkError(cause) ? throwNamed("apply nftables tables", "node", cause) : Promise.reject(cause);
 }

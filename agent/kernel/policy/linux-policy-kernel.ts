@@ -1,7 +1,6 @@
 import { createSharedLock } from "../../lib/shared-lock.ts";
-import { isNetlinkError } from "../../netlink/message/netlink-error.ts";
 import { createGenerations, type Generations } from "../nft/generations.ts";
-import { throwNamed } from "../nft/probe-features.ts";
+import { nameMissing } from "../nft/probe-features.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 import type { PolicyKernel } from "./policy-kernel.ts";
 import { DEFAULT_POLICY_OPTIONS, type PolicyOptions } from "./policy-options.ts";
@@ -21,15 +20,16 @@ export function createPolicyKernel({
   generations = createGenerations(),
   options = DEFAULT_POLICY_OPTIONS,
 }: PolicyKernelInput): PolicyKernel {
+  const explain = nameMissing("apply policies", "policies");
   const kept = createKeptTable({ netfilter, generations, options });
   /** One after the other, in the order of the calls. */
   const { exclusive: inTurn } = createSharedLock();
   return {
     ensure(table) {
       const wanted = copyTable(table);
-      return inTurn(() => kept.ensure(wanted)).catch(nameMissing);
+      return inTurn(() => kept.ensure(wanted)).catch(explain);
     },
-    apply: (changes, join) => inTurn(() => kept.apply(changes, join)).catch(nameMissing),
+    apply: (changes, join) => inTurn(() => kept.apply(changes, join)).catch(explain),
     check(table, { afresh } = { afresh: false }) {
       const wanted = copyTable(table);
       return inTurn(() => kept.check(wanted, afresh));
@@ -38,8 +38,4 @@ export function createPolicyKernel({
     verifiedGeneration: () => inTurn(() => Promise.resolve(kept.verifiedGeneration())),
     readDenials: () => readPackets(netfilter),
   };
-}
-
-function nameMissing(cause: unknown): Promise<never> {
-  return isNetlinkError(cause) ? throwNamed("apply policies", "policies", cause) : Promise.reject(cause);
 }
