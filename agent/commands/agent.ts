@@ -9,7 +9,7 @@ import { describeMissing } from "../plan/node/kernel-features.ts";
 import { createActivity } from "../report/recent/activity.ts";
 import { type CommandInput, type CommandResult, isResult } from "../settings/command-line.ts";
 import { startAgent } from "../start/start-agent.ts";
-import { V8_FLAGS } from "../start/v8-flags.ts";
+import { V8_FLAGS } from "../start/memory/v8-flags.ts";
 import { readConfig } from "./read-config.ts";
 
 /** How long the last lines may take: 0.5 s. */

@@ -11,7 +11,7 @@ import type { Ruleset } from "../plan/nft/nft-table.ts";
 import { NO_SURROUNDINGS } from "../plan/node/surroundings.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createReadiness } from "../lib/readiness.ts";
-import { V8_FLAGS } from "../start/v8-flags.ts";
+import { V8_FLAGS } from "../start/memory/v8-flags.ts";
 import { CLUSTER_SETTINGS, IN_CLEAR } from "../testing/cluster/cluster-setup.ts";
 import { createFakeWireGuard } from "../testing/cluster/fake-wireguard.ts";
 import { silentLog } from "../testing/silent-log.ts";

@@ -5,6 +5,8 @@ import { type CniServer, startCniServer } from "../cni/server.ts";
 import { type Commands, createCommands } from "../cni/verbs/commands.ts";
 import { createDrift, type Drift } from "../reconcile/runner/drift.ts";
 import type { Base } from "./base.ts";
+import { createRest } from "./memory/rest.ts";
+import { giveMemoryBack, keepMemory } from "./memory/v8-flags.ts";
 import type { Reconcilers } from "./reconcilers.ts";
 import type { Source } from "./source.ts";
 import { warmUp } from "./warm-up/warm-up.ts";
@@ -29,7 +31,7 @@ export interface PodService {
 }
 
 export function createPodService(base: Base, source: Source, reconcilers: Reconcilers): PodService {
-  const { config, log, clock, native, readiness, metrics, activity, failingPods, runs } = base;
+  const { config, log, clock, runs } = base;
   let server: CniServer | undefined;
   const load = () => ({ inWork: server?.inWork() ?? 0, waiting: server?.waiting() ?? 0 });
   const drift = createDrift({
@@ -37,8 +39,10 @@ export function createPodService(base: Base, source: Source, reconcilers: Reconc
     isBusy: () => load().inWork > 0,
     trigger: () => runs.trigger("all"),
   });
+  const rest = createRest({ clock, begin: giveMemoryBack, end: keepMemory });
   const serveCommand = createServe(base, source, reconcilers);
   const commands: Commands = async (request, caller) => {
+    if (request.command === "ADD") rest.disturb();
     try {
       return await serveCommand(request, caller);
     } finally {
@@ -46,20 +50,8 @@ export function createPodService(base: Base, source: Source, reconcilers: Reconc
     }
   };
   const start = (): void => {
-    mkdirSync(dirname(config.socket), { recursive: true, mode: 0o700 });
-    server = startCniServer({
-      transport: native,
-      socket: config.socket,
-      commands,
-      log,
-      monotonicNs: process.hrtime.bigint,
-      observe(call) {
-        metrics.observeRequest(call.command, call.code, call.ms / 1000);
-        activity.served(call);
-        failingPods.served(call);
-      },
-    });
-    readiness.set("socket", undefined);
+    server = listen(base, commands);
+    base.readiness.set("socket", undefined);
   };
   const stopping = new AbortController();
   let isWarm = false;
@@ -70,6 +62,8 @@ export function createPodService(base: Base, source: Source, reconcilers: Reconc
     warmUp() {
       if (isWarm) return;
       isWarm = true;
+      // A node that has got an agent often gets pods next.
+      rest.disturb();
       void warmUp({ clock, isBusy: () => load().inWork > 0 }, stopping.signal);
     },
     load,
@@ -81,9 +75,29 @@ export function createPodService(base: Base, source: Source, reconcilers: Reconc
     },
     async stop() {
       stopping.abort();
+      rest.stop();
       await server?.stop();
     },
   };
+}
+
+function listen(
+  { config, log, native, metrics, activity, failingPods }: Base,
+  commands: Commands,
+): CniServer {
+  mkdirSync(dirname(config.socket), { recursive: true, mode: 0o700 });
+  return startCniServer({
+    transport: native,
+    socket: config.socket,
+    commands,
+    log,
+    monotonicNs: process.hrtime.bigint,
+    observe(call) {
+      metrics.observeRequest(call.command, call.code, call.ms / 1000);
+      activity.served(call);
+      failingPods.served(call);
+    },
+  });
 }
 
 function createServe(base: Base, source: Source, { node, cluster, policies }: Reconcilers): Commands {

@@ -15,7 +15,6 @@ import { removePolicies } from "./policy/policies.ts";
 import { createReconcilers, type Reconcilers } from "./reconcilers.ts";
 import { type Reported, startReporting } from "./reporting.ts";
 import { openSource } from "./source.ts";
-import { giveMemoryBack } from "./v8-flags.ts";
 
 /** Node changes are served within this time. */
 const NODE_INTERVALS = { minIntervalMs: 50, retryIntervalMs: 200, maxIntervalMs: 60_000 };
@@ -52,7 +51,6 @@ export async function startAgent(
     if (!readiness.isReady()) return;
     source.ready();
     pods.warmUp();
-    giveMemoryBack();
   };
   const hostFiles = createHostFileRunner(base, { rivals, ensureSockets, onInstalled });
   const watch = kernel.watch((concern) => react(concern, { filters, pods, reconcilers, runs }));

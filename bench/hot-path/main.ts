@@ -10,7 +10,7 @@ import { createPodEncoder } from "../../agent/kernel/pod/pod-batches.ts";
 import { podRequests } from "../../agent/kernel/pod/pod-requests.ts";
 import { madeUpPod } from "../../agent/testing/agent/made-up-pod.ts";
 import { encodeBatch } from "../../agent/netlink/message/message.ts";
-import { READY_V8_FLAG, V8_FLAGS } from "../../agent/start/v8-flags.ts";
+import { V8_FLAGS } from "../../agent/start/memory/v8-flags.ts";
 import { createAddService } from "./serve-add.ts";
 
 const ROUNDS = 5000;
@@ -18,7 +18,7 @@ const ROUNDS = 5000;
 /** Made-up pods are told apart by 16 bits. */
 const PODS = 0x10000;
 
-const WARM = [...V8_FLAGS, READY_V8_FLAG];
+const WARM: readonly string[] = V8_FLAGS;
 const INTERPRETED = [...WARM, "--no-sparkplug"];
 const CHILD = "--child";
 

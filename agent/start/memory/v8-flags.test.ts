@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
-import { READY_V8_FLAG, V8_FLAGS } from "./v8-flags.ts";
+import { REST_V8_FLAG, V8_FLAGS } from "./v8-flags.ts";
 
-/** Sets flags as an agent that is ready has them, and reads objects by the page. */
+/** Sets flags as an agent that rests has them, and reads objects by the page. */
 const SCRIPT = `
-for (const flag of ${JSON.stringify([...V8_FLAGS, READY_V8_FLAG])}) require("node:v8").setFlagsFromString(flag);
+for (const flag of ${JSON.stringify([...V8_FLAGS, REST_V8_FLAG])}) require("node:v8").setFlagsFromString(flag);
 const text = JSON.stringify(Array.from({ length: 500 }, (_, field) => ({ name: "field-" + field })));
 const page = [];
 for (let index = 0; index < 6000; index++) {
@@ -14,7 +14,7 @@ for (let index = 0; index < 6000; index++) {
 }`;
 
 // Idle agents had 20 MB more than they used, for minutes after the list of 5,000 nodes.
-test("collections of the heap of an agent that is ready give memory back", () => {
+test("collections of the heap of an agent that rests give memory back", () => {
   const trace = execFileSync(process.execPath, ["--trace-gc", "--eval", SCRIPT], { encoding: "utf8" });
   const collections = trace.split("\n").filter((line) => line.includes("Mark-Compact"));
   assert.notEqual(collections.length, 0);
