@@ -219,16 +219,37 @@ test("ADD, CHECK and DEL do not mind links that come and go: no list of links is
   }
 });
 
+/**
+ * What `ip monitor link` tells while something is done: all of it, since it is known to listen before that,
+ * and to have come to what is after it.
+ */
+async function monitorLinks(work: () => Promise<void>): Promise<string> {
+  const path = `${node.folder}/monitor`;
+  const command = ["sh", "-c", `echo started; exec ip -o monitor link >${path}`];
+  const { pid } = await privileged({ command, background: true });
+  const awaitLink = async (name: string): Promise<string> => {
+    for (;;) {
+      await runOnHost("ip", "link", "add", name, "type", "bridge");
+      await runOnHost("ip", "link", "del", name);
+      const seen = await runOnHost("cat", path);
+      if (seen.includes(` ${name}:`)) return seen;
+    }
+  };
+  try {
+    await awaitLink("before");
+    await work();
+    return await awaitLink("after");
+  } finally {
+    await endPrivileged(pid);
+  }
+}
+
 test("both ends of a pod's link have their names from the start: none is left to the kernel, whatever names are in use", async () => {
   await runOnHost("ip", "link", "add", "veth0", "type", "veth", "peer", "name", "veth1");
-  const monitor = await privileged({
-    command: ["sh", "-c", `echo ready; exec ip -o monitor link >${node.folder}/monitor`],
-    background: true,
+  const seen = await monitorLinks(async () => {
+    const given = await Promise.all(pods.map((pod, index) => node.add(`c${index}`, pod)));
+    assert.equal(new Set(given.flat()).size, 4);
   });
-  const given = await Promise.all(pods.map((pod, index) => node.add(`c${index}`, pod)));
-  assert.equal(new Set(given.flat()).size, 4);
-  await endPrivileged(monitor.pid);
-  const seen = await runOnHost("cat", `${node.folder}/monitor`);
   for (const containerId of ["c0", "c1"]) assert.match(seen, new RegExp(hostLinkName(containerId, "eth0")));
   assert.doesNotMatch(seen, /\bveth\d/);
   await runOnHost("ip", "link", "del", "veth0");
