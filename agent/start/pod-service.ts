@@ -34,12 +34,13 @@ export function createPodService(base: Base, source: Source, reconcilers: Reconc
   const { config, log, clock, runs } = base;
   let server: CniServer | undefined;
   const load = () => ({ inWork: server?.inWork() ?? 0, waiting: server?.waiting() ?? 0 });
+  const isBusy = () => load().inWork > 0;
   const drift = createDrift({
     clock,
-    isBusy: () => load().inWork > 0,
+    isBusy,
     trigger: () => runs.trigger("all"),
   });
-  const rest = createRest({ clock, begin: giveMemoryBack, end: keepMemory });
+  const rest = createRest({ clock, isBusy, begin: giveMemoryBack, end: keepMemory });
   const serveCommand = createServe(base, source, reconcilers);
   const commands: Commands = async (request, caller) => {
     if (request.command === "ADD") rest.disturb();
@@ -64,7 +65,7 @@ export function createPodService(base: Base, source: Source, reconcilers: Reconc
       isWarm = true;
       // A node that has got an agent often gets pods next.
       rest.disturb();
-      void warmUp({ clock, isBusy: () => load().inWork > 0 }, stopping.signal);
+      void warmUp({ clock, isBusy }, stopping.signal);
     },
     load,
     async ensureSocket() {

@@ -1,52 +1,64 @@
 import type { Clock } from "../../lib/clock.ts";
 
-/** As long as pods that start together come one after another on a slow node. */
+/** Longer than pods that start together are apart on a slow node. */
 const REST_MS = 10_000;
+/** Pods that come, or fail, again and again: their node gives memory back all the same. */
+const LONGEST_WORK_MS = 60_000;
+/** How soon work that has lasted longer than the last pod's arrival is looked at again. */
+const LOOK_MS = 1000;
 
 export interface RestInput {
   readonly clock: Clock;
-  /** No pod has come for {@link REST_MS}. */
+  /** Whether pods are being made. */
+  readonly isBusy: () => boolean;
   readonly begin: () => void;
-  /** One comes: called before it is served. */
+  /** Called before the pod is served that ends the rest. */
   readonly end: () => void;
 }
 
-/** Tells when the agent rests, and when it works for pods again. */
+/**
+ * Tells when the agent rests, and when it works for pods: from the first that comes after {@link REST_MS}
+ * without one until there has been none for as long, and at most for {@link LONGEST_WORK_MS}.
+ */
 export interface Rest {
-  /** A pod comes, or is about to: what was rest ends, and begins anew later. */
+  /** A pod comes, or is about to. */
   disturb(): void;
+  /** Nothing is told from then on, whoever comes. */
   stop(): void;
 }
 
-export function createRest({ clock, begin, end }: RestInput): Rest {
-  let isResting = false;
-  let disturbedMs = 0;
-  let cancel: (() => void) | undefined;
+export function createRest({ clock, isBusy, begin, end }: RestInput): Rest {
+  let isWorking = false;
+  let isStopped = false;
+  let startedMs = 0;
+  let disturbedMs = Number.NEGATIVE_INFINITY;
+  let cancel = (): void => undefined;
 
-  // One timer for all pods of a burst, which looks again if some came while it ran.
-  const wait = (forMs: number): void => {
-    cancel = clock.after(forMs, () => {
-      const leftMs = disturbedMs + REST_MS - clock.nowMs();
-      if (leftMs > 0) {
-        wait(leftMs);
-        return;
-      }
-      cancel = undefined;
-      isResting = true;
-      begin();
-    });
+  const look = (): void => {
+    const nowMs = clock.nowMs();
+    const leftMs = isBusy() ? LOOK_MS : disturbedMs + REST_MS - nowMs;
+    if (leftMs > 0 && nowMs - startedMs < LONGEST_WORK_MS) {
+      cancel = clock.after(leftMs, look);
+      return;
+    }
+    isWorking = false;
+    begin();
   };
 
   return {
     disturb() {
-      disturbedMs = clock.nowMs();
-      if (isResting) end();
-      isResting = false;
-      if (cancel === undefined) wait(REST_MS);
+      const nowMs = clock.nowMs();
+      const isFirst = nowMs - disturbedMs >= REST_MS;
+      disturbedMs = nowMs;
+      if (isStopped || isWorking || !isFirst) return;
+      isWorking = true;
+      startedMs = nowMs;
+      end();
+      cancel = clock.after(REST_MS, look);
     },
     stop() {
-      cancel?.();
-      cancel = undefined;
+      isStopped = true;
+      cancel();
     },
   };
 }

@@ -21,12 +21,12 @@ export const V8_FLAGS = [
  * V8 does not ask, and every collection gives memory back. While pods come it would collect the heap in their
  * midst: 100 at once took 1.4 times as long. A start would take 3 % longer with it.
  */
-export const REST_V8_FLAG = "--optimize-for-size";
+export const REST_V8_FLAG = { on: "--optimize-for-size", off: "--no-optimize-for-size" } as const;
 
 export function giveMemoryBack(): void {
-  setFlagsFromString(REST_V8_FLAG);
+  setFlagsFromString(REST_V8_FLAG.on);
 }
 
 export function keepMemory(): void {
-  setFlagsFromString(REST_V8_FLAG.replace("--", "--no-"));
+  setFlagsFromString(REST_V8_FLAG.off);
 }
