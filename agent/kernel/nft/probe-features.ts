@@ -1,5 +1,5 @@
 import { release } from "node:os";
-import { isNetlinkError } from "../../netlink/message/netlink-error.ts";
+import { mayBeUnknown } from "../../netlink/message/netlink-error.ts";
 import {
   describeMissing,
   FAST_PATH_FEATURES,
@@ -34,9 +34,9 @@ export async function throwNamed(what: string, rules: "node" | "policies", cause
   throw new Error(`Cannot ${what}: ${describeMissing(release(), missing)}`, { cause });
 }
 
-/** The same of an error of netlink; any other one, as nft's, is thrown as it is. */
+/** The same of an error of netlink that can mean it; any other one, as nft's, is thrown as it is. */
 export function nameMissing(what: string, rules: "node" | "policies"): (cause: unknown) => Promise<never> {
-  return (cause) => (isNetlinkError(cause) ? throwNamed(what, rules, cause) : Promise.reject(cause));
+  return (cause) => (mayBeUnknown(cause) ? throwNamed(what, rules, cause) : Promise.reject(cause));
 }
 
 async function findMissing(asked: readonly KernelFeature[]): Promise<readonly KernelFeature[] | undefined> {

@@ -6,6 +6,7 @@ import {
   isNotFound,
   isNotPermitted,
   isNotSupported,
+  mayBeUnknown,
   NetlinkError,
 } from "./netlink-error.ts";
 
@@ -42,6 +43,7 @@ for (const { predicate, yes, no } of [
   { predicate: isAlreadyExists, yes: [17], no: [2, 1] },
   { predicate: isNotFound, yes: [19, 2, 3, 6, 99], no: [17, 22] },
   { predicate: isNotSupported, yes: [95, 97, 93], no: [22] },
+  { predicate: mayBeUnknown, yes: [2, 22, 93, 95, 97], no: [12, 16, 105] },
   { predicate: isAddressInUse, yes: [98], no: [99] },
   { predicate: isNotPermitted, yes: [1], no: [13] },
 ]) {

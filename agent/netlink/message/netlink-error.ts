@@ -59,6 +59,14 @@ export function isNotSupported(error: unknown): boolean {
   return hasCode(error, ["EOPNOTSUPP", "EAFNOSUPPORT", "EPROTONOSUPPORT"]);
 }
 
+/**
+ * The kernel may not know what was asked: a part of nftables that is missing is ENOENT or EOPNOTSUPP, and all
+ * of it EINVAL, as are faults of other kinds.
+ */
+export function mayBeUnknown(error: unknown): boolean {
+  return hasCode(error, ["EINVAL", "ENOENT"]) || isNotSupported(error);
+}
+
 /** Another socket has the port. */
 export function isAddressInUse(error: unknown): boolean {
   return hasCode(error, ["EADDRINUSE"]);
