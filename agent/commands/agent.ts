@@ -37,23 +37,26 @@ export async function runAgent(input: CommandInput, exit: Exit): Promise<Command
     for (let attempt = 0; !lines.flush() && attempt < LAST_ATTEMPTS; attempt++) pause(LAST_PAUSE_MS);
     lines.abandon();
   };
-  logFaultsOfNode(log, finish, exit);
-  try {
-    const stop = await startAgent(config, log, { activity, lost: lines.lost });
-    const signal = await nextSignal();
-    // Whoever signals again does not want to wait.
-    void nextSignal().then(() => exit(1));
-    log.info({ signal }, "Stopping; pods keep their network");
-    await stop();
-    return { exitCode: 0, stdout: "", stderr: "" };
-  } catch (error) {
-    log.error({ error: await explainFailedStart(error) }, "Cannot start");
+  const giveUp = (): never => {
     finish();
-    // What was started until then, as its HTTP server, would keep it alive.
+    // What was started, as the HTTP server, would keep the process alive.
     return exit(1);
-  } finally {
-    finish();
-  }
+  };
+  logFaultsOfNode(log, giveUp);
+  const stop = await startAgent(config, log, { activity, lost: lines.lost }).catch(async (error: unknown) => {
+    log.error({ error: await explainFailedStart(error) }, "Cannot start");
+    return giveUp();
+  });
+  const signal = await nextSignal();
+  // Whoever signals again does not want to wait.
+  void nextSignal().then(() => exit(1));
+  log.info({ signal }, "Stopping; pods keep their network");
+  await stop().catch((error: unknown) => {
+    log.error({ error: messageOf(error) }, "Cannot stop cleanly");
+    giveUp();
+  });
+  finish();
+  return { exitCode: 0, stdout: "", stderr: "" };
 }
 
 /** With what the kernel lacks, or the agent's container, where that is the cause. */
@@ -67,7 +70,7 @@ async function explainFailedStart(error: unknown): Promise<string> {
  * Node.js itself writes warnings and the last words of a program to stderr, and waits until somebody takes
  * them.
  */
-function logFaultsOfNode(log: Log, finish: () => void, exit: Exit): void {
+function logFaultsOfNode(log: Log, giveUp: () => never): void {
   process.removeAllListeners("warning");
   process.on("warning", ({ name, message }) => log.warn({ warning: name }, message));
   process.once("uncaughtException", (error) => {
@@ -75,8 +78,7 @@ function logFaultsOfNode(log: Log, finish: () => void, exit: Exit): void {
       { error: messageOf(error), stack: error instanceof Error ? error.stack : "" },
       "Uncaught error: the agent exits",
     );
-    finish();
-    exit(1);
+    giveUp();
   });
 }
 
