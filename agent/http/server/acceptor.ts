@@ -14,6 +14,9 @@ export interface AcceptorInput {
   readonly onConnection: (fd: number, peer: string) => void;
 }
 
+/** Descriptors or memory have run out, and the connection still waits: to ask at once would spin. */
+const FAILED_MS = 100;
+
 /**
  * Takes one connection, and the next one `gapMs` later. Node.js's own server takes all that there are before
  * anything else has a turn: who connects as fast as he can has its event loop for himself.
@@ -37,8 +40,7 @@ export function startAcceptor({ addon, fd, admission, gapMs, onConnection }: Acc
     const connection = addon.accept(fd);
     if (connection === -constants.errno.EAGAIN) return;
     pause();
-    // Also when it failed: descriptors or memory may have run out.
-    gap = setTimeout(listen, gapMs);
+    gap = setTimeout(listen, connection >= 0 ? gapMs : Math.max(gapMs, FAILED_MS));
     if (connection >= 0) begin(connection);
   }
 
