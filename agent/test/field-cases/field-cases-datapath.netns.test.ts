@@ -7,6 +7,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import { hostLinkName } from "../../net/host-link.ts";
 import { BRIDGE_MAC } from "../../net/host-link.ts";
 import { type AgentProcess, makeNode, type TestNode } from "../../testing/agent/agent-process.ts";
+import { eventually } from "../../testing/machine/eventually.ts";
 import { makeNetns, type Netns, runOnHost } from "../../testing/machine/netns.ts";
 import { dumpNodeState } from "../../testing/machine/node-state.ts";
 import { endPrivileged, privileged } from "../../testing/runner/privileged.ts";
@@ -225,20 +226,21 @@ test("ADD, CHECK and DEL do not mind links that come and go: no list of links is
  */
 async function monitorLinks(work: () => Promise<void>): Promise<string> {
   const path = `${node.folder}/monitor`;
-  const command = ["sh", "-c", `echo started; exec ip -o monitor link >${path}`];
+  const command = ["sh", "-c", `: >${path}; echo started; exec ip -o monitor link >>${path}`];
   const { pid } = await privileged({ command, background: true });
-  const awaitLink = async (name: string): Promise<string> => {
-    for (;;) {
+  let seen = "";
+  const awaitLink = (name: string): Promise<void> =>
+    eventually(`the monitor tells of ${name}`, async () => {
       await runOnHost("ip", "link", "add", name, "type", "bridge");
       await runOnHost("ip", "link", "del", name);
-      const seen = await runOnHost("cat", path);
-      if (seen.includes(` ${name}:`)) return seen;
-    }
-  };
+      seen = await runOnHost("cat", path);
+      return seen.includes(` ${name}:`);
+    });
   try {
     await awaitLink("before");
     await work();
-    return await awaitLink("after");
+    await awaitLink("after");
+    return seen;
   } finally {
     await endPrivileged(pid);
   }
