@@ -40,7 +40,8 @@ export function createPodService(base: Base, source: Source, reconcilers: Reconc
     isBusy,
     trigger: () => runs.trigger("all"),
   });
-  const rest = createRest({ clock, isBusy, begin: giveMemoryBack, end: keepMemory });
+  const stopping = new AbortController();
+  const rest = createRest({ clock, isBusy, begin: giveMemoryBack, end: keepMemory }, stopping.signal);
   const serveCommand = createServe(base, source, reconcilers);
   const commands: Commands = async (request, caller) => {
     if (request.command === "ADD") rest.disturb();
@@ -54,7 +55,6 @@ export function createPodService(base: Base, source: Source, reconcilers: Reconc
     server = listen(base, commands);
     base.readiness.set("socket", undefined);
   };
-  const stopping = new AbortController();
   let isWarm = false;
   return {
     drift,
@@ -76,7 +76,6 @@ export function createPodService(base: Base, source: Source, reconcilers: Reconc
     },
     async stop() {
       stopping.abort();
-      rest.stop();
       await server?.stop();
     },
   };

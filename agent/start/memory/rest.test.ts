@@ -10,12 +10,12 @@ function makeRest() {
   const clock = createFakeClock();
   const told: string[] = [];
   const pods = { inWork: 0 };
-  const rest = createRest({
-    clock,
-    isBusy: () => pods.inWork > 0,
-    begin: () => told.push("begin"),
-    end: () => told.push("end"),
-  });
+  const stopping = new AbortController();
+  const isBusy = (): boolean => pods.inWork > 0;
+  const rest = createRest(
+    { clock, isBusy, begin: () => told.push("begin"), end: () => told.push("end") },
+    stopping.signal,
+  );
   /** Pods that come every `everyMs`, for so long. */
   const come = async (everyMs: number, forMs: number): Promise<void> => {
     for (let passedMs = 0; passedMs < forMs; passedMs += everyMs) {
@@ -23,7 +23,7 @@ function makeRest() {
       await clock.advance(everyMs);
     }
   };
-  return { clock, told, pods, rest, come };
+  return { clock, told, pods, rest, come, stop: () => stopping.abort() };
 }
 
 test("createRest() begins ten seconds after the last pod, not after the first", async () => {
@@ -70,9 +70,9 @@ test("createRest() begins after a minute where pods come or fail all the time, a
 
 // An agent that stops serves what waits in its socket's queue: it then lived ten seconds longer.
 test("createRest() keeps no timer of an agent that stops, whoever still comes", async () => {
-  const { clock, told, rest } = makeRest();
+  const { clock, told, rest, stop } = makeRest();
   rest.disturb();
-  rest.stop();
+  stop();
   await clock.advance(LONG_MS);
   rest.disturb();
   assert.equal(clock.pending(), 0);

@@ -1,4 +1,4 @@
-import type { Clock } from "../../lib/clock.ts";
+import { type Clock, pause } from "../../lib/clock.ts";
 
 /** Longer than pods that start together are apart on a slow node. */
 const REST_MS = 10_000;
@@ -23,42 +23,31 @@ export interface RestInput {
 export interface Rest {
   /** A pod comes, or is about to. */
   disturb(): void;
-  /** Nothing is told from then on, whoever comes. */
-  stop(): void;
 }
 
-export function createRest({ clock, isBusy, begin, end }: RestInput): Rest {
+/** Tells nothing from the signal on, whoever comes. */
+export function createRest({ clock, isBusy, begin, end }: RestInput, signal: AbortSignal): Rest {
   let isWorking = false;
-  let isStopped = false;
-  let startedMs = 0;
   let disturbedMs = Number.NEGATIVE_INFINITY;
-  let cancel = (): void => undefined;
 
-  const look = (): void => {
-    const nowMs = clock.nowMs();
-    const leftMs = isBusy() ? LOOK_MS : disturbedMs + REST_MS - nowMs;
-    if (leftMs > 0 && nowMs - startedMs < LONGEST_WORK_MS) {
-      cancel = clock.after(leftMs, look);
-      return;
+  async function work(): Promise<void> {
+    isWorking = true;
+    end();
+    const endMs = clock.nowMs() + LONGEST_WORK_MS;
+    for (let leftMs = REST_MS; leftMs > 0 && clock.nowMs() < endMs; ) {
+      await pause(clock, leftMs, signal);
+      if (signal.aborted) return;
+      leftMs = isBusy() ? LOOK_MS : disturbedMs + REST_MS - clock.nowMs();
     }
     isWorking = false;
     begin();
-  };
+  }
 
   return {
     disturb() {
-      const nowMs = clock.nowMs();
-      const isFirst = nowMs - disturbedMs >= REST_MS;
-      disturbedMs = nowMs;
-      if (isStopped || isWorking || !isFirst) return;
-      isWorking = true;
-      startedMs = nowMs;
-      end();
-      cancel = clock.after(REST_MS, look);
-    },
-    stop() {
-      isStopped = true;
-      cancel();
+      const isFirst = clock.nowMs() - disturbedMs >= REST_MS;
+      disturbedMs = clock.nowMs();
+      if (isFirst && !isWorking && !signal.aborted) void work();
     },
   };
 }
