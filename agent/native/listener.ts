@@ -17,7 +17,7 @@ export interface Listener {
  * How long to wait when descriptors or memory have run out: the queue stays readable, and asking at once
  * would spin.
  */
-const PAUSE_MS = 100;
+export const ACCEPT_PAUSE_MS = 100;
 
 const { EAGAIN, ECONNABORTED, EINTR } = constants.errno;
 
@@ -63,7 +63,7 @@ export function createListener(
       if (!stopped) poll = startPoll();
     };
     if (ended === "full") connections.onceRoom(resume);
-    else timer = setTimeout(resume, PAUSE_MS);
+    else timer = setTimeout(resume, ACCEPT_PAUSE_MS);
   }
 
   function acceptRest(): void {

@@ -1,5 +1,6 @@
 import { constants } from "node:os";
 import { type Addon, UV_READABLE } from "../../native/addon.ts";
+import { ACCEPT_PAUSE_MS } from "../../native/listener.ts";
 import { type Admission, peerOf } from "./admission.ts";
 import { endOf } from "./tcp-socket.ts";
 
@@ -13,9 +14,6 @@ export interface AcceptorInput {
   /** Takes over a connection; `admission.left` is to be called with `peer` at its end. */
   readonly onConnection: (fd: number, peer: string) => void;
 }
-
-/** Descriptors or memory have run out, and the connection still waits: to ask at once would spin. */
-const FAILED_MS = 100;
 
 /**
  * Takes one connection, and the next one `gapMs` later. Node.js's own server takes all that there are before
@@ -40,7 +38,7 @@ export function startAcceptor({ addon, fd, admission, gapMs, onConnection }: Acc
     const connection = addon.accept(fd);
     if (connection === -constants.errno.EAGAIN) return;
     pause();
-    gap = setTimeout(listen, connection >= 0 ? gapMs : Math.max(gapMs, FAILED_MS));
+    gap = setTimeout(listen, connection >= 0 ? gapMs : ACCEPT_PAUSE_MS);
     if (connection >= 0) begin(connection);
   }
 
