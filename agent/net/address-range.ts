@@ -10,6 +10,16 @@ declare const brand: unique symbol;
  */
 export type AddressRange = string & { readonly [brand]: true };
 
+/** A prefix with its range, which costs a reading of its text: thousands are asked for theirs with each change. */
+export interface RangedCidr {
+  readonly cidr: Cidr;
+  readonly range: AddressRange;
+}
+
+export function withRange(cidr: Cidr): RangedCidr {
+  return { cidr, range: rangeOf(cidr) };
+}
+
 export function rangeOf({ family, base, prefixLength }: Cidr): AddressRange {
   return makeRange(family, addressToBytes(base), prefixLength);
 }

@@ -12,6 +12,7 @@ import {
   parseAddress,
   parseUnmappedAddress,
 } from "./address.ts";
+import { withRange } from "./address-range.ts";
 import { cidrContains, cidrOf, formatCidr, parseCidr, parseInterfaceAddress } from "./cidr.ts";
 import { fnv1a64 } from "./fnv1a.ts";
 import { linkLocalOf, macFromBytes, macOf, macToBytes, parseMac } from "./mac.ts";
@@ -136,7 +137,7 @@ for (const { cidrs, want } of [
 ]) {
   test(`mergeCidrs() of [${cidrs.join(", ")}] is [${want.join(", ")}]`, () => {
     const parsed = cidrs.map((text) => parseCidr(text)).filter((cidr) => cidr !== undefined);
-    assert.deepEqual(mergeCidrs(parsed).map(formatCidr), want);
+    assert.deepEqual(mergeCidrs(parsed.map(withRange)).map(formatCidr), want);
   });
 }
 
@@ -147,7 +148,7 @@ test("mergeCidrs() covers the same addresses with prefixes that do not overlap",
   fc.assert(
     fc.property(fc.array(cidr, { maxLength: 12 }), ipv4, (cidrs, probe) => {
       const address = addressFromBytes(Uint8Array.of(10, 0, (probe[2] ?? 0) & 7, probe[3] ?? 0));
-      const merged = mergeCidrs(cidrs);
+      const merged = mergeCidrs(cidrs.map(withRange));
       const covering = merged.filter((candidate) => cidrContains(candidate, address)).length;
       assert.equal(covering, cidrs.some((candidate) => cidrContains(candidate, address)) ? 1 : 0);
     }),

@@ -1,8 +1,8 @@
 import {
   type AddressRange,
   firstAddress,
+  type RangedCidr,
   rangeHolds,
-  rangeOf,
   resizeRange,
   shareBits,
 } from "./address-range.ts";
@@ -26,10 +26,9 @@ interface Block {
  * inside others are dropped, two halves of one prefix become it. What an nftables interval set without
  * auto-merge takes and gives back unchanged.
  */
-export function mergeCidrs(cidrs: readonly Cidr[]): Cidr[] {
+export function mergeCidrs(prefixes: readonly RangedCidr[]): Cidr[] {
   const merged: Block[] = [];
-  for (const cidr of sortCidrs(cidrs)) {
-    const range = rangeOf(cidr);
+  for (const { cidr, range } of sortByRange(prefixes)) {
     const last = merged.at(-1);
     if (last !== undefined && rangeHolds(last.range, range)) continue;
     merged.push({ ...cidr, range, cidr });
@@ -42,8 +41,8 @@ export function mergeCidrs(cidrs: readonly Cidr[]): Cidr[] {
  * By family, base, then length: a prefix stands before those inside it. Texts are sorted many times faster
  * than by a function.
  */
-function sortCidrs(cidrs: readonly Cidr[]): readonly Cidr[] {
-  const byRange = new Map(cidrs.map((cidr) => [rangeOf(cidr), cidr]));
+function sortByRange(prefixes: readonly RangedCidr[]): readonly RangedCidr[] {
+  const byRange = new Map(prefixes.map((prefix) => [prefix.range, prefix]));
   return [...byRange.keys()].toSorted().flatMap((range) => byRange.get(range) ?? []);
 }
 

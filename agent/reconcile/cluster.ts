@@ -3,6 +3,7 @@ import type { Kernel } from "../kernel/kernel.ts";
 import type { Readiness } from "../lib/readiness.ts";
 import { rememberLast } from "../lib/remember-last.ts";
 import type { PeerCounts } from "../metrics/state-metrics.ts";
+import { withRange } from "../net/address-range.ts";
 import { type Cidr, formatCidr } from "../net/cidr.ts";
 import { mergeCidrs } from "../net/merge-cidrs.ts";
 import type { Claim } from "../plan/peers/claim.ts";
@@ -99,7 +100,7 @@ export function createClusterReconciler(input: ClusterReconcilerInput): ClusterR
     keys: encryption,
     stop: encryption.stop,
     problems: () => [...routes.problems(), ...describeSilent(encryption.sessions, input.nowSeconds())],
-    clusterCidrs: () => mergeCidrs([...input.clusterCIDRs, ...podCidrsOf(input.local(), settled)]),
+    clusterCidrs: () => clusterSpace(input, settled),
     podNetwork: () => complete && podNetworkOf(complete),
     peers() {
       const local = input.local();
@@ -158,10 +159,14 @@ function isReceiver(plans: readonly (PeersPlan | undefined)[], isComplete: boole
   return !isComplete || plans[0]?.held.size !== 0 || plans.some((plan) => plan?.tunnels.length);
 }
 
-/** PodCIDRs of this node, as far as it is known, and of all others. */
-function podCidrsOf(local: LocalNetwork | undefined, claims: Claims["claims"]): readonly Cidr[] {
-  const own = local === undefined ? [] : livePrefixes(local);
-  return [...own, ...[...claims.values()].map(({ cidr }) => cidr)];
+/** What pods may be in, as far as it is known. */
+function clusterSpace(
+  { clusterCIDRs, local }: Pick<ClusterReconcilerInput, "clusterCIDRs" | "local">,
+  claims: Claims["claims"],
+): readonly Cidr[] {
+  const network = local();
+  const own = network === undefined ? [] : livePrefixes(network);
+  return mergeCidrs([...[...clusterCIDRs, ...own].map(withRange), ...claims.values()]);
 }
 
 /** PodCIDRs of all nodes: the same object for as long as none changes. */
@@ -171,6 +176,9 @@ function createPodNetwork(): (known: KnownNodes) => PodNetwork {
   });
   return ({ local, claims }) => {
     const own = livePrefixes(local);
-    return once([claims, own.map(formatCidr).join()], () => podCidrsOf(local, claims));
+    return once([claims, own.map(formatCidr).join()], () => [
+      ...own,
+      ...[...claims.values()].map(({ cidr }) => cidr),
+    ]);
   };
 }

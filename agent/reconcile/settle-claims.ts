@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { ClusterMember } from "../plan/peers/claim.ts";
 import {
   type Claims,
@@ -34,6 +35,8 @@ export function createSettleClaims(input: SettleClaimsInput): SettleClaims {
     if (last?.key !== key) last = { key, settler: createClaimSettler({ ...input, surroundings }) };
     const { settler } = last;
     await inSlices([...input.nodes()], settler.judge);
-    return settler.settle(input.nodes());
+    const claims = settler.settle(input.nodes());
+    await setImmediate(); // What is done with them has a turn of its own.
+    return claims;
   };
 }

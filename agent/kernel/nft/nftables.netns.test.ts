@@ -4,6 +4,7 @@ import { release, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { after, afterEach, beforeEach, test } from "node:test";
 import fc from "fast-check";
+import { withRange } from "../../net/address-range.ts";
 import { type Cidr, cidrOf } from "../../net/cidr.ts";
 import { NETLINK_NETFILTER } from "../../netlink/nft/nft-generation.ts";
 import type { PortBinding } from "../../plan/pods/host-ports.ts";
@@ -48,10 +49,10 @@ after(() => {
   rtnetlink.close();
 });
 
-function inside(...insideCidrs: readonly Cidr[]): Ruleset {
+function inside(...cidrs: readonly Cidr[]): Ruleset {
   const masquerade = { families: [4, 6] as const, randomPorts: true };
   const common = { bridge: "cw0", masquerade, serviceAddresses: [], overlay: undefined };
-  return planRuleset({ ...common, podCidrs: OWN, insideCidrs });
+  return planRuleset({ ...common, podCidrs: OWN, insideCidrs: cidrs.map(withRange) });
 }
 
 /** The guard of an overlay with these other nodes. */

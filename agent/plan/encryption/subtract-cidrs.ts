@@ -1,15 +1,23 @@
-import { addressAt, addressBits, type Cidr, cidrContains, cidrSize } from "../../net/cidr.ts";
+import { type RangedCidr, rangeHolds, rangesOverlap, withRange } from "../../net/address-range.ts";
+import { addressAt, type Cidr, cidrSize } from "../../net/cidr.ts";
 
 /** The prefixes that cover what is in `from` and in none of `holes`. */
-export function subtractCidrs(from: readonly Cidr[], holes: readonly Cidr[]): readonly Cidr[] {
-  return from.flatMap((cidr) => subtract(cidr, holes));
+export function subtractCidrs(
+  from: readonly RangedCidr[],
+  holes: readonly RangedCidr[],
+): readonly RangedCidr[] {
+  return from.flatMap((prefix) => subtract(prefix, holes));
 }
 
-function subtract(cidr: Cidr, holes: readonly Cidr[]): readonly Cidr[] {
-  const inside = holes.filter((hole) => cidrContains(cidr, hole.base) || cidrContains(hole, cidr.base));
-  if (inside.length === 0) return [cidr];
-  const isCovered = inside.some(({ prefixLength }) => prefixLength <= cidr.prefixLength);
-  if (isCovered || cidr.prefixLength === addressBits(cidr.family)) return [];
-  const half = { family: cidr.family, base: cidr.base, prefixLength: cidr.prefixLength + 1 };
-  return subtractCidrs([half, { ...half, base: addressAt(cidr, cidrSize(half)) }], inside);
+function subtract(prefix: RangedCidr, holes: readonly RangedCidr[]): readonly RangedCidr[] {
+  const { cidr, range } = prefix;
+  const inside = holes.filter((hole) => rangesOverlap(hole.range, range));
+  if (inside.length === 0) return [prefix];
+  if (inside.some((hole) => rangeHolds(hole.range, range))) return [];
+  return subtractCidrs(halvesOf(cidr).map(withRange), inside);
+}
+
+function halvesOf({ family, base, prefixLength }: Cidr): readonly Cidr[] {
+  const half = { family, base, prefixLength: prefixLength + 1 };
+  return [half, { ...half, base: addressAt(half, cidrSize(half)) }];
 }

@@ -1,5 +1,4 @@
-import type { AddressRange } from "../../net/address-range.ts";
-import type { Cidr } from "../../net/cidr.ts";
+import type { RangedCidr } from "../../net/address-range.ts";
 
 /** What a node publishes so that others encrypt what they send to its pods. */
 export interface NodeKey {
@@ -38,12 +37,10 @@ export function compareAge(a: ClusterMember, b: ClusterMember): number {
 }
 
 /** A PodCIDR with the node that has it. */
-export interface Claim {
+export interface Claim extends RangedCidr {
   readonly kind: "claim";
   /** The prefix as text: nodes are compared by it. */
   readonly key: string;
-  readonly cidr: Cidr;
-  readonly range: AddressRange;
   /** Without addresses that are refused. */
   readonly node: ClusterMember;
 }

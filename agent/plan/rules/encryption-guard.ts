@@ -1,8 +1,8 @@
-import { familyOf } from "../../net/address.ts";
-import type { Cidr } from "../../net/cidr.ts";
-import { formatNftPrefix, mergeCidrs } from "../../net/merge-cidrs.ts";
-import { addressType, keywordOf } from "../nft/nft-family.ts";
+import type { RangedCidr } from "../../net/address-range.ts";
+import { type Family, familyOf } from "../../net/address.ts";
+import { keywordOf } from "../nft/nft-family.ts";
 import type { NftChain, NftSet } from "../nft/nft-table.ts";
+import { planPrefixSet } from "../nft/prefix-set.ts";
 import { FAMILIES } from "../peers/peer-routes.ts";
 import type { EncryptionDropReason } from "./drop-reasons.ts";
 
@@ -19,7 +19,7 @@ export interface EncryptionGuardInput {
   /** Name of the WireGuard device. */
   readonly device: string;
   /** Where pods of other nodes are, or may be; nothing of this node's. */
-  readonly cidrs: readonly Cidr[];
+  readonly cidrs: readonly RangedCidr[];
 }
 
 export interface EncryptionRules extends EncryptionGuard {
@@ -29,13 +29,12 @@ export interface EncryptionRules extends EncryptionGuard {
 
 interface EncryptionGuard {
   readonly counters: readonly string[];
-  readonly sets: readonly NftSet[];
   /** For the filter of prerouting, before connection tracking. */
   readonly arrivalRules: NftChain["rules"];
   readonly chains: readonly NftChain[];
 }
 
-const NO_GUARD: EncryptionGuard = { counters: [], sets: [], arrivalRules: [], chains: [] };
+const NO_GUARD: EncryptionGuard = { counters: [], arrivalRules: [], chains: [] };
 
 const COUNTER: EncryptionDropReason = "unencrypted";
 
@@ -68,23 +67,24 @@ export function planEncryptionRules(input: EncryptionRulesInput | undefined): En
   };
 }
 
+/** Where pods of other nodes are, where encryption is required: each planned when it is called for. */
+export function planRemotePods(input: EncryptionRulesInput | undefined): readonly (() => NftSet)[] {
+  const guard = input?.guard;
+  return guard === undefined
+    ? []
+    : FAMILIES.map((family) => () => planPrefixSet(remotePods(family), family, guard.cidrs));
+}
+
 /**
  * Nothing goes to pods of other nodes, or comes from them, by another link than the WireGuard device:
  * whatever routes there are, and also before there are any.
  */
 function planEncryptionGuard(input: EncryptionGuardInput | undefined): EncryptionGuard {
   if (input === undefined) return NO_GUARD;
-  const { device, cidrs } = input;
+  const { device } = input;
   const drop = `counter name "${COUNTER}" drop`;
   return {
     counters: [COUNTER],
-    sets: FAMILIES.map((family) => ({
-      name: remotePods(family),
-      type: addressType(family),
-      values: undefined,
-      isInterval: true,
-      elements: mergeCidrs(cidrs.filter((cidr) => cidr.family === family)).map(formatNftPrefix),
-    })),
     arrivalRules: FAMILIES.map((family) => ({
       name: `unencrypted${family}`,
       text: `${keywordOf(family)} saddr @${remotePods(family)} iifname != "${device}" ${drop}`,
@@ -104,6 +104,6 @@ function planEncryptionGuard(input: EncryptionGuardInput | undefined): Encryptio
   };
 }
 
-function remotePods(family: Cidr["family"]): string {
+function remotePods(family: Family): string {
   return `remote-pods${family}`;
 }

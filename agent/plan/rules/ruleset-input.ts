@@ -1,5 +1,7 @@
 import type { Family } from "../../net/address.ts";
+import type { RangedCidr } from "../../net/address-range.ts";
 import type { Cidr } from "../../net/cidr.ts";
+import type { NftSet } from "../nft/nft-table.ts";
 import type { EncryptionRulesInput } from "./encryption-guard.ts";
 import type { FastPathInput } from "./fast-path/fast-path.ts";
 import type { OverlayGuardInput } from "./overlay-guard.ts";
@@ -12,7 +14,9 @@ export interface RulesetInput {
    * Destinations that pods reach under their own address: all PodCIDRs of the cluster and what the operator
    * adds.
    */
-  readonly insideCidrs: readonly Cidr[];
+  readonly insideCidrs: readonly RangedCidr[];
+  /** What {@link planPrefixSets} plans, where that has been done before. */
+  readonly prefixSets?: readonly NftSet[] | undefined;
   readonly masquerade: MasqueradeInput;
   /** See {@link Underlay}. */
   readonly serviceAddresses: readonly string[];

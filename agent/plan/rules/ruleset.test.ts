@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { withRange } from "../../net/address-range.ts";
 import { type Cidr, parseCidr } from "../../net/cidr.ts";
 import { assertGolden } from "../../testing/golden.ts";
 import { planRuleset } from "./ruleset.ts";
@@ -42,7 +43,10 @@ function overlay(isReceiver: boolean): RulesetInput["overlay"] {
 const encryption: RulesetInput["encryption"] = {
   port: 51_820,
   ownAddresses: ["192.0.2.10", "2001:db8::10"],
-  guard: { device: "cw-wg", cidrs: cidrs("10.244.0.0/24", "10.244.2.0/23", "fd00:10:244:2::/64") },
+  guard: {
+    device: "cw-wg",
+    cidrs: cidrs("10.244.0.0/24", "10.244.2.0/23", "fd00:10:244:2::/64").map(withRange),
+  },
 };
 
 type Given = Pick<RulesetInput, "podCidrs" | "insideCidrs" | "masquerade"> & Partial<RulesetInput>;
@@ -96,7 +100,7 @@ for (const { name, input } of [
     name: "cluster",
     input: {
       podCidrs: own,
-      insideCidrs: cidrs("10.244.0.0/24", "10.244.2.0/23", "fd00:10:244::/56", "192.0.2.7/32"),
+      insideCidrs: cidrs("10.244.0.0/24", "10.244.2.0/23", "fd00:10:244::/56", "192.0.2.7/32").map(withRange),
       masquerade,
     },
   },

@@ -1,10 +1,11 @@
+import type { Family } from "../../net/address.ts";
 import { formatCidr } from "../../net/cidr.ts";
 import { LINK_GROUP } from "../../net/host-link.ts";
 import { formatPortElement, type PortElement } from "../pods/host-ports.ts";
 import { formatSourceElement, type SourceElement } from "../pods/sources.ts";
 import { keywordOf } from "../nft/nft-family.ts";
-import type { NftChain, NftFlowTable, Ruleset } from "../nft/nft-table.ts";
-import { planEncryptionRules } from "./encryption-guard.ts";
+import type { NftChain, NftFlowTable, NftSet, Ruleset } from "../nft/nft-table.ts";
+import { planEncryptionRules, planRemotePods } from "./encryption-guard.ts";
 import { planFastPath, planFlowTable } from "./fast-path/fast-path.ts";
 import { HOST_PORT_CHAINS, planHostPorts, planPortSets } from "./host-port-rules.ts";
 import { OUTSIDER_COUNTER, planOutsiderRules } from "./outsider-guard.ts";
@@ -28,22 +29,17 @@ const PRIORITY_BESIDE_FLOW_TABLE = -299;
  * own addresses, from which nobody else speaks, and only nodes put packets into the overlay.
  */
 export function planRuleset(input: RulesetInput): Ruleset {
-  const families = [...new Set(input.podCidrs.map((cidr) => cidr.family))].toSorted((a, b) => a - b);
-  const masqueraded = families.filter((family) => input.masquerade.families.includes(family));
+  const families = familiesOf(input);
+  const masqueraded = masqueradedOf(input);
   const overlay = planOverlayGuard(input.overlay);
   const encryption = planEncryptionRules(input.encryption);
-  const { fastPath } = input;
+  const { fastPath, prefixSets = planPrefixSets(input).map((planSet) => planSet()) } = input;
   const withPorts = input.lacksHostPorts === true ? [] : families;
   return [
     {
       family: "inet",
       counters: [OUTSIDER_COUNTER, ...overlay.counters, ...encryption.counters],
-      sets: [
-        ...masqueraded.flatMap((family) => planMasqueradeSets(family, input)),
-        ...withPorts.flatMap((family) => planPortSets(family, input)),
-        ...overlay.sets,
-        ...encryption.sets,
-      ],
+      sets: [...prefixSets, ...withPorts.flatMap((family) => planPortSets(family, input)), ...overlay.sets],
       chains: [
         ...planSourceNat(withPorts, masqueraded, input),
         planDeparture(input, [...encryption.departureRules, ...overlay.departureRules]),
@@ -58,6 +54,25 @@ export function planRuleset(input: RulesetInput): Ruleset {
     },
     planPortGuard(),
   ];
+}
+
+/**
+ * The sets of prefixes of the whole cluster. Among thousands of nodes each takes some 10 ms to plan, so that
+ * whoever has others waiting plans them one by one.
+ */
+export function planPrefixSets(input: RulesetInput): readonly (() => NftSet)[] {
+  return [
+    ...masqueradedOf(input).flatMap((family) => planMasqueradeSets(family, input)),
+    ...planRemotePods(input.encryption),
+  ];
+}
+
+function familiesOf({ podCidrs }: RulesetInput): readonly Family[] {
+  return [...new Set(podCidrs.map(({ family }) => family))].toSorted((a, b) => a - b);
+}
+
+function masqueradedOf(input: RulesetInput): readonly Family[] {
+  return familiesOf(input).filter((family) => input.masquerade.families.includes(family));
 }
 
 /** Whether host ports lead to their pods by this ruleset. */

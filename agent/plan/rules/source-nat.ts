@@ -1,7 +1,8 @@
+import { withRange } from "../../net/address-range.ts";
 import type { Family } from "../../net/address.ts";
-import { type Cidr, cidrOf } from "../../net/cidr.ts";
-import { formatNftPrefix, mergeCidrs } from "../../net/merge-cidrs.ts";
-import { addressType, keywordOf } from "../nft/nft-family.ts";
+import { cidrOf } from "../../net/cidr.ts";
+import { planPrefixSet } from "../nft/prefix-set.ts";
+import { keywordOf } from "../nft/nft-family.ts";
 import type { NftChain, NftSet } from "../nft/nft-table.ts";
 import type { RulesetInput } from "./ruleset-input.ts";
 
@@ -9,23 +10,25 @@ import type { RulesetInput } from "./ruleset-input.ts";
  * Destinations that never leave through a router under another address: link-local and multicast (RFC 3927,
  * 4291, 5771).
  */
-const NEVER_MASQUERADED: readonly Cidr[] = [
+const NEVER_MASQUERADED = [
   cidrOf("169.254.0.0", 16),
   cidrOf("224.0.0.0", 4),
   cidrOf("fe80::", 10),
   cidrOf("ff00::", 8),
-];
+].map(withRange);
 
 /** NF_IP_PRI_NAT_SRC of linux/netfilter_ipv4.h. */
 const PRIORITY_SOURCE_NAT = 100;
 
-export function planMasqueradeSets(family: Family, { podCidrs, insideCidrs }: RulesetInput): NftSet[] {
-  const prefixes = { type: addressType(family), values: undefined, isInterval: true };
-  const elements = (...lists: readonly (readonly Cidr[])[]): string[] =>
-    mergeCidrs(lists.flat().filter((cidr) => cidr.family === family)).map(formatNftPrefix);
+/** The sets that masquerade asks, each planned when it is called for: the second is as long as the cluster. */
+export function planMasqueradeSets(
+  family: Family,
+  { podCidrs, insideCidrs }: RulesetInput,
+): readonly (() => NftSet)[] {
+  const own = podCidrs.map(withRange);
   return [
-    { ...prefixes, name: `pods${family}`, elements: elements(podCidrs) },
-    { ...prefixes, name: `inside${family}`, elements: elements(podCidrs, insideCidrs, NEVER_MASQUERADED) },
+    () => planPrefixSet(`pods${family}`, family, own),
+    () => planPrefixSet(`inside${family}`, family, [...own, ...insideCidrs, ...NEVER_MASQUERADED]),
   ];
 }
 

@@ -3,22 +3,21 @@ import type { Change } from "../../kernel/types.ts";
 import type { Readiness } from "../../lib/readiness.ts";
 import { rememberLast } from "../../lib/remember-last.ts";
 import type { Family } from "../../net/address.ts";
+import { type RangedCidr, withRange } from "../../net/address-range.ts";
 import { type Cidr, formatCidr } from "../../net/cidr.ts";
 import { subtractCidrs } from "../../plan/encryption/subtract-cidrs.ts";
-import type { Ruleset } from "../../plan/nft/nft-table.ts";
+import type { NftSet, Ruleset } from "../../plan/nft/nft-table.ts";
 import type { Claims } from "../../plan/peers/cluster-claims.ts";
-import { type OverlayNode, overlayNodes, type RememberedPeer } from "../../plan/peers/overlay-nodes.ts";
+import { overlayNodes, type RememberedPeer } from "../../plan/peers/overlay-nodes.ts";
 import type { OverlayMode } from "../../plan/peers/peer-routes.ts";
 import { ownClaims, type VxlanSettings } from "../../plan/peers/peers.ts";
 import { WIREGUARD_DEVICE } from "../../plan/encryption/plan-device.ts";
 import type { EncryptionRulesInput } from "../../plan/rules/encryption-guard.ts";
-import {
-  createOverlayBinder,
-  type OverlayBindings,
-  type OverlayBindingsInput,
-} from "../../plan/rules/overlay-bindings.ts";
+import { createOverlayBinder } from "../../plan/rules/overlay-bindings.ts";
+import type { OverlayGuardInput } from "../../plan/rules/overlay-guard.ts";
 import type { FastPathInput } from "../../plan/rules/fast-path/fast-path.ts";
-import { planRuleset } from "../../plan/rules/ruleset.ts";
+import { planPrefixSets, planRuleset } from "../../plan/rules/ruleset.ts";
+import type { RulesetInput } from "../../plan/rules/ruleset-input.ts";
 import type { ReportChanges } from "../report/report-changes.ts";
 import { inSlices } from "../runner/in-slices.ts";
 import { createRules } from "./rules/apply-rules.ts";
@@ -59,8 +58,6 @@ export interface ClusterRulesetTask {
 /** What a plan of the ruleset is made from. */
 interface Parts extends ClusterRulesetTask {
   readonly remembered: readonly RememberedPeer[];
-  readonly nodes: readonly OverlayNode[];
-  readonly bindings: OverlayBindings;
   readonly fastPath: FastPathInput | undefined;
 }
 
@@ -68,33 +65,27 @@ interface Parts extends ClusterRulesetTask {
 export function createClusterRuleset(
   input: ClusterRulesetInput,
 ): (task: ClusterRulesetTask) => Promise<void> {
-  const { kernel, nodeName } = input;
+  const { kernel } = input;
   const applyRules = createRules(input);
   const findFastPath = createFastPath(input);
+  const prepareOnce = rememberLast((parts: Parts) => prepareInSlices(input, parts));
   const planOnce = rememberLast(planRuleset);
-  const bindOnce = rememberLast(bindInSlices);
   let applied: Ruleset | undefined;
   return async (task) => {
     const { local, claims, isReceiver, isComplete } = task;
-    const podCidrs = livePrefixes(local);
     // Until all nodes are known, those that were routed to before a restart are of the cluster as well: their
     // traffic goes on.
     const remembered = isComplete ? [] : await kernel.listPeers();
-    const nodes = overlayNodes({ claims, remembered, isOwn: ownClaims({ nodeName, ownCidrs: podCidrs }) });
     const fastPath = await findFastPath(local, task);
     const key = [
-      podCidrs.map(formatCidr),
+      livePrefixes(local).map(formatCidr),
       remembered.map(({ destination, node = "" }) => `${formatCidr(destination)}@${node}`),
       [isReceiver, local.addresses, local.underlay.serviceAddresses],
       JSON.stringify(fastPath),
     ].join(" ");
-    const bindings = await bindOnce([claims, key], () => {
-      return { ownAddresses: local.addresses, nodes: isReceiver ? nodes : [] };
-    });
+    const prepared = await prepareOnce([claims, key], () => ({ ...task, remembered, fastPath }));
     const plan = (lacksHostPorts: boolean): Ruleset =>
-      planOnce([claims, `${lacksHostPorts} ${key}`], () => {
-        return { ...rulesetInput(input, { ...task, remembered, nodes, bindings, fastPath }), lacksHostPorts };
-      });
+      planOnce([prepared, lacksHostPorts], () => ({ ...prepared, lacksHostPorts }));
     const { ruleset, found } = await applyRules(plan, task).catch((error: unknown) => {
       input.onRulesetError();
       throw error;
@@ -105,14 +96,23 @@ export function createClusterRuleset(
   };
 }
 
-/** Of thousands of nodes nothing else is kept waiting. */
-async function bindInSlices({ ownAddresses, nodes }: OverlayBindingsInput): Promise<OverlayBindings> {
-  const binder = createOverlayBinder(ownAddresses);
-  await inSlices(nodes, binder.add);
-  return binder.bindings();
+/** What of a plan takes long among thousands of nodes, so that nothing else is kept waiting. */
+async function prepareInSlices(input: ClusterRulesetInput, parts: Parts): Promise<RulesetInput> {
+  const { local, claims, remembered, isReceiver } = parts;
+  const isOwn = ownClaims({ nodeName: input.nodeName, ownCidrs: livePrefixes(local) });
+  const nodes = overlayNodes({ claims, remembered, isOwn });
+  const binder = createOverlayBinder(local.addresses);
+  await inSlices(isReceiver ? nodes : [], binder.add);
+  const rules = rulesetInput(input, { ...parts, nodes, bindings: binder.bindings() });
+  const prefixSets: NftSet[] = [];
+  await inSlices(planPrefixSets(rules), (planSet) => prefixSets.push(planSet()));
+  return { ...rules, prefixSets };
 }
 
-function rulesetInput(input: ClusterRulesetInput, parts: Parts): Parameters<typeof planRuleset>[0] {
+function rulesetInput(
+  input: ClusterRulesetInput,
+  parts: Parts & Pick<OverlayGuardInput, "nodes" | "bindings">,
+): RulesetInput {
   const { local, claims, remembered, nodes, bindings, isReceiver, fastPath } = parts;
   const overlay = {
     bridge: input.bridge,
@@ -124,15 +124,12 @@ function rulesetInput(input: ClusterRulesetInput, parts: Parts): Parameters<type
     nodes,
     bindings,
   };
-  const others = [
-    ...[...claims.values()].map(({ cidr }) => cidr),
-    ...remembered.map(({ destination }) => destination),
-  ];
+  const others = [...claims.values(), ...remembered.map(({ destination }) => withRange(destination))];
   return {
     bridge: input.bridge,
     podCidrs: livePrefixes(local),
     serviceAddresses: local.underlay.serviceAddresses,
-    insideCidrs: [...input.nonMasqueradeCIDRs, ...others],
+    insideCidrs: [...input.nonMasqueradeCIDRs.map(withRange), ...others],
     masquerade: { families: input.masquerade, randomPorts: input.masqueradeRandomPorts },
     overlay: input.overlay === "never" && !isReceiver ? undefined : overlay,
     encryption: encryptionOf(input, others, local),
@@ -142,11 +139,13 @@ function rulesetInput(input: ClusterRulesetInput, parts: Parts): Parameters<type
 
 function encryptionOf(
   { encryption: { type, port, require }, clusterCIDRs }: ClusterRulesetInput,
-  others: readonly Cidr[],
+  others: readonly RangedCidr[],
   local: LocalNetwork,
 ): EncryptionRulesInput | undefined {
   if (type === "none") return undefined;
-  const cidrs = require ? subtractCidrs([...clusterCIDRs, ...others], livePrefixes(local)) : [];
+  const cidrs = require
+    ? subtractCidrs([...clusterCIDRs.map(withRange), ...others], livePrefixes(local).map(withRange))
+    : [];
   const guard = require ? { device: WIREGUARD_DEVICE, cidrs } : undefined;
   return { port, ownAddresses: local.addresses, guard };
 }

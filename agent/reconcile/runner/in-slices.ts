@@ -4,10 +4,11 @@ import { setImmediate } from "node:timers/promises";
 const SLICE_MS = 10;
 
 /**
- * Does the work for all items, in turns of the event loop that are short however many there are; what follows
- * has a turn of its own.
+ * Does the work for all items, in turns of the event loop that are short however many there are; what comes
+ * before and what follows have turns of their own.
  */
 export async function inSlices<Item>(items: readonly Item[], work: (item: Item) => void): Promise<void> {
+  await setImmediate();
   let startMs = performance.now();
   for (const item of items) {
     work(item);

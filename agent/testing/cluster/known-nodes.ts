@@ -109,7 +109,7 @@ export function knowNodes(cluster: Cluster, count: number): unknown {
     bridge: "cw0",
     podCidrs: [cidr("10.0.1.0/24"), cidr("fd00:1:1::/64")],
     serviceAddresses: [],
-    insideCidrs: [...claims.values()].map((claim) => claim.cidr),
+    insideCidrs: [...claims.values()],
     masquerade: { families: [4, 6], randomPorts: true },
     overlay: {
       bridge: "cw0",
