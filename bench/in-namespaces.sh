@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the programs of the bench and runs a measurement in mount, network, IPC and process namespaces of its own: whatever is left at the end
+# Builds our programs and those of the bench, and runs a measurement in mount, network, IPC and process namespaces of its own: whatever is left at the end
 # dies with them. Works with and without root.
 # usage: in-namespaces.sh SCRIPT [ARGUMENT...]
 set -euo pipefail
@@ -12,6 +12,8 @@ for part in causeway.mjs kernel.node bin/causeway; do
     exit 1
   fi
 done
+# What is measured is what is there: a program built before the last change once gave the figures of the change.
+npm run -s build
 make -s -C bench
 
 namespaces=(--mount --net --ipc --pid --fork --kill-child --mount-proc)
