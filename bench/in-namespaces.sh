@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds our programs and those of the bench, and runs a measurement in mount, network, IPC and process namespaces of its own: whatever is left at the end
-# dies with them. Works with and without root.
+# Builds our programs and those of the bench, and runs a measurement in mount, network, IPC and process namespaces of
+# its own: whatever is left at the end dies with them. Works with and without root.
 # usage: in-namespaces.sh SCRIPT [ARGUMENT...]
 set -euo pipefail
 cd "$(dirname "$0")/.."

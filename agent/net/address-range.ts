@@ -10,7 +10,7 @@ declare const brand: unique symbol;
  */
 export type AddressRange = string & { readonly [brand]: true };
 
-/** A prefix with its range, which costs a reading of its text: thousands are asked for theirs with each change. */
+/** A prefix with its range, so that the text of thousands is not read again with each change. */
 export interface RangedCidr {
   readonly cidr: Cidr;
   readonly range: AddressRange;

@@ -59,6 +59,7 @@ export interface ClusterRulesetTask {
 interface Parts extends ClusterRulesetTask {
   readonly remembered: readonly RememberedPeer[];
   readonly fastPath: FastPathInput | undefined;
+  readonly lacksHostPorts: boolean;
 }
 
 /** Applies masquerade and the guards of pods and the overlay. */
@@ -68,8 +69,7 @@ export function createClusterRuleset(
   const { kernel } = input;
   const applyRules = createRules(input);
   const findFastPath = createFastPath(input);
-  const prepareOnce = rememberLast((parts: Parts) => prepareInSlices(input, parts));
-  const planOnce = rememberLast(planRuleset);
+  const planOnce = rememberLast((parts: Parts) => planInSlices(input, parts));
   let applied: Ruleset | undefined;
   return async (task) => {
     const { local, claims, isReceiver, isComplete } = task;
@@ -83,9 +83,13 @@ export function createClusterRuleset(
       [isReceiver, local.addresses, local.underlay.serviceAddresses],
       JSON.stringify(fastPath),
     ].join(" ");
-    const prepared = await prepareOnce([claims, key], () => ({ ...task, remembered, fastPath }));
-    const plan = (lacksHostPorts: boolean): Ruleset =>
-      planOnce([prepared, lacksHostPorts], () => ({ ...prepared, lacksHostPorts }));
+    const plan = (lacksHostPorts: boolean): Promise<Ruleset> =>
+      planOnce([claims, `${lacksHostPorts} ${key}`], () => ({
+        ...task,
+        remembered,
+        fastPath,
+        lacksHostPorts,
+      }));
     const { ruleset, found } = await applyRules(plan, task).catch((error: unknown) => {
       input.onRulesetError();
       throw error;
@@ -96,8 +100,8 @@ export function createClusterRuleset(
   };
 }
 
-/** What of a plan takes long among thousands of nodes, so that nothing else is kept waiting. */
-async function prepareInSlices(input: ClusterRulesetInput, parts: Parts): Promise<RulesetInput> {
+/** Of thousands of nodes nothing else is kept waiting. */
+async function planInSlices(input: ClusterRulesetInput, parts: Parts): Promise<Ruleset> {
   const { local, claims, remembered, isReceiver } = parts;
   const isOwn = ownClaims({ nodeName: input.nodeName, ownCidrs: livePrefixes(local) });
   const nodes = overlayNodes({ claims, remembered, isOwn });
@@ -106,14 +110,14 @@ async function prepareInSlices(input: ClusterRulesetInput, parts: Parts): Promis
   const rules = rulesetInput(input, { ...parts, nodes, bindings: binder.bindings() });
   const prefixSets: NftSet[] = [];
   await inSlices(planPrefixSets(rules), (planSet) => prefixSets.push(planSet()));
-  return { ...rules, prefixSets };
+  return planRuleset({ ...rules, prefixSets });
 }
 
 function rulesetInput(
   input: ClusterRulesetInput,
   parts: Parts & Pick<OverlayGuardInput, "nodes" | "bindings">,
 ): RulesetInput {
-  const { local, claims, remembered, nodes, bindings, isReceiver, fastPath } = parts;
+  const { local, claims, remembered, nodes, bindings, isReceiver, fastPath, lacksHostPorts } = parts;
   const overlay = {
     bridge: input.bridge,
     devices: parts.tunnelNames,
@@ -134,6 +138,7 @@ function rulesetInput(
     overlay: input.overlay === "never" && !isReceiver ? undefined : overlay,
     encryption: encryptionOf(input, others, local),
     fastPath,
+    lacksHostPorts,
   };
 }
 

@@ -17,7 +17,7 @@ function setUp() {
     refused: [WITH] as readonly Ruleset[],
     readiness: createReadiness(() => undefined),
     onApplied: (_ruleset: Ruleset): void => undefined,
-    apply: (verify: boolean) => apply(plan, { verify }),
+    apply: (verify: boolean) => apply(async (lacksHostPorts) => plan(lacksHostPorts), { verify }),
   };
   const apply = createRules({
     kernel: {

@@ -12,7 +12,7 @@ export interface RulesInput {
 
 /** Gives the ruleset that the kernel now has, and what differed from it. */
 export type ApplyRules = (
-  plan: (lacksHostPorts: boolean) => Ruleset,
+  plan: (lacksHostPorts: boolean) => Promise<Ruleset>,
   options: { readonly verify: boolean },
 ) => Promise<{ readonly ruleset: Ruleset; readonly found: Faults }>;
 
@@ -24,13 +24,13 @@ export function createRules({ kernel, readiness }: RulesInput): ApplyRules {
   let missing: readonly KernelFeature[] = [];
 
   const applyWithout = async (plan: Parameters<ApplyRules>[0]): ReturnType<ApplyRules> => {
-    const ruleset = plan(true);
+    const ruleset = await plan(true);
     return { ruleset, found: await kernel.ensureRuleset(ruleset) };
   };
 
   const applyAll = async (plan: Parameters<ApplyRules>[0]): ReturnType<ApplyRules> => {
     try {
-      const ruleset = plan(false);
+      const ruleset = await plan(false);
       const found = await kernel.ensureRuleset(ruleset);
       readiness.warn("host ports", undefined);
       return { ruleset, found };
