@@ -306,6 +306,7 @@ nodes)
 tools-matrix)
   ensure_installed iproute2 iptables iputils-ping libc-l10n locales nftables util-linux
   nft_of bullseye too-old
+  nft_of trixie trixie
   nft_of sid newest
   german
   ;;

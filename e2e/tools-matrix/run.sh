@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Kernel tests once more where other tools, files and languages are: with the newest nft that Debian has, without /etc, in German.
+# Kernel tests once more where other tools, files and languages are: with the nft of Debian 13 and the newest that Debian has, without /etc, in German.
 # What a tool prints depends on all of these, and none of it may matter. No root, but for getting packages that are missing.
 # usage: e2e/tools-matrix/run.sh [--whole]   --whole: every file that names nft in every surrounding, not only those that read and write its tables
 set -euo pipefail
@@ -36,6 +36,7 @@ surrounding() {
 without_etc=(env -u NODE_EXTRA_CA_CERTS unshare -rm bash -c "$hide_etc" "$work")
 german=(env "LOCPATH=$cache/locales" LC_ALL=de_DE.UTF-8 LANGUAGE=de)
 newest=$cache/nft/newest
+trixie=$cache/nft/trixie
 
 # One that is too old is not worked around, but told of.
 tests=(agent/kernel/nft/old-nft.netns.test.ts)
@@ -43,6 +44,7 @@ surrounding "nft of Debian 11" env "CAUSEWAY_TEST_OLD_NFT=$cache/nft/too-old"
 
 tests=("${files[@]}")
 surrounding "$("$newest/nft" --version), without /etc" "${without_etc[@]}" env "PATH=$newest:$PATH"
+surrounding "$("$trixie/nft" --version)" env "PATH=$trixie:$PATH"
 surrounding "$(nft --version), without /etc, in German" "${without_etc[@]}" "${german[@]}"
 if [ "${1:-}" = --whole ]; then
   surrounding "$("$newest/nft" --version), in German" "${german[@]}" env "PATH=$newest:$PATH"

@@ -5,6 +5,7 @@ import type { Link } from "../../netlink/link/parse-link.ts";
 import { BRIDGE_ALIAS } from "../../plan/node/bridge-alias.ts";
 import type { NodePlan } from "../../plan/node/node-network.ts";
 import { changeLink, diffRoutedLink, existingLink } from "../link/change-link.ts";
+import { demandLinkKinds } from "../features/demand-link-kinds.ts";
 import { removeAll } from "../socket/remove-all.ts";
 import { ensureGateways } from "./ensure-gateways.ts";
 import type { Change } from "../types.ts";
@@ -34,6 +35,8 @@ export async function ensureBridge(
   let link = await findLink(rtnetlink, plan.bridge);
   if (link === undefined) {
     const { bridge: name, mac } = plan;
+    // Both at once: a node that can make no pods' links is not ready for pods.
+    await demandLinkKinds(rtnetlink, `create bridge "${name}"`);
     changes.push({ kind: "bridge", fault: `bridge "${name}" is missing` });
     await rtnetlink.execute([
       { requests: [createBridge({ name, mac, group: LINK_GROUP, multicastSnooping: false })] },

@@ -11,6 +11,7 @@ import type { PodPlan } from "../../plan/pods/pod-network.ts";
 import { defaultRoutes, type PodRoute } from "../../plan/pods/pod-routing.ts";
 import { ownTableName } from "../../plan/pods/pod-settings.ts";
 import type { Attached, AttachOptions, AttachOutcome, PodSockets } from "../types.ts";
+import { demandLinkKinds } from "../features/demand-link-kinds.ts";
 import { tryFeatures } from "../features/try-features.ts";
 import type { Admission } from "../nft/elements/pod-elements.ts";
 import type { PodLinkKind } from "../link/ownership.ts";
@@ -60,6 +61,7 @@ export async function attachPod(
       : undefined;
     if (existing !== undefined) return existing;
     const isIndexTaken = outcome.code === "EBUSY" || outcome.code === "EEXIST";
+    if (isNotSupported(outcome)) await demandLinkKinds(context.rtnetlink, "create the pod's link");
     if (!isIndexTaken || attempt === MAX_INDEX_TRIES) throw outcome;
   }
 }

@@ -31,6 +31,13 @@ test("judgeRefused() does not name what could not be tried for want of another m
 });
 
 for (const [release, want] of [
+  ["6.8.0-1021-aws", "apt-get install --yes linux-modules-extra-6.8.0-1021-aws"],
+  ["6.14.0-24-generic", "apt-get install --yes linux-modules-extra-6.14.0-24-generic"],
+  [
+    "5.14.0-427.13.1.el9_4.x86_64",
+    "dnf install --assumeyes kernel-modules-extra-5.14.0-427.13.1.el9_4.x86_64",
+  ],
+  ["6.14.9-300.fc42.x86_64", "dnf install --assumeyes kernel-modules-extra-6.14.9-300.fc42.x86_64"],
   ["5.15.0-1034-raspi", "apt-get install --yes linux-modules-extra-5.15.0-1034-raspi"],
   [
     "5.15.0-209.161.7.2.el8uek.x86_64",

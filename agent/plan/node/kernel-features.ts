@@ -141,8 +141,8 @@ export const LIMIT_FEATURES: readonly KernelFeature[] = [
   },
 ];
 
-/** In their order: what needs something stands behind that. */
-export const KERNEL_FEATURES: readonly KernelFeature[] = [
+/** Kinds of links without which there are no pods. */
+export const LINK_FEATURES: readonly KernelFeature[] = [
   {
     option: "BRIDGE",
     module: "bridge",
@@ -150,6 +150,11 @@ export const KERNEL_FEATURES: readonly KernelFeature[] = [
     probe: { kind: "link", name: "bridge" },
   },
   { option: "VETH", module: "veth", use: "the links of pods", probe: { kind: "link", name: "veth" } },
+];
+
+/** In their order: what needs something stands behind that. */
+export const KERNEL_FEATURES: readonly KernelFeature[] = [
+  ...LINK_FEATURES,
   TABLES_FEATURE,
   { ...ALL, option: "NF_TABLES_INET", use: MASQUERADE, probe: INET },
   { ...NODE, option: "NF_TABLES_BRIDGE", use: "the bridge guard", probe: BRIDGE },
@@ -213,6 +218,7 @@ export const KERNEL_FEATURES: readonly KernelFeature[] = [
     option: "NFT_FIB_INET",
     module: "nft_fib_inet",
     use: "host ports and the guard of the overlay",
+    isOptional: true,
     needs: ["nft_fib", "nft_fib_ipv4", "nft_fib_ipv6"],
     probe: ruleProbe("fib daddr type local", { hook: "filter hook prerouting" }),
   },

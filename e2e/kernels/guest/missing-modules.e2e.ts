@@ -54,7 +54,7 @@ function unload(name: string): void {
 
 /** As if they were not installed: the kernel asks modprobe(8) for them. */
 async function hide(...modules: readonly string[]): Promise<void> {
-  run("mkdir -p /etc/modprobe.d; nft flush ruleset");
+  run("mkdir -p /etc/modprobe.d; nft flush ruleset; ip link delete cw0 2>/dev/null || true");
   // What rules used, the kernel lets go of a moment after the rules have gone.
   await until(`nothing uses ${modules.join(", ")}`, () => {
     for (const name of modules) unload(name);
@@ -65,12 +65,13 @@ async function hide(...modules: readonly string[]): Promise<void> {
 }
 
 /** Those that this kernel has as modules: nft_counter and nft_objref were of their own once. */
-const RULES = [
+const NEEDED = [
+  ["bridge", "the bridge of pods"],
+  ["veth", "the links of pods"],
   ["nf_tables", "all rules"],
   ["nft_chain_nat", "masquerade and host ports"],
   ["nft_masq", "masquerade and host ports"],
   ["nft_ct", "the guard of the overlay"],
-  ["nft_fib_inet", "host ports and the guard of the overlay"],
   ["nft_counter", "counting what is dropped"],
   ["nft_objref", "counting what is dropped"],
   ["nft_meta_bridge", "the bridge guard"],
@@ -78,8 +79,8 @@ const RULES = [
   ["nf_conntrack", "the guard of the overlay", "nft_ct"],
 ].filter(([module = ""]) => hasModule(module));
 
-for (const [module = "", use = "", user = module] of RULES) {
-  test(`without ${module} readiness and doctor name it, and the node heals by itself once it is there`, async () => {
+for (const [module = "", use = "", user = module] of NEEDED) {
+  test(`without ${module} the node is not ready, readiness and doctor name it, and it heals by itself once it is there`, async () => {
     await hide(module);
     const started = launchNode(FLAGS);
     node = started;
@@ -89,6 +90,7 @@ for (const [module = "", use = "", user = module] of RULES) {
         : `no module ${user} \\(CONFIG_\\w+\\)[\\w ]* or ${module} [\\w ]*that it depends on, which is needed for ${use}`,
     );
     await until("readiness names it", async () => named.test(await started.readiness()));
+    assert.doesNotMatch(await started.readiness(), /^ok\n/);
     assert.match(started.doctor(), new RegExp(`FAIL +kernel .*${named.source}`));
     rmSync(MODPROBE);
     await until("the agent is ready", async () => (await started.readiness()) === "ok\n");
@@ -141,22 +143,28 @@ test("without wireguard a node that is to encrypt names it, in readiness and by 
   await until("the agent is ready", async () => !named.test(await started.readiness()));
 });
 
-test("without nft_chain_nat a node that does not masquerade is ready, doctor warns, and only host ports are refused", async () => {
-  await hide("nft_chain_nat");
-  const started = launchNode([...FLAGS, "--masquerade", "false"]);
-  node = started;
-  const warned = /^ok\nwarning: host ports: unavailable: .*nft_chain_nat/;
-  await until("readiness warns", async () => warned.test(await started.readiness()));
-  const doctor = started.doctor();
-  assert.match(doctor, /WARN +kernel .*nft_chain_nat/);
-  assert.doesNotMatch(doctor, /FAIL +kernel /);
-  const refused = started.call("ADD", { netns: "a", config: HOST_PORT });
-  assert.match(refused.stdout, /Cannot serve host ports: .*nft_chain_nat/);
-  // Without a DEL between: what was refused has left nothing.
-  const { exitCode, stdout } = started.call("ADD", { netns: "a" });
-  assert.equal(exitCode, 0, stdout);
-  assert.equal(started.call("DEL", { netns: "a" }).exitCode, 0);
-});
+for (const { module, who, flags } of [
+  { module: "nft_chain_nat", who: "does not masquerade", flags: ["--masquerade", "false"] },
+  { module: "nft_nat", who: "masquerades", flags: [] },
+  { module: "nft_fib_inet", who: "needs no overlay", flags: [] },
+]) {
+  test(`without ${module} a node that ${who} is ready, doctor warns, and only host ports are refused`, async () => {
+    await hide(module);
+    const started = launchNode([...FLAGS, ...flags]);
+    node = started;
+    const warned = new RegExp(`^ok\\nwarning: host ports: unavailable: .*no module ${module} `);
+    await until("readiness warns", async () => warned.test(await started.readiness()));
+    const doctor = started.doctor();
+    assert.match(doctor, new RegExp(`WARN +kernel .*no module ${module} `));
+    assert.doesNotMatch(doctor, /FAIL +kernel /);
+    const refused = started.call("ADD", { netns: "a", config: HOST_PORT });
+    assert.match(refused.stdout, new RegExp(`Cannot serve host ports: .*no module ${module} `));
+    // Without a DEL between: what was refused has left nothing.
+    const { exitCode, stdout } = started.call("ADD", { netns: "a" });
+    assert.equal(exitCode, 0, stdout);
+    assert.equal(started.call("DEL", { netns: "a" }).exitCode, 0);
+  });
+}
 
 /** The oldest that may have a fast path; the suite "fast path" shows what older ones say. */
 if (hasModule("nf_flow_table_inet") && Number.parseInt(release(), 10) >= 6)
@@ -228,7 +236,7 @@ test("without vxlan a node on another subnet is not reached, the others are, and
     const started = launchNode(FLAGS);
     node = started;
     const named = /no module vxlan \(CONFIG_VXLAN\), which is needed for nodes on other subnets/;
-    const warned = new RegExp(`^ok\nwarning: overlay: .*${named.source}`);
+    const warned = new RegExp(`^ok\\nwarning: overlay: .*${named.source}`);
     await until("readiness warns", async () => warned.test(await started.readiness()));
     assert.match(started.doctor(), new RegExp(`WARN +kernel .*${named.source}`));
     assert.ok(started.warnings().some((line) => named.test(line)));

@@ -11,9 +11,40 @@ import { askAtOnce, workersLast } from "./first-packet.ts";
 import { run, startNode, until } from "./guest-node.ts";
 
 const NODES_FILE = "/run/nodes.yaml";
-const [NODE, OUTSIDE, SERVICE] = ["192.0.2.10", "192.0.2.1", "10.96.0.1"];
-/** Of a pod of the other node, which is all of the world here. */
-const PEER_POD = "10.244.2.1";
+/** Of pods: what the overlay adds, over IPv6 where two nodes share no more than that, fits into the uplink. */
+const MTU = 1400 - 70;
+/** Of both families; `peerPod` is of a pod of the other node, which is all of the world here. */
+const FAMILIES = [
+  {
+    node: "192.0.2.10",
+    outside: "192.0.2.1",
+    gateway: "10.244.1.1",
+    podB: "10.244.1.3",
+    podCidr: "10.244.1.0/24",
+    peerPod: "10.244.2.1",
+    peerCidr: "10.244.2.0/24",
+    service: "10.96.0.1",
+    /** What is left to ICMP of a pod's largest packet. */
+    largest: MTU - 20 - 8,
+  },
+  {
+    node: "2001:db8::10",
+    outside: "2001:db8::1",
+    gateway: "fd00:244:1::1",
+    podB: "fd00:244:1::3",
+    podCidr: "fd00:244:1::/64",
+    peerPod: "fd00:244:2::1",
+    peerCidr: "fd00:244:2::/64",
+    service: "fd00:96::1",
+    largest: MTU - 40 - 8,
+  },
+] as const;
+const [V4, V6] = FAMILIES;
+const inUrl = (address: string): string => (address.includes(":") ? `[${address}]` : address);
+
+/** The kernel takes those of IPv6 from a link that goes down, as one does that gets into a VRF. */
+const ADDRESSES = `ip address replace ${V4.node}/24 dev bond1.7; ip address replace ${V6.node}/64 dev bond1.7 nodad
+ip route replace default via ${V4.outside}; ip -6 route replace default via ${V6.outside}`;
 
 // Two cables to one switch, of which the bond uses one; on both sides VLAN 7. Its module makes a bond0 that
 // nobody uses.
@@ -30,14 +61,18 @@ for number in 0 1; do
 done
 ip link set bond1 up
 ip link add bond1.7 link bond1 type vlan id 7
-ip address add ${NODE}/24 dev bond1.7; ip link set bond1.7 up; ip route add default via ${OUTSIDE}
+ip link set bond1.7 up; ${ADDRESSES}
 ip -n outside link set lo up; ip -n outside link set switch up
 ip -n outside link add switch.7 link switch type vlan id 7
-ip -n outside address add ${OUTSIDE}/24 dev switch.7; ip -n outside link set switch.7 up
-ip -n outside address add ${PEER_POD}/32 dev lo; ip -n outside route add 10.244.1.0/24 via ${NODE}`);
+ip -n outside address add ${V4.outside}/24 dev switch.7; ip -n outside address add ${V6.outside}/64 dev switch.7 nodad
+ip -n outside link set switch.7 up
+ip -n outside address add ${V4.peerPod}/32 dev lo; ip -n outside address add ${V6.peerPod}/128 dev lo
+ip -n outside route add ${V4.podCidr} via ${V4.node}; ip -n outside route add ${V6.podCidr} via ${V6.node}`);
 writeFileSync(
   NODES_FILE,
-  `- {name: guest, addresses: [${NODE}], podCIDRs: [10.244.1.0/24]}\n- {name: peer, addresses: [${OUTSIDE}], podCIDRs: [10.244.2.0/24]}\n`,
+  `- {name: guest, addresses: ["${V4.node}", "${V6.node}"], podCIDRs: ["${V4.podCidr}", "${V6.podCidr}"]}
+- {name: peer, addresses: ["${V4.outside}", "${V6.outside}"], podCIDRs: ["${V4.peerCidr}", "${V6.peerCidr}"]}
+`,
 );
 const node = await startNode(["--nodes-file", NODES_FILE, "--node-name", "guest"]);
 const servers: ChildProcess[] = [];
@@ -74,20 +109,27 @@ function ask(netns: string, target: string): string {
 const pings = (target: string, bytes = 56): boolean =>
   run(`ip netns exec a ping -c 1 -W 1 -M do -s ${bytes} ${target} || true`).includes(" 1 received");
 
-/** Of a pod's largest packet what is left to ICMP over IPv4. */
-const LARGEST = 1350 - 28;
+/** Command that prints the direct route to another node's pods, if there is one. */
+function routeTo(cidr: string, gateway: string): string {
+  return `ip ${cidr.includes(":") ? "-6" : "-4"} route show ${cidr} via ${gateway} dev bond1.7`;
+}
+
+async function untilWorldIsReached(): Promise<void> {
+  for (const { outside, peerPod } of FAMILIES)
+    for (const target of [outside, peerPod]) await until(`pod a reaches ${target}`, () => pings(target));
+}
 
 test("with a VLAN on a bond as uplink pods have its MTU, and reach the world and, directly, pods of another node", async () => {
-  // What the overlay adds fits into the uplink.
-  assert.match(run("ip -n a link show eth0"), / mtu 1350 /);
-  assert.match(run("ip route"), /^10\.244\.2\.0\/24 via 192\.0\.2\.1 dev bond1\.7/m);
-  for (const target of [OUTSIDE, PEER_POD]) await until(`pod a reaches ${target}`, () => pings(target));
+  assert.match(run("ip -n a link show eth0"), new RegExp(` mtu ${MTU} `));
+  for (const { peerCidr, outside } of FAMILIES)
+    assert.notEqual(run(routeTo(peerCidr, outside)), "", peerCidr);
+  await untilWorldIsReached();
 });
 
 test("pods live with fallback devices of tunnels in every namespace, and with the node's sysctls, which theirs inherit", () => {
   for (const device of ["sit0", "tunl0", "gre0", "ip6tnl0"]) run(`ip -n a link show ${device}`);
   assert.equal(run("ip netns exec a sysctl -n net.ipv4.conf.eth0.arp_ignore"), "1\n");
-  assert.ok(pings("10.244.1.3"));
+  for (const { podB } of FAMILIES) assert.ok(pings(podB), podB);
 });
 
 test("a pod's first packet is answered also where the kernel's worker that sees carriers comes last", async () => {
@@ -96,25 +138,33 @@ test("a pod's first packet is answered also where the kernel's worker that sees 
     const { exitCode, stdout } = node.call("ADD", { containerId: "c", netns: "c" });
     assert.equal(exitCode, 0, stdout);
   };
-  const gateway = "10.244.1.1";
-  const answers = await askAtOnce(node.pid, { netns: "c", gateways: [gateway], add }, workersLast(1));
-  assert.deepEqual(answers, [`first ${gateway}`, `second ${gateway}`]);
+  const gateways = FAMILIES.map(({ gateway }) => gateway);
+  const answers = await askAtOnce(node.pid, { netns: "c", gateways, add }, workersLast(1));
+  const all = ["first", "second"].flatMap((word) => gateways.map((gateway) => `${word} ${gateway}`));
+  assert.deepEqual(answers.toSorted(), all);
   assert.equal(node.call("DEL", { containerId: "c", netns: "c" }).exitCode, 0);
 });
 
 test("over an uplink with delay and loss all that was taken is repaired, and pods reach the other node, with their largest packets too", async () => {
   run("tc qdisc add dev bond1.7 root netem delay 40ms loss 20%");
-  for (const [take, look] of [
-    ["ip route del 10.244.2.0/24", "ip route show 10.244.2.0/24 via 192.0.2.1 dev bond1.7"],
+  const routes = FAMILIES.map(({ peerCidr, outside }) => [
+    `ip route del ${peerCidr}`,
+    routeTo(peerCidr, outside),
+  ]);
+  for (const [take = "", look = ""] of [
+    ...routes,
     ["ip link del cw0", "ip link show cw0 2>/dev/null || true"],
     ["nft flush ruleset", "nft list tables"],
     ["sysctl -qw net.ipv4.conf.cw0.forwarding=0", "sysctl net.ipv4.conf.cw0.forwarding | grep 1$ || true"],
-  ] as const) {
+    ["sysctl -qw net.ipv6.conf.all.forwarding=0", "sysctl net.ipv6.conf.all.forwarding | grep 1$ || true"],
+  ]) {
     run(take);
     await until(`what "${take}" took is back`, () => run(look) !== "");
-    for (const bytes of [56, LARGEST]) await until(`pod a reaches ${PEER_POD}`, () => pings(PEER_POD, bytes));
+    for (const { peerPod, largest } of FAMILIES)
+      for (const bytes of [56, largest])
+        await until(`pod a reaches ${peerPod} after "${take}"`, () => pings(peerPod, bytes));
   }
-  assert.equal(pings(PEER_POD, LARGEST + 1), false);
+  for (const { peerPod, largest } of FAMILIES) assert.equal(pings(peerPod, largest + 1), false, peerPod);
   run("tc qdisc del dev bond1.7 root");
 });
 
@@ -123,37 +173,44 @@ test("when a cable of the bond fails pods go on", async () => {
   const [before, other] = active() === "slave0" ? ["0", "slave1"] : ["1", "slave0"];
   run(`ip -n outside link set port${before} down`);
   await until("the bond uses the other cable", () => active() === other);
-  for (const target of [OUTSIDE, PEER_POD]) await until(`pod a reaches ${target}`, () => pings(target));
+  await untilWorldIsReached();
 });
 
 test("a service of IPVS keeps its port beside a host port of the same number", async () => {
-  serve("TCP-LISTEN:8080", "service");
-  serve("TCP-LISTEN:9090", "host-port");
-  run(`ip link add kube-ipvs0 type dummy; ip address add ${SERVICE}/32 dev kube-ipvs0
-ipvsadm -A -t ${SERVICE}:80 -s rr; ipvsadm -a -t ${SERVICE}:80 -r 10.244.1.3:8080 -m
-sysctl -qw net.ipv4.vs.conntrack=1`);
-  await until("a pod reaches the service", () => ask("a", `TCP:${SERVICE}:80`) === "service");
-  assert.equal(ask("outside", `TCP:${NODE}:80`), "host-port");
-  assert.equal(ask("a", `TCP:${NODE}:80`), "host-port");
+  serve("TCP6-LISTEN:8080,ipv6only=0", "service");
+  serve("TCP6-LISTEN:9090,ipv6only=0", "host-port");
+  run("modprobe ip_vs; sysctl -qw net.ipv4.vs.conntrack=1; ip link add kube-ipvs0 type dummy");
+  for (const { node: address, service, podB } of FAMILIES) {
+    const target = `${inUrl(service)}:80`;
+    run(`ip address add ${service} dev kube-ipvs0
+ipvsadm -A -t ${target} -s rr; ipvsadm -a -t ${target} -r ${inUrl(podB)}:8080 -m`);
+    await until(`a pod reaches ${target}`, () => ask("a", `TCP:${target}`) === "service");
+    for (const netns of ["outside", "a"])
+      assert.equal(ask(netns, `TCP:${inUrl(address)}:80`), "host-port", `${address} from ${netns}`);
+  }
 });
 
 test("a host port of SCTP leads to its pod", async () => {
-  serve("SCTP-LISTEN:3868", "diameter");
-  await until("the world reaches it", () => ask("outside", `SCTP:${NODE}:3868`) === "diameter");
-  assert.equal(ask("a", `SCTP:${NODE}:3868`), "diameter");
+  serve("SCTP6-LISTEN:3868,ipv6only=0", "diameter");
+  for (const { node: address } of FAMILIES) {
+    const target = `SCTP:${inUrl(address)}:3868`;
+    await until(`the world reaches ${target}`, () => ask("outside", target) === "diameter");
+    assert.equal(ask("a", target), "diameter", target);
+  }
 });
 
 test("an uplink that is put into a VRF is told with the way out of it, and works again once it is out", async () => {
-  const told = `warning: VRF: addresses of this node are in a VRF, .*${NODE} \\(link "bond1.7", VRF "blue"\\); give the node`;
+  const told = `warning: VRF: addresses of this node are in a VRF, .*${V4.node} \\(link "bond1.7", VRF "blue"\\); give the node`;
   run("ip link add blue type vrf table 77; ip link set blue up; ip link set bond1.7 master blue");
   await until("readiness warns", async () => new RegExp(told).test(await node.readiness()));
-  run(`ip link set bond1.7 nomaster; ip link del blue; ip route replace default via ${OUTSIDE}`);
+  run(`ip link set bond1.7 nomaster; ip link del blue; ${ADDRESSES}`);
   await until("the warning is over", async () => (await node.readiness()) === "ok\n");
-  for (const target of [OUTSIDE, PEER_POD]) await until(`pod a reaches ${target}`, () => pings(target));
+  await untilWorldIsReached();
 });
 
 test("nothing of it is left behind a pod's end", () => {
   assert.equal(node.call("DEL", { containerId: "b", netns: "b" }).exitCode, 0);
-  for (const target of [`TCP:${NODE}:80`, `SCTP:${NODE}:3868`])
-    assert.equal(ask("outside", target), "", target);
+  for (const { node: address } of FAMILIES)
+    for (const target of [`TCP:${inUrl(address)}:80`, `SCTP:${inUrl(address)}:3868`])
+      assert.equal(ask("outside", target), "", target);
 });
