@@ -52,15 +52,21 @@ function unload(name: string): void {
   run(`modprobe -r ${name} 2>/dev/null || true`);
 }
 
-/** As if they were not installed: the kernel asks modprobe(8) for them. */
+/** On a node without an agent, as if they had never been installed. */
 async function hide(...modules: readonly string[]): Promise<void> {
-  run("mkdir -p /etc/modprobe.d; nft flush ruleset; ip link delete cw0 2>/dev/null || true");
+  run("nft flush ruleset; ip link delete cw0 2>/dev/null || true");
+  await uninstall(...modules);
+}
+
+/** The kernel asks modprobe(8) for them in vain. */
+async function uninstall(...modules: readonly string[]): Promise<void> {
   // What rules used, the kernel lets go of a moment after the rules have gone.
   await until(`nothing uses ${modules.join(", ")}`, () => {
     for (const name of modules) unload(name);
     const loaded = readFileSync("/proc/modules", "utf8").split("\n");
     return !loaded.some((line) => modules.includes(line.split(" ")[0] ?? ""));
   });
+  run("mkdir -p /etc/modprobe.d");
   writeFileSync(MODPROBE, modules.map((name) => `install ${name} /bin/false\n`).join(""));
 }
 
@@ -96,6 +102,18 @@ for (const [module = "", use = "", user = module] of NEEDED) {
     await until("the agent is ready", async () => (await started.readiness()) === "ok\n");
   });
 }
+
+test("an ADD for which veth is missing names it, and succeeds once it is there", async () => {
+  const started = await startNode(FLAGS);
+  node = started;
+  await uninstall("veth");
+  const refused = started.call("ADD", { netns: "a" });
+  assert.match(refused.stdout, /Cannot create the pod's link: Linux \S+ has no module veth \(CONFIG_VETH\)/);
+  rmSync(MODPROBE);
+  const { exitCode, stdout } = started.call("ADD", { netns: "a" });
+  assert.equal(exitCode, 0, stdout);
+  assert.equal(started.call("DEL", { netns: "a" }).exitCode, 0);
+});
 
 if (hasModule("nfnetlink"))
   test("without nfnetlink an agent cannot start: it names that, as doctor does, and ends", async () => {

@@ -13,7 +13,10 @@ import { run, startNode, until } from "./guest-node.ts";
 const NODES_FILE = "/run/nodes.yaml";
 /** Of pods: what the overlay adds, over IPv6 where two nodes share no more than that, fits into the uplink. */
 const MTU = 1400 - 70;
-/** Of both families; `peerPod` is of a pod of the other node, which is all of the world here. */
+/**
+ * Of both families; `peerPod` is of a pod of the other node of this subnet, `farPod` of one that is reached
+ * through the overlay. All the world is one namespace here.
+ */
 const FAMILIES = [
   {
     node: "192.0.2.10",
@@ -23,6 +26,8 @@ const FAMILIES = [
     podCidr: "10.244.1.0/24",
     peerPod: "10.244.2.1",
     peerCidr: "10.244.2.0/24",
+    farPod: "10.244.3.1",
+    farCidr: "10.244.3.0/24",
     service: "10.96.0.1",
     /** What is left to ICMP of a pod's largest packet. */
     largest: MTU - 20 - 8,
@@ -35,11 +40,16 @@ const FAMILIES = [
     podCidr: "fd00:244:1::/64",
     peerPod: "fd00:244:2::1",
     peerCidr: "fd00:244:2::/64",
+    farPod: "fd00:244:3::1",
+    farCidr: "fd00:244:3::/64",
     service: "fd00:96::1",
     largest: MTU - 40 - 8,
   },
 ] as const;
 const [V4, V6] = FAMILIES;
+const FAR = "198.51.100.7";
+/** Of VXLAN devices, by the addresses of their nodes. */
+const [OWN_MAC, FAR_MAC] = ["0a:58:c0:00:02:0a", "0a:58:c6:33:64:07"];
 const inUrl = (address: string): string => (address.includes(":") ? `[${address}]` : address);
 
 /** The kernel takes those of IPv6 from a link that goes down, as one does that gets into a VRF. */
@@ -52,6 +62,7 @@ run(`
 for module in sit ipip ip_gre ip6_tunnel; do modprobe $module; done
 sysctl -qw net.core.devconf_inherit_init_net=1 net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.default.arp_ignore=1 net.ipv4.neigh.default.gc_thresh1=0
 ip netns add outside; ip netns add a; ip netns add b
+ip netns exec outside sysctl -qw net.ipv4.conf.all.rp_filter=0
 ip link add bond1 mtu 1400 type bond mode active-backup miimon 50
 ip -n outside link add switch type bridge
 for number in 0 1; do
@@ -67,11 +78,20 @@ ip -n outside link add switch.7 link switch type vlan id 7
 ip -n outside address add ${V4.outside}/24 dev switch.7; ip -n outside address add ${V6.outside}/64 dev switch.7 nodad
 ip -n outside link set switch.7 up
 ip -n outside address add ${V4.peerPod}/32 dev lo; ip -n outside address add ${V6.peerPod}/128 dev lo
-ip -n outside route add ${V4.podCidr} via ${V4.node}; ip -n outside route add ${V6.podCidr} via ${V6.node}`);
+ip -n outside address add ${FAR}/32 dev lo; ip -n outside address add ${V4.farPod}/32 dev lo; ip -n outside address add ${V6.farPod}/128 dev lo
+ip -n outside link add vx0 address ${FAR_MAC} type vxlan id 4096 dstport 4789 local ${FAR} remote ${V4.node} nolearning
+ip -n outside link set vx0 up`);
+// Who has two nodes' addresses answers each pod by the way that it came.
+for (const { gateway, node, podCidr, farPod, peerPod } of FAMILIES)
+  run(`ip -n outside neigh add ${gateway} lladdr ${OWN_MAC} dev vx0 nud permanent
+ip -n outside route add ${podCidr} via ${gateway} dev vx0 src ${farPod} onlink table 3
+ip -n outside ${farPod.includes(":") ? "-6" : "-4"} rule add from ${farPod} table 3
+ip -n outside route add ${podCidr} via ${node} src ${peerPod}`);
 writeFileSync(
   NODES_FILE,
   `- {name: guest, addresses: ["${V4.node}", "${V6.node}"], podCIDRs: ["${V4.podCidr}", "${V6.podCidr}"]}
 - {name: peer, addresses: ["${V4.outside}", "${V6.outside}"], podCIDRs: ["${V4.peerCidr}", "${V6.peerCidr}"]}
+- {name: far, addresses: ["${FAR}"], podCIDRs: ["${V4.farCidr}", "${V6.farCidr}"]}
 `,
 );
 const node = await startNode(["--nodes-file", NODES_FILE, "--node-name", "guest"]);
@@ -115,11 +135,12 @@ function routeTo(cidr: string, gateway: string): string {
 }
 
 async function untilWorldIsReached(): Promise<void> {
-  for (const { outside, peerPod } of FAMILIES)
-    for (const target of [outside, peerPod]) await until(`pod a reaches ${target}`, () => pings(target));
+  for (const { outside, peerPod, farPod } of FAMILIES)
+    for (const target of [outside, peerPod, farPod])
+      await until(`pod a reaches ${target}`, () => pings(target));
 }
 
-test("with a VLAN on a bond as uplink pods have its MTU, and reach the world and, directly, pods of another node", async () => {
+test("with a VLAN on a bond as uplink pods have its MTU, and reach the world and pods of other nodes, directly and through the overlay", async () => {
   assert.match(run("ip -n a link show eth0"), new RegExp(` mtu ${MTU} `));
   for (const { peerCidr, outside } of FAMILIES)
     assert.notEqual(run(routeTo(peerCidr, outside)), "", peerCidr);
@@ -145,7 +166,7 @@ test("a pod's first packet is answered also where the kernel's worker that sees 
   assert.equal(node.call("DEL", { containerId: "c", netns: "c" }).exitCode, 0);
 });
 
-test("over an uplink with delay and loss all that was taken is repaired, and pods reach the other node, with their largest packets too", async () => {
+test("over an uplink with delay and loss all that was taken is repaired, and pods reach other nodes, with their largest packets too", async () => {
   run("tc qdisc add dev bond1.7 root netem delay 40ms loss 20%");
   const routes = FAMILIES.map(({ peerCidr, outside }) => [
     `ip route del ${peerCidr}`,
@@ -153,6 +174,7 @@ test("over an uplink with delay and loss all that was taken is repaired, and pod
   ]);
   for (const [take = "", look = ""] of [
     ...routes,
+    ["ip link del cw-vx", "ip link show cw-vx 2>/dev/null || true"],
     ["ip link del cw0", "ip link show cw0 2>/dev/null || true"],
     ["nft flush ruleset", "nft list tables"],
     ["sysctl -qw net.ipv4.conf.cw0.forwarding=0", "sysctl net.ipv4.conf.cw0.forwarding | grep 1$ || true"],
@@ -160,11 +182,13 @@ test("over an uplink with delay and loss all that was taken is repaired, and pod
   ]) {
     run(take);
     await until(`what "${take}" took is back`, () => run(look) !== "");
-    for (const { peerPod, largest } of FAMILIES)
-      for (const bytes of [56, largest])
-        await until(`pod a reaches ${peerPod} after "${take}"`, () => pings(peerPod, bytes));
+    for (const { peerPod, farPod, largest } of FAMILIES)
+      for (const target of [peerPod, farPod])
+        for (const bytes of [56, largest])
+          await until(`pod a reaches ${target} after "${take}"`, () => pings(target, bytes));
   }
-  for (const { peerPod, largest } of FAMILIES) assert.equal(pings(peerPod, largest + 1), false, peerPod);
+  for (const { peerPod, farPod, largest } of FAMILIES)
+    for (const target of [peerPod, farPod]) assert.equal(pings(target, largest + 1), false, target);
   run("tc qdisc del dev bond1.7 root");
 });
 
