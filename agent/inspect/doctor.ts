@@ -26,6 +26,7 @@ import { observeApi } from "./observe/observe-api.ts";
 import type { ApiTarget } from "./open-api.ts";
 import { type HostPaths, observeShim, observeStaleFiles } from "./observe/observe-files.ts";
 import { observeForwardChains } from "./observe/observe-forward-chains.ts";
+import type { KernelUses } from "../plan/node/kernel-features.ts";
 import { observeKernel } from "./observe/observe-kernel.ts";
 import { type Datapath, observeDatapath } from "../kernel/read/observe-datapath.ts";
 import { observePaths, type PathSockets } from "./observe/observe-paths.ts";
@@ -101,7 +102,7 @@ function checkInstallation({ paths, nodeName, version, agent }: DoctorInput): Ch
       (files) => checkStaleFiles(files, nodeName),
     ),
     check("rival conflists", () => listRivals(paths), checkRivals),
-    check("kernel", () => observeKernel(masquerades(agent)), checkKernel),
+    check("kernel", () => observeKernel(usesOf(agent)), checkKernel),
   ];
 }
 
@@ -176,9 +177,14 @@ function isReady(agent: AgentAnswer): boolean {
   return agent.kind === "answer" && agent.report.readiness?.isReady === true;
 }
 
-/** An agent that does not answer may masquerade. */
-function masquerades(agent: AgentAnswer): boolean {
-  return agent.kind !== "answer" || agent.report.agent?.settings.masquerade.length !== 0;
+/** An agent that does not tell may do all of it. */
+function usesOf(answer: AgentAnswer): KernelUses {
+  if (answer.kind !== "answer") return { masquerade: true, overlay: true };
+  const { agent, peers } = answer.report;
+  return {
+    masquerade: agent?.settings.masquerade.length !== 0,
+    overlay: agent?.source.isComplete !== true || (peers.counts.overlay ?? 0) > 0,
+  };
 }
 
 function versionOf(answer: AgentAnswer): string | undefined {

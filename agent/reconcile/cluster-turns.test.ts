@@ -149,10 +149,13 @@ for (const way of WAYS) {
     assertShortTurns(() => {
       const { nodes, reconciler, routes, elements } = setUp(way);
       return watched(async () => {
-        await reconciler.run({ verify: false });
-        nodes.set(7, node(7, true));
-        await reconciler.run({ verify: false });
-        reconciler.stop();
+        try {
+          await reconciler.run({ verify: false });
+          nodes.set(7, node(7, true));
+          await reconciler.run({ verify: false });
+        } finally {
+          reconciler.stop();
+        }
         assert.deepEqual(routes, [2 * (NODES - 1), 2 * (NODES - 1)]);
         assert.deepEqual(elements, [way.elements * (NODES - 1), way.elements]);
       });

@@ -3,6 +3,7 @@ import {
   isNeeded,
   KERNEL_FEATURES,
   type KernelFeature,
+  type KernelUses,
 } from "../../plan/node/kernel-features.ts";
 import { modulesCommand } from "../../plan/node/module-packages.ts";
 import type { Finding } from "../finding.ts";
@@ -22,8 +23,8 @@ export interface KernelObservation {
   readonly refused: readonly KernelFeature[];
   /** What could not be tried here. */
   readonly untried: readonly KernelFeature[];
-  /** Whether the agent masquerades what pods send out of the cluster, or may, where it does not tell. */
-  readonly masquerades: boolean;
+  /** What the agent does, or may do, where it does not tell. */
+  readonly uses: KernelUses;
 }
 
 const NAME = "kernel";
@@ -31,13 +32,13 @@ const OLDEST: readonly [number, number] = [5, 10];
 
 /** Whether the kernel is new enough and has what the agent asks of it. */
 export function checkKernel(observation: KernelObservation): readonly Finding[] {
-  const { release, masquerades } = observation;
+  const { release, uses } = observation;
   const [major = 0, minor = 0] = release.split(".").map((part) => Number.parseInt(part, 10));
   if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1]))
     return [{ name: NAME, verdict: "fail", evidence: `Linux ${release} is older than ${OLDEST.join(".")}` }];
   const lacking = KERNEL_FEATURES.flatMap((feature): Finding[] => {
     const lack = describeLack(feature, observation);
-    const verdict = isNeeded(feature, masquerades) ? "fail" : "warn";
+    const verdict = isNeeded(feature, uses) ? "fail" : "warn";
     return lack === undefined ? [] : [{ name: NAME, verdict, ...lack }];
   });
   return lacking.length > 0 ? lacking : [{ name: NAME, ...describeWhole(observation) }];

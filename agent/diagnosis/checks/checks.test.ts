@@ -71,8 +71,9 @@ const KERNEL = {
   builtIn: undefined,
   refused: [],
   untried: [],
-  masquerades: true,
+  uses: { masquerade: true, overlay: true },
 };
+const NOTHING = { masquerade: false, overlay: false };
 const UNTRIED = KERNEL_FEATURES.filter(({ module }) => module === "ifb" || module === "cls_u32");
 const NAT = KERNEL_FEATURES.filter(({ module }) => module === "nft_chain_nat" || module === "nft_masq");
 
@@ -265,9 +266,9 @@ const CASES: readonly {
   {
     name: "checkKernel() only warns of modules of masquerade where the agent does not masquerade, tried or read",
     found: [
-      { ...KERNEL, masquerades: false, config: undefined, refused: NAT },
-      { ...KERNEL, masquerades: false, config: CONFIG.replace(/^CONFIG_NFT_MASQ=y$/m, "") },
-      { ...KERNEL, masquerades: true, config: CONFIG.replace(/^CONFIG_NFT_MASQ=y$/m, "") },
+      { ...KERNEL, uses: NOTHING, config: undefined, refused: NAT },
+      { ...KERNEL, uses: NOTHING, config: CONFIG.replace(/^CONFIG_NFT_MASQ=y$/m, "") },
+      { ...KERNEL, config: CONFIG.replace(/^CONFIG_NFT_MASQ=y$/m, "") },
     ].flatMap(checkKernel),
     want: [
       "warn Linux 6.1.0-9-amd64 has no module nft_chain_nat (CONFIG_NFT_NAT), which is needed for masquerade and host ports: it was tried",
@@ -275,6 +276,16 @@ const CASES: readonly {
       "warn Linux 6.1.0-9-amd64 was built without CONFIG_NFT_MASQ, which is needed for masquerade and host ports",
       "fail Linux 6.1.0-9-amd64 was built without CONFIG_NFT_MASQ, which is needed for masquerade and host ports",
     ],
+  },
+  {
+    name: "checkKernel() only warns of the module of the overlay's guard where all nodes are reached without it",
+    found: [NOTHING, KERNEL.uses].flatMap((uses) =>
+      checkKernel({ ...KERNEL, uses, config: CONFIG.replace(/^CONFIG_NFT_FIB_INET=y$/m, "") }),
+    ),
+    want: ["warn", "fail"].map(
+      (verdict) =>
+        `${verdict} Linux 6.1.0-9-amd64 was built without CONFIG_NFT_FIB_INET, which is needed for host ports and the guard of the overlay`,
+    ),
   },
   {
     name: "checkKernel() warns of connections that nothing can end (nf_conntrack_netlink), tried or read",

@@ -50,7 +50,7 @@ export async function examineBeforeInstall(
     check("installation", async () => node, checkAbsence),
     check("CNI configurations", () => observeConfigurations(paths), checkConfigurations),
     check("folders", () => observeFolders([paths.cniBinDir, paths.cniConfDir]), checkFolders),
-    check("kernel", () => observeKernel(true), checkKernel),
+    check("kernel", () => observeKernel({ masquerade: true, overlay: true }), checkKernel),
     check("PodCIDRs", async () => podCidrsOf(own, podCidrs, node), checkPodCidrs),
     check(
       "VXLAN port",

@@ -5,14 +5,14 @@ import type { KernelObservation } from "../../diagnosis/checks/check-kernel.ts";
 import { type TriedFeatures, tryFeaturesApart } from "../../kernel/features/try-features.ts";
 import { findMissingFeatures } from "../../kernel/nft/probe-features.ts";
 import { loadNative } from "../../kernel/socket/native.ts";
-import { KERNEL_FEATURES, type KernelFeature } from "../../plan/node/kernel-features.ts";
+import { KERNEL_FEATURES, type KernelFeature, type KernelUses } from "../../plan/node/kernel-features.ts";
 import { readText } from "../read-proc.ts";
 
 /**
  * What the running kernel was built with, from where the kernel or the distribution tells it, and what it
  * refuses when it is tried.
  */
-export async function observeKernel(masquerades: boolean): Promise<KernelObservation> {
+export async function observeKernel(uses: KernelUses): Promise<KernelObservation> {
   const name = release();
   const packed = await readFile("/proc/config.gz").catch(() => undefined);
   const config =
@@ -27,7 +27,7 @@ export async function observeKernel(masquerades: boolean): Promise<KernelObserva
     modules: await readText(`/lib/modules/${name}/modules.dep`),
     builtIn: await readText(`/lib/modules/${name}/modules.builtin`),
     ...(await tryAll(loaded)),
-    masquerades,
+    uses,
   };
 }
 

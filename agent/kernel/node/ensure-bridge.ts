@@ -32,11 +32,11 @@ export async function ensureBridge(
   listPorts: () => Promise<readonly Link[]>,
 ): Promise<EnsuredBridge> {
   const changes: Change[] = [];
+  // A node that can make no pods' links is not ready for pods, also where a bridge is left of a time before.
+  await demandLinkKinds(rtnetlink, `use bridge "${plan.bridge}"`);
   let link = await findLink(rtnetlink, plan.bridge);
   if (link === undefined) {
     const { bridge: name, mac } = plan;
-    // Both at once: a node that can make no pods' links is not ready for pods.
-    await demandLinkKinds(rtnetlink, `create bridge "${name}"`);
     changes.push({ kind: "bridge", fault: `bridge "${name}" is missing` });
     await rtnetlink.execute([
       { requests: [createBridge({ name, mac, group: LINK_GROUP, multicastSnooping: false })] },

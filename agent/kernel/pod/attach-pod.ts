@@ -61,8 +61,9 @@ export async function attachPod(
       : undefined;
     if (existing !== undefined) return existing;
     const isIndexTaken = outcome.code === "EBUSY" || outcome.code === "EEXIST";
-    if (isNotSupported(outcome)) await demandLinkKinds(context.rtnetlink, "create the pod's link");
-    if (!isIndexTaken || attempt === MAX_INDEX_TRIES) throw outcome;
+    if (isIndexTaken && attempt < MAX_INDEX_TRIES) continue;
+    if (isNotSupported(outcome)) await demandLinkKinds(context.rtnetlink, "create the pod's link", outcome);
+    throw outcome;
   }
 }
 

@@ -18,7 +18,7 @@ export interface KernelFeature {
   /** What it is needed for. */
   readonly use: string;
   /** Not everybody needs it. */
-  readonly isOptional?: true | "without masquerade";
+  readonly isOptional?: true | "without masquerade" | "without overlay";
   /** A kernel whose configuration does not say so has it nevertheless, within nf_tables. */
   readonly isElseBuiltIn?: true;
   /**
@@ -218,7 +218,7 @@ export const KERNEL_FEATURES: readonly KernelFeature[] = [
     option: "NFT_FIB_INET",
     module: "nft_fib_inet",
     use: "host ports and the guard of the overlay",
-    isOptional: true,
+    isOptional: "without overlay",
     needs: ["nft_fib", "nft_fib_ipv4", "nft_fib_ipv6"],
     probe: ruleProbe("fib daddr type local", { hook: "filter hook prerouting" }),
   },
@@ -285,9 +285,19 @@ export const FAST_PATH_FEATURES: readonly KernelFeature[] = [
   },
 ];
 
+/** What an agent does that asks for more of the kernel. */
+export interface KernelUses {
+  /** It masquerades what pods send out of the cluster. */
+  readonly masquerade: boolean;
+  /** It reaches nodes through the overlay. */
+  readonly overlay: boolean;
+}
+
 /** Whether a node whose kernel lacks the feature has no network. */
-export function isNeeded({ isOptional }: KernelFeature, masquerades: boolean): boolean {
-  return isOptional === undefined || (isOptional === "without masquerade" && masquerades);
+export function isNeeded({ isOptional }: KernelFeature, uses: KernelUses): boolean {
+  if (isOptional === "without masquerade") return uses.masquerade;
+  if (isOptional === "without overlay") return uses.overlay;
+  return isOptional === undefined;
 }
 
 /**

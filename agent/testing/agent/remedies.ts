@@ -115,7 +115,7 @@ export const REMEDIES: readonly string[] = [
         builtIn: undefined,
         refused: [],
         untried: [],
-        masquerades: true,
+        uses: { masquerade: true, overlay: true },
       }),
     ),
     ...checkMtu({

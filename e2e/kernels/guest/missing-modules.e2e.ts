@@ -15,6 +15,8 @@ const NODES_FILE = "/run/nodes.yaml";
 const OBJECTS_FILE = "/run/objects.yaml";
 const FLAGS = ["--nodes-file", NODES_FILE, "--node-name", "guest"];
 const OWN = "- {name: guest, addresses: [192.0.2.10], podCIDRs: [10.244.1.0/24]}\n";
+/** A node on another subnet. */
+const FAR = "- {name: far, addresses: [203.0.113.7], podCIDRs: [10.244.3.0/24]}\n";
 const HOST_PORT = {
   runtimeConfig: { portMappings: [{ hostPort: 8080, containerPort: 80, protocol: "tcp" }] },
 };
@@ -102,6 +104,37 @@ for (const [module = "", use = "", user = module] of NEEDED) {
     await until("the agent is ready", async () => (await started.readiness()) === "ok\n");
   });
 }
+
+test("without nft_fib_inet a node that needs the overlay is not ready: its guard asks it", async () => {
+  writeFileSync(NODES_FILE, [OWN, FAR].join(""));
+  try {
+    await hide("nft_fib_inet");
+    const started = launchNode(FLAGS);
+    node = started;
+    const named = /no module nft_fib_inet \(CONFIG_NFT_FIB_INET\), which is needed for [\w ]*the overlay/;
+    await until("readiness names it", async () => named.test(await started.readiness()));
+    assert.doesNotMatch(await started.readiness(), /^ok\n/);
+    assert.match(started.doctor(), new RegExp(`FAIL +kernel .*${named.source}`));
+    rmSync(MODPROBE);
+    await until("the agent is ready", async () => (await started.readiness()) === "ok\n");
+  } finally {
+    writeFileSync(NODES_FILE, OWN);
+    await node?.stop();
+    run("ip link delete cw-vx 2>/dev/null || true");
+  }
+});
+
+test("a node whose bridge is there is not ready without veth either", async () => {
+  await (await startNode(FLAGS)).stop();
+  await uninstall("veth");
+  const started = launchNode(FLAGS);
+  node = started;
+  const named = /Cannot use bridge "cw0": Linux \S+ has no module veth \(CONFIG_VETH\)/;
+  await until("readiness names it", async () => named.test(await started.readiness()));
+  assert.doesNotMatch(await started.readiness(), /^ok\n/);
+  rmSync(MODPROBE);
+  await until("the agent is ready", async () => (await started.readiness()) === "ok\n");
+});
 
 test("an ADD for which veth is missing names it, and succeeds once it is there", async () => {
   const started = await startNode(FLAGS);
@@ -242,11 +275,8 @@ test("without what is not used the agent is ready, doctor names it, and a pod th
 });
 
 test("without vxlan a node on another subnet is not reached, the others are, and readiness names it until it is there", async () => {
-  const others = [
-    "- {name: near, addresses: [192.0.2.11], podCIDRs: [10.244.2.0/24]}\n",
-    "- {name: far, addresses: [203.0.113.7], podCIDRs: [10.244.3.0/24]}\n",
-  ];
-  writeFileSync(NODES_FILE, [OWN, ...others].join(""));
+  const near = "- {name: near, addresses: [192.0.2.11], podCIDRs: [10.244.2.0/24]}\n";
+  writeFileSync(NODES_FILE, [OWN, near, FAR].join(""));
   // A link without neighbours, as a dummy is, leads to no node directly.
   run("ip link set up0 arp on");
   try {
