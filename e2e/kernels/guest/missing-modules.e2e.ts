@@ -56,7 +56,7 @@ function unload(name: string): void {
 
 /** On a node without an agent, as if they had never been installed. */
 async function hide(...modules: readonly string[]): Promise<void> {
-  run("nft flush ruleset; ip link delete cw0 2>/dev/null || true");
+  run("nft flush ruleset; for link in cw0 cw-vx; do ip link delete $link 2>/dev/null || true; done");
   await uninstall(...modules);
 }
 
@@ -70,6 +70,19 @@ async function uninstall(...modules: readonly string[]): Promise<void> {
   });
   run("mkdir -p /etc/modprobe.d");
   writeFileSync(MODPROBE, modules.map((name) => `install ${name} /bin/false\n`).join(""));
+}
+
+/** With entries of the nodes file for other nodes. */
+async function withOthers(entries: string, work: () => Promise<void>): Promise<void> {
+  writeFileSync(NODES_FILE, OWN + entries);
+  // A link without neighbours, as a dummy is, leads to no node directly.
+  run("ip link set up0 arp on");
+  try {
+    await work();
+  } finally {
+    writeFileSync(NODES_FILE, OWN);
+    run("ip link set up0 arp off");
+  }
 }
 
 /** Those that this kernel has as modules: nft_counter and nft_objref were of their own once. */
@@ -105,24 +118,19 @@ for (const [module = "", use = "", user = module] of NEEDED) {
   });
 }
 
-test("without nft_fib_inet a node that needs the overlay is not ready: its guard asks it", async () => {
-  writeFileSync(NODES_FILE, [OWN, FAR].join(""));
-  try {
+test("without nft_fib_inet a node that needs the overlay is not ready: its guard asks it", () =>
+  withOthers(FAR, async () => {
     await hide("nft_fib_inet");
     const started = launchNode(FLAGS);
     node = started;
-    const named = /no module nft_fib_inet \(CONFIG_NFT_FIB_INET\), which is needed for [\w ]*the overlay/;
+    const named =
+      /no module nft_fib_inet \(CONFIG_NFT_FIB_INET\)[\w ]*, which is needed for [\w ]*the overlay/;
     await until("readiness names it", async () => named.test(await started.readiness()));
     assert.doesNotMatch(await started.readiness(), /^ok\n/);
     assert.match(started.doctor(), new RegExp(`FAIL +kernel .*${named.source}`));
     rmSync(MODPROBE);
     await until("the agent is ready", async () => (await started.readiness()) === "ok\n");
-  } finally {
-    writeFileSync(NODES_FILE, OWN);
-    await node?.stop();
-    run("ip link delete cw-vx 2>/dev/null || true");
-  }
-});
+  }));
 
 test("a node whose bridge is there is not ready without veth either", async () => {
   await (await startNode(FLAGS)).stop();
@@ -274,12 +282,8 @@ test("without what is not used the agent is ready, doctor names it, and a pod th
   assert.doesNotMatch(run("ip link"), /ifb/);
 });
 
-test("without vxlan a node on another subnet is not reached, the others are, and readiness names it until it is there", async () => {
-  const near = "- {name: near, addresses: [192.0.2.11], podCIDRs: [10.244.2.0/24]}\n";
-  writeFileSync(NODES_FILE, [OWN, near, FAR].join(""));
-  // A link without neighbours, as a dummy is, leads to no node directly.
-  run("ip link set up0 arp on");
-  try {
+test("without vxlan a node on another subnet is not reached, the others are, and readiness names it until it is there", () =>
+  withOthers(`- {name: near, addresses: [192.0.2.11], podCIDRs: [10.244.2.0/24]}\n${FAR}`, async () => {
     await hide("vxlan");
     const started = launchNode(FLAGS);
     node = started;
@@ -294,8 +298,4 @@ test("without vxlan a node on another subnet is not reached, the others are, and
     rmSync(MODPROBE);
     await until("the warning has gone", async () => (await started.readiness()) === "ok\n");
     assert.match(run("ip route"), /10\.244\.3\.0\/24 .*dev cw-vx/);
-  } finally {
-    writeFileSync(NODES_FILE, OWN);
-    run("ip link set up0 arp off; ip link delete cw-vx 2>/dev/null || true");
-  }
-});
+  }));
