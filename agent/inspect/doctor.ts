@@ -26,7 +26,7 @@ import { observeApi } from "./observe/observe-api.ts";
 import type { ApiTarget } from "./open-api.ts";
 import { type HostPaths, observeShim, observeStaleFiles } from "./observe/observe-files.ts";
 import { observeForwardChains } from "./observe/observe-forward-chains.ts";
-import type { KernelUses } from "../plan/node/kernel-features.ts";
+import { ALL_USES, type KernelUses } from "../plan/node/kernel-features.ts";
 import { observeKernel } from "./observe/observe-kernel.ts";
 import { type Datapath, observeDatapath } from "../kernel/read/observe-datapath.ts";
 import { observePaths, type PathSockets } from "./observe/observe-paths.ts";
@@ -179,7 +179,7 @@ function isReady(agent: AgentAnswer): boolean {
 
 /** An agent that does not tell may do all of it. */
 function usesOf(answer: AgentAnswer): KernelUses {
-  if (answer.kind !== "answer") return { masquerade: true, overlay: true };
+  if (answer.kind !== "answer") return ALL_USES;
   const { agent, peers } = answer.report;
   return {
     masquerade: agent?.settings.masquerade.length !== 0,

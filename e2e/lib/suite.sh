@@ -12,11 +12,6 @@ if [ "$(id -u)" != 0 ]; then
 fi
 e2e/lib/packages.sh "$packages"
 
-# esbuild writes the program last, so its time is that of the whole build.
-built=dist/causeway.mjs
-if [ ! -e $built ] || [ -n "$(find agent cni-shim package-lock.json -newer $built ! -name '*.test.ts' -type f -print -quit)" ]; then
-  echo "Building shim, addon and agent"
-  npm run -s build
-fi
+e2e/lib/build-changed.sh
 
 exec e2e/lib/run-in-folder.sh "$file"

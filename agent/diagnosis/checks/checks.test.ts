@@ -10,7 +10,7 @@ import { checkBridge } from "./check-bridge.ts";
 import { checkBridgeNetfilter } from "./check-bridge-netfilter.ts";
 import { checkConntrack } from "./check-conntrack.ts";
 import { checkForwarding } from "./check-forwarding.ts";
-import { CONNECTION_FEATURE, KERNEL_FEATURES } from "../../plan/node/kernel-features.ts";
+import { ALL_USES, CONNECTION_FEATURE, KERNEL_FEATURES } from "../../plan/node/kernel-features.ts";
 import { checkKernel } from "./check-kernel.ts";
 import { checkMtu, type MtuObservation, type ProbeResult } from "./check-mtu.ts";
 import { checkOverlayGuard } from "./check-overlay-guard.ts";
@@ -71,7 +71,7 @@ const KERNEL = {
   builtIn: undefined,
   refused: [],
   untried: [],
-  uses: { masquerade: true, overlay: true },
+  uses: ALL_USES,
 };
 const NOTHING = { masquerade: false, overlay: false };
 const UNTRIED = KERNEL_FEATURES.filter(({ module }) => module === "ifb" || module === "cls_u32");
@@ -279,7 +279,7 @@ const CASES: readonly {
   },
   {
     name: "checkKernel() only warns of the module of the overlay's guard where all nodes are reached without it",
-    found: [NOTHING, KERNEL.uses].flatMap((uses) =>
+    found: [NOTHING, ALL_USES].flatMap((uses) =>
       checkKernel({ ...KERNEL, uses, config: CONFIG.replace(/^CONFIG_NFT_FIB_INET=y$/m, "") }),
     ),
     want: ["warn", "fail"].map(

@@ -12,6 +12,7 @@ import { checkUplinkMtu } from "../../diagnosis/install/check-uplink-mtu.ts";
 import type { KernelReader } from "../../kernel/read/open-reader.ts";
 import { type Family, familyOf } from "../../net/address.ts";
 import { type Cidr, cidrOf, parseCidr } from "../../net/cidr.ts";
+import { ALL_USES } from "../../plan/node/kernel-features.ts";
 import type { DoctorInput } from "../doctor.ts";
 import { observeApi } from "../observe/observe-api.ts";
 import { observeConnections } from "../observe/observe-connections.ts";
@@ -50,7 +51,7 @@ export async function examineBeforeInstall(
     check("installation", async () => node, checkAbsence),
     check("CNI configurations", () => observeConfigurations(paths), checkConfigurations),
     check("folders", () => observeFolders([paths.cniBinDir, paths.cniConfDir]), checkFolders),
-    check("kernel", () => observeKernel({ masquerade: true, overlay: true }), checkKernel),
+    check("kernel", () => observeKernel(ALL_USES), checkKernel),
     check("PodCIDRs", async () => podCidrsOf(own, podCidrs, node), checkPodCidrs),
     check(
       "VXLAN port",

@@ -1,7 +1,6 @@
-import { release } from "node:os";
 import type { NetlinkRequest } from "../../netlink/message/message.ts";
-import { CONNECTION_FEATURE, describeMissing } from "../../plan/node/kernel-features.ts";
-import { tryFeatures } from "../features/try-features.ts";
+import { CONNECTION_FEATURE } from "../../plan/node/kernel-features.ts";
+import { demandFeatures } from "../features/demand-features.ts";
 import type { NetlinkClient } from "../socket/netlink-client.ts";
 import type { VisitPart } from "../socket/walk-dump.ts";
 
@@ -14,8 +13,7 @@ export async function walkConnections(
   try {
     await netfilter.walk(request, visit);
   } catch (cause) {
-    const { refused } = await tryFeatures([CONNECTION_FEATURE], () => netfilter);
-    if (refused.length === 0) throw cause;
-    throw new Error(`Cannot ${request.what}: ${describeMissing(release(), refused)}`, { cause });
+    await demandFeatures([CONNECTION_FEATURE], netfilter, request.what, cause);
+    throw cause;
   }
 }

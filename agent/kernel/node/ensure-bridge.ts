@@ -3,9 +3,10 @@ import { type BridgeSettings, createBridge } from "../../netlink/link/bridge.ts"
 import { type LinkChange, setLink } from "../../netlink/link/link.ts";
 import type { Link } from "../../netlink/link/parse-link.ts";
 import { BRIDGE_ALIAS } from "../../plan/node/bridge-alias.ts";
+import { LINK_FEATURES } from "../../plan/node/kernel-features.ts";
 import type { NodePlan } from "../../plan/node/node-network.ts";
 import { changeLink, diffRoutedLink, existingLink } from "../link/change-link.ts";
-import { demandLinkKinds } from "../features/demand-link-kinds.ts";
+import { demandFeatures } from "../features/demand-features.ts";
 import { removeAll } from "../socket/remove-all.ts";
 import { ensureGateways } from "./ensure-gateways.ts";
 import type { Change } from "../types.ts";
@@ -33,7 +34,7 @@ export async function ensureBridge(
 ): Promise<EnsuredBridge> {
   const changes: Change[] = [];
   // A node that can make no pods' links is not ready for pods, also where a bridge is left of a time before.
-  await demandLinkKinds(rtnetlink, `use bridge "${plan.bridge}"`);
+  await demandFeatures(LINK_FEATURES, rtnetlink, `use bridge "${plan.bridge}"`);
   let link = await findLink(rtnetlink, plan.bridge);
   if (link === undefined) {
     const { bridge: name, mac } = plan;

@@ -6,12 +6,12 @@ import { addAltNames, deleteLink, getLink } from "../../netlink/link/link.ts";
 import { joinTransaction } from "../../netlink/message/join-transaction.ts";
 import type { Outcome } from "../../netlink/message/message.ts";
 import { isAlreadyExists, isNotSupported, NetlinkError } from "../../netlink/message/netlink-error.ts";
-import { describeLimitModules, LIMIT_FEATURES } from "../../plan/node/kernel-features.ts";
+import { describeLimitModules, LIMIT_FEATURES, LINK_FEATURES } from "../../plan/node/kernel-features.ts";
 import type { PodPlan } from "../../plan/pods/pod-network.ts";
 import { defaultRoutes, type PodRoute } from "../../plan/pods/pod-routing.ts";
 import { ownTableName } from "../../plan/pods/pod-settings.ts";
 import type { Attached, AttachOptions, AttachOutcome, PodSockets } from "../types.ts";
-import { demandLinkKinds } from "../features/demand-link-kinds.ts";
+import { demandFeatures } from "../features/demand-features.ts";
 import { tryFeatures } from "../features/try-features.ts";
 import type { Admission } from "../nft/elements/pod-elements.ts";
 import type { PodLinkKind } from "../link/ownership.ts";
@@ -62,7 +62,8 @@ export async function attachPod(
     if (existing !== undefined) return existing;
     const isIndexTaken = outcome.code === "EBUSY" || outcome.code === "EEXIST";
     if (isIndexTaken && attempt < MAX_INDEX_TRIES) continue;
-    if (isNotSupported(outcome)) await demandLinkKinds(context.rtnetlink, "create the pod's link", outcome);
+    if (isNotSupported(outcome))
+      await demandFeatures(LINK_FEATURES, context.rtnetlink, "create the pod's link", outcome);
     throw outcome;
   }
 }

@@ -293,6 +293,9 @@ export interface KernelUses {
   readonly overlay: boolean;
 }
 
+/** Of an agent of which nothing is known. */
+export const ALL_USES: KernelUses = { masquerade: true, overlay: true };
+
 /** Whether a node whose kernel lacks the feature has no network. */
 export function isNeeded({ isOptional }: KernelFeature, uses: KernelUses): boolean {
   if (isOptional === "without masquerade") return uses.masquerade;

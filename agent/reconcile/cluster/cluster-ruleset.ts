@@ -148,9 +148,9 @@ function encryptionOf(
   local: LocalNetwork,
 ): EncryptionRulesInput | undefined {
   if (type === "none") return undefined;
-  const cidrs = require
-    ? subtractCidrs([...clusterCIDRs.map(withRange), ...others], livePrefixes(local).map(withRange))
-    : [];
-  const guard = require ? { device: WIREGUARD_DEVICE, cidrs } : undefined;
-  return { port, ownAddresses: local.addresses, guard };
+  const sealed = { port, ownAddresses: local.addresses };
+  if (!require) return { ...sealed, guard: undefined };
+  const own = livePrefixes(local).map(withRange);
+  const cidrs = subtractCidrs([...clusterCIDRs.map(withRange), ...others], own);
+  return { ...sealed, guard: { device: WIREGUARD_DEVICE, cidrs } };
 }

@@ -18,6 +18,7 @@ import { explainDetour } from "../../diagnosis/path/explain-route.ts";
 import { explainEntries, explainLink } from "../../diagnosis/explain-pod.ts";
 import { explainHostPort } from "../../diagnosis/path/explain-host-port.ts";
 import { parseCidr } from "../../net/cidr.ts";
+import { ALL_USES } from "../../plan/node/kernel-features.ts";
 import type { Finding } from "../../diagnosis/finding.ts";
 import {
   forwardingCommand,
@@ -115,7 +116,7 @@ export const REMEDIES: readonly string[] = [
         builtIn: undefined,
         refused: [],
         untried: [],
-        uses: { masquerade: true, overlay: true },
+        uses: ALL_USES,
       }),
     ),
     ...checkMtu({

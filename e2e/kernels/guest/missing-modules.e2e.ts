@@ -85,6 +85,17 @@ async function withOthers(entries: string, work: () => Promise<void>): Promise<v
   }
 }
 
+/** A new agent is not ready, as readiness and doctor say in these words, until what was hidden is there. */
+async function assertUnready(named: RegExp): Promise<void> {
+  const started = launchNode(FLAGS);
+  node = started;
+  await until("readiness names it", async () => named.test(await started.readiness()));
+  assert.doesNotMatch(await started.readiness(), /^ok\n/);
+  assert.match(started.doctor(), new RegExp(`FAIL +kernel .*${named.source}`));
+  rmSync(MODPROBE);
+  await until("the agent is ready", async () => (await started.readiness()) === "ok\n");
+}
+
 /** Those that this kernel has as modules: nft_counter and nft_objref were of their own once. */
 const NEEDED = [
   ["bridge", "the bridge of pods"],
@@ -103,33 +114,21 @@ const NEEDED = [
 for (const [module = "", use = "", user = module] of NEEDED) {
   test(`without ${module} the node is not ready, readiness and doctor name it, and it heals by itself once it is there`, async () => {
     await hide(module);
-    const started = launchNode(FLAGS);
-    node = started;
     const named = new RegExp(
       user === module
         ? `no module ${module} \\(CONFIG_\\w+\\)(?: or [\\w ]+ that it depends on)?, which is needed for ${use}`
         : `no module ${user} \\(CONFIG_\\w+\\)[\\w ]* or ${module} [\\w ]*that it depends on, which is needed for ${use}`,
     );
-    await until("readiness names it", async () => named.test(await started.readiness()));
-    assert.doesNotMatch(await started.readiness(), /^ok\n/);
-    assert.match(started.doctor(), new RegExp(`FAIL +kernel .*${named.source}`));
-    rmSync(MODPROBE);
-    await until("the agent is ready", async () => (await started.readiness()) === "ok\n");
+    await assertUnready(named);
   });
 }
 
 test("without nft_fib_inet a node that needs the overlay is not ready: its guard asks it", () =>
   withOthers(FAR, async () => {
     await hide("nft_fib_inet");
-    const started = launchNode(FLAGS);
-    node = started;
     const named =
       /no module nft_fib_inet \(CONFIG_NFT_FIB_INET\)[\w ]*, which is needed for [\w ]*the overlay/;
-    await until("readiness names it", async () => named.test(await started.readiness()));
-    assert.doesNotMatch(await started.readiness(), /^ok\n/);
-    assert.match(started.doctor(), new RegExp(`FAIL +kernel .*${named.source}`));
-    rmSync(MODPROBE);
-    await until("the agent is ready", async () => (await started.readiness()) === "ok\n");
+    await assertUnready(named);
   }));
 
 test("a node whose bridge is there is not ready without veth either", async () => {

@@ -7,6 +7,8 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { after, test } from "node:test";
+import { familyOf } from "../../../agent/net/address.ts";
+import { macOf } from "../../../agent/net/mac.ts";
 import { askAtOnce, workersLast } from "./first-packet.ts";
 import { run, startNode, until } from "./guest-node.ts";
 
@@ -48,9 +50,9 @@ const FAMILIES = [
 ] as const;
 const [V4, V6] = FAMILIES;
 const FAR = "198.51.100.7";
-/** Of VXLAN devices, by the addresses of their nodes. */
-const [OWN_MAC, FAR_MAC] = ["0a:58:c0:00:02:0a", "0a:58:c6:33:64:07"];
-const inUrl = (address: string): string => (address.includes(":") ? `[${address}]` : address);
+const inUrl = (address: string): string => (familyOf(address) === 6 ? `[${address}]` : address);
+/** ip(8) for the family of an address or a prefix. */
+const ipOf = (text: string): string => `ip -${familyOf(text)}`;
 
 /** The kernel takes those of IPv6 from a link that goes down, as one does that gets into a VRF. */
 const ADDRESSES = `ip address replace ${V4.node}/24 dev bond1.7; ip address replace ${V6.node}/64 dev bond1.7 nodad
@@ -79,13 +81,13 @@ ip -n outside address add ${V4.outside}/24 dev switch.7; ip -n outside address a
 ip -n outside link set switch.7 up
 ip -n outside address add ${V4.peerPod}/32 dev lo; ip -n outside address add ${V6.peerPod}/128 dev lo
 ip -n outside address add ${FAR}/32 dev lo; ip -n outside address add ${V4.farPod}/32 dev lo; ip -n outside address add ${V6.farPod}/128 dev lo
-ip -n outside link add vx0 address ${FAR_MAC} type vxlan id 4096 dstport 4789 local ${FAR} remote ${V4.node} nolearning
+ip -n outside link add vx0 address ${macOf(FAR)} type vxlan id 4096 dstport 4789 local ${FAR} remote ${V4.node} nolearning
 ip -n outside link set vx0 up`);
 // Who has two nodes' addresses answers each pod by the way that it came.
 for (const { gateway, node, podCidr, farPod, peerPod } of FAMILIES)
-  run(`ip -n outside neigh add ${gateway} lladdr ${OWN_MAC} dev vx0 nud permanent
+  run(`ip -n outside neigh add ${gateway} lladdr ${macOf(V4.node)} dev vx0 nud permanent
 ip -n outside route add ${podCidr} via ${gateway} dev vx0 src ${farPod} onlink table 3
-ip -n outside ${farPod.includes(":") ? "-6" : "-4"} rule add from ${farPod} table 3
+${ipOf(farPod)} -n outside rule add from ${farPod} table 3
 ip -n outside route add ${podCidr} via ${node} src ${peerPod}`);
 writeFileSync(
   NODES_FILE,
@@ -128,8 +130,6 @@ function ask(netns: string, target: string): string {
 /** Whether pod a gets an answer to `bytes` in a packet that nobody may cut. */
 const pings = (target: string, bytes = 56): boolean =>
   run(`ip netns exec a ping -c 1 -W 1 -M do -s ${bytes} ${target} || true`).includes(" 1 received");
-
-const ipOf = (cidr: string): string => `ip ${cidr.includes(":") ? "-6" : "-4"}`;
 
 /** Commands that print the route to another node's pods, if there is one. */
 const directRoute = (cidr: string, gateway: string): string =>

@@ -8,7 +8,7 @@ import { createRules } from "./apply-rules.ts";
 const WITH: Ruleset = [{ family: "inet", counters: [], sets: [], chains: [] }];
 const WITHOUT: Ruleset = [];
 const NFT_NAT = KERNEL_FEATURES.filter(({ module }) => module === "nft_nat");
-const plan = (lacksHostPorts: boolean): Ruleset => (lacksHostPorts ? WITHOUT : WITH);
+const plan = async (lacksHostPorts: boolean): Promise<Ruleset> => (lacksHostPorts ? WITHOUT : WITH);
 
 /** A kernel that lacks something, and refuses the rulesets that the test wants refused. */
 function setUp() {
@@ -17,7 +17,7 @@ function setUp() {
     refused: [WITH] as readonly Ruleset[],
     readiness: createReadiness(() => undefined),
     onApplied: (_ruleset: Ruleset): void => undefined,
-    apply: (verify: boolean) => apply(async (lacksHostPorts) => plan(lacksHostPorts), { verify }),
+    apply: (verify: boolean) => apply(plan, { verify }),
   };
   const apply = createRules({
     kernel: {
